@@ -1,0 +1,111 @@
+// Package wire is what an edge and a fan say to each other: the JSON documents
+// of the place routes and the frames and close codes of its WebSocket.
+//
+// One document, Status, answers a join, a poll and every push, so a client
+// has one thing to draw. The examples in testdata are read by the Go tests and
+// by the tests of the pages: a change that breaks one side is red on both.
+// It does not decide anything; package queue does.
+package wire
+
+import (
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Status tells a fan where their place stands. Positions never rise within an
+// epoch.
+type Status struct {
+	State ropeline.PlaceState `json:"state"`
+	Sale  SaleStatus          `json:"sale"`
+
+	// Position is how many people are still ahead, set while waiting.
+	Position *int64 `json:"position,omitempty"`
+	// Served is the number of the last offer made when Position was true, so
+	// that anybody can check: own offer number - Served - 1 <= Position.
+	Served *int64 `json:"served,omitempty"`
+	// Epoch names the stretch in which positions are comparable.
+	Epoch string `json:"epoch,omitempty"`
+	// Wait is the estimated wait, absent until there is an outflow to measure.
+	Wait *Wait `json:"wait,omitempty"`
+
+	Offer   *Offer   `json:"offer,omitempty"`   // set while offered
+	Session *Session `json:"session,omitempty"` // set while active
+
+	// NextContact is when to poll again, in seconds; 0 in a WebSocket frame.
+	NextContact int `json:"next_contact,omitempty"`
+	// Ticket is the signed place ticket, only for clients that sent the app
+	// header (AppHeader); browsers get it as a cookie.
+	Ticket string `json:"ticket,omitempty"`
+}
+
+// SaleStatus is the part of a sale that moves.
+type SaleStatus struct {
+	ID       ropeline.SaleID `json:"id"`
+	Phase    ropeline.Phase  `json:"phase"`
+	OpensAt  time.Time       `json:"opens_at"`
+	Now      time.Time       `json:"now"` // the line's own clock, for countdowns
+	Paused   bool            `json:"paused"`
+	Reason   string          `json:"reason,omitempty"` // why it is paused, in the organizer's words
+	Entrants int64           `json:"entrants"`         // in the lobby, or still waiting in the line
+}
+
+// Wait is an estimated waiting time as a range, in seconds.
+type Wait struct {
+	Low  int64 `json:"low"`
+	High int64 `json:"high"`
+}
+
+// Offer says that it is this fan's turn.
+type Offer struct {
+	Number  int64     `json:"number"` // rising through the sale, one per offer
+	ClaimBy time.Time `json:"claim_by"`
+}
+
+// Session is an admitted fan's time in the protected zone.
+type Session struct {
+	ID     string    `json:"id"`      // the token's sid
+	EndsAt time.Time `json:"ends_at"` // the latest end, however often renewed
+}
+
+// Admission answers a claim and a renewal. The token is also set as a cookie.
+type Admission struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"` // of this token; renew before it
+	Session   Session   `json:"session"`
+}
+
+// Sale is the public description of a sale.
+type Sale struct {
+	Status         SaleStatus               `json:"status"`
+	Title          string                   `json:"title"`
+	LobbyClosesAt  time.Time                `json:"lobby_closes_at"`
+	EndsAt         time.Time                `json:"ends_at"`
+	Performances   []ropeline.PerformanceID `json:"performances"`
+	ClaimWindow    ropeline.Seconds         `json:"claim_window"`
+	SessionMax     ropeline.Seconds         `json:"session_max"`
+	Hold           ropeline.Seconds         `json:"hold"`
+	HoldExtensions int                      `json:"hold_extensions"`
+	UnitsPerHold   int                      `json:"units_per_hold"`
+}
+
+// AppHeader asks for credentials in the body rather than as cookies: a client
+// without cookies sends it with the value "1" on every place route.
+const AppHeader = "Ropeline-App"
+
+// SaleHeader names the sale whose admission cookie a booking request uses. A
+// client that sends its token as "Authorization: Bearer" does not need it.
+const SaleHeader = "Ropeline-Sale"
+
+// PlaceCookie and AdmissionCookie name a sale's cookies: one per sale and kind.
+func PlaceCookie(sale ropeline.SaleID) string     { return "ropeline_place_" + string(sale) }
+func AdmissionCookie(sale ropeline.SaleID) string { return "ropeline_admission_" + string(sale) }
+
+// WebSocket close codes. 4000-4499 say come back, 4500-4999 say stop.
+const (
+	CloseRestart  = 4000 // the edge is going down: reconnect with jitter
+	CloseSlow     = 4001 // frames were not read in time: reconnect
+	CloseOverload = 4002 // too many sockets here: poll instead
+	CloseFinal    = 4500 // the place has reached a final state, sent before in a frame
+	CloseInvalid  = 4501 // a client frame was not understood; none is expected
+)

@@ -1,0 +1,138 @@
+package ropeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// SaleID names a sale: a slug of 1 to 64 lower-case letters, digits and
+// hyphens. It is part of Redis keys and cookie names, so nothing else may
+// appear in it.
+type SaleID string
+
+var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
+
+// Valid reports whether the id is a slug.
+func (id SaleID) Valid() bool { return slug.MatchString(string(id)) }
+
+// PerformanceID names a performance: a UUID in its canonical text form.
+type PerformanceID string
+
+// PlaceID names one fan's entry in a line: 16 random bytes in unpadded
+// base64url, 22 characters.
+type PlaceID string
+
+// Phase says where a sale is in its life.
+type Phase string
+
+// The phases of a sale, in their order.
+const (
+	PhaseLobby   Phase = "lobby"   // entrants are collected, nobody has an ordinal
+	PhaseDrawing Phase = "drawing" // the lobby is closed, its order is being drawn
+	PhaseOpen    Phase = "open"    // the order is known; admission runs from OpensAt
+	PhaseEnded   Phase = "ended"   // nobody joins or is admitted any more
+)
+
+// PlaceState says what has become of a place.
+type PlaceState string
+
+// The states of a place. Left, Expired and Done are final.
+const (
+	PlaceCollected PlaceState = "collected" // in the lobby, or joined while the draw runs
+	PlaceWaiting   PlaceState = "waiting"
+	PlaceOffered   PlaceState = "offered" // it is your turn: claim before ClaimBy
+	PlaceActive    PlaceState = "active"  // claimed; holds an admission token
+	PlaceDone      PlaceState = "done"    // the session is over
+	PlaceLeft      PlaceState = "left"    // gave the place up
+	PlaceExpired   PlaceState = "expired" // did not claim the offer in time
+)
+
+// Seconds is a span of time in whole seconds, as JSON and Redis carry it.
+type Seconds int64
+
+// Duration converts to the standard library's unit.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
+
+// Sale is the settings document of one sale: everything an edge or a
+// controller must know to serve the line without asking Postgres.
+type Sale struct {
+	ID      SaleID `json:"id"`
+	Version int64  `json:"version"` // the newest version wins; 1 or more
+	Title   string `json:"title"`
+
+	LobbyClosesAt time.Time `json:"lobby_closes_at"` // the draw starts; before OpensAt
+	OpensAt       time.Time `json:"opens_at"`        // nobody is admitted earlier
+	EndsAt        time.Time `json:"ends_at"`
+
+	Performances []PerformanceID `json:"performances"`
+
+	// Cap and Rate are the values a new sale starts with. Live values are
+	// tuned in Redis and outlive a new version of this document.
+	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
+	Rate int64 `json:"rate"` // people offered per minute
+
+	ClaimWindow    Seconds `json:"claim_window"`    // to claim an offer
+	TokenLife      Seconds `json:"token_life"`      // of one admission token; at least MinTokenLife
+	SessionMax     Seconds `json:"session_max"`     // from claim to the end, however often renewed
+	Hold           Seconds `json:"hold"`            // units stay reserved
+	HoldExtensions int     `json:"hold_extensions"` // how often a hold may be extended by Hold
+	UnitsPerHold   int     `json:"units_per_hold"`
+}
+
+// MinTokenLife is the shortest life of an admission token: two margins of the
+// verifier (admission/token.Margin) and a second to use it in.
+const MinTokenLife Seconds = 5
+
+// Validate names the first setting that cannot be served.
+func (s Sale) Validate() error {
+	bad := func(field, why string) error {
+		return &Error{Kind: Invalid, Code: "sale-invalid", Detail: fmt.Sprintf("sale %q: %s %s", s.ID, field, why)}
+	}
+	switch {
+	case !s.ID.Valid():
+		return bad("id", "must be a slug of lower-case letters, digits and hyphens")
+	case s.Version < 1:
+		return bad("version", "must be at least 1")
+	case s.Title == "":
+		return bad("title", "is missing")
+	case !s.LobbyClosesAt.Before(s.OpensAt):
+		return bad("lobby_closes_at", "must lie before opens_at")
+	case !s.OpensAt.Before(s.EndsAt):
+		return bad("ends_at", "must lie after opens_at")
+	case s.Cap < 0 || s.Cap > MaxCap:
+		return bad("cap", fmt.Sprintf("must lie between 0 and %d", MaxCap))
+	case s.Rate < 0 || s.Rate > MaxRate:
+		return bad("rate", fmt.Sprintf("must lie between 0 and %d", MaxRate))
+	case s.ClaimWindow < 1:
+		return bad("claim_window", "must be at least 1 second")
+	case s.TokenLife < MinTokenLife:
+		return bad("token_life", fmt.Sprintf("must be at least %d seconds", MinTokenLife))
+	case s.SessionMax < s.TokenLife:
+		return bad("session_max", "must be at least token_life")
+	case s.Hold < 1:
+		return bad("hold", "must be at least 1 second")
+	case s.HoldExtensions < 0:
+		return bad("hold_extensions", "must not be negative")
+	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
+		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
+	}
+	return nil
+}
+
+// Bounds that keep arithmetic in scripts exact and one request's work small.
+const (
+	MaxCap          = 10_000_000
+	MaxRate         = 10_000_000 // a minute
+	MaxUnitsPerHold = 100
+)
+
+// ParseSale reads a settings document and validates it.
+func ParseSale(doc []byte) (Sale, error) {
+	var s Sale
+	if err := json.Unmarshal(doc, &s); err != nil {
+		return Sale{}, fmt.Errorf("reading sale document: %w", err)
+	}
+	return s, s.Validate()
+}
