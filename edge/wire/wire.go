@@ -93,13 +93,8 @@ type Sale struct {
 // without cookies sends it with the value "1" on every place route.
 const AppHeader = "Ropeline-App"
 
-// SaleHeader names the sale whose admission cookie a booking request uses. A
-// client that sends its token as "Authorization: Bearer" does not need it.
-const SaleHeader = "Ropeline-Sale"
-
-// PlaceCookie and AdmissionCookie name a sale's cookies: one per sale and kind.
-func PlaceCookie(sale ropeline.SaleID) string     { return "ropeline_place_" + string(sale) }
-func AdmissionCookie(sale ropeline.SaleID) string { return "ropeline_admission_" + string(sale) }
+// PlaceCookie names a sale's place ticket cookie: one per sale.
+func PlaceCookie(sale ropeline.SaleID) string { return "ropeline_place_" + string(sale) }
 
 // WebSocket close codes. 4000-4499 say come back, 4500-4999 say stop.
 const (

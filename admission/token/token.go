@@ -1,0 +1,134 @@
+// Package token reads admission tokens: the signed proof that a fan was let
+// in. A token is a JWT signed with EdDSA (Ed25519); any service can check one
+// offline with the public keys at /.well-known/jwks.json.
+//
+// The one hard idea is time. The cap counts a session until nobody would
+// accept its last token any more, so a verifier's leeway and the clocks' skew
+// are part of the contract: see Margin.
+//
+// The package can verify and cannot sign: whoever imports it holds no secret.
+// Signing is package admission's. It does not know about sessions that ended
+// early either; package gate adds that.
+package token
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Issuer is the iss claim of every admission token.
+const Issuer = "ropeline"
+
+const (
+	// Leeway is how long after its exp a verifier still accepts a token.
+	Leeway = time.Second
+	// Skew is how far apart the clocks of Redis and of a verifier may be.
+	Skew = 2 * time.Second
+	// Margin is how long past its exp a token may still be accepted somewhere.
+	// A slot is counted for this long after its last token's exp, and no token
+	// is issued with an exp nearer than this to the end of its session.
+	Margin = Leeway + Skew
+)
+
+// SaleHeader names the sale whose admission cookie a request uses. A client
+// that sends its token as "Authorization: Bearer" does not need it.
+const SaleHeader = "Ropeline-Sale"
+
+// Cookie names the cookie that carries a sale's admission token.
+func Cookie(sale ropeline.SaleID) string { return "ropeline_admission_" + string(sale) }
+
+// Claims is what an admission token says.
+type Claims struct {
+	Sale        ropeline.SaleID  // aud
+	Place       ropeline.PlaceID // sub
+	Session     string           // sid
+	IssuedAt    time.Time        // iat
+	Expires     time.Time        // exp, whole seconds
+	SessionEnds time.Time        // end: however often renewed, whole seconds
+}
+
+// The ways in which a token does not open a gate.
+var (
+	ErrMissing = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "token-missing", Detail: "This needs an admission token: join the line first."}
+	ErrInvalid = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "token-invalid", Detail: "This admission token is not one of ours."}
+	ErrExpired = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "token-expired", Detail: "This admission token has expired."}
+	ErrRevoked = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "token-revoked", Detail: "This session is over."}
+)
+
+// JWT is the JSON form of Claims, shared by signer and verifier.
+type JWT struct {
+	jwt.RegisteredClaims
+	Session     string           `json:"sid"`
+	SessionEnds *jwt.NumericDate `json:"end"`
+}
+
+// Verifier checks admission tokens against a set of public keys.
+type Verifier struct {
+	keys   KeySet
+	parser *jwt.Parser
+}
+
+// NewVerifier returns a Verifier that trusts keys and asks now for the time.
+func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
+	return &Verifier{keys: keys, parser: jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), // never what the header asks for
+		jwt.WithIssuer(Issuer),
+		jwt.WithExpirationRequired(),
+		jwt.WithLeeway(Leeway),
+		jwt.WithTimeFunc(now),
+	)}
+}
+
+// Verify returns what a token says if one of our keys signed it and it has
+// not expired; else ErrMissing, ErrInvalid or ErrExpired.
+func (v *Verifier) Verify(raw string) (Claims, error) {
+	if raw == "" {
+		return Claims{}, ErrMissing
+	}
+	var c JWT
+	_, err := v.parser.ParseWithClaims(raw, &c, v.keys.find)
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return Claims{}, ErrExpired
+	}
+	if err != nil {
+		return Claims{}, ErrInvalid.Because(err)
+	}
+	if len(c.Audience) != 1 || !ropeline.SaleID(c.Audience[0]).Valid() || c.Subject == "" || c.Session == "" ||
+		c.IssuedAt == nil || c.SessionEnds == nil {
+		return Claims{}, ErrInvalid
+	}
+	return Claims{
+		Sale: ropeline.SaleID(c.Audience[0]), Place: ropeline.PlaceID(c.Subject), Session: c.Session,
+		IssuedAt: c.IssuedAt.Time, Expires: c.ExpiresAt.Time, SessionEnds: c.SessionEnds.Time,
+	}, nil
+}
+
+// Raw finds the token in a request, given how to read a header and a cookie:
+// an Authorization header first, else the cookie of the sale that SaleHeader
+// names. It returns "" where there is none.
+func Raw(header, cookie func(name string) string) string {
+	const scheme = "Bearer "
+	if a := header("Authorization"); len(a) > len(scheme) && a[:len(scheme)] == scheme {
+		return a[len(scheme):]
+	}
+	if sale := ropeline.SaleID(header(SaleHeader)); sale.Valid() {
+		return cookie(Cookie(sale))
+	}
+	return ""
+}
+
+// FromRequest is Raw for net/http.
+func FromRequest(r *http.Request) string {
+	return Raw(r.Header.Get, func(name string) string {
+		c, err := r.Cookie(name)
+		if err != nil {
+			return ""
+		}
+		return c.Value
+	})
+}
