@@ -81,9 +81,27 @@ type Sale struct {
 	UnitsPerHold   int     `json:"units_per_hold"`
 }
 
-// MinTokenLife is the shortest life of an admission token: two margins of the
-// verifier (admission/token.Margin) and a second to use it in.
-const MinTokenLife Seconds = 5
+// The cap counts a session until nobody would accept its last token any more,
+// so these three are one contract between the line and every verifier.
+const (
+	// TokenLeeway is how long after its exp a verifier still accepts a token.
+	TokenLeeway = time.Second
+	// ClockSkew is how far apart the clocks of Redis and of a verifier may be.
+	ClockSkew = 2 * time.Second
+	// TokenMargin is how long past its exp a token may still be accepted
+	// somewhere. A slot is counted for this long after its last token's exp,
+	// and no token is issued whose exp is nearer than this to the end of its
+	// session.
+	TokenMargin = TokenLeeway + ClockSkew
+)
+
+// The shortest life of an admission token leaves two seconds to use it in
+// beside TokenMargin; the longest bounds how long gates remember a session
+// that ended early.
+const (
+	MinTokenLife Seconds = 5
+	MaxTokenLife Seconds = 600
+)
 
 // Validate names the first setting that cannot be served.
 func (s Sale) Validate() error {
@@ -107,8 +125,8 @@ func (s Sale) Validate() error {
 		return bad("rate", fmt.Sprintf("must lie between 0 and %d", MaxRate))
 	case s.ClaimWindow < 1:
 		return bad("claim_window", "must be at least 1 second")
-	case s.TokenLife < MinTokenLife:
-		return bad("token_life", fmt.Sprintf("must be at least %d seconds", MinTokenLife))
+	case s.TokenLife < MinTokenLife || s.TokenLife > MaxTokenLife:
+		return bad("token_life", fmt.Sprintf("must lie between %d and %d seconds", MinTokenLife, MaxTokenLife))
 	case s.SessionMax < s.TokenLife:
 		return bad("session_max", "must be at least token_life")
 	case s.Hold < 1:

@@ -7,6 +7,6 @@
 // lease for each sale, draws the lobby when it closes and ticks the line.
 //
 // The one hard idea: the cap counts a session until its last token cannot be
-// accepted any more (token.Margin past its exp), so a token never outlives its
+// accepted any more (ropeline.TokenMargin past its exp), so a token never outlives its
 // slot.
 package admission

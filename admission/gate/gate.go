@@ -3,9 +3,8 @@
 //
 // The one hard idea: a slot may be given to the next fan before the old token
 // expires only if every gate refuses the old token from then on. So a Gate
-// asks Sessions on every request, and Sessions answers with an error both for
-// a session that ended and when it is no longer sure (it lost touch with
-// Redis), which closes the gate.
+// asks Sessions on every request, and an error of Sessions (it lost touch with
+// Redis and is no longer sure) closes the gate too.
 //
 // Package fibergate is the middleware for Fiber.
 package gate
@@ -19,9 +18,9 @@ type Verifier interface {
 
 // Sessions knows which sessions ended before their tokens expired.
 type Sessions interface {
-	// Check returns nil while the session may go on, token.ErrRevoked when it
-	// has ended, and another error when that cannot be told.
-	Check(session string) error
+	// Ended reports whether the session is over, or an error when that cannot
+	// be told.
+	Ended(session string) (bool, error)
 }
 
 // Gate admits holders of admission tokens. It is safe for concurrent use.
@@ -40,8 +39,12 @@ func (g *Gate) Check(raw string) (token.Claims, error) {
 	if err != nil {
 		return token.Claims{}, err
 	}
-	if err := g.sessions.Check(c.Session); err != nil {
+	ended, err := g.sessions.Ended(c.Session)
+	switch {
+	case err != nil:
 		return token.Claims{}, err
+	case ended:
+		return token.Claims{}, token.ErrRevoked
 	}
 	return c, nil
 }

@@ -4,7 +4,7 @@
 //
 // The one hard idea is time. The cap counts a session until nobody would
 // accept its last token any more, so a verifier's leeway and the clocks' skew
-// are part of the contract: see Margin.
+// are part of the contract: see ropeline.TokenMargin.
 //
 // The package can verify and cannot sign: whoever imports it holds no secret.
 // Signing is package admission's. It does not know about sessions that ended
@@ -23,17 +23,6 @@ import (
 
 // Issuer is the iss claim of every admission token.
 const Issuer = "ropeline"
-
-const (
-	// Leeway is how long after its exp a verifier still accepts a token.
-	Leeway = time.Second
-	// Skew is how far apart the clocks of Redis and of a verifier may be.
-	Skew = 2 * time.Second
-	// Margin is how long past its exp a token may still be accepted somewhere.
-	// A slot is counted for this long after its last token's exp, and no token
-	// is issued with an exp nearer than this to the end of its session.
-	Margin = Leeway + Skew
-)
 
 // SaleHeader names the sale whose admission cookie a request uses. A client
 // that sends its token as "Authorization: Bearer" does not need it.
@@ -79,7 +68,7 @@ func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), // never what the header asks for
 		jwt.WithIssuer(Issuer),
 		jwt.WithExpirationRequired(),
-		jwt.WithLeeway(Leeway),
+		jwt.WithLeeway(ropeline.TokenLeeway),
 		jwt.WithTimeFunc(now),
 	)}
 }

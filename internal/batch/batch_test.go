@@ -1,0 +1,117 @@
+package batch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ropeline/ropeline/internal/batch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gated returns a Func that doubles numbers, refuses negative ones, tells the
+// size of each batch and waits for one signal a batch.
+func gated(sizes chan<- int, proceed <-chan struct{}) batch.Func[int, int] {
+	return func(_ context.Context, in []int) []batch.Result[int] {
+		sizes <- len(in)
+		<-proceed
+		out := make([]batch.Result[int], len(in))
+		for i, n := range in {
+			if n < 0 {
+				out[i].Err = fmt.Errorf("negative %d", n)
+				continue
+			}
+			out[i].Value = 2 * n
+		}
+		return out
+	}
+}
+
+func TestCallsThatArriveDuringABatchShareTheNext(t *testing.T) {
+	sizes, proceed := make(chan int, 10), make(chan struct{})
+	g := batch.New(64, 1000, time.Second, gated(sizes, proceed))
+	defer g.Close()
+
+	var callers sync.WaitGroup
+	do := func(n int) {
+		callers.Go(func() {
+			got, err := g.Do(t.Context(), n)
+			if n < 0 && (err == nil || err.Error() != fmt.Sprintf("negative %d", n)) {
+				t.Errorf("Do(%d) error = %v, want its own", n, err)
+			}
+			if n >= 0 && (err != nil || got != 2*n) {
+				t.Errorf("Do(%d) = %d, %v; want %d", n, got, err, 2*n)
+			}
+		})
+	}
+	do(1)
+	if n := <-sizes; n != 1 {
+		t.Fatalf("a lone call went in a batch of %d", n)
+	}
+	for n := 2; n <= 9; n++ {
+		do(n)
+	}
+	do(-5) // one bad request of a batch spoils no other
+	for g.Waiting() < 9 {
+		runtime.Gosched()
+	}
+	proceed <- struct{}{}
+	if n := <-sizes; n != 9 {
+		t.Errorf("nine calls that arrived together went in a batch of %d", n)
+	}
+	proceed <- struct{}{}
+	callers.Wait()
+}
+
+func TestACanceledCallerCancelsNobodyElse(t *testing.T) {
+	sizes, proceed := make(chan int, 10), make(chan struct{})
+	g := batch.New(64, 1000, time.Second, gated(sizes, proceed))
+	defer g.Close()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	canceled := make(chan error)
+	go func() { _, err := g.Do(ctx, 1); canceled <- err }()
+	<-sizes
+	other := make(chan int)
+	go func() { n, _ := g.Do(context.Background(), 21); other <- n }()
+	cancel()
+	if err := <-canceled; !errors.Is(err, context.Canceled) {
+		t.Fatalf("canceled caller got %v", err)
+	}
+	close(proceed)
+	if n := <-other; n != 42 {
+		t.Errorf("the other caller got %d, want 42", n)
+	}
+}
+
+func TestAFullBacklogRefusesAndCloseWaits(t *testing.T) {
+	sizes, proceed := make(chan int, 10), make(chan struct{})
+	g := batch.New(1, 1, time.Second, gated(sizes, proceed))
+	results := make(chan error, 2)
+	go func() { _, err := g.Do(t.Context(), 1); results <- err }()
+	<-sizes // the first is under way, nobody waits
+	go func() { _, err := g.Do(t.Context(), 2); results <- err }()
+	for g.Waiting() < 1 {
+		runtime.Gosched()
+	}
+	if _, err := g.Do(t.Context(), 3); !errors.Is(err, batch.ErrFull) {
+		t.Errorf("a full backlog answered %v, want ErrFull", err)
+	}
+	close(proceed)
+	g.Close()
+	for range 2 {
+		if err := <-results; err != nil {
+			t.Errorf("a call from before Close failed: %v", err)
+		}
+	}
+	if _, err := g.Do(t.Context(), 4); !errors.Is(err, batch.ErrClosed) {
+		t.Errorf("after Close: %v, want ErrClosed", err)
+	}
+}

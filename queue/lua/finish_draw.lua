@@ -1,0 +1,23 @@
+-- Ends the draw: the drawn lobby becomes the line, who joined meanwhile is
+-- appended, who left meanwhile departs, and ordinals exist from here on.
+-- KEYS 1 state  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
+-- ARGV 1 (clock, unused)  2 epoch
+-- Returns 1 if this call ended it, 0 if it had ended, or the error MISMATCH
+-- when the drawing lacks entrants (draw again; it is deterministic).
+-- Cost O(joins and leaves during the draw * log N).
+if number(KEYS[1], 'drawn') == 1 then return 0 end
+local entrants = redis.call('SCARD', KEYS[4])
+if redis.call('ZCARD', KEYS[2]) ~= entrants then return redis.error_reply('MISMATCH drawing is incomplete') end
+if entrants > 0 then redis.call('RENAME', KEYS[2], KEYS[3]) end
+
+for _, place in ipairs(redis.call('ZRANGE', KEYS[5], 0, -1)) do
+  redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[5], place), place)
+end
+local gone = 0
+for _, place in ipairs(redis.call('SMEMBERS', KEYS[6])) do
+  local rank = redis.call('ZRANK', KEYS[3], place)
+  if rank and redis.call('SETBIT', KEYS[7], rank, 1) == 0 then gone = gone + 1 end
+end
+redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6])
+redis.call('HSET', KEYS[1], 'drawn', 1, 'epoch', ARGV[2], 'cursor', 0, 'cursor_score', 0, 'gone', gone)
+return 1

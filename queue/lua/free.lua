@@ -1,0 +1,8 @@
+-- Frees the slot of a session that end.lua marked and every gate refuses.
+-- KEYS 1 active  2 sessions
+-- ARGV 1 (clock, unused)  2 place
+-- Returns 1 if a slot was freed, else 0. Idempotent.
+-- Cost O(log N).
+local session = redis.call('HGET', KEYS[2], ARGV[2])
+if not session or not string.find(session, ' ended$') then return 0 end
+return redis.call('ZREM', KEYS[1], ARGV[2])

@@ -1,0 +1,20 @@
+-- Gives a session's next token, up to the session's end.
+-- KEYS 1 state  2 active  3 sessions
+-- ARGV 1 clock (us) or ''  2 place  3 margin (s)
+-- Returns the session text as claim does, or the error OVER.
+-- Cost O(log N).
+local place, margin = ARGV[2], tonumber(ARGV[3])
+local now = math.floor(clock() / 1000000)
+local over = redis.error_reply('OVER the session is over')
+local session = redis.call('HGET', KEYS[3], place)
+local slot = redis.call('ZSCORE', KEYS[2], place)
+if not session or not slot or tonumber(slot) <= clock() / 1000 then return over end
+local sid, exp, last = string.match(session, '^(%S+) %d+ (%d+) (%d+) open$')
+if not sid then return over end
+exp, last = tonumber(exp), tonumber(last)
+local next_exp = math.max(exp, math.min(now + number(KEYS[1], 'life'), last - margin))
+if next_exp <= now then return over end
+session = string.format('%s %.0f %.0f %.0f open', sid, now, next_exp, last)
+redis.call('ZADD', KEYS[2], (next_exp + margin) * 1000, place)
+redis.call('HSET', KEYS[3], place, session)
+return session

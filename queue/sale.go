@@ -1,0 +1,113 @@
+package queue
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+)
+
+//go:embed lua/publish.lua
+var publishSource string
+var publishScript = newScript("publish", publishSource)
+
+// PublishSale makes a sale known to every edge and controller. The newest
+// version of a sale wins; the draw's seed and the live limits are set by the
+// first one and kept. It needs the seed key.
+func (s *Store) PublishSale(ctx context.Context, sale ropeline.Sale) error {
+	if err := sale.Validate(); err != nil {
+		return err
+	}
+	doc, err := json.Marshal(sale)
+	if err != nil {
+		return fmt.Errorf("writing sale document: %w", err)
+	}
+	sealed, err := s.sealSeed(sale.ID)
+	if err != nil {
+		return err
+	}
+	keys := []string{key(sale.ID, "state"), key(sale.ID, "limits"), key(sale.ID, "sale"), key(sale.ID, "seed")}
+	_, err = s.run(ctx, publishScript, keys, doc, sale.Version,
+		sale.LobbyClosesAt.UnixMilli(), sale.OpensAt.UnixMilli(), sale.EndsAt.UnixMilli(),
+		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed)
+	if err != nil {
+		return err
+	}
+	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
+}
+
+// Sale returns a sale's settings document, or ropeline.ErrSaleUnknown.
+func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, error) {
+	if !id.Valid() {
+		return ropeline.Sale{}, ropeline.ErrSaleUnknown
+	}
+	doc, err := s.rdb.Get(ctx, key(id, "sale")).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return ropeline.Sale{}, ropeline.ErrSaleUnknown
+	}
+	if err != nil {
+		return ropeline.Sale{}, storeError("reading sale", err)
+	}
+	return ropeline.ParseSale(doc)
+}
+
+// Sales returns the ids of all published sales, sorted.
+func (s *Store) Sales(ctx context.Context) ([]ropeline.SaleID, error) {
+	names, err := s.rdb.SMembers(ctx, keySales).Result()
+	if err != nil {
+		return nil, storeError("listing sales", err)
+	}
+	ids := make([]ropeline.SaleID, len(names))
+	for i, name := range names {
+		ids[i] = ropeline.SaleID(name)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// sealSeed makes the seed of a sale's draw and encrypts it: who can read Redis
+// must not be able to compute the draw before it happens.
+func (s *Store) sealSeed(sale ropeline.SaleID) ([]byte, error) {
+	aead, err := s.seedCipher()
+	if err != nil {
+		return nil, err
+	}
+	nonce, seed := make([]byte, aead.NonceSize()), make([]byte, 32)
+	rand.Read(nonce) // crypto/rand never fails; it ends the process instead
+	rand.Read(seed)
+	return aead.Seal(nonce, nonce, seed, []byte(sale)), nil
+}
+
+// openSeed decrypts what sealSeed made.
+func (s *Store) openSeed(sale ropeline.SaleID, sealed []byte) ([]byte, error) {
+	aead, err := s.seedCipher()
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < aead.NonceSize() {
+		return nil, fmt.Errorf("opening the draw's seed of %s: it is damaged", sale)
+	}
+	n := aead.NonceSize()
+	seed, err := aead.Open(nil, sealed[:n], sealed[n:], []byte(sale))
+	if err != nil {
+		return nil, fmt.Errorf("opening the draw's seed of %s (is this the seed key it was sealed with?): %w", sale, err)
+	}
+	return seed, nil
+}
+
+func (s *Store) seedCipher() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(s.keys.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("seed key: %w", err)
+	}
+	return cipher.NewGCM(block)
+}

@@ -1,0 +1,150 @@
+package queue
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Session is an admitted fan's time in the protected zone and the times of its
+// newest token, all in whole seconds.
+type Session struct {
+	ID        string
+	IssuedAt  time.Time // of the newest token
+	ExpiresAt time.Time // of the newest token
+	EndsAt    time.Time // however often it is renewed
+}
+
+//go:embed lua/claim.lua
+var claimSource string
+var claimScript = newScript("claim", claimSource)
+
+// Claim turns an offer into a session. Repeating it answers the same session,
+// and so the same token. It fails with ErrNoOffer, ErrOfferExpired or
+// ErrSessionOver.
+func (s *Store) Claim(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Session, error) {
+	sid, err := uuid.NewV7()
+	if err != nil {
+		return Session{}, fmt.Errorf("making a session id: %w", err)
+	}
+	keys := []string{key(sale, "state"), key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "sessions")}
+	return s.session(ctx, sale, id, claimScript, keys, string(id), sid.String(), margin)
+}
+
+//go:embed lua/renew.lua
+var renewSource string
+var renewScript = newScript("renew", renewSource)
+
+// Renew gives a session its next token, up to the session's end. It fails with
+// ErrSessionOver.
+func (s *Store) Renew(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Session, error) {
+	keys := []string{key(sale, "state"), key(sale, "active"), key(sale, "sessions")}
+	return s.session(ctx, sale, id, renewScript, keys, string(id), margin)
+}
+
+func (s *Store) session(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sc script, keys []string, args ...any) (Session, error) {
+	reply, err := s.run(ctx, sc, keys, args...)
+	if err != nil {
+		return Session{}, err
+	}
+	text, _ := reply.(string)
+	session, err := readSession(text, nil)
+	if err != nil {
+		return Session{}, fmt.Errorf("%s: %w", sc.name, err)
+	}
+	s.announce(ctx, sale, id)
+	return *session, nil
+}
+
+//go:embed lua/end.lua
+var endSource string
+var endScript = newScript("end", endSource)
+
+//go:embed lua/free.lua
+var freeSource string
+var freeScript = newScript("free", freeSource)
+
+//go:embed lua/unheard.lua
+var unheardSource string
+var unheardScript = newScript("unheard", unheardSource)
+
+// How the end of a session reaches the gates. A gate that has not been able to
+// say that it lives for gateBlind refuses everybody; one that has been silent
+// for gateSilent, which is longer, is therefore not waited for.
+const (
+	gateBeat   = 500 * time.Millisecond
+	gateBlind  = 2 * time.Second
+	gateSilent = 3 * time.Second
+
+	endWait   = time.Second      // the longest that End waits for gates
+	endedKept = 15 * time.Minute // an entry outlives any token (MaxTokenLife)
+)
+
+// End ends a place's session: its token is renewed no more, every living gate
+// of ours is told, and once all have acknowledged the slot is free. If they
+// have not within a second, acknowledged is false and the slot stays counted
+// until the last token has expired. Ending twice is no error.
+func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
+	keys := []string{key(sale, "active"), key(sale, "sessions")}
+	reply, err := s.run(ctx, endScript, keys, string(id))
+	if err != nil {
+		return false, err
+	}
+	text, _ := reply.(string)
+	sid, exp, ok := strings.Cut(text, " ")
+	if !ok {
+		return true, nil
+	}
+	s.announce(ctx, sale, id)
+	entry, err := s.tellGates(ctx, sid, exp)
+	if err != nil {
+		return false, err
+	}
+	if heard, err := s.awaitGates(ctx, entry); !heard || err != nil {
+		return false, err
+	}
+	_, err = s.run(ctx, freeScript, keys, string(id))
+	return err == nil, err
+}
+
+func (s *Store) tellGates(ctx context.Context, sid, exp string) (entry string, err error) {
+	now := time.Now()
+	if s.now != nil {
+		now = s.now()
+	}
+	entry, err = s.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: keyEnded, Values: []string{"sid", sid, "exp", exp},
+		MinID: strconv.FormatInt(now.Add(-endedKept).UnixMilli(), 10), Approx: true,
+	}).Result()
+	return entry, storeError("telling gates", err)
+}
+
+func (s *Store) awaitGates(ctx context.Context, entry string) (heard bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, endWait)
+	defer cancel()
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		reply, err := s.run(ctx, unheardScript, []string{keyGatesSeen, keyGatesAcked}, entry, gateSilent.Milliseconds())
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if reply == int64(0) {
+			return true, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-time.After(pause):
+		}
+	}
+}
