@@ -1,0 +1,72 @@
+package edge
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// clientAddress returns the address a request comes from. X-Forwarded-For is
+// believed only as far as trusted proxies wrote it: walking from the right,
+// the first address that is not a trusted proxy is the client. What stands
+// further left was written by the client and may say anything. The zero Addr
+// means that there is none (a Unix socket).
+func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	client, ok := parseAddress(r.RemoteAddr)
+	if !ok || !within(client, trusted) {
+		return client
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, ok := parseAddress(strings.TrimSpace(hops[i]))
+		if !ok {
+			return client // not written by a proxy: believe nothing further left
+		}
+		client = hop
+		if !within(client, trusted) {
+			return client
+		}
+	}
+	return client
+}
+
+// parseAddress reads an address with or without a port and brackets.
+// IPv4-mapped IPv6 becomes IPv4 and zones are dropped, so that one host has
+// one key.
+func parseAddress(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		p, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		a = p.Addr()
+	}
+	return a.Unmap().WithZone(""), true
+}
+
+func within(a netip.Addr, prefixes []netip.Prefix) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// limitKey names who shares a limit: an IPv4 address, or an IPv6 /64, which is
+// what one subscriber gets; counting whole addresses would give a bot 2^64
+// keys.
+func limitKey(a netip.Addr) string {
+	switch {
+	case !a.IsValid():
+		return "local"
+	case a.Is4():
+		return a.String()
+	}
+	p, err := a.Prefix(64)
+	if err != nil { // cannot be: every IPv6 address has a /64
+		return a.String()
+	}
+	return p.String()
+}

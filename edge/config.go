@@ -1,0 +1,105 @@
+package edge
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// Signer signs admission tokens. The same claims must give the same token, so
+// that a repeated claim or a second tab cannot make two.
+type Signer interface {
+	Sign(token.Claims) (string, error)
+}
+
+// Config is what a Server is made of. Zero values of the last five fields mean
+// their defaults.
+type Config struct {
+	Store      *queue.Store
+	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
+	Signer     Signer
+	JWKS       []byte   // public keys of Signer, served as they are
+	BookingURL *url.URL // the booking core
+	OpsURL     *url.URL // the staff's API, served by the admission part
+	Pages      fs.FS    // built pages, index.html at its root; absent: 503
+	OpenAPI    []byte   // what /openapi.json serves; empty: the edge's own document
+
+	Limits         Limits
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Log            *slog.Logger
+	Now            func() time.Time
+	Rand           io.Reader
+}
+
+// Limits bounds what one edge holds and what one address may ask. Zero means
+// the default, a negative rate means unlimited.
+type Limits struct {
+	Joins    int64 // of one address a minute
+	Requests int64 // to the API, of one address a minute
+	Sockets  int64 // open at once in this process
+	Rooms    int   // sales followed at once
+}
+
+// The defaults. A whole office or a mobile carrier may share one IPv4 address,
+// so the rates only stop a machine gone wild. A process of the usual
+// descriptor limit of 20,000 needs some for Redis, upstreams and polls.
+const (
+	defaultJoins    = 600
+	defaultRequests = 12_000
+	defaultSockets  = 18_000
+	defaultRooms    = 1_000
+)
+
+func (c Config) withDefaults() Config {
+	orDefault := func(n *int64, d int64) {
+		if *n == 0 {
+			*n = d
+		}
+	}
+	orDefault(&c.Limits.Joins, defaultJoins)
+	orDefault(&c.Limits.Requests, defaultRequests)
+	orDefault(&c.Limits.Sockets, defaultSockets)
+	if c.Limits.Rooms == 0 {
+		c.Limits.Rooms = defaultRooms
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if len(c.OpenAPI) == 0 {
+		c.OpenAPI = OpenAPI()
+	}
+	return c
+}
+
+// validate names the first part that is missing.
+func (c Config) validate() error {
+	switch {
+	case c.Store == nil:
+		return errors.New("edge: Store is missing")
+	case c.Redis == nil:
+		return errors.New("edge: Redis is missing")
+	case c.Signer == nil:
+		return errors.New("edge: Signer is missing")
+	case c.BookingURL == nil || c.BookingURL.Host == "":
+		return errors.New("edge: BookingURL is missing")
+	case c.OpsURL == nil || c.OpsURL.Host == "":
+		return errors.New("edge: OpsURL is missing")
+	}
+	return nil
+}

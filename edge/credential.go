@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
+)
+
+var errTicketMissing = &ropeline.Error{
+	Kind: ropeline.Unauthenticated, Code: "place-ticket-missing", Detail: "You have no place in this line yet: join it first.",
+}
+
+// bearer returns what the Authorization header carries, "" without one.
+func bearer(r *http.Request) string {
+	const scheme = "Bearer "
+	a := r.Header.Get("Authorization")
+	if len(a) > len(scheme) && strings.EqualFold(a[:len(scheme)], scheme) {
+		return a[len(scheme):]
+	}
+	return ""
+}
+
+// isApp reports whether the client wants its credentials in the body rather
+// than as cookies.
+func isApp(r *http.Request) bool { return r.Header.Get(wire.AppHeader) == "1" }
+
+// ticket reads the place ticket of a request: errTicketMissing without one,
+// queue.ErrTicketInvalid if it is not one of ours for this sale.
+func (s *Server) ticket(w http.ResponseWriter, r *http.Request, sale ropeline.SaleID) (queue.Ticket, error) {
+	if raw := bearer(r); raw != "" {
+		return s.store.ReadTicket(sale, raw)
+	}
+	cookie, err := r.Cookie(wire.PlaceCookie(sale))
+	if err != nil || cookie.Value == "" {
+		return queue.Ticket{}, errTicketMissing
+	}
+	t, err := s.store.ReadTicket(sale, cookie.Value)
+	if err != nil {
+		// Scripts cannot remove an HttpOnly cookie: unless we do, a browser
+		// with a damaged one could never join again.
+		s.dropCookie(w, wire.PlaceCookie(sale), placePath(sale))
+	}
+	return t, err
+}
+
+func placePath(sale ropeline.SaleID) string { return "/api/v1/sales/" + string(sale) }
+
+const admissionPath = "/api/v1"
+
+func (s *Server) setCookie(w http.ResponseWriter, name, value, path string, until time.Time) {
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Value: value, Path: path, Expires: until,
+		HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func (s *Server) dropCookie(w http.ResponseWriter, name, path string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Path: path, MaxAge: -1, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// checkOrigin refuses what another site makes a browser send. A request with
+// a bearer token is nobody's forgery: browsers do not add one. What
+// relies on a cookie must show that it comes from our own pages.
+func (s *Server) checkOrigin(r *http.Request) error {
+	if bearer(r) != "" {
+		return nil
+	}
+	if err := s.origin.Check(r); err != nil {
+		return ropeline.ErrOriginMismatch.Because(err)
+	}
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	shown := r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
+	if !safe && !shown && hasCookie(r) {
+		return ropeline.ErrOriginMismatch
+	}
+	return nil
+}
+
+func hasCookie(r *http.Request) bool {
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, "ropeline_") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkSocketOrigin is checkOrigin for WebSockets, whose handshake is a GET
+// that any page may start.
+func checkSocketOrigin(r *http.Request) error {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return nil // not a browser
+	}
+	if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, r.Host) {
+		return ropeline.ErrOriginMismatch
+	}
+	return nil
+}

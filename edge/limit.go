@@ -1,0 +1,124 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ulule/limiter/v3"
+	limitstore "github.com/ulule/limiter/v3/drivers/store/redis"
+
+	"github.com/ropeline/ropeline"
+)
+
+const (
+	limitPrefix = "ropeline:limit"
+	limitWindow = time.Minute
+	// limitPatience is how long a request waits to be counted: a count takes
+	// 50 µs, so a quarter second means that Redis is away.
+	limitPatience = 250 * time.Millisecond
+	// limitRest is how long counting rests after it did not work, so that an
+	// absent Redis costs one request a second its patience, not each.
+	limitRest = time.Second
+)
+
+// rule is one limit: so many a minute for each key.
+type rule struct {
+	name string
+	rate limiter.Rate
+}
+
+func perMinute(name string, n int64) rule {
+	return rule{name: name, rate: limiter.Rate{Period: limitWindow, Limit: n}}
+}
+
+// limits counts requests in Redis, in fixed windows: at the border of two
+// windows an address may do twice its rate. Counting is a help and no
+// guarantee: while Redis is away every request passes, and the handlers answer
+// for themselves.
+type limits struct {
+	redis redis.UniversalClient
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	store  limiter.Store // made at the first request: it needs Redis
+	restTo time.Time
+}
+
+// take counts one request of key and returns ropeline.ErrRateLimited when it
+// is one too many.
+func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) error {
+	if r.rate.Limit < 0 {
+		return nil
+	}
+	store := l.ready()
+	if store == nil {
+		return nil
+	}
+	counting, cancel := context.WithTimeout(ctx, limitPatience)
+	defer cancel()
+	got, err := store.Get(counting, r.name+":"+key, r.rate)
+	if err != nil {
+		if ctx.Err() == nil { // else the client went away, which says nothing about Redis
+			l.rest(err)
+		}
+		return nil
+	}
+	reset := max(time.Unix(got.Reset, 0).Sub(l.now()), time.Second)
+	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", r.name, r.rate.Limit, int64(limitWindow.Seconds())))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", r.name, got.Remaining, seconds(reset)))
+	if !got.Reached {
+		return nil
+	}
+	limited := *ropeline.ErrRateLimited
+	limited.RetryAfter = reset
+	return &limited
+}
+
+// ready returns the store, made on the way, or nil while counting rests.
+func (l *limits) ready() limiter.Store {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now().Before(l.restTo) {
+		return nil
+	}
+	if l.store != nil {
+		return l.store
+	}
+	store, err := limitstore.NewStoreWithOptions(patient{l.redis}, limiter.StoreOptions{Prefix: limitPrefix})
+	if err != nil {
+		l.restFrom(err)
+		return nil
+	}
+	l.store = store
+	return store
+}
+
+// rest stops counting for a moment and says why.
+func (l *limits) rest(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.restFrom(err)
+}
+
+func (l *limits) restFrom(err error) { // mu is held
+	if now := l.now(); now.After(l.restTo) {
+		l.restTo = now.Add(limitRest)
+		l.log.Warn("requests are not counted: the store of the limits does not answer", "error", err)
+	}
+}
+
+// patient bounds the one call that the library makes without a context of
+// ours: loading its scripts while the store is made.
+type patient struct{ redis.UniversalClient }
+
+func (p patient) ScriptLoad(ctx context.Context, script string) *redis.StringCmd {
+	ctx, cancel := context.WithTimeout(ctx, limitPatience)
+	defer cancel()
+	return p.UniversalClient.ScriptLoad(ctx, script)
+}

@@ -1,0 +1,37 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ropeline/ropeline"
+)
+
+var errPathInvalid = &ropeline.Error{
+	Kind: ropeline.Invalid, Code: "path-invalid", Status: http.StatusBadRequest,
+	Detail: "This address is written in a way that two servers may read differently.",
+}
+
+// checkPath refuses every path that this edge and an upstream could read
+// differently: what is not refused means the same before and after decoding,
+// so the path that was matched is the path that is forwarded.
+func checkPath(r *http.Request) error {
+	path, raw := r.URL.Path, strings.ToLower(r.URL.EscapedPath())
+	if !strings.HasPrefix(path, "/") {
+		return errPathInvalid // "OPTIONS *", CONNECT
+	}
+	for _, encoded := range []string{"%2f", "%5c", "%2e", "%00", "%25", "%3b"} {
+		if strings.Contains(raw, encoded) {
+			return errPathInvalid
+		}
+	}
+	if strings.ContainsAny(path, "\\\x00;") || strings.Contains(path, "//") {
+		return errPathInvalid
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return errPathInvalid
+		}
+	}
+	return nil
+}

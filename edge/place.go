@@ -1,0 +1,222 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// ticketKept is how long after a sale's end a browser keeps its place ticket,
+// so that the page can still say what became of the place.
+const ticketKept = 24 * time.Hour
+
+// join gives the caller a place. Whoever brings a ticket of a place that can
+// still become something keeps that place; a place that is over does not stop
+// its holder from joining again, at the tail.
+func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
+		return err
+	}
+	if err := decode(w, r, &struct{}{}); err != nil {
+		return err
+	}
+	ticket, place, err := s.held(w, r, room)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if ticket.Place == "" {
+		ticket, place, err = s.newPlace(r.Context(), room)
+		if err != nil {
+			return err
+		}
+		status = http.StatusCreated
+	}
+	return s.show(w, r, room, ticket, place, status)
+}
+
+// held returns the living place that the caller has already; a ticket without
+// a place means that there is none.
+func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ticket, queue.Place, error) {
+	ticket, err := s.ticket(w, r, m.id)
+	if errors.Is(err, errTicketMissing) {
+		return queue.Ticket{}, queue.Place{}, nil
+	}
+	if err != nil {
+		return queue.Ticket{}, queue.Place{}, err
+	}
+	place, err := s.store.Find(r.Context(), m.id, ticket.Place)
+	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && final(place.State) {
+		return queue.Ticket{}, queue.Place{}, nil
+	}
+	return ticket, place, err
+}
+
+func (s *Server) newPlace(ctx context.Context, m *room) (queue.Ticket, queue.Place, error) {
+	id, err := queue.NewPlaceID(s.config.Rand)
+	if err != nil {
+		return queue.Ticket{}, queue.Place{}, err
+	}
+	place, err := s.store.Join(ctx, m.id, id)
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id}, place, err
+}
+
+// poll answers where the place stands and when to ask again.
+func (s *Server) poll(w http.ResponseWriter, r *http.Request) error {
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	place, err := s.store.Find(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, room, ticket, place, http.StatusOK)
+}
+
+// find is Store.Find for sockets: a few at a time, so that a crowd of them
+// leaves connections to Redis for everybody else.
+func (s *Server) find(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (queue.Place, error) {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+		return s.store.Find(ctx, sale, id)
+	case <-ctx.Done():
+		return queue.Place{}, ctx.Err()
+	}
+}
+
+// caller returns the room and the place ticket of a request.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request) (*room, queue.Ticket, error) {
+	room, err := s.room(r)
+	if err != nil {
+		return nil, queue.Ticket{}, err
+	}
+	ticket, err := s.ticket(w, r, room.id)
+	return room, ticket, err
+}
+
+// show answers with the status of a place and, where the place's order became
+// known or changed, with a new ticket.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) error {
+	view, err := m.view(r.Context())
+	if err != nil {
+		return err
+	}
+	status := statusOf(m.id, view, place)
+	status.NextContact = nextContact(status)
+	renewed := ticket
+	if place.Score != "" {
+		renewed.Score = place.Score
+	}
+	if place.Epoch != "" {
+		renewed.Epoch = place.Epoch
+	}
+	switch {
+	case isApp(r):
+		if status.Ticket, err = s.store.SignTicket(renewed); err != nil {
+			return err
+		}
+	case code == http.StatusCreated || renewed != ticket && bearer(r) == "":
+		raw, err := s.store.SignTicket(renewed)
+		if err != nil {
+			return err
+		}
+		until := m.settings(r.Context(), s.store, s.now()).EndsAt.Add(ticketKept)
+		s.setCookie(w, wire.PlaceCookie(m.id), raw, placePath(m.id), until)
+	}
+	if status.NextContact > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(status.NextContact))
+	}
+	return answer(w, code, status)
+}
+
+// claim takes the offer. Repeating it, in a second tab or because the answer
+// was lost, gives the same token.
+func (s *Server) claim(w http.ResponseWriter, r *http.Request) error {
+	return s.giveToken(w, r, s.store.Claim)
+}
+
+// renew gives the session its next token.
+func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
+	return s.giveToken(w, r, s.store.Renew)
+}
+
+func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
+	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) error {
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	if err := decode(w, r, &struct{}{}); err != nil {
+		return err
+	}
+	session, err := get(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return err
+	}
+	raw, err := s.signer.Sign(token.Claims{
+		Sale: room.id, Place: ticket.Place, Session: session.ID,
+		IssuedAt: session.IssuedAt, Expires: session.ExpiresAt, SessionEnds: session.EndsAt,
+	})
+	if err != nil {
+		return err
+	}
+	if !isApp(r) {
+		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
+	}
+	return answer(w, http.StatusOK, wire.Admission{
+		Token: raw, ExpiresAt: session.ExpiresAt,
+		Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt},
+	})
+}
+
+// leave gives the place up for ever, whatever it has become.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.store.Leave(r.Context(), room.id, ticket.Place); err != nil {
+		return err
+	}
+	if !isApp(r) {
+		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
+		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// end ends the session: 204 when the slot is free, 202 when some gate has not
+// acknowledged it, and the slot frees when the last token has expired.
+func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	acknowledged, err := s.store.End(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return err
+	}
+	if !isApp(r) {
+		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+	}
+	if acknowledged {
+		w.WriteHeader(http.StatusNoContent)
+	} else {
+		w.WriteHeader(http.StatusAccepted)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// room is one sale at this edge: it follows the sale's line for everybody who
+// waits here.
+type room struct {
+	id      ropeline.SaleID
+	line    *queue.Line
+	stop    context.CancelFunc
+	over    <-chan struct{} // closed when the line is not followed any more
+	ready   chan struct{}   // closed when the line has its first view
+	sockets atomic.Int64
+	alarm   atomic.Pointer[chan struct{}]
+
+	mu     sync.Mutex // guards the rest
+	sale   ropeline.Sale
+	readAt time.Time
+	usedAt time.Time
+}
+
+func newRoom(store *queue.Store, sale ropeline.Sale, now time.Time, log *slog.Logger) *room {
+	m := &room{
+		id: sale.ID, line: queue.NewLine(store, sale.ID, log),
+		ready: make(chan struct{}), sale: sale, readAt: now, usedAt: now,
+	}
+	quiet := make(chan struct{})
+	m.alarm.Store(&quiet)
+	return m
+}
+
+// run follows the line until ctx, which is the room's own, ends.
+func (m *room) run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer m.stop()
+	watching.Go(func() { m.watch(ctx) })
+	return m.line.Run(ctx)
+}
+
+// watch says when the line has its first view and rings for every change that
+// may not wait until the sockets look by themselves.
+func (m *room) watch(ctx context.Context) {
+	first := m.line.Watch("") // nobody's place: woken with all others when there is a snapshot
+	select {
+	case <-first.Changed():
+	case <-ctx.Done():
+		return
+	}
+	m.line.Unwatch(first)
+	close(m.ready)
+	for shown := m.line.View(); ; {
+		select {
+		case <-shown.Superseded():
+		case <-ctx.Done():
+			return
+		}
+		next := m.line.View()
+		if next.Phase() != shown.Phase() || next.Paused != shown.Paused || next.Reason != shown.Reason || next.Epoch != shown.Epoch {
+			ringing := make(chan struct{})
+			close(*m.alarm.Swap(&ringing))
+		}
+		shown = next
+	}
+}
+
+// alarmed is closed at the next change that may not wait.
+func (m *room) alarmed() <-chan struct{} { return *m.alarm.Load() }
+
+// viewWait is how long a request waits for the first view of a new room.
+const viewWait = 2 * time.Second
+
+// view returns the newest view of the line.
+func (m *room) view(ctx context.Context) (*queue.View, error) {
+	select {
+	case <-m.ready:
+		return m.line.View(), nil
+	default:
+	}
+	late := time.NewTimer(viewWait)
+	defer late.Stop()
+	select {
+	case <-m.ready:
+		return m.line.View(), nil
+	case <-m.over:
+		return nil, errStarting
+	case <-late.C:
+		return nil, ropeline.ErrStoreAway.Because(errors.New("the line has no view yet"))
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// settingsKept is how long a sale's settings are used before they are read
+// again. What moves by the second is in the view.
+const settingsKept = 2 * time.Second
+
+// settings returns the sale's newest settings; while Redis is away, the last
+// that were seen.
+func (m *room) settings(ctx context.Context, store *queue.Store, now time.Time) ropeline.Sale {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now.Sub(m.readAt) < settingsKept {
+		return m.sale
+	}
+	m.readAt = now // also when it does not work: one try each time
+	if sale, err := store.Sale(ctx, m.id); err == nil {
+		m.sale = sale
+	}
+	return m.sale
+}
+
+// rooms holds one room per sale, made when a sale is first asked for. When it
+// is full the room that was not used for longest and has no socket makes way;
+// if there is none, the sale is refused here.
+type rooms struct {
+	store *queue.Store
+	most  int
+	log   *slog.Logger
+
+	running sync.WaitGroup
+
+	mu   sync.Mutex // guards the rest
+	ctx  context.Context
+	byID map[ropeline.SaleID]*room
+}
+
+// roomIdle is how long a room must have been unused to make way.
+const roomIdle = time.Minute
+
+var errRoomsFull = &ropeline.Error{
+	Kind: ropeline.Unavailable, Code: "edge-full", RetryAfter: 10 * time.Second,
+	Detail: "This server is busy with other sales. Please try again.",
+}
+
+func newRooms(store *queue.Store, most int, log *slog.Logger) *rooms {
+	return &rooms{store: store, most: most, log: log, byID: map[ropeline.SaleID]*room{}}
+}
+
+// open lets rooms run until ctx ends.
+func (m *rooms) open(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx != nil {
+		return errors.New("edge: Run was called twice")
+	}
+	m.ctx = ctx
+	return nil
+}
+
+// wait returns when all rooms have ended, after the ctx of open has.
+func (m *rooms) wait() { m.running.Wait() }
+
+// get returns a sale's room, made if need be, or ropeline.ErrSaleUnknown.
+func (m *rooms) get(ctx context.Context, id ropeline.SaleID, now time.Time) (*room, error) {
+	if found, err := m.known(id, now); found != nil || err != nil {
+		return found, err
+	}
+	sale, err := m.store.Sale(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return m.add(sale, now)
+}
+
+func (m *rooms) known(id ropeline.SaleID, now time.Time) (*room, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx == nil || m.ctx.Err() != nil {
+		return nil, errStarting
+	}
+	found := m.byID[id]
+	if found != nil {
+		found.use(now)
+	}
+	return found, nil
+}
+
+func (m *room) use(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.usedAt = now
+}
+
+func (m *room) unusedSince() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usedAt
+}
+
+// add makes a room, unless another request was faster.
+func (m *rooms) add(sale ropeline.Sale, now time.Time) (*room, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return nil, errStarting
+	}
+	if found := m.byID[sale.ID]; found != nil {
+		return found, nil
+	}
+	if len(m.byID) >= m.most && !m.makeWay(now) {
+		return nil, errRoomsFull
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	made := newRoom(m.store, sale, now, m.log)
+	made.over, made.stop = ctx.Done(), stop
+	m.byID[sale.ID] = made
+	m.running.Go(func() {
+		if err := made.run(ctx); err != nil && ctx.Err() == nil {
+			m.log.Error("a line is not followed any more", "sale", sale.ID, "error", err)
+		}
+		m.forget(made)
+	})
+	return made, nil
+}
+
+// makeWay ends the idle room that was not used for longest. mu is held.
+func (m *rooms) makeWay(now time.Time) bool {
+	var oldest *room
+	for _, r := range m.byID {
+		if r.sockets.Load() > 0 || now.Sub(r.unusedSince()) < roomIdle {
+			continue
+		}
+		if oldest == nil || r.unusedSince().Before(oldest.unusedSince()) {
+			oldest = r
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(m.byID, oldest.id)
+	oldest.stop()
+	return true
+}
+
+func (m *rooms) forget(r *room) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byID[r.id] == r {
+		delete(m.byID, r.id)
+	}
+}

@@ -1,0 +1,116 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ropeline/ropeline"
+)
+
+// who says who may call a route.
+type who string
+
+const (
+	public      who = "public"
+	placeTicket who = "place ticket"
+	staff       who = "staff"   // checked by the admission part
+	upstream    who = "proxied" // checked by the booking core, route by route
+)
+
+// route is one line of the table of everything an edge answers.
+type route struct {
+	method  string // "" takes any: an upstream decides
+	pattern string
+	who     who
+	handle  handler
+}
+
+// routes is the whole public surface of an edge. What is not in it is a 404:
+// nothing is forwarded blindly.
+func (s *Server) routes() []route {
+	const sale = "/api/v1/sales/{sale}"
+	table := []route{
+		{"GET", "/{$}", public, s.page("index.html")},
+		{"GET", "/sales/{sale}", public, s.page("waiting.html")},
+		{"GET", "/sales/{sale}/shop", public, s.page("shop.html")},
+		{"GET", "/orders/{id}", public, s.page("order.html")},
+		{"GET", "/ops", public, s.page("ops.html")},
+		{"GET", "/assets/{path...}", public, s.asset},
+
+		{"GET", "/api/v1/sales", public, s.listSales},
+		{"GET", sale, public, s.showSale},
+		{"POST", sale + "/place", public, s.join},
+		{"GET", sale + "/place", placeTicket, s.poll},
+		{"GET", sale + "/place/live", placeTicket, s.live},
+		{"POST", sale + "/place/claim", placeTicket, s.claim},
+		{"DELETE", sale + "/place", placeTicket, s.leave},
+		{"POST", sale + "/session", placeTicket, s.renew},
+		{"DELETE", sale + "/session", placeTicket, s.end},
+
+		{"GET", "/.well-known/jwks.json", public, s.document(s.config.JWKS, "application/jwk-set+json", "public, max-age=60")},
+		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},
+		{"GET", "/healthz", public, s.healthz},
+		{"GET", "/readyz", public, s.readyz},
+	}
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets"} {
+		table = append(table, subtree("/api/v1/"+prefix, upstream, forward(s.booking))...)
+	}
+	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)
+}
+
+// subtree is a path and everything below it.
+func subtree(path string, who who, h handler) []route {
+	return []route{{"", path, who, h}, {"", path + "/", who, h}}
+}
+
+func (s *Server) newMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, rt := range s.routes() {
+		mux.Handle(strings.TrimSpace(rt.method+" "+rt.pattern), s.guarded(rt))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.unknown(w, r)) })
+	return mux
+}
+
+// guarded is a route's handler behind what all routes of the API share.
+func (s *Server) guarded(rt route) http.Handler {
+	api := strings.HasPrefix(rt.pattern, "/api/")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := error(nil)
+		if api {
+			err = s.admit(w, r)
+		}
+		if err == nil {
+			err = rt.handle(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// admit counts a request and checks where it comes from.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
+	if err := s.limits.take(r.Context(), w.Header(), s.calls, limitKey(callOf(r.Context()).client)); err != nil {
+		return err
+	}
+	return s.checkOrigin(r)
+}
+
+// unknown tells an address that does not exist from one that does not take
+// the method.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		other := *r
+		other.Method = method
+		if _, pattern := s.mux.Handler(&other); pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return ropeline.ErrRouteUnknown
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return ropeline.ErrMethodUnknown
+}

@@ -1,0 +1,92 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+)
+
+// room returns the room of the sale that the path names.
+func (s *Server) room(r *http.Request) (*room, error) {
+	id := ropeline.SaleID(r.PathValue("sale"))
+	if !id.Valid() {
+		return nil, ropeline.ErrSaleUnknown
+	}
+	return s.rooms.get(r.Context(), id, s.now())
+}
+
+func (s *Server) showSale(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	doc, err := s.describe(r.Context(), room)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, doc)
+}
+
+func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
+	ids, err := s.sales.list(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Sales []wire.Sale `json:"sales"`
+	}{Sales: make([]wire.Sale, 0, len(ids))}
+	for _, id := range ids {
+		room, err := s.rooms.get(r.Context(), id, s.now())
+		if err != nil {
+			return err
+		}
+		doc, err := s.describe(r.Context(), room)
+		if err != nil {
+			return err
+		}
+		list.Sales = append(list.Sales, doc)
+	}
+	return answer(w, http.StatusOK, list)
+}
+
+func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
+	view, err := m.view(ctx)
+	if err != nil {
+		return wire.Sale{}, err
+	}
+	sale := m.settings(ctx, s.store, s.now())
+	return wire.Sale{
+		Status: saleStatus(m.id, view), Title: sale.Title,
+		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
+		ClaimWindow: sale.ClaimWindow, SessionMax: sale.SessionMax,
+		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold,
+	}, nil
+}
+
+// salesCache keeps the list of sales for a moment: the front page asks for it
+// and everybody sees the front page.
+type salesCache struct {
+	mu    sync.Mutex
+	ids   []ropeline.SaleID
+	until time.Time
+}
+
+const salesKept = time.Second
+
+func (c *salesCache) list(ctx context.Context, s *Server) ([]ropeline.SaleID, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.now().Before(c.until) {
+		return c.ids, nil
+	}
+	ids, err := s.store.Sales(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.ids, c.until = ids, s.now().Add(salesKept)
+	return ids, nil
+}

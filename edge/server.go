@@ -1,0 +1,191 @@
+package edge
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// Server is one edge.
+type Server struct {
+	store   *queue.Store
+	signer  Signer
+	config  Config
+	log     *slog.Logger
+	now     func() time.Time
+	pace    pace
+	origin  http.CrossOriginProtection
+	limits  *limits
+	joins   rule
+	calls   rule
+	rooms   *rooms
+	sales   salesCache
+	sockets sockets
+	turns   chan struct{} // one for each socket that may ask the store at a time
+	booking http.Handler
+	ops     http.Handler
+	pages   *pages
+	mux     *http.ServeMux
+
+	transports    []*http.Transport // of the proxies; their idle connections end with Run
+	requestPrefix string
+	requests      atomic.Int64
+}
+
+// lookersMost is how many sockets ask the store at a time. A go-redis pool has
+// 10 connections a processor.
+const lookersMost = 8
+
+// pace holds the times of sockets; tests use short ones.
+type pace struct {
+	frame time.Duration // least time between two frames of one socket
+	ping  time.Duration // between two pings, and the longest wait for a pong
+	slow  time.Duration // a frame that took longer is the last one
+	cut   time.Duration // a frame is given up after this long
+	retry time.Duration // until a place is looked up again that could not be
+}
+
+var usualPace = pace{frame: time.Second, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second, retry: time.Second}
+
+// New builds an edge. Nothing runs until Run or Serve.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	prefix := make([]byte, 6)
+	if _, err := io.ReadFull(c.Rand, prefix); err != nil {
+		return nil, fmt.Errorf("naming requests: %w", err)
+	}
+	pages, err := loadPages(c.Pages)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		store: c.Store, signer: c.Signer, config: c, log: c.Log, now: c.Now, pace: usualPace,
+		limits: &limits{redis: c.Redis, now: c.Now, log: c.Log},
+		joins:  perMinute("joins", c.Limits.Joins),
+		calls:  perMinute("requests", c.Limits.Requests),
+		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
+		pages:  pages,
+		turns:  make(chan struct{}, lookersMost),
+
+		requestPrefix: hex.EncodeToString(prefix),
+	}
+	s.sockets.most, s.sockets.ending = c.Limits.Sockets, make(chan struct{})
+	s.booking = s.newProxy(c.BookingURL, "ropeline_admission_")
+	s.ops = s.newProxy(c.OpsURL, "ropeline_staff")
+	s.mux = s.newMux()
+	return s, nil
+}
+
+// Run follows the lines of the sales that are asked for, until ctx ends. Then
+// it closes the sockets with a code that says come back, and waits for them.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.rooms.open(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	s.sockets.close()
+	s.rooms.wait()
+	for _, t := range s.transports {
+		t.CloseIdleConnections()
+	}
+	return nil
+}
+
+// How long a client may take. There is no write time-out: it would cut
+// sockets, which have their own, and long answers of an upstream.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	drainTimeout  = 10 * time.Second
+)
+
+// Serve answers on ln and runs the rooms until ctx ends. It stops taking
+// connections first, then lets requests and sockets end, then the rooms.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	hs := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes cut short and the like
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var runErr error
+	running.Go(func() { runErr = s.Run(ctx); stop() })
+	running.Go(func() {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if hs.Shutdown(drain) != nil {
+			_ = hs.Close() // what has not ended by now is cut
+		}
+	})
+	err := hs.Serve(ln)
+	stop()
+	running.Wait()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the edge: %w", err)
+	}
+	return runErr
+}
+
+// Handler answers every request of the edge.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := call{
+			id:     s.requestPrefix + "-" + strconv.FormatInt(s.requests.Add(1), 36),
+			client: clientAddress(r, s.config.TrustedProxies),
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
+		w.Header().Set("X-Request-Id", call.id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if err := checkPath(r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		s.log.LogAttrs(r.Context(), slog.LevelDebug, "request", slog.String("request", call.id),
+			slog.String("client", call.client.String()), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+		s.mux.ServeHTTP(w, r)
+	})
+}
+
+// call is what is known of every request.
+type call struct {
+	id     string
+	client netip.Addr
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
+}
+
+func requestID(ctx context.Context) string { return callOf(ctx).id }
+
+var errStarting = &ropeline.Error{
+	Kind: ropeline.Unavailable, Code: "edge-starting", RetryAfter: time.Second,
+	Detail: "This server is starting or going down. Please try again.",
+}

@@ -1,0 +1,117 @@
+package edge
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ropeline/ropeline"
+)
+
+// sockets counts the open sockets of this process and ends them.
+type sockets struct {
+	most    int64
+	running sync.WaitGroup
+
+	mu     sync.Mutex // guards the rest
+	open   int64
+	ending chan struct{}
+	ended  bool
+}
+
+var (
+	errSocketsFull = &ropeline.Error{
+		Kind: ropeline.Unavailable, Code: "sockets-full", RetryAfter: 10 * time.Second,
+		Detail: "This server holds as many live connections as it can. Please poll instead.",
+	}
+	errUpgradeMissing = &ropeline.Error{
+		Kind: ropeline.Invalid, Code: "upgrade-required", Status: http.StatusUpgradeRequired,
+		Detail: "This address speaks WebSocket (RFC 6455, version 13) only.",
+	}
+)
+
+// enter counts a socket in and reports whether it is one too many. Some of
+// those are let in for as long as it takes to say so, because a page cannot
+// read why a handshake was refused; the others get errSocketsFull.
+func (k *sockets) enter() (surplus bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	polite := k.most + k.most/50 + 1
+	switch {
+	case k.ended:
+		return false, errStarting
+	case k.open >= polite:
+		return false, errSocketsFull
+	}
+	k.open++
+	k.running.Add(1)
+	return k.open > k.most, nil
+}
+
+func (k *sockets) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.open--
+	k.running.Done()
+}
+
+// close tells all sockets to end and waits until they have.
+func (k *sockets) close() {
+	k.mu.Lock()
+	if !k.ended {
+		k.ended = true
+		close(k.ending)
+	}
+	k.mu.Unlock()
+	k.running.Wait()
+}
+
+// live upgrades to the WebSocket that pushes the status of a place.
+func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
+	if err := checkHandshake(r); err != nil {
+		return err
+	}
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	if _, err := room.view(r.Context()); err != nil {
+		return err
+	}
+	surplus, err := s.sockets.enter()
+	if err != nil {
+		return err
+	}
+	defer s.sockets.leave()
+	room.sockets.Add(1)
+	defer room.sockets.Add(-1)
+	watch := room.line.Watch(ticket.Place)
+	defer room.line.Unwatch(watch)
+	place, err := s.store.Find(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return err
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return nil // Accept has answered
+	}
+	k := &socket{server: s, room: room, conn: conn, watch: watch, received: make(chan error, 1)}
+	k.adopt(place, s.now())
+	k.serve(surplus)
+	return nil
+}
+
+// checkHandshake refuses with a problem document what Accept would refuse with
+// plain text.
+func checkHandshake(r *http.Request) error {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	if err != nil || len(key) != 16 || r.Header.Get("Sec-WebSocket-Version") != "13" ||
+		!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return errUpgradeMissing
+	}
+	return checkSocketOrigin(r)
+}
