@@ -1,0 +1,23 @@
+import type { Plugin } from "vite";
+
+/** The addresses that the edge answers with a page, for Vite's own dev server. */
+const pages: [RegExp, string][] = [
+  [/^\/sales\/[^/]+\/?$/, "/waiting.html"],
+  [/^\/sales\/[^/]+\/shop\/?$/, "/shop.html"],
+  [/^\/orders\/[^/]+\/?$/, "/order.html"],
+  [/^\/ops\/?$/, "/ops.html"],
+];
+
+export function routes(): Plugin {
+  return {
+    name: "routes",
+    configureServer(server) {
+      server.middlewares.use((request, _response, next) => {
+        const path = new URL(request.url ?? "/", "http://dev").pathname;
+        const page = pages.find(([address]) => address.test(path));
+        if (page) request.url = page[1];
+        next();
+      });
+    },
+  };
+}

@@ -1,0 +1,173 @@
+// The JSON documents of the public interface. Those of the line are described
+// by package edge/wire; its golden files are read by this side's tests too.
+
+export type PlaceState = "collected" | "waiting" | "offered" | "active" | "done" | "left" | "expired";
+export type Phase = "lobby" | "drawing" | "open" | "ended";
+
+export interface SaleStatus {
+  id: string;
+  phase: Phase;
+  opens_at: string;
+  now: string;
+  paused: boolean;
+  reason?: string;
+  entrants: number;
+}
+
+export interface Session {
+  id: string;
+  ends_at: string;
+}
+
+export interface Status {
+  state: PlaceState;
+  sale: SaleStatus;
+  position?: number;
+  served?: number;
+  epoch?: string;
+  wait?: { low: number; high: number };
+  offer?: { number: number; claim_by: string };
+  session?: Session;
+  next_contact?: number;
+}
+
+export interface Sale {
+  status: SaleStatus;
+  title: string;
+  lobby_closes_at: string;
+  ends_at: string;
+  performances: string[];
+  claim_window: number;
+  session_max: number;
+  hold: number;
+  hold_extensions: number;
+  units_per_hold: number;
+}
+
+export interface Admission {
+  token: string;
+  expires_at: string;
+  session: Session;
+}
+
+/** WebSocket close codes: 4000–4499 say come back, 4500–4999 say stop. */
+export const CloseOverload = 4002;
+export const FirstFinalClose = 4500;
+export const LastFinalClose = 4999;
+
+export interface Money {
+  amount: number;
+  currency: string;
+}
+
+export interface Tier {
+  id: string;
+  name: string;
+  kind: "seated" | "general";
+  price: Money;
+  first: number;
+  count: number;
+}
+
+export interface Row {
+  section: string;
+  row: string;
+  tier: string;
+  first: number;
+  count: number;
+  x: number;
+  y: number;
+  dx: number;
+  dy: number;
+}
+
+export interface Performance {
+  id: string;
+  sale: string;
+  title: string;
+  venue: string;
+  starts_at: string;
+  tiers: Tier[];
+  rows: Row[];
+}
+
+export interface TierAvailability {
+  id: string;
+  free: number;
+  held: number;
+  sold: number;
+}
+
+/** taken and sold are base64 bitmaps, most significant bit first: bit i is unit i. */
+export interface Availability {
+  as_of: string;
+  taken: string;
+  sold: string;
+  tiers: TierAvailability[];
+}
+
+export interface Line {
+  unit: number;
+  label: string;
+  tier: string;
+  price: Money;
+}
+
+export interface Hold {
+  id: string;
+  performance: string;
+  sale: string;
+  units: number[];
+  lines: Line[];
+  total: Money;
+  expires_at: string;
+  extensions_left: number;
+  state: "held" | "paying";
+}
+
+export interface Ticket {
+  id: string;
+  order: string;
+  unit: number;
+  label: string;
+  tier: string;
+  state: "valid" | "unpaid" | "canceled";
+  code: string;
+  qr: string;
+}
+
+export interface Order {
+  id: string;
+  performance: string;
+  sale: string;
+  state: "paid" | "pending" | "canceled";
+  total: Money;
+  email: string;
+  created_at: string;
+  key?: string;
+  tickets: Ticket[];
+}
+
+/** A sale as its SRE sees it. */
+export interface Live {
+  sale: string;
+  title: string;
+  phase: Phase;
+  paused: boolean;
+  reason: string;
+  cap: number;
+  rate: number;
+  waiting: number;
+  offered: number;
+  active: number;
+  admitted_last_minute: number;
+  last_offer: number;
+  max_in_use: number;
+  now: string;
+  opens_at: string;
+}
+
+export interface Limits {
+  cap: number;
+  rate: number;
+}

@@ -1,0 +1,27 @@
+// The routes of the line: one sale, this browser's place in it, its session.
+
+import type { Admission, Sale, Status } from "./documents";
+import { call, retryAfter } from "./http";
+
+const saleAt = (sale: string) => `/api/v1/sales/${encodeURIComponent(sale)}`;
+
+export const sales = async () => (await call<{ sales: Sale[] }>("GET", "/api/v1/sales")).body.sales;
+export const sale = async (id: string) => (await call<Sale>("GET", saleAt(id))).body;
+
+/** Joins, or finds the place that this browser has. */
+export const join = async (id: string) => (await call<Status>("POST", `${saleAt(id)}/place`, { body: {} })).body;
+
+/** Asks where the place stands, and when to ask again. */
+export async function poll(id: string): Promise<{ status: Status; again: number | undefined }> {
+  const answer = await call<Status>("GET", `${saleAt(id)}/place`);
+  return { status: answer.body, again: answer.body.next_contact ?? retryAfter(answer.headers) };
+}
+
+export const claim = async (id: string) => (await call<Admission>("POST", `${saleAt(id)}/place/claim`)).body;
+export const leave = async (id: string) => void (await call("DELETE", `${saleAt(id)}/place`));
+export const renew = async (id: string) => (await call<Admission>("POST", `${saleAt(id)}/session`)).body;
+export const endSession = async (id: string) => void (await call("DELETE", `${saleAt(id)}/session`));
+
+export function liveAddress(id: string, page: Location): string {
+  return `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}${saleAt(id)}/place/live`;
+}

@@ -1,0 +1,12 @@
+// The message catalogue in English: every word that a person reads on a page.
+// A message is a string or a function of typed values; a page that asks for a
+// key that is not there does not compile. One file per page, so that a page
+// loads its own words only. Another language is another set of these files
+// with the same types.
+
+export { common } from "./en/common";
+export { landing } from "./en/landing";
+export { ops } from "./en/ops";
+export { order } from "./en/order";
+export { shop } from "./en/shop";
+export { waiting } from "./en/waiting";

@@ -1,0 +1,129 @@
+import { clock, count, moment, plural, timeOfDay } from "../format";
+
+const seats = (n: number) => `${count(n)} ${plural(n, { one: "seat", other: "seats" })}`;
+const places = (n: number) => `${count(n)} ${plural(n, { one: "place", other: "places" })}`;
+
+export const shop = {
+  title: "Shop · Ropeline",
+  noscript: "The shop needs JavaScript. Please switch it on and load the page again; your turn goes on meanwhile.",
+  leave: "I am done",
+  leaveAsk: {
+    heading: "Leave the shop?",
+    lead: "Your turn ends and the next person comes in. To come back you have to stand in line again.",
+    held: "The seats in your basket go back on sale.",
+    stay: "Stay",
+    go: "Leave the shop",
+  },
+  sessionEnds: (ms: number) => `Your turn ends in ${clock(ms)}`,
+  performance: "Performance",
+  startsAt: (at: string) => moment(at),
+
+  asOf: (at: Date) => `As of ${timeOfDay(at)}, may be a second old`,
+  stale: (at: Date) => `No connection. This is how it was at ${timeOfDay(at)}`,
+
+  view: { label: "How to pick", map: "Map", list: "List" },
+  map: {
+    label: "Seat map. The same seats are in the list, where they can be picked with the keyboard.",
+    stage: "Stage",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    whole: "Whole map",
+    hint: "Tap a seat to pick it. Drag to move, pinch or scroll to zoom.",
+  },
+  legend: {
+    heading: "What the marks mean",
+    free: "Free",
+    held: "Held, may return",
+    sold: "Sold",
+    picked: "Picked by you",
+    mine: "Held for you",
+  },
+  seat: (section: string, row: string, seat: number) => `${section}, row ${row}, seat ${seat}`,
+  seatState: { free: "free", held: "held by somebody, may return", sold: "sold", picked: "picked", mine: "held for you" },
+  list: {
+    heading: "Seats by section and row",
+    section: "Section",
+    row: (row: string, free: number) => `Row ${row}, ${free === 0 ? "nothing free" : `${count(free)} free`}`,
+    free: (n: number) => `${count(n)} free`,
+  },
+
+  tiers: {
+    heading: "Prices",
+    left: (free: number, held: number) => (held > 0 ? `${count(free)} free, ${count(held)} held` : `${count(free)} free`),
+    none: "Sold out",
+    maybe: (held: number) => `All taken, ${count(held)} held: some may return`,
+    best: "Best available",
+    bestFor: (tier: string) => `Best available in ${tier}`,
+    general: "Standing, no numbered seats",
+    quantity: (tier: string) => `How many: ${tier}`,
+    take: "Hold",
+    takeFor: (n: number, tier: string) => `Hold ${places(n)}: ${tier}`,
+  },
+
+  basket: {
+    heading: "Your basket",
+    empty: "Nothing yet. Pick seats on the map, or take the best available.",
+    limit: (n: number) => `Up to ${count(n)} at a time.`,
+    picked: (n: number) => `${seats(n)} picked, not held yet`,
+    hold: (n: number) => `Hold ${seats(n)}`,
+    clear: "Clear",
+    held: (n: number) => `${places(n)} held for you`,
+    remaining: "Held for",
+    extend: "More time",
+    extended: "You have more time now.",
+    soon: (minutes: number) => `${count(minutes)} ${plural(minutes, { one: "minute", other: "minutes" })} left to pay.`,
+    drop: "Give back",
+    total: "Total",
+    checkout: "Go to payment",
+    full: (n: number) => `That is the limit: ${seats(n)} at a time.`,
+    generalUnit: (tier: string, unit: string) => `${tier} ${unit}`,
+  },
+
+  problem: {
+    taken: "Somebody was faster: at least one of these seats is taken. Nothing is held; please pick again.",
+    soldOut: "There are not enough left for that. Please pick something else.",
+    exists: "You already hold places. Pay for them or give them back first.",
+    tooMany: "That is more than this sale allows at a time.",
+    holdExpired: "The time for these seats ran out, so they went back on sale. Please pick again.",
+    notExtendable: "This cannot be extended further.",
+    email: "Please enter an e-mail address, such as name@example.com.",
+    declined: "The payment was declined. Your seats are still held: check the card or use another one.",
+    unclear: "We did not hear back about the payment. Trying again does not charge twice.",
+  },
+
+  pay: {
+    heading: "Payment",
+    email: "E-mail for the tickets",
+    method: "Test card",
+    methods: {
+      sandbox_ok: { name: "Test card: accepted", about: "The payment goes through." },
+      sandbox_declined: { name: "Test card: declined", about: "The bank says no." },
+      sandbox_slow: { name: "Test card: slow", about: "The bank takes two seconds." },
+    },
+    sandbox: "This is a sandbox. No card is charged.",
+    pay: (total: string) => `Pay ${total}`,
+    paying: "Paying…",
+    back: "Back to the seats",
+  },
+
+  paid: {
+    heading: "It’s done",
+    lead: (n: number) => `${count(n)} ${plural(n, { one: "ticket is", other: "tickets are" })} yours.`,
+    pending: "The payment is being confirmed. Your tickets show up on the order page.",
+    see: "See your tickets",
+    keep: "Keep the address of that page: it is the key to your tickets.",
+    more: "Buy more",
+    done: "I am done",
+    doneNote: "Leaving lets the next person in.",
+  },
+  earlier: "Your orders",
+  order: (at: string) => `Order of ${moment(at)}`,
+
+  closed: {
+    never: { heading: "The shop opens when it is your turn", lead: "This browser has no admission to the shop right now. Stand in line, and come in when it is your turn." },
+    over: { heading: "Your turn is over", lead: "The time in the shop has run out, or it was ended. Seats that were held went back on sale. What you paid for is yours." },
+    left: { heading: "You have left the shop", lead: "Thank you. The next person is coming in." },
+    missing: { heading: "There is nothing here", lead: "There is no such sale, or nothing is sold in it yet." },
+    back: "Back to the line",
+  },
+};

@@ -1,0 +1,139 @@
+import { clock, count, moment, plural } from "../format";
+
+const people = (n: number) => `${count(n)} ${plural(n, { one: "person", other: "people" })}`;
+const minutes = (n: number) => `${count(n)} ${plural(n, { one: "minute", other: "minutes" })}`;
+
+export const waiting = {
+  title: "Waiting room · Ropeline",
+  noscript: "The waiting room needs JavaScript. Please switch it on and load the page again: you only stand in line once this page has loaded.",
+
+  link: {
+    connecting: "Connecting…",
+    live: "Live",
+    polling: "Checking now and then",
+    lost: "Connection lost. Trying again…",
+    over: "Disconnected",
+  },
+  lostNote: "Your place is safe. It is kept on our side, and this page picks it up again as soon as the connection is back.",
+
+  joining: { eyebrow: "Joining", lead: "Finding your place in the line…" },
+
+  lobby: {
+    eyebrow: "The lobby",
+    headline: "Opens in",
+    opening: "Opening…",
+    entrants: (n: number) => `${people(n)} ${plural(n, { one: "is", other: "are" })} in the lobby`,
+    opensAt: (at: string) => `Opens ${moment(at)}`,
+    note: "You are in. At the opening, the order is drawn by lot among everybody in the lobby: coming earlier or reloading the page changes nothing. Whoever comes later stands behind.",
+  },
+
+  drawing: {
+    eyebrow: "The draw",
+    headline: "Drawing the order",
+    lead: "The lobby is closed. Everybody in it gets a place by lot; yours appears here in a few seconds.",
+    entrants: (n: number) => `${people(n)} in the draw`,
+  },
+
+  waiting: {
+    eyebrow: "In line",
+    headline: (n: number) => plural(n, { one: "person ahead of you", other: "people ahead of you" }),
+    next: "You are next",
+    opensIn: (ms: number) => `The doors open in ${clock(ms)}`,
+    wait: (low: number, high: number) => {
+      const [from, to] = [Math.floor(low / 60), Math.ceil(high / 60)];
+      if (to <= 1) return "About a minute or less to go";
+      if (from < 1) return `Less than ${minutes(to)} to go`;
+      return from === to ? `About ${minutes(to)} to go` : `About ${count(from)} to ${minutes(to)} to go`;
+    },
+    noWait: "We say how long it takes as soon as the line moves",
+    entrants: (n: number) => `${people(n)} in line altogether`,
+    progress: "Your way to the front",
+    progressText: (percent: number) => `${count(percent)} percent of the way`,
+    note: (claimSeconds: number | undefined) =>
+      "Your place is kept if you reload, lose the connection or close this page. When it is your turn, be here: you have " +
+      `${claimSeconds === undefined ? "a short while" : `${count(claimSeconds)} seconds`} to come in.`,
+  },
+
+  paused: {
+    heading: "The line is paused",
+    reason: (reason: string) => `“${reason}”`,
+    noReason: "No reason was given.",
+    keep: "Everybody keeps their place. Nobody goes in until it moves on.",
+  },
+
+  offered: {
+    eyebrow: "Your turn",
+    headline: "It’s your turn",
+    lead: "Come in before the time runs out. If you don’t, your place goes to the next in line.",
+    left: "Time left to come in",
+    claim: "Come in",
+    claiming: "Opening the rope…",
+  },
+
+  active: {
+    eyebrow: "Admitted",
+    headline: "You are in",
+    lead: (endsAt: string) => `Your time in the shop ends at ${moment(endsAt)} at the latest.`,
+    shop: "Go to the shop",
+  },
+
+  expired: {
+    eyebrow: "Turn missed",
+    headline: "Your turn has passed",
+    lead: "It was your turn, but nobody came in before the time ran out, so the place went to the next in line.",
+    again: "You can stand in line again, at its end.",
+  },
+  left: {
+    eyebrow: "Left",
+    headline: "You have left the line",
+    lead: "Your place was given up, and the people behind you moved up by one.",
+    again: "If you change your mind, you can stand in line again, at its end.",
+  },
+  done: {
+    eyebrow: "Finished",
+    headline: "Your time in the shop is over",
+    lead: "Thank you for coming. What you bought is yours; its page has your tickets.",
+    again: "If you want to buy more, you can stand in line again, at its end.",
+  },
+  rejoin: "Stand in line again",
+  rejoinRefused: "This place is used up, and this sale gives one place to each visitor. It cannot be joined again from this browser.",
+
+  gone: {
+    eyebrow: "Place unknown",
+    headline: "This place is no longer known",
+    lead: "The line does not know the place that this browser holds. You can join at the end of the line.",
+  },
+  ended: {
+    eyebrow: "Over",
+    headline: "This sale has ended",
+    lead: "Nobody is let in any more. Thank you for waiting.",
+    others: "See other sales",
+  },
+  unknown: {
+    eyebrow: "Not found",
+    headline: "There is no such sale",
+    lead: "The address may be mistyped, or the sale was taken down.",
+  },
+  failed: { eyebrow: "Not joined yet", headline: "We could not add you to the line yet" },
+
+  leave: "Leave the line",
+  leaveAsk: {
+    heading: "Leave the line?",
+    offered: "It is your turn right now. If you leave, your place is given up for good and goes to the next in line.",
+    waiting: "Your place is given up for good. If you come back, you stand at the end.",
+    stay: "Stay",
+    go: "Leave for good",
+  },
+
+  announce: {
+    ahead: (n: number) => `${people(n)} ahead of you.`,
+    moved: "The line moves on.",
+  },
+  tab: {
+    lobby: (ms: number, sale: string) => `${clock(ms)} · ${sale}`,
+    ahead: (n: number, sale: string) => `${count(n)} ahead · ${sale}`,
+    paused: (sale: string) => `Paused · ${sale}`,
+    turn: "It’s your turn!",
+    turnLeft: (ms: number) => `${clock(ms)} to come in`,
+  },
+};

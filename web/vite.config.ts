@@ -1,0 +1,25 @@
+import { defineConfig } from "vite";
+import { budget } from "./build/budget";
+import { routes } from "./build/routes";
+import { words } from "./build/words";
+import * as catalogue from "./src/messages/en";
+
+// npm run dev proxies the API to a running stack: `make dev` prints its address.
+const stack = process.env.ROPELINE_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  appType: "mpa",
+  plugins: [words(catalogue), routes(), budget("waiting.html", 15_000)],
+  server: { proxy: { "/api": { target: stack, ws: true } } },
+  build: {
+    target: "es2022",
+    // The edge forbids inline scripts and data: styles, so nothing is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      // gallery.html, a page of every state for those who draw them, is left out.
+      input: ["index.html", "waiting.html", "shop.html", "order.html", "ops.html"],
+    },
+  },
+});
