@@ -1,0 +1,58 @@
+# Each command brings up what it needs on private ports and takes it down
+# again; two may run at the same time.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help dev test check test-browser test-mutants loadtest build clean
+
+# What `make test` tries of the mutants; `make test-mutants` tries them all.
+SMOKE_MUTANTS := cap-raised unit-sold-twice
+
+benches := $(notdir $(wildcard scripts/bench/*))
+
+help: ## list these commands
+	@grep -hE '^[a-zA-Z%-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/%/, "NAME", $$1); printf "  make %-14s %s\n", $$1, $$2 }'
+	@echo "  variables of dev: FANS=500 lets simulated fans join, RESET=1 starts afresh, ARGS='--listen 127.0.0.1:9000' adds flags"
+
+dev: ## run everything on this machine, with a demo sale; Ctrl-C stops it
+	@scripts/need dev
+	@scripts/pages
+	@echo "dev: building the programs"
+	@go build -o bin/ ./cmd/...
+	@exec bin/ropeline dev $(if $(FANS),--fans $(FANS)) $(if $(filter-out 0,$(RESET)),--reset) $(ARGS)
+
+test: ## run every test there is
+	@SMOKE_MUTANTS="$(SMOKE_MUTANTS)" scripts/test
+
+check: ## look at format, vet, lint, imports between packages and types
+	@scripts/pages --packages
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+		[ -z "$$unformatted" ] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go test -run '^TestLayout' .
+	npm --prefix web run --silent check
+
+test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
+	@scripts/need test
+	@npm --prefix web run --silent journeys -- $(JOURNEY)
+
+test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
+	@go run ./loadtest/mutants $(MUTANTS)
+
+loadtest: build ## put simulated fans on a private stack and check the invariants; PROFILE=name picks the load
+	@bin/ropeline-loadtest $(if $(PROFILE),--profile $(PROFILE))
+
+bench-%: build ## measure one thing, into out/bench/NAME.json
+	@[ -x scripts/bench/$* ] || { echo "there is no bench $*; there are: $(or $(benches),none yet)" >&2; exit 2; }
+	@mkdir -p out/bench
+	@scripts/bench/$*
+
+build: ## build the pages and the programs, into bin/
+	@scripts/need dev
+	@scripts/pages
+	@go build -o bin/ ./cmd/...
+
+clean: ## remove what was built; the data of dev stays (see RESET)
+	@rm -rf bin out web/node_modules
+	@find web/dist -mindepth 1 ! -name .keep -delete
