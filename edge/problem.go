@@ -62,6 +62,9 @@ func answer(w http.ResponseWriter, status int, doc any) error {
 // decode reads a JSON body of at most ropeline.MaxBody bytes into into. No
 // body at all leaves it as it is.
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	if r.ContentLength > ropeline.MaxBody {
+		return ropeline.ErrBodyTooLarge
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, ropeline.MaxBody))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)

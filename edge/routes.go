@@ -14,7 +14,7 @@ const (
 	public      who = "public"
 	placeTicket who = "place ticket"
 	staff       who = "staff"   // checked by the admission part
-	upstream    who = "proxied" // checked by the booking core, route by route
+	proxied     who = "proxied" // checked by the booking core, route by route
 )
 
 // route is one line of the table of everything an edge answers.
@@ -53,7 +53,7 @@ func (s *Server) routes() []route {
 		{"GET", "/readyz", public, s.readyz},
 	}
 	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets"} {
-		table = append(table, subtree("/api/v1/"+prefix, upstream, forward(s.booking))...)
+		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)
 }
