@@ -1,8 +1,8 @@
 import { defineConfig } from "vite";
-import { budget } from "./build/budget";
-import { routes } from "./build/routes";
-import { words } from "./build/words";
-import * as catalogue from "./src/messages/en";
+import { budget } from "./build/budget.ts";
+import { routes } from "./build/routes.ts";
+import { words } from "./build/words.ts";
+import * as catalogue from "./src/messages/en.ts";
 
 // npm run dev proxies the API to a running stack: `make dev` prints its address.
 const stack = process.env.ROPELINE_URL ?? "http://127.0.0.1:8080";
@@ -10,7 +10,7 @@ const stack = process.env.ROPELINE_URL ?? "http://127.0.0.1:8080";
 export default defineConfig({
   appType: "mpa",
   plugins: [words(catalogue), routes(), budget("waiting.html", 15_000)],
-  server: { proxy: { "/api": { target: stack, ws: true } } },
+  server: { proxy: { "/api": { target: stack, ws: true } }, fs: { allow: [".."] } }, // ..: the golden files of edge/wire
   build: {
     target: "es2022",
     // The edge forbids inline scripts and data: styles, so nothing is inlined.

@@ -4,9 +4,9 @@
 // loads its own words only. Another language is another set of these files
 // with the same types.
 
-export { common } from "./en/common";
-export { landing } from "./en/landing";
-export { ops } from "./en/ops";
-export { order } from "./en/order";
-export { shop } from "./en/shop";
-export { waiting } from "./en/waiting";
+export { common } from "./en/common.ts";
+export { landing } from "./en/landing.ts";
+export { ops } from "./en/ops.ts";
+export { order } from "./en/order.ts";
+export { shop } from "./en/shop.ts";
+export { waiting } from "./en/waiting.ts";

@@ -1,4 +1,4 @@
-import { moment } from "../format";
+import { moment } from "../format.ts";
 
 export const landing = {
   title: "Sales · Ropeline",

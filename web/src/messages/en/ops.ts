@@ -1,4 +1,4 @@
-import { count, timeOfDay } from "../format";
+import { count, timeOfDay } from "../format.ts";
 
 export const ops = {
   title: "Operations · Ropeline",

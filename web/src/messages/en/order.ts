@@ -1,4 +1,4 @@
-import { count, moment, plural } from "../format";
+import { count, moment, plural } from "../format.ts";
 
 export const order = {
   title: "Your order · Ropeline",

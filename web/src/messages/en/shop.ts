@@ -1,4 +1,4 @@
-import { clock, count, moment, plural, timeOfDay } from "../format";
+import { clock, count, moment, plural, timeOfDay } from "../format.ts";
 
 const seats = (n: number) => `${count(n)} ${plural(n, { one: "seat", other: "seats" })}`;
 const places = (n: number) => `${count(n)} ${plural(n, { one: "place", other: "places" })}`;

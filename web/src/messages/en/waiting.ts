@@ -1,4 +1,4 @@
-import { clock, count, moment, plural } from "../format";
+import { clock, count, moment, plural } from "../format.ts";
 
 const people = (n: number) => `${count(n)} ${plural(n, { one: "person", other: "people" })}`;
 const minutes = (n: number) => `${count(n)} ${plural(n, { one: "minute", other: "minutes" })}`;

@@ -1,0 +1,64 @@
+// For those who draw the waiting room: every state on its own page, from the
+// golden documents of edge/wire. `npm run dev`, then /gallery.html. Not built.
+
+import active from "../../../edge/wire/testdata/active.json";
+import lobby from "../../../edge/wire/testdata/lobby.json";
+import offered from "../../../edge/wire/testdata/offered.json";
+import over from "../../../edge/wire/testdata/over.json";
+import paused from "../../../edge/wire/testdata/paused.json";
+import sale from "../../../edge/wire/testdata/sale.json";
+import waiting from "../../../edge/wire/testdata/waiting.json";
+import type { Sale, Status } from "../api/documents";
+import { Refusal } from "../api/http";
+import { LineClock } from "../line/clock";
+import type { Context } from "../waiting/bodies";
+import { h } from "../waiting/dom";
+import { Room } from "../waiting/room";
+import type { Known } from "../waiting/scene";
+
+const live: Known = { link: "live", left: false, offline: false, sale: sale as Sale };
+const at = (status: unknown): Known => ({ ...live, status: status as Status });
+const refused = (status: number, code: string): Known => ({ ...live, refusal: new Refusal(status, code, "", undefined) });
+
+const states: Record<string, Known> = {
+  joining: { ...live, link: "connecting" },
+  lobby: at(lobby),
+  drawing: at({ ...lobby, sale: { ...lobby.sale, phase: "drawing" } }),
+  waiting: at(waiting),
+  next: at({ ...waiting, position: 0, wait: { low: 0, high: 20 } }),
+  paused: at(paused),
+  lost: { ...at(waiting), link: "lost" },
+  offered: at(offered),
+  active: at(active),
+  expired: at(over),
+  left: { ...live, left: true },
+  done: at({ ...over, state: "done" }),
+  gone: refused(410, "place-gone"),
+  ended: refused(410, "sale-ended"),
+  unknown: refused(404, "sale-unknown"),
+  limited: refused(429, "rate-limited"),
+  offline: { ...live, offline: true },
+};
+
+const page = document.getElementById("page")!;
+const name = new URLSearchParams(location.search).get("state") ?? "";
+const known = states[name];
+if (known) {
+  const clock = new LineClock();
+  if (known.status) clock.hear(known.status.sale.now);
+  const nothing = () => {};
+  const context: Context = {
+    known,
+    clock,
+    start: 2400,
+    claiming: false,
+    said: "",
+    saleId: "demo",
+    actions: { claim: nothing, rejoin: nothing, retry: nothing },
+  };
+  const room = new Room(page, nothing);
+  room.draw(context);
+  setInterval(() => room.draw(context), 1000);
+} else {
+  page.append(h("ul", {}, ...Object.keys(states).map((state) => h("li", {}, h("a", { href: `?state=${state}` }, state)))));
+}

@@ -1,0 +1,234 @@
+// What each scene shows. A body is built once when its scene comes and is then
+// updated in place, so that numbers change without anything else moving.
+
+import type { Status } from "../api/documents";
+import type { LineClock } from "../line/clock";
+import { common, waiting as words } from "../messages/en";
+import { clock as span, count } from "../messages/format";
+import { h, say } from "./dom";
+import { rope } from "./rope";
+import { type Known, progress, type Scene } from "./scene";
+
+export interface Actions {
+  claim: () => void;
+  rejoin: () => void;
+  retry: () => void;
+}
+
+export interface Context {
+  known: Known;
+  clock: LineClock;
+  /** Where the place stood when this browser first saw it. */
+  start: number;
+  claiming: boolean;
+  /** The last thing that went wrong with a button, in words. */
+  said: string;
+  saleId: string;
+  actions: Actions;
+}
+
+export interface Body {
+  nodes: Node[];
+  update: (context: Context) => void;
+}
+
+const eyebrow = (text: string) => h("p", { class: "eyebrow" }, text);
+const lead = (text: string) => h("p", { class: "lead" }, text);
+const note = (text: string) => h("p", { class: "note" }, text);
+const headline = (text: string) => h("h1", { class: "big words" }, text);
+const still = (...nodes: Node[]): Body => ({ nodes, update: () => {} });
+
+function button(text: string, action: () => void, kind = "primary"): HTMLButtonElement {
+  const element = h("button", { type: "button", class: kind }, text);
+  element.addEventListener("click", action);
+  return element;
+}
+
+function link(text: string, href: string): HTMLElement {
+  return h("div", { class: "act" }, h("a", { class: "button primary", href }, text));
+}
+
+function pausedBand(): { element: HTMLElement; update: (status: Status | undefined) => void } {
+  const reason = h("p", { class: "reason" });
+  const element = h("div", { class: "band", hidden: "" }, h("h2", {}, words.paused.heading), reason, h("p", {}, words.paused.keep));
+  return {
+    element,
+    update: (status) => {
+      element.hidden = !status?.sale.paused;
+      say(reason, status?.sale.reason ? words.paused.reason(status.sale.reason) : words.paused.noReason);
+    },
+  };
+}
+
+function lobby(): Body {
+  const left = h("span");
+  const entrants = h("p");
+  const opensAt = h("p");
+  const paused = pausedBand();
+  return {
+    nodes: [
+      eyebrow(words.lobby.eyebrow),
+      h("h1", { class: "big" }, h("span", { class: "under" }, words.lobby.headline), left),
+      rope(false, false).element,
+      h("div", { class: "facts" }, entrants, opensAt),
+      paused.element,
+      note(words.lobby.note),
+    ],
+    update: ({ known: { status }, clock }) => {
+      if (!status) return;
+      const until = clock.until(status.sale.opens_at);
+      say(left, until > 0 ? span(until) : words.lobby.opening);
+      say(entrants, words.lobby.entrants(status.sale.entrants));
+      say(opensAt, words.lobby.opensAt(status.sale.opens_at));
+      paused.update(status);
+    },
+  };
+}
+
+function drawing(): Body {
+  const entrants = h("p");
+  return {
+    nodes: [
+      eyebrow(words.drawing.eyebrow),
+      headline(words.drawing.headline),
+      rope(false, false).element,
+      h("div", { class: "facts" }, entrants),
+      lead(words.drawing.lead),
+    ],
+    update: ({ known: { status } }) => say(entrants, status ? words.drawing.entrants(status.sale.entrants) : ""),
+  };
+}
+
+function waiting(): Body {
+  const number = h("span");
+  const under = h("span", { class: "under" });
+  const wait = h("p", { class: "wait" });
+  const entrants = h("p");
+  const way = rope(false, true);
+  const paused = pausedBand();
+  const advice = note("");
+  return {
+    nodes: [
+      eyebrow(words.waiting.eyebrow),
+      h("h1", { class: "big" }, number, under),
+      way.element,
+      h("div", { class: "facts" }, wait, entrants),
+      paused.element,
+      advice,
+    ],
+    update: ({ known: { status, sale }, clock, start }) => {
+      if (!status) return;
+      const position = status.position ?? 0;
+      const opens = clock.until(status.sale.opens_at);
+      say(number, count(position));
+      say(under, position === 0 ? words.waiting.next : words.waiting.headline(position));
+      way.walk(progress(start, position));
+      say(wait, waitText(status, opens));
+      say(entrants, words.waiting.entrants(status.sale.entrants));
+      say(advice, words.waiting.note(sale?.claim_window));
+      paused.update(status);
+    },
+  };
+}
+
+function waitText(status: Status, opens: number): string {
+  if (status.sale.paused) return words.paused.heading;
+  if (opens > 0) return words.waiting.opensIn(opens);
+  return status.wait ? words.waiting.wait(status.wait.low, status.wait.high) : words.waiting.noWait;
+}
+
+function offered(context: Context): Body {
+  const left = h("span");
+  const bar = h("i");
+  const claim = button(words.offered.claim, context.actions.claim);
+  const said = h("p", { class: "said wrong", role: "alert" });
+  return {
+    nodes: [
+      eyebrow(words.offered.eyebrow),
+      headline(words.offered.headline),
+      rope(true, false).element,
+      h("p", { class: "big" }, left, h("span", { class: "under" }, words.offered.left)),
+      h("div", { class: "remaining" }, bar),
+      h("div", { class: "act" }, claim),
+      said,
+      note(words.offered.lead),
+    ],
+    update: ({ known: { status, sale }, clock, claiming, said: trouble }) => {
+      if (!status?.offer) return;
+      const ms = clock.until(status.offer.claim_by);
+      say(left, span(ms));
+      bar.style.transform = `scaleX(${Math.min(1, Math.max(0, ms / ((sale?.claim_window ?? 60) * 1000)))})`;
+      claim.disabled = claiming;
+      say(claim, claiming ? words.offered.claiming : words.offered.claim);
+      say(said, trouble);
+    },
+  };
+}
+
+function active(context: Context): Body {
+  const until = lead("");
+  return {
+    nodes: [
+      eyebrow(words.active.eyebrow),
+      headline(words.active.headline),
+      rope(true, false).element,
+      until,
+      link(words.active.shop, `/sales/${encodeURIComponent(context.saleId)}/shop`),
+    ],
+    update: ({ known: { status } }) => say(until, status?.session ? words.active.lead(status.session.ends_at) : ""),
+  };
+}
+
+/** The place is over; what happened, and what can be done. */
+function over(text: { eyebrow: string; headline: string; lead: string; again?: string }, context: Context): Body {
+  const ended = context.known.status?.sale.phase === "ended" || context.known.sale?.status.phase === "ended";
+  const again = button(words.rejoin, context.actions.rejoin);
+  const said = h("p", { class: "said wrong", role: "alert" });
+  const nodes: Node[] = [eyebrow(text.eyebrow), headline(text.headline), lead(text.lead)];
+  if (ended) nodes.push(lead(words.ended.lead), link(words.ended.others, "/"));
+  else nodes.push(...(text.again ? [lead(text.again)] : []), h("div", { class: "act" }, again), said);
+  return { nodes, update: (now) => say(said, now.said) };
+}
+
+function failed(context: Context): Body {
+  const why = lead("");
+  return {
+    nodes: [
+      eyebrow(words.failed.eyebrow),
+      headline(words.failed.headline),
+      why,
+      h("div", { class: "act" }, button(common.retry, context.actions.retry)),
+    ],
+    update: ({ known }) => {
+      const limited = known.refusal?.status === 429;
+      say(why, known.offline ? common.offline : limited ? common.tooOften : known.refusal?.message || common.trouble);
+    },
+  };
+}
+
+export function bodyOf(scene: Scene, context: Context): Body {
+  switch (scene) {
+    case "joining":
+      return still(eyebrow(words.joining.eyebrow), headline(common.loading), rope(false, false).element, lead(words.joining.lead));
+    case "lobby":
+      return lobby();
+    case "drawing":
+      return drawing();
+    case "waiting":
+      return waiting();
+    case "offered":
+      return offered(context);
+    case "active":
+      return active(context);
+    case "failed":
+      return failed(context);
+    case "expired":
+    case "left":
+    case "done":
+    case "gone":
+      return over(words[scene], context);
+    case "ended":
+    case "unknown":
+      return still(eyebrow(words[scene].eyebrow), headline(words[scene].headline), lead(words[scene].lead), link(words.ended.others, "/"));
+  }
+}

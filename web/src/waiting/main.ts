@@ -1,0 +1,172 @@
+// The waiting room: join, stay told, come in. Plain TypeScript, because this
+// is the page that everybody loads in the same minute; vite.config.ts holds it
+// below 15 KB.
+
+import type { Status } from "../api/documents";
+import { Disconnected, Refusal } from "../api/http";
+import * as line from "../api/line";
+import { LineClock } from "../line/clock";
+import { Connection } from "../line/connection";
+import { common } from "../messages/en";
+import type { Context } from "./bodies";
+import { recall, remember } from "./memory";
+import { Room } from "./room";
+
+const saleId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const memory = recall(saleId);
+const clock = new LineClock();
+const room = new Room(document.getElementById("page")!, () => void leave());
+let connection: Connection | undefined;
+let retries = 0;
+let retryTimer: ReturnType<typeof setTimeout> | undefined;
+
+const context: Context = {
+  known: { link: "connecting", left: false, offline: false },
+  clock,
+  start: 0,
+  claiming: false,
+  said: "",
+  saleId,
+  actions: { claim: () => void claim(), rejoin: () => void join(), retry: () => void arrive() },
+};
+const known = context.known;
+
+const draw = () => room.draw(context);
+
+function show(status: Status): void {
+  clock.hear(status.sale.now);
+  known.status = status;
+  known.left = false;
+  known.offline = false;
+  delete known.refusal;
+  if (status.position !== undefined) {
+    const same = memory.epoch === status.epoch && memory.start !== undefined;
+    memory.start = same ? Math.max(memory.start!, status.position) : status.position;
+    if (status.epoch !== undefined) memory.epoch = status.epoch;
+    context.start = memory.start;
+  }
+  memory.was = status.state === "left" ? "left" : "in";
+  remember(saleId, memory);
+  draw();
+}
+
+function refuse(cause: unknown): void {
+  known.offline = cause instanceof Disconnected;
+  if (cause instanceof Refusal) known.refusal = cause;
+  delete known.status;
+  draw();
+}
+
+/** The page is loaded: find the place that there was, or join. */
+async function arrive(): Promise<void> {
+  clearTimeout(retryTimer);
+  line.sale(saleId).then(
+    (sale) => {
+      known.sale = sale;
+      clock.hear(sale.status.now);
+      draw();
+    },
+    () => {}, // only the title is missing; joining tells what is wrong
+  );
+  if (memory.was === "left") {
+    known.left = true;
+    return draw();
+  }
+  if (memory.was === undefined) return join();
+  // A place that is over would be joined anew, at the tail, by a mere reload:
+  // so look first, and let the fan ask for it.
+  try {
+    settle((await line.poll(saleId)).status);
+  } catch (cause) {
+    if (cause instanceof Refusal && [401, 410].includes(cause.status)) return join();
+    again(cause);
+  }
+}
+
+async function join(): Promise<void> {
+  try {
+    delete memory.start;
+    settle(await line.join(saleId));
+  } catch (cause) {
+    again(cause);
+  }
+}
+
+function settle(status: Status): void {
+  retries = 0;
+  connection?.close();
+  show(status);
+  if (["done", "left", "expired"].includes(status.state)) return;
+  connection = new Connection({
+    open: () => new WebSocket(line.liveAddress(saleId, location)),
+    poll: () => line.poll(saleId),
+    onStatus: show,
+    onLink: (link) => {
+      known.link = link;
+      draw();
+    },
+    onRefused: refuse,
+    random: Math.random,
+  });
+}
+
+/** Not in line yet: say why, and try again by itself unless it is for good. */
+function again(cause: unknown): void {
+  refuse(cause);
+  const refusal = cause instanceof Refusal ? cause : undefined;
+  if (refusal && refusal.status !== 429 && refusal.status < 500) return;
+  const wait = (refusal?.retryAfter ?? Math.min(30, 2 ** retries++)) * 1000;
+  clearTimeout(retryTimer);
+  retryTimer = setTimeout(() => {
+    delete known.refusal;
+    void arrive();
+  }, wait * (1 + Math.random() / 2));
+}
+
+async function claim(): Promise<void> {
+  if (context.claiming) return;
+  context.claiming = true;
+  context.said = "";
+  draw();
+  try {
+    await line.claim(saleId);
+    location.assign(`/sales/${encodeURIComponent(saleId)}/shop`);
+    return; // the button stays busy until the page is gone
+  } catch (cause) {
+    const refused = cause instanceof Refusal;
+    context.said = refused ? cause.message || common.trouble : common.offline;
+    // Too late, or another tab was faster: the place itself knows better.
+    if (refused && [409, 410].includes(cause.status)) connection?.wake();
+  }
+  context.claiming = false;
+  draw();
+}
+
+async function leave(): Promise<void> {
+  try {
+    await line.leave(saleId);
+  } catch (cause) {
+    const gone = cause instanceof Refusal && [401, 410].includes(cause.status);
+    if (!gone) {
+      context.said = cause instanceof Refusal ? cause.message : common.offline;
+      return draw();
+    }
+  }
+  connection?.close();
+  known.left = true;
+  remember(saleId, { was: "left" });
+  delete memory.epoch;
+  draw();
+}
+
+draw();
+void arrive();
+setInterval(draw, 1000); // countdowns
+addEventListener("online", () => (connection ? connection.wake() : void arrive()));
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") connection?.wake();
+});
+addEventListener("pageshow", (event) => {
+  // Back from the shop by the browser's own button: the page is as it was left.
+  if (event.persisted) location.reload();
+});

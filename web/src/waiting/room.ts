@@ -1,0 +1,128 @@
+// The room around the scenes: sign, connection, the way to leave, the tab's
+// title and icon, and what a screen reader is told.
+
+import mark from "../look/mark.svg";
+import turn from "../look/turn.svg";
+import { common, waiting as words } from "../messages/en";
+import { type Body, bodyOf, type Context } from "./bodies";
+import { h, say } from "./dom";
+import { type Scene, sceneOf } from "./scene";
+
+/** A position is announced this often at most; scenes and pauses at once. */
+const announceEvery = 30_000;
+const leavable: Scene[] = ["lobby", "drawing", "waiting", "offered"];
+
+export class Room {
+  #scene: Scene | undefined;
+  #body: Body | undefined;
+  #paused = false;
+  #announcedAt = 0;
+  #announcedPosition: number | undefined;
+  readonly #onLeave: () => void;
+
+  readonly #link = h("p", { class: "link", role: "status" });
+  readonly #title = h("p", {}, "\u00a0");
+  readonly #sign = h("div", { class: "sign" }, this.#title);
+  readonly #stand = h("section", { class: "stand card" });
+  readonly #lost = h("div", { class: "band", hidden: "" }, h("p", {}, words.lostNote));
+  readonly #foot = h("div", { class: "foot" });
+  readonly #polite = h("p", { class: "unseen", "aria-live": "polite" });
+  readonly #urgent = h("p", { class: "unseen", role: "alert" });
+  readonly #dialog = h("dialog", { "aria-labelledby": "leave" });
+
+  constructor(page: HTMLElement, onLeave: () => void) {
+    this.#onLeave = onLeave;
+    const home = h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand);
+    const leave = h("button", { type: "button", class: "quiet" }, words.leave);
+    leave.addEventListener("click", () => this.#ask());
+    this.#foot.append(leave);
+    page.append(
+      h("header", { class: "top" }, home, this.#link),
+      h("main", { class: "room" }, this.#sign, this.#stand, this.#lost, this.#foot, this.#polite, this.#urgent),
+      this.#dialog,
+    );
+  }
+
+  draw(context: Context): void {
+    const scene = sceneOf(context.known);
+    const { status, sale, link } = context.known;
+    if (scene !== this.#scene || !this.#body) this.#enter(scene, context);
+    this.#body?.update(context);
+    say(this.#title, sale?.title ?? "\u00a0");
+    this.#link.hidden = !leavable.includes(scene);
+    this.#link.dataset.link = link;
+    say(this.#link, words.link[link]);
+    this.#lost.hidden = link !== "lost" || !leavable.includes(scene);
+    this.#foot.hidden = !leavable.includes(scene);
+    document.title = this.#tab(scene, context);
+    this.#announce(scene, context);
+    this.#paused = status?.sale.paused ?? false;
+  }
+
+  #enter(scene: Scene, context: Context): void {
+    const first = this.#scene === undefined;
+    this.#scene = scene;
+    this.#body = bodyOf(scene, context);
+    this.#body.update(context);
+    this.#stand.dataset.scene = scene;
+    this.#stand.replaceChildren(...this.#body.nodes);
+    this.#sign.classList.toggle("lit", scene === "offered");
+    document.querySelector<HTMLLinkElement>('link[rel="icon"]')!.href = scene === "offered" ? turn : mark;
+    if (this.#dialog.open && !leavable.includes(scene)) this.#dialog.close();
+    if (scene === "offered") {
+      if (this.#dialog.open) this.#dialog.close();
+      this.#stand.querySelector("button")?.focus();
+    }
+    if (!first) say(scene === "offered" ? this.#urgent : this.#polite, this.#stand.querySelector("h1")?.textContent ?? "");
+  }
+
+  #announce(scene: Scene, { known: { status } }: Context): void {
+    if (scene !== "waiting" || !status) return;
+    if (status.sale.paused !== this.#paused) {
+      const reason = status.sale.reason ?? words.paused.noReason;
+      say(this.#polite, status.sale.paused ? `${words.paused.heading}. ${reason}` : words.announce.moved);
+      return;
+    }
+    const now = Date.now();
+    if (status.position === this.#announcedPosition || now - this.#announcedAt < announceEvery) return;
+    this.#announcedAt = now;
+    this.#announcedPosition = status.position;
+    say(this.#polite, words.announce.ahead(status.position ?? 0));
+  }
+
+  #tab(scene: Scene, { known: { status, sale }, clock }: Context): string {
+    const title = sale?.title ?? common.brand;
+    switch (scene) {
+      case "lobby":
+        return status ? words.tab.lobby(clock.until(status.sale.opens_at), title) : title;
+      case "waiting":
+        return status?.sale.paused ? words.tab.paused(title) : words.tab.ahead(status?.position ?? 0, title);
+      case "offered": {
+        const ms = status?.offer ? clock.until(status.offer.claim_by) : 0;
+        // Changes every second: a tab in the background catches the eye.
+        return Math.ceil(ms / 1000) % 2 === 0 ? words.tab.turn : words.tab.turnLeft(ms);
+      }
+      case "joining":
+        return title;
+      default:
+        return `${words[scene].headline} · ${title}`;
+    }
+  }
+
+  #ask(): void {
+    const texts = words.leaveAsk;
+    const stay = h("button", { type: "button" }, texts.stay);
+    const go = h("button", { type: "button", class: "primary" }, texts.go);
+    stay.addEventListener("click", () => this.#dialog.close());
+    go.addEventListener("click", () => {
+      this.#dialog.close();
+      this.#onLeave();
+    });
+    this.#dialog.replaceChildren(
+      h("h2", { id: "leave" }, texts.heading),
+      h("p", { class: "note" }, this.#scene === "offered" ? texts.offered : texts.waiting),
+      h("div", { class: "choices" }, stay, go),
+    );
+    this.#dialog.showModal();
+  }
+}
