@@ -123,6 +123,3 @@ var (
 	ErrStaffRequired  = &Error{Kind: Unauthenticated, Code: "staff-required", Detail: "Sign in as staff to do this."}
 	ErrOriginMismatch = &Error{Kind: Forbidden, Code: "origin-mismatch", Detail: "State-changing requests must come from our own pages or carry an Authorization header."}
 )
-
-// MaxBody is the largest body our own JSON routes read, in bytes.
-const MaxBody = 64 << 10

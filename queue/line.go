@@ -28,16 +28,10 @@ type Line struct {
 	view atomic.Pointer[View] // nil until the first snapshot
 
 	// Owned by Run.
-	offers  int64 // the last offer number that watchers were told of
-	samples []sample
+	offers int64 // the last offer number that watchers were told of
 
 	mu      sync.Mutex // guards watches
 	watches map[ropeline.PlaceID][]*Watch
-}
-
-type sample struct {
-	at     time.Time
-	number int64
 }
 
 // NewLine returns a Line that has no View until Run has read one.
@@ -112,8 +106,7 @@ func (w *Watch) wake() {
 const (
 	lineSilence = 3 * time.Second        // without a message: look for ourselves
 	lineRetry   = 500 * time.Millisecond // after an error
-	outflowSpan = time.Minute
-	offersRead  = 1000 // at most in one call
+	offersRead  = 1000                   // at most in one call
 )
 
 // Run follows the line until ctx ends. While Redis is away the last View
@@ -203,7 +196,7 @@ func (l *Line) snapshot(ctx context.Context) error {
 
 // show makes a new View current and tells the watchers of new offers.
 func (l *Line) show(ctx context.Context, s State, departed bitmap) error {
-	old := l.view.Swap(newView(s, departed, l.outflow(s)))
+	old := l.view.Swap(newView(s, departed))
 	if old != nil {
 		close(old.superseded)
 	} else {
@@ -241,18 +234,4 @@ func (l *Line) readOffers(ctx context.Context) error {
 		l.wake(ropeline.PlaceID(place))
 	}
 	return nil
-}
-
-// outflow is how many people a second were offered over the last minute.
-func (l *Line) outflow(s State) float64 {
-	l.samples = append(l.samples, sample{s.Now, s.LastOffer})
-	for len(l.samples) > 2 && s.Now.Sub(l.samples[0].at) > outflowSpan {
-		l.samples = l.samples[1:]
-	}
-	first := l.samples[0]
-	span := s.Now.Sub(first.at).Seconds()
-	if span < 1 {
-		return 0
-	}
-	return float64(s.LastOffer-first.number) / span
 }

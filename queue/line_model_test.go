@@ -354,7 +354,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	view := newView(state, newBitmap(raw), 0)
+	view := newView(state, newBitmap(raw))
 	if waiting := s.waiting(); s.drawn && view.Waiting() != waiting {
 		t.Fatalf("%d are said to wait, want %d", view.Waiting(), waiting)
 	}

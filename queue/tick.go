@@ -33,6 +33,18 @@ type State struct {
 	Offered     int64     `json:"offered"`
 	Active      int64     `json:"active"`
 	LastExpiry  time.Time `json:"last_expiry"` // when the last slot in use runs out
+	PastAge     int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
+	PastOffer   int64     `json:"past_offer"`
+}
+
+// Outflow is how many people a second were offered over the last minute, or
+// since the opening; 0 if that is not known yet.
+func (s State) Outflow() float64 {
+	span := min(float64(s.PastAge), s.Now.Sub(s.OpensAt).Seconds())
+	if span < 1 {
+		return 0
+	}
+	return float64(s.LastOffer-s.PastOffer) / span
 }
 
 // Phase says where the sale was at Now.
@@ -72,7 +84,7 @@ var admitScript = newScript("admit", admitSource)
 // reports that another tick at once has work. Any number of callers may tick.
 func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID) (state State, more bool, err error) {
 	keys := []string{key(sale, "state"), key(sale, "limits"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"),
-		key(sale, "left"), key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "offers")}
+		key(sale, "left"), key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "offers"), key(sale, "pace")}
 	reply, err := s.run(ctx, admitScript, keys, TickInterval.Milliseconds(), tickMost)
 	if err != nil {
 		return State{}, false, err
@@ -111,7 +123,7 @@ var snapshotScript = newScript("snapshot", snapshotSource)
 // ordinal i, most significant first). It changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (State, []byte, error) {
 	keys := []string{key(sale, "state"), key(sale, "limits"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"),
-		key(sale, "offered"), key(sale, "active")}
+		key(sale, "offered"), key(sale, "active"), key(sale, "pace")}
 	reply, err := s.run(ctx, snapshotScript, keys)
 	if err != nil {
 		return State{}, nil, err
@@ -141,6 +153,7 @@ func readState(reply any) (State, error) {
 		ClosesAt: milli(r.integer()), OpensAt: milli(r.integer()), EndsAt: milli(r.integer()), MaxInUse: r.integer(),
 		Cap: r.integer(), Rate: r.integer(), Paused: r.integer() == 1, Reason: r.text(),
 		Size: r.integer(), Collected: r.integer(), Offered: r.integer(), Active: r.integer(), LastExpiry: milli(r.integer()),
+		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	return s, r.failed("state of a line")
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // View is a line as an edge sees it at one tick: the state and, from the
@@ -13,12 +15,11 @@ import (
 type View struct {
 	State
 	departed   bitmap
-	outflow    float64 // people offered a second, over the last minute; 0 unknown
 	superseded chan struct{}
 }
 
-func newView(s State, departed bitmap, outflow float64) *View {
-	return &View{State: s, departed: departed, outflow: outflow, superseded: make(chan struct{})}
+func newView(s State, departed bitmap) *View {
+	return &View{State: s, departed: departed, superseded: make(chan struct{})}
 }
 
 // Superseded is closed when a newer View is there.
@@ -36,10 +37,10 @@ func (v *View) Position(ordinal int64) int64 {
 // Wait estimates how long a fan at this position still waits, as a range.
 // There is none while the line is paused or has shown no outflow yet.
 func (v *View) Wait(position int64) (low, high time.Duration, ok bool) {
-	if v.Paused || v.Phase() != "open" {
+	if v.Paused || v.Phase() != ropeline.PhaseOpen {
 		return 0, 0, false
 	}
-	rate := v.outflow
+	rate := v.Outflow()
 	if rate == 0 {
 		rate = float64(v.Rate) / 60 // before the first offers, the rate set is all there is
 	}
@@ -48,8 +49,7 @@ func (v *View) Wait(position int64) (low, high time.Duration, ok bool) {
 	}
 	middle := float64(position+1) / rate
 	until := max(0, v.OpensAt.Sub(v.Now))
-	// The range is an assumption until step by step measurement replaces it: a
-	// quarter less, a half more.
+	// The width is an assumption, not measured: a quarter less, a half more.
 	return until + seconds(middle*0.75), until + seconds(middle*1.5), true
 }
 

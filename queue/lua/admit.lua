@@ -3,7 +3,7 @@
 -- decides (cap, rate, pause, times) is read here, never passed in, so a caller
 -- with old values can do no harm and any number of callers may tick.
 -- KEYS 1 state  2 limits  3 order  4 collected  5 departed  6 left  7 offered
---      8 active  9 numbers  10 offers
+--      8 active  9 numbers  10 offers  11 pace
 -- ARGV 1 clock (us) or ''  2 tick (ms; the rate bucket holds two)  3 most
 --      offers and most expiries in this call
 -- Returns {line as describe tells, ordinals that left since the last call,
@@ -65,7 +65,8 @@ in_use = in_use + made
 redis.call('HSET', KEYS[1], 'bucket', string.format('%.0f', bucket - made * 60000), 'bucket_at', ms,
   'max_in_use', math.max(in_use, tonumber(s[10] or '0')))
 redis.call('HINCRBY', KEYS[1], 'seq', 1)
+keep_pace(KEYS[11], now, number_)
 
 local gone = redis.call('LPOP', KEYS[6], 10000) or {}
 local more = (#offers_over == most or #sessions_over == most or made == most) and 1 or 0
-return { describe(now, KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7], KEYS[8]), gone, made, more }
+return { describe(now, KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7], KEYS[8], KEYS[11]), gone, made, more }

@@ -48,17 +48,36 @@ local function next_departed(departed, from, size)
   return at
 end
 
--- The line as an edge sees it, in the order that Go's readLine expects.
-local function describe(now, state, limits, order, collected, offered, active)
+-- The pace: for each of the last 120 seconds, the second and the number of the
+-- last offer then. It gives every edge the same outflow, one just started too.
+local function keep_pace(pace, now, last_offer)
+  local second = math.floor(now / 1000000)
+  redis.call('HSET', pace, second % 120, string.format('%.0f %.0f', second, last_offer))
+end
+
+-- The age (s) and number of the last offer as it stood a minute ago, or up to
+-- 15 s longer where nobody ticked; 0 and 0 if that is not known.
+local function minute_ago(pace, now)
+  local second = math.floor(now / 1000000)
+  for age = 60, 75 do
+    local at, last_offer = string.match(redis.call('HGET', pace, (second - age) % 120) or '', '^(%d+) (%d+)$')
+    if at and tonumber(at) == second - age then return age, last_offer end
+  end
+  return 0, '0'
+end
+
+-- The line as an edge sees it, in the order that Go's readState expects.
+local function describe(now, state, limits, order, collected, offered, active, pace)
   local s = redis.call('HMGET', state, 'epoch', 'seq', 'cursor', 'cursor_score', 'last_offer', 'gone', 'drawn',
     'close', 'open', 'end', 'max_in_use')
   local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused', 'reason')
+  local age, before = minute_ago(pace, now)
   local expiry = redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
   return {
     string.format('%.0f', now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', s[7] or '0',
     s[8] or '0', s[9] or '0', s[10] or '0', s[11] or '0',
     l[1] or '0', l[2] or '0', l[3] or '0', l[4] or '',
     redis.call('ZCARD', order), redis.call('SCARD', collected),
-    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry,
+    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before,
   }
 end

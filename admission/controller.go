@@ -1,0 +1,121 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// Controller moves the lines: for each published sale it takes a lease, draws
+// the lobby when it has closed and ticks. Any number of controllers may run;
+// the lease only saves work, the cap is the script's.
+type Controller struct {
+	store *queue.Store
+	name  string
+	log   *slog.Logger
+}
+
+const (
+	// lease is how long a sale stands still at most when its controller dies.
+	lease = 2 * time.Second
+	// discovery is how often a controller looks for new sales.
+	discovery = time.Second
+	// endedTick is how often an ended sale's sessions are looked through.
+	endedTick = 5 * time.Second
+)
+
+// NewController returns a Controller with a random name.
+func NewController(store *queue.Store, log *slog.Logger) *Controller {
+	return &Controller{store: store, name: uuid.NewString(), log: log}
+}
+
+// Run moves every published sale's line until ctx ends.
+func (c *Controller) Run(ctx context.Context) error {
+	var sales sync.WaitGroup
+	defer sales.Wait()
+	known := map[ropeline.SaleID]bool{}
+	every := time.NewTicker(discovery)
+	defer every.Stop()
+	for {
+		ids, err := c.store.Sales(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.log.Warn("looking for sales", "err", err)
+		}
+		for _, id := range ids {
+			if !known[id] {
+				known[id] = true
+				sales.Go(func() { c.move(ctx, id) })
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+	}
+}
+
+// move ticks one sale until ctx ends.
+func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
+	log := c.log.With("sale", sale)
+	var faults throttle
+	pause := queue.TickInterval
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		phase, err := c.step(ctx, sale)
+		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
+			log.Warn("moving the line", "err", err)
+		}
+		pause = queue.TickInterval
+		if phase == ropeline.PhaseEnded {
+			pause = endedTick
+		}
+	}
+}
+
+// step does one tick, and the draw when it is due.
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.Phase, error) {
+	leads, err := c.store.Lead(ctx, sale, c.name, lease)
+	if err != nil || !leads {
+		return "", err
+	}
+	for {
+		state, more, err := c.store.Tick(ctx, sale)
+		if err != nil {
+			return "", err
+		}
+		phase := state.Phase()
+		if phase == ropeline.PhaseDrawing {
+			c.log.Info("drawing the lobby", "sale", sale, "entrants", state.Collected)
+			if err := c.store.Draw(ctx, sale); err != nil {
+				return phase, fmt.Errorf("drawing: %w", err)
+			}
+			continue
+		}
+		if !more {
+			return phase, nil
+		}
+	}
+}
+
+// throttle lets a repeated complaint through every few seconds.
+type throttle struct{ last time.Time }
+
+func (t *throttle) allow(now time.Time) bool {
+	if now.Sub(t.last) < 5*time.Second {
+		return false
+	}
+	t.last = now
+	return true
+}

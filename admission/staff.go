@@ -1,0 +1,102 @@
+package admission
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Member is somebody on the staff.
+type Member struct {
+	Name string
+	Role string
+	hash [sha256.Size]byte // of the key
+}
+
+// Staff is the list of those who may steer a sale, by their keys. The file has
+// a line "name role sha256-of-key" each; taking somebody off the list is
+// deleting their line and restarting the admission part.
+type Staff struct{ members []Member }
+
+// RoleSRE may tune, pause and resume.
+const RoleSRE = "sre"
+
+var staffWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// LoadStaff reads the list. A file that is not there is an empty list.
+func LoadStaff(path string) (*Staff, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Staff{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loading staff: %w", err)
+	}
+	defer f.Close()
+	staff := &Staff{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		m, err := parseMember(text)
+		if err != nil {
+			return nil, fmt.Errorf("loading staff: %s line %d: %w", path, n, err)
+		}
+		staff.members = append(staff.members, m)
+	}
+	return staff, lines.Err()
+}
+
+func parseMember(text string) (Member, error) {
+	words := strings.Fields(text)
+	if len(words) != 3 {
+		return Member{}, errors.New("want: name role sha256-of-key")
+	}
+	m := Member{Name: words[0], Role: words[1]}
+	hash, err := hex.DecodeString(words[2])
+	if err != nil || len(hash) != len(m.hash) {
+		return Member{}, errors.New("the key's hash is not 64 hexadecimal digits")
+	}
+	copy(m.hash[:], hash)
+	return m, nil
+}
+
+// NewStaffKey makes a key for a member and the line that lets it in. The key
+// is shown once and stored nowhere.
+func NewStaffKey(name, role string) (staffKey, line string, err error) {
+	if !staffWord.MatchString(name) {
+		return "", "", fmt.Errorf("staff name %q: use lower-case letters, digits, dots, hyphens", name)
+	}
+	if role != RoleSRE {
+		return "", "", fmt.Errorf("staff role %q: the roles are: %s", role, RoleSRE)
+	}
+	raw := make([]byte, 24)
+	rand.Read(raw)
+	staffKey = base64.RawURLEncoding.EncodeToString(raw)
+	hash := sha256.Sum256([]byte(staffKey))
+	return staffKey, fmt.Sprintf("%s %s %x\n", name, role, hash), nil
+}
+
+// Find returns the member whose key this is, or ropeline.ErrStaffRequired.
+func (s *Staff) Find(staffKey string) (Member, error) {
+	hash := sha256.Sum256([]byte(staffKey))
+	for _, m := range s.members {
+		if subtle.ConstantTimeCompare(hash[:], m.hash[:]) == 1 {
+			return m, nil
+		}
+	}
+	return Member{}, ropeline.ErrStaffRequired
+}

@@ -1,0 +1,73 @@
+package ropeline
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// MaxBody is the largest body our own JSON routes read, in bytes.
+const MaxBody = 64 << 10
+
+// WriteProblem answers with the problem document of an error. It returns the
+// HTTP status, so that the caller can log what is our own fault.
+func WriteProblem(w http.ResponseWriter, err error) int {
+	problem, retry := ProblemOf(err)
+	if retry > 0 {
+		w.Header().Set("Retry-After", RetryAfter(retry))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(problem.Status)
+	_ = json.NewEncoder(w).Encode(problem) // the client may be gone
+	return problem.Status
+}
+
+// RetryAfter renders a wait for the header of that name: whole seconds,
+// rounded up.
+func RetryAfter(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+}
+
+// WriteJSON answers with a JSON document that nobody caches, unless the
+// handler has set Cache-Control.
+func WriteJSON(w http.ResponseWriter, status int, doc any) error {
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client may be gone
+	return nil
+}
+
+// ReadJSON reads one JSON document of at most MaxBody bytes and no unknown
+// fields. No body at all leaves into as it is. It fails with ErrBodyTooLarge
+// or ErrBodyMalformed.
+func ReadJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		// A second document, or anything else behind the first, is an error.
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return ErrBodyTooLarge
+	}
+	return ErrBodyMalformed.Because(err)
+}
