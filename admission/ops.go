@@ -58,6 +58,21 @@ var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/sales/{sale}/resume", staff, (*Ops).resume},
 }
 
+// Route is a route of Ops and whether only staff may call it.
+type Route struct {
+	Method, Path string
+	Staff        bool
+}
+
+// Routes lists every route of Ops.
+func Routes() []Route {
+	routes := make([]Route, len(opsRoutes))
+	for i, r := range opsRoutes {
+		routes[i] = Route{Method: r.method, Path: r.pattern, Staff: r.who == staff}
+	}
+	return routes
+}
+
 // NewOps returns the handler.
 func NewOps(store *queue.Store, members *Staff, log *slog.Logger) *Ops {
 	o := &Ops{store: store, staff: members, log: log, mux: http.NewServeMux()}

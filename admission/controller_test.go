@@ -1,0 +1,310 @@
+package admission_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/queue"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func newStore(t *testing.T) *queue.Store {
+	t.Helper()
+	s := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
+	t.Cleanup(s.Close)
+	return s
+}
+
+func publish(t *testing.T, store *queue.Store, closes, opens time.Duration) ropeline.Sale {
+	t.Helper()
+	now := time.Now()
+	sale := ropeline.Sale{
+		ID: ropeline.SaleID(fmt.Sprintf("c-%d", now.UnixNano())), Version: 1, Title: "Test",
+		LobbyClosesAt: now.Add(closes), OpensAt: now.Add(opens), EndsAt: now.Add(time.Hour),
+		Cap: 2, Rate: 6000, ClaimWindow: 30, TokenLife: 60, SessionMax: 600, Hold: 5, UnitsPerHold: 2,
+	}
+	if err := store.PublishSale(t.Context(), sale); err != nil {
+		t.Fatal(err)
+	}
+	return sale
+}
+
+// run runs controllers until the test ends.
+func run(t *testing.T, controllers ...*admission.Controller) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for _, c := range controllers {
+		all.Go(func() {
+			if err := c.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() { cancel(); all.Wait() })
+}
+
+// await polls Redis until the line is as wanted.
+func await(t *testing.T, store *queue.Store, sale ropeline.SaleID, wanted func(queue.State) bool) queue.State {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(15 * time.Second); ; {
+		s, _, err := store.Snapshot(t.Context(), sale)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wanted(s) {
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the line never came there; it is %+v", s)
+		}
+	}
+}
+
+func TestControllersTakeASaleFromLobbyToAdmission(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	sale := publish(t, store, 500*time.Millisecond, 900*time.Millisecond)
+	for i := range 5 {
+		if _, err := store.Join(t.Context(), sale.ID, ropeline.PlaceID(fmt.Sprint("p", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, admission.NewController(store, quiet), admission.NewController(store, quiet))
+	s := await(t, store, sale.ID, func(s queue.State) bool { return s.Drawn })
+	if s.Size != 5 || (s.Now.Before(sale.OpensAt) && s.LastOffer != 0) {
+		t.Errorf("after the draw: %+v; want five in line and nobody offered before the opening", s)
+	}
+	s = await(t, store, sale.ID, func(s queue.State) bool { return s.LastOffer > 0 && s.Offered == 2 })
+	if s.Now.Before(sale.OpensAt) {
+		t.Error("somebody was offered before the opening")
+	}
+	if s.LastOffer != 2 || s.MaxInUse != 2 || s.Waiting() != 3 {
+		t.Errorf("%+v; want two offered with a cap of two, three waiting", s)
+	}
+}
+
+// api calls Ops and returns the status, the problem's code and the document.
+func api(t *testing.T, o http.Handler, method, path, key, body string, change ...func(*http.Request)) (int, string, map[string]any) {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	for _, f := range change {
+		f(r)
+	}
+	w := httptest.NewRecorder()
+	o.ServeHTTP(w, r)
+	var doc map[string]any
+	if w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
+			t.Fatalf("%s %s answered %q: %v", method, path, w.Body, err)
+		}
+	}
+	kind, _ := doc["type"].(string)
+	if w.Code >= 400 && w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s %s: %d is no problem document", method, path, w.Code)
+	}
+	return w.Code, strings.TrimPrefix(kind, ropeline.ProblemType), doc
+}
+
+func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
+	t.Helper()
+	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "staff")
+	if err := os.WriteFile(path, []byte("# staff\n\n"+line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	staff, err := admission.LoadStaff(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return admission.NewOps(store, staff, quiet), key
+}
+
+func TestAnSRETunesPausesAndResumes(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	sale := publish(t, store, -2*time.Minute, -time.Minute)
+	ops, key := newOps(t, store)
+	base := "/api/v1/ops/sales/" + string(sale.ID)
+
+	if code, _, doc := api(t, ops, "GET", base, key, ""); code != 200 || doc["cap"] != 2.0 || doc["title"] != "Test" {
+		t.Errorf("show: %d %v", code, doc)
+	}
+	code, _, doc := api(t, ops, "POST", base+"/limits", key, `{"cap":9,"rate":90,"expect":{"cap":2,"rate":6000},"reason":"more doors"}`)
+	if code != 200 || doc["cap"] != 9.0 || doc["rate"] != 90.0 {
+		t.Errorf("limits: %d %v", code, doc)
+	}
+	code, problem, _ := api(t, ops, "POST", base+"/limits", key, `{"cap":5,"rate":50,"expect":{"cap":2,"rate":6000},"reason":"late"}`)
+	if code != 409 || problem != "limits-changed" {
+		t.Errorf("stale limits: %d %s", code, problem)
+	}
+	if code, _, doc := api(t, ops, "POST", base+"/pause", key, `{"reason":"The band is late."}`); code != 200 || doc["paused"] != true || doc["reason"] != "The band is late." {
+		t.Errorf("pause: %d %v", code, doc)
+	}
+	if code, _, doc := api(t, ops, "POST", base+"/resume", key, `{"reason":"They are here."}`); code != 200 || doc["paused"] != false || doc["reason"] != "" {
+		t.Errorf("resume: %d %v", code, doc)
+	}
+	if code, _, doc := api(t, ops, "GET", "/api/v1/ops/sales", key, ""); code != 200 || len(doc["sales"].([]any)) == 0 {
+		t.Errorf("list: %d %v", code, doc)
+	}
+}
+
+func TestBadOperationsChangeNothing(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	sale := publish(t, store, -2*time.Minute, -time.Minute)
+	ops, key := newOps(t, store)
+	base := "/api/v1/ops/sales/" + string(sale.ID)
+	const expect = `"expect":{"cap":2,"rate":6000}`
+	for _, c := range []struct {
+		path, body, problem string
+		status              int
+	}{
+		{base + "/limits", `{"cap":-1,"rate":1,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
+		{base + "/limits", `{"cap":1,"rate":99999999999,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
+		{base + "/limits", `{"cap":1,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
+		{base + "/limits", `{"cap":1,"rate":1,"reason":"r"}`, "limits-invalid", 422},
+		{base + "/limits", `{"cap":1,"rate":1,` + expect + `,"reason":"  "}`, "reason-missing", 422},
+		{base + "/limits", `{"cap":1.5,"rate":1,` + expect + `,"reason":"r"}`, "body-malformed", 400},
+		{base + "/limits", `{"cap":1,"rate":1,` + expect + `,"reason":"r","more":1}`, "body-malformed", 400},
+		{base + "/limits", `{"cap":1`, "body-malformed", 400},
+		{base + "/pause", `{}{}`, "body-malformed", 400},
+		{base + "/pause", ``, "reason-missing", 422},
+		{base + "/pause", `{"reason":"` + strings.Repeat("x", 501) + `"}`, "reason-missing", 422},
+		{base + "/pause", `{"reason":"` + strings.Repeat("x", ropeline.MaxBody) + `"}`, "body-too-large", 413},
+		{"/api/v1/ops/sales/nobody/pause", `{"reason":"r"}`, "sale-unknown", 404},
+		{"/api/v1/ops/sales/NO%20SALE/pause", `{"reason":"r"}`, "sale-unknown", 404},
+		{"/api/v1/ops/nothing", `{}`, "route-unknown", 404},
+	} {
+		if code, problem, _ := api(t, ops, "POST", c.path, key, c.body); code != c.status || problem != c.problem {
+			t.Errorf("POST %s %.60s: %d %s, want %d %s", c.path, c.body, code, problem, c.status, c.problem)
+		}
+	}
+	s, _, err := store.Snapshot(t.Context(), sale.ID)
+	if err != nil || s.Cap != 2 || s.Rate != 6000 || s.Paused {
+		t.Errorf("after bad requests: %+v, %v; want nothing changed", s, err)
+	}
+}
+
+func TestOnlyStaffOperates(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	sale := publish(t, store, -2*time.Minute, -time.Minute)
+	ops, key := newOps(t, store)
+	for _, route := range admission.Routes() {
+		path := strings.Replace(route.Path, "{sale}", string(sale.ID), 1)
+		for name, k := range map[string]string{"no key": "", "a wrong key": "wrong", "half a key": key[:10]} {
+			code, problem, _ := api(t, ops, route.Method, path, k, `{"reason":"r"}`)
+			if route.Staff && (code != 401 || problem != "staff-required") {
+				t.Errorf("%s %s with %s: %d %s, want 401", route.Method, path, name, code, problem)
+			}
+		}
+	}
+	cookie := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: admission.StaffCookie, Value: key}) }
+	pause := "/api/v1/ops/sales/" + string(sale.ID) + "/pause"
+	for name, origin := range map[string]func(*http.Request){
+		"another site":   func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a sister site":  func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+		"another origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+		"a null origin":  func(r *http.Request) { r.Header.Set("Origin", "null") },
+	} {
+		if code, problem, _ := api(t, ops, "POST", pause, "", `{"reason":"r"}`, cookie, origin); code != 403 || problem != "origin-mismatch" {
+			t.Errorf("a cookie from %s: %d %s, want 403", name, code, problem)
+		}
+	}
+	same := func(r *http.Request) { r.Header.Set("Origin", "http://"+r.Host) }
+	if code, _, _ := api(t, ops, "POST", pause, "", `{"reason":"r"}`, cookie, same); code != 200 {
+		t.Errorf("a cookie from our own page: %d", code)
+	}
+
+	r := httptest.NewRequest("POST", "/api/v1/ops/sign-in", strings.NewReader(`{"key":"`+key+`"}`))
+	w := httptest.NewRecorder()
+	ops.ServeHTTP(w, r)
+	set := w.Header().Get("Set-Cookie")
+	for _, want := range []string{"HttpOnly", "Secure", "SameSite=Strict", "Path=/api/v1/ops"} {
+		if w.Code != 204 || !strings.Contains(set, want) {
+			t.Errorf("sign-in: %d, cookie %q lacks %s", w.Code, set, want)
+		}
+	}
+	if code, _, _ := api(t, ops, "POST", "/api/v1/ops/sign-in", "", `{"key":"wrong"}`); code != 401 {
+		t.Errorf("signing in with a wrong key: %d", code)
+	}
+}
+
+func TestStaffListsSayWhatIsWrongWithThem(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "staff")
+	for _, text := range []string{"ada sre", "ada sre zz", "ada sre abcd"} {
+		if err := os.WriteFile(path, []byte("# fine\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admission.LoadStaff(path); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%q: %v, want an error that names line 2", text, err)
+		}
+	}
+	if _, err := admission.LoadStaff(path + "-not-there"); err != nil {
+		t.Errorf("no list: %v, want an empty one", err)
+	}
+	for _, bad := range [][2]string{{"Ada Lovelace", "sre"}, {"ada", "king"}, {"", "sre"}} {
+		if _, _, err := admission.NewStaffKey(bad[0], bad[1]); err == nil {
+			t.Errorf("made a key for %q %q", bad[0], bad[1])
+		}
+	}
+	if _, err := (&admission.Staff{}).Find(""); !errors.Is(err, ropeline.ErrStaffRequired) {
+		t.Errorf("an empty list lets an empty key in: %v", err)
+	}
+}
+
+func TestTheDocumentHasEveryRoute(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal(admission.OpenAPI(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	documented := 0
+	for _, path := range doc.Paths {
+		for method := range path {
+			if method != "parameters" {
+				documented++
+			}
+		}
+	}
+	for _, route := range admission.Routes() {
+		if doc.Paths[route.Path][strings.ToLower(route.Method)] == nil {
+			t.Errorf("%s %s is not documented", route.Method, route.Path)
+		}
+	}
+	if documented != len(admission.Routes()) {
+		t.Errorf("%d routes documented, %d served", documented, len(admission.Routes()))
+	}
+}
