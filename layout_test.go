@@ -1,0 +1,192 @@
+package ropeline_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ropeline/ropeline"
+
+// room says what one package may import of the product and which libraries it
+// has for itself. Everybody may import the standard library; nobody may import
+// what is not in this table.
+type room struct {
+	pkg string
+	may []string // packages of the product, besides the root
+	why string
+}
+
+// layout is the import table of design and ARCHITECTURE.md. Imports run one
+// way, from the bottom of this list upwards.
+var layout = []room{
+	{"", nil, "the words everybody says depend on nothing"},
+	{"internal/batch", nil, "a leaf that knows one thing"},
+	{"internal/dial", nil, "a leaf: how we connect"},
+	{"queue", []string{"internal/batch"}, "the line knows nobody who uses it"},
+	{"admission/token", nil, "who verifies must not be able to sign"},
+	{"admission", []string{"queue", "admission/token"}, "policy and signing above the line"},
+	{"admission/gate", []string{"admission/token"}, "a gate is for any shop: it brings no Redis"},
+	{"admission/gate/fibergate", []string{"admission/gate", "admission/token"}, "the gate for Fiber"},
+	{"edge/wire", nil, "what both ends say; the load test imports it too"},
+	{"web", nil, "the built pages"},
+	{"edge", []string{"queue", "edge/wire", "admission/token", "admission/gate"}, "the edge goes on when the booking core is down, so it cannot need it"},
+	{"booking", nil, "the words of the booking core"},
+	{"booking/ticket", nil, "a leaf that knows one thing"},
+	{"booking/catalogue", []string{"booking"}, "what there is to sell knows nothing of who buys it"},
+	{"booking/inventory", []string{"booking", "booking/catalogue"}, "what is free knows nothing of holds' rules or orders"},
+	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
+	{"booking/payment/sandbox", []string{"booking", "booking/payment"}, "a foreign system in all but address: it shares no code with orders"},
+	{"booking/hold", []string{"booking", "booking/inventory", "booking/catalogue", "internal/batch"}, "a hold ends by itself, whether or not there are orders"},
+	{"booking/order", []string{"booking", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},
+	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the core sees a public key, never package admission, which can sign"},
+	{"loadtest", []string{"edge/wire"}, "it judges from outside, so it may not know the inside"},
+	{"loadtest/*", []string{"loadtest", "edge/wire"}, "it judges from outside, so it may not know the inside"},
+	{"internal/migrations", nil, "one folder of SQL, run by cmd and by tests"},
+	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
+	{"internal/devstack/devtest", []string{"internal/*"}, "for tests only"},
+	{"cmd/ropeline", []string{"*"}, "wires everything"},
+	{"cmd/ropeline-loadtest", []string{"loadtest", "edge/wire"}, "wires the load test"},
+}
+
+// owners names libraries that may be imported in some packages only.
+var owners = map[string][]string{
+	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate"},
+	"github.com/danielgtaylor/":   {"booking/api"},
+	"github.com/coder/websocket":  {"edge", "loadtest"},
+	"github.com/ulule/limiter":    {"edge"},
+	"github.com/alecthomas/kong":  {"cmd/ropeline", "cmd/ropeline-loadtest"},
+	"github.com/pressly/goose":    {"internal/migrations"},
+	"github.com/golang-jwt/":      {"admission", "admission/token"},
+	"github.com/MicahParks/":      {"admission/token"},
+	"github.com/boombuler/":       {"booking/ticket"},
+	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest"},
+}
+
+func matches(pkg, pattern string) bool {
+	return pattern == "*" || pkg == pattern ||
+		strings.HasSuffix(pattern, "/*") && strings.HasPrefix(pkg, strings.TrimSuffix(pattern, "*"))
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	walkGo(t, func(file, pkg string, imports []string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		seen++
+		i := slices.IndexFunc(layout, func(r room) bool { return matches(pkg, r.pkg) })
+		if i < 0 {
+			t.Errorf("%s: package %q is not in the layout table", file, pkg)
+			return
+		}
+		for _, imp := range imports {
+			for prefix, allowed := range owners {
+				if strings.HasPrefix(imp, prefix) && !slices.ContainsFunc(allowed, func(p string) bool { return matches(pkg, p) }) && imp != module+"/"+pkg {
+					t.Errorf("%s imports %s, which is only for %v", file, imp, allowed)
+				}
+			}
+			inside, ok := strings.CutPrefix(imp, module+"/")
+			if !ok || slices.ContainsFunc(layout[i].may, func(p string) bool { return matches(inside, p) }) {
+				continue
+			}
+			t.Errorf("%s: %s may not import %s (%s)", file, pkg, inside, layout[i].why)
+		}
+	})
+	if seen < 20 {
+		t.Errorf("looked at %d files only: is the test run from the module's root?", seen)
+	}
+}
+
+// The root is imported by everybody, so it may bring nothing along.
+func TestTheRootNeedsTheStandardLibraryOnly(t *testing.T) {
+	t.Parallel()
+	walkGo(t, func(file, pkg string, imports []string) {
+		for _, imp := range imports {
+			if pkg == "" && !strings.HasSuffix(file, "_test.go") && strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") {
+				t.Errorf("%s imports %s", file, imp)
+			}
+		}
+	})
+}
+
+func TestEveryPackageSaysOnceWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	docs := map[string][]string{}
+	set := token.NewFileSet()
+	walkGo(t, func(file, pkg string, _ []string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		if docs[pkg] == nil {
+			docs[pkg] = []string{}
+		}
+		f, err := parser.ParseFile(set, file, nil, parser.ParseComments|parser.PackageClauseOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Doc != nil {
+			docs[pkg] = append(docs[pkg], file)
+		}
+	})
+	for pkg, files := range docs {
+		if len(files) != 1 {
+			t.Errorf("package %q has %d package comments, want one: %v", pkg, len(files), files)
+		}
+	}
+}
+
+// walkGo calls f for every Go file of the module with its package's path below
+// the module and its imports. It reads the files itself: a test that asks the
+// go command stays "ok (cached)" after a forbidden import is added.
+func walkGo(t *testing.T, f func(file, pkg string, imports []string)) {
+	t.Helper()
+	set := token.NewFileSet()
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			base := path.Base(name)
+			if base == "node_modules" || base == "testdata" || base == "out" || base == "bin" || len(base) > 1 && strings.HasPrefix(base, ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(set, name, src, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		var imports []string
+		for _, spec := range file.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, imp)
+		}
+		pkg := path.Dir(name)
+		if pkg == "." {
+			pkg = ""
+		}
+		f(name, pkg, imports)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
