@@ -133,7 +133,7 @@ create table attempts (
     constraint attempts_pkey primary key (performance_id, id),
     -- A session repeats its request with the same key to learn what became of it.
     constraint attempts_key_once unique (performance_id, session_id, idempotency_key),
-    constraint attempts_state_known check (state in ('started', 'recorded', 'captured', 'done', 'declined', 'voiding', 'closed')),
+    constraint attempts_state_known check (state in ('started', 'recorded', 'captured', 'done', 'voiding', 'closed')),
     constraint attempts_units_some check (cardinality(units) between 1 and 100),
     constraint attempts_amount_not_negative check (amount >= 0),
     constraint attempts_currency_iso check (currency ~ '^[A-Z]{3}$')
@@ -142,7 +142,7 @@ comment on table attempts is 'one row per attempt to pay for a hold, written bef
 comment on column attempts.id is 'idempotency key and metadata at the payment provider';
 comment on column attempts.request_mac is 'keyed hash of the request: the same idempotency key with another body is refused';
 comment on column attempts.state is
-    'started: the provider may have been called; recorded: order and unpaid tickets are written; captured: paid, tickets valid; done: Redis knows too; declined: refused by the provider; voiding: will never be recorded, the provider still has to be looked at; closed: nothing is left to do';
+    'started: the provider may have been called; recorded: order and unpaid tickets are written; captured: paid, tickets valid; done: Redis knows too; voiding: will never be recorded, hold and provider still have to be looked at; closed: failed, and nothing is left to do';
 comment on column attempts.outcome is 'problem code that answered a failed attempt, for repeats of the request';
 comment on column attempts.updated_at is 'last step; the settler takes open attempts that have not moved for a while';
 -- A hold is paid once: a second attempt may only start when the first has failed.

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+func (s *server) routeOrders() error {
+	if err := handle(s, "create-order", s.createOrder); err != nil {
+		return err
+	}
+	if err := handle(s, "get-order", s.getOrder); err != nil {
+		return err
+	}
+	return handle(s, "get-ticket", s.getTicket)
+}
+
+// Order is an order as its buyer sees it.
+type Order struct {
+	ID          string                 `json:"id"`
+	Performance ropeline.PerformanceID `json:"performance"`
+	Sale        ropeline.SaleID        `json:"sale"`
+	State       order.State            `json:"state" enum:"paid,pending,canceled"`
+	Total       booking.Money          `json:"total"`
+	Email       string                 `json:"email"`
+	CreatedAt   time.Time              `json:"created_at"`
+	Key         string                 `json:"key,omitempty" doc:"opens the order's link; only in the answer to its making"`
+	Tickets     []Ticket               `json:"tickets"`
+}
+
+// Ticket is a ticket as its holder sees it. Code and picture are there only
+// while it is valid.
+type Ticket struct {
+	ID    string       `json:"id"`
+	Order string       `json:"order"`
+	Unit  int          `json:"unit"`
+	Label string       `json:"label"`
+	Tier  string       `json:"tier"`
+	State ticket.State `json:"state" enum:"valid,unpaid,canceled"`
+	Code  string       `json:"code,omitempty"`
+	QR    string       `json:"qr,omitempty" doc:"the code as a QR code, SVG"`
+}
+
+// OrderRequest is a fan's wish to pay for a hold.
+type OrderRequest struct {
+	Hold   string `json:"hold"`
+	Email  string `json:"email"`
+	Method string `json:"payment_method" doc:"a token of the payment provider's, never a card number"`
+}
+
+type createOrder struct {
+	Key  string `header:"Idempotency-Key" doc:"required; the same key with the same body gets the same answer"`
+	Body OrderRequest
+}
+
+type createdOrder struct {
+	Status int
+	Body   Order
+}
+
+func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrder, error) {
+	fan, err := fan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.desk.Checkout(ctx, order.Request{
+		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
+		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method,
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, err := orderAnswer(o)
+	if err != nil {
+		return nil, err
+	}
+	body.Key = s.links.Key(o.ID)
+	status := http.StatusCreated
+	if o.State == order.Pending {
+		status = http.StatusAccepted
+	}
+	return &createdOrder{Status: status, Body: body}, nil
+}
+
+type orderID struct {
+	ID string `path:"id" doc:"of the order"`
+}
+
+type gotOrder struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Order
+}
+
+func (s *server) getOrder(ctx context.Context, in *orderID) (*gotOrder, error) {
+	if !s.links.Opens(in.ID, keyOf(ctx)) {
+		return nil, ErrOrderKeyInvalid
+	}
+	if !booking.IsID(in.ID) {
+		return nil, order.ErrUnknown
+	}
+	o, err := s.orders.Order(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	body, err := orderAnswer(o)
+	return &gotOrder{CacheControl: "no-store", Body: body}, err
+}
+
+type ticketID struct {
+	ID string `path:"id" doc:"of the ticket"`
+}
+
+type gotTicket struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         Ticket
+}
+
+// getTicket answers alike for a ticket of another order and for none at all.
+func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error) {
+	if !booking.IsID(in.ID) {
+		return nil, ErrOrderKeyInvalid
+	}
+	t, found, err := s.orders.Ticket(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !found || !s.links.Opens(t.Order, keyOf(ctx)) {
+		return nil, ErrOrderKeyInvalid
+	}
+	body, err := ticketAnswer(t)
+	return &gotTicket{CacheControl: "no-store", Body: body}, err
+}
+
+func orderAnswer(o order.Order) (Order, error) {
+	answer := Order{
+		ID: o.ID, Performance: o.Performance, Sale: o.Sale, State: o.State, Total: o.Total,
+		Email: o.Email, CreatedAt: o.CreatedAt, Tickets: make([]Ticket, len(o.Tickets)),
+	}
+	for i, t := range o.Tickets {
+		var err error
+		if answer.Tickets[i], err = ticketAnswer(t); err != nil {
+			return Order{}, err
+		}
+	}
+	return answer, nil
+}
+
+func ticketAnswer(t order.Ticket) (Ticket, error) {
+	answer := Ticket{ID: t.ID, Order: t.Order, Unit: t.Unit, Label: t.Label, Tier: t.Tier, State: t.State}
+	if t.State != ticket.Valid {
+		return answer, nil
+	}
+	picture, err := ticket.SVG(t.Code)
+	answer.Code, answer.QR = t.Code, picture
+	return answer, err
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ropeline/ropeline"
+)
+
+// ErrRequestInvalid refuses a body that is JSON but not what the route takes.
+var ErrRequestInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "request-invalid", Detail: "The request is not what this route takes."}
+
+const problemType = "application/problem+json"
+
+// problem is a ropeline.Problem as huma wants an error to be.
+type problem struct {
+	ropeline.Problem
+	retry int // seconds
+}
+
+func newProblem(err error) *problem {
+	p, retry := ropeline.ProblemOf(err)
+	return &problem{Problem: p, retry: int(math.Ceil(retry.Seconds()))}
+}
+
+func (p *problem) Error() string             { return p.Type + ": " + p.Detail }
+func (p *problem) GetStatus() int            { return p.Status }
+func (p *problem) ContentType(string) string { return problemType }
+
+func (p *problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retry))
+	}
+	return h
+}
+
+// ownErrors makes huma answer with our problem documents. Its hooks are
+// variables of the package, so they are set once for the process.
+var ownErrors = sync.OnceFunc(func() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return newProblem(ofHuma(status, message, errs))
+	}
+	huma.NewErrorWithContext = func(_ huma.Context, status int, message string, errs ...error) huma.StatusError {
+		return newProblem(ofHuma(status, message, errs))
+	}
+})
+
+// ofHuma translates huma's own complaints about a request.
+func ofHuma(status int, message string, errs []error) error {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType:
+		return ropeline.ErrBodyMalformed
+	case http.StatusRequestEntityTooLarge:
+		return ropeline.ErrBodyTooLarge
+	case http.StatusUnprocessableEntity:
+		e := *ErrRequestInvalid
+		for _, err := range errs { // the first one is enough to go on
+			if d, ok := err.(huma.ErrorDetailer); ok {
+				e.Detail = d.ErrorDetail().Location + ": " + d.ErrorDetail().Message + "."
+				break
+			}
+		}
+		return &e
+	}
+	return errors.New(message)
+}
+
+// failure is what a handler answers with: the error's problem document, and
+// a line in the log if it is our own fault.
+func (s *server) failure(ctx context.Context, id string, err error) error {
+	p := newProblem(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.log.ErrorContext(ctx, "request failed", "route", id, "err", err)
+	}
+	return p
+}
+
+// refuse answers errors that arise outside of huma: in guards, in Fiber
+// itself (a body past the limit) and in a handler that panicked.
+func (s *server) refuse(c *fiber.Ctx, err error) error {
+	if f, ok := errors.AsType[*fiber.Error](err); ok {
+		switch f.Code {
+		case http.StatusRequestEntityTooLarge:
+			err = ropeline.ErrBodyTooLarge
+		case http.StatusNotFound:
+			err = ropeline.ErrRouteUnknown
+		case http.StatusMethodNotAllowed:
+			err = ropeline.ErrMethodUnknown
+		default:
+			if f.Code < http.StatusInternalServerError {
+				err = &ropeline.Error{Kind: ropeline.Invalid, Code: "request-malformed", Detail: "This is not a request we understand.", Status: f.Code}
+			}
+		}
+	}
+	p := newProblem(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
+	}
+	for name, values := range p.GetHeaders() {
+		c.Set(name, values[0])
+	}
+	return c.Status(p.Status).JSON(p.Problem, problemType)
+}

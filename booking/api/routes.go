@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate/fibergate"
+)
+
+// Access says who may call a route.
+type Access string
+
+// The kinds of access.
+const (
+	Public    Access = "public"          // anybody
+	Admission Access = "admission token" // holders of a token; see package gate
+	OrderLink Access = "order link"      // holders of the order's key
+)
+
+// Route is a line of the table of routes.
+type Route struct {
+	ID      string // operation id in the OpenAPI document
+	Method  string
+	Path    string
+	Access  Access
+	Summary string
+}
+
+// Routes is every route of the booking core.
+var Routes = []Route{
+	{"list-events", http.MethodGet, "/api/v1/events", Public, "Events and their performances"},
+	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, "The map of a performance: tiers, rows and units"},
+	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, "Which units are free, held or sold; may be a second old"},
+	{"create-hold", http.MethodPost, "/api/v1/holds", Admission, "Hold units for a while, all of them or none"},
+	{"list-holds", http.MethodGet, "/api/v1/holds", Admission, "The live holds of this session"},
+	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", Admission, "A hold of this session"},
+	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", Admission, "Give held units back"},
+	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", Admission, "Start a hold's time afresh"},
+	{"create-order", http.MethodPost, "/api/v1/orders", Admission, "Pay for a hold"},
+	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, "An order and its tickets"},
+	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, "A ticket"},
+}
+
+func route(id string) (Route, bool) {
+	for _, r := range Routes {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// ErrOrderKeyMissing and ErrOrderKeyInvalid refuse a request that needs an
+// order's key. Which orders and tickets exist is not told.
+var (
+	ErrOrderKeyMissing = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "order-key-missing", Detail: "Open this with the link of your order."}
+	ErrOrderKeyInvalid = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "order-key-invalid", Detail: "This link does not open the order."}
+)
+
+type (
+	passed   struct{} // key of the mark that a guard let the request pass
+	orderKey struct{} // key of the order key that it carries
+)
+
+// guard sets a guard before every route of the table and closes everything
+// else. What is registered later is only reachable through a guard.
+func (s *server) guard(app *fiber.App) {
+	token := fibergate.New(s.gate)
+	for _, r := range Routes {
+		chain := []fiber.Handler{pass}
+		switch r.Access {
+		case Public:
+		case Admission:
+			chain = []fiber.Handler{sameOrigin, token, pass}
+		case OrderLink:
+			chain = []fiber.Handler{needOrderKey, pass}
+		default:
+			continue // no guard: the route stays closed
+		}
+		app.Add(r.Method, strings.NewReplacer("{", ":", "}", "").Replace(r.Path), chain...)
+	}
+	app.Use(func(c *fiber.Ctx) error {
+		if c.Locals(passed{}) == nil {
+			return ropeline.ErrRouteUnknown
+		}
+		return c.Next()
+	})
+}
+
+func pass(c *fiber.Ctx) error {
+	c.Locals(passed{}, true)
+	return c.Next()
+}
+
+// sameOrigin refuses state changes that another site makes with the fan's
+// cookie. Who sends an Authorization header is no browser that was tricked.
+func sameOrigin(c *fiber.Ctx) error {
+	if c.Method() == fiber.MethodGet || c.Get(fiber.HeaderAuthorization) != "" || c.Get("Sec-Fetch-Site") == "same-origin" {
+		return c.Next()
+	}
+	if len(c.Request().Header.Peek(fiber.HeaderCookie)) == 0 {
+		return c.Next() // nothing to abuse; the gate asks for a token
+	}
+	origin, err := url.Parse(c.Get(fiber.HeaderOrigin))
+	if c.Get("Sec-Fetch-Site") == "" && err == nil && origin.Host != "" && origin.Host == string(c.Request().Host()) {
+		return c.Next()
+	}
+	return ropeline.ErrOriginMismatch
+}
+
+func needOrderKey(c *fiber.Ctx) error {
+	key, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
+	if !ok {
+		return ErrOrderKeyMissing
+	}
+	if raw, err := base64.RawURLEncoding.Strict().DecodeString(key); err != nil || len(raw) != 32 {
+		return ErrOrderKeyInvalid
+	}
+	c.Locals(orderKey{}, key)
+	return c.Next()
+}
+
+// keyOf returns the order key that the guard found.
+func keyOf(ctx context.Context) string {
+	key, _ := ctx.Value(orderKey{}).(string)
+	return key
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+	recovery "github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// Config is what a booking core needs.
+type Config struct {
+	Postgres *pgxpool.Pool
+	Redis    redis.UniversalClient
+	Gate     *gate.Gate
+	OrderKey []byte // 32 bytes; keys of order links are made with it
+	Provider payment.Provider
+	Log      *slog.Logger
+}
+
+// Core is the booking core.
+type Core struct {
+	server *server
+	app    *fiber.App
+}
+
+// server is what the handlers share. Everything is static after New but built.
+type server struct {
+	shows     *catalogue.Store
+	inventory *inventory.Store
+	keeper    *inventory.Keeper
+	holds     *hold.Store
+	orders    *order.Store
+	desk      *order.Desk
+	links     order.Links
+	gate      *gate.Gate
+	now       func() time.Time
+	log       *slog.Logger
+	spec      huma.API
+
+	built atomic.Bool // the inventory was compared with Postgres since the start
+}
+
+// New builds a booking core. It does not connect to anything yet.
+func New(c Config) (*Core, error) {
+	if len(c.OrderKey) != 32 {
+		return nil, fmt.Errorf("order key has %d bytes, want 32", len(c.OrderKey))
+	}
+	shows := catalogue.New(c.Postgres, time.Now)
+	orders := order.NewStore(c.Postgres, shows)
+	holds := hold.New(c.Redis)
+	stock := inventory.New(c.Redis)
+	s := &server{
+		shows: shows, inventory: stock, holds: holds, orders: orders, gate: c.Gate,
+		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
+		keeper: &inventory.Keeper{Store: stock, Records: orders, Performances: shows.Performances, Log: c.Log},
+		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
+			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
+	}
+	app, err := s.app()
+	if err != nil {
+		return nil, err
+	}
+	return &Core{server: s, app: app}, nil
+}
+
+// app registers guards first, then the routes behind them.
+func (s *server) app() (*fiber.App, error) {
+	ownErrors()
+	app := fiber.New(fiber.Config{
+		AppName:               "ropeline booking",
+		BodyLimit:             ropeline.MaxBody,
+		Immutable:             true, // Fiber reuses its strings after the handler; ours outlive it
+		DisableStartupMessage: true,
+		ErrorHandler:          s.refuse,
+		ReadTimeout:           10 * time.Second,
+		IdleTimeout:           2 * time.Minute,
+	})
+	app.Use(recovery.New())
+	s.guard(app)
+	s.spec = humafiber.New(app, specification())
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders} {
+		if err := register(); err != nil {
+			return nil, err
+		}
+	}
+	return app, nil
+}
+
+// handle registers a handler for a route of the table.
+func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, error)) error {
+	r, ok := route(id)
+	if !ok {
+		return fmt.Errorf("route %s is not in the table", id)
+	}
+	huma.Register(s.spec, operation(r), func(ctx context.Context, in *I) (*O, error) {
+		out, err := fn(ctx, in)
+		if err != nil {
+			return nil, s.failure(ctx, id, err)
+		}
+		return out, nil
+	})
+	return nil
+}
+
+// Serve answers requests from ln until ctx ends and the running requests are
+// answered. It builds the inventory first; until that is done, which takes
+// Redis and Postgres, nothing can be held.
+func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.server.keep(ctx) })
+	g.Go(func() error {
+		if err := c.app.Listener(ln); err != nil {
+			return fmt.Errorf("serving the booking core: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		// Longer than a checkout may take, so that none is cut off.
+		return c.app.ShutdownWithTimeout(time.Minute)
+	})
+	return g.Wait()
+}
+
+// keep builds the inventory, as often as it takes, and keeps it built.
+func (s *server) keep(ctx context.Context) error {
+	retry := time.NewTicker(time.Second)
+	defer retry.Stop()
+	for {
+		err := s.keeper.Build(ctx)
+		if err == nil {
+			s.built.Store(true)
+			return s.keeper.Run(ctx)
+		}
+		if ctx.Err() == nil {
+			s.log.Warn("inventory cannot be built yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-retry.C:
+		}
+	}
+}
+
+// OpenAPI returns the document of every route as JSON. It needs no servers.
+func OpenAPI() ([]byte, error) {
+	s := &server{}
+	if _, err := s.app(); err != nil {
+		return nil, err
+	}
+	doc, err := s.spec.OpenAPI().MarshalJSON()
+	return doc, errors.Join(err)
+}

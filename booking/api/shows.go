@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/inventory"
+)
+
+func (s *server) routeShows() error {
+	if err := handle(s, "list-events", s.listEvents); err != nil {
+		return err
+	}
+	if err := handle(s, "get-performance", s.getPerformance); err != nil {
+		return err
+	}
+	return handle(s, "get-availability", s.getAvailability)
+}
+
+type events struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         struct {
+		Events []catalogue.Event `json:"events"`
+	}
+}
+
+func (s *server) listEvents(ctx context.Context, _ *struct{}) (*events, error) {
+	list, err := s.shows.Events(ctx)
+	out := &events{CacheControl: "max-age=10"}
+	out.Body.Events = list
+	return out, err
+}
+
+// tagged asks for a performance, unless the caller has it already.
+type tagged struct {
+	ID   string `path:"id" doc:"of the performance"`
+	Have string `header:"If-None-Match"`
+}
+
+// has reports whether the caller's ETags contain ours.
+func (t tagged) has(etag string) bool {
+	for _, have := range strings.Split(t.Have, ",") {
+		if have = strings.TrimPrefix(strings.TrimSpace(have), "W/"); have == etag || have == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+type performance struct {
+	Status       int
+	ETag         string `header:"ETag"`
+	CacheControl string `header:"Cache-Control"`
+	Body         *catalogue.Map
+}
+
+func (s *server) getPerformance(ctx context.Context, in *tagged) (*performance, error) {
+	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	out := &performance{Status: http.StatusOK, ETag: `"` + p.Map.Tag() + `"`, CacheControl: "max-age=60", Body: p.Map}
+	if in.has(out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+// Availability is which units of a performance are free. It may be a second
+// old when it is read and never decides a sale.
+type Availability struct {
+	AsOf  time.Time  `json:"as_of"`
+	Taken []byte     `json:"taken" doc:"bit i, most significant first, is set unless unit i is free"`
+	Sold  []byte     `json:"sold" doc:"bit i, most significant first, is set if unit i is sold"`
+	Tiers []TierLeft `json:"tiers"`
+}
+
+// TierLeft counts a tier's units.
+type TierLeft struct {
+	ID   string `json:"id"`
+	Free int    `json:"free"`
+	Held int    `json:"held" doc:"may come back"`
+	Sold int    `json:"sold"`
+}
+
+type availability struct {
+	Status       int
+	ETag         string `header:"ETag"`
+	CacheControl string `header:"Cache-Control"`
+	Body         *Availability
+}
+
+func (s *server) getAvailability(ctx context.Context, in *tagged) (*availability, error) {
+	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	taken, sold, err := s.inventory.Bitmaps(ctx, p.Map.ID)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append(append([]byte{}, taken...), sold...))
+	out := &availability{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, CacheControl: "max-age=1"}
+	if in.has(out.ETag) {
+		out.Status = http.StatusNotModified
+		return out, nil
+	}
+	out.Body = &Availability{AsOf: s.now().UTC(), Taken: taken, Sold: sold, Tiers: tiersLeft(p.Map, taken, sold)}
+	return out, nil
+}
+
+func tiersLeft(m *catalogue.Map, taken, sold inventory.Bitmap) []TierLeft {
+	left := make([]TierLeft, len(m.Tiers))
+	for i, t := range m.Tiers {
+		gone, bought := taken.Count(t.First, t.Count), sold.Count(t.First, t.Count)
+		left[i] = TierLeft{ID: t.ID, Free: t.Count - gone, Held: gone - bought, Sold: bought}
+	}
+	return left
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// specification is huma's configuration: JSON only, and no pages of its own
+// (its viewer would be loaded from a foreign server).
+func specification() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Ropeline booking", Version: "1",
+				Description: "Holds, orders and tickets. Errors are RFC 9457 problem documents with a stable type."},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					schemes[Admission]: {Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+						Description: "The admission token. Browsers send it as the cookie ropeline_admission_{sale}, chosen by the header Ropeline-Sale."},
+					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	}
+}
+
+// schemes names each access in the document.
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order"}
+
+// operation describes a route of the table.
+func operation(r Route) huma.Operation {
+	op := huma.Operation{
+		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
+		// The limit and the deadlines are Fiber's. Without -1 huma sets a read
+		// deadline of its own on the connection and never takes it back.
+		BodyReadTimeout: -1,
+		Responses: map[string]*huma.Response{"default": {
+			Description: "A problem document",
+			Content:     map[string]*huma.MediaType{problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
+		}},
+	}
+	if scheme, ok := schemes[r.Access]; ok {
+		op.Security = []map[string][]string{{scheme: {}}}
+	}
+	return op
+}

@@ -1,0 +1,38 @@
+// Package booking holds the words that everything below it says: money, and
+// how ids of holds, orders and tickets are made.
+//
+// A unit, one sellable place, is a plain int: its number 0 … n-1 within its
+// performance. Packages below: catalogue says what is for sale, inventory and
+// hold keep who has which unit right now (Redis), order and payment turn a
+// hold into tickets (Postgres), ticket draws one, api is the HTTP surface.
+// This package has no behavior and knows none of them.
+package booking
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Money is an amount in minor units (cents) of an ISO 4217 currency.
+type Money struct {
+	Amount   int64  `json:"amount" doc:"in minor units, 4500 is 45.00"`
+	Currency string `json:"currency" doc:"ISO 4217"`
+}
+
+// NewID returns a UUIDv7: ids made later sort later, which keeps the indexes
+// of growing tables dense.
+func NewID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("making an id: %w", err)
+	}
+	return id.String(), nil
+}
+
+// IsID reports whether s is a UUID in its canonical text form, the only form
+// that may become part of a Redis key or a query.
+func IsID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}

@@ -1,0 +1,172 @@
+// Package catalogue says what is for sale: events, their performances, and
+// each performance's map of tiers, rows and units.
+//
+// The one hard idea is that a unit has no record. A performance of n units
+// numbers them 0 … n-1; a tier is a contiguous run of them and so is a row, so
+// "which seat is unit 1234" is arithmetic on a map of some hundred rows that
+// fits in memory, and every bitmap of the inventory is indexed by the number.
+//
+// It does not know which units are free; package inventory does. It owns the
+// tables venues, events, performances, tiers, seat_rows, sales and
+// sale_performances.
+package catalogue
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+)
+
+// ErrPerformanceUnknown answers a request for a performance that is not there.
+var ErrPerformanceUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "performance-unknown", Detail: "There is no such performance."}
+
+// ErrUnitsUnknown answers a request for units or a tier that the performance
+// does not have.
+var ErrUnitsUnknown = &ropeline.Error{Kind: ropeline.Invalid, Code: "units-unknown", Detail: "This performance has no such places."}
+
+// Event is a show, with its performances in the order of their dates.
+type Event struct {
+	ID           string    `json:"id"`
+	Title        string    `json:"title"`
+	Performances []Listing `json:"performances"`
+}
+
+// Listing is one line of an event's list of performances.
+type Listing struct {
+	ID       ropeline.PerformanceID `json:"id"`
+	Sale     ropeline.SaleID        `json:"sale" doc:"the sale that sells it; empty while none does"`
+	StartsAt time.Time              `json:"starts_at"`
+	Venue    string                 `json:"venue"`
+}
+
+// The kinds of tier.
+const (
+	Seated  = "seated"  // numbered seats in rows
+	General = "general" // general admission: places without a seat
+)
+
+// Tier is a price and the contiguous run of units that cost it.
+type Tier struct {
+	ID    string        `json:"id"`
+	Name  string        `json:"name"`
+	Kind  string        `json:"kind" enum:"seated,general"`
+	Price booking.Money `json:"price"`
+	First int           `json:"first" doc:"number of the tier's first unit"`
+	Count int           `json:"count"`
+}
+
+// Row is a straight, contiguous run of seats: seat i lies at
+// (X + i*DX, Y + i*DY).
+type Row struct {
+	Section string  `json:"section"`
+	Name    string  `json:"row"`
+	Tier    string  `json:"tier"`
+	First   int     `json:"first" doc:"number of the row's first unit"`
+	Count   int     `json:"count"`
+	X       float64 `json:"x"`
+	Y       float64 `json:"y"`
+	DX      float64 `json:"dx"`
+	DY      float64 `json:"dy"`
+
+	rank int // best available takes the lowest first
+}
+
+// Map is everything static about a performance.
+type Map struct {
+	ID       ropeline.PerformanceID `json:"id"`
+	Sale     ropeline.SaleID        `json:"sale"`
+	Title    string                 `json:"title"`
+	Venue    string                 `json:"venue"`
+	StartsAt time.Time              `json:"starts_at"`
+	Tiers    []Tier                 `json:"tiers"` // by first unit
+	Rows     []Row                  `json:"rows"`  // by first unit
+	Units    int                    `json:"units" doc:"how many units there are"`
+
+	tag string
+}
+
+// Tag changes when the map does; it is an ETag without its quotes.
+func (m *Map) Tag() string { return m.tag }
+
+// Range is a contiguous run of units.
+type Range struct{ First, Count int }
+
+// Tier finds a tier by its id.
+func (m *Map) Tier(id string) (Tier, bool) {
+	for _, t := range m.Tiers {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Tier{}, false
+}
+
+// TierOf finds the tier of a unit.
+func (m *Map) TierOf(unit int) (Tier, bool) {
+	i := sort.Search(len(m.Tiers), func(i int) bool { return m.Tiers[i].First > unit }) - 1
+	if i < 0 || unit >= m.Tiers[i].First+m.Tiers[i].Count {
+		return Tier{}, false
+	}
+	return m.Tiers[i], true
+}
+
+// Label is what people call a unit: section-row-seat, or the tier and a number.
+func (m *Map) Label(unit int) string {
+	i := sort.Search(len(m.Rows), func(i int) bool { return m.Rows[i].First > unit }) - 1
+	if i >= 0 && unit < m.Rows[i].First+m.Rows[i].Count {
+		r := m.Rows[i]
+		return fmt.Sprintf("%s-%s-%d", r.Section, r.Name, unit-r.First+1)
+	}
+	t, _ := m.TierOf(unit)
+	return fmt.Sprintf("%s-%d", t.Name, unit-t.First+1)
+}
+
+// BestRows returns the runs of a seated tier in which neighbors sit, best
+// first.
+func (m *Map) BestRows(tier string) []Range {
+	var rows []Row
+	for _, r := range m.Rows {
+		if r.Tier == tier {
+			rows = append(rows, r)
+		}
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].rank < rows[j].rank })
+	ranges := make([]Range, len(rows))
+	for i, r := range rows {
+		ranges[i] = Range{First: r.First, Count: r.Count}
+	}
+	return ranges
+}
+
+// Line is one unit as it appears on a hold or a bill.
+type Line struct {
+	Unit  int           `json:"unit"`
+	Label string        `json:"label"`
+	Tier  string        `json:"tier"`
+	Price booking.Money `json:"price"`
+}
+
+// Lines describes units and adds up their prices. ErrUnitsUnknown if the
+// performance lacks one of them.
+func (m *Map) Lines(units []int) ([]Line, booking.Money, error) {
+	lines := make([]Line, 0, len(units))
+	var total booking.Money
+	for _, u := range units {
+		t, ok := m.TierOf(u)
+		if !ok {
+			return nil, booking.Money{}, ErrUnitsUnknown
+		}
+		if total.Currency == "" {
+			total.Currency = t.Price.Currency
+		}
+		if total.Currency != t.Price.Currency {
+			return nil, booking.Money{}, fmt.Errorf("performance %s mixes currencies", m.ID)
+		}
+		total.Amount += t.Price.Amount
+		lines = append(lines, Line{Unit: u, Label: m.Label(u), Tier: t.ID, Price: t.Price})
+	}
+	return lines, total, nil
+}

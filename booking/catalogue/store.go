@@ -1,0 +1,217 @@
+package catalogue
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+)
+
+// fresh is how long a cached performance is believed: a corrected price or a
+// changed setting of the sale shows within this time.
+const fresh = time.Minute
+
+// Performance is a performance's map together with the settings of the sale
+// that sells it.
+type Performance struct {
+	Map  *Map
+	Sale ropeline.Sale
+}
+
+// Store reads the catalogue from Postgres and keeps what does not move in
+// memory.
+type Store struct {
+	db  *pgxpool.Pool
+	now func() time.Time
+
+	mu     sync.Mutex // guards what follows
+	shows  map[ropeline.PerformanceID]cached[Performance]
+	onSale map[ropeline.SaleID]cached[[]ropeline.PerformanceID]
+}
+
+type cached[T any] struct {
+	value T
+	until time.Time
+}
+
+// New returns a Store over a pool; now says what time it is.
+func New(db *pgxpool.Pool, now func() time.Time) *Store {
+	return &Store{db: db, now: now,
+		shows:  map[ropeline.PerformanceID]cached[Performance]{},
+		onSale: map[ropeline.SaleID]cached[[]ropeline.PerformanceID]{},
+	}
+}
+
+// Performance returns a performance by its id, from memory if it was read in
+// the last minute. Callers must not change what it points to.
+func (s *Store) Performance(ctx context.Context, id ropeline.PerformanceID) (Performance, error) {
+	s.mu.Lock()
+	c, ok := s.shows[id]
+	s.mu.Unlock()
+	if ok && s.now().Before(c.until) {
+		return c.value, nil
+	}
+	p, err := s.read(ctx, id)
+	if err != nil {
+		return Performance{}, err
+	}
+	s.mu.Lock()
+	s.shows[id] = cached[Performance]{value: p, until: s.now().Add(fresh)}
+	s.mu.Unlock()
+	return p, nil
+}
+
+func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performance, error) {
+	if !booking.IsID(string(id)) {
+		return Performance{}, ErrPerformanceUnknown
+	}
+	m := &Map{ID: id, Tiers: []Tier{}, Rows: []Row{}}
+	var doc []byte
+	err := s.db.QueryRow(ctx, `
+		select e.title, v.name, p.starts_at, p.units, coalesce(s.document, 'null')
+		from performances p
+		join events e on e.id = p.event_id
+		join venues v on v.id = p.venue_id
+		left join sale_performances sp on sp.performance_id = p.id
+		left join sales s on s.id = sp.sale_id
+		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &doc)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Performance{}, ErrPerformanceUnknown
+	}
+	if err != nil {
+		return Performance{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading performance %s: %w", id, err))
+	}
+	p := Performance{Map: m}
+	if err := json.Unmarshal(doc, &p.Sale); err != nil {
+		return Performance{}, fmt.Errorf("reading sale document of performance %s: %w", id, err)
+	}
+	m.Sale, m.StartsAt = p.Sale.ID, m.StartsAt.UTC()
+	if err := s.readTiers(ctx, m); err != nil {
+		return Performance{}, ropeline.ErrStoreAway.Because(err)
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return Performance{}, fmt.Errorf("writing map of %s: %w", id, err)
+	}
+	sum := sha256.Sum256(text)
+	m.tag = hex.EncodeToString(sum[:12])
+	return p, nil
+}
+
+func (s *Store) readTiers(ctx context.Context, m *Map) error {
+	rows, err := s.db.Query(ctx, `
+		select id, name, kind, amount, currency, first_unit, units
+		from tiers where performance_id = $1 order by first_unit`, m.ID)
+	if err != nil {
+		return fmt.Errorf("reading tiers of %s: %w", m.ID, err)
+	}
+	m.Tiers, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Tier, err error) {
+		return t, r.Scan(&t.ID, &t.Name, &t.Kind, &t.Price.Amount, &t.Price.Currency, &t.First, &t.Count)
+	})
+	if err != nil {
+		return fmt.Errorf("reading tiers of %s: %w", m.ID, err)
+	}
+	rows, err = s.db.Query(ctx, `
+		select section, name, tier_id, first_unit, units, rank, x, y, dx, dy
+		from seat_rows where performance_id = $1 order by first_unit`, m.ID)
+	if err != nil {
+		return fmt.Errorf("reading rows of %s: %w", m.ID, err)
+	}
+	m.Rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (w Row, err error) {
+		return w, r.Scan(&w.Section, &w.Name, &w.Tier, &w.First, &w.Count, &w.rank, &w.X, &w.Y, &w.DX, &w.DY)
+	})
+	if err != nil {
+		return fmt.Errorf("reading rows of %s: %w", m.ID, err)
+	}
+	return nil
+}
+
+// OnSale lists the performances that a sale sells, from memory if it was
+// asked in the last minute.
+func (s *Store) OnSale(ctx context.Context, sale ropeline.SaleID) ([]ropeline.PerformanceID, error) {
+	s.mu.Lock()
+	c, ok := s.onSale[sale]
+	s.mu.Unlock()
+	if ok && s.now().Before(c.until) {
+		return c.value, nil
+	}
+	ids, err := s.ids(ctx, `select performance_id from sale_performances where sale_id = $1 order by performance_id`, sale)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.onSale[sale] = cached[[]ropeline.PerformanceID]{value: ids, until: s.now().Add(fresh)}
+	s.mu.Unlock()
+	return ids, nil
+}
+
+// Performances lists every performance that some sale sells.
+func (s *Store) Performances(ctx context.Context) ([]ropeline.PerformanceID, error) {
+	return s.ids(ctx, `select performance_id from sale_performances order by performance_id`)
+}
+
+func (s *Store) ids(ctx context.Context, query string, args ...any) ([]ropeline.PerformanceID, error) {
+	rows, err := s.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing performances: %w", err))
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[ropeline.PerformanceID])
+	if err != nil {
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing performances: %w", err))
+	}
+	return ids, nil
+}
+
+// Sale reads a sale's settings document; ropeline.ErrSaleUnknown if there is
+// none.
+func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, error) {
+	var doc []byte
+	err := s.db.QueryRow(ctx, `select document from sales where id = $1`, id).Scan(&doc)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ropeline.Sale{}, ropeline.ErrSaleUnknown
+	}
+	if err != nil {
+		return ropeline.Sale{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading sale %s: %w", id, err))
+	}
+	return ropeline.ParseSale(doc)
+}
+
+// Events lists all events with their performances.
+func (s *Store) Events(ctx context.Context) ([]Event, error) {
+	rows, err := s.db.Query(ctx, `
+		select e.id, e.title, p.id, coalesce(sp.sale_id, ''), p.starts_at, v.name
+		from events e
+		join performances p on p.event_id = e.id
+		join venues v on v.id = p.venue_id
+		left join sale_performances sp on sp.performance_id = p.id
+		order by e.id, p.starts_at, p.id`)
+	if err != nil {
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+	}
+	events := []Event{}
+	var e Event
+	var l Listing
+	_, err = pgx.ForEachRow(rows, []any{&e.ID, &e.Title, &l.ID, &l.Sale, &l.StartsAt, &l.Venue}, func() error {
+		if n := len(events); n == 0 || events[n-1].ID != e.ID {
+			events = append(events, Event{ID: e.ID, Title: e.Title})
+		}
+		last := &events[len(events)-1]
+		l.StartsAt = l.StartsAt.UTC()
+		last.Performances = append(last.Performances, l)
+		return nil
+	})
+	if err != nil {
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+	}
+	return events, nil
+}

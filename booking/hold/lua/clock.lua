@@ -1,0 +1,42 @@
+-- Beginning of every script of this package: sets `now`, in milliseconds since
+-- 1970, to ARGV[1], or to Redis's own clock where that is empty.
+--
+-- All scripts have the same KEYS:
+--   1 built      mark that the bitmaps agree with Postgres
+--   2 taken      bitmap, bit = unit that is not free
+--   3 sold       bitmap, bit = unit that is sold (so it is taken, too)
+--   4 deadlines  sorted set, held hold -> ms at which it runs out
+--   5 paying     sorted set, paying hold -> ms by which the payment should end
+--   6 sessions   hash, session -> its live hold
+--   7 hold:{id}  hash, the record; for sweep, the prefix of all of them
+-- They answer {code, now, record as field, value, …}. A code that names a
+-- state of the record (held, paying, sold, released, expired) comes with it.
+local now = tonumber(ARGV[1])
+if not now then
+    local t = redis.call('TIME')
+    now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- answer returns the record under its own state.
+local function answer()
+    return { redis.call('HGET', KEYS[7], 'state') or 'unknown', now, unpack(redis.call('HGETALL', KEYS[7])) }
+end
+
+-- finish ends a hold and gives back those of its units that are not sold. The
+-- record stays a quarter of an hour, so that its fan and repeats of a request
+-- learn how it ended.
+local function finish(key, id, state)
+    local record = redis.call('HMGET', key, 'units', 'session')
+    for unit in string.gmatch(record[1] or '', '%d+') do
+        redis.call('SETBIT', KEYS[2], unit, redis.call('GETBIT', KEYS[3], unit))
+    end
+    redis.call('ZREM', KEYS[4], id)
+    redis.call('ZREM', KEYS[5], id)
+    if record[2] and redis.call('HGET', KEYS[6], record[2]) == id then
+        redis.call('HDEL', KEYS[6], record[2])
+    end
+    if record[1] then
+        redis.call('HSET', key, 'state', state)
+        redis.call('PEXPIRE', key, 900000)
+    end
+end

@@ -1,0 +1,220 @@
+package hold
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/inventory"
+)
+
+//go:embed lua/clock.lua
+var clockText string
+
+//go:embed lua/choose_units.lua
+var chooseUnitsText string
+
+//go:embed lua/choose_run.lua
+var chooseRunText string
+
+//go:embed lua/choose_any.lua
+var chooseAnyText string
+
+//go:embed lua/claim.lua
+var claimText string
+
+//go:embed lua/extend.lua
+var extendText string
+
+//go:embed lua/release.lua
+var releaseText string
+
+//go:embed lua/pay.lua
+var payText string
+
+//go:embed lua/unpay.lua
+var unpayText string
+
+//go:embed lua/sell.lua
+var sellText string
+
+//go:embed lua/sweep.lua
+var sweepText string
+
+var (
+	claimUnits = redis.NewScript(clockText + chooseUnitsText + claimText)
+	claimRun   = redis.NewScript(clockText + chooseRunText + claimText)
+	claimAny   = redis.NewScript(clockText + chooseAnyText + claimText)
+	extend     = redis.NewScript(clockText + extendText)
+	release    = redis.NewScript(clockText + releaseText)
+	pay        = redis.NewScript(clockText + payText)
+	unpay      = redis.NewScript(clockText + unpayText)
+	sell       = redis.NewScript(clockText + sellText)
+	sweep      = redis.NewScript(clockText + sweepText)
+)
+
+// Request says who wants to hold something and on what terms.
+type Request struct {
+	ID          string // of the new hold, made by the caller: repeat with the same one
+	Performance ropeline.PerformanceID
+	Sale        ropeline.SaleID
+	Session     string
+	SessionEnds time.Time     // no hold outlives its session
+	Life        time.Duration // until it runs out
+	Extensions  int
+}
+
+// Units holds exactly these units, or nothing.
+func (s *Store) Units(ctx context.Context, r Request, units []int) (Hold, error) {
+	args := make([]any, len(units))
+	for i, u := range units {
+		args[i] = u
+	}
+	return s.claim(ctx, claimUnits, r, args)
+}
+
+// Run holds n neighbors in the first of the rows that has them.
+func (s *Store) Run(ctx context.Context, r Request, n int, rows []catalogue.Range) (Hold, error) {
+	args := make([]any, 0, 1+2*len(rows))
+	args = append(args, n)
+	for _, row := range rows {
+		args = append(args, row.First, row.Count)
+	}
+	return s.claim(ctx, claimRun, r, args)
+}
+
+// Any holds any n units of a range.
+func (s *Store) Any(ctx context.Context, r Request, n int, of catalogue.Range) (Hold, error) {
+	return s.claim(ctx, claimAny, r, []any{n, of.First, of.Count})
+}
+
+func (s *Store) claim(ctx context.Context, script *redis.Script, r Request, choice []any) (Hold, error) {
+	args := append([]any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions}, choice...)
+	h, err := s.call(ctx, script, r.Performance, r.ID, args...)
+	if err == nil {
+		err = h.Over() // a repeat may come after the end
+	}
+	return h, err
+}
+
+// Extend starts the hold's life afresh, once for each of its extensions. A
+// second call within two seconds costs nothing.
+func (s *Store) Extend(ctx context.Context, id ropeline.PerformanceID, hold, session string, life time.Duration) (Hold, error) {
+	h, err := s.call(ctx, extend, id, hold, session, life.Milliseconds())
+	if err == nil && h.State == Paying {
+		err = ErrPaying
+	}
+	if err == nil {
+		err = h.Over()
+	}
+	return h, err
+}
+
+// Release gives the units back. Releasing what is over already is no error,
+// unless it was sold.
+func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, hold, session string) error {
+	h, err := s.call(ctx, release, id, hold, session)
+	switch {
+	case err != nil:
+		return err
+	case h.State == Paying:
+		return ErrPaying
+	case h.State == Sold:
+		return ErrSold
+	}
+	return nil
+}
+
+// Pay reserves the hold for one payment attempt: it no longer runs out.
+func (s *Store) Pay(ctx context.Context, id ropeline.PerformanceID, hold, session, attempt string) (Hold, error) {
+	h, err := s.call(ctx, pay, id, hold, session, attempt, inventory.PaymentLife.Milliseconds())
+	if err == nil {
+		err = h.Over()
+	}
+	return h, err
+}
+
+// Unpay gives the hold back to its fan after the attempt failed, for at least
+// the grace. It does nothing if this attempt is not paying.
+func (s *Store) Unpay(ctx context.Context, id ropeline.PerformanceID, hold, attempt string, grace time.Duration) error {
+	_, err := s.call(ctx, unpay, id, hold, attempt, grace.Milliseconds())
+	if errors.Is(err, ErrUnknown) {
+		return nil // ended longer ago than its record was kept, or Redis lost it
+	}
+	return err
+}
+
+// Sell marks the units of a paid order as sold and ends its hold.
+func (s *Store) Sell(ctx context.Context, id ropeline.PerformanceID, hold, attempt string, units []int) error {
+	args := []any{attempt}
+	for _, u := range slices.Sorted(slices.Values(units)) {
+		args = append(args, u)
+	}
+	_, err := s.call(ctx, sell, id, hold, args...)
+	if errors.Is(err, ErrUnknown) {
+		return nil // Redis lost the hold; the units are marked all the same
+	}
+	return err
+}
+
+// Sweep ends at most limit holds whose time has run out and returns how many
+// it ended.
+func (s *Store) Sweep(ctx context.Context, id ropeline.PerformanceID, limit int) (int, error) {
+	n, err := sweep.Run(ctx, s.rdb, inventory.KeysOf(id).For(""), s.clock(), limit).Int()
+	if err != nil {
+		return 0, away("sweeping holds of", string(id), err)
+	}
+	return n, nil
+}
+
+// refusals are the codes that are no state of a record.
+var refusals = map[string]error{
+	"unbuilt":  inventory.ErrNotReady,
+	"exists":   ErrExists,
+	"over":     ErrSessionOver,
+	"taken":    ErrUnitsTaken,
+	"sold-out": ErrSoldOut,
+	"unknown":  ErrUnknown,
+	"foreign":  ErrUnknown,
+	"spent":    ErrNotExtendable,
+	"other":    ErrPaying,
+}
+
+// call runs a script on one hold and reads its answer.
+func (s *Store) call(ctx context.Context, script *redis.Script, id ropeline.PerformanceID, hold string, args ...any) (Hold, error) {
+	all := append([]any{s.clock(), hold}, args...)
+	answer, err := script.Run(ctx, s.rdb, inventory.KeysOf(id).For(hold), all...).Slice()
+	if err != nil {
+		return Hold{}, away("changing hold", hold, err)
+	}
+	code, _ := answer[0].(string)
+	if refusal, ok := refusals[code]; ok {
+		return Hold{}, refusal
+	}
+	record := map[string]string{}
+	for i := 2; i+1 < len(answer); i += 2 {
+		field, ok1 := answer[i].(string)
+		value, ok2 := answer[i+1].(string)
+		if !ok1 || !ok2 {
+			return Hold{}, fmt.Errorf("changing hold %s: script answered %v", hold, answer)
+		}
+		record[field] = value
+	}
+	return parse(id, hold, record)
+}
+
+// clock is the first argument of every script.
+func (s *Store) clock() string {
+	if s.now == nil {
+		return ""
+	}
+	return strconv.FormatInt(s.now().UnixMilli(), 10)
+}

@@ -1,0 +1,151 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// The kinds of disagreement between Redis and Postgres.
+const (
+	NotBuilt        = "not-built"          // the bitmaps were never compared with Postgres
+	SoldNotMarked   = "sold-not-marked"    // a valid ticket, but Redis would sell the unit again
+	MarkedNotSold   = "marked-not-sold"    // Redis says sold, but there is no valid ticket
+	PayingNotTaken  = "paying-not-taken"   // an unpaid ticket, but Redis says free
+	TakenByNobody   = "taken-by-nobody"    // neither sold nor in a live hold
+	HeldNotTaken    = "held-not-taken"     // in a live hold, but Redis says free
+	HeldTwice       = "held-twice"         // in two live holds
+	HeldAlthoughOut = "held-although-sold" // in a live hold and sold
+	PastTheEnd      = "past-the-end"       // the performance has no such unit
+)
+
+// Report compares Redis with Postgres for one performance, unit by unit.
+type Report struct {
+	Performance ropeline.PerformanceID `json:"performance"`
+	Units       int                    `json:"units"`
+	Free        int                    `json:"free"`
+	Held        int                    `json:"held"`
+	Paying      int                    `json:"paying"`
+	Sold        int                    `json:"sold"`
+	Mismatches  []Mismatch             `json:"mismatches"`
+}
+
+// Mismatch lists the units that disagree in one way.
+type Mismatch struct {
+	Kind  string `json:"kind"`
+	Units []int  `json:"units"`
+}
+
+// OK reports whether Redis and Postgres agree.
+func (r Report) OK() bool { return len(r.Mismatches) == 0 }
+
+// rounds and pause: the two stores cannot be read at one instant, so what is
+// in between while a sale is being marked is looked at again.
+const (
+	rounds = 5
+	pause  = 200 * time.Millisecond
+)
+
+// Check compares Redis with Postgres. A mismatch counts if it is still there
+// after a second of looking again.
+func (s *Store) Check(ctx context.Context, id ropeline.PerformanceID, records Records) (Report, error) {
+	var report Report
+	for round := range rounds {
+		r, err := records.Recorded(ctx, id)
+		if err != nil {
+			return Report{}, fmt.Errorf("checking inventory of %s: %w", id, err)
+		}
+		snap, err := s.Snapshot(ctx, id)
+		if err != nil {
+			return Report{}, fmt.Errorf("checking inventory of %s: %w", id, err)
+		}
+		report = compare(id, r, snap)
+		if report.OK() || round == rounds-1 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return Report{}, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return report, nil
+}
+
+// compare is the arithmetic of Check.
+func compare(id ropeline.PerformanceID, r Recorded, snap Snapshot) Report {
+	report := Report{Performance: id, Units: r.Units, Mismatches: []Mismatch{}}
+	found := map[string][]int{}
+	bad := func(kind string, unit int) { found[kind] = append(found[kind], unit) }
+	if !snap.Built {
+		found[NotBuilt] = []int{}
+	}
+	sold, unpaid := setOf(r.Sold), setOf(r.Unpaid)
+	held := map[int]string{}
+	for _, h := range snap.Holds {
+		for _, u := range h.Units {
+			if held[u] != "" {
+				bad(HeldTwice, u)
+			}
+			held[u] = h.State
+		}
+	}
+	for u := range max(r.Units, 8*len(snap.Taken), 8*len(snap.Sold)) {
+		taken, marked := snap.Taken.Has(u), snap.Sold.Has(u)
+		switch {
+		case u >= r.Units:
+			if taken || marked {
+				bad(PastTheEnd, u)
+			}
+			continue
+		case marked:
+			report.Sold++
+		case held[u] == "paying":
+			report.Paying++
+		case held[u] != "":
+			report.Held++
+		case !taken:
+			report.Free++
+		}
+		if kind := disagreement(taken, marked, held[u] != "", sold[u], unpaid[u]); kind != "" {
+			bad(kind, u)
+		}
+	}
+	for kind, units := range found {
+		sort.Ints(units)
+		report.Mismatches = append(report.Mismatches, Mismatch{Kind: kind, Units: units})
+	}
+	sort.Slice(report.Mismatches, func(i, j int) bool { return report.Mismatches[i].Kind < report.Mismatches[j].Kind })
+	return report
+}
+
+// disagreement judges one unit: what Redis says of it (taken, marked as sold,
+// held) against what Postgres says (sold, or recorded and unpaid).
+func disagreement(taken, marked, held, sold, unpaid bool) string {
+	switch {
+	case sold && !marked:
+		return SoldNotMarked
+	case marked && !sold:
+		return MarkedNotSold
+	case marked && held:
+		return HeldAlthoughOut
+	case held && !taken:
+		return HeldNotTaken
+	case unpaid && !taken:
+		return PayingNotTaken
+	case taken && !marked && !held:
+		return TakenByNobody
+	}
+	return ""
+}
+
+func setOf(units []int) map[int]bool {
+	set := make(map[int]bool, len(units))
+	for _, u := range units {
+		set[u] = true
+	}
+	return set
+}

@@ -1,0 +1,221 @@
+// Package inventory keeps, for each performance, which units are taken and
+// which are sold: two bitmaps in Redis, one bit a unit. What is shown to fans
+// and what hold scripts test is one memory read.
+//
+// The one hard idea is who is right. Postgres says what is sold; Redis alone
+// says what is held. Rebuild brings the bitmaps in line with both in a single
+// script, at any time and under load: sold only grows, and taken becomes sold
+// plus the units of every live hold, so that it never gives away a hold or a
+// unit whose sale has just been marked. A performance without the built mark,
+// or built against another Redis process, is not on sale: Keeper sees to it.
+//
+// The package does not make or end holds (package hold) and does not know
+// orders: what is recorded in Postgres comes through the interface Records.
+package inventory
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+)
+
+// ErrNotReady answers while a performance's bitmaps are not known to agree
+// with Postgres.
+var ErrNotReady = &ropeline.Error{Kind: ropeline.Unavailable, Code: "inventory-not-ready",
+	Detail: "The places of this performance are being counted. Please try again in a moment.", RetryAfter: 2 * time.Second}
+
+// PaymentLife is how long a payment may keep its hold, as it is shown to the
+// fan. The units come back only when the attempt is closed, however late.
+const PaymentLife = 15 * time.Minute
+
+// Records is what Postgres knows about a performance's units.
+type Records interface {
+	// Recorded reads it in one transaction.
+	Recorded(ctx context.Context, id ropeline.PerformanceID) (Recorded, error)
+}
+
+// Recorded is what Postgres knows about a performance's units.
+type Recorded struct {
+	Units  int   // how many the performance has
+	Sold   []int // with a valid ticket
+	Unpaid []int // with a ticket that is not paid yet
+	Open   []Attempt
+}
+
+// Attempt is a payment under way: its units are nobody else's until it ends.
+type Attempt struct {
+	ID, Hold, Session string
+	Sale              ropeline.SaleID
+	Units             []int
+}
+
+// Store is the inventory in Redis.
+type Store struct {
+	rdb redis.UniversalClient
+}
+
+// New returns a Store.
+func New(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+
+//go:embed lua/rebuild.lua
+var rebuildText string
+
+//go:embed lua/snapshot.lua
+var snapshotText string
+
+var (
+	rebuild  = redis.NewScript(rebuildText)
+	snapshot = redis.NewScript(snapshotText)
+)
+
+// Rebuild brings the bitmaps of a performance in line with Postgres and marks
+// them as built against the Redis process that runs now. It returns how many
+// holds of payments under way it restored. It may run at any time.
+func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records Records) (int, error) {
+	process, err := s.process(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r, err := records.Recorded(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("rebuilding inventory of %s: %w", id, err)
+	}
+	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds()}
+	for _, a := range r.Open {
+		args = append(args, a.Hold, string(a.Sale), a.Session, a.ID, Join(a.Units))
+	}
+	restored, err := rebuild.Run(ctx, s.rdb, KeysOf(id).For(""), args...).Int()
+	if err != nil {
+		return 0, ropeline.ErrStoreAway.Because(fmt.Errorf("rebuilding inventory of %s: %w", id, err))
+	}
+	return restored, nil
+}
+
+// process returns the run id of the Redis server: a restart may have lost the
+// last second of its append-only file.
+func (s *Store) process(ctx context.Context) (string, error) {
+	info, err := s.rdb.Info(ctx, "server").Result()
+	if err != nil {
+		return "", ropeline.ErrStoreAway.Because(fmt.Errorf("asking Redis for its run id: %w", err))
+	}
+	_, rest, found := strings.Cut(info, "\r\nrun_id:")
+	if !found {
+		return "", errors.New("asking Redis for its run id: none in INFO")
+	}
+	id, _, _ := strings.Cut(rest, "\r\n")
+	return id, nil
+}
+
+// stale lists those performances that are not built against the Redis process
+// that runs now.
+func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) ([]ropeline.PerformanceID, error) {
+	process, err := s.process(ctx)
+	if err != nil {
+		return nil, err
+	}
+	marks := make([]*redis.StringCmd, len(ids))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			marks[i] = p.Get(ctx, KeysOf(id).For("")[0])
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading built marks: %w", err))
+	}
+	var stale []ropeline.PerformanceID
+	for i, id := range ids {
+		if marks[i].Val() != process {
+			stale = append(stale, id)
+		}
+	}
+	return stale, nil
+}
+
+// Snapshot is what Redis knows about a performance at one instant.
+type Snapshot struct {
+	Built       bool
+	Taken, Sold Bitmap
+	Holds       []HeldUnits
+}
+
+// HeldUnits is a live hold as far as the inventory cares.
+type HeldUnits struct {
+	ID    string
+	State string // held, paying, or lost: a deadline without a record
+	Units []int
+}
+
+// Snapshot reads the bitmaps and the live holds together.
+func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapshot, error) {
+	answer, err := snapshot.Run(ctx, s.rdb, KeysOf(id).For("")).StringSlice()
+	if err != nil {
+		return Snapshot{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading inventory of %s: %w", id, err))
+	}
+	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2])}
+	for i := 3; i+2 < len(answer); i += 3 {
+		units, err := Split(answer[i+2])
+		if err != nil {
+			return Snapshot{}, fmt.Errorf("reading hold %s: %w", answer[i], err)
+		}
+		snap.Holds = append(snap.Holds, HeldUnits{ID: answer[i], State: answer[i+1], Units: units})
+	}
+	return snap, nil
+}
+
+// Bitmaps reads the two bitmaps at one instant; ErrNotReady if they are not
+// built.
+func (s *Store) Bitmaps(ctx context.Context, id ropeline.PerformanceID) (taken, sold Bitmap, err error) {
+	keys := KeysOf(id).For("")
+	var values [3]*redis.StringCmd
+	_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range values {
+			values[i] = p.Get(ctx, keys[i])
+		}
+		return nil
+	})
+	if errors.Is(err, redis.Nil) {
+		return nil, nil, ErrNotReady
+	}
+	if err != nil {
+		return nil, nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading bitmaps of %s: %w", id, err))
+	}
+	return Bitmap(values[1].Val()), Bitmap(values[2].Val()), nil
+}
+
+// Join writes unit numbers as scripts keep them: "3,4,5".
+func Join(units []int) string {
+	var b strings.Builder
+	for i, u := range units {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(u))
+	}
+	return b.String()
+}
+
+// Split reads what Join wrote.
+func Split(text string) ([]int, error) {
+	if text == "" {
+		return nil, nil
+	}
+	fields := strings.Split(text, ",")
+	units := make([]int, len(fields))
+	for i, f := range fields {
+		u, err := strconv.Atoi(f)
+		if err != nil || u < 0 {
+			return nil, fmt.Errorf("reading units %q: not a list of numbers", text)
+		}
+		units[i] = u
+	}
+	return units, nil
+}

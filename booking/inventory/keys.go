@@ -1,0 +1,28 @@
+package inventory
+
+import "github.com/ropeline/ropeline"
+
+// Keys names a performance's keys in Redis, all in one hash slot.
+type Keys struct{ base string }
+
+// KeysOf returns the keys of a performance.
+func KeysOf(id ropeline.PerformanceID) Keys { return Keys{base: "ropeline:{" + string(id) + "}:"} }
+
+// Hold is the key of one hold's record; with an empty id, what all of them
+// start with.
+func (k Keys) Hold(id string) string { return k.base + "hold:" + id }
+
+// Taken is the bitmap of units that are not free, most significant bit first.
+func (k Keys) Taken() string { return k.base + "taken" }
+
+// Sold is the bitmap of units that are sold.
+func (k Keys) Sold() string { return k.base + "sold" }
+
+// Sessions is the hash from a session to its live hold.
+func (k Keys) Sessions() string { return k.base + "sessions" }
+
+// For lists the keys in the order in which every script takes them; see
+// hold/lua/clock.lua.
+func (k Keys) For(hold string) []string {
+	return []string{k.base + "built", k.Taken(), k.Sold(), k.base + "deadlines", k.base + "paying", k.Sessions(), k.Hold(hold)}
+}

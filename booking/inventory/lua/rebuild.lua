@@ -1,0 +1,55 @@
+-- Brings a performance's bitmaps in line with Postgres without clearing a live
+-- hold or a unit that was sold a moment ago: sold only grows, taken becomes
+-- sold plus every unit of a live hold, all in this one step. A payment under
+-- way whose hold Redis has lost gets its hold back, as far as nobody else has
+-- the units.
+--
+-- KEYS  1 built  2 taken  3 sold  4 deadlines  5 paying  6 sessions
+--       7 prefix of hold keys
+-- ARGV  1 now in ms, or empty for Redis's clock
+--       2 value for the built mark
+--       3 bitmap of the units sold in Postgres, as long as the performance
+--       4 life of a payment in ms
+--       5 … five for each open attempt: hold, sale, session, attempt, units
+-- Returns the number of holds that were restored
+-- Cost: O(bytes of the bitmaps + units in live holds and open attempts)
+local now = tonumber(ARGV[1])
+if not now then
+    local t = redis.call('TIME')
+    now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local recorded = KEYS[1] .. ':recorded'
+redis.call('SET', recorded, ARGV[3])
+redis.call('BITOP', 'OR', KEYS[3], KEYS[3], recorded)
+redis.call('DEL', recorded)
+redis.call('SET', KEYS[2], redis.call('GET', KEYS[3]))
+
+for i = 4, 5 do
+    for _, id in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
+        for unit in string.gmatch(redis.call('HGET', KEYS[7] .. id, 'units') or '', '%d+') do
+            redis.call('SETBIT', KEYS[2], unit, 1)
+        end
+    end
+end
+
+local restored = 0
+for i = 5, #ARGV, 5 do
+    local id, key, free = ARGV[i], KEYS[7] .. ARGV[i], {}
+    if redis.call('EXISTS', key) == 0 then -- an ended hold leaves a mark: it is not brought back
+        for unit in string.gmatch(ARGV[i + 4], '%d+') do
+            if redis.call('SETBIT', KEYS[2], unit, 1) == 0 then
+                free[#free + 1] = unit
+            end
+        end
+        if #free > 0 then
+            redis.call('HSET', key, 'sale', ARGV[i + 1], 'session', ARGV[i + 2], 'state', 'paying',
+                'attempt', ARGV[i + 3], 'units', table.concat(free, ','), 'deadline', now + ARGV[4],
+                'kept', now, 'session_ends', now, 'left', 0)
+            redis.call('ZADD', KEYS[5], now + ARGV[4], id)
+            restored = restored + 1
+        end
+    end
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return restored

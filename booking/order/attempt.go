@@ -1,0 +1,142 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+)
+
+// Step says how far a payment attempt got; see the package's doc.
+type Step string
+
+// The steps of an attempt. Done and Closed are final.
+const (
+	Started  Step = "started"
+	Recorded Step = "recorded"
+	Captured Step = "captured"
+	Done     Step = "done"
+	Voiding  Step = "voiding"
+	Closed   Step = "closed"
+)
+
+// Attempt is one attempt to pay for a hold.
+type Attempt struct {
+	ID          string
+	Performance ropeline.PerformanceID
+	Hold        string
+	Sale        ropeline.SaleID
+	Session     string
+	Place       ropeline.PlaceID
+	Key         string
+	MAC         []byte
+	Units       []int
+	Amount      booking.Money
+	Method      string
+	Step        Step
+	Outcome     string // code of the error that a failed attempt was answered with
+}
+
+const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
+	units, amount, currency, method, state, outcome`
+
+func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
+	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
+		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Step, &a.Outcome)
+}
+
+// start writes a new attempt. It reports false if the key is used already or
+// the hold is being paid for or was paid.
+func (s *Store) start(ctx context.Context, a Attempt) (bool, error) {
+	tag, err := s.db.Exec(ctx, `
+		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
+			request_mac, units, amount, currency, method, state)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'started')
+		on conflict do nothing`,
+		a.Performance, a.ID, a.Hold, a.Sale, a.Session, a.Place, a.Key, a.MAC, a.Units,
+		a.Amount.Amount, a.Amount.Currency, a.Method)
+	if err != nil {
+		return false, away("writing attempt", a.ID, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// byKey finds what a session did with an idempotency key.
+func (s *Store) byKey(ctx context.Context, ids []ropeline.PerformanceID, session, key string) (Attempt, bool, error) {
+	return s.attempt(ctx, `performance_id = any($1) and session_id = $2 and idempotency_key = $3`, ids, session, key)
+}
+
+// read reads an attempt afresh.
+func (s *Store) read(ctx context.Context, a Attempt) (Attempt, error) {
+	a, found, err := s.attempt(ctx, `performance_id = $1 and id = $2`, a.Performance, a.ID)
+	if err == nil && !found {
+		err = fmt.Errorf("reading attempt %s: it is gone", a.ID)
+	}
+	return a, err
+}
+
+func (s *Store) attempt(ctx context.Context, where string, args ...any) (Attempt, bool, error) {
+	rows, err := s.db.Query(ctx, `select `+attemptColumns+` from attempts where `+where, args...)
+	if err != nil {
+		return Attempt{}, false, away("reading an attempt of", fmt.Sprint(args[1]), err)
+	}
+	a, err := pgx.CollectExactlyOneRow(rows, scanAttempt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Attempt{}, false, nil
+	}
+	if err != nil {
+		return Attempt{}, false, away("reading an attempt of", fmt.Sprint(args[1]), err)
+	}
+	return a, true, nil
+}
+
+// move takes an attempt from one step to another if it is still there. While
+// a transaction of unknown fate has the row, this waits for its end: so move
+// is the judge of whether a lost commit took place.
+func (s *Store) move(ctx context.Context, a Attempt, from, to Step, outcome string) (bool, error) {
+	tag, err := s.db.Exec(ctx, `
+		update attempts set state = $4, outcome = case when $5 = '' then outcome else $5 end, updated_at = now()
+		where performance_id = $1 and id = $2 and state = $3`, a.Performance, a.ID, from, to, outcome)
+	if err != nil {
+		return false, away("moving attempt", a.ID, err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// due takes open attempts that have not moved for a while, so that no other
+// settler takes them for as long again.
+func (s *Store) due(ctx context.Context, idle time.Duration, limit int) ([]Attempt, error) {
+	rows, err := s.db.Query(ctx, `
+		update attempts a set updated_at = now()
+		from (
+			select performance_id as p, id as i from attempts
+			where state in ('started', 'recorded', 'captured', 'voiding')
+				and updated_at <= now() - make_interval(secs => $1)
+			order by updated_at limit $2 for update skip locked
+		) due
+		where a.performance_id = due.p and a.id = due.i
+		returning `+attemptColumns, idle.Seconds(), limit)
+	if err != nil {
+		return nil, away("taking", "open attempts", err)
+	}
+	attempts, err := pgx.CollectRows(rows, scanAttempt)
+	if err != nil {
+		return nil, away("taking", "open attempts", err)
+	}
+	return attempts, nil
+}
+
+func isUniqueViolation(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "23505"
+}
+
+func away(what, id string, err error) error {
+	return ropeline.ErrStoreAway.Because(fmt.Errorf("%s %s: %w", what, id, err))
+}

@@ -1,0 +1,229 @@
+package order
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+// Desk is where fans pay.
+type Desk struct {
+	steps
+	catalogue *catalogue.Store
+	key       []byte
+	random    io.Reader
+}
+
+// Config is what a Desk needs.
+type Config struct {
+	Store     *Store
+	Catalogue *catalogue.Store
+	Holds     *hold.Store
+	Provider  payment.Provider
+	Key       []byte    // of order links
+	Random    io.Reader // ticket codes come from it
+	Log       *slog.Logger
+}
+
+// NewDesk returns a Desk.
+func NewDesk(c Config) *Desk {
+	return &Desk{
+		steps:     steps{store: c.Store, holds: c.Holds, provider: c.Provider, log: c.Log},
+		catalogue: c.Catalogue, key: c.Key, random: c.Random,
+	}
+}
+
+// Checkout pays for a hold. The same request with the same key gets the same
+// answer, however often it is sent; a new key after a failed payment works for
+// as long as the hold lives. A pending order is one whose money is being
+// captured still.
+func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
+	if err := r.validate(); err != nil {
+		return Order{}, err
+	}
+	ids, err := d.catalogue.OnSale(ctx, r.Sale)
+	if err != nil {
+		return Order{}, err
+	}
+	if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key); err != nil || found {
+		return d.repeat(ctx, a, r, err)
+	}
+	h, err := d.holds.Find(ctx, ids, r.Hold, r.Session)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := h.Over(); err != nil {
+		return Order{}, err
+	}
+	a, o, err := d.plan(ctx, h, r)
+	if err != nil {
+		return Order{}, err
+	}
+	started, err := d.store.start(ctx, a)
+	if err != nil {
+		return Order{}, err
+	}
+	if !started { // the same request came twice at once, or the hold is being paid for
+		a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key)
+		if err == nil && !found {
+			err = hold.ErrPaying
+		}
+		return d.repeat(ctx, a, r, err)
+	}
+	return d.pay(ctx, a, o)
+}
+
+// repeat answers a request whose key is known as it was answered before.
+func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, err error) (Order, error) {
+	if err != nil {
+		return Order{}, err
+	}
+	if !bytes.Equal(a.MAC, r.mac(d.key)) {
+		return Order{}, ErrKeyReused
+	}
+	return d.answer(ctx, a)
+}
+
+// answer says what became of an attempt.
+func (d *Desk) answer(ctx context.Context, a Attempt) (Order, error) {
+	switch a.Step {
+	case Started:
+		return Order{}, hold.ErrPaying
+	case Voiding, Closed:
+		if e, ok := outcomes[a.Outcome]; ok {
+			return Order{}, e
+		}
+		return Order{}, ErrFailed
+	}
+	return d.store.Of(ctx, a)
+}
+
+// plan draws up attempt and order for a hold; nothing is written yet.
+func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order, error) {
+	p, err := d.catalogue.Performance(ctx, h.Performance)
+	if err != nil {
+		return Attempt{}, Order{}, err
+	}
+	lines, total, err := p.Map.Lines(h.Units)
+	if err != nil {
+		return Attempt{}, Order{}, err
+	}
+	var ids [2]string
+	for i := range ids {
+		if ids[i], err = booking.NewID(); err != nil {
+			return Attempt{}, Order{}, err
+		}
+	}
+	a := Attempt{
+		ID: ids[0], Performance: h.Performance, Hold: h.ID, Sale: r.Sale, Session: r.Session, Place: r.Place,
+		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Step: Started,
+	}
+	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Email: r.Email}
+	for _, l := range lines { // in the order of their units, as h.Units is
+		t := Ticket{Order: o.ID, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
+		if t.ID, err = booking.NewID(); err != nil {
+			return Attempt{}, Order{}, err
+		}
+		if t.Code, err = ticket.Code(d.random); err != nil {
+			return Attempt{}, Order{}, err
+		}
+		o.Tickets = append(o.Tickets, t)
+	}
+	return a, o, nil
+}
+
+// pay takes a started attempt to its end.
+func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
+	if _, err := d.holds.Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
+		return d.fail(ctx, a, err, true)
+	}
+	p, err := d.authorize(ctx, a)
+	switch {
+	case errors.Is(err, payment.ErrMethodUnknown):
+		return d.fail(ctx, a, ErrMethod, true)
+	case err != nil: // the call may reach the provider yet: the settler looks again later
+		return d.fail(ctx, a, ErrUnavailable.Because(err), false)
+	case p.State != payment.Authorized || p.Amount != a.Amount:
+		return d.fail(ctx, a, ErrDeclined, true)
+	}
+	if err := d.store.record(ctx, a, p.Ref, o); err != nil {
+		cause := ropeline.ErrStoreAway.Because(err)
+		if isUniqueViolation(err) {
+			cause = hold.ErrUnitsTaken.Because(err)
+		}
+		// The error may be of a commit that took place: fail finds out.
+		return d.fail(ctx, a, cause, true)
+	}
+	a.Step = Recorded
+	return d.conclude(ctx, a)
+}
+
+// conclude goes forward as far as it can and answers with the order.
+func (d *Desk) conclude(ctx context.Context, a Attempt) (Order, error) {
+	if err := d.forward(ctx, a); err != nil {
+		d.log.Warn("order left to the settler", "attempt", a.ID, "err", err)
+	}
+	a, err := d.store.read(ctx, a)
+	if err != nil {
+		return Order{}, err
+	}
+	return d.answer(ctx, a)
+}
+
+// authorize asks the provider for the money, and asks again what happened if
+// the answer was lost.
+func (d *Desk) authorize(ctx context.Context, a Attempt) (payment.Payment, error) {
+	call, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p, err := d.provider.Authorize(call, payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method})
+	if err == nil || errors.Is(err, payment.ErrMethodUnknown) {
+		return p, err
+	}
+	found, findErr := d.provider.Find(call, a.ID)
+	if findErr == nil {
+		return found, nil
+	}
+	return payment.Payment{}, fmt.Errorf("authorizing attempt %s: %w", a.ID, err)
+}
+
+// fail ends a started attempt with an error, unless it turns out to be
+// recorded after all. If finished, the provider has nothing under way for it
+// and the attempt is closed at once.
+func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) (Order, error) {
+	outcome := ErrFailed.Code
+	if e, ok := errors.AsType[*ropeline.Error](cause); ok {
+		outcome = e.Code
+	}
+	abandoned, err := d.abandon(ctx, a, outcome)
+	if err != nil {
+		d.log.Warn("failed attempt left to the settler", "attempt", a.ID, "err", err)
+		return Order{}, cause
+	}
+	if !abandoned {
+		now, err := d.store.read(ctx, a)
+		if err != nil {
+			return Order{}, cause
+		}
+		if now.Step == Recorded {
+			return d.conclude(ctx, now)
+		}
+		return d.answer(ctx, now)
+	}
+	a.Step = Voiding
+	if finished {
+		if err := d.backward(ctx, a); err != nil {
+			d.log.Warn("failed attempt left to the settler", "attempt", a.ID, "err", err)
+		}
+	}
+	return Order{}, cause
+}

@@ -1,0 +1,37 @@
+// Package order turns a hold into tickets, for money, exactly once.
+//
+// The one hard idea is the payment attempt: a row that is written before the
+// provider is first called and whose state is the single truth about how far
+// the purchase got. Every step changes that state conditionally ("only if it
+// is still started"), so a fan's request, its repeat and the settler may all
+// work on one attempt and only one of them takes each step. No step holds a
+// transaction or a pooled connection while it talks to the provider.
+//
+// What is on disk if power fails after a step, and who goes on:
+//
+//  0. A hold in Redis. Nothing else. The sweeper gives it back in time.
+//  1. The attempt, started; the hold may still be held. The settler closes
+//     the attempt; the hold is the fan's until it runs out.
+//  2. The hold is paying, it does not run out. As 1, and the settler gives the
+//     hold back to the fan for Grace.
+//  3. The provider has authorized. The settler finds that by the attempt's id,
+//     lets the money go and then does as in 2.
+//  4. One transaction: the attempt is recorded, order and tickets are there,
+//     unpaid. From here on the settler goes forward: it captures. If the
+//     provider has let the money go meanwhile, it cancels the order instead.
+//  5. The provider has captured. The settler captures again, which the
+//     provider answers with the first capture.
+//  6. One transaction: the attempt is captured, order paid, tickets valid. The
+//     settler marks the units as sold in Redis; a rebuilt inventory has them
+//     from Postgres anyway.
+//  7. Redis: the units are sold, the hold has ended. The settler marks them
+//     once more.
+//  8. The attempt is done.
+//
+// An attempt that fails is voiding until hold and provider are known to be
+// rid of it, then closed. Two orders for one unit are impossible whatever
+// Redis says: the index tickets_unit_once refuses the second in step 4, and
+// its money is let go.
+//
+// The package knows no refunds, fees, mails or webhooks yet.
+package order

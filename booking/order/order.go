@@ -1,0 +1,146 @@
+package order
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+// State says how far an order got.
+type State string
+
+// The states of an order.
+const (
+	Pending  State = "pending" // authorized and recorded, not captured yet
+	Paid     State = "paid"
+	Canceled State = "canceled" // the money could not be captured
+)
+
+// Order is what a fan bought.
+type Order struct {
+	ID          string
+	Performance ropeline.PerformanceID
+	Sale        ropeline.SaleID
+	State       State
+	Total       booking.Money
+	Email       string
+	CreatedAt   time.Time
+	Tickets     []Ticket
+}
+
+// Ticket is one unit of an order.
+type Ticket struct {
+	ID    string
+	Order string
+	Unit  int
+	Label string
+	Tier  string
+	Price booking.Money
+	State ticket.State
+	Code  string
+}
+
+// Request is a fan's wish to pay for a hold.
+type Request struct {
+	Sale    ropeline.SaleID
+	Place   ropeline.PlaceID
+	Session string
+	Key     string // the fan's idempotency key
+	Hold    string
+	Email   string
+	Method  string // a token of the payment provider's
+}
+
+// What can be wrong with an order.
+var (
+	ErrUnknown     = &ropeline.Error{Kind: ropeline.NotFound, Code: "order-unknown", Detail: "There is no such order."}
+	ErrKeyMissing  = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-missing", Detail: "Send an Idempotency-Key header of 1 to 128 letters, digits or punctuation, a new one for each new payment."}
+	ErrKeyReused   = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-reused", Detail: "This Idempotency-Key was used for another request."}
+	ErrEmail       = &ropeline.Error{Kind: ropeline.Invalid, Code: "email-invalid", Detail: "This is not an e-mail address."}
+	ErrMethod      = &ropeline.Error{Kind: ropeline.Invalid, Code: "payment-method-unknown", Detail: "There is no such way to pay. Your places are still held."}
+	ErrDeclined    = &ropeline.Error{Kind: ropeline.Declined, Code: "payment-declined", Detail: "The payment was declined. Your places are still held: try another way to pay."}
+	ErrUnavailable = &ropeline.Error{Kind: ropeline.Unavailable, Code: "payment-unavailable", Detail: "We could not reach the payment provider. Nothing is charged and your places are still held.", RetryAfter: 2 * time.Second}
+	ErrFailed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "payment-failed", Detail: "This payment did not go through and nothing is charged. Start a new one."}
+)
+
+// outcomes are the errors a failed attempt may have been answered with; a
+// repeat of the request gets the same one.
+var outcomes = byCode(ErrMethod, ErrDeclined, ErrUnavailable, ErrFailed, ropeline.ErrStoreAway,
+	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown, hold.ErrPaying)
+
+func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
+	m := make(map[string]*ropeline.Error, len(errs))
+	for _, e := range errs {
+		m[e.Code] = e
+	}
+	return m
+}
+
+var (
+	keyShape    = regexp.MustCompile(`^[!-~]{1,128}$`)
+	methodShape = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+)
+
+func (r Request) validate() error {
+	switch {
+	case !keyShape.MatchString(r.Key):
+		return ErrKeyMissing
+	case !booking.IsID(r.Hold):
+		return hold.ErrUnknown
+	case !isEmail(r.Email):
+		return ErrEmail
+	case !methodShape.MatchString(r.Method):
+		return ErrMethod
+	}
+	return nil
+}
+
+// isEmail accepts a bare address with a dot in its domain; whether it exists
+// only a mail can tell.
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\x00\r\n\" ") {
+		return false
+	}
+	domain := s[strings.LastIndexByte(s, '@')+1:]
+	return strings.Contains(strings.Trim(domain, "."), ".")
+}
+
+// mac names the content of a request without keeping it: an idempotency key
+// that comes back with another one is refused. It is keyed because an e-mail
+// address could be guessed from a bare hash.
+func (r Request) mac(key []byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("request\x00" + r.Hold + "\x00" + r.Email + "\x00" + r.Method))
+	return m.Sum(nil)
+}
+
+// Links makes and checks the keys of order links: whoever has the key of an
+// order may see it and its tickets.
+type Links []byte
+
+// Key returns an order's key.
+func (l Links) Key(order string) string {
+	return base64.RawURLEncoding.EncodeToString(l.sum(order))
+}
+
+// Opens reports whether key is the order's key.
+func (l Links) Opens(order, key string) bool {
+	got, err := base64.RawURLEncoding.Strict().DecodeString(key)
+	return err == nil && hmac.Equal(got, l.sum(order))
+}
+
+func (l Links) sum(order string) []byte {
+	m := hmac.New(sha256.New, l)
+	m.Write([]byte(order))
+	return m.Sum(nil)
+}

@@ -1,0 +1,82 @@
+package order
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// Idle is how long an attempt must not have moved before a settler takes it:
+// longer than any call of the provider takes (patience), so the request that
+// started it is no longer at work. Only a test, or an operator who knows that
+// no booking core runs, may set a shorter one.
+const Idle = 30 * time.Second
+
+// Settler finishes what a crash or a broken connection left half done: one
+// step further for attempts that were recorded, back for those that were not.
+type Settler struct {
+	steps
+	idle  time.Duration
+	every time.Duration
+}
+
+// NewSettler returns a Settler that looks every so often for attempts that
+// have been idle for a while (Idle).
+func NewSettler(store *Store, holds *hold.Store, provider payment.Provider, idle, every time.Duration, log *slog.Logger) *Settler {
+	return &Settler{steps: steps{store: store, holds: holds, provider: provider, log: log}, idle: idle, every: every}
+}
+
+// settleLimit bounds how many attempts one round takes.
+const settleLimit = 100
+
+// Run settles until ctx ends.
+func (s *Settler) Run(ctx context.Context) error {
+	tick := time.NewTicker(s.every)
+	defer tick.Stop()
+	for {
+		if _, err := s.Settle(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("attempts were not settled", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Settle takes the attempts that are due one step or more and returns how
+// many there were. One that fails is taken again when it is due again.
+func (s *Settler) Settle(ctx context.Context) (int, error) {
+	attempts, err := s.store.due(ctx, s.idle, settleLimit)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range attempts {
+		if err := s.settle(ctx, a); err != nil {
+			s.log.Warn("attempt is not settled yet", "attempt", a.ID, "step", a.Step, "err", err)
+			continue
+		}
+		s.log.Info("attempt settled", "attempt", a.ID, "from", a.Step)
+	}
+	return len(attempts), nil
+}
+
+func (s *Settler) settle(ctx context.Context, a Attempt) error {
+	switch a.Step {
+	case Started:
+		abandoned, err := s.abandon(ctx, a, ErrFailed.Code)
+		if err != nil || !abandoned {
+			return err
+		}
+		a.Step = Voiding
+		return s.backward(ctx, a)
+	case Voiding:
+		return s.backward(ctx, a)
+	default:
+		return s.forward(ctx, a)
+	}
+}

@@ -1,0 +1,105 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+const (
+	// Grace is how long a hold stays at least with its fan after a failed
+	// payment.
+	Grace = 2 * time.Minute
+	// patience is how long one call of the provider may take. The settler
+	// waits longer (Idle), so no call is under way when it looks.
+	patience = 20 * time.Second
+)
+
+// steps are what a fan's request and the settler both do with an attempt.
+type steps struct {
+	store    *Store
+	holds    *hold.Store
+	provider payment.Provider
+	log      *slog.Logger
+}
+
+// forward goes from Recorded to Done. What it cannot do now the settler does
+// later; an error is for the log.
+func (s *steps) forward(ctx context.Context, a Attempt) error {
+	if a.Step == Recorded {
+		if err := s.capture(ctx, a); err != nil {
+			return err
+		}
+	}
+	a, err := s.store.read(ctx, a)
+	if err != nil {
+		return err
+	}
+	if a.Step == Voiding {
+		return s.backward(ctx, a)
+	}
+	if a.Step != Captured {
+		return nil
+	}
+	if err := s.holds.Sell(ctx, a.Performance, a.Hold, a.ID, a.Units); err != nil {
+		return err
+	}
+	_, err = s.store.move(ctx, a, Captured, Done, "")
+	return err
+}
+
+// capture takes the money of a recorded attempt, or cancels its order if that
+// has become impossible.
+func (s *steps) capture(ctx context.Context, a Attempt) error {
+	call, cancel := context.WithTimeout(ctx, patience)
+	p, err := s.provider.Capture(call, a.ID)
+	cancel()
+	switch {
+	case errors.Is(err, payment.ErrNone), err == nil && (p.State == payment.Voided || p.State == payment.Declined):
+		s.log.Error("order canceled: its payment cannot be captured", "attempt", a.ID, "payment", p.State)
+		return s.store.cancel(ctx, a)
+	case err != nil:
+		return fmt.Errorf("capturing attempt %s: %w", a.ID, err)
+	case p.State != payment.Captured:
+		return fmt.Errorf("capturing attempt %s: the provider says %s", a.ID, p.State)
+	}
+	return s.store.paid(ctx, a)
+}
+
+// abandon makes sure that a started attempt will never be recorded and gives
+// its hold back to the fan. It reports false if the attempt was not started
+// any more.
+func (s *steps) abandon(ctx context.Context, a Attempt, outcome string) (bool, error) {
+	moved, err := s.store.move(ctx, a, Started, Voiding, outcome)
+	if err != nil || !moved {
+		return false, err
+	}
+	return true, s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, Grace)
+}
+
+// backward goes from Voiding to Closed: the hold is given back, the money let
+// go.
+func (s *steps) backward(ctx context.Context, a Attempt) error {
+	if err := s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, Grace); err != nil {
+		return err
+	}
+	call, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p, err := s.provider.Find(call, a.ID)
+	if err == nil && p.State == payment.Authorized {
+		p, err = s.provider.Void(call, a.ID)
+	}
+	if err != nil && !errors.Is(err, payment.ErrNone) {
+		return fmt.Errorf("voiding attempt %s: %w", a.ID, err)
+	}
+	if p.State == payment.Captured || p.State == payment.Authorized {
+		return fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
+	}
+	_, err = s.store.move(ctx, a, Voiding, Closed, "")
+	return err
+}
