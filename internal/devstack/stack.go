@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -40,6 +42,20 @@ func Start(ctx context.Context, dir string, log *slog.Logger) (*Stack, error) {
 	log.Info("private servers are up", "redis_pid", s.redis.pid, "postgres_pid", s.postgres.pid,
 		"data", folder.path, "took", time.Since(began).Round(time.Millisecond))
 	return s, nil
+}
+
+// Reset deletes what the servers of a data folder have stored, and nothing
+// else in it. It refuses while another process uses the folder.
+func Reset(ctx context.Context, dir string) error {
+	folder, err := Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.RemoveAll(filepath.Join(folder.path, "redis")),
+		os.RemoveAll(filepath.Join(folder.path, "postgres")),
+		folder.Close(),
+	)
 }
 
 // Watch blocks until the context ends, or a server ends that nobody stopped:

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/migrations"
+)
+
+type checkCommand struct {
+	Installation checkInstallation `cmd:"" default:"withargs" help:"Look at Redis, Postgres and the keys (the default)."`
+	Inventory    checkInventory    `cmd:"" help:"Compare the inventory in Redis with what Postgres has sold."`
+}
+
+type checkInstallation struct {
+	Redis    string    `placeholder:"URL" help:"Redis to look at."`
+	Postgres string    `placeholder:"DSN" help:"Database to look at."`
+	Keys     keyFolder `placeholder:"DIR" help:"Folder of keys to look at."`
+}
+
+// checkTimeout bounds each look: a server that takes longer is not there.
+const checkTimeout = 10 * time.Second
+
+func (c *checkInstallation) Run(ctx context.Context, con console) error {
+	looks := []struct {
+		name, at string
+		look     func(context.Context) (string, error)
+	}{
+		{"redis", c.Redis, c.redis},
+		{"postgres", c.Postgres, c.postgres},
+		{"keys", string(c.Keys), c.keys},
+	}
+	var failed, looked bool
+	for _, l := range looks {
+		if l.at == "" {
+			continue
+		}
+		looked = true
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		found, err := l.look(ctx)
+		cancel()
+		if err != nil {
+			failed = true
+			fmt.Fprintf(con.out, "error  %s: %v\n", l.name, err)
+		} else {
+			fmt.Fprintf(con.out, "ok     %s: %s\n", l.name, found)
+		}
+	}
+	if !looked {
+		return errors.New("nothing to check: give --redis, --postgres or --keys")
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+func (c *checkInstallation) redis(ctx context.Context) (found string, err error) {
+	rdb, err := dial.Redis(c.Redis)
+	if err != nil {
+		return "", err
+	}
+	defer closing(&err, rdb)
+	if err := rdb.Ping(ctx).Err(); err != nil {
+		return "", fmt.Errorf("it does not answer: %w", err)
+	}
+	settings, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return "", fmt.Errorf("asking for maxmemory-policy: %w", err)
+	}
+	if policy := settings["maxmemory-policy"]; policy != "noeviction" {
+		return "", fmt.Errorf("maxmemory-policy is %s, so places could silently vanish; set it to noeviction", policy)
+	}
+	return "it answers and never evicts", nil
+}
+
+func (c *checkInstallation) postgres(ctx context.Context) (string, error) {
+	pending, err := migrations.Pending(ctx, c.Postgres)
+	if err != nil {
+		return "", err
+	}
+	if pending {
+		return "", errors.New("the database is behind this program; run: ropeline migrate")
+	}
+	return "it answers and is migrated", nil
+}
+
+func (c *checkInstallation) keys(context.Context) (string, error) {
+	var errs []error
+	for _, name := range []string{placeKey, seedKey, orderKey} {
+		_, err := c.Keys.secret(name)
+		errs = append(errs, err, c.private(name))
+	}
+	signer, err := admission.LoadSigner(c.Keys.path(admissionKey))
+	errs = append(errs, err, c.private(admissionKey))
+	trusted, err := token.LoadKeySet(c.Keys.path(admissionPublic))
+	errs = append(errs, err)
+	if signer != nil && trusted != nil {
+		for id := range signer.KeySet() {
+			if trusted[id] == nil {
+				errs = append(errs, fmt.Errorf("%s does not trust the key in %s, so nobody would get in", admissionPublic, admissionKey))
+			}
+		}
+	}
+	_, err = admission.LoadStaff(c.Keys.path(staffFile))
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return "", errors.New(strings.ReplaceAll(err.Error(), "\n", "\n       "))
+	}
+	return "they are there and fit together", nil
+}
+
+// private refuses a secret that other users may read.
+func (c *checkInstallation) private(name string) error {
+	info, err := os.Stat(c.Keys.path(name))
+	if err == nil && info.Mode()&0o077 != 0 {
+		return fmt.Errorf("%s may be read by others; run: chmod 600 %s", name, c.Keys.path(name))
+	}
+	return nil // that it is missing has been said
+}
+
+type checkInventory struct {
+	Redis       string `required:"" placeholder:"URL" help:"Redis of the inventory."`
+	Postgres    string `required:"" placeholder:"DSN" help:"The database."`
+	JSON        bool   `help:"Print JSON."`
+	Performance string `placeholder:"UUID" help:"Look at this performance only."`
+}
+
+func (c *checkInventory) Run(ctx context.Context, con console) (err error) {
+	rdb, err := dial.Redis(c.Redis)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, rdb)
+	db, err := dial.Postgres(ctx, c.Postgres)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	reports, err := c.compare(ctx, inventory.New(rdb), db)
+	if err != nil {
+		return err
+	}
+	if err := c.print(con.out, reports); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(reports, func(r inventory.Report) bool { return !r.OK() }) {
+		return nil
+	}
+	return errReported
+}
+
+func (c *checkInventory) compare(ctx context.Context, redis *inventory.Store, db *pgxpool.Pool) ([]inventory.Report, error) {
+	shows := catalogue.New(db, time.Now)
+	ids, err := shows.Performances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reports := []inventory.Report{}
+	for _, id := range ids {
+		if c.Performance != "" && c.Performance != string(id) {
+			continue
+		}
+		report, err := redis.Check(ctx, id, order.NewStore(db, shows))
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, report)
+	}
+	if c.Performance != "" && len(reports) == 0 {
+		return nil, fmt.Errorf("no sale sells a performance %s", c.Performance)
+	}
+	return reports, nil
+}
+
+func (c *checkInventory) print(out io.Writer, reports []inventory.Report) error {
+	if c.JSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(struct {
+			OK           bool               `json:"ok"`
+			Performances []inventory.Report `json:"performances"`
+		}{!slices.ContainsFunc(reports, func(r inventory.Report) bool { return !r.OK() }), reports})
+	}
+	for _, r := range reports {
+		state := "ok   "
+		if !r.OK() {
+			state = "error"
+		}
+		fmt.Fprintf(out, "%s  %s: %d units, %d free, %d held, %d being paid, %d sold\n",
+			state, r.Performance, r.Units, r.Free, r.Held, r.Paying, r.Sold)
+		for _, m := range r.Mismatches {
+			fmt.Fprintf(out, "       %s: units %v\n", m.Kind, m.Units)
+		}
+	}
+	return nil
+}

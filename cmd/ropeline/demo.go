@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// demo describes the sale that `dev` makes. Times are seconds.
+type demo struct {
+	Sale           ropeline.SaleID  `json:"sale"`
+	Title          string           `json:"title"`
+	OpensIn        ropeline.Seconds `json:"opens_in"`    // from the start of dev
+	LobbyClose     ropeline.Seconds `json:"lobby_close"` // before the opening
+	EndsIn         ropeline.Seconds `json:"ends_in"`     // from the start of dev
+	Cap            int64            `json:"cap"`
+	Rate           int64            `json:"rate"`
+	ClaimWindow    ropeline.Seconds `json:"claim_window"`
+	TokenLife      ropeline.Seconds `json:"token_life"`
+	SessionMax     ropeline.Seconds `json:"session_max"`
+	Hold           ropeline.Seconds `json:"hold"`
+	HoldExtensions int              `json:"hold_extensions"`
+	UnitsPerHold   int              `json:"units_per_hold"`
+	Seats          int              `json:"seats"`
+	General        int              `json:"general"`
+}
+
+var usualDemo = demo{
+	Sale: "demo", Title: "An Evening at the Ropeline Theater",
+	OpensIn: 60, LobbyClose: 5, EndsIn: 86400, Cap: 100, Rate: 600,
+	ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
+	Seats: 2000, General: 500,
+}
+
+// loadDemo reads a file that overrides parts of the usual demo.
+func loadDemo(path string) (demo, error) {
+	d := usualDemo
+	if path == "" {
+		return d, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return demo{}, fmt.Errorf("reading the demo: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&d); err != nil {
+		return demo{}, fmt.Errorf("reading the demo %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// plan says what to seed if dev starts now.
+func (d demo) plan(now time.Time) catalogue.Plan {
+	now = now.UTC().Truncate(time.Millisecond) // what Redis keeps of it
+	opens := now.Add(d.OpensIn.Duration())
+	return catalogue.Plan{
+		Sale: ropeline.Sale{
+			ID: d.Sale, Version: 1, Title: d.Title,
+			LobbyClosesAt: opens.Add(-d.LobbyClose.Duration()), OpensAt: opens, EndsAt: now.Add(d.EndsIn.Duration()),
+			Cap: d.Cap, Rate: d.Rate,
+			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
+			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold,
+		},
+		Venue:    "Ropeline Theater",
+		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),
+		Seats:    d.Seats, General: d.General,
+	}
+}
+
+// seed makes the demo sale unless an earlier start has made it, and tells the
+// line of it in either case: Redis may have lost it, or never have got it.
+func (d demo) seed(ctx context.Context, db *pgxpool.Pool, rdb redis.UniversalClient, keys keyFolder) (ropeline.Sale, error) {
+	shows := catalogue.New(db, time.Now)
+	sale, err := shows.Sale(ctx, d.Sale)
+	if errors.Is(err, ropeline.ErrSaleUnknown) {
+		sale, err = shows.Seed(ctx, d.plan(time.Now()))
+	}
+	if err != nil {
+		return ropeline.Sale{}, err
+	}
+	if len(sale.Performances) == 0 {
+		return ropeline.Sale{}, fmt.Errorf("sale %s sells no performance", sale.ID)
+	}
+	seed, err := keys.secret(seedKey)
+	if err != nil {
+		return ropeline.Sale{}, err
+	}
+	return sale, queue.New(rdb, queue.Keys{Seed: seed}).PublishSale(ctx, sale)
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack"
+	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/migrations"
+)
+
+type devCommand struct {
+	Data   string `default:".ropeline" placeholder:"DIR" help:"Folder of the data, found again at the next start."`
+	Listen string `default:"127.0.0.1:8080" help:"Address to serve fans on; if it is taken, a free port is."`
+	Reset  bool   `help:"Forget the data of earlier starts first."`
+	Fans   int    `placeholder:"N" help:"Let so many simulated fans join."`
+	Demo   string `placeholder:"FILE" help:"JSON file that overrides the demo sale."`
+	edgeLimits
+}
+
+// dev is a running development stack: what the parts share, and where they
+// are.
+type dev struct {
+	devCommand
+	console
+
+	demo  demo
+	keys  keyFolder
+	stack *devstack.Stack
+	sale  ropeline.Sale
+	staff string // key of a member of staff
+
+	edge, booking, ops net.Listener
+}
+
+// Run starts everything and stops it in the reverse order: fans, edge,
+// booking, worker, admission, then the servers.
+func (c *devCommand) Run(ctx context.Context, con console) (err error) {
+	d := &dev{devCommand: *c, console: con}
+	if d.Data, err = filepath.Abs(c.Data); err != nil {
+		return fmt.Errorf("finding the data folder: %w", err)
+	}
+	d.keys = keyFolder(filepath.Join(d.Data, "keys"))
+	if d.demo, err = loadDemo(c.Demo); err != nil {
+		return err
+	}
+	if c.Reset {
+		if err := d.reset(ctx); err != nil {
+			return err
+		}
+	}
+	if d.stack, err = devstack.Start(ctx, d.Data, con.log); err != nil {
+		return err
+	}
+	defer closing(&err, d.stack)
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	return d.run(ctx)
+}
+
+func (d *dev) reset(ctx context.Context) error {
+	if err := devstack.Reset(ctx, d.Data); err != nil {
+		return err
+	}
+	return os.RemoveAll(string(d.keys))
+}
+
+// prepare brings database, keys and staff to where the parts expect them.
+func (d *dev) prepare(ctx context.Context) (err error) {
+	if _, err := migrations.Run(ctx, d.stack.PostgresDSN); err != nil {
+		return err
+	}
+	if _, err := d.keys.init(); err != nil {
+		return err
+	}
+	if d.staff, err = d.keys.devStaff(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// run wires the parts as their own processes would be: each with connections
+// of its own, and the edge reaching the others over HTTP only.
+func (d *dev) run(ctx context.Context) (err error) {
+	var clients [4]redis.UniversalClient
+	for i := range clients {
+		if clients[i], err = dial.Redis(d.stack.RedisURL); err != nil {
+			return err
+		}
+		defer closing(&err, clients[i])
+	}
+	var pools [2]*pgxpool.Pool
+	for i := range pools {
+		if pools[i], err = dial.Postgres(ctx, d.stack.PostgresDSN); err != nil {
+			return err
+		}
+		defer pools[i].Close()
+	}
+	if d.sale, err = d.demo.seed(ctx, pools[0], clients[0], d.keys); err != nil {
+		return err
+	}
+	if err := d.listen(ctx); err != nil {
+		return err
+	}
+	parts, err := d.parts(clients, pools)
+	if err != nil {
+		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close())
+	}
+	return runAll(ctx, d.log, parts...)
+}
+
+func (d *dev) parts(clients [4]redis.UniversalClient, pools [2]*pgxpool.Pool) ([]part, error) {
+	limits := d.edgeLimits
+	if limits.JoinsLimit == 0 {
+		limits.JoinsLimit = -1 // simulated fans all come from one address
+	}
+	if limits.RequestsLimit == 0 {
+		limits.RequestsLimit = -1
+	}
+	admission, err := newAdmission(clients[0], d.keys, d.ops, d.log)
+	if err != nil {
+		return nil, err
+	}
+	booking, err := newBooking(clients[1], pools[0], d.keys, "", d.booking, d.log)
+	if err != nil {
+		return nil, err
+	}
+	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), limits, d.log)
+	if err != nil {
+		return nil, err
+	}
+	parts := []part{{"servers", d.stack.Watch}}
+	parts = append(parts, admission...)
+	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], d.log).Run})
+	parts = append(parts, booking...)
+	parts = append(parts, part{"edge", func(ctx context.Context) error { return edge.Serve(ctx, d.edge) }})
+	return append(parts, part{"dev", d.announce}), nil
+}
+
+// listen opens the three addresses. Only the edge's is one to remember.
+func (d *dev) listen(ctx context.Context) (err error) {
+	if d.edge, err = listen(ctx, d.Listen); errors.Is(err, syscall.EADDRINUSE) {
+		host, _, splitErr := net.SplitHostPort(d.Listen)
+		if splitErr != nil {
+			return errors.Join(err, splitErr)
+		}
+		d.log.Warn("the address is taken, so a free port is used", "taken", d.Listen)
+		d.edge, err = listen(ctx, net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		return err
+	}
+	if d.booking, err = listen(ctx, "127.0.0.1:0"); err != nil {
+		return errors.Join(err, d.edge.Close())
+	}
+	if d.ops, err = listen(ctx, "127.0.0.1:0"); err != nil {
+		return errors.Join(err, d.edge.Close(), d.booking.Close())
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+type keygenCommand struct {
+	Init  keygenInit  `cmd:"" help:"Make the keys that are missing. None is ever overwritten."`
+	Staff keygenStaff `cmd:"" help:"Add a member of staff, and print their key once."`
+}
+
+type keygenInit struct {
+	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
+}
+
+func (c *keygenInit) Run(con console) error {
+	made, err := c.Keys.init()
+	if len(made) > 0 {
+		fmt.Fprintf(con.out, "made in %s: %s\n", c.Keys, strings.Join(made, " "))
+	} else if err == nil {
+		fmt.Fprintf(con.out, "nothing was missing in %s\n", c.Keys)
+	}
+	return err
+}
+
+type keygenStaff struct {
+	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
+	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens."`
+	Role string    `arg:"" help:"What they may do: sre."`
+}
+
+func (c *keygenStaff) Run(con console) error {
+	key, err := c.Keys.addStaff(c.Name, c.Role)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(con.out, "%s\n", key)
+	con.log.Info("added to staff; this key is shown once and kept nowhere", "name", c.Name, "role", c.Role)
+	return nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ropeline/ropeline/admission"
+)
+
+// keyFolder is the folder of an installation's secrets. Each part reads only
+// the files that it needs, so they can be given out one by one.
+type keyFolder string
+
+// The files of a key folder.
+const (
+	admissionKey    = "admission.key" // signs admission tokens: the edges'
+	admissionPublic = "admission.pub" // JWKS: the booking core's
+	placeKey        = "place.key"     // signs place tickets: the edges'
+	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
+	orderKey        = "order.key"     // makes order links: the booking core's
+	staffFile       = "staff"         // who may use the staff's API: the admission part's
+)
+
+func (k keyFolder) path(name string) string { return filepath.Join(string(k), name) }
+
+// init makes the keys that are missing and returns their names.
+func (k keyFolder) init() (made []string, err error) {
+	if err := os.MkdirAll(string(k), 0o700); err != nil {
+		return nil, fmt.Errorf("making the key folder: %w", err)
+	}
+	for _, name := range []string{placeKey, seedKey, orderKey} {
+		text := hex.EncodeToString(random(32)) + "\n"
+		if made, err = k.add(made, name, []byte(text)); err != nil {
+			return made, err
+		}
+	}
+	text, err := admission.GenerateKey()
+	if err != nil {
+		return made, err
+	}
+	if made, err = k.add(made, admissionKey, []byte(text)); err != nil {
+		return made, err
+	}
+	signer, err := admission.LoadSigner(k.path(admissionKey))
+	if err != nil {
+		return made, err
+	}
+	jwks, err := signer.KeySet().JWKS()
+	if err != nil {
+		return made, err
+	}
+	if made, err = k.add(made, admissionPublic, jwks); err != nil {
+		return made, err
+	}
+	return k.add(made, staffFile, nil)
+}
+
+// add makes one file whole or not at all, unless it is there.
+func (k keyFolder) add(made []string, name string, content []byte) ([]string, error) {
+	draft, err := os.CreateTemp(string(k), name+".*") // mode 0600
+	if err != nil {
+		return made, fmt.Errorf("making %s: %w", name, err)
+	}
+	defer os.Remove(draft.Name())
+	_, err = draft.Write(content)
+	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return made, fmt.Errorf("making %s: %w", name, err)
+	}
+	err = os.Link(draft.Name(), k.path(name)) // never overwrites
+	if errors.Is(err, os.ErrExist) {
+		return made, nil
+	}
+	if err != nil {
+		return made, fmt.Errorf("making %s: %w", name, err)
+	}
+	return append(made, name), nil
+}
+
+// secret reads a symmetric key.
+func (k keyFolder) secret(name string) ([]byte, error) {
+	text, err := os.ReadFile(k.path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing; make it with: ropeline keygen init --keys %s", k.path(name), k)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%s is damaged: want 64 hexadecimal digits", k.path(name))
+	}
+	return key, nil
+}
+
+// addStaff appends a person and returns their new key, which is kept nowhere.
+func (k keyFolder) addStaff(name, role string) (key string, err error) {
+	key, line, err := admission.NewStaffKey(name, role)
+	if err != nil {
+		return "", err
+	}
+	old, err := os.ReadFile(k.path(staffFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading staff: %w", err)
+	}
+	for known := range strings.Lines(string(old)) {
+		if strings.HasPrefix(known, name+" ") {
+			return "", fmt.Errorf("%s is in %s already; remove that line first", name, k.path(staffFile))
+		}
+	}
+	if len(old) > 0 && !bytes.HasSuffix(old, []byte("\n")) {
+		line = "\n" + line
+	}
+	f, err := os.OpenFile(k.path(staffFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("adding to staff: %w", err)
+	}
+	_, err = f.WriteString(line)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("adding to staff: %w", err)
+	}
+	return key, nil
+}
+
+// devStaff returns the key of the member of staff that `dev` signs in. Unlike
+// others' it is kept, so that the link stays the same.
+func (k keyFolder) devStaff() (string, error) {
+	const file = "dev-staff.key"
+	key, err := os.ReadFile(k.path(file))
+	if err == nil {
+		return strings.TrimSpace(string(key)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading the staff key: %w", err)
+	}
+	name := "dev-" + strings.ToLower(rand.Text()[:6]) // another one if the file got lost
+	fresh, err := k.addStaff(name, admission.RoleSRE)
+	if err != nil {
+		return "", err
+	}
+	_, err = k.add(nil, file, []byte(fresh+"\n"))
+	return fresh, err
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails; it ends the process instead
+	return b
+}

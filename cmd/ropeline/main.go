@@ -1,0 +1,103 @@
+// Command ropeline runs the parts of Ropeline, each as a process of its own
+// or all together (ropeline dev), and brings the small tools around them.
+//
+// It is the only place that knows every part: it reads flags, opens
+// connections, wires parts to each other and decides the exit code. Nothing
+// is decided here about lines, sales or money.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	// Both are caught even if a background shell started us with SIGINT
+	// ignored. They stay caught: make passes a SIGTERM on that we had already.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commands is the command line. Every flag may also come from the environment
+// as ROPELINE_<FLAG>; a flag wins over the environment, that over a default.
+type commands struct {
+	Log string `enum:"debug,info,warn,error" default:"info" help:"Least level of the log: debug, info, warn or error."`
+
+	Dev       devCommand       `cmd:"" help:"Run everything on this machine, with private Redis and Postgres and a demo sale."`
+	Edge      edgeCommand      `cmd:"" help:"Serve fans: pages, places in line, and the way to the booking core."`
+	Admission admissionCommand `cmd:"" help:"Move the lines, and serve the staff's API."`
+	Booking   bookingCommand   `cmd:"" help:"Serve the booking core: holds, orders and tickets."`
+	Worker    workerCommand    `cmd:"" help:"Put expired holds back on sale and settle payments left half done."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this program's version."`
+	Keygen    keygenCommand    `cmd:"" help:"Make keys."`
+	Check     checkCommand     `cmd:"" help:"Check a configuration and a running installation."`
+}
+
+// console is what a command talks to.
+type console struct {
+	out io.Writer // results
+	log *slog.Logger
+}
+
+// errReported ends a command that has already printed what is wrong.
+var errReported = errors.New("reported")
+
+// execute runs one command line and returns the exit code: 0 done, 1 failed,
+// 2 not understood.
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var cmds commands
+	asked := -1 // what --help wants to exit with
+	parser, err := kong.New(&cmds,
+		kong.Name("ropeline"),
+		kong.Description("Ropeline: a fair line in front of a sale, and the sale behind it."),
+		kong.DefaultEnvars("ROPELINE"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { asked = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "ropeline:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if asked >= 0 {
+		return asked
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "ropeline: %v\nhint: ropeline %s--help\n", err, firstWord(args))
+		return 2
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cmds.Log)); err != nil {
+		fmt.Fprintln(errOut, "ropeline:", err)
+		return 2
+	}
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(console{out: out, log: log})
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, errReported) {
+		fmt.Fprintln(errOut, "ropeline:", err)
+	}
+	return 1
+}
+
+// firstWord is the command that a hint is about, with a space.
+func firstWord(args []string) string {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return ""
+	}
+	return args[0] + " "
+}
