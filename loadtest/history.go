@@ -1,0 +1,139 @@
+package loadtest
+
+import (
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Moment is a time since the run began, by the monotonic clock of this
+// process. Times that a server states (the exp of a token) are converted with
+// the wall clock of the run's start: servers and fans share a machine.
+type Moment = time.Duration
+
+// Call is one request as its sender saw it.
+type Call struct {
+	Sent     Moment
+	Answered Moment // 0: no answer came
+	Status   int
+}
+
+// Shown is a position as a fan was shown it.
+type Shown struct {
+	At               Moment
+	Position, Served int64
+	Epoch            string
+}
+
+// maxShown bounds what one fan remembers: a frame a second for an hour. More
+// are counted, not kept.
+const maxShown = 3600
+
+// Session is an admitted fan's time in the protected zone.
+type Session struct {
+	ID      string
+	First   Moment // the first token was read
+	Expires Moment // exp of the last token
+	End     Call   // the request that ended it; Status 204 says that it did
+}
+
+// Fate says what a fan did with a hold.
+type Fate string
+
+// What becomes of a hold.
+const (
+	Dropped  Fate = "dropped"  // left to expire
+	Released Fate = "released" // given back by request
+	Ordered  Fate = "ordered"  // paid for, or tried to
+)
+
+// Hold is a reservation that a fan was given.
+type Hold struct {
+	ID      string
+	Units   []int
+	Expires Moment
+	Fate    Fate
+}
+
+// Outcome says what a fan knows of an order it asked for.
+type Outcome string
+
+// What a fan knows of an order.
+const (
+	Unknown   Outcome = "unknown"   // no answer: it may exist
+	Confirmed Outcome = "confirmed" // 201 paid
+	Refused   Outcome = "refused"   // a final answer that it does not exist
+)
+
+// Attempt is one order under one idempotency key, however often it was asked
+// for.
+type Attempt struct {
+	Key, Session string
+	Units        []int
+	Amount       int64
+	Currency     string
+	Outcome      Outcome
+	Orders       []string // ids answered, one per confirming answer
+}
+
+// Probe is a request that must be refused.
+type Probe struct {
+	Kind   string // what is wrong with its token
+	Where  string // "edge" or "core"
+	What   string // method and path
+	Status int
+}
+
+// History is everything one fan saw. It belongs to the fan's goroutine until
+// the run is over.
+type History struct {
+	Fan    int
+	Poller bool
+
+	Join Call // the request that was given the place
+	Late bool // it was sent after the lobby's close
+
+	Shown   []Shown
+	Skipped int // shown positions beyond maxShown
+
+	Offer     int64 // its number; 0: none seen
+	OfferedAt Moment
+	Passed    bool // the place ended as expired without the fan having seen the offer
+	Gone      bool // the place was unknown to the line although the fan had not left it
+
+	Leave        Call                  // the request that gave the place up before an offer was seen
+	AfterLeaving []ropeline.PlaceState // what the place said of itself after the leave's answer
+	Stayed       bool                  // was still waiting when the run ended
+
+	Sessions []Session
+	Holds    []Hold
+	Attempts []Attempt
+	Probes   []Probe
+
+	End string // how it went, in a word, for the report
+}
+
+// show remembers a position unless nothing changed.
+func (h *History) show(s Shown) {
+	if n := len(h.Shown); n > 0 {
+		last := h.Shown[n-1]
+		if last.Epoch == s.Epoch {
+			s.Epoch = last.Epoch // one string per epoch, not one per frame
+		}
+		if last.Position == s.Position && last.Served == s.Served && last.Epoch == s.Epoch {
+			return
+		}
+	}
+	if len(h.Shown) >= maxShown {
+		h.Skipped++
+		return
+	}
+	h.Shown = append(h.Shown, s)
+}
+
+// left reports whether the fan asked to leave while it waited. What the line
+// did with such a fan before it read the request is nobody's fault.
+func (h *History) left() bool { return h.Leave.Sent != 0 }
+
+// offered reports whether the fan had its turn, seen or missed.
+func (h *History) offered() bool { return h.Offer != 0 || h.Passed }

@@ -1,0 +1,152 @@
+package loadtest
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Evidence is what a run leaves to be judged. Nothing in it is a number that
+// the judged code keeps about itself, except the answer of the inventory check,
+// which compares two of its stores.
+type Evidence struct {
+	Cap     int64 // admitted at once at most; 0: unknown to the tester
+	Core    bool  // the booking core's own address is known: it must be probed too
+	Emptied bool  // the run ended because nobody was left, or nothing moved any more
+	Fans    []History
+	Probes  []Probe // of the intruders; a fan's own are in its history
+	Faults  Faults
+	Shelf   *Shelf     // the units at the end, as any visitor sees them; nil: not looked at
+	Books   *Books     // rows of Postgres; nil: not audited
+	Stock   *Inventory // what the inventory check said; nil: not asked
+}
+
+// Faults counts answers that should never be given.
+type Faults struct {
+	Answers  int      // all answers read
+	Internal int      // 500 among them
+	Examples []string // some of these
+}
+
+// Shelf is the availability at the end of the run, a bit a unit.
+type Shelf struct {
+	Taken, Sold []bool
+}
+
+// Verdict is what became of one invariant.
+type Verdict struct {
+	Name     string   `json:"name"`
+	Text     string   `json:"text"`
+	State    State    `json:"state"`
+	Promised bool     `json:"promised"` // the profile promises it: it must be held
+	Facts    int      `json:"facts"`    // how many facts were judged
+	Broken   int      `json:"broken"`
+	Seen     string   `json:"seen,omitempty"` // what the facts amounted to
+	Examples []string `json:"examples,omitempty"`
+}
+
+// State of an invariant after a run.
+type State string
+
+// The states. An invariant that nothing was seen of is not judged, which fails
+// a run that promises it.
+const (
+	Held      State = "held"
+	Broken    State = "BROKEN"
+	NotJudged State = "not judged"
+)
+
+// finding gathers facts and breaches of one invariant.
+type finding struct {
+	facts, broken int
+	seen          string
+	examples      []string
+}
+
+const maxExamples = 5
+
+func (f *finding) breach(format string, args ...any) {
+	f.broken++
+	if len(f.examples) < maxExamples {
+		f.examples = append(f.examples, fmt.Sprintf(format, args...))
+	}
+}
+
+// unjudged says why there is no judgement, as the only example.
+func unjudged(format string, args ...any) finding {
+	return finding{examples: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Invariant is one promise and how it is judged.
+type Invariant struct {
+	Name  string
+	Text  string
+	judge func(Evidence) finding
+}
+
+// Names of the invariants, for profiles and mutants.
+const (
+	InvCap        = "cap"
+	InvGate       = "gate"
+	InvOrder      = "order"
+	InvLobby      = "lobby-first"
+	InvPosition   = "position"
+	InvFalling    = "position-falls"
+	InvForgotten  = "nobody-forgotten"
+	InvLeavers    = "leavers"
+	InvNumbers    = "offer-numbers"
+	InvUnits      = "units-once"
+	InvConfirmed  = "confirmed-kept"
+	InvAccounted  = "orders-known"
+	InvTickets    = "tickets-ordered"
+	InvHolds      = "holds-return"
+	InvInventory  = "inventory"
+	InvRepeats    = "repeats"
+	InvNoInternal = "no-fault"
+)
+
+// Invariants lists every promise in the order of the report.
+func Invariants() []Invariant {
+	return []Invariant{
+		{InvCap, "never more than the cap admitted at once", judgeCap},
+		{InvGate, "nobody without a valid token got past the gate, at the edge or at the booking core", judgeGate},
+		{InvOrder, "who had joined before another one asked was offered first", judgeOrder},
+		{InvLobby, "everybody of the lobby was offered before who came later", judgeLobby},
+		{InvPosition, "no more people were offered before a fan than the position shown", judgePosition},
+		{InvFalling, "a shown position never rose within an epoch", judgeFalling},
+		{InvForgotten, "everybody who stayed until the line was empty was offered", judgeForgotten},
+		{InvLeavers, "nobody was offered after the leave was answered", judgeLeavers},
+		{InvNumbers, "no two fans were given the same offer number", judgeNumbers},
+		{InvUnits, "no unit was sold twice", judgeUnits},
+		{InvConfirmed, "every confirmed order is in Postgres, paid, with its tickets and one captured payment", judgeConfirmed},
+		{InvAccounted, "every order and captured payment in Postgres is one that a fan asked for", judgeAccounted},
+		{InvTickets, "no ticket is without a living order", judgeTickets},
+		{InvHolds, "units of holds that ran out or were given back are on sale again, or sold", judgeHolds},
+		{InvInventory, "the inventory in Redis is the one that follows from Postgres", judgeInventory},
+		{InvRepeats, "an order repeated with its key is the same order", judgeRepeats},
+		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
+	}
+}
+
+// Judge passes a verdict on every invariant. Those in promised must be held.
+func Judge(e Evidence, promised []string) []Verdict {
+	var verdicts []Verdict
+	for _, inv := range Invariants() {
+		f := inv.judge(e)
+		v := Verdict{Name: inv.Name, Text: inv.Text, State: Held, Promised: slices.Contains(promised, inv.Name),
+			Facts: f.facts, Broken: f.broken, Seen: f.seen, Examples: f.examples}
+		switch {
+		case f.broken > 0:
+			v.State = Broken
+		case f.facts == 0:
+			v.State = NotJudged
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+// Passed reports whether everything promised is held and nothing else is
+// broken unless the profile excuses it by not promising it.
+func Passed(verdicts []Verdict) bool {
+	return !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Promised && v.State != Held })
+}

@@ -1,0 +1,246 @@
+package loadtest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/ropeline/ropeline"
+)
+
+// judgeCap sweeps over the sessions: from the receipt of the first token, which
+// is after its issue, so nobody is counted too early, to the expiry of the last
+// or the answer of the request that ended the session.
+func judgeCap(e Evidence) finding {
+	if e.Cap == 0 {
+		return unjudged("the cap is not known: pass it with --cap")
+	}
+	type step struct {
+		at     Moment
+		change int
+		fan    int
+	}
+	var steps []step
+	var f finding
+	for _, h := range e.Fans {
+		for _, s := range h.Sessions {
+			f.facts++
+			steps = append(steps, step{s.First, 1, h.Fan}, step{max(s.First, s.ends()), -1, h.Fan})
+		}
+	}
+	slices.SortFunc(steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.change, b.change)) })
+	admitted, most := 0, 0
+	for _, s := range steps {
+		admitted += s.change
+		most = max(most, admitted)
+		if s.change > 0 && int64(admitted) > e.Cap {
+			f.breach("at %v fan %d became number %d of at most %d", s.at, s.fan, admitted, e.Cap)
+		}
+	}
+	f.seen = fmt.Sprintf("%d of %d at most", most, e.Cap)
+	return f
+}
+
+// ends is when nobody may count the session any more. A request to end it
+// whose answer was lost may have done so at once.
+func (s Session) ends() Moment {
+	switch {
+	case s.End.Status == 204:
+		return min(s.Expires, s.End.Answered)
+	case s.End.Sent != 0 && s.End.Answered == 0:
+		return min(s.Expires, s.End.Sent)
+	}
+	return s.Expires
+}
+
+// judgeOrder compares fans who joined after the close: with A's answer read
+// before B's request was sent, A must be offered first. Pairs are compared one
+// by one; 4 million of them take 20 ms.
+func judgeOrder(e Evidence) finding {
+	return inversions(e, func(a, b History) bool { return a.Late && b.Late })
+}
+
+// judgeLobby is the same for A of the lobby and B who came later.
+func judgeLobby(e Evidence) finding {
+	return inversions(e, func(a, b History) bool { return !a.Late && b.Late })
+}
+
+func inversions(e Evidence, comparable func(a, b History) bool) finding {
+	var f finding
+	for _, b := range e.Fans {
+		if b.Offer == 0 || b.Join.Sent == 0 {
+			continue
+		}
+		for _, a := range e.Fans {
+			// Whoever left, or missed the offer's number, proves nothing.
+			if !comparable(a, b) || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
+				continue
+			}
+			if a.Offer == 0 && !(a.Stayed && e.Emptied) {
+				continue
+			}
+			f.facts++
+			if a.Offer > b.Offer {
+				f.breach("fan %d had joined at %v and got offer %d; fan %d asked at %v and got offer %d",
+					a.Fan, a.Join.Answered, a.Offer, b.Fan, b.Join.Sent, b.Offer)
+			} else if a.Offer == 0 {
+				f.breach("fan %d had joined at %v and was never offered; fan %d asked at %v and got offer %d",
+					a.Fan, a.Join.Answered, b.Fan, b.Join.Sent, b.Offer)
+			}
+		}
+	}
+	f.seen = fmt.Sprintf("%d inversions", f.broken)
+	return f
+}
+
+// judgePosition counts, for every position that was shown, the people who were
+// really seen being offered after it and before the fan.
+func judgePosition(e Evidence) finding {
+	var numbers []int64
+	for _, h := range e.Fans {
+		if h.Offer != 0 {
+			numbers = append(numbers, h.Offer)
+		}
+	}
+	slices.Sort(numbers)
+	upTo := func(n int64) int64 { // offers seen with a number <= n
+		return int64(sort.Search(len(numbers), func(i int) bool { return numbers[i] > n }))
+	}
+	var f finding
+	for _, h := range e.Fans {
+		own := h.Offer
+		if own == 0 && h.Stayed && e.Emptied {
+			own = 1<<62 - 1 // everybody else was offered before
+		}
+		if own == 0 {
+			continue
+		}
+		for _, s := range h.Shown {
+			f.facts++
+			if before := upTo(own-1) - upTo(s.Served); before > s.Position {
+				f.breach("fan %d was shown position %d at %v (served %d), but %d were offered before offer %d",
+					h.Fan, s.Position, s.At, s.Served, before, h.Offer)
+			}
+		}
+	}
+	return f
+}
+
+// judgeFalling compares each shown position with the one before it.
+func judgeFalling(e Evidence) finding {
+	var f finding
+	for _, h := range e.Fans {
+		for i := 1; i < len(h.Shown); i++ {
+			a, b := h.Shown[i-1], h.Shown[i]
+			if a.Epoch != b.Epoch {
+				continue
+			}
+			f.facts++
+			if b.Position > a.Position {
+				f.breach("fan %d was shown %d at %v and %d at %v", h.Fan, a.Position, a.At, b.Position, b.At)
+			}
+		}
+	}
+	return f
+}
+
+// judgeForgotten looks at everybody who did not leave by themselves.
+func judgeForgotten(e Evidence) finding {
+	if !e.Emptied {
+		return unjudged("the run was cut off while the line still moved")
+	}
+	var f finding
+	for _, h := range e.Fans {
+		if h.Join.Answered == 0 || h.left() {
+			continue
+		}
+		f.facts++
+		switch {
+		case h.Gone:
+			f.breach("fan %d lost the place: the line does not know it any more", h.Fan)
+		case h.Stayed && !h.offered():
+			f.breach("fan %d joined at %v, stayed, and was never offered", h.Fan, h.Join.Answered)
+		}
+	}
+	return f
+}
+
+// judgeLeavers asks the places of those who left what has become of them.
+func judgeLeavers(e Evidence) finding {
+	var f finding
+	for _, h := range e.Fans {
+		if h.Leave.Status != 204 {
+			continue
+		}
+		if h.Offer != 0 && h.OfferedAt > h.Leave.Answered {
+			f.breach("fan %d left at %v and was offered at %v", h.Fan, h.Leave.Answered, h.OfferedAt)
+		}
+		for _, state := range h.AfterLeaving {
+			f.facts++
+			if state != ropeline.PlaceLeft {
+				f.breach("fan %d left at %v, and the place said %q later", h.Fan, h.Leave.Answered, state)
+			}
+		}
+	}
+	return f
+}
+
+func judgeNumbers(e Evidence) finding {
+	var f finding
+	first := map[int64]int{}
+	for _, h := range e.Fans {
+		if h.Offer == 0 {
+			continue
+		}
+		f.facts++
+		if other, twice := first[h.Offer]; twice {
+			f.breach("fans %d and %d both got offer %d", other, h.Fan, h.Offer)
+		}
+		first[h.Offer] = h.Fan
+	}
+	return f
+}
+
+// judgeGate wants every probe refused, and one of every kind at every place to
+// have been tried: a gate that nobody knocked at is not judged. Answers that
+// say "not now" prove nothing.
+func judgeGate(e Evidence) finding {
+	var f finding
+	tried := map[string]int{}
+	probe := func(p Probe) {
+		switch p.Status {
+		case 0, 429, 502, 503, 504:
+			return
+		case 401, 403:
+		default:
+			f.breach("%s at the %s with a token that was %s: %d", p.What, p.Where, p.Kind, p.Status)
+		}
+		f.facts++
+		tried[p.Where+" "+p.Kind]++
+	}
+	for _, p := range e.Probes {
+		probe(p)
+	}
+	for _, h := range e.Fans {
+		for _, p := range h.Probes {
+			probe(p)
+		}
+	}
+	places := []string{"edge"}
+	if e.Core {
+		places = append(places, "core")
+	}
+	for _, where := range places {
+		for _, kind := range probeKinds {
+			if f.broken == 0 && tried[where+" "+kind] == 0 {
+				return unjudged("no token that was %s was tried at the %s", kind, where)
+			}
+		}
+	}
+	return f
+}
+
+func judgeNoInternal(e Evidence) finding {
+	return finding{facts: e.Faults.Answers, broken: e.Faults.Internal, examples: e.Faults.Examples}
+}

@@ -1,0 +1,116 @@
+package loadtest
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Errand is what an admitted fan comes for.
+type Errand string
+
+// What admitted fans do. Most buy.
+const (
+	Buy      Errand = "buy"
+	BuyTwice Errand = "buy, card declined first"
+	BuySlow  Errand = "buy with a slow card"
+	Browse   Errand = "look and let the token expire"
+	Drop     Errand = "hold and let it expire"
+	Give     Errand = "hold and give it back"
+)
+
+// Persona is how one fan behaves, drawn from the run's seed and the fan's
+// number, so that a run can be repeated.
+type Persona struct {
+	Poller     bool
+	Leaves     time.Duration // gives up after this long in the line; 0: never
+	Reconnects time.Duration // drops the socket every so often; 0: never
+	Rejoins    bool          // joins again with the ticket whenever it reconnects
+	NoShow     bool          // never claims
+	ClaimTwice bool
+
+	Errand    Errand
+	Ask       Ask
+	Quantity  int
+	Repeats   bool // repeats the order with its key
+	Impatient bool // gives the order's answer up after moments and asks again
+	Renews    bool // renews the token once without need
+	Parting   Parting
+
+	think time.Duration // about how long between two steps
+}
+
+// Ask is how a fan asks for units.
+type Ask string
+
+// The ways to ask for units.
+const (
+	AskSeats   Ask = "chosen seats"
+	AskBest    Ask = "best available"
+	AskGeneral Ask = "general admission"
+)
+
+// Parting is how an admitted fan goes.
+type Parting string
+
+// The ways to go.
+const (
+	EndSession Parting = "ends the session"
+	GivePlace  Parting = "gives the place up" // DELETE of the place ends the session too
+	WalkAway   Parting = "walks away"         // the token runs out
+)
+
+// Mix says how many of a hundred fans behave in which way.
+type Mix struct {
+	Pollers, Leavers, Reconnecters, NoShows int
+	Browsers, Droppers, Givers              int // of the admitted; the rest buys
+	Think                                   time.Duration
+	Longest                                 time.Duration // a leaver's longest wait
+}
+
+// rough is the mix of a test: every behaviour often enough to be judged.
+var rough = Mix{
+	Pollers: 12, Leavers: 10, Reconnecters: 12, NoShows: 4,
+	Browsers: 12, Droppers: 14, Givers: 6,
+	Think: 150 * time.Millisecond, Longest: 20 * time.Second,
+}
+
+// gentle is the mix of a demonstration.
+var gentle = Mix{
+	Pollers: 10, Leavers: 5, Reconnecters: 5, NoShows: 3,
+	Browsers: 10, Droppers: 5, Givers: 5,
+	Think: 4 * time.Second, Longest: 3 * time.Minute,
+}
+
+// persona draws fan n's behaviour.
+func (m Mix) persona(rng *rand.Rand) Persona {
+	in := func(percent int) bool { return rng.IntN(100) < percent }
+	p := Persona{
+		Poller: in(m.Pollers), NoShow: in(m.NoShows), ClaimTwice: in(10),
+		Errand: m.errand(rng.IntN(100)), Quantity: 1 + rng.IntN(4),
+		Ask:     []Ask{AskSeats, AskSeats, AskBest, AskGeneral}[rng.IntN(4)],
+		Repeats: in(30), Impatient: in(10), Renews: in(15),
+		Parting: []Parting{EndSession, EndSession, EndSession, EndSession, GivePlace, WalkAway}[rng.IntN(6)],
+		think:   m.Think,
+	}
+	if in(m.Leavers) {
+		p.Leaves = time.Second + time.Duration(rng.Int64N(int64(m.Longest)))
+	}
+	if !p.Poller && in(m.Reconnecters) {
+		p.Reconnects = 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second)))
+		p.Rejoins = in(50)
+	}
+	return p
+}
+
+func (m Mix) errand(draw int) Errand {
+	buyers := []Errand{Buy, Buy, Buy, Buy, Buy, Buy, BuyTwice, BuySlow}
+	switch {
+	case draw < m.Browsers:
+		return Browse
+	case draw < m.Browsers+m.Droppers:
+		return Drop
+	case draw < m.Browsers+m.Droppers+m.Givers:
+		return Give
+	}
+	return buyers[draw%len(buyers)]
+}

@@ -1,0 +1,91 @@
+package loadtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Profile is one kind of run: who comes when, to which sale, and what is
+// promised of it.
+type Profile struct {
+	Name   string
+	About  string
+	Demo   Demo
+	Lobby  int           // fans who come before the close
+	Late   int           // fans who come after it
+	Span   time.Duration // over which the late ones come
+	Mix    Mix
+	Limit  time.Duration // of the whole run, without start and audit
+	Crash  bool          // kill everything in the middle, and start it again
+	Excuse []string      // invariants that are judged, and not promised
+}
+
+// Profiles lists them. Sales are short: a token lives 6 seconds and a hold 5,
+// so that expiries happen while somebody is looking. The rate is far above what
+// the cap lets through, so that it is the cap that holds fans back.
+func Profiles() []Profile {
+	demo := Demo{
+		Sale: "loadtest", Title: "Load test", LobbyClose: 2,
+		ClaimWindow: 4, TokenLife: 6, SessionMax: 1800, Hold: 5, HoldExtensions: 1, UnitsPerHold: 6,
+	}
+	large, small := demo, demo
+	large.OpensIn, large.Cap, large.Rate, large.Seats, large.General = 15, 160, 6000, 300, 100
+	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 25, 1500, 60, 20
+	fewStay := rough
+	fewStay.Longest = 12 * time.Second
+	crash := small
+	crash.TokenLife = 15
+	return []Profile{
+		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
+			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute},
+		{Name: "mutant", About: "200 fans for 80 units, short", Demo: small,
+			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute},
+		{Name: "crash", About: "200 fans for 80 units; everything is killed in the middle", Demo: crash,
+			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Crash: true,
+			// Redis may lose its last second: places, offers and sessions of it.
+			Excuse: []string{InvCap, InvOrder, InvLobby, InvPosition, InvFalling, InvForgotten, InvLeavers, InvNumbers, InvNoInternal, InvRepeats}},
+	}
+}
+
+// FindProfile returns the profile of that name.
+func FindProfile(name string) (Profile, error) {
+	var names []string
+	for _, p := range Profiles() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Profile{}, fmt.Errorf("there is no profile %q; there are: %s", name, strings.Join(names, ", "))
+}
+
+// Promised lists the invariants that must be held.
+func (p Profile) Promised() []string {
+	var names []string
+	for _, inv := range Invariants() {
+		if !slices.Contains(p.Excuse, inv.Name) {
+			names = append(names, inv.Name)
+		}
+	}
+	return names
+}
+
+// stall is how long nothing may move before a run says that the line is empty
+// or stuck: longer than any offer, token or hold lives.
+func (p Profile) stall(window time.Duration) time.Duration {
+	return window + time.Duration(p.Demo.TokenLife+p.Demo.Hold)*time.Second + 3*time.Second
+}
+
+// WithFans is the profile with another number of fans, in the same shares.
+func (p Profile) WithFans(n int) Profile {
+	p.Lobby = n * p.Lobby / max(1, p.Lobby+p.Late)
+	p.Late = n - p.Lobby
+	return p
+}
+
+// CasualProfile is what Casual is run with: people in no hurry.
+func CasualProfile() Profile {
+	return Profile{Name: "casual", About: "fans for people to watch", Lobby: 250, Late: 250, Span: time.Minute, Mix: gentle}
+}

@@ -1,0 +1,229 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+)
+
+// Options says what to run against what.
+type Options struct {
+	Profile Profile
+	Seed    uint64
+	Access  Access
+	Check   string // the ropeline program that compares the inventories; "": not compared
+	Stack   *Stack // the private one, nil for a foreign installation
+	Log     *slog.Logger
+}
+
+// run is one run while it lasts.
+type run struct {
+	Options
+	clock  *clock
+	meter  *meter
+	target *target
+	hall   *hall
+
+	fans      []*fan
+	intruders []*intruder
+	emptied   bool
+}
+
+// Run walks the fans through the sale, audits and judges. An error means that
+// the run could not be done; what it found out is in the report.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	r := newRun(o)
+	if err := r.look(ctx); err != nil {
+		return nil, err
+	}
+	pace := NewPace(o.Profile.Lobby, o.Profile.Late, time.Until(r.hall.about.LobbyClosesAt), o.Profile.Span)
+	if err := r.crowd(ctx, pace); err != nil {
+		return nil, err
+	}
+	lasted := r.clock.since()
+	evidence, err := r.gather(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.report(evidence, lasted), nil
+}
+
+func newRun(o Options) *run {
+	return &run{Options: o, clock: &clock{start: time.Now()}, meter: newMeter(),
+		target: newTarget(Address{Edge: o.Access.Edge, Core: o.Access.Booking}),
+		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board)}}
+}
+
+// Numbers of the addresses that are not a fan's.
+const (
+	addressLooker   = 3_000_000
+	addressIntruder = 3_000_001
+)
+
+// look fetches the sale and the map of its first performance, once for all.
+func (r *run) look(ctx context.Context) error {
+	c := newClient(source(addressLooker), r.target, r.clock, r.meter)
+	defer c.rest()
+	rng := rand.New(rand.NewPCG(r.Seed, 0))
+	get := func(path string, out any) error {
+		a := c.insist(ctx, rng, tries, request{method: http.MethodGet, path: path})
+		if !a.ok() {
+			return fmt.Errorf("fetching %s: status %d %s", path, a.Status, a.Code)
+		}
+		return a.decode(out)
+	}
+	var about wire.Sale
+	if err := get("/api/v1/sales/"+string(r.hall.sale), &about); err != nil {
+		return err
+	}
+	if len(about.Performances) == 0 {
+		return fmt.Errorf("sale %s sells no performance", r.hall.sale)
+	}
+	plan := new(seating)
+	if err := get("/api/v1/performances/"+string(about.Performances[0]), plan); err != nil {
+		return err
+	}
+	r.hall.about, r.hall.plan = about, plan
+	return nil
+}
+
+// crowd lets everybody come, and returns when all have gone.
+func (r *run) crowd(ctx context.Context, pace Pace) error {
+	patient, stop := context.WithTimeout(ctx, r.Profile.Limit)
+	defer stop()
+	// Who is inside when the limit comes may finish: an errand takes seconds.
+	ctx, cancel := context.WithTimeout(ctx, r.Profile.Limit+2*settling)
+	defer cancel()
+	knocking, quiet := context.WithCancel(ctx)
+	defer quiet()
+
+	var others sync.WaitGroup
+	for n := range 2 {
+		c := newClient(source(addressIntruder+n), r.target, r.clock, r.meter)
+		i, err := newIntruder(ctx, c, r.hall)
+		if err != nil {
+			return err
+		}
+		r.intruders = append(r.intruders, i)
+		others.Go(func() { i.knock(knocking); c.rest() })
+	}
+	others.Go(func() { r.watch(knocking, stop, pace.Fans()) })
+	var crash error
+	if r.Profile.Crash {
+		others.Go(func() { crash = r.crash(knocking, pace.Fans()) })
+	}
+
+	r.admitEverybody(ctx, patient, pace)
+	r.emptied = r.emptied || patient.Err() == nil // everybody finished before anybody was sent home
+	quiet()
+	others.Wait()
+	return errors.Join(crash, context.Cause(ctx))
+}
+
+// admitEverybody starts each fan at the moment the pace says, whatever the
+// servers do, and waits for all.
+func (r *run) admitEverybody(ctx, patient context.Context, pace Pace) {
+	begin := time.Now()
+	var fans sync.WaitGroup
+	for n := range pace.Fans() {
+		if !sleep(ctx, time.Until(begin.Add(pace.At(n)))) {
+			break
+		}
+		f := r.fan(n)
+		r.fans = append(r.fans, f)
+		r.hall.board.arrived.Add(1)
+		fans.Go(func() {
+			f.live(ctx, patient)
+			r.hall.board.finished.Add(1)
+		})
+	}
+	fans.Wait()
+}
+
+// fan makes fan n, the same for the same seed.
+func (r *run) fan(n int) *fan {
+	rng := rand.New(rand.NewPCG(r.Seed, uint64(n)+1))
+	c := newClient(source(n), r.target, r.clock, r.meter)
+	return newFan(n, r.Profile.Mix.persona(rng), rng, c, r.hall)
+}
+
+// watch tells the log how the run stands, and sends everybody home who still
+// waits when nothing has moved for long: the line is empty, or stuck, and who
+// stayed was forgotten.
+func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
+	b := r.hall.board
+	stall := r.Profile.stall(r.hall.about.ClaimWindow.Duration())
+	opens := r.clock.at(r.hall.about.Status.OpensAt)
+	for told := time.Now(); sleep(ctx, 250*time.Millisecond); {
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			r.Log.Info("running", "arrived", b.arrived.Load(), "waiting", b.waiting.Load(), "inside", b.inside.Load(),
+				"gone", b.finished.Load(), "offers", b.offers.Load())
+		}
+		moved := max(opens, Moment(b.lastOffer.Load()))
+		open := b.arrived.Load() - b.finished.Load()
+		if int(b.arrived.Load()) == fans && open > 0 && open == b.waiting.Load() && r.clock.since()-moved > stall {
+			r.Log.Warn("nothing moves any more, sending home who still waits", "waiting", open)
+			r.emptied = true
+			sendHome()
+			return
+		}
+	}
+}
+
+// gather asks everything that is asked at the end.
+func (r *run) gather(ctx context.Context) (Evidence, error) {
+	e := Evidence{Cap: int64(r.Profile.Demo.Cap), Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults}
+	for _, f := range r.fans {
+		e.Fans = append(e.Fans, f.h)
+	}
+	for _, i := range r.intruders {
+		e.Probes = append(e.Probes, i.probes...)
+	}
+	c := newClient(source(addressLooker), r.target, r.clock, r.meter)
+	defer c.rest()
+	var err error
+	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, r.hall.about.Hold.Duration()+settling/2); err != nil {
+		return e, err
+	}
+	if r.Access.Postgres != "" {
+		if e.Books, err = audit(ctx, r.Access.Postgres, r.hall.sale, r.clock.start); err != nil {
+			return e, err
+		}
+	}
+	if r.Check != "" && r.Access.Redis != "" && r.Access.Postgres != "" {
+		if e.Stock, err = checkInventory(ctx, r.Check, r.Access); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+// crash ends the private stack without warning when a third of the fans have
+// been offered, and starts it again on the same data and address.
+func (r *run) crash(ctx context.Context, fans int) error {
+	for r.hall.board.offers.Load() < int64(fans/3) {
+		if !sleep(ctx, 20*time.Millisecond) {
+			return fmt.Errorf("crashing: the run was over before a third of the fans were offered")
+		}
+	}
+	r.Log.Info("killing everything")
+	if err := r.Stack.Kill(); err != nil {
+		return err
+	}
+	if err := r.Stack.Start(ctx, hostOf(r.Stack.Edge)); err != nil {
+		return fmt.Errorf("starting again: %w", err)
+	}
+	r.Log.Info("running again", "edge", r.Stack.Edge)
+	r.Access = r.Stack.Access
+	r.target.now.Store(&Address{Edge: r.Access.Edge, Core: r.Access.Booking})
+	return nil
+}

@@ -1,0 +1,219 @@
+package loadtest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+)
+
+// news is what a fan learns while waiting.
+type news int
+
+const (
+	nothing news = iota // listen again
+	offered             // it is the fan's turn
+	over                // nothing will come of this place
+)
+
+// wait stands in the line until the fan's turn has come, and reports whether
+// it has. A fan whose patience ends leaves.
+func (f *fan) wait(ctx context.Context) bool {
+	leaveAt := time.Time{}
+	if f.Leaves > 0 {
+		leaveAt = time.Now().Add(f.Leaves)
+	}
+	for ctx.Err() == nil {
+		until := time.Time{}
+		if f.Reconnects > 0 {
+			until = time.Now().Add(f.Reconnects)
+		}
+		if !leaveAt.IsZero() && (until.IsZero() || leaveAt.Before(until)) {
+			until = leaveAt
+		}
+		switch f.stand(ctx, until) {
+		case offered:
+			return true
+		case over:
+			return false
+		}
+		if !leaveAt.IsZero() && !time.Now().Before(leaveAt) {
+			f.leave(ctx)
+			return false
+		}
+		if f.Rejoins && !f.rejoin(ctx) {
+			return false
+		}
+	}
+	return false
+}
+
+// stand waits in one place, by socket or by polling, at most until then (zero:
+// no limit).
+func (f *fan) stand(ctx context.Context, until time.Time) news {
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	if f.Poller {
+		return f.poll(ctx)
+	}
+	return f.listen(ctx)
+}
+
+// learn takes in a status and says what it means for the wait.
+func (f *fan) learn(s wire.Status) news {
+	f.see(s)
+	switch s.State {
+	case ropeline.PlaceOffered:
+		return offered
+	case ropeline.PlaceExpired:
+		f.h.Passed = f.h.Offer == 0
+		f.h.End = "turn missed"
+		return over
+	case ropeline.PlaceLeft, ropeline.PlaceDone, ropeline.PlaceActive:
+		f.h.End = "place ended as " + string(s.State)
+		return over
+	}
+	return nothing
+}
+
+// poll asks again and again, when it was told to.
+func (f *fan) poll(ctx context.Context) news {
+	for {
+		s, a := f.look(ctx)
+		switch {
+		case a.Status == http.StatusGone:
+			return f.vanish()
+		case a.ok():
+			if n := f.learn(s); n != nothing {
+				return n
+			}
+		}
+		wait := max(a.RetryAfter, time.Duration(s.NextContact)*time.Second, 500*time.Millisecond)
+		f.rest()
+		if !sleep(ctx, wait) {
+			return nothing
+		}
+	}
+}
+
+// look asks once where the place stands.
+func (f *fan) look(ctx context.Context) (wire.Status, answer) {
+	a := f.do(ctx, request{method: http.MethodGet, path: f.place + "/place", bearer: f.ticket})
+	var s wire.Status
+	if a.ok() && a.decode(&s) != nil {
+		a.Status = 0
+	}
+	return s, a
+}
+
+// vanish notes that the line does not know the place any more.
+func (f *fan) vanish() news {
+	f.h.Gone = true
+	f.h.End = "place lost"
+	return over
+}
+
+// listen holds a socket until it brings news or closes.
+func (f *fan) listen(ctx context.Context) news {
+	header := http.Header{}
+	header.Set("Authorization", "Bearer "+f.ticket)
+	header.Set(wire.AppHeader, "1")
+	base := "ws" + strings.TrimPrefix(f.target.now.Load().Edge, "http")
+	dialing, cancel := context.WithTimeout(ctx, patience)
+	conn, res, err := websocket.Dial(dialing, base+f.place+"/place/live", &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header})
+	cancel()
+	if err != nil {
+		if res != nil && res.StatusCode == http.StatusGone {
+			return f.vanish()
+		}
+		f.meter.count("socket refused")
+		return f.later(ctx)
+	}
+	f.meter.count("sockets opened")
+	f.rest()
+	defer conn.CloseNow()
+	for {
+		_, frame, err := conn.Read(ctx)
+		if err != nil {
+			return f.closed(ctx, websocket.CloseStatus(err))
+		}
+		var s wire.Status
+		if json.Unmarshal(frame, &s) != nil {
+			f.meter.count("frames not understood")
+			continue
+		}
+		f.meter.count("frames")
+		if n := f.learn(s); n != nothing {
+			_ = conn.Close(websocket.StatusNormalClosure, "")
+			return n
+		}
+	}
+}
+
+// closed does what a close code asks for: poll, come back, or look what has
+// become of the place.
+func (f *fan) closed(ctx context.Context, code websocket.StatusCode) news {
+	switch code {
+	case wire.CloseOverload:
+		f.meter.count("sockets sent to poll")
+		return f.poll(ctx)
+	case wire.CloseFinal:
+		s, a := f.look(ctx)
+		if a.Status == http.StatusGone {
+			return f.vanish()
+		}
+		if a.ok() {
+			if n := f.learn(s); n != nothing {
+				return n
+			}
+		}
+	}
+	return f.later(ctx)
+}
+
+// later waits a jittered moment before coming back.
+func (f *fan) later(ctx context.Context) news {
+	sleep(ctx, 200*time.Millisecond+time.Duration(f.rng.Int64N(int64(time.Second))))
+	return nothing
+}
+
+// rejoin joins again with the ticket: the same place must answer.
+func (f *fan) rejoin(ctx context.Context) bool {
+	a := f.insist(ctx, f.rng, tries, request{method: http.MethodPost, path: f.place + "/place", bearer: f.ticket, body: struct{}{}})
+	var s wire.Status
+	if !a.ok() || a.decode(&s) != nil {
+		return true // listening again says more
+	}
+	if a.Status == http.StatusCreated {
+		f.replaced(ctx, s.Ticket)
+		return false
+	}
+	f.see(s)
+	return true
+}
+
+// replaced gives a second place back, and asks what became of the first: its
+// turn may have been missed, or the line lost it.
+func (f *fan) replaced(ctx context.Context, second string) {
+	f.insist(ctx, f.rng, tries, request{method: http.MethodDelete, path: f.place + "/place", bearer: second})
+	if s, a := f.look(ctx); a.ok() {
+		f.learn(s)
+	} else {
+		f.vanish()
+	}
+}
+
+// leave gives the place up.
+func (f *fan) leave(ctx context.Context) {
+	a := f.insist(ctx, f.rng, tries, request{method: http.MethodDelete, path: f.place + "/place", bearer: f.ticket})
+	f.h.Leave = a.Call
+}
