@@ -133,6 +133,14 @@ func (g *rig) tick() queue.State {
 	return state
 }
 
+// snapshot is the line as it is in the store.
+func (g *rig) snapshot() queue.State {
+	g.Helper()
+	state, _, err := g.store.Snapshot(g.Context(), g.sale.ID)
+	must(g.TB, err)
+	return state
+}
+
 // admit ticks until as many offers were made in all.
 func (g *rig) admit(offers int64) {
 	g.Helper()

@@ -44,14 +44,14 @@ func (m *room) run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer m.stop()
-	watching.Go(func() { m.watch(ctx) })
+	first := m.line.Watch("") // nobody's place: woken with all others by the first snapshot
+	watching.Go(func() { m.watch(ctx, first) })
 	return m.line.Run(ctx)
 }
 
 // watch says when the line has its first view and rings for every change that
 // may not wait until the sockets look by themselves.
-func (m *room) watch(ctx context.Context) {
-	first := m.line.Watch("") // nobody's place: woken with all others when there is a snapshot
+func (m *room) watch(ctx context.Context, first *queue.Watch) {
 	select {
 	case <-first.Changed():
 	case <-ctx.Done():

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -41,6 +42,9 @@ func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
 	}{Sales: make([]wire.Sale, 0, len(ids))}
 	for _, id := range ids {
 		room, err := s.rooms.get(r.Context(), id, s.now())
+		if errors.Is(err, ropeline.ErrSaleUnknown) {
+			continue // listed, and gone since
+		}
 		if err != nil {
 			return err
 		}

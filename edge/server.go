@@ -98,13 +98,17 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.rooms.open(ctx); err != nil {
 		return err
 	}
+	s.untilOver(ctx)
+	return nil
+}
+
+func (s *Server) untilOver(ctx context.Context) {
 	<-ctx.Done()
 	s.sockets.close()
 	s.rooms.wait()
 	for _, t := range s.transports {
 		t.CloseIdleConnections()
 	}
-	return nil
 }
 
 // How long a client may take. There is no write time-out: it would cut
@@ -116,8 +120,9 @@ const (
 	drainTimeout  = 10 * time.Second
 )
 
-// Serve answers on ln and runs the rooms until ctx ends. It stops taking
-// connections first, then lets requests and sockets end, then the rooms.
+// Serve answers on ln and does what Run does, until ctx ends. Then it takes no
+// more connections, tells the sockets to come back, and waits for them and for
+// the requests that are under way.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	hs := &http.Server{
 		Handler:           s.Handler(),
@@ -127,12 +132,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes cut short and the like
 	}
-	var running sync.WaitGroup
-	defer running.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var runErr error
-	running.Go(func() { runErr = s.Run(ctx); stop() })
+	if err := s.rooms.open(ctx); err != nil { // before the first request
+		return err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { s.untilOver(ctx) })
 	running.Go(func() {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -147,7 +153,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving the edge: %w", err)
 	}
-	return runErr
+	return nil
 }
 
 // Handler answers every request of the edge.

@@ -1,0 +1,94 @@
+package edge
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/ropeline/ropeline"
+)
+
+func withPages(c *Config, _ *ropeline.Sale) {
+	c.Pages = fstest.MapFS{
+		"index.html":             {Data: []byte("<title>index</title>" + strings.Repeat("<p>", 500))},
+		"waiting.html":           {Data: []byte("<title>waiting</title>")},
+		"shop.html":              {Data: []byte("<title>shop</title>")},
+		"order.html":             {Data: []byte("<title>order</title>")},
+		"ops.html":               {Data: []byte("<title>ops</title>")},
+		"assets/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
+		"assets/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
+		".keep":                  {},
+	}
+}
+
+func TestPagesAreServedWithTheirPolicy(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, withPages)
+	f := g.browser()
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/orders/o1": "order", "/ops": "ops"} {
+		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
+		if !strings.Contains(string(r.body), "<title>"+title) {
+			t.Errorf("%s: %s", path, r.body)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+			"Content-Security-Policy": policy,
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s %q, want %q", path, name, got, want)
+			}
+		}
+		wantStatus(t, f.do("GET", path, "", "If-None-Match", r.Header.Get("ETag")), http.StatusNotModified)
+	}
+	r := wantStatus(t, f.do("GET", "/assets/app-x1.js", ""), http.StatusOK)
+	if r.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || r.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
+		t.Errorf("asset header %v", r.Header)
+	}
+	wantStatus(t, f.do("GET", "/assets/deep/font.woff2", ""), http.StatusOK)
+	for _, path := range []string{"/assets/none.js", "/assets/", "/assets/deep", "/index.html", "/.keep", "/assets/.keep"} {
+		wantProblem(t, f.do("GET", path, ""), http.StatusNotFound, "route-unknown")
+	}
+	head := wantStatus(t, f.do("HEAD", "/", ""), http.StatusOK)
+	if len(head.body) != 0 || head.Header.Get("Content-Length") == "" {
+		t.Errorf("HEAD: %q %v", head.body, head.Header)
+	}
+}
+
+func TestPagesAreCompressedForThoseWhoCan(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, withPages)
+	f := g.browser()
+	r := wantStatus(t, f.do("GET", "/", "", "Accept-Encoding", "br, gzip;q=0.8"), http.StatusOK)
+	if r.Header.Get("Content-Encoding") != "gzip" || r.Header.Get("Vary") != "Accept-Encoding" {
+		t.Fatalf("header %v", r.Header)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(r.body))
+	must(t, err)
+	text, err := io.ReadAll(z)
+	must(t, err)
+	plain := wantStatus(t, f.do("GET", "/", "", "Accept-Encoding", "identity, gzip;q=0"), http.StatusOK)
+	if !bytes.Equal(text, plain.body) || plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("ETag") == r.Header.Get("ETag") {
+		t.Errorf("plain %v, compressed %v", plain.Header, r.Header)
+	}
+	if font := f.do("GET", "/assets/deep/font.woff2", "", "Accept-Encoding", "gzip"); font.Header.Get("Content-Encoding") != "" {
+		t.Error("a font was compressed twice")
+	}
+}
+
+func TestWithoutPagesItSaysHowToBuildThem(t *testing.T) {
+	t.Parallel()
+	for _, tree := range []option{
+		func(*Config, *ropeline.Sale) {},
+		func(c *Config, _ *ropeline.Sale) { c.Pages = fstest.MapFS{".keep": {}} },
+	} {
+		r := newRig(t, tree).browser().do("GET", "/", "")
+		wantProblem(t, r, http.StatusServiceUnavailable, "pages-not-built")
+		if !strings.Contains(string(r.body), "make dev") {
+			t.Errorf("%s", r.body)
+		}
+	}
+}

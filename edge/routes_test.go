@@ -1,0 +1,154 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/wire"
+)
+
+// TestEveryRouteIsServedToThoseItIsFor walks the table: each route answers
+// what a caller without any credential must get.
+func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, withPages)
+	f := g.browser()
+	for _, rt := range g.server.routes() {
+		method := rt.method
+		if method == "" {
+			method = "GET"
+		}
+		path := strings.NewReplacer("{sale}", string(g.sale.ID), "{id}", "x", "{path...}", "app-x1.js", "{$}", "").Replace(rt.pattern)
+		r := f.do(method, path, "", "Cookie", "")
+		switch rt.who {
+		case public:
+			if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusCreated {
+				t.Errorf("%s %s: %d %s", method, path, r.StatusCode, r.body)
+			}
+		case placeTicket:
+			if strings.HasSuffix(path, "/live") {
+				wantProblem(t, r, http.StatusUpgradeRequired, "upgrade-required")
+				break
+			}
+			f.client.Jar = g.browser().client.Jar
+			wantProblem(t, f.do(method, path, ""), http.StatusUnauthorized, "place-ticket-missing")
+		case staff, proxied:
+			if r.StatusCode != http.StatusTeapot || r.Header.Get("X-Upstream") != path {
+				t.Errorf("%s %s was not forwarded: %d %s", method, path, r.StatusCode, r.body)
+			}
+		default:
+			t.Errorf("%s %s: nobody said who may call it", method, path)
+		}
+	}
+}
+
+func TestWrongMethodsAreToldTheRightOnes(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	for path, allow := range map[string]string{
+		"place": "GET, POST, DELETE", "session": "POST, DELETE", "place/claim": "POST", "/healthz": "GET", "": "GET",
+	} {
+		r := g.browser().do("PUT", path, "")
+		wantProblem(t, r, http.StatusMethodNotAllowed, "method-unknown")
+		if got := r.Header.Get("Allow"); got != allow {
+			t.Errorf("%s: Allow %q, want %q", path, got, allow)
+		}
+	}
+}
+
+func TestInternalsAreLoggedAndNeverSent(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.server.signer = brokenSigner{}
+	g.draw()
+	f := g.browser()
+	f.join()
+	g.admit(1)
+	r := f.do("POST", "place/claim", "")
+	wantProblem(t, r, http.StatusInternalServerError, "internal")
+	if strings.Contains(string(r.body), "the key melted") {
+		t.Errorf("a cause was sent: %s", r.body)
+	}
+	if logged := g.logged.String(); !strings.Contains(logged, "the key melted") || !strings.Contains(logged, r.Header.Get("X-Request-Id")) {
+		t.Errorf("the cause or the request id is not in the log: %s", logged)
+	}
+}
+
+// brokenSigner is what a damaged key file would be: no Signer of ours fails.
+type brokenSigner struct{}
+
+func (brokenSigner) Sign(token.Claims) (string, error) { return "", errors.New("the key melted") }
+
+func TestSalesAreListedAndDescribed(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.browser().join()
+	g.tick()
+	var doc wire.Sale
+	g.until("the entrant is counted", func() bool {
+		doc = read[wire.Sale](t, wantStatus(t, g.browser().do("GET", "", ""), http.StatusOK))
+		return doc.Status.Entrants == 1
+	})
+	if doc.Title != g.sale.Title || doc.Status.ID != g.sale.ID || doc.Status.Phase != ropeline.PhaseLobby || doc.Status.Now.IsZero() ||
+		!doc.LobbyClosesAt.Equal(g.sale.LobbyClosesAt) || !doc.EndsAt.Equal(g.sale.EndsAt) || len(doc.Performances) != 1 ||
+		doc.ClaimWindow != 60 || doc.SessionMax != 1800 || doc.Hold != 600 || doc.HoldExtensions != 1 || doc.UnitsPerHold != 6 {
+		t.Errorf("sale %+v", doc)
+	}
+	list := read[struct{ Sales []wire.Sale }](t, wantStatus(t, g.browser().do("GET", "/api/v1/sales", ""), http.StatusOK))
+	if !slices.ContainsFunc(list.Sales, func(s wire.Sale) bool { return s.Status.ID == g.sale.ID }) {
+		t.Errorf("the sale is not among %d", len(list.Sales))
+	}
+	g.sale.Version, g.sale.Title = 2, "The Lanterns, moved"
+	must(t, g.store.PublishSale(t.Context(), g.sale))
+	g.until("a new version is shown", func() bool {
+		return read[wire.Sale](t, g.browser().do("GET", "", "")).Title == g.sale.Title
+	})
+}
+
+func TestRoomsMakeWayOnlyWhenNobodyNeedsThem(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	rooms := newRooms(g.store, 1, g.server.log)
+	now := time.Now()
+	if _, err := rooms.get(t.Context(), g.sale.ID, now); !errors.Is(err, errStarting) {
+		t.Errorf("before Run: %v, want %v", err, errStarting)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	must(t, rooms.open(ctx))
+	if rooms.open(ctx) == nil {
+		t.Error("Run could be called twice")
+	}
+	first, err := rooms.get(t.Context(), g.sale.ID, now)
+	must(t, err)
+	other := g.sale
+	other.ID += "-2"
+	must(t, g.store.PublishSale(t.Context(), other))
+	if _, err := rooms.get(t.Context(), other.ID, now.Add(roomIdle/2)); !errors.Is(err, errRoomsFull) {
+		t.Errorf("a room in use: %v, want %v", err, errRoomsFull)
+	}
+	first.sockets.Add(1)
+	if _, err := rooms.get(t.Context(), other.ID, now.Add(2*roomIdle)); !errors.Is(err, errRoomsFull) {
+		t.Errorf("a room with a socket: %v, want %v", err, errRoomsFull)
+	}
+	first.sockets.Add(-1)
+	if _, err := rooms.get(t.Context(), other.ID, now.Add(2*roomIdle)); err != nil {
+		t.Errorf("an idle room did not make way: %v", err)
+	}
+	select {
+	case <-first.over:
+	case <-time.After(patience):
+		t.Error("the room that made way goes on")
+	}
+	cancel()
+	rooms.wait()
+	if _, err := rooms.get(context.WithoutCancel(ctx), other.ID, now); !errors.Is(err, errStarting) {
+		t.Errorf("after the end: %v, want %v", err, errStarting)
+	}
+}
