@@ -1,0 +1,113 @@
+package ropeline_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+func goodSale() ropeline.Sale {
+	opens := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	return ropeline.Sale{
+		ID: "demo", Version: 1, Title: "Demo", LobbyClosesAt: opens.Add(-5 * time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour),
+		Cap: 100, Rate: 600, ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
+	}
+}
+
+func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
+	t.Parallel()
+	if err := goodSale().Validate(); err != nil {
+		t.Fatalf("a good sale: %v", err)
+	}
+	for field, change := range map[string]func(*ropeline.Sale){
+		"id":              func(s *ropeline.Sale) { s.ID = "De mo" },
+		"version":         func(s *ropeline.Sale) { s.Version = 0 },
+		"title":           func(s *ropeline.Sale) { s.Title = "" },
+		"lobby_closes_at": func(s *ropeline.Sale) { s.LobbyClosesAt = s.OpensAt },
+		"ends_at":         func(s *ropeline.Sale) { s.EndsAt = s.OpensAt },
+		"cap":             func(s *ropeline.Sale) { s.Cap = -1 },
+		"rate":            func(s *ropeline.Sale) { s.Rate = ropeline.MaxRate + 1 },
+		"claim_window":    func(s *ropeline.Sale) { s.ClaimWindow = 0 },
+		"token_life":      func(s *ropeline.Sale) { s.TokenLife = ropeline.MinTokenLife - 1 },
+		"session_max":     func(s *ropeline.Sale) { s.SessionMax = s.TokenLife - 1 },
+		"hold ":           func(s *ropeline.Sale) { s.Hold = 0 },
+		"hold_extensions": func(s *ropeline.Sale) { s.HoldExtensions = -1 },
+		"units_per_hold":  func(s *ropeline.Sale) { s.UnitsPerHold = ropeline.MaxUnitsPerHold + 1 },
+	} {
+		s := goodSale()
+		change(&s)
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("a bad %s: %v", field, err)
+		}
+	}
+	// A token must be usable before and refused after its margin.
+	if ropeline.MinTokenLife.Duration() <= ropeline.TokenMargin {
+		t.Error("the shortest token would be over before it is issued")
+	}
+}
+
+func TestProblemsGiveNothingInternalAway(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("dial tcp 10.0.0.7: password=hunter2")
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		code   string
+	}{
+		"internal": {secret, 500, "internal"},
+		"wrapped":  {fmt.Errorf("reading: %w", ropeline.ErrStoreAway.Because(secret)), 503, "store-away"},
+		"status":   {ropeline.ErrBodyMalformed.Because(secret), 400, "body-malformed"},
+		"no kind":  {&ropeline.Error{Code: "odd"}, 500, "odd"},
+	} {
+		w := httptest.NewRecorder()
+		status := ropeline.WriteProblem(w, c.err)
+		body := w.Body.String()
+		if status != c.status || w.Code != c.status || !strings.Contains(body, ropeline.ProblemType+c.code) {
+			t.Errorf("%s: %d %s, want %d %s", name, w.Code, body, c.status, c.code)
+		}
+		if strings.Contains(body, "hunter2") {
+			t.Errorf("%s tells the cause: %s", name, body)
+		}
+	}
+	w := httptest.NewRecorder()
+	ropeline.WriteProblem(w, &ropeline.Error{Kind: ropeline.Limited, Code: "x", RetryAfter: 1200 * time.Millisecond})
+	if got := w.Header().Get("Retry-After"); got != "2" {
+		t.Errorf("Retry-After %q for 1.2 s, want it rounded up to 2", got)
+	}
+}
+
+func TestErrorsMatchByCode(t *testing.T) {
+	t.Parallel()
+	detailed := *ropeline.ErrSaleUnknown
+	detailed.Detail = "There is no sale called x."
+	if !errors.Is(fmt.Errorf("looking: %w", &detailed), ropeline.ErrSaleUnknown) || errors.Is(&detailed, ropeline.ErrStoreAway) {
+		t.Error("an error with more detail is not told by its code")
+	}
+}
+
+// FuzzReadJSON: whatever a body holds, the answer is a document, too large, or
+// malformed, never a panic and never another error.
+func FuzzReadJSON(f *testing.F) {
+	for _, seed := range []string{`{"a":1}`, ``, ` `, `{}{}`, `{"b":1}`, `[`, "\x00", `null`, `{"a":1e999}`, strings.Repeat("[", 20000)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		var into struct {
+			A int `json:"a"`
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		err := ropeline.ReadJSON(httptest.NewRecorder(), r, &into)
+		if err != nil && !errors.Is(err, ropeline.ErrBodyMalformed) && !errors.Is(err, ropeline.ErrBodyTooLarge) {
+			t.Fatalf("%q: %v", body, err)
+		}
+		if err == nil && len(body) > ropeline.MaxBody {
+			t.Fatalf("read a body of %d bytes", len(body))
+		}
+	})
+}
