@@ -132,7 +132,7 @@ function waiting(): Body {
 }
 
 function waitText(status: Status, opens: number): string {
-  if (status.sale.paused) return words.paused.heading;
+  if (status.sale.paused) return words.paused.wait;
   if (opens > 0) return words.waiting.opensIn(opens);
   return status.wait ? words.waiting.wait(status.wait.low, status.wait.high) : words.waiting.noWait;
 }

@@ -57,6 +57,7 @@ export const waiting = {
   paused: {
     heading: "The line is paused",
     reason: (reason: string) => `“${reason}”`,
+    wait: "The wait goes on when the line does",
     noReason: "No reason was given.",
     keep: "Everybody keeps their place. Nobody goes in until it moves on.",
   },

@@ -1,0 +1,50 @@
+// The routes of the booking core. What needs an admission names the sale, so
+// that the right one of this browser's admission cookies is used.
+
+import type { Availability, Hold, Order, Performance } from "./documents";
+import { call } from "./http";
+
+export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
+
+/** undefined body: nothing changed since the ETag. */
+export async function availability(id: string, etag: string | undefined): Promise<{ body: Availability | undefined; etag: string | undefined }> {
+  const path = `/api/v1/performances/${encodeURIComponent(id)}/availability`;
+  const answer = await call<Availability | undefined>("GET", path, { headers: etag ? { "If-None-Match": etag } : {}, accept: [304] });
+  return answer.status === 304 ? { body: undefined, etag } : { body: answer.body, etag: answer.headers.get("ETag") ?? undefined };
+}
+
+export type Wanted = { units: number[] } | { tier: string; quantity: number };
+
+export class Booking {
+  readonly #headers: Record<string, string>;
+
+  constructor(sale: string) {
+    this.#headers = { "Ropeline-Sale": sale };
+  }
+
+  async holds(): Promise<Hold[]> {
+    return (await call<{ holds: Hold[] }>("GET", "/api/v1/holds", { headers: this.#headers })).body.holds;
+  }
+
+  async hold(performance: string, wanted: Wanted): Promise<Hold> {
+    return (await call<Hold>("POST", "/api/v1/holds", { headers: this.#headers, body: { performance, ...wanted } })).body;
+  }
+
+  async extend(hold: string): Promise<Hold> {
+    return (await call<Hold>("POST", `/api/v1/holds/${hold}/extend`, { headers: this.#headers, body: {} })).body;
+  }
+
+  async drop(hold: string): Promise<void> {
+    await call("DELETE", `/api/v1/holds/${hold}`, { headers: this.#headers });
+  }
+
+  /** attempt: the idempotency key; the same one never charges twice. */
+  async order(attempt: string, hold: string, email: string, method: string): Promise<Order> {
+    const headers = { ...this.#headers, "Idempotency-Key": attempt };
+    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold, email, payment_method: method } })).body;
+  }
+}
+
+export async function order(id: string, key: string): Promise<Order> {
+  return (await call<Order>("GET", `/api/v1/orders/${encodeURIComponent(id)}`, { headers: { Authorization: `Bearer ${key}` } })).body;
+}

@@ -1,0 +1,111 @@
+import type { Hold, Money } from "../api/documents";
+import { Countdown } from "../look/Countdown";
+import { shop as words } from "../messages/en";
+import { clock as span, money } from "../messages/format";
+import type { Shop, Show } from "./model";
+
+export function Basket({ shop, show }: { shop: Shop; show: Show }) {
+  return (
+    <section class="basket card" aria-labelledby="basket">
+      <h2 id="basket">{words.basket.heading}</h2>
+      {shop.hold ? <Held shop={shop} show={show} hold={shop.hold} /> : <Picked shop={shop} show={show} />}
+      <p class="wrong" role="alert">
+        {shop.problem}
+      </p>
+      <p class="note" role="status">
+        {shop.notice}
+      </p>
+    </section>
+  );
+}
+
+function Picked({ shop, show }: { shop: Shop; show: Show }) {
+  const seats = show.chart.seats.filter((seat) => shop.picked.has(seat.unit));
+  if (seats.length === 0) return <p class="note">{`${words.basket.empty} ${words.basket.limit(shop.limit)}`}</p>;
+  const prices = seats.map((seat) => show.performance.tiers[seat.tier]!.price);
+  return (
+    <>
+      <p role="status">{words.basket.picked(seats.length)}</p>
+      <ul class="lines">
+        {seats.map((seat, i) => (
+          <li key={seat.unit}>
+            <span>{words.seat(seat.row.section, seat.row.row, seat.number)}</span>
+            <span>{money(prices[i]!)}</span>
+          </li>
+        ))}
+      </ul>
+      <Total of={{ amount: prices.reduce((sum, price) => sum + price.amount, 0), currency: prices[0]!.currency }} />
+      <div class="acts">
+        <button type="button" onClick={() => shop.clear()} disabled={shop.busy}>
+          {words.basket.clear}
+        </button>
+        <button type="button" class="primary" onClick={() => void shop.takePicked()} disabled={shop.busy}>
+          {words.basket.hold(seats.length)}
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Held({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
+  return (
+    <>
+      <p>{words.basket.held(hold.units.length)}</p>
+      <HoldClock shop={shop} hold={hold} />
+      <Lines show={show} hold={hold} />
+      <Total of={hold.total} />
+      <div class="acts">
+        {hold.extensions_left > 0 && (
+          <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>
+            {words.basket.extend}
+          </button>
+        )}
+        <button type="button" onClick={() => void shop.drop()} disabled={shop.busy}>
+          {words.basket.drop}
+        </button>
+        <button type="button" class="primary" onClick={() => shop.go("pay")} disabled={shop.busy}>
+          {words.basket.checkout}
+        </button>
+      </div>
+    </>
+  );
+}
+
+export function HoldClock({ shop, hold }: { shop: Shop; hold: Hold }) {
+  return (
+    <Countdown clock={shop.clock} to={hold.expires_at}>
+      {(ms) => (
+        <p class={`clock ${ms < 60_000 ? "hurry" : ""}`}>
+          {words.basket.remaining} <b>{span(ms)}</b>
+          {/* A screen reader hears each of the last minutes, not each second. */}
+          <span class="unseen" role="status">
+            {ms > 0 && ms < 180_000 ? words.basket.soon(Math.ceil(ms / 60_000)) : ""}
+          </span>
+        </p>
+      )}
+    </Countdown>
+  );
+}
+
+export function Lines({ show, hold }: { show: Show; hold: Hold }) {
+  const tierName = (id: string) => show.performance.tiers.find((tier) => tier.id === id)?.name ?? "";
+  return (
+    <ul class="lines">
+      {hold.lines.map((line) => (
+        <li key={line.unit}>
+          <span>{line.label || words.basket.generalUnit(tierName(line.tier), String(line.unit + 1))}</span>
+          <span>{money(line.price)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function Total(props: { of: Money }) {
+  return (
+    <p class="total">
+      <span>{words.basket.total}</span>
+      <b>{money(props.of)}</b>
+    </p>
+  );
+}

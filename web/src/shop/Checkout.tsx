@@ -1,0 +1,82 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Hold } from "../api/documents";
+import { shop as words } from "../messages/en";
+import { money } from "../messages/format";
+import { lastAttempt } from "./attempt";
+import { HoldClock, Lines, Total } from "./Basket";
+import type { Shop, Show } from "./model";
+
+type Method = keyof typeof words.pay.methods;
+const methods = Object.keys(words.pay.methods) as Method[];
+
+export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
+  const before = lastAttempt(hold.id);
+  const [email, setEmail] = useState(before?.email ?? "");
+  const [method, setMethod] = useState<Method>((before?.method as Method) ?? methods[0]!);
+  const [invalid, setInvalid] = useState(false);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const good = /^[^\s@]+@[^\s@]+$/.test(email.trim());
+    setInvalid(!good);
+    if (good) void shop.pay(email.trim(), method);
+  };
+  return (
+    <form class="pay card" onSubmit={submit} noValidate>
+      <h1 ref={heading} tabIndex={-1}>
+        {words.pay.heading}
+      </h1>
+      <HoldClock shop={shop} hold={hold} />
+      <Lines show={show} hold={hold} />
+      <Total of={hold.total} />
+      <label>
+        {words.pay.email}
+        <input
+          type="email"
+          name="email"
+          autocomplete="email"
+          required
+          value={email}
+          aria-invalid={invalid}
+          aria-describedby={invalid ? "email-wrong" : undefined}
+          onInput={(event) => setEmail(event.currentTarget.value)}
+        />
+      </label>
+      {invalid && (
+        <p class="wrong" id="email-wrong" role="alert">
+          {words.problem.email}
+        </p>
+      )}
+      <fieldset class="methods">
+        <legend>{words.pay.method}</legend>
+        {methods.map((each) => (
+          <label key={each}>
+            <input type="radio" name="method" value={each} checked={method === each} onChange={() => setMethod(each)} />
+            <span>
+              <b>{words.pay.methods[each].name}</b>
+              <span class="note">{words.pay.methods[each].about}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <p class="note">{words.pay.sandbox}</p>
+      <p class="wrong" role="alert">
+        {shop.problem}
+      </p>
+      <div class="acts">
+        <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
+          {words.pay.back}
+        </button>
+        {hold.extensions_left > 0 && (
+          <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>
+            {words.basket.extend}
+          </button>
+        )}
+        <button type="submit" class="primary" disabled={shop.busy}>
+          {shop.busy ? words.pay.paying : words.pay.pay(money(hold.total))}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,31 @@
+import { shop as words } from "../messages/en";
+import type { SeatState } from "./seats";
+
+/** The marks of canvas.ts once more, for the key and the list. */
+export function Mark(props: { state: SeatState; tier: number }) {
+  const mine = props.state === "mine" || props.state === "picked";
+  return (
+    <svg class={`mark ${props.state} tier-${props.tier % 6}`} viewBox="-10 -10 20 20" aria-hidden="true">
+      {props.state === "free" && <circle r="7.5" />}
+      {props.state === "held" && <circle r="6.5" />}
+      {props.state === "sold" && <path d="M-5-5 5 5M-5 5 5-5" />}
+      {mine && <rect x="-8" y="-8" width="16" height="16" />}
+      {mine && <path d="M-4 .5-1 4 4.5-3.5" />}
+    </svg>
+  );
+}
+
+const states: SeatState[] = ["free", "held", "sold", "picked", "mine"];
+
+export function Legend() {
+  return (
+    <ul class="legend" aria-label={words.legend.heading}>
+      {states.map((state) => (
+        <li key={state}>
+          <Mark state={state} tier={0} />
+          {words.legend[state]}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,37 @@
+import { useEffect, useRef } from "preact/hooks";
+import type { Order } from "../api/documents";
+import { shop as words } from "../messages/en";
+import { keptOrders, orderAddress } from "../order/keep";
+import type { Shop } from "./model";
+
+export function Paid({ shop, order }: { shop: Shop; order: Order }) {
+  const key = order.key ?? keptOrders().find((kept) => kept.id === order.id)?.key ?? "";
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <section class="pay card">
+      <h1 ref={heading} tabIndex={-1}>
+        {words.paid.heading}
+      </h1>
+      <p>{order.state === "paid" ? words.paid.lead(order.tickets.length) : words.paid.pending}</p>
+      <p>
+        <a class="button primary" href={orderAddress({ id: order.id, key })}>
+          {words.paid.see}
+        </a>
+      </p>
+      <p class="note">{words.paid.keep}</p>
+      <p class="note">{words.paid.doneNote}</p>
+      <p class="wrong" role="alert">
+        {shop.problem}
+      </p>
+      <div class="acts">
+        <button type="button" onClick={() => shop.more()} disabled={shop.busy}>
+          {words.paid.more}
+        </button>
+        <button type="button" onClick={() => void shop.leave()} disabled={shop.busy}>
+          {words.paid.done}
+        </button>
+      </div>
+    </section>
+  );
+}

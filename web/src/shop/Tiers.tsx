@@ -1,0 +1,58 @@
+import { useState } from "preact/hooks";
+import type { Tier } from "../api/documents";
+import { shop as words } from "../messages/en";
+import { money } from "../messages/format";
+import { Mark } from "./Legend";
+import type { Shop, Show } from "./model";
+
+/** Prices, what is left, and a way to take places without choosing them. */
+export function Tiers({ shop, show }: { shop: Shop; show: Show }) {
+  return (
+    <section class="tiers card">
+      <h2>{words.tiers.heading}</h2>
+      <ul>
+        {show.performance.tiers.map((tier, index) => (
+          <TierLine key={tier.id} shop={shop} tier={tier} index={index} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function TierLine({ shop, tier, index }: { shop: Shop; tier: Tier; index: number }) {
+  const [quantity, setQuantity] = useState(Math.min(2, shop.limit));
+  const left = shop.tiers.get(tier.id);
+  const text = !left ? "…" : left.free > 0 ? words.tiers.left(left.free, left.held) : left.held > 0 ? words.tiers.maybe(left.held) : words.tiers.none;
+  const seated = tier.kind === "seated";
+  return (
+    <li class="tier">
+      <Mark state="free" tier={index} />
+      <p class="name">
+        <b>{tier.name}</b>
+        <span class="note">{seated ? text : `${words.tiers.general} · ${text}`}</span>
+      </p>
+      <p class="price">{money(tier.price)}</p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void shop.take({ tier: tier.id, quantity });
+        }}
+      >
+        <select aria-label={words.tiers.quantity(tier.name)} value={quantity} onChange={(event) => setQuantity(Number(event.currentTarget.value))}>
+          {Array.from({ length: shop.limit }, (_, i) => (
+            <option key={i} value={i + 1}>
+              {i + 1}
+            </option>
+          ))}
+        </select>
+        <button
+          type="submit"
+          aria-label={seated ? words.tiers.bestFor(tier.name) : words.tiers.takeFor(quantity, tier.name)}
+          disabled={shop.busy || shop.hold !== undefined || !left || left.free < quantity}
+        >
+          {seated ? words.tiers.best : words.tiers.take}
+        </button>
+      </form>
+    </li>
+  );
+}

@@ -1,0 +1,340 @@
+// The shop as one fan uses it: what is for sale, what is picked, held and
+// paid. Components draw it; every change calls changed().
+
+import { Booking, availability, performance as fetchPerformance, type Wanted } from "../api/booking";
+import type { Admission, Hold, Order, Performance, Sale, TierAvailability } from "../api/documents";
+import { Disconnected, Refusal } from "../api/http";
+import * as line from "../api/line";
+import { LineClock } from "../line/clock";
+import { common, shop as words } from "../messages/en";
+import { keepOrder } from "../order/keep";
+import { AdmissionKeeper, type Closed } from "./admission";
+import { attemptFor, forgetAttempt } from "./attempt";
+import { type Chart, chartOf } from "./canvas";
+import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
+
+export type Step = "pick" | "pay" | "paid";
+
+/** Everything static about the performance on screen. */
+export interface Show {
+  performance: Performance;
+  chart: Chart;
+}
+
+const pollEvery = 1_000;
+const pollMost = 10_000;
+const payTries = 3;
+
+export class Shop {
+  readonly saleId: string;
+  readonly clock = new LineClock();
+  readonly #booking: Booking;
+  readonly #changed: () => void;
+  readonly #keeper: AdmissionKeeper;
+
+  closed: Closed | "left" | undefined;
+  sale: Sale | undefined;
+  admission: Admission | undefined;
+  shows: Performance[] = [];
+  show: Show | undefined;
+  tiers = new Map<string, TierAvailability>();
+  asOf: Date | undefined;
+  stale = false;
+  picked: ReadonlySet<number> = new Set();
+  hold: Hold | undefined;
+  order: Order | undefined;
+  step: Step = "pick";
+  busy = false;
+  problem = "";
+  notice = "";
+
+  #mine: ReadonlySet<number> = new Set();
+  #units = new Units({ taken: "", sold: "" });
+  #etag: string | undefined;
+  #failures = 0;
+  #pollTimer: ReturnType<typeof setTimeout> | undefined;
+  #polling = false;
+  #checkedExpiry = "";
+
+  constructor(saleId: string, changed: () => void) {
+    this.saleId = saleId;
+    this.#changed = changed;
+    this.#booking = new Booking(saleId);
+    this.#keeper = new AdmissionKeeper({
+      renew: () => line.renew(saleId),
+      onAdmitted: (admission) => this.#admitted(admission),
+      onClosed: (why) => this.#close(why),
+      now: Date.now,
+    });
+  }
+
+  /** The page is looked at again. */
+  wake(): void {
+    if (this.closed) return;
+    void this.#keeper.renew();
+    if (this.show) void this.poll();
+  }
+
+  /** Called each second: a hold whose time ran out is looked up once. */
+  tick(): void {
+    const hold = this.hold;
+    if (!hold || this.busy || this.clock.until(hold.expires_at) > 0 || this.#checkedExpiry === hold.expires_at) return;
+    this.#checkedExpiry = hold.expires_at;
+    void this.#act(async () => {
+      await this.#findHold();
+      if (!this.hold) this.problem = words.problem.holdExpired;
+    });
+  }
+
+  state(unit: number): SeatState {
+    return this.#units.state(unit, this.picked, this.#mine);
+  }
+
+  get limit(): number {
+    return this.sale?.units_per_hold ?? 1;
+  }
+
+  pick(seat: Seat): void {
+    const state = this.state(seat.unit);
+    if (this.hold || this.busy || (state !== "free" && state !== "picked")) return;
+    const next = new Set(this.picked);
+    this.problem = "";
+    if (!next.delete(seat.unit)) {
+      if (next.size >= this.limit) this.problem = words.basket.full(this.limit);
+      else next.add(seat.unit);
+    }
+    this.picked = next;
+    this.#changed();
+  }
+
+  clear(): void {
+    this.picked = new Set();
+    this.problem = "";
+    this.#changed();
+  }
+
+  go(step: Step): void {
+    this.step = step;
+    this.problem = "";
+    this.#changed();
+  }
+
+  take(wanted: Wanted): Promise<void> {
+    return this.#act(async () => {
+      try {
+        this.#setHold(await this.#booking.hold(this.show!.performance.id, wanted));
+        this.picked = new Set();
+      } catch (cause) {
+        // Held by another tab of ours, or by an answer that was lost: show it.
+        if (cause instanceof Refusal && cause.code === "hold-exists") await this.#findHold();
+        if (cause instanceof Disconnected) await this.#findHold();
+        if (!this.hold) throw cause;
+      }
+    });
+  }
+
+  takePicked(): Promise<void> {
+    return this.take({ units: [...this.picked].sort((a, b) => a - b) });
+  }
+
+  extend(): Promise<void> {
+    return this.#act(async () => {
+      this.#setHold(await this.#booking.extend(this.hold!.id));
+      this.notice = words.basket.extended;
+    });
+  }
+
+  drop(): Promise<void> {
+    return this.#act(async () => {
+      await this.#booking.drop(this.hold!.id);
+      this.#setHold(undefined);
+      this.step = "pick";
+    });
+  }
+
+  pay(email: string, method: string): Promise<void> {
+    const hold = this.hold!;
+    return this.#act(async () => {
+      const order = await this.#charge(hold.id, email, method);
+      forgetAttempt(hold.id);
+      if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: this.saleId, at: order.created_at });
+      this.order = order;
+      this.#setHold(undefined);
+      this.step = "paid";
+    });
+  }
+
+  more(): void {
+    this.order = undefined;
+    this.go("pick");
+  }
+
+  choose(id: string): Promise<void> {
+    return this.#act(() => this.#showOnly(id));
+  }
+
+  leave(): Promise<void> {
+    return this.#act(async () => {
+      try {
+        await line.endSession(this.saleId);
+      } catch (cause) {
+        if (!(cause instanceof Refusal && [401, 410].includes(cause.status))) throw cause;
+      }
+      this.#close("left");
+    });
+  }
+
+  /** Asks what is free, and plans to ask again. */
+  async poll(): Promise<void> {
+    const show = this.show;
+    if (!show || this.#polling || this.closed) return;
+    this.#polling = true;
+    clearTimeout(this.#pollTimer);
+    try {
+      if (document.visibilityState === "visible") {
+        const answer = await availability(show.performance.id, this.#etag);
+        if (show === this.show) {
+          this.#etag = answer.etag;
+          this.asOf = new Date(this.clock.now());
+          if (answer.body) {
+            this.clock.hear(answer.body.as_of);
+            this.#units = new Units(answer.body);
+            this.tiers = new Map(answer.body.tiers.map((tier) => [tier.id, tier]));
+            this.#dropTaken();
+          }
+        }
+      }
+      this.#failures = 0;
+      this.stale = false;
+    } catch {
+      this.#failures++;
+      this.stale = this.#failures > 1; // one lost answer is nothing to tell
+    }
+    this.#polling = false;
+    if (this.closed) return;
+    this.#pollTimer = setTimeout(() => void this.poll(), Math.min(pollMost, pollEvery * 2 ** this.#failures) * (0.9 + Math.random() * 0.2));
+    this.#changed();
+  }
+
+  /** A picked seat that somebody else took is no pick any more. */
+  #dropTaken(): void {
+    if (this.busy) return;
+    const left = [...this.picked].filter((unit) => this.#units.free(unit));
+    if (left.length === this.picked.size) return;
+    this.picked = new Set(left);
+    this.problem = words.problem.taken;
+  }
+
+  #admitted(admission: Admission): void {
+    const first = this.admission === undefined;
+    this.admission = admission;
+    if (first) void this.#act(() => this.#load());
+    else this.#changed();
+  }
+
+  async #load(): Promise<void> {
+    const sale = await line.sale(this.saleId);
+    this.clock.hear(sale.status.now);
+    const shows = await Promise.all(sale.performances.map(fetchPerformance));
+    if (shows.length === 0) return this.#close("missing");
+    this.sale = sale;
+    this.shows = shows;
+    await this.#findHold();
+    const wanted = shows.find((show) => show.id === this.hold?.performance) ?? shows[0]!;
+    await this.#showOnly(wanted.id);
+  }
+
+  async #showOnly(id: string): Promise<void> {
+    const performance = this.shows.find((show) => show.id === id);
+    if (!performance) return;
+    const seats = seatsOf(performance);
+    this.show = { performance, chart: chartOf(performance.rows, seats, sectionsOf(performance, seats)) };
+    this.#etag = undefined;
+    this.picked = new Set();
+    await this.poll();
+  }
+
+  async #findHold(): Promise<void> {
+    const holds = await this.#booking.holds();
+    this.#setHold(holds.find((hold) => hold.sale === this.saleId));
+  }
+
+  #setHold(hold: Hold | undefined): void {
+    this.hold = hold;
+    this.#mine = new Set(hold?.units ?? []);
+    if (hold) this.picked = new Set();
+    this.#etag = undefined; // the next answer counts in full
+    void this.poll();
+  }
+
+  async #charge(hold: string, email: string, method: string): Promise<Order> {
+    const attempt = attemptFor(hold, email, method);
+    for (let i = 1; ; i++) {
+      try {
+        return await this.#booking.order(attempt, hold, email, method);
+      } catch (cause) {
+        // The same attempt is never charged twice, so a lost answer is asked for again.
+        if (cause instanceof Disconnected && i < payTries) continue;
+        if (cause instanceof Refusal && ["payment-declined", "payment-failed"].includes(cause.code)) forgetAttempt(hold);
+        if (cause instanceof Disconnected) throw new Error(words.problem.unclear);
+        throw cause;
+      }
+    }
+  }
+
+  /** Runs one action at a time and puts into words what went wrong. */
+  async #act(action: () => Promise<void>): Promise<void> {
+    if (this.busy || this.closed) return;
+    this.busy = true;
+    this.problem = "";
+    this.notice = "";
+    this.#changed();
+    try {
+      await action();
+    } catch (cause) {
+      await this.#explain(cause);
+    }
+    this.busy = false;
+    this.#changed();
+  }
+
+  async #explain(cause: unknown): Promise<void> {
+    this.problem = wordsFor(cause);
+    if (!(cause instanceof Refusal)) return;
+    if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
+    if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) {
+      this.#setHold(undefined);
+      this.step = "pick";
+    }
+    if (cause.code === "units-taken") {
+      this.#etag = undefined;
+      this.picked = new Set();
+      await this.poll();
+    }
+  }
+
+  #close(why: Closed | "left"): void {
+    this.closed = why;
+    this.#keeper?.stop();
+    clearTimeout(this.#pollTimer);
+    this.#changed();
+  }
+}
+
+function wordsFor(cause: unknown): string {
+  if (cause instanceof Disconnected) return common.offline;
+  if (!(cause instanceof Refusal)) return cause instanceof Error && cause.message ? cause.message : common.trouble;
+  const known: Record<string, string> = {
+    "units-taken": words.problem.taken,
+    "sold-out": words.problem.soldOut,
+    "hold-exists": words.problem.exists,
+    "too-many-units": words.problem.tooMany,
+    "hold-expired": words.problem.holdExpired,
+    "hold-unknown": words.problem.holdExpired,
+    "hold-not-extendable": words.problem.notExtendable,
+    "email-invalid": words.problem.email,
+    "payment-declined": words.problem.declined,
+    "rate-limited": common.tooOften,
+  };
+  return known[cause.code] ?? (cause.message || common.trouble);
+}

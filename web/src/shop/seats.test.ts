@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import type { Performance } from "../api/documents";
+import { Bits, boxOf, pitch, seatsOf, sectionsOf, Units } from "./seats";
+
+const hall: Performance = {
+  id: "p",
+  sale: "demo",
+  title: "",
+  venue: "",
+  starts_at: "2026-12-01T18:00:00Z",
+  tiers: [
+    { id: "a", name: "Stalls", kind: "seated", price: { amount: 4500, currency: "EUR" }, first: 0, count: 5 },
+    { id: "g", name: "Floor", kind: "general", price: { amount: 2000, currency: "EUR" }, first: 5, count: 9 },
+  ],
+  rows: [
+    { section: "Stalls Left", row: "A", tier: "a", first: 0, count: 3, x: 0, y: 0, dx: 1, dy: 0 },
+    { section: "Stalls Right", row: "A", tier: "a", first: 3, count: 2, x: 5, y: 0, dx: 0.6, dy: -0.8 },
+  ],
+};
+
+test("bits are read most significant first", () => {
+  const bits = new Bits(btoa(String.fromCharCode(0b1000_0001, 0b0100_0000)));
+  expect([0, 1, 6, 7, 8, 9, 15, 16, 999].filter((unit) => bits.has(unit))).toEqual([0, 7, 9]);
+});
+
+test("sold wins over held, mine over both, and a pick counts only while free", () => {
+  const byte = (b: number) => btoa(String.fromCharCode(b));
+  const units = new Units({ taken: byte(0b0111_0000), sold: byte(0b0010_0000) });
+  const state = (unit: number) => units.state(unit, new Set([0, 1]), new Set([3]));
+  expect([0, 1, 2, 3, 4].map(state)).toEqual(["picked", "held", "sold", "mine", "free"]);
+});
+
+test("seats lie along their row", () => {
+  const seats = seatsOf(hall);
+  expect(seats.map((seat) => seat.unit)).toEqual([0, 1, 2, 3, 4]);
+  expect(seats[2]).toMatchObject({ number: 3, x: 2, y: 0 });
+  expect(seats[4]).toMatchObject({ number: 2, x: 5.6, y: -0.8 });
+  expect(pitch(hall.rows)).toBe(1);
+  const box = boxOf(seats, 1);
+  expect([box.left, box.top]).toEqual([-1, -1.8]);
+  expect(box.width).toBeCloseTo(7.6);
+  expect(box.height).toBeCloseTo(2.8);
+});
+
+test("sections keep their rows and tier", () => {
+  const sections = sectionsOf(hall, seatsOf(hall));
+  expect(sections.map((s) => [s.name, s.tier?.name, s.rows.length])).toEqual([["Stalls Left", "Stalls", 1], ["Stalls Right", "Stalls", 1]]);
+});
+
+test("a hall without seats has a box all the same", () => {
+  expect(boxOf([], 1)).toEqual({ left: 0, top: 0, width: 1, height: 1 });
+  expect(pitch([])).toBe(1);
+});

@@ -1,0 +1,121 @@
+// Where the seats are and what has become of them. A unit is a number within
+// its performance; rows and tiers are runs of units.
+
+import type { Availability, Performance, Row, Tier } from "../api/documents";
+
+export interface Seat {
+  unit: number;
+  row: Row;
+  /** 1, 2, 3 … along the row, as on its label. */
+  number: number;
+  tier: number; // index into the performance's tiers
+  x: number;
+  y: number;
+}
+
+export type SeatState = "free" | "held" | "sold" | "picked" | "mine";
+
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+export function seatsOf(performance: Performance): Seat[] {
+  const tiers = new Map(performance.tiers.map((tier, index) => [tier.id, index]));
+  return performance.rows.flatMap((row) =>
+    Array.from({ length: row.count }, (_, i) => ({
+      unit: row.first + i,
+      row,
+      number: i + 1,
+      tier: tiers.get(row.tier) ?? 0,
+      x: row.x + i * row.dx,
+      y: row.y + i * row.dy,
+    })),
+  );
+}
+
+/** The distance between neighbors, by which everything on the map is measured. */
+export function pitch(rows: Row[]): number {
+  const steps = rows.filter((row) => row.count > 1).map((row) => Math.hypot(row.dx, row.dy)).filter((step) => step > 0);
+  return steps.length > 0 ? Math.min(...steps) : 1;
+}
+
+/** The smallest box around all seats, with a margin. */
+export function boxOf(seats: Seat[], margin: number): Box {
+  if (seats.length === 0) return { left: 0, top: 0, width: 1, height: 1 };
+  const xs = seats.map((seat) => seat.x);
+  const ys = seats.map((seat) => seat.y);
+  const [left, top] = [Math.min(...xs) - margin, Math.min(...ys) - margin];
+  return { left, top, width: Math.max(...xs) + margin - left, height: Math.max(...ys) + margin - top };
+}
+
+/** Units as base64 bits, most significant bit first. */
+export class Bits {
+  readonly #bytes: Uint8Array;
+
+  constructor(base64: string) {
+    this.#bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  }
+
+  has(unit: number): boolean {
+    return ((this.#bytes[unit >> 3] ?? 0) & (0x80 >> (unit & 7))) !== 0;
+  }
+}
+
+/** What is known of all units at one moment, and which are this fan's. */
+export class Units {
+  readonly #taken: Bits;
+  readonly #sold: Bits;
+
+  constructor(availability: Pick<Availability, "taken" | "sold">) {
+    this.#taken = new Bits(availability.taken);
+    this.#sold = new Bits(availability.sold);
+  }
+
+  state(unit: number, picked: ReadonlySet<number>, mine: ReadonlySet<number>): SeatState {
+    if (mine.has(unit)) return "mine";
+    if (this.#sold.has(unit)) return "sold";
+    if (this.#taken.has(unit)) return "held";
+    return picked.has(unit) ? "picked" : "free";
+  }
+
+  free(unit: number): boolean {
+    return !this.#taken.has(unit);
+  }
+}
+
+export interface Section {
+  name: string;
+  tier: Tier | undefined;
+  rows: { row: Row; seats: Seat[] }[];
+  /** Middle of the section's edge away from the stage, for its name on the map. */
+  x: number;
+  y: number;
+}
+
+export function sectionsOf(performance: Performance, seats: Seat[]): Section[] {
+  const byRow = grouped(seats, (seat) => seat.row);
+  return [...grouped(performance.rows, (row) => row.section)].map(([name, rows]) => {
+    const all = rows.flatMap((row) => byRow.get(row) ?? []);
+    return {
+      name,
+      tier: performance.tiers.find((tier) => tier.id === rows[0]?.tier),
+      rows: rows.map((row) => ({ row, seats: byRow.get(row) ?? [] })),
+      x: all.reduce((sum, seat) => sum + seat.x, 0) / all.length,
+      y: Math.max(...all.map((seat) => seat.y)),
+    };
+  });
+}
+
+/** Map.groupBy, which phones of 2023 do not have. */
+function grouped<K, V>(values: V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value));
+    if (group) group.push(value);
+    else groups.set(keyOf(value), [value]);
+  }
+  return groups;
+}
