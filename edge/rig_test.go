@@ -96,6 +96,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	must(tb, err)
 	g.serve(ln)
 	g.url = "http://" + ln.Addr().String()
+	wantStatus(tb, g.browser().do("GET", "/healthz", ""), http.StatusOK) // it runs
 	return g
 }
 
