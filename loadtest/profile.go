@@ -32,7 +32,7 @@ func Profiles() []Profile {
 	}
 	large, small := demo, demo
 	large.OpensIn, large.Cap, large.Rate, large.Seats, large.General = 15, 160, 6000, 300, 100
-	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 25, 1500, 60, 20
+	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 25, 1500, 90, 30
 	fewStay := rough
 	fewStay.Longest = 12 * time.Second
 	crash := small
@@ -40,9 +40,9 @@ func Profiles() []Profile {
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
 			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute},
-		{Name: "mutant", About: "200 fans for 80 units, short", Demo: small,
+		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute},
-		{Name: "crash", About: "200 fans for 80 units; everything is killed in the middle", Demo: crash,
+		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
 			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Crash: true,
 			// Redis may lose its last second: places, offers and sessions of it.
 			Excuse: []string{InvCap, InvOrder, InvLobby, InvPosition, InvFalling, InvForgotten, InvLeavers, InvNumbers, InvNoInternal, InvRepeats}},

@@ -49,7 +49,7 @@ type holdRequest struct {
 // pick tries a few times to get units, also some that come back from others.
 func (f *fan) pick(ctx context.Context) (heldUnits, bool) {
 	f.h.End = "sold out"
-	for range 4 {
+	for range 3 {
 		now, ok := f.browse(ctx)
 		if !ok || !f.pauseALittle(ctx) {
 			f.h.End = "no availability"
@@ -57,7 +57,7 @@ func (f *fan) pick(ctx context.Context) (heldUnits, bool) {
 		}
 		want, ok := f.choose(now)
 		if !ok { // others' holds may come back
-			if !sleep(ctx, time.Second) {
+			if !f.pauseALittle(ctx) {
 				return heldUnits{}, false
 			}
 			continue
@@ -237,7 +237,9 @@ func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Dura
 // confirmed notes an order that the fan has in hand.
 func (f *fan) confirmed(at *Attempt, o placedOrder, a answer) {
 	if at.Outcome != Confirmed {
-		f.meter.took(spanOrder, a.Answered-a.Sent)
+		if f.Errand != BuySlow { // that one waits for its card
+			f.meter.took(spanOrder, a.Answered-a.Sent)
+		}
 		at.Units = at.Units[:0:0]
 		for _, t := range o.Tickets {
 			at.Units = append(at.Units, t.Unit)
