@@ -532,3 +532,53 @@ func FuzzTicketIsOursToTheLastBit(f *testing.F) {
 		}
 	})
 }
+
+// The estimate comes from what was really offered over the last minute, and
+// every edge reads the same number from Redis.
+func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2043, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("pace-%d", time.Now().UnixNano()), now.Add(-20*time.Second))
+	sale.Cap, sale.Rate = 1000, 120
+	if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	var last Place
+	for range 400 {
+		last = join(t, store, sale.ID)
+	}
+	tick := func(span time.Duration) (s State) {
+		for end := now.Add(span); now.Before(end); now = now.Add(TickInterval) {
+			var err error
+			if s, _, err = store.Tick(t.Context(), sale.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	if s := tick(70 * time.Second); s.PastAge != 60 || s.Outflow() < 1.9 || s.Outflow() > 2.1 {
+		t.Errorf("at 120 a minute the outflow is %.2f/s over %d s, want 2", s.Outflow(), s.PastAge)
+	}
+	state, raw, err := store.Snapshot(t.Context(), sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newView(state, newBitmap(raw))
+	ahead := v.Position(last.Ordinal)
+	low, high, ok := v.Wait(ahead)
+	if want := time.Duration(ahead) * time.Second / 2; !ok || low > want || high < want {
+		t.Errorf("with %d ahead at 2/s the wait is shown as %v to %v, want about %v inside", ahead, low, high, want)
+	}
+	if err := store.SetPaused(t.Context(), sale.ID, true, "a break"); err != nil {
+		t.Fatal(err)
+	}
+	if s := tick(61 * time.Second); s.Outflow() != 0 {
+		t.Errorf("after a minute's pause the outflow is %.2f/s, want 0", s.Outflow())
+	}
+	state, raw, _ = store.Snapshot(t.Context(), sale.ID)
+	if _, _, ok := newView(state, newBitmap(raw)).Wait(ahead); ok {
+		t.Error("a wait is estimated while the line is paused")
+	}
+}
