@@ -8,7 +8,7 @@ import type { Seat } from "./seats";
 
 export function SeatMap({ shop, show }: { shop: Shop; show: Show }) {
   const element = useRef<HTMLCanvasElement>(null);
-  const canvas = useRef<SeatCanvas>();
+  const canvas = useRef<SeatCanvas | undefined>(undefined);
   const [pointed, point] = useState<Seat>();
   useEffect(() => {
     const drawn = new SeatCanvas(element.current!, show.chart, {

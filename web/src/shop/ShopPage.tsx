@@ -3,7 +3,6 @@ import { Countdown } from "../look/Countdown";
 import { Dialog } from "../look/Dialog";
 import { Top } from "../look/Top";
 import { common, shop as words } from "../messages/en";
-import { clock as span } from "../messages/format";
 import { keptOrders, orderAddress } from "../order/keep";
 import { Basket } from "./Basket";
 import { Checkout } from "./Checkout";

@@ -1,0 +1,106 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as api from "../api/ops";
+import type { Live } from "../api/documents";
+import { Refusal } from "../api/http";
+import { Top } from "../look/Top";
+import { common, ops as words } from "../messages/en";
+import { SaleDesk } from "./SaleDesk";
+
+const every = 1_000;
+
+type Staff = "unknown" | "no" | "yes";
+
+export function OpsPage({ signInKey }: { signInKey: string }) {
+  const [staff, setStaff] = useState<Staff>("unknown");
+  const [sales, setSales] = useState<Live[]>([]);
+  const [asOf, setAsOf] = useState<Date>();
+  const [stale, setStale] = useState(false);
+  const key = useRef(signInKey);
+
+  useEffect(() => {
+    let stopped = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async () => {
+      try {
+        if (key.current !== "") {
+          const once = key.current;
+          key.current = "";
+          await api.signIn(once);
+        }
+        const found = await api.sales();
+        if (stopped) return;
+        setSales(found);
+        setAsOf(new Date());
+        setStale(false);
+        setStaff("yes");
+      } catch (cause) {
+        if (stopped) return;
+        if (cause instanceof Refusal && (cause.status === 401 || cause.status === 403)) return setStaff("no");
+        setStale(true);
+      }
+      timer = setTimeout(() => void look(), every);
+    };
+    if (staff !== "no") void look();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [staff === "no"]);
+
+  const replace = (live: Live) => setSales((all) => all.map((each) => (each.sale === live.sale ? live : each)));
+  if (staff === "no") return <SignIn onDone={() => setStaff("unknown")} />;
+  return (
+    <>
+      <Top>
+        <button type="button" onClick={() => void api.signOut().then(() => setStaff("no"), () => setStale(true))} disabled={staff !== "yes"}>
+          {words.signOut}
+        </button>
+      </Top>
+      <main class="ops">
+        <div class="heading">
+          <h1>{words.heading}</h1>
+          <p class={stale ? "wrong" : "note"}>{asOf ? (stale ? words.stale(asOf) : words.asOf(asOf)) : stale ? common.offline : common.loading}</p>
+        </div>
+        {staff === "yes" && sales.length === 0 && <p>{words.none}</p>}
+        {sales.map((live) => (
+          <SaleDesk key={live.sale} live={live} onLive={replace} />
+        ))}
+      </main>
+    </>
+  );
+}
+
+function SignIn({ onDone }: { onDone: () => void }) {
+  const [key, setKey] = useState("");
+  const [problem, setProblem] = useState("");
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      await api.signIn(key.trim());
+      onDone();
+    } catch (cause) {
+      setProblem(cause instanceof Refusal ? words.signIn.wrong : common.offline);
+    }
+  };
+  return (
+    <>
+      <Top />
+      <main class="ops">
+        <form class="sign-in card" onSubmit={submit}>
+          <h1>{words.signIn.heading}</h1>
+          <label>
+            {words.signIn.key}
+            <input type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
+          </label>
+          <p class="note">{words.signIn.hint}</p>
+          <p class="wrong" role="alert">
+            {problem}
+          </p>
+          <button type="submit" class="primary">
+            {words.signIn.submit}
+          </button>
+        </form>
+      </main>
+    </>
+  );
+}
