@@ -131,7 +131,7 @@ func (m *model) tick() (offered []ropeline.PlaceID) {
 	room := int64(0)
 	if m.running() {
 		tick := TickInterval.Milliseconds()
-		m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, max(60000, 2*tick*m.limits.Rate))
+		m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, 60000+2*tick*m.limits.Rate)
 		room = min(m.limits.Cap-m.inUse(), m.bucket/60000)
 	} else {
 		m.bucket = 0

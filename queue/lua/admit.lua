@@ -23,12 +23,13 @@ local cap, rate = tonumber(l[1] or '0'), tonumber(l[2] or '0')
 local running = s[1] == '1' and ms >= tonumber(s[2]) and ms < tonumber(s[3]) and l[3] ~= '1'
 
 -- The bucket counts in 1/60,000 of an offer: a millisecond adds the rate, an
--- offer costs 60,000. It holds two ticks, or one offer if that is more, so a
--- minute's rate is spread over the minute.
+-- offer costs 60,000. It holds two ticks, so a minute's rate is spread over the
+-- minute, and one offer more: what is left of an offer may not be cut off
+-- (120 a minute, 0.4 a tick, came out as 100).
 local bucket = 0
 if running then
   local fresh = math.max(0, ms - tonumber(s[9] or ms)) * rate
-  bucket = math.min(tonumber(s[8] or '0') + fresh, math.max(60000, 2 * tonumber(ARGV[2]) * rate))
+  bucket = math.min(tonumber(s[8] or '0') + fresh, 60000 + 2 * tonumber(ARGV[2]) * rate)
 end
 
 local in_use = redis.call('ZCARD', KEYS[7]) + redis.call('ZCARD', KEYS[8])
