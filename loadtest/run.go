@@ -191,7 +191,7 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 	c := newClient(source(addressLooker), r.target, r.clock, r.meter)
 	defer c.rest()
 	var err error
-	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, r.hall.about.Hold.Duration()+settling/2); err != nil {
+	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, max(r.Profile.Settle, r.hall.about.Hold.Duration())); err != nil {
 		return e, err
 	}
 	if r.Access.Postgres != "" {

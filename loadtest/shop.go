@@ -153,13 +153,14 @@ func (f *fan) fresh(ctx context.Context) bool {
 // giveBack releases a hold.
 func (f *fan) giveBack(ctx context.Context, held heldUnits) {
 	f.h.End = "gave the hold back"
-	if !f.fresh(ctx) {
-		return
-	}
-	a := f.insist(ctx, f.rng, tries, request{method: http.MethodDelete, path: "/api/v1/holds/" + held.ID, bearer: f.token})
-	if a.ok() {
+	if f.release(ctx, held) {
 		f.h.Holds[len(f.h.Holds)-1].Fate = Released
 	}
+}
+
+func (f *fan) release(ctx context.Context, held heldUnits) bool {
+	return f.fresh(ctx) && f.insist(ctx, f.rng, tries,
+		request{method: http.MethodDelete, path: "/api/v1/holds/" + held.ID, bearer: f.token}).ok()
 }
 
 // orderRequest pays for a hold.
@@ -181,7 +182,9 @@ func (f *fan) buy(ctx context.Context, held heldUnits) {
 	case BuySlow:
 		method = "sandbox_slow"
 	}
-	f.order(ctx, held, method)
+	if f.order(ctx, held, method) != "" { // else a failed payment keeps it from others for minutes
+		f.release(ctx, held)
+	}
 }
 
 // order asks for an order under a key of its own until it knows what became of
