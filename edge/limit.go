@@ -71,7 +71,7 @@ func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) er
 	}
 	reset := max(time.Unix(got.Reset, 0).Sub(l.now()), time.Second)
 	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", r.name, r.rate.Limit, int64(limitWindow.Seconds())))
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", r.name, got.Remaining, seconds(reset)))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", r.name, got.Remaining, ropeline.RetryAfter(reset)))
 	if !got.Reached {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (l *limits) rest(err error) {
 func (l *limits) restFrom(err error) { // mu is held
 	if now := l.now(); now.After(l.restTo) {
 		l.restTo = now.Add(limitRest)
-		l.log.Warn("requests are not counted: the store of the limits does not answer", "error", err)
+		l.log.Warn("requests are not counted: the store of the limits does not answer", "err", err)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
 		return err
 	}
-	if err := decode(w, r, &struct{}{}); err != nil {
+	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
 		return err
 	}
 	ticket, place, err := s.held(w, r, room)
@@ -139,7 +139,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket qu
 	if status.NextContact > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(status.NextContact))
 	}
-	return answer(w, code, status)
+	return ropeline.WriteJSON(w, code, status)
 }
 
 // claim takes the offer. Repeating it, in a second tab or because the answer
@@ -159,7 +159,7 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
-	if err := decode(w, r, &struct{}{}); err != nil {
+	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
 		return err
 	}
 	session, err := get(r.Context(), room.id, ticket.Place)
@@ -176,7 +176,7 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	if !isApp(r) {
 		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
 	}
-	return answer(w, http.StatusOK, wire.Admission{
+	return ropeline.WriteJSON(w, http.StatusOK, wire.Admission{
 		Token: raw, ExpiresAt: session.ExpiresAt,
 		Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt},
 	})

@@ -355,6 +355,6 @@ func TestBodiesAreBoundedAndStrict(t *testing.T) {
 	f.join()
 	for _, call := range []string{"place/claim", "session"} {
 		wantProblem(t, f.do("POST", call, `{`), 400, "body-malformed")
-		wantProblem(t, f.do("POST", call, strings.Repeat("[", ropeline.MaxBody+1)), 413, "body-too-large")
+		wantProblem(t, f.do("POST", call, `"`+strings.Repeat("a", ropeline.MaxBody)+`"`), 413, "body-too-large")
 	}
 }

@@ -217,7 +217,7 @@ func (m *rooms) add(sale ropeline.Sale, now time.Time) (*room, error) {
 	m.byID[sale.ID] = made
 	m.running.Go(func() {
 		if err := made.run(ctx); err != nil && ctx.Err() == nil {
-			m.log.Error("a line is not followed any more", "sale", sale.ID, "error", err)
+			m.log.Error("a line is not followed any more", "sale", sale.ID, "err", err)
 		}
 		m.forget(made)
 	})

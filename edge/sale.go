@@ -29,7 +29,7 @@ func (s *Server) showSale(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, doc)
+	return ropeline.WriteJSON(w, http.StatusOK, doc)
 }
 
 func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
@@ -54,7 +54,7 @@ func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
 		}
 		list.Sales = append(list.Sales, doc)
 	}
-	return answer(w, http.StatusOK, list)
+	return ropeline.WriteJSON(w, http.StatusOK, list)
 }
 
 func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {

@@ -189,8 +189,6 @@ func callOf(ctx context.Context) call {
 	return c
 }
 
-func requestID(ctx context.Context) string { return callOf(ctx).id }
-
 var errStarting = &ropeline.Error{
 	Kind: ropeline.Unavailable, Code: "edge-starting", RetryAfter: time.Second,
 	Detail: "This server is starting or going down. Please try again.",

@@ -180,7 +180,7 @@ func endOf(p queue.Place) time.Time {
 func (k *socket) write(status wire.Status) *ending {
 	frame, err := json.Marshal(status)
 	if err != nil { // cannot be: a Status has no type that JSON lacks
-		k.server.log.Error("a frame could not be made", "error", err)
+		k.server.log.Error("a frame could not be made", "err", err)
 		return gone
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), k.server.pace.cut)
