@@ -9,16 +9,23 @@ package dial
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
+
+// quiet stops go-redis from printing each failed dial to standard error: the
+// error comes back to the caller as well, who logs it once and in our form.
+var quiet = sync.OnceFunc(logging.Disable)
 
 // Redis makes a client for a redis:// or unix:// URL. It does not connect
 // yet, so a part can start while Redis is away.
 func Redis(url string) (redis.UniversalClient, error) {
+	quiet()
 	opts, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the Redis URL: %w", err)
@@ -27,6 +34,7 @@ func Redis(url string) (redis.UniversalClient, error) {
 	opts.MaxRetries = -1 // the default of 3 ran an EVALSHA of INCR twice when its answer was lost
 	opts.ContextTimeoutEnabled = true
 	opts.DialTimeout = 2 * time.Second
+	opts.DialerRetries = 1 // each part tries again in its own time, and says so; the default of 5 takes half a second to fail
 	// Redis 7.0 knows neither of these commands; without this every new connection starts with two errors.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

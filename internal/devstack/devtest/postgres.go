@@ -31,7 +31,13 @@ type template struct {
 // dropped with the test.
 func Postgres(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
-	pool, err := dial.Postgres(tb.Context(), PostgresDSN(tb))
+	return PostgresAt(tb, PostgresDSN(tb))
+}
+
+// PostgresAt returns a pool on a database that PostgresDSN made.
+func PostgresAt(tb testing.TB, dsn string) *pgxpool.Pool {
+	tb.Helper()
+	pool, err := dial.Postgres(tb.Context(), dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}
