@@ -30,7 +30,7 @@ check: ## look at format, vet, lint, imports between packages and types
 		[ -z "$$unformatted" ] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
-	go test -run '^TestLayout' .
+	go test .
 	npm --prefix web run --silent check
 
 test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
