@@ -123,7 +123,7 @@ func remove(path string) error {
 
 func (d *dev) print() {
 	edge := address(d.edge).String()
-	opening := "opens in " + time.Until(d.sale.OpensAt).Round(time.Second).String()
+	opening := fmt.Sprintf("opens in %.0f s", time.Until(d.sale.OpensAt).Seconds())
 	switch now := time.Now(); {
 	case now.After(d.sale.EndsAt):
 		opening = "has ended; make dev RESET=1 starts afresh"
