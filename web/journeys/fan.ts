@@ -1,0 +1,91 @@
+// The steps that several journeys share: one fan in one browser.
+
+import assert from "node:assert/strict";
+import type { BrowserContext, Locator, Page } from "playwright-core";
+import { shop as words, waiting } from "../src/messages/en";
+import { settled, watch } from "./look";
+import type { Stack } from "./stack";
+
+export type Scene = "lobby" | "drawing" | "waiting" | "offered" | "active" | "expired" | "left" | "done";
+
+export class Fan {
+  readonly stack: Stack;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly troubles: string[];
+
+  constructor(stack: Stack, context: BrowserContext, page: Page, troubles: string[]) {
+    this.stack = stack;
+    this.context = context;
+    this.page = page;
+    this.troubles = troubles;
+  }
+
+  get room(): string {
+    return `${this.stack.url}/sales/${this.stack.sale}`;
+  }
+
+  /** The same browser, another tab. */
+  async secondTab(): Promise<Fan> {
+    const page = await this.context.newPage();
+    watch(page, this.troubles);
+    await page.goto(this.page.url());
+    return new Fan(this.stack, this.context, page, this.troubles);
+  }
+
+  async arrive(): Promise<void> {
+    await this.page.goto(this.room);
+  }
+
+  async sees(...scenes: Scene[]): Promise<Scene> {
+    const any = scenes.map((scene) => `[data-scene="${scene}"]`).join(",");
+    // Up to the opening of a stack of our own, the draw, and the crowd ahead.
+    const stand = this.page.locator(any);
+    await stand.waitFor({ timeout: 60_000 });
+    return (await stand.getAttribute("data-scene")) as Scene;
+  }
+
+  async position(): Promise<number> {
+    const text = await this.page.locator('[data-scene="waiting"] h1 > span').first().innerText();
+    return Number(text.replace(/\D/g, ""));
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  /** From the offer into the shop, until its numbers are there. */
+  async comeIn(): Promise<void> {
+    await this.sees("offered");
+    await this.button(waiting.offered.claim).click();
+    await this.page.waitForURL("**/shop");
+    await this.page.locator(".tiers").waitFor();
+    await this.page.locator(".bar .note").filter({ hasText: /\d/ }).waitFor();
+  }
+
+  /** Picks seats with the mouse, by what the map says is under it. */
+  async pickOnMap(wanted: number): Promise<string[]> {
+    const box = await this.page.locator("canvas").boundingBox();
+    assert.ok(box);
+    const names: string[] = [];
+    const readout = this.page.locator(".pointed");
+    for (let y = box.y + box.height * 0.4; y < box.y + box.height && names.length < wanted; y += 9) {
+      for (let x = box.x + box.width * 0.35; x < box.x + box.width * 0.65 && names.length < wanted; x += 7) {
+        await this.page.mouse.move(x, y);
+        await settled(this.page);
+        const text = await readout.innerText();
+        const name = text.split(" · ")[0]!;
+        if (!text.endsWith(words.seatState.free) || names.includes(name)) continue;
+        await this.page.mouse.click(x, y);
+        await readout.filter({ hasText: words.seatState.picked }).waitFor();
+        names.push(name);
+      }
+    }
+    assert.equal(names.length, wanted, "free seats found on the map");
+    return names;
+  }
+
+  async basketLines(): Promise<string[]> {
+    return this.page.locator(".lines li").allInnerTexts();
+  }
+}

@@ -1,0 +1,42 @@
+import { shop as words, waiting } from "../src/messages/en";
+import type { Fan } from "./fan";
+import { look } from "./look";
+import { Staff } from "./staff";
+
+/** Leaving the line and leaving the shop, each after a question, and coming back. */
+export async function leave(fan: Fan): Promise<void> {
+  const staff = new Staff(fan.stack);
+  const { page } = fan;
+  const { cap } = await staff.live();
+  await staff.cap(0);
+  try {
+    await fan.arrive();
+    await fan.sees("waiting");
+    await fan.button(waiting.leave).click();
+    await look(page, "leave-ask");
+    await fan.button(waiting.leaveAsk.stay).click();
+    await fan.sees("waiting");
+    await fan.button(waiting.leave).click();
+    await fan.button(waiting.leaveAsk.go).click();
+    await fan.sees("left");
+    await look(page, "left");
+    await page.reload();
+    await fan.sees("left"); // a reload alone does not join again
+    await fan.button(waiting.rejoin).click();
+    await fan.sees("waiting");
+  } finally {
+    await staff.cap(cap);
+  }
+  await fan.comeIn();
+  await fan.button(words.tiers.bestFor("Stalls")).click();
+  await fan.button(words.basket.checkout).waitFor();
+  await fan.button(words.leave).click();
+  await fan.button(words.leaveAsk.go).click();
+  await page.getByRole("heading", { name: words.closed.left.heading }).waitFor();
+  await look(page, "shop-left");
+  await page.reload();
+  await page.getByRole("heading", { name: words.closed.over.heading }).waitFor();
+  await page.getByRole("link", { name: words.closed.back }).click();
+  await fan.sees("done");
+  await look(page, "done");
+}

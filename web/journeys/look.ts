@@ -1,0 +1,85 @@
+// Looking at a page: pictures in both widths and schemes, accessibility, and
+// what must never happen on any page.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import type { Page } from "playwright-core";
+
+const folder = resolve("..", "out", "screens");
+const axeSource = readFileSync(createRequire(resolve("package.json")).resolve("axe-core/axe.min.js"), "utf8");
+const widths = [
+  { width: 390, height: 844 },
+  { width: 1280, height: 900 },
+];
+const schemes = ["light", "dark"] as const;
+
+/** Pictures of a page as out/screens/NAME-WIDTH-SCHEME.png, and an axe run in each scheme. */
+export async function look(page: Page, name: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const before = page.viewportSize();
+  for (const colorScheme of schemes) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const size of widths) {
+      await page.setViewportSize(size);
+      await settled(page);
+      await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
+    }
+    await accessible(page, `${name}, ${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
+  if (before) await page.setViewportSize(before);
+  await settled(page);
+}
+
+export async function failedPicture(page: Page, name: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `FAILED-${name}.png`) });
+}
+
+/** Two frames: what the last change caused is on the screen. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+interface Violation {
+  id: string;
+  impact: string;
+  nodes: { target: string[]; failureSummary: string }[];
+}
+
+async function accessible(page: Page, name: string): Promise<void> {
+  await page.evaluate(axeSource);
+  const violations = await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: { run: (options: object) => Promise<{ violations: Violation[] }> } }).axe;
+    return (await axe.run({ resultTypes: ["violations"] })).violations;
+  });
+  const grave = violations.filter((each) => each.impact === "serious" || each.impact === "critical");
+  if (grave.length === 0) return;
+  const told = grave.flatMap((each) => each.nodes.map((node) => `${each.impact} ${each.id} at ${node.target.join(" ")}: ${node.failureSummary}`));
+  throw new Error(`${name} is not accessible:\n${told.join("\n")}`);
+}
+
+/** Scripts that failed and what the page's own policy refused; any of them fails the journey. */
+export function watch(page: Page, troubles: string[]): void {
+  page.on("pageerror", (error) => troubles.push(`script error: ${error.message}`));
+  page.on("console", (message) => {
+    if (/Content[ -]Security[ -]Policy/i.test(message.text())) troubles.push(message.text());
+  });
+}
+
+/** From now on layout shifts are summed up; read them with shifts(). */
+export async function watchShifts(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const sum = { value: 0 };
+    (globalThis as unknown as { shifts: typeof sum }).shifts = sum;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) sum.value += (entry as unknown as { value: number }).value;
+    }).observe({ type: "layout-shift", buffered: false });
+  });
+}
+
+export async function shifts(page: Page): Promise<number> {
+  await settled(page);
+  return page.evaluate(() => (globalThis as unknown as { shifts: { value: number } }).shifts.value);
+}

@@ -1,0 +1,65 @@
+// Walks a real browser through a running Ropeline. Each journey has a browser
+// profile of its own; one failing does not stop the others.
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { buy } from "./buy";
+import { decline } from "./decline";
+import { Fan } from "./fan";
+import { leave } from "./leave";
+import { failedPicture, watch } from "./look";
+import { ops } from "./ops";
+import { polling } from "./polling";
+import { queue } from "./queue";
+import { findStack, type Stack } from "./stack";
+
+// buy comes first: it wants to see the lobby of a stack that was just started.
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, decline, queue, polling, leave, ops };
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+
+async function main(): Promise<number> {
+  const chosen = process.env.JOURNEY ?? "";
+  const names = Object.keys(journeys).filter((name) => chosen === "" || name === chosen);
+  if (names.length === 0) throw new Error(`no journey is called ${chosen}; there are: ${Object.keys(journeys).join(", ")}`);
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  if (!existsSync(executablePath)) throw new Error(`${executablePath} is missing; install it with: apt-get install --no-install-recommends chromium`);
+  const stack = await findStack();
+  try {
+    const browser = await chromium.launch({ executablePath, args: flags });
+    try {
+      let failed = 0;
+      for (const name of names) if (!(await walk(name, stack, browser))) failed++;
+      console.log(`${names.length - failed} passed, ${failed} failed`);
+      return failed === 0 ? 0 : 1;
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function walk(name: string, stack: Stack, browser: Awaited<ReturnType<typeof chromium.launch>>): Promise<boolean> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const troubles: string[] = [];
+  watch(page, troubles);
+  const started = performance.now();
+  const seconds = () => ((performance.now() - started) / 1000).toFixed(1);
+  try {
+    await journeys[name]!(new Fan(stack, context, page, troubles));
+    if (troubles.length > 0) throw new Error(troubles.join("\n"));
+    console.log(`ok   ${name} (${seconds()} s)`);
+    return true;
+  } catch (cause) {
+    console.log(`FAIL ${name} (${seconds()} s) at ${page.url()}\n${cause instanceof Error ? (cause.stack ?? cause.message) : cause}`);
+    await failedPicture(page, name).catch(() => {}); // the page itself may be what broke
+    return false;
+  } finally {
+    await context.close();
+  }
+}
+
+process.exitCode = await main();

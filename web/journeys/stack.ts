@@ -1,0 +1,88 @@
+// A running Ropeline to walk through: the one that ROPELINE_URL names, or one
+// of our own on private ports, taken down at the end.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Stack {
+  url: string;
+  sale: string;
+  staffKey: string;
+  /** Started just now, so that its lobby is still open. */
+  fresh: boolean;
+  stop: () => Promise<void>;
+}
+
+/** Long enough in the lobby to look around, short enough to run often. */
+const demo = {
+  title: "The Lanterns, winter tour",
+  opens_in: 20,
+  lobby_close: 3,
+  cap: 500,
+  rate: 600,
+  claim_window: 60,
+  token_life: 20,
+  seats: 2000,
+  general: 500,
+};
+const startPatience = 60_000;
+const stopPatience = 30_000;
+
+export async function findStack(): Promise<Stack> {
+  const url = process.env.ROPELINE_URL;
+  if (url === undefined || url === "") return startStack();
+  const sale = process.env.ROPELINE_SALE ?? "demo";
+  return { url: url.replace(/\/$/, ""), sale, staffKey: process.env.ROPELINE_STAFF_KEY ?? "", fresh: false, stop: async () => {} };
+}
+
+async function startStack(): Promise<Stack> {
+  const binary = resolve("..", "bin", "ropeline");
+  if (!existsSync(binary)) throw new Error(`${binary} is missing; build it with: make build`);
+  const folder = mkdtempSync(join(tmpdir(), "ropeline-journeys-"));
+  const [data, demoFile] = [join(folder, "data"), join(folder, "demo.json")];
+  writeFileSync(demoFile, JSON.stringify(demo));
+  const flags = ["--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--joins-limit=-1", "--requests-limit=-1"];
+  const child = spawn(binary, ["dev", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  try {
+    const ready = await untilReady(child, join(data, "dev.json"), () => log);
+    const stop = async () => {
+      await end(child);
+      rmSync(folder, { recursive: true, force: true });
+    };
+    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, stop };
+  } catch (cause) {
+    await end(child);
+    rmSync(folder, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+/** dev.json appears, complete, once everything answers. */
+async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string }> {
+  const deadline = Date.now() + startPatience;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the stack ended with ${child.exitCode}:\n${log()}`);
+    if (existsSync(file)) {
+      try {
+        return JSON.parse(readFileSync(file, "utf8"));
+      } catch {
+        // Not written to its end yet.
+      }
+    }
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error(`the stack was not ready in time:\n${log()}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise<void>((done) => child.once("exit", () => done()));
+  child.kill("SIGINT");
+  const killer = setTimeout(() => child.kill("SIGKILL"), stopPatience);
+  await ended;
+  clearTimeout(killer);
+}

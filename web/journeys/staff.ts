@@ -1,0 +1,69 @@
+// What staff and other fans do while one fan is watched, over the public interface.
+
+import type { Live, Status } from "../src/api/documents";
+import type { Stack } from "./stack";
+
+async function request<T>(stack: Stack, method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<T> {
+  const init: RequestInit = { method, headers: { ...headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) } };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  const response = await fetch(stack.url + path, init);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+/** The SRE's desk. */
+export class Staff {
+  readonly #stack: Stack;
+
+  constructor(stack: Stack) {
+    if (stack.staffKey === "") throw new Error("this journey needs ROPELINE_STAFF_KEY");
+    this.#stack = stack;
+  }
+
+  live(): Promise<Live> {
+    return this.#ask("GET", "");
+  }
+
+  async cap(cap: number): Promise<void> {
+    const { cap: before, rate } = await this.live();
+    if (before !== cap) await this.#ask("POST", "/limits", { cap, rate, expect: { cap: before, rate }, reason: "journey" });
+  }
+
+  async resumed(): Promise<void> {
+    if ((await this.live()).paused) await this.#ask("POST", "/resume", { reason: "journey" });
+  }
+
+  #ask(method: string, path: string, body?: unknown): Promise<Live> {
+    const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
+    return request(this.#stack, method, `/api/v1/ops/sales/${this.#stack.sale}${path}`, headers, body);
+  }
+}
+
+/** Fans without a browser, in the order in which they joined. */
+export class Crowd {
+  readonly #stack: Stack;
+  readonly #tickets: string[] = [];
+
+  constructor(stack: Stack) {
+    this.#stack = stack;
+  }
+
+  async join(fans: number): Promise<void> {
+    for (let i = 0; i < fans; i++) {
+      const status = await request<Status & { ticket: string }>(this.#stack, "POST", this.#place, { "Ropeline-App": "1" }, {});
+      this.#tickets.push(status.ticket);
+    }
+  }
+
+  /** The first who are still here give their places up. */
+  async leave(fans: number): Promise<void> {
+    for (const ticket of this.#tickets.splice(0, fans)) {
+      await request(this.#stack, "DELETE", this.#place, { "Ropeline-App": "1", Authorization: `Bearer ${ticket}` });
+    }
+  }
+
+  get #place(): string {
+    return `/api/v1/sales/${this.#stack.sale}/place`;
+  }
+}
