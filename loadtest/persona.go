@@ -31,6 +31,7 @@ type Persona struct {
 	Errand    Errand
 	Ask       Ask
 	Quantity  int
+	Covets    bool // asks for seats that are shown as taken first
 	Repeats   bool // repeats the order with its key
 	Impatient bool // gives the order's answer up after moments and asks again
 	Renews    bool // renews the token once without need
@@ -87,8 +88,8 @@ func (m Mix) persona(rng *rand.Rand) Persona {
 	p := Persona{
 		Poller: in(m.Pollers), NoShow: in(m.NoShows), ClaimTwice: in(10),
 		Errand: m.errand(rng.IntN(100)), Quantity: 1 + rng.IntN(4),
-		Ask:     []Ask{AskSeats, AskSeats, AskBest, AskGeneral}[rng.IntN(4)],
-		Repeats: in(30), Impatient: in(10), Renews: in(15),
+		Ask:    []Ask{AskSeats, AskSeats, AskBest, AskGeneral}[rng.IntN(4)],
+		Covets: in(8), Repeats: in(30), Impatient: in(10), Renews: in(15),
 		Parting: []Parting{EndSession, EndSession, EndSession, EndSession, GivePlace, WalkAway}[rng.IntN(6)],
 		think:   m.Think,
 	}

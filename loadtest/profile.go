@@ -37,7 +37,7 @@ func Profiles() []Profile {
 	}
 	large, small := demo, demo
 	large.OpensIn, large.Cap, large.Rate, large.Seats, large.General = 15, 160, 6000, 300, 100
-	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 25, 1500, 90, 30
+	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 40, 2400, 90, 30
 	fewStay := rough
 	fewStay.Longest = 12 * time.Second
 	crash := small

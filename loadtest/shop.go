@@ -49,13 +49,16 @@ type holdRequest struct {
 // pick tries a few times to get units, also some that come back from others.
 func (f *fan) pick(ctx context.Context) (heldUnits, bool) {
 	f.h.End = "sold out"
-	for range 3 {
+	for range 4 {
 		now, ok := f.browse(ctx)
 		if !ok || !f.pauseALittle(ctx) {
 			f.h.End = "no availability"
 			return heldUnits{}, false
 		}
-		want, ok := f.choose(now)
+		want, ok := f.covet(now)
+		if !ok {
+			want, ok = f.choose(now)
+		}
 		if !ok { // others' holds may come back
 			if !f.pauseALittle(ctx) {
 				return heldUnits{}, false
@@ -76,6 +79,21 @@ func (f *fan) pick(ctx context.Context) (heldUnits, bool) {
 		}
 	}
 	return heldUnits{}, false
+}
+
+// covet asks once for seats that somebody else has: that must be refused.
+func (f *fan) covet(now availability) (holdRequest, bool) {
+	shelf, err := now.shelf(f.hall.plan.units())
+	if !f.Covets || err != nil {
+		return holdRequest{}, false
+	}
+	f.Covets = false
+	for u, taken := range shelf.Taken {
+		if taken {
+			return holdRequest{Performance: f.hall.plan.ID, Units: []int{u}}, true
+		}
+	}
+	return holdRequest{}, false
 }
 
 // choose says what to ask for, given what is free: the fan's own wish, else

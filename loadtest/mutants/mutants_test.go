@@ -1,0 +1,60 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ropeline/ropeline/loadtest"
+)
+
+// TestEveryMutantStillApplies notices here, in a moment, when a file has
+// changed so much that a mutant of it would prove nothing.
+func TestEveryMutantStillApplies(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, inv := range loadtest.Invariants() {
+		names = append(names, inv.Name)
+	}
+	for _, m := range mutants {
+		if len(m.edits) == 0 || len(m.noticed) == 0 {
+			t.Errorf("mutant %s changes nothing or is noticed by nothing", m.name)
+		}
+		for _, n := range m.noticed {
+			if !slices.Contains(names, n) {
+				t.Errorf("mutant %s: there is no invariant %q", m.name, n)
+			}
+		}
+		for _, e := range m.edits {
+			changed, err := e.apply(filepath.Join("..", ".."))
+			if err != nil {
+				t.Errorf("mutant %s: %v", m.name, err)
+			} else if changed == "" {
+				t.Errorf("mutant %s empties %s", m.name, e.file)
+			}
+		}
+	}
+}
+
+func TestAnEditThatDoesNotApplyIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, e := range []edit{
+		{"queue/lua/admit.lua", "no such text", "x"},
+		{"queue/lua/admit.lua", "local ", "x"}, // many times
+		{"queue/lua/no-such-file.lua", "local", "x"},
+	} {
+		if _, err := e.apply(filepath.Join("..", "..")); err == nil {
+			t.Errorf("%+v applied", e)
+		}
+	}
+}
+
+func TestUnknownMutantsAreNamed(t *testing.T) {
+	t.Parallel()
+	if _, err := choose([]string{"cap-raised", "no-such"}); err == nil {
+		t.Error("an unknown mutant was accepted")
+	}
+	if all, err := choose(nil); err != nil || len(all) != len(mutants) {
+		t.Errorf("no name chose %d mutants: %v", len(all), err)
+	}
+}
