@@ -210,14 +210,7 @@ func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) 
 		return Order{}, cause
 	}
 	if !abandoned {
-		now, err := d.store.read(ctx, a)
-		if err != nil {
-			return Order{}, cause
-		}
-		if now.Step == Recorded {
-			return d.conclude(ctx, now)
-		}
-		return d.answer(ctx, now)
+		return d.overtaken(ctx, a, cause)
 	}
 	a.Step = Voiding
 	if finished {
@@ -226,4 +219,24 @@ func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) 
 		}
 	}
 	return Order{}, cause
+}
+
+// overtaken finds out why an attempt is not started any more: its own commit
+// took place although the answer was lost, or a settler took this request for
+// dead while it was only slow. The settler may have asked the provider before
+// it authorized, so the money is let go once more.
+func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, error) {
+	now, err := d.store.read(ctx, a)
+	if err != nil {
+		return Order{}, cause
+	}
+	switch now.Step {
+	case Recorded:
+		return d.conclude(ctx, now)
+	case Voiding, Closed:
+		if err := d.letGo(ctx, now); err != nil {
+			d.log.Error("money of an abandoned attempt may still be reserved", "attempt", a.ID, "err", err)
+		}
+	}
+	return d.answer(ctx, now)
 }

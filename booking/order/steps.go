@@ -88,6 +88,16 @@ func (s *steps) backward(ctx context.Context, a Attempt) error {
 	if err := s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, Grace); err != nil {
 		return err
 	}
+	if err := s.letGo(ctx, a); err != nil {
+		return err
+	}
+	_, err := s.store.move(ctx, a, Voiding, Closed, "")
+	return err
+}
+
+// letGo makes sure that the provider keeps no money for an attempt that will
+// never be recorded.
+func (s *steps) letGo(ctx context.Context, a Attempt) error {
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := s.provider.Find(call, a.ID)
@@ -100,6 +110,5 @@ func (s *steps) backward(ctx context.Context, a Attempt) error {
 	if p.State == payment.Captured || p.State == payment.Authorized {
 		return fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
 	}
-	_, err = s.store.move(ctx, a, Voiding, Closed, "")
-	return err
+	return nil
 }

@@ -3,7 +3,8 @@
 --
 -- ARGV  8 how many  9 first unit of the tier  10 its number of units
 -- Code  sold-out: fewer are left
--- Cost: O(how many + bytes of the tier); 100,000 sold places are passed in 1 µs
+-- Cost: O(how many + bytes of the tier); behind 100,000 sold places
+--       0.2 ms with the way to Redis and back
 local function choose()
     local units, at, last = {}, tonumber(ARGV[9]), ARGV[9] + ARGV[10] - 1
     for _ = 1, tonumber(ARGV[8]) do

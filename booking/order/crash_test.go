@@ -1,0 +1,411 @@
+package order_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+// tripwire ends the goroutine that calls a script, before or after the n-th
+// script of a checkout has run: what a crash there leaves behind.
+type tripwire struct {
+	at string
+	n  atomic.Int32
+}
+
+func (w *tripwire) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (w *tripwire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+func (w *tripwire) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		switch cmd.Name() {
+		case "evalsha":
+			w.n.Add(1)
+		case "eval": // the script was not loaded yet: the same call again
+		default:
+			return next(ctx, cmd)
+		}
+		n := w.n.Load()
+		if w.at == fmt.Sprint("before script ", n) {
+			runtime.Goexit()
+		}
+		err := next(ctx, cmd)
+		if w.at == fmt.Sprint("after script ", n) && (err == nil || !strings.HasPrefix(err.Error(), "NOSCRIPT")) {
+			runtime.Goexit()
+		}
+		return err
+	}
+}
+
+// crash runs a checkout that dies at a point.
+func (d *desk) crash(r order.Request, at string) {
+	d.t.Helper()
+	wire := &tripwire{at: at}
+	d.rdb.AddHook(wire)
+	d.provider.before = func(call string) error { return trip(at == "before "+call) }
+	d.provider.after = func(call string) error { return trip(at == "after "+call) }
+	survived, dead := false, make(chan struct{})
+	go func() {
+		defer close(dead)
+		_, err := d.Checkout(d.t.Context(), r)
+		survived = true
+		d.t.Logf("the checkout answered %v", err)
+	}()
+	<-dead
+	if survived {
+		d.t.Fatalf("the checkout did not come to %q", at)
+	}
+	wire.at, d.provider.before, d.provider.after = "", nil, nil
+}
+
+func trip(now bool) error {
+	if now {
+		runtime.Goexit()
+	}
+	return nil
+}
+
+const (
+	untouched = "attempts closed; orders -; tickets -; payments -; ledger -; redis sold 0"
+	released  = "attempts closed; orders -; tickets -; payments voided; ledger -; redis sold 0"
+	refused   = "attempts closed; orders -; tickets -; payments declined; ledger -; redis sold 0"
+)
+
+// The process dies at every step of a purchase. What is on disk then is what
+// the package's doc says, and after a restart the settler brings it to an end
+// at which money, tickets and Redis agree, also if Redis lost everything.
+func TestCrashAtEveryStep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ step, at, method, left, end string }{
+		{"1", "before script 1", sandbox.OK, "attempts started; orders -; tickets -; payments -; ledger -; redis sold 0 held", untouched},
+		{"2", "after script 1", sandbox.OK, "attempts started; orders -; tickets -; payments -; ledger -; redis sold 0 paying", untouched},
+		{"3", "after authorize", sandbox.OK, "attempts started; orders -; tickets -; payments authorized; ledger -; redis sold 0 paying", released},
+		{"4", "before capture", sandbox.OK, "attempts recorded; orders pending; tickets 3:unpaid,4:unpaid; payments authorized; ledger placed,authorized; redis sold 0 paying", sold},
+		{"5", "after capture", sandbox.OK, "attempts recorded; orders pending; tickets 3:unpaid,4:unpaid; payments captured; ledger placed,authorized; redis sold 0 paying", sold},
+		{"6", "before script 2", sandbox.OK, "attempts captured; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,authorized,captured; redis sold 0 paying", sold},
+		{"7", "after script 2", sandbox.OK, "attempts captured; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,authorized,captured; redis sold 2", sold},
+		{"declined, hold not given back", "before script 2", sandbox.Declined, "attempts voiding; orders -; tickets -; payments declined; ledger -; redis sold 0 paying", refused},
+		{"declined, not closed", "before find", sandbox.Declined, "attempts voiding; orders -; tickets -; payments declined; ledger -; redis sold 0 held", refused},
+	} {
+		for _, lost := range []bool{false, true} {
+			t.Run(fmt.Sprintf("step %s, Redis lost %v", c.step, lost), func(t *testing.T) {
+				t.Parallel()
+				d := open(t)
+				r := d.request(d.hold("s1", 3, 4), c.method)
+				d.crash(r, c.at)
+				d.want(c.left)
+				if lost {
+					d.loseRedis()
+				}
+				if _, err := d.stock.Rebuild(t.Context(), d.id, d.store); err != nil {
+					t.Fatal(err)
+				}
+				d.settle(1)
+				end := c.end
+				if end != sold && !lost {
+					end += " held" // the fan has the hold back
+				}
+				d.want(end)
+				d.consistent()
+				d.settle(0)
+				o, err := d.Checkout(t.Context(), r)
+				switch c.end {
+				case sold:
+					if err != nil || o.State != order.Paid {
+						t.Errorf("the fan asks again: %+v, %v", o, err)
+					}
+				case refused:
+					if !errors.Is(err, order.ErrDeclined) {
+						t.Errorf("the fan asks again: %v, want payment-declined", err)
+					}
+				default:
+					if !errors.Is(err, order.ErrFailed) {
+						t.Errorf("the fan asks again: %v, want payment-failed", err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func (d *desk) loseRedis() {
+	d.t.Helper()
+	keys, err := d.rdb.Keys(d.t.Context(), inventory.KeysOf(d.id).Hold("*")).Result()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.rdb.Del(d.t.Context(), append(keys, inventory.KeysOf(d.id).For("")...)...).Err(); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// Several settlers look at the same attempts: each attempt ends once.
+func TestSettlersShareTheWork(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for i := range 6 {
+		at := []string{"before capture", "after authorize", "before script 2"}[i%3]
+		d.crash(d.request(d.hold(fmt.Sprint("s", i), 3*i, 3*i+1), sandbox.OK), at)
+	}
+	var g errgroup.Group
+	for range 4 {
+		s := d.settler()
+		g.Go(func() error { _, err := s.Settle(t.Context()); return err })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	d.settleAll()
+	for query, want := range map[string]int{
+		`select count(*) from attempts where state = 'done'`:               4,
+		`select count(*) from attempts where state = 'closed'`:             2,
+		`select count(*) from orders where state = 'paid'`:                 4,
+		`select count(*) from tickets where state = 'valid'`:               8,
+		`select count(*) from order_ledger where entry = 'captured'`:       4,
+		`select count(*) from sandbox_payments where state = 'captured'`:   4,
+		`select count(*) from sandbox_payments where state = 'authorized'`: 0,
+	} {
+		d.count(query, want)
+	}
+	d.consistent()
+}
+
+func (d *desk) settleAll() {
+	d.t.Helper()
+	for n := 1; n > 0; {
+		var err error
+		if n, err = d.settler().Settle(d.t.Context()); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+func (d *desk) count(query string, want int) {
+	d.t.Helper()
+	var got int
+	if err := d.db.QueryRow(d.t.Context(), query).Scan(&got); err != nil || got != want {
+		d.t.Errorf("%s: %d, %v; want %d", query, got, err, want)
+	}
+}
+
+// A settler takes a request for dead that is only slow, and closes its attempt
+// before the provider has authorized. The request notices and lets the money
+// go; nothing is sold.
+func TestSlowRequestIsOvertakenBySettler(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	once := sync.OnceFunc(func() { d.settle(1) })
+	d.provider.before = func(call string) error {
+		if call == "authorize" {
+			once()
+		}
+		return nil
+	}
+	h := d.hold("s1", 3, 4)
+	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); !errors.Is(err, order.ErrFailed) {
+		t.Fatalf("overtaken: %v, want payment-failed", err)
+	}
+	d.want(released + " held")
+	d.provider.before = nil
+	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil {
+		t.Fatalf("the fan tries again: %v", err)
+	}
+}
+
+// Redis forgot what it had given away and gave the same two seats to twelve
+// fans. All pay at once: one gets them, the others' money is let go.
+func TestNeverSoldTwiceWhateverRedisSays(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	const fans = 12
+	var requests []order.Request
+	for i := range fans {
+		for _, u := range []int64{3, 4} {
+			if err := d.rdb.SetBit(t.Context(), inventory.KeysOf(d.id).Taken(), u, 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		requests = append(requests, d.request(d.hold(fmt.Sprint("s", i), 3, 4), sandbox.OK))
+	}
+	var paid, refused atomic.Int32
+	var g errgroup.Group
+	for _, r := range requests {
+		g.Go(func() error {
+			_, err := d.Checkout(t.Context(), r)
+			switch {
+			case err == nil:
+				paid.Add(1)
+			case errors.Is(err, hold.ErrUnitsTaken):
+				refused.Add(1)
+			default:
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if paid.Load() != 1 || refused.Load() != fans-1 {
+		t.Fatalf("%d paid, %d refused, of %d", paid.Load(), refused.Load(), fans)
+	}
+	d.count(`select count(*) from tickets`, 2)
+	d.count(`select count(*) from orders`, 1)
+	d.count(`select count(*) from sandbox_payments where state = 'captured'`, 1)
+	d.count(`select count(*) from sandbox_payments where state = 'voided'`, fans-1)
+}
+
+// One request arrives many times at once, as impatient clients send it: one
+// order, one payment.
+func TestRepeatedAtOnceIsOneOrder(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	r := d.request(d.hold("s1", 3, 4), sandbox.OK)
+	ids := make(chan string, 16)
+	var g errgroup.Group
+	for range cap(ids) {
+		g.Go(func() error {
+			o, err := d.Checkout(t.Context(), r)
+			if err == nil {
+				ids <- o.ID
+			} else if !errors.Is(err, hold.ErrPaying) {
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(ids)
+	seen := map[string]bool{}
+	for id := range ids {
+		seen[id] = true
+	}
+	if len(seen) != 1 {
+		t.Errorf("%d different orders were answered", len(seen))
+	}
+	d.want(sold)
+}
+
+// leaky is a connection that loses the answer to one COMMIT after Postgres has
+// carried it out.
+type leaky struct {
+	net.Conn
+	armed  *atomic.Bool
+	losing atomic.Bool
+}
+
+func (c *leaky) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("commit")) && c.armed.CompareAndSwap(true, false) {
+		c.losing.Store(true)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *leaky) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.losing.Load() && err == nil {
+		return 0, errors.Join(errors.New("the answer was lost"), c.Close())
+	}
+	return n, err
+}
+
+// The order is committed, but the answer of the commit is lost. The attempt
+// is looked up: recorded, so the checkout goes on.
+func TestLostCommitIsLookedUp(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	var armed atomic.Bool
+	cfg := d.db.Config()
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return &leaky{Conn: conn, armed: &armed}, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	shows := catalogue.New(pool, time.Now)
+	d.Desk = d.deskOn(order.NewStore(pool, shows), shows)
+	d.provider.after = func(call string) error {
+		armed.Store(call == "authorize") // the next commit is the order's
+		return nil
+	}
+	o, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.OK))
+	if err != nil || o.State != order.Paid || armed.Load() {
+		t.Fatalf("order %+v, %v; commit still to be lost: %v", o, err, armed.Load())
+	}
+	d.want(sold)
+}
+
+func TestLedgerIsOnlyAppendedTo(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	if _, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.OK)); err != nil {
+		t.Fatal(err)
+	}
+	var partition string
+	if err := d.db.QueryRow(t.Context(), `select tableoid::regclass::text from order_ledger limit 1`).Scan(&partition); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`update order_ledger set amount = 0`,
+		`delete from order_ledger`,
+		`truncate order_ledger`,
+		`update ` + partition + ` set amount = 0`,
+		`delete from ` + partition,
+		`truncate ` + partition,
+	} {
+		if _, err := d.db.Exec(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v, want a refusal", statement, err)
+		}
+	}
+	d.want(sold)
+}
+
+// The worker does by itself what the tests above do by hand.
+func TestWorkerSweepsAndSettles(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.crash(d.request(d.hold("s1", 3, 4), sandbox.OK), "before capture")
+	w := order.NewWorker(order.WorkerConfig{Postgres: d.db, Redis: devtest.Redis(t), Provider: sandbox.New(d.db), Log: d.log(),
+		SweepEvery: 5 * time.Millisecond, SettleEvery: 5 * time.Millisecond, Idle: time.Millisecond})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	deadline := time.After(20 * time.Second)
+	for tick := time.NewTicker(10 * time.Millisecond); d.state() != sold; {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the worker did not settle: %s", d.state())
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("worker ended with %v", err)
+	}
+}
