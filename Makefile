@@ -35,7 +35,7 @@ check: ## look at format, vet, lint, imports between packages and types
 
 test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
 	@scripts/need test
-	@npm --prefix web run --silent journeys -- $(JOURNEY)
+	@JOURNEY=$(JOURNEY) npm --prefix web run --silent journeys
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
 	@go run ./loadtest/mutants $(MUTANTS)
