@@ -9,6 +9,7 @@ package dial
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +50,9 @@ func Postgres(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 3 * time.Second
+	}
+	if !strings.Contains(dsn, "pool_max_conns") {
+		cfg.MaxConns = 16 // pgx's own default, one a processor, fits work that does not wait for a disk
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
