@@ -28,6 +28,8 @@ export async function queue(fan: Fan): Promise<void> {
     }
     assert.equal(last, first - 93);
     assert.equal(await shifts(page), 0, "layout shift while numbers change");
+    await page.evaluate(() => document.querySelector<HTMLElement>("main")!.style.setProperty("padding-block-start", "90px"));
+    assert.ok((await shifts(page)) > 0, "the measurement sees a shift when there is one");
 
     const second = await fan.secondTab();
     await second.sees("waiting");

@@ -3,7 +3,11 @@
 
 import type { Money } from "../api/documents";
 
-const language = () => globalThis.document?.documentElement.lang || "en";
+/** The reader's own variety of the page's language: 19:00 in en-GB, 7:00 PM in en-US. */
+function language(): string {
+  const page = globalThis.document?.documentElement.lang || "en";
+  return globalThis.navigator?.languages?.find((each) => each === page || each.startsWith(`${page}-`)) ?? page;
+}
 
 /** 4,210 */
 export function count(n: number): string {
@@ -28,6 +32,11 @@ export function clock(milliseconds: number): string {
 /** Tuesday, 1 December 2026, 19:00 in the reader's time zone. */
 export function moment(at: string): string {
   return new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(new Date(at));
+}
+
+/** 19:00 in the reader's time zone. */
+export function hour(at: string): string {
+  return new Intl.DateTimeFormat(language(), { timeStyle: "short" }).format(new Date(at));
 }
 
 /** 19:00:05 in the reader's time zone. */

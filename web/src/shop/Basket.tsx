@@ -6,7 +6,7 @@ import type { Shop, Show } from "./model";
 
 export function Basket({ shop, show }: { shop: Shop; show: Show }) {
   return (
-    <section class="basket card" aria-labelledby="basket">
+    <section class={`basket card ${shop.hold || shop.picked.size > 0 ? "full" : ""}`} aria-labelledby="basket">
       <h2 id="basket">{words.basket.heading}</h2>
       {shop.hold ? <Held shop={shop} show={show} hold={shop.hold} /> : <Picked shop={shop} show={show} />}
       <p class="wrong" role="alert">
@@ -88,12 +88,16 @@ export function HoldClock({ shop, hold }: { shop: Shop; hold: Hold }) {
 }
 
 export function Lines({ show, hold }: { show: Show; hold: Hold }) {
+  const seatName = (unit: number) => {
+    const seat = show.chart.seats.find((each) => each.unit === unit);
+    return seat && words.seat(seat.row.section, seat.row.row, seat.number);
+  };
   const tierName = (id: string) => show.performance.tiers.find((tier) => tier.id === id)?.name ?? "";
   return (
     <ul class="lines">
       {hold.lines.map((line) => (
         <li key={line.unit}>
-          <span>{line.label || words.basket.generalUnit(tierName(line.tier), String(line.unit + 1))}</span>
+          <span>{seatName(line.unit) ?? words.basket.generalUnit(tierName(line.tier), String(line.unit + 1))}</span>
           <span>{money(line.price)}</span>
         </li>
       ))}

@@ -62,7 +62,10 @@ function useShop(saleId: string): Shop {
     document.addEventListener("visibilitychange", wake);
     addEventListener("online", wake);
     addEventListener("pageshow", wake);
+    const heart = new Worker(new URL("./heartbeat.ts", import.meta.url), { type: "module" });
+    heart.onmessage = () => shop.beat();
     return () => {
+      heart.terminate();
       clearInterval(timer);
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", wake);

@@ -36,6 +36,17 @@ test("renews at once when asked, and the clock starts anew", async () => {
   expect(renew).toHaveBeenCalledTimes(2);
 });
 
+test("a beat renews only what is due: timers may be late, the token is not", async () => {
+  const { renew, keeper, pass } = start();
+  const k = keeper();
+  await pass(0);
+  k.beat();
+  expect(renew).toHaveBeenCalledTimes(1);
+  vi.setSystemTime(Date.now() + life / 2); // the clock went on, the timer did not
+  k.beat();
+  expect(renew).toHaveBeenCalledTimes(2);
+});
+
 test("a lost answer is repeated and closes nothing", async () => {
   const { renew, closed, keeper, pass } = start();
   keeper();

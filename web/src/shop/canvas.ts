@@ -206,13 +206,19 @@ export class SeatCanvas {
 
   #drawNames(context: CanvasRenderingContext2D, color: (name: string) => string, font: string): void {
     const { sections, step } = this.#chart;
-    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.25, step * 1.15, color("--ink-soft"), font);
+    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, step * 1.15, color("--ink"), font, color("--ground"));
   }
 
-  #write(context: CanvasRenderingContext2D, text: string, x: number, y: number, size: number, ink: string, font: string): void {
+  #write(context: CanvasRenderingContext2D, text: string, x: number, y: number, size: number, ink: string, font: string, halo?: string): void {
     context.font = `700 ${size}px ${font}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
+    if (halo !== undefined) {
+      context.strokeStyle = halo;
+      context.lineWidth = size * 0.3;
+      context.lineJoin = "round";
+      context.strokeText(text, x, y);
+    }
     context.fillStyle = ink;
     context.fillText(text, x, y);
   }

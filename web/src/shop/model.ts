@@ -68,6 +68,11 @@ export class Shop {
     });
   }
 
+  /** From heartbeat.ts. */
+  beat(): void {
+    this.#keeper.beat();
+  }
+
   /** The page is looked at again. */
   wake(): void {
     if (this.closed) return;

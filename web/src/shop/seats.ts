@@ -90,21 +90,23 @@ export interface Section {
   name: string;
   tier: Tier | undefined;
   rows: { row: Row; seats: Seat[] }[];
-  /** Middle of the section's edge away from the stage, for its name on the map. */
+  /** The last row's seat in the middle of the section: its name goes below. */
   x: number;
   y: number;
 }
 
 export function sectionsOf(performance: Performance, seats: Seat[]): Section[] {
+  const step = pitch(performance.rows);
   const byRow = grouped(seats, (seat) => seat.row);
   return [...grouped(performance.rows, (row) => row.section)].map(([name, rows]) => {
     const all = rows.flatMap((row) => byRow.get(row) ?? []);
+    const middle = all.reduce((sum, seat) => sum + seat.x, 0) / all.length;
     return {
       name,
       tier: performance.tiers.find((tier) => tier.id === rows[0]?.tier),
       rows: rows.map((row) => ({ row, seats: byRow.get(row) ?? [] })),
-      x: all.reduce((sum, seat) => sum + seat.x, 0) / all.length,
-      y: Math.max(...all.map((seat) => seat.y)),
+      x: middle,
+      y: Math.max(...all.filter((seat) => Math.abs(seat.x - middle) < 3 * step).map((seat) => seat.y)),
     };
   });
 }

@@ -27,7 +27,7 @@ const context: Context = {
   claiming: false,
   said: "",
   saleId,
-  actions: { claim: () => void claim(), rejoin: () => void join(), retry: () => void arrive() },
+  actions: { claim: () => void claim(), rejoin: () => void rejoin(), retry: () => void arrive() },
 };
 const known = context.known;
 
@@ -90,6 +90,12 @@ async function join(): Promise<void> {
   } catch (cause) {
     again(cause);
   }
+}
+
+function rejoin(): Promise<void> {
+  delete memory.was;
+  known.left = false;
+  return join();
 }
 
 function settle(status: Status): void {

@@ -1,4 +1,4 @@
-import { clock, count, moment, plural } from "../format.ts";
+import { clock, count, hour, moment, plural } from "../format.ts";
 
 const people = (n: number) => `${count(n)} ${plural(n, { one: "person", other: "people" })}`;
 const minutes = (n: number) => `${count(n)} ${plural(n, { one: "minute", other: "minutes" })}`;
@@ -11,10 +11,10 @@ export const waiting = {
     connecting: "Connecting…",
     live: "Live",
     polling: "Checking now and then",
-    lost: "Connection lost. Trying again…",
+    lost: "Connection lost",
     over: "Disconnected",
   },
-  lostNote: "Your place is safe. It is kept on our side, and this page picks it up again as soon as the connection is back.",
+  lostNote: "Your place is safe. It is kept on our side, and this page keeps trying to reach it.",
 
   joining: { eyebrow: "Joining", lead: "Finding your place in the line…" },
 
@@ -74,7 +74,7 @@ export const waiting = {
   active: {
     eyebrow: "Admitted",
     headline: "You are in",
-    lead: (endsAt: string) => `Your time in the shop ends at ${moment(endsAt)} at the latest.`,
+    lead: (endsAt: string) => `Your time in the shop ends at ${hour(endsAt)} at the latest.`,
     shop: "Go to the shop",
   },
 
@@ -97,7 +97,6 @@ export const waiting = {
     again: "If you want to buy more, you can stand in line again, at its end.",
   },
   rejoin: "Stand in line again",
-  rejoinRefused: "This place is used up, and this sale gives one place to each visitor. It cannot be joined again from this browser.",
 
   gone: {
     eyebrow: "Place unknown",

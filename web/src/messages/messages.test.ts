@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { waiting } from "./en";
+import { clock, money } from "./format";
+
+test("money uses the minor unit of its currency", () => {
+  expect(money({ amount: 4500, currency: "EUR" })).toBe("€45.00");
+  expect(money({ amount: 4500, currency: "JPY" })).toBe("¥4,500");
+});
+
+test("spans count down to zero and not below, and seconds are never shown too early as gone", () => {
+  expect([65_000, 64_001, 1, 0, -5_000, 7_261_000].map(clock)).toEqual(["1:05", "1:05", "0:01", "0:00", "0:00", "2:01:01"]);
+});
+
+test.each([
+  [0, 20, "About a minute or less to go"],
+  [30, 170, "Less than 3 minutes to go"],
+  [180, 180, "About 3 minutes to go"],
+  [180, 330, "About 3 to 6 minutes to go"],
+])("a wait of %i to %i seconds never promises more than the range", (low, high, text) => {
+  expect(waiting.waiting.wait(low, high)).toBe(text);
+});
+
+test("one person is one person", () => {
+  expect(waiting.lobby.entrants(1)).toBe("1 person is in the lobby");
+  expect(waiting.lobby.entrants(4210)).toBe("4,210 people are in the lobby");
+});
