@@ -133,6 +133,11 @@ func api(t *testing.T, o http.Handler, method, path, key, body string, change ..
 
 func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
 	t.Helper()
+	return newOpsWith(t, store, quiet)
+}
+
+func newOpsWith(t *testing.T, store *queue.Store, log *slog.Logger) (ops http.Handler, key string) {
+	t.Helper()
 	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
 	if err != nil {
 		t.Fatal(err)
@@ -145,14 +150,15 @@ func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return admission.NewOps(store, staff, quiet), key
+	return admission.NewOps(store, staff, log), key
 }
 
 func TestAnSRETunesPausesAndResumes(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	sale := publish(t, store, -2*time.Minute, -time.Minute)
-	ops, key := newOps(t, store)
+	var log bytes.Buffer
+	ops, key := newOpsWith(t, store, slog.New(slog.NewTextHandler(&log, nil)))
 	base := "/api/v1/ops/sales/" + string(sale.ID)
 
 	if code, _, doc := api(t, ops, "GET", base, key, ""); code != 200 || doc["cap"] != 2.0 || doc["title"] != "Test" {
@@ -171,6 +177,11 @@ func TestAnSRETunesPausesAndResumes(t *testing.T) {
 	}
 	if code, _, doc := api(t, ops, "POST", base+"/resume", key, `{"reason":"They are here."}`); code != 200 || doc["paused"] != false || doc["reason"] != "" {
 		t.Errorf("resume: %d %v", code, doc)
+	}
+	for _, want := range []string{`who=ada`, `reason="more doors"`, `reason="The band is late."`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %s:\n%s", want, &log)
+		}
 	}
 	if code, _, doc := api(t, ops, "GET", "/api/v1/ops/sales", key, ""); code != 200 || len(doc["sales"].([]any)) == 0 {
 		t.Errorf("list: %d %v", code, doc)

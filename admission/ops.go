@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -101,11 +102,17 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 		if err != nil {
 			return err
 		}
-		if r.Method != http.MethodGet {
-			o.log.Info("ops", "who", m.Name, "method", r.Method, "path", r.URL.Path)
-		}
+		r = r.WithContext(context.WithValue(r.Context(), memberKey{}, m))
 	}
 	return route.serve(o, w, r)
+}
+
+type memberKey struct{}
+
+// who is the member of staff that a request comes from.
+func who(r *http.Request) string {
+	m, _ := r.Context().Value(memberKey{}).(Member)
+	return m.Name
 }
 
 // staffKey finds the key in the Authorization header or else the cookie.
@@ -267,7 +274,7 @@ func (o *Ops) setLimits(w http.ResponseWriter, r *http.Request) error {
 	if err := o.store.SetLimits(r.Context(), sale, *body.Expect, to); err != nil {
 		return err
 	}
-	o.log.Info("limits changed", "sale", sale, "from", *body.Expect, "to", to, "reason", body.Reason)
+	o.log.Info("limits changed", "who", who(r), "sale", sale, "from", *body.Expect, "to", to, "reason", body.Reason)
 	return o.show(w, r)
 }
 
@@ -291,7 +298,7 @@ func (o *Ops) setPaused(w http.ResponseWriter, r *http.Request, paused bool) err
 	if err := o.store.SetPaused(r.Context(), sale, paused, body.Reason); err != nil {
 		return err
 	}
-	o.log.Info("pause changed", "sale", sale, "paused", paused, "reason", body.Reason)
+	o.log.Info("pause changed", "who", who(r), "sale", sale, "paused", paused, "reason", body.Reason)
 	return o.show(w, r)
 }
 
