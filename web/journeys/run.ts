@@ -2,19 +2,21 @@
 // profile of its own; one failing does not stop the others.
 
 import { existsSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { chromium, devices } from "playwright-core";
 import { buy } from "./buy";
 import { decline } from "./decline";
 import { Fan } from "./fan";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
 import { ops } from "./ops";
+import { phone } from "./phone";
 import { polling } from "./polling";
 import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, decline, queue, polling, leave, ops };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, leave, ops };
+const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
@@ -41,7 +43,7 @@ async function main(): Promise<number> {
 }
 
 async function walk(name: string, stack: Stack, browser: Awaited<ReturnType<typeof chromium.launch>>): Promise<boolean> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
+  const context = await browser.newContext({ ...(name === "phone" ? devices["Pixel 7"] : desktop), locale: "en-GB" });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const troubles: string[] = [];

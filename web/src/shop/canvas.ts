@@ -15,8 +15,8 @@ export interface Chart {
 export function chartOf(rows: Parameters<typeof pitch>[0], seats: Seat[], sections: Section[]): Chart {
   const step = pitch(rows);
   const box = boxOf(seats, step * 1.5);
-  const stage = step * 3; // room for the stage above the first row
-  return { seats, sections, step, box: { ...box, top: box.top - stage, height: box.height + stage } };
+  const [stage, names] = [step * 3, step]; // room above the first row, and below the last
+  return { seats, sections, step, box: { ...box, top: box.top - stage, height: box.height + stage + names } };
 }
 
 export interface Handlers {
@@ -27,7 +27,10 @@ export interface Handlers {
 
 /** A seat closer than this to its neighbor, in pixels, is too small to hit: a tap zooms in first. */
 const hittable = { mouse: 8, touch: 20 };
+/** How far beside a seat a tap still means it, in distances of neighbors. */
+const reach = { mouse: 0.6, touch: 0.9 };
 const most = 48; // pixels between neighbors at the closest
+const nameMost = 18; // pixels of a section's name at the closest
 const slop = 6; // pixels a finger may wander in a tap
 
 export class SeatCanvas {
@@ -117,7 +120,7 @@ export class SeatCanvas {
   #move = (event: PointerEvent): void => {
     const at = this.#at(event);
     const last = this.#pointers.get(event.pointerId);
-    if (!last) return this.#handlers.onPoint(this.#seatAt(at.x, at.y));
+    if (!last) return this.#handlers.onPoint(this.#seatAt(at.x, at.y, reach.mouse));
     const others = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
     this.#pointers.set(event.pointerId, at);
     const other = others[0];
@@ -135,12 +138,13 @@ export class SeatCanvas {
     const known = this.#pointers.delete(event.pointerId);
     if (!known || this.#wandered > slop || this.#pointers.size > 0) return;
     const at = this.#at(event);
-    const needed = event.pointerType === "touch" ? hittable.touch : hittable.mouse;
+    const pointer = event.pointerType === "touch" ? "touch" : "mouse";
+    const needed = hittable[pointer];
     if (this.#view.scale * this.#chart.step < needed) {
       this.#zoom((needed * 1.25) / (this.#view.scale * this.#chart.step), at.x, at.y);
       return;
     }
-    const seat = this.#seatAt(at.x, at.y);
+    const seat = this.#seatAt(at.x, at.y, reach[pointer]);
     if (seat) this.#handlers.onPick(seat);
   };
 
@@ -157,10 +161,10 @@ export class SeatCanvas {
     if (this.#zoom(factor, at.x, at.y) || event.ctrlKey) event.preventDefault();
   };
 
-  #seatAt(px: number, py: number): Seat | undefined {
+  #seatAt(px: number, py: number, within: number): Seat | undefined {
     const { x, y } = toMap(this.#view, px, py);
     let best: Seat | undefined;
-    let distance = (this.#chart.step * 0.6) ** 2;
+    let distance = (this.#chart.step * within) ** 2;
     for (const seat of this.#chart.seats) {
       const d = (seat.x - x) ** 2 + (seat.y - y) ** 2;
       if (d < distance) [best, distance] = [seat, d];
@@ -206,7 +210,8 @@ export class SeatCanvas {
 
   #drawNames(context: CanvasRenderingContext2D, color: (name: string) => string, font: string): void {
     const { sections, step } = this.#chart;
-    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, step * 1.15, color("--ink"), font, color("--ground"));
+    const size = Math.min(step * 1.15, nameMost / this.#view.scale);
+    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, size, color("--ink"), font, color("--ground"));
   }
 
   #write(context: CanvasRenderingContext2D, text: string, x: number, y: number, size: number, ink: string, font: string, halo?: string): void {
