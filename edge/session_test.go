@@ -73,6 +73,11 @@ func TestClaimIsIdempotentAlsoInParallel(t *testing.T) {
 			t.Errorf("tokens of one offer differ: %q", tokens)
 		}
 	}
+	second := time.Now().Unix()
+	g.until("the time of a new token would differ", func() bool { return time.Now().Unix() > second })
+	if again := f.claim().Token; again != tokens[0] {
+		t.Errorf("a late repetition gave %q, first %q", again, tokens[0])
+	}
 	if s := f.poll(); s.State != ropeline.PlaceActive || s.Session == nil {
 		t.Errorf("after the claim: %+v", s)
 	}

@@ -236,6 +236,30 @@ func TestFramesAreAtMostOneAPace(t *testing.T) {
 	}
 }
 
+func TestAWakeIsNoReasonToExceedThePace(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.Redis(t)
+	g := newRigOn(t, rdb, opened, shut)
+	g.server.pace.frame = time.Hour
+	g.draw()
+	f := g.browser()
+	f.join()
+	b := f.open()
+	b.next()
+	ticket, err := g.store.ReadTicket(g.sale.ID, f.raw())
+	must(t, err)
+	for range 5 { // each differs from what was shown, none is urgent
+		g.browser().join()
+		g.tick()
+		must(t, rdb.Publish(t.Context(), "ropeline:{"+string(g.sale.ID)+"}:changed", string(ticket.Place)).Err())
+	}
+	must(t, g.store.SetPaused(t.Context(), g.sale.ID, true, "a break"))
+	g.tick()
+	if s := b.next(); !s.Sale.Paused {
+		t.Errorf("frame %+v came before its time", s)
+	}
+}
+
 func TestUnchangedStatusIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, opened, shut)
