@@ -51,9 +51,9 @@ select p.id::text, p.attempt_id::text, p.amount from sandbox_payments p
 	sqlOpen = `select count(*) from attempts where sale_id = $1 and state not in ('done', 'closed')`
 )
 
-// settling is how long the audit waits for open attempts to be settled and for
-// holds to be swept.
-const settling = 30 * time.Second
+// settling is how long the audit waits for open attempts to be settled: the
+// settler takes those that have not moved for 30 s.
+const settling = time.Minute
 
 // audit reads the books once everything is settled, or when it has waited long
 // enough. Orders made before since are somebody else's.

@@ -74,6 +74,7 @@ type Attempt struct {
 	Currency     string
 	Outcome      Outcome
 	Orders       []string // ids answered, one per confirming answer
+	ConfirmedAt  Moment   // when the first of them was read
 }
 
 // Probe is a request that must be refused.

@@ -158,7 +158,7 @@ func judgeForgotten(e Evidence) finding {
 		f.facts++
 		switch {
 		case h.Gone:
-			f.breach("fan %d lost the place: the line does not know it any more", h.Fan)
+			f.breach("fan %d lost the place: %s", h.Fan, h.End)
 		case h.Stayed && !h.offered():
 			f.breach("fan %d joined at %v, stayed, and was never offered", h.Fan, h.Join.Answered)
 		}

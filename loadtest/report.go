@@ -26,6 +26,7 @@ type Report struct {
 	AdmittedPerSecond float64 `json:"admitted_per_second"` // from the opening to the last offer
 	RequestsPerSecond float64 `json:"requests_per_second"`
 
+	Outage   *Outage        `json:"outage,omitempty"`
 	Ends     map[string]int `json:"ends"`
 	Counts   map[string]int `json:"counts"`
 	Answers  map[string]int `json:"answers"`
@@ -42,6 +43,32 @@ type Span struct {
 	P90   float64 `json:"p90_ms"`
 	P99   float64 `json:"p99_ms"`
 	Max   float64 `json:"max_ms"`
+}
+
+// Outage is a crash in the middle of a run, and what was there across it.
+type Outage struct {
+	From    Moment `json:"from_ns"`
+	To      Moment `json:"to_ns"`
+	Waiting int    `json:"waiting"` // fans who stood in the line when it began, and did not leave
+	Kept    int    `json:"kept"`    // of these, how many had their turn afterwards
+	Orders  int    `json:"orders"`  // confirmed by then
+}
+
+// count fills in what the fans saw.
+func (o *Outage) count(fans []History) {
+	for _, h := range fans {
+		if h.Join.Answered != 0 && h.Join.Answered < o.From && !h.left() && (h.Offer == 0 || h.OfferedAt > o.From) {
+			o.Waiting++
+			if h.offered() {
+				o.Kept++
+			}
+		}
+		for _, a := range h.Attempts {
+			if a.Outcome == Confirmed && a.ConfirmedAt < o.From {
+				o.Orders++
+			}
+		}
+	}
 }
 
 // report sums the evidence up.
@@ -65,6 +92,10 @@ func (r *run) report(e Evidence, lasted Moment) *Report {
 		if h.Skipped > 0 {
 			rep.Counts["positions not kept"] += h.Skipped
 		}
+	}
+	if r.outage != nil {
+		r.outage.count(e.Fans)
+		rep.Outage = r.outage
 	}
 	moving := Moment(r.hall.board.lastOffer.Load()) - max(0, r.clock.at(r.hall.about.Status.OpensAt))
 	if moving > 0 {
@@ -101,6 +132,10 @@ func (r *Report) Text(w io.Writer) error {
 	fmt.Fprintf(t, "%d offers seen, %d sessions (%.1f a second), %d orders of %d units, %.0f requests a second, %d frames\n\n",
 		r.Offers, r.Sessions, r.AdmittedPerSecond, r.Orders, r.Sold, r.RequestsPerSecond, r.Counts["frames"])
 
+	if o := r.Outage; o != nil {
+		fmt.Fprintf(t, "killed at %.1f s with %d orders confirmed, back %.1f s later; %d of %d waiting fans had their turn afterwards\n\n",
+			o.From.Seconds(), o.Orders, (o.To - o.From).Seconds(), o.Kept, o.Waiting)
+	}
 	fmt.Fprintln(t, "how it went\tfans")
 	for _, end := range byCount(r.Ends) {
 		fmt.Fprintf(t, "  %s\t%d\n", end, r.Ends[end])

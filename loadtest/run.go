@@ -35,6 +35,7 @@ type run struct {
 	fans      []*fan
 	intruders []*intruder
 	emptied   bool
+	outage    *Outage // of a crash, nil without one
 }
 
 // Run walks the fans through the sale, audits and judges. An error means that
@@ -44,8 +45,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
-	pace := NewPace(o.Profile.Lobby, o.Profile.Late, time.Until(r.hall.about.LobbyClosesAt), o.Profile.Span)
-	if err := r.crowd(ctx, pace); err != nil {
+	left := time.Until(r.hall.about.LobbyClosesAt)
+	if o.Stack != nil && left < lobbyTime {
+		return nil, fmt.Errorf("the lobby closes in %v: this machine is too busy to start a stack in time", left)
+	}
+	if err := r.crowd(ctx, NewPace(o.Profile.Lobby, o.Profile.Late, left, o.Profile.Span)); err != nil {
 		return nil, err
 	}
 	lasted := r.clock.since()
@@ -61,6 +65,9 @@ func newRun(o Options) *run {
 		target: newTarget(Address{Edge: o.Access.Edge, Core: o.Access.Booking}),
 		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board)}}
 }
+
+// lobbyTime is what a private stack must leave of the lobby for fans to come.
+const lobbyTime = time.Second
 
 // Numbers of the addresses that are not a fan's.
 const (
@@ -100,7 +107,7 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	patient, stop := context.WithTimeout(ctx, r.Profile.Limit)
 	defer stop()
 	// Who is inside when the limit comes may finish: an errand takes seconds.
-	ctx, cancel := context.WithTimeout(ctx, r.Profile.Limit+2*settling)
+	ctx, cancel := context.WithTimeout(ctx, r.Profile.Limit+settling)
 	defer cancel()
 	knocking, quiet := context.WithCancel(ctx)
 	defer quiet()
@@ -216,12 +223,14 @@ func (r *run) crash(ctx context.Context, fans int) error {
 		}
 	}
 	r.Log.Info("killing everything")
+	r.outage = &Outage{From: r.clock.since()}
 	if err := r.Stack.Kill(); err != nil {
 		return err
 	}
 	if err := r.Stack.Start(ctx, hostOf(r.Stack.Edge)); err != nil {
 		return fmt.Errorf("starting again: %w", err)
 	}
+	r.outage.To = r.clock.since()
 	r.Log.Info("running again", "edge", r.Stack.Edge)
 	r.Access = r.Stack.Access
 	r.target.now.Store(&Address{Edge: r.Access.Edge, Core: r.Access.Booking})

@@ -258,6 +258,7 @@ func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Dura
 // confirmed notes an order that the fan has in hand.
 func (f *fan) confirmed(at *Attempt, o placedOrder, a answer) {
 	if at.Outcome != Confirmed {
+		at.ConfirmedAt = a.Answered
 		if f.Errand != BuySlow { // that one waits for its card
 			f.meter.took(spanOrder, a.Answered-a.Sent)
 		}

@@ -79,6 +79,7 @@ func (f *fan) learn(s wire.Status) news {
 		f.h.End = "turn missed"
 		return over
 	case ropeline.PlaceLeft, ropeline.PlaceDone, ropeline.PlaceActive:
+		f.vanish() // it was this fan's to leave or to claim, and nobody else's
 		f.h.End = "place ended as " + string(s.State)
 		return over
 	}
