@@ -153,7 +153,6 @@ export class Shop {
     return this.#act(async () => {
       await this.#booking.drop(this.hold!.id);
       this.#setHold(undefined);
-      this.step = "pick";
     });
   }
 
@@ -268,6 +267,7 @@ export class Shop {
     this.hold = hold;
     this.#mine = new Set(hold?.units ?? []);
     if (hold) this.picked = new Set();
+    else if (this.step === "pay") this.step = "pick"; // the next hold is looked at before it is paid
     this.#etag = undefined; // the next answer counts in full
     void this.poll();
   }
@@ -307,10 +307,7 @@ export class Shop {
     this.problem = wordsFor(cause);
     if (!(cause instanceof Refusal)) return;
     if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
-    if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) {
-      this.#setHold(undefined);
-      this.step = "pick";
-    }
+    if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) this.#setHold(undefined);
     if (cause.code === "units-taken") {
       this.#etag = undefined;
       this.picked = new Set();
