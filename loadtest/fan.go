@@ -101,7 +101,7 @@ func (f *fan) see(s wire.Status) {
 		f.h.show(Shown{At: now, Position: *s.Position, Served: *s.Served, Epoch: s.Epoch})
 	}
 	if s.Offer != nil && f.h.Offer == 0 {
-		f.h.Offer, f.h.OfferedAt = s.Offer.Number, now
+		f.h.Offer, f.h.OfferedAt, f.h.ClaimBy = s.Offer.Number, now, f.clock.at(s.Offer.ClaimBy)
 		f.hall.board.offer(now)
 		made := f.clock.at(s.Offer.ClaimBy.Add(-f.hall.about.ClaimWindow.Duration()))
 		if !f.Poller {

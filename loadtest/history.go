@@ -99,8 +99,9 @@ type History struct {
 
 	Offer     int64 // its number; 0: none seen
 	OfferedAt Moment
-	Passed    bool // the place ended as expired without the fan having seen the offer
-	Gone      bool // the place was unknown to the line although the fan had not left it
+	ClaimBy   Moment // until then the offer stood
+	Passed    bool   // the place ended as expired without the fan having seen the offer
+	Gone      bool   // the place was unknown to the line although the fan had not left it
 
 	Leave        Call                  // the request that gave the place up before an offer was seen
 	AfterLeaving []ropeline.PlaceState // what the place said of itself after the leave's answer

@@ -86,6 +86,7 @@ type Invariant struct {
 // Names of the invariants, for profiles and mutants.
 const (
 	InvCap        = "cap"
+	InvCapOffered = "cap-offered"
 	InvGate       = "gate"
 	InvOrder      = "order"
 	InvLobby      = "lobby-first"
@@ -108,6 +109,7 @@ const (
 func Invariants() []Invariant {
 	return []Invariant{
 		{InvCap, "never more than the cap admitted at once", judgeCap},
+		{InvCapOffered, "never more than the cap offered or admitted at once", judgeCapOffered},
 		{InvGate, "nobody without a valid token got past the gate, at the edge or at the booking core", judgeGate},
 		{InvOrder, "who had joined before another one asked was offered first", judgeOrder},
 		{InvLobby, "everybody of the lobby was offered before who came later", judgeLobby},

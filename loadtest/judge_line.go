@@ -9,11 +9,48 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// judgeCap sweeps over the sessions: from the receipt of the first token, which
-// is after its issue, so nobody is counted too early, to the expiry of the last
-// or the answer of the request that ended the session.
+// judgeCap counts sessions: from the receipt of the first token, which is after
+// its issue, so nobody is counted too early, to the expiry of the last or the
+// answer of the request that ended the session.
 func judgeCap(e Evidence) finding {
-	if e.Cap == 0 {
+	var stays []stay
+	for _, h := range e.Fans {
+		for _, s := range h.Sessions {
+			stays = append(stays, stay{h.Fan, s.First, s.ends()})
+		}
+	}
+	return atOnce(e.Cap, stays)
+}
+
+// judgeCapOffered counts an offer, too, from when its fan saw it until it was
+// claimed or ran out: the slot is taken from then on.
+func judgeCapOffered(e Evidence) finding {
+	var stays []stay
+	for _, h := range e.Fans {
+		for i, s := range h.Sessions {
+			from := s.First
+			if i == 0 && h.Offer != 0 {
+				from = h.OfferedAt
+			}
+			stays = append(stays, stay{h.Fan, from, s.ends()})
+		}
+		if h.Offer != 0 && len(h.Sessions) == 0 {
+			stays = append(stays, stay{h.Fan, h.OfferedAt, h.ClaimBy})
+		}
+	}
+	return atOnce(e.Cap, stays)
+}
+
+// stay is a time for which a fan took a slot.
+type stay struct {
+	fan      int
+	from, to Moment
+}
+
+// atOnce sweeps over stays and looks for moments with more than limit. Of an
+// end and a beginning at the same moment the end comes first.
+func atOnce(limit int64, stays []stay) finding {
+	if limit == 0 {
 		return unjudged("the cap is not known: pass it with --cap")
 	}
 	type step struct {
@@ -22,23 +59,20 @@ func judgeCap(e Evidence) finding {
 		fan    int
 	}
 	var steps []step
-	var f finding
-	for _, h := range e.Fans {
-		for _, s := range h.Sessions {
-			f.facts++
-			steps = append(steps, step{s.First, 1, h.Fan}, step{max(s.First, s.ends()), -1, h.Fan})
-		}
+	for _, s := range stays {
+		steps = append(steps, step{s.from, 1, s.fan}, step{max(s.from, s.to), -1, s.fan})
 	}
 	slices.SortFunc(steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.change, b.change)) })
-	admitted, most := 0, 0
+	f := finding{facts: len(stays)}
+	inside, most := 0, 0
 	for _, s := range steps {
-		admitted += s.change
-		most = max(most, admitted)
-		if s.change > 0 && int64(admitted) > e.Cap {
-			f.breach("at %v fan %d became number %d of at most %d", s.at, s.fan, admitted, e.Cap)
+		inside += s.change
+		most = max(most, inside)
+		if s.change > 0 && int64(inside) > limit {
+			f.breach("at %v fan %d became number %d of at most %d", s.at, s.fan, inside, limit)
 		}
 	}
-	f.seen = fmt.Sprintf("%d of %d at most", most, e.Cap)
+	f.seen = fmt.Sprintf("%d of %d at most", most, limit)
 	return f
 }
 

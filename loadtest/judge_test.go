@@ -84,10 +84,15 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		change func(*Evidence)
 		broken []string
 	}{
-		{"a third session while two live", func(e *Evidence) { e.Fans[3].Sessions[0].First = sec(12.5) }, []string{InvCap}},
-		{"a session counts until its last token expires", func(e *Evidence) { e.Fans[1].Sessions[0].Expires = sec(17) }, []string{InvCap}},
-		{"202 does not end a session", func(e *Evidence) { e.Fans[0].Sessions[0].End.Status = 202 }, []string{InvCap}},
-		{"the answer ends a session, not the request", func(e *Evidence) { e.Fans[0].Sessions[0].End.Answered = sec(12.4) }, []string{InvCap}},
+		{"a third session while two live", func(e *Evidence) { e.Fans[3].Sessions[0].First, e.Fans[3].OfferedAt = sec(12.5), sec(12.4) }, []string{InvCap, InvCapOffered}},
+		{"a session counts until its last token expires", func(e *Evidence) { e.Fans[1].Sessions[0].Expires = sec(17) }, []string{InvCap, InvCapOffered}},
+		{"202 does not end a session", func(e *Evidence) { e.Fans[0].Sessions[0].End.Status = 202 }, []string{InvCap, InvCapOffered}},
+		{"an offer while two sessions live", func(e *Evidence) { e.Fans[3].OfferedAt = sec(15.9) }, []string{InvCapOffered}},
+		{"an offer that nobody claims takes a slot until it runs out", func(e *Evidence) {
+			e.Fans[0].Sessions, e.Fans[0].ClaimBy, e.Fans[0].Attempts = nil, sec(14), nil
+			e.Books.Orders = e.Books.Orders[1:]
+		}, []string{InvCapOffered}},
+		{"the answer ends a session, not the request", func(e *Evidence) { e.Fans[0].Sessions[0].End.Answered = sec(12.4) }, []string{InvCap, InvCapOffered}},
 		{"a forged token opened the core", func(e *Evidence) { e.Probes[7].Status = 200 }, []string{InvGate}},
 		{"a forged token reached the core's own checks", func(e *Evidence) { e.Probes[1].Status = 422 }, []string{InvGate}},
 		{"a fan's ended token still worked", func(e *Evidence) {
@@ -175,7 +180,7 @@ func TestACheckThatSawNothingDoesNotPass(t *testing.T) {
 		change func(*Evidence)
 		blind  []string
 	}{
-		{"no cap known", func(e *Evidence) { e.Cap = 0 }, []string{InvCap}},
+		{"no cap known", func(e *Evidence) { e.Cap = 0 }, []string{InvCap, InvCapOffered}},
 		{"nobody tried an expired token at the core", func(e *Evidence) {
 			e.Probes = slices.DeleteFunc(e.Probes, func(p Probe) bool { return p.Kind == "expired" && p.Where == "core" })
 		}, []string{InvGate}},
@@ -235,7 +240,7 @@ func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
 		{"a session whose end was asked for may have ended at once", func(e *Evidence) {
 			e.Fans[0].Sessions[0].End = Call{Sent: sec(12)}
 		}},
-		{"an expired session makes room at that moment", func(e *Evidence) { e.Fans[3].Sessions[0].First = sec(16) }},
+		{"an expired session makes room at that moment", func(e *Evidence) { e.Fans[3].Sessions[0].First, e.Fans[3].OfferedAt = sec(16), sec(16) }},
 		{"a new epoch may show a higher position", func(e *Evidence) { e.Fans[1].Shown[1] = Shown{sec(7), 2, 0, "f"} }},
 		{"an order of unknown outcome may not exist", func(e *Evidence) { e.Books.Orders = e.Books.Orders[:1] }},
 		{"a canceled order takes nothing", func(e *Evidence) {

@@ -50,7 +50,7 @@ func Profiles() []Profile {
 		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
 			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: paymentGrace, Crash: true,
 			// Redis may lose its last second: places, offers and sessions of it.
-			Excuse: []string{InvCap, InvOrder, InvLobby, InvPosition, InvFalling, InvForgotten, InvLeavers, InvNumbers, InvNoInternal, InvRepeats}},
+			Excuse: []string{InvCap, InvCapOffered, InvOrder, InvLobby, InvPosition, InvFalling, InvForgotten, InvLeavers, InvNumbers, InvNoInternal, InvRepeats}},
 	}
 }
 

@@ -61,15 +61,6 @@ type availability struct {
 	} `json:"tiers"`
 }
 
-// free is how many units are on sale.
-func (a availability) free() int {
-	n := 0
-	for _, t := range a.Tiers {
-		n += t.Free
-	}
-	return n
-}
-
 // shelf unpacks the bitmaps: a bit a unit, the first in the highest bit.
 func (a availability) shelf(units int) (*Shelf, error) {
 	taken, err := bits(a.Taken, units)

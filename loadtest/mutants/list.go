@@ -22,7 +22,7 @@ var mutants = []mutant{
 	{"cap-raised", "the script admits up to twice the cap", []string{loadtest.InvCap}, []edit{
 		{"queue/lua/admit.lua", `math.min(cap - in_use,`, `math.min(2 * cap - in_use,`},
 	}},
-	{"offers-uncounted", "offers do not count towards the cap", []string{loadtest.InvCap}, []edit{
+	{"offers-uncounted", "offers do not count towards the cap", []string{loadtest.InvCapOffered}, []edit{
 		{"queue/lua/admit.lua",
 			`local in_use = redis.call('ZCARD', KEYS[7]) + redis.call('ZCARD', KEYS[8])`,
 			`local in_use = redis.call('ZCARD', KEYS[8])`},
