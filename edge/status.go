@@ -73,7 +73,7 @@ func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
 		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Reason != next.Sale.Reason ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
-	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !same(shown.Wait, next.Wait) ||
+	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
 		shown.Sale.Entrants != next.Sale.Entrants || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)
 	return different, urgent
 }
@@ -83,6 +83,20 @@ func same[T comparable](a, b *T) bool {
 		return a == b
 	}
 	return *a == *b
+}
+
+// alike reports whether two estimates would be told apart by somebody who
+// waits: an estimate moves a little with every tick, and a frame to each fan
+// for every second of it would be most of all frames.
+func alike(a, b *wire.Wait) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	near := func(x, y int64) bool {
+		apart := max(x-y, y-x)
+		return apart <= 2 || apart*20 <= x // 5 %
+	}
+	return near(a.Low, b.Low) && near(a.High, b.High)
 }
 
 // When a poller is told to come back, in seconds. The near front must not miss
