@@ -34,28 +34,34 @@ func TestMain(m *testing.M) {
 // running is `ropeline dev` in this process.
 type running struct {
 	devFile
-	data string
-	stop context.CancelFunc
-	code chan int
-	log  *bytes.Buffer // read after code
+	data  string
+	stop  context.CancelFunc
+	ended chan struct{}
+	code  int          // read after ended
+	log   bytes.Buffer // read after ended
 }
 
 // startDev runs the command line until the program says that it is ready.
 func startDev(t *testing.T, data string, args ...string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{data: data, stop: stop, code: make(chan int, 1), log: new(bytes.Buffer)}
+	r := &running{data: data, stop: stop, ended: make(chan struct{})}
 	out, in := io.Pipe()
 	go func() {
-		code := execute(ctx, append([]string{"dev", "--data", data, "--listen", "127.0.0.1:0"}, args...), in, r.log)
+		defer close(r.ended)
+		r.code = execute(ctx, append([]string{"dev", "--data", data, "--listen", "127.0.0.1:0"}, args...), in, &r.log)
 		_ = in.Close()
-		r.code <- code
 	}()
+	t.Cleanup(func() { // also when the test gives up half-way
+		stop()
+		<-r.ended
+	})
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "Ctrl-C stops everything." {
 	}
 	if lines.Text() == "" {
-		t.Fatalf("dev ended with code %d:\n%s", <-r.code, r.log)
+		<-r.ended
+		t.Fatalf("dev ended with code %d:\n%s", r.code, &r.log)
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }() // ends when dev does
 	text, err := os.ReadFile(filepath.Join(data, "dev.json"))
@@ -72,8 +78,9 @@ func startDev(t *testing.T, data string, args ...string) *running {
 func (r *running) end(t *testing.T) {
 	t.Helper()
 	r.stop()
-	if code := <-r.code; code != 0 {
-		t.Fatalf("dev ended with code %d:\n%s", code, r.log)
+	<-r.ended
+	if r.code != 0 {
+		t.Fatalf("dev ended with code %d:\n%s", r.code, &r.log)
 	}
 	if _, err := os.Stat(filepath.Join(r.data, "dev.json")); err == nil {
 		t.Error("dev.json outlives the program")
@@ -234,7 +241,8 @@ func TestAServerThatDiesStopsEverythingAndIsNamed(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
-	if code := <-r.code; code != 1 || !strings.Contains(r.log.String(), "servers: postgres: it ended on its own") {
-		t.Errorf("code %d\n%s", code, r.log)
+	<-r.ended
+	if r.code != 1 || !strings.Contains(r.log.String(), "servers: postgres: it ended on its own") {
+		t.Errorf("code %d\n%s", r.code, &r.log)
 	}
 }
