@@ -27,6 +27,8 @@ async function main(): Promise<number> {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   if (!existsSync(executablePath)) throw new Error(`${executablePath} is missing; install it with: apt-get install --no-install-recommends chromium`);
   const stack = await findStack();
+  // Stopped from outside: take our own stack along.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stack.stop().finally(() => process.exit(1)));
   try {
     const browser = await chromium.launch({ executablePath, args: flags });
     try {

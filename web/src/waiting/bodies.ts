@@ -48,8 +48,14 @@ function link(text: string, href: string): HTMLElement {
   return h("div", { class: "act" }, h("a", { class: "button primary", href }, text));
 }
 
+/** A number as large as it fits: a million people ahead are nine characters. */
+function large(element: Element, text: string): void {
+  say(element, text);
+  element.classList.toggle("long", text.length > 6);
+}
+
 function pausedBand(): { element: HTMLElement; update: (status: Status | undefined) => void } {
-  const reason = h("p", { class: "reason" });
+  const reason = h("p", { class: "reason", dir: "auto" });
   const element = h("div", { class: "band", hidden: "" }, h("h2", {}, words.paused.heading), reason, h("p", {}, words.paused.keep));
   return {
     element,
@@ -77,7 +83,7 @@ function lobby(): Body {
     update: ({ known: { status }, clock }) => {
       if (!status) return;
       const until = clock.until(status.sale.opens_at);
-      say(left, until > 0 ? span(until) : words.lobby.opening);
+      large(left, until > 0 ? span(until) : words.lobby.opening);
       say(entrants, words.lobby.entrants(status.sale.entrants));
       say(opensAt, words.lobby.opensAt(status.sale.opens_at));
       paused.update(status);
@@ -120,7 +126,7 @@ function waiting(): Body {
       if (!status) return;
       const position = status.position ?? 0;
       const opens = clock.until(status.sale.opens_at);
-      say(number, count(position));
+      large(number, count(position));
       say(under, position === 0 ? words.waiting.next : words.waiting.headline(position));
       way.walk(progress(start, position));
       say(wait, waitText(status, opens));

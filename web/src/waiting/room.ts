@@ -21,7 +21,7 @@ export class Room {
   readonly #onLeave: () => void;
 
   readonly #link = h("p", { class: "link", role: "status" });
-  readonly #title = h("p", {}, "\u00a0");
+  readonly #title = h("p", { dir: "auto" }, "\u00a0");
   readonly #sign = h("div", { class: "sign" }, this.#title);
   readonly #stand = h("section", { class: "stand card" });
   readonly #lost = h("div", { class: "band", hidden: "" }, h("p", {}, words.lostNote));
