@@ -19,7 +19,6 @@ type room struct {
 	line    *queue.Line
 	stop    context.CancelFunc
 	over    <-chan struct{} // closed when the line is not followed any more
-	ready   chan struct{}   // closed when the line has its first view
 	sockets atomic.Int64
 	alarm   atomic.Pointer[chan struct{}]
 
@@ -32,7 +31,7 @@ type room struct {
 func newRoom(store *queue.Store, sale ropeline.Sale, now time.Time, log *slog.Logger) *room {
 	m := &room{
 		id: sale.ID, line: queue.NewLine(store, sale.ID, log),
-		ready: make(chan struct{}), sale: sale, readAt: now, usedAt: now,
+		sale: sale, readAt: now, usedAt: now,
 	}
 	quiet := make(chan struct{})
 	m.alarm.Store(&quiet)
@@ -44,21 +43,18 @@ func (m *room) run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer m.stop()
-	first := m.line.Watch("") // nobody's place: woken with all others by the first snapshot
-	watching.Go(func() { m.watch(ctx, first) })
+	watching.Go(func() { m.watch(ctx) })
 	return m.line.Run(ctx)
 }
 
-// watch says when the line has its first view and rings for every change that
-// may not wait until the sockets look by themselves.
-func (m *room) watch(ctx context.Context, first *queue.Watch) {
+// watch rings for every change that may not wait until the sockets look by
+// themselves.
+func (m *room) watch(ctx context.Context) {
 	select {
-	case <-first.Changed():
+	case <-m.line.Ready():
 	case <-ctx.Done():
 		return
 	}
-	m.line.Unwatch(first)
-	close(m.ready)
 	for shown := m.line.View(); ; {
 		select {
 		case <-shown.Superseded():
@@ -83,14 +79,14 @@ const viewWait = 2 * time.Second
 // view returns the newest view of the line.
 func (m *room) view(ctx context.Context) (*queue.View, error) {
 	select {
-	case <-m.ready:
+	case <-m.line.Ready():
 		return m.line.View(), nil
 	default:
 	}
 	late := time.NewTimer(viewWait)
 	defer late.Stop()
 	select {
-	case <-m.ready:
+	case <-m.line.Ready():
 		return m.line.View(), nil
 	case <-m.over:
 		return nil, errStarting

@@ -25,7 +25,8 @@ type Line struct {
 	sale  ropeline.SaleID
 	log   *slog.Logger
 
-	view atomic.Pointer[View] // nil until the first snapshot
+	view  atomic.Pointer[View] // nil until the first snapshot
+	ready chan struct{}        // closed after it
 
 	// Owned by Run.
 	offers int64 // the last offer number that watchers were told of
@@ -36,11 +37,14 @@ type Line struct {
 
 // NewLine returns a Line that has no View until Run has read one.
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
-	return &Line{store: store, sale: sale, log: log.With("sale", sale), watches: map[ropeline.PlaceID][]*Watch{}}
+	return &Line{store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), watches: map[ropeline.PlaceID][]*Watch{}}
 }
 
 // View returns the newest View, nil before the first.
 func (l *Line) View() *View { return l.view.Load() }
+
+// Ready is closed when there is a View.
+func (l *Line) Ready() <-chan struct{} { return l.ready }
 
 // A Watch tells when a place may have changed.
 type Watch struct {
@@ -201,6 +205,7 @@ func (l *Line) show(ctx context.Context, s State, departed bitmap) error {
 		close(old.superseded)
 	} else {
 		l.offers = s.LastOffer // watchers look for themselves after Watch
+		close(l.ready)
 	}
 	for l.offers < s.LastOffer {
 		if err := l.readOffers(ctx); err != nil {

@@ -347,29 +347,19 @@ func follow(t *testing.T, store *Store, sale ropeline.SaleID) *Line {
 func awaitView(t *testing.T, line *Line, wanted func(*View) bool) *View {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
+	next := line.Ready()
 	for {
-		v := line.View()
-		if v != nil && wanted(v) {
-			return v
-		}
-		var next <-chan struct{}
-		if v != nil {
-			next = v.Superseded()
-		} else {
-			next = closedSoon()
-		}
 		select {
 		case <-next:
 		case <-deadline:
-			t.Fatalf("the view never came; the last is %+v", v)
+			t.Fatalf("the view never came; the last is %+v", line.View())
 		}
+		v := line.View()
+		if wanted(v) {
+			return v
+		}
+		next = v.Superseded()
 	}
-}
-
-func closedSoon() <-chan struct{} {
-	c := make(chan struct{})
-	time.AfterFunc(5*time.Millisecond, func() { close(c) })
-	return c
 }
 
 func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {

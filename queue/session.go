@@ -128,11 +128,13 @@ func (s *Store) tellGates(ctx context.Context, sid, exp string) (entry string, e
 }
 
 func (s *Store) awaitGates(ctx context.Context, entry string) (heard bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, endWait)
+	deadline := time.Now().Add(endWait)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		reply, err := s.run(ctx, unheardScript, []string{keyGatesSeen, keyGatesAcked}, entry, gateSilent.Milliseconds())
-		if ctx.Err() != nil {
+		// A read cut off by the deadline may be told before ctx is.
+		if ctx.Err() != nil || !time.Now().Before(deadline) {
 			return false, nil
 		}
 		if err != nil {
