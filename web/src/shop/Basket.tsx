@@ -92,12 +92,11 @@ export function Lines({ show, hold }: { show: Show; hold: Hold }) {
     const seat = show.chart.seats.find((each) => each.unit === unit);
     return seat && words.seat(seat.row.section, seat.row.row, seat.number);
   };
-  const tierName = (id: string) => show.performance.tiers.find((tier) => tier.id === id)?.name ?? "";
   return (
     <ul class="lines">
       {hold.lines.map((line) => (
         <li key={line.unit}>
-          <span>{seatName(line.unit) ?? words.basket.generalUnit(tierName(line.tier), String(line.unit + 1))}</span>
+          <span>{seatName(line.unit) ?? line.label}</span>
           <span>{money(line.price)}</span>
         </li>
       ))}

@@ -76,7 +76,6 @@ export const shop = {
     total: "Total",
     checkout: "Go to payment",
     full: (n: number) => `That is the limit: ${seats(n)} at a time.`,
-    generalUnit: (tier: string, unit: string) => `${tier} ${unit}`,
   },
 
   problem: {
