@@ -54,6 +54,9 @@ func WriteJSON(w http.ResponseWriter, status int, doc any) error {
 // fields. No body at all leaves into as it is. It fails with ErrBodyTooLarge
 // or ErrBodyMalformed.
 func ReadJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	if r.ContentLength > MaxBody {
+		return ErrBodyTooLarge
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)

@@ -25,7 +25,7 @@ type Signer interface {
 // Config is what a Server is made of. Zero values of the last five fields mean
 // their defaults.
 type Config struct {
-	Store      *queue.Store
+	Store      *queue.Store          // closed when Run ends
 	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
 	Signer     Signer
 	JWKS       []byte   // public keys of Signer, served as they are

@@ -106,6 +106,7 @@ func (s *Server) untilOver(ctx context.Context) {
 	<-ctx.Done()
 	s.sockets.close()
 	s.rooms.wait()
+	s.store.Close()
 	for _, t := range s.transports {
 		t.CloseIdleConnections()
 	}

@@ -39,9 +39,10 @@ func serverAccount(dir string) (account, error) {
 	return account{}, errors.New("postgres refuses to run as root and there is no user postgres or nobody to run it as")
 }
 
-// reaches reports whether the account may pass through every parent of dir.
+// reaches reports whether the account may pass through dir, which may have been
+// there before us and closed, and through all above it.
 func (as account) reaches(dir string) bool {
-	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+	for parent := dir; ; parent = filepath.Dir(parent) {
 		info, err := os.Stat(parent)
 		if err != nil {
 			return false

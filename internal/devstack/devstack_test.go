@@ -108,9 +108,10 @@ func startOwner(t *testing.T, dir string) *exec.Cmd {
 
 func TestDataIsFoundAgainWhenTheOwnerWasKilled(t *testing.T) {
 	t.Parallel()
-	// Mode 0700 and root's own, as a clone below /root is; and too long for a socket.
+	// Mode 0700 and root's own, as a clone below /root is, and the folder itself
+	// as mktemp makes it; and too long for a socket.
 	dir := filepath.Join(t.TempDir(), "closed to others", strings.Repeat("long", 20))
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cmd := startOwner(t, dir)
