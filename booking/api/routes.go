@@ -29,22 +29,23 @@ type Route struct {
 	Method  string
 	Path    string
 	Access  Access
+	Success int // status of the good answer
 	Summary string
 }
 
 // Routes is every route of the booking core.
 var Routes = []Route{
-	{"list-events", http.MethodGet, "/api/v1/events", Public, "Events and their performances"},
-	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, "The map of a performance: tiers, rows and units"},
-	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, "Which units are free, held or sold; may be a second old"},
-	{"create-hold", http.MethodPost, "/api/v1/holds", Admission, "Hold units for a while, all of them or none"},
-	{"list-holds", http.MethodGet, "/api/v1/holds", Admission, "The live holds of this session"},
-	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", Admission, "A hold of this session"},
-	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", Admission, "Give held units back"},
-	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", Admission, "Start a hold's time afresh"},
-	{"create-order", http.MethodPost, "/api/v1/orders", Admission, "Pay for a hold"},
-	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, "An order and its tickets"},
-	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, "A ticket"},
+	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
+	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, http.StatusOK, "The map of a performance: tiers, rows and units"},
+	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, http.StatusOK, "Which units are free, held or sold; may be a second old"},
+	{"create-hold", http.MethodPost, "/api/v1/holds", Admission, http.StatusCreated, "Hold units for a while, all of them or none"},
+	{"list-holds", http.MethodGet, "/api/v1/holds", Admission, http.StatusOK, "The live holds of this session"},
+	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", Admission, http.StatusOK, "A hold of this session"},
+	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", Admission, http.StatusNoContent, "Give held units back"},
+	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", Admission, http.StatusOK, "Start a hold's time afresh"},
+	{"create-order", http.MethodPost, "/api/v1/orders", Admission, http.StatusCreated, "Pay for a hold"},
+	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
+	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
 }
 
 func route(id string) (Route, bool) {

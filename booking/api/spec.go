@@ -32,7 +32,7 @@ var schemes = map[Access]string{Admission: "admission", OrderLink: "order"}
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
 	op := huma.Operation{
-		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary,
+		OperationID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary, DefaultStatus: r.Success,
 		// The limit and the deadlines are Fiber's. Without -1 huma sets a read
 		// deadline of its own on the connection and never takes it back.
 		BodyReadTimeout: -1,

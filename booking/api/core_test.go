@@ -1,0 +1,262 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func TestMain(m *testing.M) {
+	devtest.Main(m,
+		// fasthttp never stops the clock of its Date header, and its cleaner of
+		// idle workers notices up to ten seconds late that the server has ended.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	)
+}
+
+// core is a booking core that serves one performance of 200 seats and 100
+// places, and everything a test needs to sign tokens for it.
+type core struct {
+	t     testing.TB
+	url   string
+	api   *Core
+	db    *pgxpool.Pool
+	rdb   redis.UniversalClient
+	sale  ropeline.Sale
+	show  *catalogue.Map
+	key   ed25519.PrivateKey
+	ended *ended
+}
+
+// ended stands for the line's news of sessions that ended early.
+type ended struct {
+	mu       sync.Mutex
+	sessions map[string]bool
+}
+
+func (e *ended) Ended(session string) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions[session], nil
+}
+
+func (e *ended) end(session string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sessions[session] = true
+}
+
+func start(t testing.TB) *core {
+	t.Helper()
+	c := &core{t: t, db: devtest.Postgres(t), rdb: devtest.Redis(t), ended: &ended{sessions: map[string]bool{}}}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.key = private
+	c.sale, c.show = c.seed(200, 100)
+	c.api, err = New(Config{
+		Postgres: c.db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(c.db),
+		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.url = "http://" + ln.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.api.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("the core ended with %v", err)
+		}
+	})
+	for deadline := time.Now().Add(20 * time.Second); !c.api.server.built.Load(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the inventory was not built")
+		}
+		c.get("/api/v1/events", "")
+	}
+	return c
+}
+
+func (c *core) seed(seats, general int) (ropeline.Sale, *catalogue.Map) {
+	c.t.Helper()
+	opens := time.Now().UTC().Truncate(time.Second)
+	shows := catalogue.New(c.db, time.Now)
+	sale, err := shows.Seed(context.Background(), catalogue.Plan{
+		Sale: ropeline.Sale{
+			ID: ropeline.SaleID("s-" + uuid.NewString()), Version: 1, Title: "Gala",
+			LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
+			ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
+		},
+		Venue: "Opera", StartsAt: opens.Add(time.Hour), Seats: seats, General: general,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p, err := shows.Performance(context.Background(), sale.Performances[0])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return sale, p.Map
+}
+
+// claims are those of a fan who was just let in.
+func (c *core) claims() token.Claims {
+	now := time.Now()
+	return token.Claims{Sale: c.sale.ID, Place: "AAAAAAAAAAAAAAAAAAAAAA", Session: uuid.NewString(), IssuedAt: now,
+		Expires: now.Add(time.Minute), SessionEnds: now.Add(30 * time.Minute)}
+}
+
+// sign makes a token as the edge would.
+func (c *core) sign(claims token.Claims, method jwt.SigningMethod, key any) string {
+	c.t.Helper()
+	t := jwt.NewWithClaims(method, token.JWT{
+		RegisteredClaims: jwt.RegisteredClaims{Issuer: token.Issuer, Subject: string(claims.Place),
+			Audience: jwt.ClaimStrings{string(claims.Sale)}, IssuedAt: jwt.NewNumericDate(claims.IssuedAt),
+			ExpiresAt: jwt.NewNumericDate(claims.Expires)},
+		Session: claims.Session, SessionEnds: jwt.NewNumericDate(claims.SessionEnds),
+	})
+	t.Header["kid"] = "k1"
+	raw, err := t.SignedString(key)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return raw
+}
+
+// fan returns a new fan's token.
+func (c *core) fan() string { return c.sign(c.claims(), jwt.SigningMethodEdDSA, c.key) }
+
+// answer is a response, read.
+type answer struct {
+	t      testing.TB
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+func (c *core) do(method, path, bearer, body string, headers ...string) answer {
+	c.t.Helper()
+	req, err := http.NewRequest(method, c.url+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	read, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		c.t.Fatal(err)
+	}
+	return answer{t: c.t, Status: res.StatusCode, Header: res.Header, Body: read}
+}
+
+func (c *core) get(path, bearer string, headers ...string) answer {
+	c.t.Helper()
+	return c.do(http.MethodGet, path, bearer, "", headers...)
+}
+
+// is reads a good answer into v.
+func (a answer) is(status int, v any) {
+	a.t.Helper()
+	if a.Status != status {
+		a.t.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
+	}
+	if v == nil {
+		return
+	}
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		a.t.Fatalf("reading %s: %v", a.Body, err)
+	}
+}
+
+// refused checks for a problem document of a type.
+func (a answer) refused(status int, code string) {
+	a.t.Helper()
+	var p ropeline.Problem
+	err := json.Unmarshal(a.Body, &p)
+	if err != nil || a.Status != status || p.Status != status || p.Type != ropeline.ProblemType+code ||
+		a.Header.Get("Content-Type") != problemType || p.Title != http.StatusText(status) || p.Detail == "" {
+		a.t.Errorf("answered %d %s %s, want %d %s", a.Status, a.Header.Get("Content-Type"), a.Body, status, code)
+	}
+}
+
+// hold makes a hold and returns it.
+func (c *core) hold(fan string, units ...int) Hold {
+	c.t.Helper()
+	var h Hold
+	c.do(http.MethodPost, "/api/v1/holds", fan, c.json(map[string]any{"performance": c.show.ID, "units": units})).is(http.StatusCreated, &h)
+	return h
+}
+
+// pay answers with what became of a payment.
+func (c *core) pay(fan, key, hold, method string) answer {
+	c.t.Helper()
+	return c.do(http.MethodPost, "/api/v1/orders", fan,
+		c.json(map[string]any{"hold": hold, "email": "fan@example.org", "payment_method": method}), "Idempotency-Key", key)
+}
+
+func (c *core) json(v any) string {
+	c.t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// inventory is the report of Redis against Postgres.
+func (c *core) inventory() inventory.Report {
+	c.t.Helper()
+	shows := catalogue.New(c.db, time.Now)
+	r, err := inventory.New(c.rdb).Check(context.Background(), c.show.ID, order.NewStore(c.db, shows))
+	if err != nil || !r.OK() {
+		c.t.Fatalf("inventory: %+v, %v", r, err)
+	}
+	return r
+}

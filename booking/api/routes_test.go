@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+)
+
+// Every route of the table is called with nothing, and with everything that
+// looks like a credential and is none. A public one answers, the others
+// refuse, on the core's own listener, without any edge before it.
+func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	fan := c.fan()
+	h := c.hold(fan, 1)
+	var o Order
+	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
+	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID,
+		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID)}
+
+	for _, r := range Routes {
+		t.Run(r.ID, func(t *testing.T) {
+			c := *c
+			c.t = t
+			id := ids[r.ID]
+			if id == "" {
+				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
+			}
+			path := strings.ReplaceAll(r.Path, "{id}", id)
+			body := ""
+			if r.Method == http.MethodPost {
+				body = `{}`
+			}
+			call := func(bearer string, headers ...string) answer { return c.do(r.Method, path, bearer, body, headers...) }
+			switch r.Access {
+			case Public:
+				if a := call(""); a.Status != http.StatusOK {
+					t.Errorf("a public route answered %d: %s", a.Status, a.Body)
+				}
+			case Admission:
+				for name, forged := range c.forgedTokens() {
+					code := "token-invalid"
+					switch name {
+					case "none":
+						code = "token-missing"
+					case "expired":
+						code = "token-expired"
+					case "ended early":
+						code = "token-revoked"
+					}
+					a := call(forged)
+					a.refused(http.StatusUnauthorized, code)
+					if forged != "" {
+						cookie := token.Cookie(c.sale.ID) + "=" + forged
+						call("", "Cookie", cookie, "Ropeline-Sale", string(c.sale.ID), "Sec-Fetch-Site", "same-origin").refused(http.StatusUnauthorized, code)
+						call("", "Cookie", cookie, "Sec-Fetch-Site", "same-origin").refused(http.StatusUnauthorized, "token-missing")
+					}
+				}
+			case OrderLink:
+				call("").refused(http.StatusUnauthorized, "order-key-missing")
+				call("", "Authorization", o.Key).refused(http.StatusUnauthorized, "order-key-missing")
+				for _, forged := range []string{fan, "x", order.Links(make([]byte, 32)).Key(o.ID), c.api.server.links.Key(uuid.NewString()),
+					o.Key + "=", o.Key[:42], o.Key[:42] + "A", strings.ToUpper(o.Key)} {
+					call(forged).refused(http.StatusUnauthorized, "order-key-invalid")
+				}
+				path = strings.ReplaceAll(r.Path, "{id}", uuid.NewString())
+				call(o.Key).refused(http.StatusUnauthorized, "order-key-invalid")
+			default:
+				t.Errorf("nobody says who may call it: %q", r.Access)
+			}
+		})
+	}
+}
+
+// forgedTokens look like admission tokens and must not open anything.
+func (c *core) forgedTokens() map[string]string {
+	c.t.Helper()
+	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	expired, over := c.claims(), c.claims()
+	expired.IssuedAt, expired.Expires = time.Now().Add(-time.Hour), time.Now().Add(-2*ropeline.TokenMargin)
+	c.ended.end(over.Session)
+	good := c.fan()
+	parts := strings.Split(good, ".")
+	return map[string]string{
+		"none":         "",
+		"nonsense":     "abc",
+		"cut":          good[:len(good)-4],
+		"no signature": parts[0] + "." + parts[1] + ".",
+		"other claims": parts[0] + "." + strings.Split(c.fan(), ".")[1] + "." + parts[2],
+		"stranger":     c.sign(c.claims(), jwt.SigningMethodEdDSA, stranger),
+		"alg none":     c.sign(c.claims(), jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType),
+		"alg HS256":    c.sign(c.claims(), jwt.SigningMethodHS256, []byte(c.key.Public().(ed25519.PublicKey))),
+		"expired":      c.sign(expired, jwt.SigningMethodEdDSA, c.key),
+		"ended early":  c.sign(over, jwt.SigningMethodEdDSA, c.key),
+	}
+}
+
+// The table is complete: the OpenAPI document has its routes and no others.
+func TestOpenAPIHasTheRoutesOfTheTable(t *testing.T) {
+	t.Parallel()
+	doc, err := OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]struct {
+			ID        string                `json:"operationId"`
+			Security  []map[string][]string `json:"security"`
+			Responses map[string]struct {
+				Content map[string]any `json:"content"`
+			} `json:"responses"`
+		} `json:"paths"`
+		Components struct {
+			Schemas map[string]any `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(doc, &spec); err != nil {
+		t.Fatal(err)
+	}
+	operations := 0
+	for _, p := range spec.Paths {
+		operations += len(p)
+	}
+	if operations != len(Routes) || spec.OpenAPI != "3.1.0" {
+		t.Errorf("OpenAPI %s with %d operations, want 3.1.0 with %d", spec.OpenAPI, operations, len(Routes))
+	}
+	for _, r := range Routes {
+		op := spec.Paths[r.Path][strings.ToLower(r.Method)]
+		if op.ID != r.ID {
+			t.Errorf("%s %s is %q, want %q", r.Method, r.Path, op.ID, r.ID)
+		}
+		if (len(op.Security) == 0) != (r.Access == Public) {
+			t.Errorf("%s: security %v, access %s", r.ID, op.Security, r.Access)
+		}
+		if _, ok := op.Responses["default"].Content[problemType]; !ok {
+			t.Errorf("%s does not say how it refuses", r.ID)
+		}
+	}
+	for _, schema := range []string{"Problem", "Hold", "HoldRequest", "Order", "OrderRequest", "Ticket", "Map", "Availability"} {
+		if spec.Components.Schemas[schema] == nil {
+			t.Errorf("no schema %s", schema)
+		}
+	}
+}
+
+// Deny by default: a handler that somebody registers without a line in the
+// table is not reachable.
+func TestRouteOutsideTheTableIsClosed(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	app, err := s.app()
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := false
+	huma.Register(s.spec, huma.Operation{OperationID: "leak", Method: http.MethodGet, Path: "/api/v1/leak"},
+		func(context.Context, *struct{}) (*struct{}, error) { called = true; return nil, nil })
+	res, err := app.Test(httptest.NewRequest(http.MethodGet, "/api/v1/leak", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if called || res.StatusCode != http.StatusNotFound {
+		t.Errorf("a route outside the table answered %d, called %v", res.StatusCode, called)
+	}
+	if err := handle(s, "leak", func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }); err == nil {
+		t.Error("handle took a route that is not in the table")
+	}
+}
