@@ -191,23 +191,24 @@ type orderRequest struct {
 // buy pays, with a declined card first if that is the errand.
 func (f *fan) buy(ctx context.Context, held heldUnits) {
 	f.h.Holds[len(f.h.Holds)-1].Fate = Ordered
-	method := "sandbox_ok"
+	methods := []string{"sandbox_ok"}
 	switch f.Errand {
 	case BuyTwice:
-		if f.order(ctx, held, "sandbox_declined") != "payment-declined" {
+		methods = []string{"sandbox_declined", "sandbox_ok"}
+	case BuySlow:
+		methods = []string{"sandbox_slow"}
+	}
+	for _, method := range methods {
+		if f.order(ctx, held, method) == Confirmed {
 			return
 		}
-	case BuySlow:
-		method = "sandbox_slow"
 	}
-	if f.order(ctx, held, method) != "" { // else a failed payment keeps it from others for minutes
-		f.release(ctx, held)
-	}
+	f.release(ctx, held) // a failed payment would keep it from others for minutes
 }
 
 // order asks for an order under a key of its own until it knows what became of
-// it, and notes every answer. It returns the last refusal's code.
-func (f *fan) order(ctx context.Context, held heldUnits, method string) string {
+// it, and notes every answer.
+func (f *fan) order(ctx context.Context, held heldUnits, method string) Outcome {
 	key := fmt.Sprintf("fan-%d-%x", f.h.Fan, f.rng.Uint64())
 	f.h.Attempts = append(f.h.Attempts, Attempt{Key: key, Session: f.session().ID, Units: held.Units,
 		Amount: held.Total.Amount, Currency: held.Total.Currency, Outcome: Unknown})
@@ -217,22 +218,21 @@ func (f *fan) order(ctx context.Context, held heldUnits, method string) string {
 	if f.Impatient {
 		f.ask(ctx, ask, at, time.Duration(1+f.rng.IntN(40))*time.Millisecond)
 	}
-	refusal := ""
 	for try := 0; try < tries && at.Outcome == Unknown && ctx.Err() == nil; try++ {
-		refusal = f.ask(ctx, ask, at, patience)
+		f.ask(ctx, ask, at, patience)
 	}
 	if at.Outcome == Confirmed && f.Repeats {
 		f.ask(ctx, ask, at, patience)
 	}
 	f.h.End = string(at.Outcome) + " order"
-	return refusal
+	return at.Outcome
 }
 
 // ask sends the order once and notes what its answer says.
-func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Duration) string {
+func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Duration) {
 	if !f.fresh(ctx) {
 		sleep(ctx, 300*time.Millisecond)
-		return "session-over"
+		return
 	}
 	ask.bearer = f.token
 	limited, cancel := context.WithTimeout(ctx, limit)
@@ -242,17 +242,17 @@ func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Dura
 	switch {
 	case a.Status == http.StatusCreated && a.decode(&o) == nil && o.State == "paid":
 		f.confirmed(at, o, a)
-		return ""
+		return
 	case at.Outcome == Confirmed: // a repeat whose answer says nothing new
-		return a.Code
-	case a.Status == http.StatusPaymentRequired || a.Code == "hold-expired" || a.Code == "hold-unknown" || a.Status == http.StatusUnprocessableEntity:
+		return
+	case a.Status == http.StatusPaymentRequired, a.Status == http.StatusUnprocessableEntity,
+		a.Code == "hold-expired", a.Code == "hold-unknown":
 		at.Outcome = Refused
-		return code(a)
+		return
 	}
 	// Lost, limited, still being worked on, or the session is over: what was
 	// asked for may still come about.
 	sleep(ctx, max(a.RetryAfter, 100*time.Millisecond+time.Duration(f.rng.Int64N(int64(300*time.Millisecond)))))
-	return a.Code
 }
 
 // confirmed notes an order that the fan has in hand.
