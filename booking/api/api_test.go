@@ -356,8 +356,7 @@ func TestNewPerformanceComesOnSale(t *testing.T) {
 	}
 }
 
-// Ids that Fiber hands over are reused after the request; what we keep must
-// not change under our hands. A hundred fans at once would show it.
+// A hundred fans buy at once: each gets an own place and an own order.
 func TestManyFansAtOnceGetTheirOwnAnswers(t *testing.T) {
 	t.Parallel()
 	c := start(t)

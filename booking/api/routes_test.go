@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,6 +22,7 @@ import (
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // Every route of the table is called with nothing, and with everything that
@@ -188,5 +191,26 @@ func TestRouteOutsideTheTableIsClosed(t *testing.T) {
 	}
 	if err := handle(s, "leak", func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }); err == nil {
 		t.Error("handle took a route that is not in the table")
+	}
+}
+
+// A core that is told to stop before it came to serve stops all the same.
+func TestServeEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	c, err := New(Config{Postgres: devtest.Postgres(t), Redis: devtest.Redis(t), OrderKey: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Serve(ctx, ln); err != nil {
+		t.Errorf("the core ended with %v", err)
+	}
+	if _, err := New(Config{OrderKey: []byte("short")}); err == nil {
+		t.Error("a short order key was taken")
 	}
 }

@@ -136,8 +136,13 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		// Longer than a checkout may take, so that none is cut off.
-		return c.app.ShutdownWithTimeout(time.Minute)
+		// Longer than a checkout may take, so that none is cut off. Closing ln
+		// ends a server that had not come to serve it yet.
+		err := c.app.ShutdownWithTimeout(time.Minute)
+		if closing := ln.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
+		}
+		return err
 	})
 	return g.Wait()
 }
@@ -169,6 +174,5 @@ func OpenAPI() ([]byte, error) {
 	if _, err := s.app(); err != nil {
 		return nil, err
 	}
-	doc, err := s.spec.OpenAPI().MarshalJSON()
-	return doc, errors.Join(err)
+	return s.spec.OpenAPI().MarshalJSON()
 }
