@@ -211,7 +211,7 @@ func FuzzOnlySignedTokensVerify(f *testing.F) {
 	}
 	parts := strings.Split(good, ".")
 	none, _ := json.Marshal(map[string]string{"alg": "none", "kid": "k"})
-	for _, seed := range []string{good, "", "..", good + ".", parts[0] + ".." + parts[2],
+	for _, seed := range []string{good, "", "..", good + ".", good + "\n", good[:len(good)-1] + "B", good[:len(good)-9] + "\r\n" + good[len(good)-9:], parts[0] + ".." + parts[2],
 		base64.RawURLEncoding.EncodeToString(none) + "." + parts[1] + "."} {
 		f.Add(seed)
 	}

@@ -505,7 +505,7 @@ func FuzzTicketIsOursToTheLastBit(f *testing.F) {
 	other := ours
 	other.Sale = "other"
 	foreign, _ := store.SignTicket(other)
-	for _, seed := range []string{good, elsewhere, foreign, good[:len(good)-1], good + "A", "1..", "", strings.Repeat(".", 50),
+	for _, seed := range []string{good, elsewhere, foreign, good[:len(good)-1], good + "A", good + "\n", good[:len(good)-3] + "\r\n" + good[len(good)-3:], "1..", "", strings.Repeat(".", 50),
 		strings.Replace(good, "1.", "2.", 1), base64.StdEncoding.EncodeToString([]byte(good))} {
 		f.Add(seed)
 	}

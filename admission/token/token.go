@@ -14,6 +14,7 @@ package token
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -68,6 +69,7 @@ func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), // never what the header asks for
 		jwt.WithIssuer(Issuer),
 		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(), // no spare bits: one token, one text
 		jwt.WithLeeway(ropeline.TokenLeeway),
 		jwt.WithTimeFunc(now),
 	)}
@@ -78,6 +80,9 @@ func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	if raw == "" {
 		return Claims{}, ErrMissing
+	}
+	if strings.ContainsAny(raw, "\r\n") {
+		return Claims{}, ErrInvalid // a base64 decoder would skip them: one token, one text
 	}
 	var c JWT
 	_, err := v.parser.ParseWithClaims(raw, &c, v.keys.find)
