@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"runtime"
 	"time"
 )
 
@@ -118,16 +118,28 @@ func (s *Stack) Start(ctx context.Context, listen string) error {
 	}
 	s.cmd = exec.Command(s.program, "dev", "--data", s.data(), "--listen", listen, "--demo", s.demo())
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = out, out, cleanEnvironment()
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop it
-	if err := s.cmd.Start(); err != nil {
+	s.cmd.SysProcAttr = attributes()
+	s.ended = make(chan struct{})
+	started := make(chan error)
+	go s.attend(started)
+	if err := <-started; err != nil {
 		return fmt.Errorf("starting %s: %w", s.program, err)
 	}
-	s.ended = make(chan struct{})
-	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait() // how it ended is told by ProcessState
-	}()
 	return s.await(ctx)
+}
+
+// attend starts the child and waits for it, on one thread: the kernel stops the
+// child when the thread that started it ends, so that nothing runs on if this
+// process is killed (only the folder stays then).
+func (s *Stack) attend(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(s.ended)
+	err := s.cmd.Start()
+	started <- err
+	if err == nil {
+		_ = s.cmd.Wait() // how it ended is told by ProcessState
+	}
 }
 
 func (s *Stack) ready() string { return filepath.Join(s.data(), "dev.json") }
