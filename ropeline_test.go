@@ -111,3 +111,32 @@ func FuzzReadJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestOnlyOurOwnPagesChangeStateByCookie(t *testing.T) {
+	t.Parallel()
+	const cookie = "a=b; ropeline_place_demo=x"
+	for name, c := range map[string]struct {
+		method string
+		header map[string]string
+		ok     bool
+	}{
+		"our page":                     {"POST", map[string]string{"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}, true},
+		"our page, older browser":      {"POST", map[string]string{"Cookie": cookie, "Origin": "https://Tickets.example"}, true},
+		"typed by the person":          {"POST", map[string]string{"Cookie": cookie, "Sec-Fetch-Site": "none"}, true},
+		"reading":                      {"GET", map[string]string{"Cookie": cookie, "Sec-Fetch-Site": "cross-site"}, true},
+		"an app":                       {"DELETE", map[string]string{"Authorization": "Bearer x", "Sec-Fetch-Site": "cross-site"}, true},
+		"a script without credentials": {"POST", nil, true},
+		"another site":                 {"POST", map[string]string{"Cookie": cookie, "Sec-Fetch-Site": "cross-site", "Origin": "https://tickets.example"}, false},
+		"a sister site":                {"DELETE", map[string]string{"Cookie": cookie, "Sec-Fetch-Site": "same-site"}, false},
+		"another origin":               {"POST", map[string]string{"Origin": "https://evil.example"}, false},
+		"our name inside":              {"POST", map[string]string{"Cookie": cookie, "Origin": "https://tickets.example.evil.example"}, false},
+		"no origin at all":             {"POST", map[string]string{"Cookie": cookie, "Origin": "null"}, false},
+		"a cookie and no word of whom": {"POST", map[string]string{"Cookie": cookie}, false},
+		"basic is not bearer":          {"POST", map[string]string{"Cookie": cookie, "Authorization": "Basic x"}, false},
+	} {
+		err := ropeline.CheckOrigin(c.method, "tickets.example", func(name string) string { return c.header[name] })
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, ropeline.ErrOriginMismatch) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -273,7 +273,7 @@ func TestOnlyStaffOperates(t *testing.T) {
 func TestStaffListsSayWhatIsWrongWithThem(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "staff")
-	for _, text := range []string{"ada sre", "ada sre zz", "ada sre abcd"} {
+	for _, text := range []string{"ada sre", "ada sre zz", "ada sre abcd", "ada king " + strings.Repeat("00", 32)} {
 		if err := os.WriteFile(path, []byte("# fine\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}

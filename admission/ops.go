@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -93,12 +92,11 @@ func NewOps(store *queue.Store, members *Staff, log *slog.Logger) *Ops {
 func (o *Ops) ServeHTTP(w http.ResponseWriter, r *http.Request) { o.mux.ServeHTTP(w, r) }
 
 func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) error {
-	key, byCookie := staffKey(r)
-	if r.Method != http.MethodGet && (byCookie || route.who == public) && !sameOrigin(r) {
-		return ropeline.ErrOriginMismatch
+	if err := ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get); err != nil {
+		return err
 	}
 	if route.who == staff {
-		m, err := o.staff.Find(key)
+		m, err := o.staff.Find(staffKey(r))
 		if err != nil {
 			return err
 		}
@@ -116,29 +114,15 @@ func who(r *http.Request) string {
 }
 
 // staffKey finds the key in the Authorization header or else the cookie.
-func staffKey(r *http.Request) (key string, byCookie bool) {
+func staffKey(r *http.Request) string {
 	if key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return key, false
+		return key
 	}
 	c, err := r.Cookie(StaffCookie)
 	if err != nil {
-		return "", false
+		return ""
 	}
-	return c.Value, true
-}
-
-// sameOrigin tells our own pages, and clients that are no browsers, from a
-// foreign page that makes a browser send its cookie.
-func sameOrigin(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		return site == "same-origin"
-	}
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true // no browser sends a state-changing request without either
-	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host == r.Host
+	return c.Value
 }
 
 func (o *Ops) signIn(w http.ResponseWriter, r *http.Request) error {
@@ -193,7 +177,7 @@ func (o *Ops) look(r *http.Request, id ropeline.SaleID) (live, error) {
 	if err != nil {
 		return live{}, err
 	}
-	s, _, err := o.store.Snapshot(r.Context(), id)
+	s, err := o.store.State(r.Context(), id)
 	if err != nil {
 		return live{}, err
 	}

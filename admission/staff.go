@@ -66,6 +66,9 @@ func parseMember(text string) (Member, error) {
 		return Member{}, errors.New("want: name role sha256-of-key")
 	}
 	m := Member{Name: words[0], Role: words[1]}
+	if m.Role != RoleSRE {
+		return Member{}, fmt.Errorf("role %q: the roles are: %s", m.Role, RoleSRE)
+	}
 	hash, err := hex.DecodeString(words[2])
 	if err != nil || len(hash) != len(m.hash) {
 		return Member{}, errors.New("the key's hash is not 64 hexadecimal digits")

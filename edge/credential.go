@@ -65,34 +65,7 @@ func (s *Server) dropCookie(w http.ResponseWriter, name, path string) {
 	})
 }
 
-// checkOrigin refuses what another site makes a browser send. A request with
-// a bearer token is nobody's forgery: browsers do not add one. What
-// relies on a cookie must show that it comes from our own pages.
-func (s *Server) checkOrigin(r *http.Request) error {
-	if bearer(r) != "" {
-		return nil
-	}
-	if err := s.origin.Check(r); err != nil {
-		return ropeline.ErrOriginMismatch.Because(err)
-	}
-	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-	shown := r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
-	if !safe && !shown && hasCookie(r) {
-		return ropeline.ErrOriginMismatch
-	}
-	return nil
-}
-
-func hasCookie(r *http.Request) bool {
-	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, "ropeline_") {
-			return true
-		}
-	}
-	return false
-}
-
-// checkSocketOrigin is checkOrigin for WebSockets, whose handshake is a GET
+// checkSocketOrigin is ropeline.CheckOrigin for WebSockets, whose handshake is a GET
 // that any page may start.
 func checkSocketOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")

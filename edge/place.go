@@ -182,21 +182,32 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	})
 }
 
-// leave gives the place up for ever, whatever it has become.
+// leave gives the place up for ever, whatever it has become; if it had a
+// session, 204 and 202 mean what they do for end.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
 	room, ticket, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
-	if _, err := s.store.Leave(r.Context(), room.id, ticket.Place); err != nil {
+	acknowledged, err := s.store.Leave(r.Context(), room.id, ticket.Place)
+	if err != nil {
 		return err
 	}
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
 		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}
-	w.WriteHeader(http.StatusNoContent)
+	w.WriteHeader(ended(acknowledged))
 	return nil
+}
+
+// ended is 204 when everything is over, 202 when a gate has not acknowledged
+// the end of the session yet.
+func ended(acknowledged bool) int {
+	if acknowledged {
+		return http.StatusNoContent
+	}
+	return http.StatusAccepted
 }
 
 // end ends the session: 204 when the slot is free, 202 when some gate has not
@@ -213,10 +224,6 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	if !isApp(r) {
 		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}
-	if acknowledged {
-		w.WriteHeader(http.StatusNoContent)
-	} else {
-		w.WriteHeader(http.StatusAccepted)
-	}
+	w.WriteHeader(ended(acknowledged))
 	return nil
 }

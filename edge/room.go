@@ -105,15 +105,22 @@ const settingsKept = 2 * time.Second
 // that were seen.
 func (m *room) settings(ctx context.Context, store *queue.Store, now time.Time) ropeline.Sale {
 	m.mu.Lock()
+	known, due := m.sale, now.Sub(m.readAt) >= settingsKept
+	if due {
+		m.readAt = now // one asks, the others use what is known; also when it does not work
+	}
+	m.mu.Unlock()
+	if !due {
+		return known
+	}
+	sale, err := store.Sale(ctx, m.id) // not under the lock: a slow Redis may not stop the other sales
+	if err != nil {
+		return known
+	}
+	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now.Sub(m.readAt) < settingsKept {
-		return m.sale
-	}
-	m.readAt = now // also when it does not work: one try each time
-	if sale, err := store.Sale(ctx, m.id); err == nil {
-		m.sale = sale
-	}
-	return m.sale
+	m.sale = sale
+	return sale
 }
 
 // rooms holds one room per sale, made when a sale is first asked for. When it

@@ -94,7 +94,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	if err := s.limits.take(r.Context(), w.Header(), s.calls, limitKey(callOf(r.Context()).client)); err != nil {
 		return err
 	}
-	return s.checkOrigin(r)
+	return ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get)
 }
 
 // unknown tells an address that does not exist from one that does not take

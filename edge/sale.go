@@ -83,14 +83,20 @@ const salesKept = time.Second
 
 func (c *salesCache) list(ctx context.Context, s *Server) ([]ropeline.SaleID, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s.now().Before(c.until) {
-		return c.ids, nil
+	known, due := c.ids, !s.now().Before(c.until)
+	if due && known != nil {
+		c.until = s.now().Add(salesKept) // one asks, the others use what is known
+	}
+	c.mu.Unlock()
+	if !due {
+		return known, nil
 	}
 	ids, err := s.store.Sales(ctx)
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ids, c.until = ids, s.now().Add(salesKept)
 	return ids, nil
 }

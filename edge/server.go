@@ -27,7 +27,6 @@ type Server struct {
 	log     *slog.Logger
 	now     func() time.Time
 	pace    pace
-	origin  http.CrossOriginProtection
 	limits  *limits
 	joins   rule
 	calls   rule

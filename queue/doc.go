@@ -9,8 +9,10 @@
 //
 //	position = ordinal − cursor − departed between the two
 //
-// Every change is one script, atomic and safe to repeat; every time is Redis's
-// own unless a test passes a clock. All keys of a sale share the hash tag
+// Every change is one script and atomic, and safe to repeat after a lost
+// answer, but for two: a repeated tick is another tick, and a repeated change of
+// limits answers ErrLimitsChanged. Every time is Redis's own unless a test
+// passes a clock. All keys of a sale share the hash tag
 // {sale}, so one sale lives on one Redis node and scripts stay atomic.
 //
 // The package decides order and counts slots. How large cap and rate are is

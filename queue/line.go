@@ -207,6 +207,10 @@ func (l *Line) show(ctx context.Context, s State, departed bitmap) error {
 		l.offers = s.LastOffer // watchers look for themselves after Watch
 		close(l.ready)
 	}
+	if s.LastOffer < l.offers { // Redis lost its last second: numbers are given anew
+		l.offers = s.LastOffer
+		l.wakeAll()
+	}
 	for l.offers < s.LastOffer {
 		if err := l.readOffers(ctx); err != nil {
 			return err

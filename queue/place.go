@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -65,6 +66,9 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 		g = batch.New(joinBatch, joinBacklog, joinTimeout, func(ctx context.Context, ids []ropeline.PlaceID) []batch.Result[Place] {
 			return s.joinAll(ctx, sale, ids)
 		})
+		if s.closed {
+			g.Close()
+		}
 		s.joins[sale] = g
 	}
 	return g
@@ -78,6 +82,11 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 	}
 	keys := []string{key(sale, "state"), key(sale, "order"), key(sale, "collected"), key(sale, "pending")}
 	reply, err := s.run(ctx, joinScript, keys, args...)
+	if errors.Is(err, ropeline.ErrStoreAway) {
+		// The answer may be lost and the places there: a fan who tries again
+		// would get a second one, and a second chance in the draw.
+		reply, err = s.run(ctx, joinScript, keys, args...)
+	}
 	answers, _ := reply.([]any)
 	for i, id := range ids {
 		if err != nil {
@@ -143,7 +152,7 @@ var leaveScript = newScript("leave", leaveSource)
 // is no error; an unknown place is ErrPlaceUnknown.
 func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
 	keys := []string{key(sale, "state"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"), key(sale, "left"),
-		key(sale, "offered"), key(sale, "sessions"), key(sale, "quit"), key(sale, "pending"), key(sale, "numbers")}
+		key(sale, "offered"), key(sale, "sessions"), key(sale, "quit"), key(sale, "pending"), key(sale, "numbers"), key(sale, "active")}
 	reply, err := s.run(ctx, leaveScript, keys, string(id))
 	if err != nil {
 		return false, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -30,9 +31,14 @@ type Revocations struct {
 	gate  string
 	log   *slog.Logger
 
+	// Owned by Run.
+	last    string    // the newest entry read
+	counted time.Time // when the last beat was sent: others wait for this gate until gateSilent later
+	trusted bool      // what was read is complete
+
 	mu     sync.RWMutex         // guards what follows
 	ended  map[string]time.Time // session id → expiry of its last token
-	beatAt time.Time            // when the last beat that arrived was sent; monotonic
+	beatAt time.Time            // when the last beat that may be trusted was sent; monotonic
 }
 
 // ErrGateBlind means that a gate cannot tell which sessions have ended.
@@ -40,9 +46,10 @@ var ErrGateBlind = &ropeline.Error{Kind: ropeline.Unavailable, Code: "gate-blind
 	Detail: "We cannot check your admission at the moment. Nothing is lost; please try again.", RetryAfter: time.Second}
 
 // NewRevocations returns the revocations for the gate of this name, which must
-// be unique among running processes. It is blind until Run has read the list.
+// be unique among running processes. It is blind until Run
+// has read the whole list while others wait for it.
 func NewRevocations(store *Store, gate string, log *slog.Logger) *Revocations {
-	return &Revocations{store: store, gate: gate, log: log.With("gate", gate), ended: map[string]time.Time{}}
+	return &Revocations{store: store, gate: gate, log: log.With("gate", gate), last: "0-0", ended: map[string]time.Time{}}
 }
 
 // Ended reports whether a session is over, or ErrGateBlind.
@@ -59,14 +66,9 @@ func (r *Revocations) Ended(session string) (bool, error) {
 // Run follows the ended sessions until ctx ends.
 func (r *Revocations) Run(ctx context.Context) error {
 	defer r.farewell()
-	last := "0-0"
 	forget := time.Now()
 	for ctx.Err() == nil {
-		var err error
-		if last, err = r.read(ctx, last); err == nil {
-			err = r.beat(ctx, last)
-		}
-		if err != nil {
+		if err := r.round(ctx); err != nil {
 			if ctx.Err() == nil {
 				r.log.Warn("following ended sessions", "err", err)
 			}
@@ -84,17 +86,50 @@ func (r *Revocations) Run(ctx context.Context) error {
 	return nil
 }
 
-// read takes the entries after last, waiting up to a beat for the first, and
-// returns the id of the last one read.
-func (r *Revocations) read(ctx context.Context, last string) (string, error) {
+// round reads and beats. What was read can only be trusted if others have
+// waited for this gate since before the reading began: an entry written in
+// between would be missed else. So a gate that starts, or was silent for too
+// long, beats first and is trusted from the next beat on.
+func (r *Revocations) round(ctx context.Context) error {
+	for complete := false; !complete; {
+		n, err := r.read(ctx)
+		if err != nil {
+			return err
+		}
+		complete = n < endedRead
+	}
+	sent := time.Now()
+	if _, err := r.store.run(ctx, beatScript, []string{keyGatesSeen, keyGatesAcked}, r.gate, r.last); err != nil {
+		return err
+	}
+	r.trusted = !r.counted.IsZero() && time.Since(r.counted) < gateSilent
+	r.counted = sent
+	if r.trusted {
+		r.mu.Lock()
+		r.beatAt = sent // not when the answer came
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// endedRead is how many entries are read in one call.
+const endedRead = 1000
+
+// read takes the entries after the last one, waiting up to a beat for the
+// first unless this gate is not trusted yet, and returns how many they were.
+func (r *Revocations) read(ctx context.Context) (int, error) {
+	block := gateBeat
+	if !r.trusted {
+		block = -1 // do not wait
+	}
 	streams, err := r.store.rdb.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{keyEnded, last}, Count: 1000, Block: gateBeat,
+		Streams: []string{keyEnded, r.last}, Count: endedRead, Block: block,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
-		return last, nil
+		return 0, nil
 	}
 	if err != nil {
-		return last, err
+		return 0, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,26 +138,12 @@ func (r *Revocations) read(ctx context.Context, last string) (string, error) {
 		exp, _ := entry.Values["exp"].(string)
 		sec, err := strconv.ParseInt(exp, 10, 64)
 		if err != nil || sid == "" {
-			r.log.Error("an ended session cannot be read", "entry", entry.ID)
-			continue
+			return 0, fmt.Errorf("entry %s of the ended sessions cannot be read", entry.ID)
 		}
 		r.ended[sid] = time.Unix(sec, 0)
-		last = entry.ID
+		r.last = entry.ID
 	}
-	return last, nil
-}
-
-// beat acknowledges what was read. The gate may trust its list from the moment
-// the beat was sent, not from when its answer came.
-func (r *Revocations) beat(ctx context.Context, last string) error {
-	sent := time.Now()
-	if _, err := r.store.run(ctx, beatScript, []string{keyGatesSeen, keyGatesAcked}, r.gate, last); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.beatAt = sent
-	return nil
+	return len(streams[0].Messages), nil
 }
 
 // forget drops sessions whose last token nobody accepts any more.

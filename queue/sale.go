@@ -22,7 +22,8 @@ var publishScript = newScript("publish", publishSource)
 
 // PublishSale makes a sale known to every edge and controller. The newest
 // version of a sale wins; the draw's seed and the live limits are set by the
-// first one and kept. It needs the seed key.
+// first one and kept. A close of the lobby that has passed cannot be moved
+// (ErrLobbyClosed). It needs the seed key.
 func (s *Store) PublishSale(ctx context.Context, sale ropeline.Sale) error {
 	if err := sale.Validate(); err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	_ "embed" // the scripts
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,8 +45,9 @@ type Store struct {
 	keys Keys
 	now  func() time.Time // nil: Redis's clock
 
-	mu    sync.Mutex // guards joins
-	joins map[ropeline.SaleID]*joinGatherer
+	mu     sync.Mutex // guards what follows
+	joins  map[ropeline.SaleID]*joinGatherer
+	closed bool
 }
 
 type joinGatherer = batch.Gatherer[ropeline.PlaceID, Place]
@@ -63,8 +66,10 @@ func (s *Store) WithClock(now func() time.Time) *Store {
 // Close waits for the joins that are under way and refuses further ones.
 func (s *Store) Close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, g := range s.joins {
+	s.closed = true
+	joins := slices.Collect(maps.Values(s.joins))
+	s.mu.Unlock()
+	for _, g := range joins {
 		g.Close()
 	}
 }
@@ -129,8 +134,10 @@ func storeError(doing string, err error) error {
 			return ErrOfferExpired
 		case "OVER":
 			return ErrSessionOver
-		case "MISMATCH":
+		case "MISMATCH", "OPEN":
 			return errDrawIncomplete
+		case "CLOSED":
+			return ErrLobbyClosed
 		case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "BUSY":
 			return ropeline.ErrStoreAway.Because(fmt.Errorf("%s: %w", doing, err))
 		}
@@ -147,7 +154,12 @@ var (
 	ErrOfferExpired = &ropeline.Error{Kind: ropeline.Gone, Code: "offer-expired", Detail: "Your turn came and was not taken in time."}
 	ErrSessionOver  = &ropeline.Error{Kind: ropeline.Gone, Code: "session-over", Detail: "Your time in the shop is over."}
 
-	errDrawIncomplete = errors.New("drawing is incomplete")
+	// ErrLobbyClosed refuses a settings document that moves a close which has
+	// passed.
+	ErrLobbyClosed = &ropeline.Error{Kind: ropeline.Conflict, Code: "lobby-closed",
+		Detail: "The lobby has closed: lobby_closes_at cannot be changed any more."}
+
+	errDrawIncomplete = errors.New("the lobby is open, or the drawing is not of its entrants")
 )
 
 // margin is ropeline.TokenMargin in whole seconds, as the scripts want it.

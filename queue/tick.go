@@ -119,12 +119,22 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID) (state State, mo
 var snapshotSource string
 var snapshotScript = newScript("snapshot", snapshotSource)
 
+// State returns a line as it is. It changes nothing.
+func (s *Store) State(ctx context.Context, sale ropeline.SaleID) (State, error) {
+	state, _, err := s.snapshot(ctx, sale, 0)
+	return state, err
+}
+
 // Snapshot returns a line as it is and its departed bitmap (bit i of the
 // ordinal i, most significant first). It changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (State, []byte, error) {
+	return s.snapshot(ctx, sale, 1)
+}
+
+func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, bitmap int) (State, []byte, error) {
 	keys := []string{key(sale, "state"), key(sale, "limits"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"),
 		key(sale, "offered"), key(sale, "active"), key(sale, "pace")}
-	reply, err := s.run(ctx, snapshotScript, keys)
+	reply, err := s.run(ctx, snapshotScript, keys, bitmap)
 	if err != nil {
 		return State{}, nil, err
 	}
@@ -139,8 +149,8 @@ func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (State, []by
 	if state.EndsAt.IsZero() {
 		return State{}, nil, ropeline.ErrSaleUnknown
 	}
-	bitmap, _ := fields[1].(string)
-	return state, []byte(bitmap), nil
+	raw, _ := fields[1].(string)
+	return state, []byte(raw), nil
 }
 
 // readState reads what describe in prelude.lua returns.

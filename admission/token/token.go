@@ -13,7 +13,6 @@ package token
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -114,15 +113,4 @@ func Raw(header, cookie func(name string) string) string {
 		return cookie(Cookie(sale))
 	}
 	return ""
-}
-
-// FromRequest is Raw for net/http.
-func FromRequest(r *http.Request) string {
-	return Raw(r.Header.Get, func(name string) string {
-		c, err := r.Cookie(name)
-		if err != nil {
-			return ""
-		}
-		return c.Value
-	})
 }

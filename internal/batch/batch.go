@@ -129,13 +129,6 @@ func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 	return calls
 }
 
-// Waiting returns how many calls wait for the next batch, for a gauge.
-func (g *Gatherer[Req, Res]) Waiting() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.waiting)
-}
-
 // Close refuses further calls and waits until those that wait are done.
 func (g *Gatherer[Req, Res]) Close() {
 	g.mu.Lock()

@@ -1,13 +1,21 @@
 -- Ends the draw: the drawn lobby becomes the line, who joined meanwhile is
 -- appended, who left meanwhile departs, and ordinals exist from here on.
 -- KEYS 1 state  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
--- ARGV 1 (clock, unused)  2 epoch
--- Returns 1 if this call ended it, 0 if it had ended, or the error MISMATCH
--- when the drawing lacks entrants (draw again; it is deterministic).
+-- ARGV 1 clock (us) or ''  2 epoch
+-- Returns 1 if this call ended it, 0 if it had ended, or the errors OPEN (the
+-- lobby has not closed) and MISMATCH: the drawing is not of these entrants and
+-- is thrown away (draw again; it is deterministic).
 -- Cost O(joins and leaves during the draw * log N).
-if number(KEYS[1], 'drawn') == 1 then return 0 end
+if number(KEYS[1], 'drawn') == 1 then
+  redis.call('UNLINK', KEYS[2]) -- of a second drawer that was slower
+  return 0
+end
+if clock() < number(KEYS[1], 'close') * 1000 then return redis.error_reply('OPEN the lobby has not closed') end
 local entrants = redis.call('SCARD', KEYS[4])
-if redis.call('ZCARD', KEYS[2]) ~= entrants then return redis.error_reply('MISMATCH drawing is incomplete') end
+if redis.call('ZCARD', KEYS[2]) ~= entrants then
+  redis.call('UNLINK', KEYS[2])
+  return redis.error_reply('MISMATCH the drawing is not of these entrants')
+end
 if entrants > 0 then redis.call('RENAME', KEYS[2], KEYS[3]) end
 
 for _, place in ipairs(redis.call('ZRANGE', KEYS[5], 0, -1)) do

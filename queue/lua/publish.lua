@@ -1,12 +1,18 @@
 -- Publishes a sale's settings document; the newest version wins. Live limits
 -- and the draw's seed are set once and outlive later versions.
 -- KEYS 1 state  2 limits  3 sale  4 seed
--- ARGV 1 (clock, unused)  2 document  3 version  4 close  5 open  6 end (ms)
+-- ARGV 1 clock (us) or ''  2 document  3 version  4 close  5 open  6 end (ms)
 --      7 claim window  8 token life  9 session maximum (s)  10 cap  11 rate
 --      12 encrypted seed
--- Returns 1 if stored, 0 if the stored version is as new or newer.
+-- Returns 1 if stored, 0 if the stored version is as new or newer, or the error
+-- CLOSED: the lobby's close has passed and cannot be moved, for the draw may be
+-- under way.
 -- Cost O(1).
 if number(KEYS[1], 'version') >= tonumber(ARGV[3]) then return 0 end
+local close = number(KEYS[1], 'close')
+if close > 0 and clock() >= close * 1000 and tonumber(ARGV[4]) ~= close then
+  return redis.error_reply('CLOSED the lobby has closed')
+end
 redis.call('SET', KEYS[3], ARGV[2])
 redis.call('SET', KEYS[4], ARGV[12], 'NX')
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'close', ARGV[4], 'open', ARGV[5], 'end', ARGV[6],

@@ -5,8 +5,6 @@ package fibergate
 
 import (
 	"context"
-	"math"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -44,7 +42,7 @@ func Claims(ctx context.Context) (token.Claims, bool) {
 func refuse(c *fiber.Ctx, err error) error {
 	p, retry := ropeline.ProblemOf(err)
 	if retry > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(retry.Seconds()))))
+		c.Set(fiber.HeaderRetryAfter, ropeline.RetryAfter(retry))
 	}
 	return c.Status(p.Status).JSON(p, "application/problem+json")
 }

@@ -1,0 +1,117 @@
+package queue
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+// A controller that dies in the middle of a draw leaves some scores behind.
+// The next one must come to the same order, and who joined or left meanwhile
+// must not land inside the lobby's range.
+func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
+	t.Parallel()
+	rdb, ctx := devtest.Redis(t), t.Context()
+	now := time.Date(2041, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("draw-%d", time.Now().UnixNano()), now)
+	if err := store.PublishSale(ctx, sale); err != nil {
+		t.Fatal(err)
+	}
+	var lobby []ropeline.PlaceID
+	for i := range 2500 {
+		lobby = append(lobby, ropeline.PlaceID(fmt.Sprintf("lobby-%d", i)))
+	}
+	for _, r := range store.joinAll(ctx, sale.ID, lobby) {
+		if r.Err != nil || r.Value.State != ropeline.PlaceCollected {
+			t.Fatalf("joining the lobby: %+v, %v", r.Value, r.Err)
+		}
+	}
+	now = sale.LobbyClosesAt.Add(time.Second)
+
+	sealed, _ := rdb.Get(ctx, key(sale.ID, "seed")).Bytes()
+	seed, err := store.openSeed(sale.ID, sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(seed)
+	half := redis.Z{Member: string(lobby[7]), Score: float64(LobbyScore(sum[:], lobby[7]))}
+	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), half).Err(); err != nil { // the killed draw's remains
+		t.Fatal(err)
+	}
+	if _, err := store.run(ctx, finishDrawScript, []string{key(sale.ID, "state"), key(sale.ID, "drawing"), key(sale.ID, "order"),
+		key(sale.ID, "collected"), key(sale.ID, "pending"), key(sale.ID, "quit"), key(sale.ID, "departed")}, "e"); !errors.Is(err, errDrawIncomplete) {
+		t.Fatalf("ending an incomplete draw: %v", err)
+	}
+	if _, err := store.Join(ctx, sale.ID, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Leave(ctx, sale.ID, lobby[9]); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := store.Find(ctx, sale.ID, lobby[9]); err != nil || p.State != ropeline.PlaceLeft {
+		t.Errorf("who left during the draw is %s, %v", p.State, err)
+	}
+	if err := store.Draw(ctx, sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	order, err := rdb.ZRange(ctx, key(sale.ID, "order"), 0, -1).Result()
+	if err != nil || len(order) != 2501 || order[2500] != "late" {
+		t.Fatalf("%d places, the last %q, %v; want 2501 with the late one last", len(order), order[len(order)-1], err)
+	}
+	want := slices.Clone(lobby)
+	slices.SortFunc(want, func(a, b ropeline.PlaceID) int { return int(LobbyScore(sum[:], a)>>12 - LobbyScore(sum[:], b)>>12) })
+	for i, id := range want {
+		if order[i] != string(id) {
+			t.Fatalf("ordinal %d is %s, want %s", i, order[i], id)
+		}
+	}
+	before, _, _ := store.Snapshot(ctx, sale.ID)
+	if err := store.Draw(ctx, sale.ID); err != nil {
+		t.Fatal("drawing again:", err)
+	}
+	if after, _, _ := store.Snapshot(ctx, sale.ID); after.Epoch != before.Epoch || before.Epoch == "" {
+		t.Error("a second draw began a second epoch")
+	}
+	if p, err := store.Find(ctx, sale.ID, lobby[9]); err != nil || p.State != ropeline.PlaceLeft || p.Ordinal < 0 {
+		t.Errorf("after the draw who left is %s at %d, %v", p.State, p.Ordinal, err)
+	}
+}
+
+func TestACloseThatHasPassedIsNotMoved(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2044, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("moved-%d", time.Now().UnixNano()), now)
+	publish := func(version int64, closes time.Time) error {
+		sale.Version, sale.LobbyClosesAt = version, closes
+		return store.PublishSale(t.Context(), sale)
+	}
+	closes := sale.LobbyClosesAt.Add(2 * time.Second)
+	if err := errors.Join(publish(1, sale.LobbyClosesAt), publish(2, closes)); err != nil {
+		t.Fatalf("moving a close that is to come: %v", err)
+	}
+	if err := store.Draw(t.Context(), sale.ID); !errors.Is(err, errDrawIncomplete) {
+		t.Errorf("drawing an open lobby: %v", err)
+	}
+	now = closes
+	if err := publish(3, closes.Add(time.Second)); !errors.Is(err, ErrLobbyClosed) {
+		t.Errorf("moving a close that has passed: %v", err)
+	}
+	if err := publish(3, closes); err != nil {
+		t.Errorf("a new version with the same close: %v", err)
+	}
+	if err := store.Draw(t.Context(), sale.ID); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,177 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func TestABitmapCountsLikeASlice(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		set := rapid.SliceOfNDistinct(rapid.Int64Range(0, 3000), 0, 200, rapid.ID).Draw(t, "departed")
+		b := newBitmap(nil)
+		for chunk := range slices.Chunk(set, 7) {
+			b = b.with(chunk)
+		}
+		for range 20 {
+			ordinal := rapid.Int64Range(0, 4000).Draw(t, "ordinal")
+			want := int64(0)
+			for _, o := range set {
+				if o < ordinal {
+					want++
+				}
+			}
+			if got := b.rank(ordinal); got != want {
+				t.Fatalf("rank(%d) = %d, want %d", ordinal, got, want)
+			}
+		}
+	})
+}
+
+// follow runs a Line until the test ends and returns it with its first view.
+func follow(t *testing.T, store *Store, sale ropeline.SaleID) *Line {
+	t.Helper()
+	line := NewLine(store, sale, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := line.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); run.Wait() })
+	awaitView(t, line, func(*View) bool { return true })
+	return line
+}
+
+// awaitView waits until a view is as wanted.
+func awaitView(t *testing.T, line *Line, wanted func(*View) bool) *View {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	next := line.Ready()
+	for {
+		select {
+		case <-next:
+		case <-deadline:
+			t.Fatalf("the view never came; the last is %+v", line.View())
+		}
+		v := line.View()
+		if wanted(v) {
+			return v
+		}
+		next = v.Superseded()
+	}
+}
+
+func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, func(s *ropeline.Sale) { s.Cap = 1 })
+	var places []Place
+	for range 5 {
+		places = append(places, join(t, store, sale.ID))
+	}
+	line := follow(t, store, sale.ID)
+	watch := line.Watch(places[0].ID)
+	defer line.Unwatch(watch)
+
+	admitUntil(t, store, sale.ID, places[0].ID)
+	select {
+	case <-watch.Changed():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the offer woke nobody")
+	}
+	if _, err := store.Leave(t.Context(), sale.ID, places[2].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Tick(t.Context(), sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	v := awaitView(t, line, func(v *View) bool { return v.LastOffer == 1 && v.Gone == 1 })
+	for i, want := range []int64{0, 0, 1, 1, 2} {
+		if got := v.Position(places[i].Ordinal); got != want {
+			t.Errorf("place %d is shown %d ahead, want %d", i, got, want)
+		}
+	}
+	if v.Waiting() != 3 {
+		t.Errorf("%d waiting, want 3", v.Waiting())
+	}
+
+	// A message is lost: two leave, but the tick that says so is not published.
+	if _, err := store.Leave(t.Context(), sale.ID, places[3].ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.HIncrBy(t.Context(), key(sale.ID, "state"), "seq", 1).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.Del(t.Context(), key(sale.ID, "left")).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Tick(t.Context(), sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	v = awaitView(t, line, func(v *View) bool { return v.Gone == 2 })
+	if got := v.Position(places[4].Ordinal); got != 1 {
+		t.Errorf("after a lost message the last one is shown %d ahead, want 1", got)
+	}
+}
+
+// The estimate comes from what was really offered over the last minute, and
+// every edge reads the same number from Redis.
+func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2043, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("pace-%d", time.Now().UnixNano()), now.Add(-20*time.Second))
+	sale.Cap, sale.Rate = 1000, 120
+	if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	var last Place
+	for range 400 {
+		last = join(t, store, sale.ID)
+	}
+	tick := func(span time.Duration) (s State) {
+		for end := now.Add(span); now.Before(end); now = now.Add(TickInterval) {
+			var err error
+			if s, _, err = store.Tick(t.Context(), sale.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	if s := tick(70 * time.Second); s.PastAge != 60 || s.Outflow() < 1.9 || s.Outflow() > 2.1 {
+		t.Errorf("at 120 a minute the outflow is %.2f/s over %d s, want 2", s.Outflow(), s.PastAge)
+	}
+	state, raw, err := store.Snapshot(t.Context(), sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newView(state, newBitmap(raw))
+	ahead := v.Position(last.Ordinal)
+	low, high, ok := v.Wait(ahead)
+	if want := time.Duration(ahead) * time.Second / 2; !ok || low > want || high < want {
+		t.Errorf("with %d ahead at 2/s the wait is shown as %v to %v, want about %v inside", ahead, low, high, want)
+	}
+	if err := store.SetPaused(t.Context(), sale.ID, true, "a break"); err != nil {
+		t.Fatal(err)
+	}
+	if s := tick(61 * time.Second); s.Outflow() != 0 {
+		t.Errorf("after a minute's pause the outflow is %.2f/s, want 0", s.Outflow())
+	}
+	state, raw, _ = store.Snapshot(t.Context(), sale.ID)
+	if _, _, ok := newView(state, newBitmap(raw)).Wait(ahead); ok {
+		t.Error("a wait is estimated while the line is paused")
+	}
+}

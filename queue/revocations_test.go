@@ -1,0 +1,180 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func gateOf(t *testing.T, store *Store, name string) *Revocations {
+	t.Helper()
+	r := NewRevocations(store, name, slog.New(slog.DiscardHandler))
+	if _, err := r.Ended("anybody"); !errors.Is(err, ErrGateBlind) {
+		t.Errorf("a gate that has read nothing answers %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() { _ = r.Run(ctx) })
+	t.Cleanup(func() { cancel(); run.Wait() })
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if _, err := r.Ended("anybody"); err == nil {
+			return r
+		} else if time.Now().After(deadline) {
+			t.Fatal("the gate stays blind:", err)
+		}
+	}
+}
+
+func TestASlotIsFreeOnlyWhenEveryGateRefuses(t *testing.T) {
+	t.Parallel()
+	// A server of its own: gates are global to a Redis.
+	rdb := devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	sale := testSale("gates", time.Now().Add(-time.Minute))
+	sale.TokenLife, sale.SessionMax = 60, 600
+	if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	admit := func() (ropeline.PlaceID, Session) {
+		p := join(t, store, sale.ID)
+		admitUntil(t, store, sale.ID, p.ID)
+		s, err := store.Claim(t.Context(), sale.ID, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.ID, s
+	}
+	inUse := func() int64 {
+		s, _, err := store.Snapshot(t.Context(), sale.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Active
+	}
+
+	gates := []*Revocations{gateOf(t, store, "a"), gateOf(t, store, "b")}
+	first, session := admit()
+	acknowledged, err := store.End(t.Context(), sale.ID, first)
+	if err != nil || !acknowledged || inUse() != 0 {
+		t.Fatalf("end: acknowledged %v, %v, %d slots in use; want it freed", acknowledged, err, inUse())
+	}
+	for i, g := range gates {
+		if over, err := g.Ended(session.ID); err != nil || !over {
+			t.Errorf("gate %d lets the ended session pass: %v, %v", i, over, err)
+		}
+	}
+	if late := gateOf(t, store, "late"); true {
+		if over, err := late.Ended(session.ID); err != nil || !over {
+			t.Errorf("a gate that started later lets it pass: %v, %v", over, err)
+		}
+	}
+
+	// A gate that lives but does not read: the slot stays counted.
+	if _, err := store.run(t.Context(), beatScript, []string{keyGatesSeen, keyGatesAcked}, "deaf", "0-0"); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := admit()
+	acknowledged, err = store.End(t.Context(), sale.ID, second)
+	if err != nil || acknowledged || inUse() != 1 {
+		t.Errorf("end with a deaf gate: acknowledged %v, %v, %d slots in use; want the slot kept", acknowledged, err, inUse())
+	}
+	if _, err := store.Renew(t.Context(), sale.ID, second); !errors.Is(err, ErrSessionOver) {
+		t.Errorf("an ended session is renewed: %v", err)
+	}
+}
+
+// A gate that starts while more sessions have ended than one read returns must
+// not be believed before it has read them all.
+func TestAGateIsBlindUntilItHasReadEveryEndedSession(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	pipe := rdb.Pipeline()
+	for i := range 2*endedRead + 1 {
+		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: keyEnded, Values: []string{"sid", fmt.Sprint("s", i), "exp", fmt.Sprint(time.Now().Unix() + 600)}})
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gate := gateOf(t, store, "new") // returns at the first answer that is not blind
+	if over, err := gate.Ended(fmt.Sprint("s", 2*endedRead)); err != nil || !over {
+		t.Errorf("a gate that is believed lets the last ended session pass: %v, %v", over, err)
+	}
+}
+
+// A gate reads, then an entry is written while nobody waits for this gate yet,
+// then it beats: it must not be believed before it has read again.
+func TestAGateIsBlindUntilOthersWaitForIt(t *testing.T) {
+	t.Parallel()
+	store := New(devtest.PrivateRedis(t).Client, testKeys)
+	t.Cleanup(store.Close)
+	gate := NewRevocations(store, "new", slog.New(slog.DiscardHandler))
+	if err := gate.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gate.Ended("s"); !errors.Is(err, ErrGateBlind) {
+		t.Errorf("after its first beat the gate answers %v, want it blind", err)
+	}
+	if err := gate.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gate.Ended("s"); err != nil {
+		t.Errorf("after its second beat the gate answers %v", err)
+	}
+	gate.counted = gate.counted.Add(-gateSilent) // it was away for too long
+	if err := gate.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if gate.trusted {
+		t.Error("a gate that nobody waited for is believed after one beat")
+	}
+}
+
+func TestLeavingTwiceSaysTheSame(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	now := time.Now()
+	lobby, line := testSale("lobby", now), testSale("line", now.Add(-time.Minute))
+	line.TokenLife, line.SessionMax = 60, 600
+	if err := errors.Join(store.PublishSale(t.Context(), lobby), store.PublishSale(t.Context(), line), store.Draw(t.Context(), line.ID)); err != nil {
+		t.Fatal(err)
+	}
+	early, late := join(t, store, lobby.ID), join(t, store, line.ID)
+	for range 2 {
+		if ok, err := store.Leave(t.Context(), lobby.ID, early.ID); err != nil || !ok {
+			t.Errorf("leaving the lobby: %v, %v", ok, err)
+		}
+		if p, err := store.Find(t.Context(), lobby.ID, early.ID); err != nil || p.State != ropeline.PlaceLeft {
+			t.Errorf("who left the lobby is %s, %v", p.State, err)
+		}
+	}
+	admitUntil(t, store, line.ID, late.ID)
+	if _, err := store.Claim(t.Context(), line.ID, late.ID); err != nil {
+		t.Fatal(err)
+	}
+	// A gate that lives and hears nothing: neither answer may claim that it has.
+	if _, err := store.run(t.Context(), beatScript, []string{keyGatesSeen, keyGatesAcked}, "deaf", "0-0"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if ok, err := store.Leave(t.Context(), line.ID, late.ID); err != nil || ok {
+			t.Errorf("leaving with a deaf gate: acknowledged %v, %v", ok, err)
+		}
+		if _, err := store.run(t.Context(), beatScript, []string{keyGatesSeen, keyGatesAcked}, "deaf", "0-0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
