@@ -319,3 +319,57 @@ func TestTheDocumentHasEveryRoute(t *testing.T) {
 		t.Errorf("%d routes documented, %d served", documented, len(admission.Routes()))
 	}
 }
+
+// FuzzOps: whatever staff sends, the answer is a document or a problem of
+// theirs, never a fault of ours, and only a whole and valid request changes
+// the limits.
+func FuzzOps(f *testing.F) {
+	store := queue.New(devtest.Redis(f), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
+	f.Cleanup(store.Close)
+	now := time.Now()
+	sale := ropeline.Sale{
+		ID: ropeline.SaleID(fmt.Sprintf("fuzz-%d", now.UnixNano())), Version: 1, Title: "Fuzz", LobbyClosesAt: now.Add(time.Hour),
+		OpensAt: now.Add(2 * time.Hour), EndsAt: now.Add(3 * time.Hour), Cap: 2, Rate: 3,
+		ClaimWindow: 30, TokenLife: 60, SessionMax: 600, Hold: 5, UnitsPerHold: 2,
+	}
+	if err := store.PublishSale(f.Context(), sale); err != nil {
+		f.Fatal(err)
+	}
+	staffKey, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(f.TempDir(), "staff")
+	if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	staff, err := admission.LoadStaff(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ops := admission.NewOps(store, staff, quiet)
+	for i, seed := range []string{`{"cap":1,"rate":1,"expect":{"cap":9,"rate":9},"reason":"r"}`, `{"reason":"r"}`, `{"key":"k"}`, `{}`, ``, `[`, `null`,
+		`{"cap":-1,"rate":1e99,"expect":null,"reason":"\u0000"}`, `{"reason":"` + strings.Repeat("é", 501) + `"}`} {
+		f.Add(i%4, seed)
+	}
+	paths := []string{"sign-in", "sales/" + string(sale.ID) + "/limits", "sales/" + string(sale.ID) + "/pause", "sales/" + string(sale.ID) + "/resume"}
+	f.Fuzz(func(t *testing.T, route int, body string) {
+		r := httptest.NewRequest("POST", "/api/v1/ops/"+paths[uint(route)%4], strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+staffKey)
+		w := httptest.NewRecorder()
+		ops.ServeHTTP(w, r)
+		if w.Code >= 500 {
+			t.Fatalf("%s with %q: %d %s", r.URL.Path, body, w.Code, w.Body)
+		}
+		s, err := store.State(t.Context(), sale.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changed := s.Cap != 2 || s.Rate != 3; changed && w.Code != 200 {
+			t.Fatalf("%q answered %d and changed the limits to %d and %d", body, w.Code, s.Cap, s.Rate)
+		}
+		if err := store.SetLimits(t.Context(), sale.ID, queue.Limits{Cap: s.Cap, Rate: s.Rate}, queue.Limits{Cap: 2, Rate: 3}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

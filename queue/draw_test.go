@@ -61,6 +61,14 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	if p, err := store.Find(ctx, sale.ID, lobby[9]); err != nil || p.State != ropeline.PlaceLeft {
 		t.Errorf("who left during the draw is %s, %v", p.State, err)
 	}
+	// Somebody who is no entrant any more stands in the remains: they are thrown
+	// away, and the next draw comes to its end.
+	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), redis.Z{Member: "left long ago", Score: 1}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Draw(ctx, sale.ID); !errors.Is(err, errDrawIncomplete) {
+		t.Errorf("a draw with a stranger in it: %v", err)
+	}
 	if err := store.Draw(ctx, sale.ID); err != nil {
 		t.Fatal(err)
 	}
