@@ -72,10 +72,11 @@ func New(c Config) (*Core, error) {
 	s := &server{
 		shows: shows, inventory: stock, holds: holds, orders: orders, gate: c.Gate,
 		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
-		keeper: &inventory.Keeper{Store: stock, Records: orders, Performances: shows.Performances, Log: c.Log},
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
+	s.keeper = &inventory.Keeper{Store: stock, Records: orders, Performances: shows.Performances,
+		EndStrays: s.desk.EndStrays, Log: c.Log}
 	app, err := s.app()
 	if err != nil {
 		return nil, err

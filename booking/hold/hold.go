@@ -7,7 +7,8 @@
 // another. The deadline lives in a sorted set of its own and the record has no
 // expiry while it owns units, so the sweeper always finds what to give back;
 // a hold that is being paid for leaves that set and comes back only from a
-// failed payment.
+// failed payment. Whether a payment is under way is not known here: package
+// order looks for holds whose attempt has ended without them.
 //
 // Every script may be repeated with the same arguments when its answer was
 // lost: ids come from the caller. The clock is Redis's own unless a test

@@ -49,6 +49,9 @@ var sellText string
 //go:embed lua/sweep.lua
 var sweepText string
 
+//go:embed lua/paying.lua
+var payingText string
+
 var (
 	claimUnits = redis.NewScript(clockText + chooseUnitsText + claimText)
 	claimRun   = redis.NewScript(clockText + chooseRunText + claimText)
@@ -59,6 +62,7 @@ var (
 	unpay      = redis.NewScript(clockText + unpayText)
 	sell       = redis.NewScript(clockText + sellText)
 	sweep      = redis.NewScript(clockText + sweepText)
+	paying     = redis.NewScript(payingText)
 )
 
 // Request says who wants to hold something and on what terms.
@@ -173,6 +177,22 @@ func (s *Store) Sweep(ctx context.Context, id ropeline.PerformanceID, limit int)
 		return 0, away("sweeping holds of", string(id), err)
 	}
 	return n, nil
+}
+
+// Payment is a hold that is being paid for, and by which attempt.
+type Payment struct{ Hold, Attempt string }
+
+// Paying lists the holds of a performance that are being paid for.
+func (s *Store) Paying(ctx context.Context, id ropeline.PerformanceID) ([]Payment, error) {
+	list, err := paying.Run(ctx, s.rdb, inventory.KeysOf(id).For("")).StringSlice()
+	if err != nil {
+		return nil, away("listing payments of", string(id), err)
+	}
+	payments := make([]Payment, 0, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		payments = append(payments, Payment{Hold: list[i], Attempt: list[i+1]})
+	}
+	return payments, nil
 }
 
 // refusals are the codes that are no state of a record.

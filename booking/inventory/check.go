@@ -20,6 +20,7 @@ const (
 	HeldTwice       = "held-twice"         // in two live holds
 	HeldAlthoughOut = "held-although-sold" // in a live hold and sold
 	PastTheEnd      = "past-the-end"       // the performance has no such unit
+	PayingForNobody = "paying-for-nobody"  // in a paying hold without an open attempt: it would never run out
 )
 
 // Report compares Redis with Postgres for one performance, unit by unit.
@@ -52,6 +53,10 @@ const (
 // Check compares Redis with Postgres. A mismatch counts if it is still there
 // after a second of looking again.
 func (s *Store) Check(ctx context.Context, id ropeline.PerformanceID, records Records) (Report, error) {
+	before, err := s.Snapshot(ctx, id)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking inventory of %s: %w", id, err)
+	}
 	var report Report
 	for round := range rounds {
 		r, err := records.Recorded(ctx, id)
@@ -62,7 +67,7 @@ func (s *Store) Check(ctx context.Context, id ropeline.PerformanceID, records Re
 		if err != nil {
 			return Report{}, fmt.Errorf("checking inventory of %s: %w", id, err)
 		}
-		report = compare(id, r, snap)
+		report = compare(id, r, before, snap)
 		if report.OK() || round == rounds-1 {
 			break
 		}
@@ -75,8 +80,10 @@ func (s *Store) Check(ctx context.Context, id ropeline.PerformanceID, records Re
 	return report, nil
 }
 
-// compare is the arithmetic of Check.
-func compare(id ropeline.PerformanceID, r Recorded, snap Snapshot) Report {
+// compare is the arithmetic of Check. An attempt is written before its hold is
+// paying: one that paid already before the records were read and is not among
+// them is not open, so before tells it from one that starts right now.
+func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Report {
 	report := Report{Performance: id, Units: r.Units, Mismatches: []Mismatch{}}
 	found := map[string][]int{}
 	bad := func(kind string, unit int) { found[kind] = append(found[kind], unit) }
@@ -84,8 +91,11 @@ func compare(id ropeline.PerformanceID, r Recorded, snap Snapshot) Report {
 		found[NotBuilt] = []int{}
 	}
 	sold, unpaid := setOf(r.Sold), setOf(r.Unpaid)
-	held := map[int]string{}
+	held, stray := map[int]string{}, strays(r, before)
 	for _, h := range snap.Holds {
+		if attempt, ok := stray[h.ID]; ok && h.State == "paying" && h.Attempt == attempt {
+			found[PayingForNobody] = append(found[PayingForNobody], h.Units...)
+		}
 		for _, u := range h.Units {
 			if held[u] != "" {
 				bad(HeldTwice, u)
@@ -140,6 +150,21 @@ func disagreement(taken, marked, held, sold, unpaid bool) string {
 		return TakenByNobody
 	}
 	return ""
+}
+
+// strays maps each hold that is paying to its attempt, if that is not open.
+func strays(r Recorded, snap Snapshot) map[string]string {
+	open := make(map[string]bool, len(r.Open))
+	for _, a := range r.Open {
+		open[a.ID] = true
+	}
+	found := map[string]string{}
+	for _, h := range snap.Holds {
+		if h.State == "paying" && !open[h.Attempt] {
+			found[h.ID] = h.Attempt
+		}
+	}
+	return found
 }
 
 func setOf(units []int) map[int]bool {

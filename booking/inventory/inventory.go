@@ -149,9 +149,10 @@ type Snapshot struct {
 
 // HeldUnits is a live hold as far as the inventory cares.
 type HeldUnits struct {
-	ID    string
-	State string // held, paying, or lost: a deadline without a record
-	Units []int
+	ID      string
+	State   string // held, paying, or lost: a deadline without a record
+	Units   []int
+	Attempt string // while paying
 }
 
 // Snapshot reads the bitmaps and the live holds together.
@@ -161,12 +162,12 @@ func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapsh
 		return Snapshot{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading inventory of %s: %w", id, err))
 	}
 	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2])}
-	for i := 3; i+2 < len(answer); i += 3 {
+	for i := 3; i+3 < len(answer); i += 4 {
 		units, err := Split(answer[i+2])
 		if err != nil {
 			return Snapshot{}, fmt.Errorf("reading hold %s: %w", answer[i], err)
 		}
-		snap.Holds = append(snap.Holds, HeldUnits{ID: answer[i], State: answer[i+1], Units: units})
+		snap.Holds = append(snap.Holds, HeldUnits{ID: answer[i], State: answer[i+1], Units: units, Attempt: answer[i+3]})
 	}
 	return snap, nil
 }

@@ -92,7 +92,7 @@ func TestRebuildKeepsWhatIsLive(t *testing.T) {
 	if restored, err := s.Rebuild(t.Context(), id, stale); err != nil || restored != 0 {
 		t.Fatalf("restored %d holds, %v; none was lost", restored, err)
 	}
-	check(t, s, id, recorded{Units: 20, Sold: []int{7}}, "free 16 held 2 paying 1 sold 1 []")
+	check(t, s, id, recorded{Units: 20, Sold: []int{7}, Open: stale.Open[1:]}, "free 16 held 2 paying 1 sold 1 []")
 }
 
 // A payment whose hold was lost gets back only what nobody else has taken.
@@ -148,6 +148,15 @@ func TestCheckNamesEachMismatch(t *testing.T) {
 		{inventory.PastTheEnd, func(t *testing.T, id ropeline.PerformanceID, _ *recorded) {
 			bit(t, rdb, inventory.KeysOf(id).Taken(), 12, 1)
 		}, "free 7 held 2 paying 0 sold 1 [{past-the-end [12]}]"},
+		{inventory.PayingForNobody, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			for session, attempt := range map[string]string{"open": "a1", "closed": "a2"} {
+				h := units(t, rdb, id, session, map[string]int{"a1": 6, "a2": 7}[attempt])
+				if _, err := hold.New(rdb).Pay(t.Context(), id, h.ID, session, attempt); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.Open = []inventory.Attempt{{ID: "a1"}}
+		}, "free 5 held 2 paying 2 sold 1 [{paying-for-nobody [7]}]"},
 		{inventory.NotBuilt, func(t *testing.T, id ropeline.PerformanceID, _ *recorded) {
 			if err := rdb.Del(t.Context(), inventory.KeysOf(id).For("")[0]).Err(); err != nil {
 				t.Fatal(err)
@@ -162,6 +171,36 @@ func TestCheckNamesEachMismatch(t *testing.T) {
 			c.spoil(t, id, &r)
 			check(t, s, id, r, c.want)
 		})
+	}
+}
+
+// starting answers with the attempt that starts at the very moment at which it
+// is asked: it is not among the records yet, and its hold is paying right after.
+type starting struct {
+	recorded
+	pay func()
+}
+
+func (s *starting) Recorded(context.Context, ropeline.PerformanceID) (inventory.Recorded, error) {
+	s.pay()
+	return inventory.Recorded(s.recorded), nil
+}
+
+func TestCheckLeavesAPaymentAloneThatStartsRightNow(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.Redis(t)
+	s, id := build(t, rdb, recorded{Units: 10})
+	n := 0
+	report, err := s.Check(t.Context(), id, &starting{recorded{Units: 10}, func() {
+		session := fmt.Sprint("s", n)
+		h := units(t, rdb, id, session, n)
+		if _, err := hold.New(rdb).Pay(t.Context(), id, h.ID, session, session); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}})
+	if err != nil || !report.OK() {
+		t.Errorf("report %+v, %v", report, err)
 	}
 }
 
@@ -187,7 +226,8 @@ func TestKeeperRebuildsAfterARestartAndALoss(t *testing.T) {
 	s, id := inventory.New(server.Client), ropeline.PerformanceID(uuid.NewString())
 	ctx, stop := context.WithCancel(t.Context())
 	keeper := inventory.Keeper{Store: s, Records: recorded{Units: 8, Sold: []int{2}}, Log: slog.New(slog.DiscardHandler),
-		Performances: func(context.Context) ([]ropeline.PerformanceID, error) { return []ropeline.PerformanceID{id}, nil }}
+		Performances: func(context.Context) ([]ropeline.PerformanceID, error) { return []ropeline.PerformanceID{id}, nil },
+		EndStrays:    func(context.Context, ropeline.PerformanceID) error { return nil }}
 	if err := keeper.Build(ctx); err != nil {
 		t.Fatal(err)
 	}

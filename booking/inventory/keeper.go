@@ -19,6 +19,11 @@ type Keeper struct {
 	Records      Records
 	Performances func(context.Context) ([]ropeline.PerformanceID, error)
 	Log          *slog.Logger
+
+	// EndStrays ends the holds that are paying without an open attempt: a
+	// Redis that lost its last second may have the hold of a payment that has
+	// ended, and so may a rebuild from a read just before that.
+	EndStrays func(context.Context, ropeline.PerformanceID) error
 }
 
 // Build rebuilds every performance: what a booking core does before it takes
@@ -62,6 +67,9 @@ func (k *Keeper) mend(ctx context.Context) error {
 func (k *Keeper) build(ctx context.Context, ids []ropeline.PerformanceID) error {
 	for _, id := range ids {
 		restored, err := k.Store.Rebuild(ctx, id, k.Records)
+		if err == nil {
+			err = k.EndStrays(ctx, id)
+		}
 		if err != nil {
 			return err
 		}

@@ -96,6 +96,23 @@ func (s *Store) attempt(ctx context.Context, where string, args ...any) (Attempt
 	return a, true, nil
 }
 
+// among reads those of a performance's attempts that have one of the ids.
+func (s *Store) among(ctx context.Context, id ropeline.PerformanceID, ids []string) (map[string]Attempt, error) {
+	rows, err := s.db.Query(ctx, `select `+attemptColumns+` from attempts where performance_id = $1 and id = any($2)`, id, ids)
+	if err != nil {
+		return nil, away("reading attempts of", string(id), err)
+	}
+	attempts, err := pgx.CollectRows(rows, scanAttempt)
+	if err != nil {
+		return nil, away("reading attempts of", string(id), err)
+	}
+	found := make(map[string]Attempt, len(attempts))
+	for _, a := range attempts {
+		found[a.ID] = a
+	}
+	return found, nil
+}
+
 // move takes an attempt from one step to another if it is still there. While
 // a transaction of unknown fate has the row, this waits for its end: so move
 // is the judge of whether a lost commit took place.

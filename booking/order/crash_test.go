@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
@@ -391,13 +392,16 @@ func TestWorkerSweepsAndSettles(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.crash(d.request(d.hold("s1", 3, 4), sandbox.OK), "before capture")
+	stray := d.hold("s2", 7)
+	d.pay(stray, uuid.NewString())
+	end := sold + " held"
 	w := order.NewWorker(order.WorkerConfig{Postgres: d.db, Redis: devtest.Redis(t), Provider: sandbox.New(d.db), Log: d.log(),
 		SweepEvery: 5 * time.Millisecond, SettleEvery: 5 * time.Millisecond, Idle: time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	deadline := time.After(20 * time.Second)
-	for tick := time.NewTicker(10 * time.Millisecond); d.state() != sold; {
+	for tick := time.NewTicker(10 * time.Millisecond); d.state() != end; {
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -28,6 +28,10 @@
 //     once more.
 //  8. The attempt is done.
 //
+// Redis may know less than Postgres: it may still call a hold paying after its
+// attempt has ended, because it lost its last second or a late command came
+// through. The settler compares the two in each round (EndStrays).
+//
 // An attempt that fails is voiding until hold and provider are known to be
 // rid of it, then closed. Two orders for one unit are impossible whatever
 // Redis says: the index tickets_unit_once refuses the second in step 4, and

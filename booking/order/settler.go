@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -37,7 +38,7 @@ func (s *Settler) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	for {
-		if _, err := s.Settle(ctx); err != nil && ctx.Err() == nil {
+		if err := s.round(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("attempts were not settled", "err", err)
 		}
 		select {
@@ -46,6 +47,17 @@ func (s *Settler) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// round looks first for what Redis has left over from payments that ended.
+func (s *Settler) round(ctx context.Context) error {
+	ids, err := s.store.catalogue.Performances(ctx)
+	errs := []error{err}
+	for _, id := range ids {
+		errs = append(errs, s.EndStrays(ctx, id))
+	}
+	_, err = s.Settle(ctx)
+	return errors.Join(append(errs, err)...)
 }
 
 // Settle takes the attempts that are due one step or more and returns how

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -111,4 +113,38 @@ func (s *steps) letGo(ctx context.Context, a Attempt) error {
 		return fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
 	}
 	return nil
+}
+
+// EndStrays ends a performance's holds that are paying although their attempt
+// is not open: nobody else would ever end them. There is one when Redis marks
+// a hold as paying after the request that asked for it gave up, when Redis
+// forgets how a payment ended, and when an inventory is rebuilt from records
+// that were read before the attempt closed. Redis is read first: an attempt is
+// written before its hold is paying, so one that is not there never was.
+func (s *steps) EndStrays(ctx context.Context, id ropeline.PerformanceID) error {
+	payments, err := s.holds.Paying(ctx, id)
+	if err != nil || len(payments) == 0 {
+		return err
+	}
+	var ids []string
+	for _, p := range payments {
+		if booking.IsID(p.Attempt) {
+			ids = append(ids, p.Attempt)
+		}
+	}
+	attempts, err := s.store.among(ctx, id, ids)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range payments {
+		switch a := attempts[p.Attempt]; a.Step {
+		case Started, Recorded:
+		case Captured, Done:
+			errs = append(errs, s.holds.Sell(ctx, id, p.Hold, a.ID, a.Units))
+		default:
+			errs = append(errs, s.holds.Unpay(ctx, id, p.Hold, p.Attempt, Grace))
+		}
+	}
+	return errors.Join(errs...)
 }

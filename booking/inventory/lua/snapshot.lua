@@ -2,7 +2,7 @@
 --
 -- KEYS  1 built  2 taken  3 sold  4 deadlines  5 paying  6 sessions (not used)
 --       7 prefix of hold keys
--- Returns {built mark or "", taken, sold, hold, state, units, hold, state, …};
+-- Returns {built mark or "", taken, sold, hold, state, units, attempt, hold, …};
 --         a hold without a record has state "lost" and no units
 -- Cost: O(bytes of the bitmaps + units in live holds)
 local answer = {
@@ -12,10 +12,11 @@ local answer = {
 }
 for i = 4, 5 do
     for _, id in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
-        local record = redis.call('HMGET', KEYS[7] .. id, 'state', 'units')
+        local record = redis.call('HMGET', KEYS[7] .. id, 'state', 'units', 'attempt')
         answer[#answer + 1] = id
         answer[#answer + 1] = record[1] or 'lost'
         answer[#answer + 1] = record[2] or ''
+        answer[#answer + 1] = record[3] or ''
     end
 end
 return answer
