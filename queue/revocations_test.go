@@ -101,7 +101,7 @@ func TestAGateIsBlindUntilItHasReadEveryEndedSession(t *testing.T) {
 	store := New(rdb, testKeys)
 	t.Cleanup(store.Close)
 	pipe := rdb.Pipeline()
-	for i := range 3*endedRead {
+	for i := range 3 * endedRead {
 		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: keyEnded, Values: []string{"sid", fmt.Sprint("s", i), "exp", fmt.Sprint(time.Now().Unix() + 600)}})
 	}
 	if _, err := pipe.Exec(t.Context()); err != nil {
