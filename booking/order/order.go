@@ -72,10 +72,12 @@ var (
 	ErrFailed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "payment-failed", Detail: "This payment did not go through and nothing is charged. Start a new one."}
 )
 
-// outcomes are the errors a failed attempt may have been answered with; a
-// repeat of the request gets the same one.
-var outcomes = byCode(ErrMethod, ErrDeclined, ErrUnavailable, ErrFailed, ropeline.ErrStoreAway,
-	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown, hold.ErrPaying)
+// outcomes are the final errors a failed attempt may have been answered with;
+// a repeat of the request gets the same one. One that says "try again later"
+// is none of them: nothing more will come of this attempt, so its repeat is
+// told ErrFailed, and the fan pays with a new key.
+var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed,
+	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown)
 
 func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 	m := make(map[string]*ropeline.Error, len(errs))

@@ -376,8 +376,16 @@ func TestLostAnswersOfTheProvider(t *testing.T) {
 	d.want(sold)
 
 	h := d.hold("s2", 7)
-	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.Error)); !errors.Is(err, order.ErrUnavailable) {
+	broken := d.request(h, sandbox.Error)
+	if _, err := d.Checkout(t.Context(), broken); !errors.Is(err, order.ErrUnavailable) {
 		t.Fatalf("provider broken: %v, want payment-unavailable", err)
+	}
+	// "Try again later" is not stored: the attempt is over, later comes nothing.
+	for range 2 {
+		if _, err := d.Checkout(t.Context(), broken); !errors.Is(err, order.ErrFailed) {
+			t.Fatalf("the same key again: %v, want payment-failed", err)
+		}
+		d.settleAll()
 	}
 	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil {
 		t.Fatalf("the fan tries again: %v", err)

@@ -9,8 +9,9 @@ import { LineClock } from "../line/clock";
 import { common, shop as words } from "../messages/en";
 import { keepOrder } from "../order/keep";
 import { AdmissionKeeper, type Closed } from "./admission";
-import { attemptFor, forgetAttempt } from "./attempt";
+import { forgetAttempt } from "./attempt";
 import { type Chart, chartOf } from "./canvas";
+import { charge } from "./charge";
 import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
 
 export type Step = "pick" | "pay" | "paid";
@@ -23,7 +24,6 @@ export interface Show {
 
 const pollEvery = 1_000;
 const pollMost = 10_000;
-const payTries = 3;
 
 export class Shop {
   readonly saleId: string;
@@ -159,7 +159,7 @@ export class Shop {
   pay(email: string, method: string): Promise<void> {
     const hold = this.hold!;
     return this.#act(async () => {
-      const order = await this.#charge(hold.id, email, method);
+      const order = await charge((attempt) => this.#booking.order(attempt, hold.id, email, method), hold.id, email, method);
       forgetAttempt(hold.id);
       if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: this.saleId, at: order.created_at });
       this.order = order;
@@ -270,21 +270,6 @@ export class Shop {
     else if (this.step === "pay") this.step = "pick"; // the next hold is looked at before it is paid
     this.#etag = undefined; // the next answer counts in full
     void this.poll();
-  }
-
-  async #charge(hold: string, email: string, method: string): Promise<Order> {
-    const attempt = attemptFor(hold, email, method);
-    for (let i = 1; ; i++) {
-      try {
-        return await this.#booking.order(attempt, hold, email, method);
-      } catch (cause) {
-        // The same attempt is never charged twice, so a lost answer is asked for again.
-        if (cause instanceof Disconnected && i < payTries) continue;
-        if (cause instanceof Refusal && ["payment-declined", "payment-failed"].includes(cause.code)) forgetAttempt(hold);
-        if (cause instanceof Disconnected) throw new Error(words.problem.unclear);
-        throw cause;
-      }
-    }
   }
 
   /** Runs one action at a time and puts into words what went wrong. */
