@@ -30,6 +30,32 @@ func TestNothingIsHeldBeforeTheInventoryIsBuilt(t *testing.T) {
 	}
 }
 
+// A Redis that was restarted may have lost its last second: what was built
+// against the process before takes no holds, before any keeper has noticed.
+func TestNothingIsHeldAfterARestartBeforeARebuild(t *testing.T) {
+	t.Parallel()
+	server := devtest.PrivateRedis(t)
+	s, stock, id := hold.New(server.Client), inventory.New(server.Client), ropeline.PerformanceID(uuid.NewString())
+	rebuild := func() {
+		if _, err := stock.Rebuild(t.Context(), id, recorded{Units: 8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rebuild()
+	if _, err := s.Units(t.Context(), request(id, "s1", life), []int{1}); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	server.Start()
+	if _, err := s.Units(t.Context(), request(id, "s2", life), []int{2}); !errors.Is(err, inventory.ErrNotReady) {
+		t.Fatalf("hold after the restart: %v, want inventory-not-ready", err)
+	}
+	rebuild()
+	if _, err := s.Units(t.Context(), request(id, "s2", life), []int{2}); err != nil {
+		t.Fatalf("hold after the rebuild: %v", err)
+	}
+}
+
 // Many fans want the same 40 seats in pairs that overlap: each seat goes to
 // one of them, and whoever is refused holds nothing at all.
 func TestRacingFansNeverShareASeat(t *testing.T) {

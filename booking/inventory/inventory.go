@@ -6,8 +6,10 @@
 // says what is held. Rebuild brings the bitmaps in line with both in a single
 // script, at any time and under load: sold only grows, and taken becomes sold
 // plus the units of every live hold, so that it never gives away a hold or a
-// unit whose sale has just been marked. A performance without the built mark,
-// or built against another Redis process, is not on sale: Keeper sees to it.
+// unit whose sale has just been marked. The built mark is the run id of the
+// Redis process that was compared with Postgres: under another one, which may
+// have lost a second, or without the mark nothing can be held until Keeper has
+// rebuilt.
 //
 // The package does not make or end holds (package hold) and does not know
 // orders: what is recorded in Postgres comes through the interface Records.

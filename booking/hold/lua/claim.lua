@@ -3,11 +3,12 @@
 --
 -- ARGV  1 now  2 hold  3 session  4 sale  5 life of a hold in ms
 --       6 ms at which the session ends  7 extensions  8 … see choose()
--- Codes unbuilt: the bitmaps do not agree with Postgres yet; exists: the
+-- Codes unbuilt: the bitmaps were not compared with Postgres since this Redis
+--       process started, which may have lost its last second; exists: the
 --       session has a live hold; over: the session has ended; foreign: the id
 --       is another session's; those of choose(); a state
--- Cost: O(units) and that of choose()
-if redis.call('EXISTS', KEYS[1]) == 0 then
+-- Cost: O(units) and that of choose(); reading the run id takes 5 µs
+if redis.call('GET', KEYS[1]) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
     return { 'unbuilt', now }
 end
 local owner = redis.call('HGET', KEYS[7], 'session')

@@ -2,7 +2,7 @@
 -- 1970, to ARGV[1], or to Redis's own clock where that is empty.
 --
 -- All scripts have the same KEYS:
---   1 built      mark that the bitmaps agree with Postgres
+--   1 built      run id of the Redis process that was compared with Postgres
 --   2 taken      bitmap, bit = unit that is not free
 --   3 sold       bitmap, bit = unit that is sold (so it is taken, too)
 --   4 deadlines  sorted set, held hold -> ms at which it runs out
