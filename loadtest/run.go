@@ -132,9 +132,10 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	}
 
 	r.admitEverybody(ctx, patient, pace)
-	r.emptied = r.emptied || patient.Err() == nil // everybody finished before anybody was sent home
+	inTime := patient.Err() == nil // everybody finished before anybody was sent home
 	quiet()
 	others.Wait()
+	r.emptied = r.emptied || inTime // watch, which may have set it, has ended
 	return errors.Join(crash, context.Cause(ctx))
 }
 
