@@ -3,6 +3,7 @@ package order_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -231,6 +233,49 @@ func TestSlowRequestIsOvertakenBySettler(t *testing.T) {
 	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil {
 		t.Fatalf("the fan tries again: %v", err)
 	}
+}
+
+// timed notes how long each call may take, and loses the answer to Authorize.
+type timed struct {
+	payment.Provider
+	left map[string]time.Duration
+	ends map[string]time.Time
+}
+
+func (p *timed) note(ctx context.Context, call string) {
+	p.ends[call], _ = ctx.Deadline()
+	p.left[call] = time.Until(p.ends[call])
+}
+
+func (p *timed) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	p.note(ctx, "authorize")
+	_, err := p.Provider.Authorize(ctx, c)
+	return payment.Payment{}, errors.Join(err, context.DeadlineExceeded)
+}
+
+func (p *timed) Find(ctx context.Context, attempt string) (payment.Payment, error) {
+	p.note(ctx, "find")
+	return p.Provider.Find(ctx, attempt)
+}
+
+// The call of the provider has taken all of its time: the question what became
+// of it has a time of its own, and both end before a settler takes over.
+func TestSecondLookHasATimeOfItsOwn(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	p := &timed{d.provider, map[string]time.Duration{}, map[string]time.Time{}}
+	desk := order.NewDesk(order.Config{Store: d.store, Catalogue: d.shows, Holds: d.holds, Provider: p,
+		Key: make([]byte, 32), Random: rand.Reader, Log: d.log()})
+	if _, err := desk.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.OK)); err != nil {
+		t.Fatalf("authorized, answer late: %v", err)
+	}
+	if p.left["find"] <= 0 || p.ends["find"].Equal(p.ends["authorize"]) {
+		t.Errorf("the second look has %v left, of the time of the first", p.left["find"])
+	}
+	if sum := p.left["authorize"] + p.left["find"]; sum >= order.Idle {
+		t.Errorf("both may take %v, a settler comes after %v", sum, order.Idle)
+	}
+	d.want(sold)
 }
 
 // Redis forgot what it had given away and gave the same two seats to twelve

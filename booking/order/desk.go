@@ -184,11 +184,13 @@ func (d *Desk) conclude(ctx context.Context, a Attempt) (Order, error) {
 // the answer was lost.
 func (d *Desk) authorize(ctx context.Context, a Attempt) (payment.Payment, error) {
 	call, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	p, err := d.provider.Authorize(call, payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method})
+	cancel()
 	if err == nil || errors.Is(err, payment.ErrMethodUnknown) {
 		return p, err
 	}
+	call, cancel = context.WithTimeout(ctx, secondLook) // a time of its own: the call may have used up all of its
+	defer cancel()
 	found, findErr := d.provider.Find(call, a.ID)
 	if findErr == nil {
 		return found, nil

@@ -11,8 +11,8 @@ import (
 )
 
 // Idle is how long an attempt must not have moved before a settler takes it:
-// longer than any call of the provider takes (patience), so the request that
-// started it is no longer at work. Only a test, or an operator who knows that
+// longer than a request may be at its calls of the provider (patience and
+// secondLook), so the one that started it is no longer at work. Only a test, or an operator who knows that
 // no booking core runs, may set a shorter one.
 const Idle = 30 * time.Second
 

@@ -17,9 +17,12 @@ const (
 	// Grace is how long a hold stays at least with its fan after a failed
 	// payment.
 	Grace = 2 * time.Minute
-	// patience is how long one call of the provider may take. The settler
-	// waits longer (Idle), so no call is under way when it looks.
-	patience = 20 * time.Second
+	// patience is how long one call of the provider may take, and secondLook
+	// how long the question takes what became of one whose answer was lost.
+	// The settler waits longer than both together (Idle), so no call is under
+	// way when it looks; a request has as long as both and a little more.
+	patience   = 15 * time.Second
+	secondLook = 5 * time.Second
 )
 
 // steps are what a fan's request and the settler both do with an attempt.
