@@ -52,13 +52,23 @@ func WriteJSON(w http.ResponseWriter, status int, doc any) error {
 	return nil
 }
 
+// Bearer returns what an Authorization header of the bearer scheme carries, ""
+// for any other header.
+func Bearer(authorization string) string {
+	const scheme = "Bearer "
+	if len(authorization) > len(scheme) && strings.EqualFold(authorization[:len(scheme)], scheme) {
+		return authorization[len(scheme):]
+	}
+	return ""
+}
+
 // CheckOrigin refuses a state change that another site may have made a browser
 // send with its cookies: it fails with ErrOriginMismatch. A browser says where
 // a request comes from in Sec-Fetch-Site or Origin; a request with our cookies
 // that says neither is refused too. A bearer token is nobody's forgery.
 func CheckOrigin(method, host string, header func(name string) string) error {
 	if method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions ||
-		strings.HasPrefix(strings.ToLower(header("Authorization")), "bearer ") {
+		Bearer(header("Authorization")) != "" {
 		return nil
 	}
 	if site := header("Sec-Fetch-Site"); site != "" {

@@ -209,6 +209,7 @@ func TestBadOperationsChangeNothing(t *testing.T) {
 		{base + "/limits", `{"cap":1`, "body-malformed", 400},
 		{base + "/pause", `{}{}`, "body-malformed", 400},
 		{base + "/pause", ``, "reason-missing", 422},
+		{base + "/pause", `{"reason":"two\nlines\u0000"}`, "reason-missing", 422},
 		{base + "/pause", `{"reason":"` + strings.Repeat("x", 501) + `"}`, "reason-missing", 422},
 		{base + "/pause", `{"reason":"` + strings.Repeat("x", ropeline.MaxBody) + `"}`, "body-too-large", 413},
 		{"/api/v1/ops/sales/nobody/pause", `{"reason":"r"}`, "sale-unknown", 404},

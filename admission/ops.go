@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	_ "embed"
 
@@ -115,7 +116,7 @@ func who(r *http.Request) string {
 
 // staffKey finds the key in the Authorization header or else the cookie.
 func staffKey(r *http.Request) string {
-	if key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if key := ropeline.Bearer(r.Header.Get("Authorization")); key != "" {
 		return key
 	}
 	c, err := r.Cookie(StaffCookie)
@@ -216,7 +217,7 @@ func (o *Ops) show(w http.ResponseWriter, r *http.Request) error {
 
 var (
 	errReasonMissing = &ropeline.Error{Kind: ropeline.Invalid, Code: "reason-missing",
-		Detail: "Every change needs a reason of at most 500 characters; a pause's reason is shown to the fans."}
+		Detail: "Every change needs a reason of at most 500 characters and one line; a pause's reason is shown to the fans."}
 	errLimitsInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "limits-invalid",
 		Detail: "Give cap, rate and, as expect, the values you saw; none negative or above ten million."}
 )
@@ -237,7 +238,7 @@ func (b limitsBody) check() error {
 }
 
 func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" || len([]rune(reason)) > 500 {
+	if strings.TrimSpace(reason) == "" || len([]rune(reason)) > 500 || strings.ContainsFunc(reason, unicode.IsControl) {
 		return errReasonMissing
 	}
 	return nil

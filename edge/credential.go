@@ -15,15 +15,8 @@ var errTicketMissing = &ropeline.Error{
 	Kind: ropeline.Unauthenticated, Code: "place-ticket-missing", Detail: "You have no place in this line yet: join it first.",
 }
 
-// bearer returns what the Authorization header carries, "" without one.
-func bearer(r *http.Request) string {
-	const scheme = "Bearer "
-	a := r.Header.Get("Authorization")
-	if len(a) > len(scheme) && strings.EqualFold(a[:len(scheme)], scheme) {
-		return a[len(scheme):]
-	}
-	return ""
-}
+// bearer returns the request's bearer credential, "" without one.
+func bearer(r *http.Request) string { return ropeline.Bearer(r.Header.Get("Authorization")) }
 
 // isApp reports whether the client wants its credentials in the body rather
 // than as cookies.

@@ -12,6 +12,16 @@ var errPathInvalid = &ropeline.Error{
 	Detail: "This address is written in a way that two servers may read differently.",
 }
 
+// checkMethod refuses methods that no route of ours takes before an upstream
+// answers them in words of its own.
+func checkMethod(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return nil
+	}
+	return ropeline.ErrMethodUnknown
+}
+
 // checkPath refuses every path that this edge and an upstream could read
 // differently: what is not refused means the same before and after decoding,
 // so the path that was matched is the path that is forwarded.

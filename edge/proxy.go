@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
 )
 
 var errCoreAway = &ropeline.Error{
@@ -27,10 +30,10 @@ const (
 	upstreamPatience    = 30 * time.Second // until the answer's header
 )
 
-// newProxy forwards requests to an upstream, path and method unchanged.
-// cookiePrefix names the cookies that are the upstream's business; others, the
-// place ticket among them, stay here.
-func (s *Server) newProxy(to *url.URL, cookiePrefix string) http.Handler {
+// newProxy forwards requests to an upstream, path and method unchanged. cookie
+// names the one cookie that is the upstream's business; others, the place
+// ticket and other sales' tokens among them, stay here.
+func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil // an upstream is ours; HTTP_PROXY is not for it
 	transport.DisableCompression = true
@@ -45,7 +48,7 @@ func (s *Server) newProxy(to *url.URL, cookiePrefix string) http.Handler {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(to)
 			p.Out.Host = p.In.Host // upstreams compare it with Origin
-			cleanHeader(p.Out.Header, cookiePrefix)
+			cleanHeader(p.Out.Header, cookie(p.In.Header))
 			call := callOf(p.In.Context())
 			if call.client.IsValid() {
 				p.Out.Header.Set("X-Forwarded-For", call.client.String())
@@ -58,21 +61,24 @@ func (s *Server) newProxy(to *url.URL, cookiePrefix string) http.Handler {
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
-			case tooLarge:
-				s.fail(w, r, ropeline.ErrBodyTooLarge)
-			case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
-				// the client went away
-			default:
-				s.fail(w, r, errCoreAway.Because(err))
+			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+				return // the client went away
 			}
+			s.fail(w, r, errCoreAway.Because(err))
 		},
 	}
 }
 
+// admissionCookie is the cookie of the sale that the request names.
+func admissionCookie(h http.Header) string {
+	return token.Cookie(ropeline.SaleID(h.Get(token.SaleHeader)))
+}
+
+func staffCookie(http.Header) string { return "ropeline_staff" }
+
 // cleanHeader removes from a request what only we may say to an upstream, and
-// the cookies that are not its business.
-func cleanHeader(h http.Header, cookiePrefix string) {
+// every cookie but one.
+func cleanHeader(h http.Header, cookie string) {
 	for name := range h {
 		if strings.HasPrefix(name, "X-Ropeline-") || strings.HasPrefix(name, "X-Forwarded-") {
 			delete(h, name)
@@ -81,28 +87,36 @@ func cleanHeader(h http.Header, cookiePrefix string) {
 	for _, name := range []string{"Ropeline-Session", "Forwarded", "X-Real-Ip", "X-Request-Id"} {
 		h.Del(name)
 	}
-	var kept []string
-	for _, line := range h.Values("Cookie") {
-		for pair := range strings.SplitSeq(line, ";") {
-			if pair = strings.TrimSpace(pair); strings.HasPrefix(pair, cookiePrefix) {
-				kept = append(kept, pair)
-			}
-		}
-	}
+	cookies := (&http.Request{Header: h}).CookiesNamed(cookie)
 	h.Del("Cookie")
-	if len(kept) > 0 {
-		h.Set("Cookie", strings.Join(kept, "; "))
+	if len(cookies) > 0 {
+		h.Set("Cookie", cookies[0].Name+"="+cookies[0].Value)
 	}
 }
 
-// forward makes a handler of a proxy. Bodies are bounded here too: every
-// upstream's routes are JSON routes of ours.
+// forward makes a handler of a proxy. Every upstream's routes are JSON routes
+// of ours, so a body is small: it is read here, whole, before the upstream hears
+// of the request. A body that is cut, malformed or slow is the client's error
+// then and never looks like the upstream's, and none is sent in chunks.
 func forward(proxy http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return ropeline.ErrBodyEncoded
+		}
 		if r.ContentLength > ropeline.MaxBody {
 			return ropeline.ErrBodyTooLarge
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, ropeline.MaxBody)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ropeline.MaxBody))
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return ropeline.ErrBodyTooLarge
+		}
+		if err != nil {
+			return ropeline.ErrBodyMalformed.Because(err)
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		if len(body) == 0 {
+			r.Body = http.NoBody
+		}
 		// No upstream of ours switches protocols, and a switched connection
 		// would carry requests past every check made here.
 		r.Header.Del("Upgrade")

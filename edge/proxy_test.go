@@ -71,8 +71,8 @@ func TestProxyRemovesWhatOnlyWeMaySay(t *testing.T) {
 func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
-	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; other=1; ropeline_staff=key"
-	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all)
+	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; ropeline_admission_other=token2; other=1; ropeline_staff=key"
+	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all, "Ropeline-Sale", "demo")
 	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_admission_demo=token" {
 		t.Errorf("cookies at booking: %q", got)
 	}
@@ -80,7 +80,7 @@ func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_staff=key" {
 		t.Errorf("cookies at ops: %q", got)
 	}
-	g.browser().do("GET", "/api/v1/events", "", "Cookie", "other=1")
+	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all) // no sale is named
 	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 0 {
 		t.Errorf("cookies at booking: %q", got)
 	}
@@ -167,6 +167,33 @@ func TestProxiedBodiesAreBounded(t *testing.T) {
 	status, body := rawRequest(t, g, "POST /api/v1/holds HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: chunked\r\n\r\n"+chunks)
 	if status != http.StatusRequestEntityTooLarge || !strings.Contains(body, "body-too-large") {
 		t.Errorf("a long body of unknown length: %d %s", status, body)
+	}
+}
+
+// A body that is cut or malformed was blamed on the upstream: 502, an error in
+// the log, and no token needed for it.
+func TestABrokenBodyIsTheClientsFault(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	for name, request := range map[string]string{
+		"a chunk of no length":   "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+		"a negative chunk":       "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+		"a chunk longer than is": "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\r\n0\r\n\r\n",
+	} {
+		status, body := rawRequest(t, g, "POST /api/v1/holds HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\n"+request)
+		if status != http.StatusBadRequest || !strings.Contains(body, "body-malformed") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	// 465 bytes of gzip in gzip were 150 MB at the booking core.
+	packed := g.browser().do("POST", "/api/v1/holds", "x", "Content-Encoding", "gzip, gzip")
+	wantProblem(t, packed, http.StatusUnsupportedMediaType, "body-encoded")
+	if status, body := rawRequest(t, g, "FOO /api/v1/holds HTTP/1.1\r\nHost: edge\r\n\r\n"); status != 405 || !strings.Contains(body, "method-unknown") {
+		t.Errorf("a method of nobody's: %d %s", status, body)
+	}
+	wantProblem(t, g.browser().do("GET", "/assets", ""), http.StatusNotFound, "route-unknown")
+	if up := g.upstream.last(); up != nil {
+		t.Errorf("%s %s reached the upstream", up.Method, up.URL)
 	}
 }
 

@@ -69,6 +69,8 @@ func (s *Server) newMux() *http.ServeMux {
 		mux.Handle(strings.TrimSpace(rt.method+" "+rt.pattern), s.guarded(rt))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.unknown(w, r)) })
+	// Without this the mux would redirect to /assets/, in HTML.
+	mux.HandleFunc("/assets", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, ropeline.ErrRouteUnknown) })
 	return mux
 }
 

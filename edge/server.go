@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -85,8 +86,8 @@ func New(c Config) (*Server, error) {
 		requestPrefix: hex.EncodeToString(prefix),
 	}
 	s.sockets.most, s.sockets.ending = c.Limits.Sockets, make(chan struct{})
-	s.booking = s.newProxy(c.BookingURL, "ropeline_admission_")
-	s.ops = s.newProxy(c.OpsURL, "ropeline_staff")
+	s.booking = s.newProxy(c.BookingURL, admissionCookie)
+	s.ops = s.newProxy(c.OpsURL, staffCookie)
 	s.mux = s.newMux()
 	return s, nil
 }
@@ -111,11 +112,12 @@ func (s *Server) untilOver(ctx context.Context) {
 	}
 }
 
-// How long a client may take. There is no write time-out: it would cut
-// sockets, which have their own, and long answers of an upstream.
+// How long a client may take, to read our answer too. Sockets have times of
+// their own: net/http takes its deadlines off a connection that is hijacked.
 const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = 30 * time.Second
+	answerTimeout = time.Minute // from the end of the request's header; longer than an upstream's
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 10 * time.Second
 )
@@ -128,6 +130,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes cut short and the like
@@ -166,7 +169,7 @@ func (s *Server) Handler() http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
 		w.Header().Set("X-Request-Id", call.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if err := checkPath(r); err != nil {
+		if err := cmp.Or(checkMethod(r), checkPath(r)); err != nil {
 			s.fail(w, r, err)
 			return
 		}

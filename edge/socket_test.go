@@ -336,6 +336,17 @@ func TestSocketHandshakesAreChecked(t *testing.T) {
 	refused(http.StatusUnauthorized, "place-ticket-invalid", "Cookie", wire.PlaceCookie(g.sale.ID)+"=x")
 	wantProblem(t, f.do("GET", "place/live", ""), http.StatusUpgradeRequired, "upgrade-required")
 	wantProblem(t, f.do("GET", "place/live?ticket="+f.raw(), "", "Cookie", ""), http.StatusUpgradeRequired, "upgrade-required")
+	for name, handshake := range map[string]string{
+		"no Connection":  "GET %s HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+		"two keys":       "GET %s HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+		"HTTP/1.0":       "GET %s HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+		"an odd version": "GET %s HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+	} {
+		request := fmt.Sprintf(handshake, placePath(g.sale.ID)+"/place/live") + "Host: edge\r\nCookie: " + wire.PlaceCookie(g.sale.ID) + "=" + f.raw() + "\r\n\r\n"
+		if status, body := rawRequest(t, g, request); status != http.StatusUpgradeRequired || !strings.Contains(body, "upgrade-required") {
+			t.Errorf("a handshake with %s: %d %s", name, status, body)
+		}
+	}
 	conn, _, err := websocket.Dial(t.Context(), g.url+placePath(g.sale.ID)+"/place/live?ticket="+f.raw(), nil)
 	if err == nil {
 		_ = conn.CloseNow()

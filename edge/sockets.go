@@ -108,9 +108,14 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 // checkHandshake refuses with a problem document what Accept would refuse with
 // plain text.
 func checkHandshake(r *http.Request) error {
-	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
-	if err != nil || len(key) != 16 || r.Header.Get("Sec-WebSocket-Version") != "13" ||
-		!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	upgrades := r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) && len(keys) == 1 &&
+		r.Header.Get("Sec-WebSocket-Version") == "13" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
+		strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Connection"), ",")), "upgrade")
+	if !upgrades {
+		return errUpgradeMissing
+	}
+	if key, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(key) != 16 {
 		return errUpgradeMissing
 	}
 	return checkSocketOrigin(r)

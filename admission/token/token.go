@@ -105,9 +105,8 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 // an Authorization header first, else the cookie of the sale that SaleHeader
 // names. It returns "" where there is none.
 func Raw(header, cookie func(name string) string) string {
-	const scheme = "Bearer "
-	if a := header("Authorization"); len(a) > len(scheme) && a[:len(scheme)] == scheme {
-		return a[len(scheme):]
+	if bearer := ropeline.Bearer(header("Authorization")); bearer != "" {
+		return bearer
 	}
 	if sale := ropeline.SaleID(header(SaleHeader)); sale.Valid() {
 		return cookie(Cookie(sale))
