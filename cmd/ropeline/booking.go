@@ -16,7 +16,6 @@ import (
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -29,21 +28,16 @@ type bookingCommand struct {
 }
 
 func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
-	rdb, err := dial.Redis(c.Redis)
+	on, err := openServers(ctx, c.Redis, c.Postgres)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, rdb)
-	db, err := dial.Postgres(ctx, c.Postgres)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+	defer closing(&err, on)
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
-	parts, err := newBooking(rdb, db, c.Keys, c.Gate, ln, con.log)
+	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, ln, con.log)
 	if err != nil {
 		return err
 	}
@@ -91,18 +85,13 @@ type workerCommand struct {
 }
 
 func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
-	rdb, err := dial.Redis(c.Redis)
+	on, err := openServers(ctx, c.Redis, c.Postgres)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, rdb)
-	db, err := dial.Postgres(ctx, c.Postgres)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+	defer closing(&err, on)
 	con.log.Info("sweeping holds and settling payments")
-	return newWorker(rdb, db, con.log).Run(ctx)
+	return newWorker(on.redis, on.postgres, con.log).Run(ctx)
 }
 
 func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, log *slog.Logger) *order.Worker {

@@ -142,17 +142,12 @@ type checkInventory struct {
 }
 
 func (c *checkInventory) Run(ctx context.Context, con console) (err error) {
-	rdb, err := dial.Redis(c.Redis)
+	on, err := openServers(ctx, c.Redis, c.Postgres)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, rdb)
-	db, err := dial.Postgres(ctx, c.Postgres)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	reports, err := c.compare(ctx, inventory.New(rdb), db)
+	defer closing(&err, on)
+	reports, err := c.compare(ctx, inventory.New(on.redis), on.postgres)
 	if err != nil {
 		return err
 	}
