@@ -27,6 +27,11 @@ type devFile struct {
 	Sale        ropeline.SaleID        `json:"sale"`
 	Performance ropeline.PerformanceID `json:"performance"`
 	StaffKey    string                 `json:"staff_key"`
+
+	// The private servers' processes, for who wants to see what a crash of
+	// them does: no signal to dev itself ends them as abruptly.
+	RedisPID    int `json:"redis_pid"`
+	PostgresPID int `json:"postgres_pid"` // the postmaster's; its children end when they see that it is gone
 }
 
 // announce is the part that comes last: when all others are ready it says
@@ -104,6 +109,7 @@ func (d *dev) write(path string) error {
 		Edge: address(d.edge).String(), Booking: address(d.booking).String(), Admission: address(d.ops).String(),
 		Redis: d.stack.RedisURL, Postgres: d.stack.PostgresDSN,
 		Sale: d.sale.ID, Performance: d.sale.Performances[0], StaffKey: d.staff,
+		RedisPID: d.stack.RedisPID, PostgresPID: d.stack.PostgresPID,
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)

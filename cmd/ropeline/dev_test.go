@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -227,22 +226,28 @@ func agrees(t *testing.T, r *running, want string) {
 	}
 }
 
-func TestAServerThatDiesStopsEverythingAndIsNamed(t *testing.T) {
+func TestAServerThatIsKilledStopsEverythingAndIsNamed(t *testing.T) {
 	t.Parallel()
-	r := startDev(t, t.TempDir())
-	var pid int
-	text, err := os.ReadFile(filepath.Join(r.data, "postgres", "postmaster.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscan(string(text), &pid); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
-	}
-	<-r.ended
-	if r.code != 1 || !strings.Contains(r.log.String(), "servers: postgres: it ended on its own") {
-		t.Errorf("code %d\n%s", r.code, &r.log)
+	for name, pid := range map[string]func(*running) int{
+		"redis-server": func(r *running) int { return r.RedisPID },
+		"postgres":     func(r *running) int { return r.PostgresPID },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := t.TempDir()
+			r := startDev(t, data)
+			if err := syscall.Kill(pid(r), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			<-r.ended
+			if r.code != 1 || !strings.Contains(r.log.String(), "servers: "+name+": it ended on its own") {
+				t.Errorf("code %d\n%s", r.code, &r.log)
+			}
+			next := startDev(t, data)
+			if next.Performance != r.Performance {
+				t.Errorf("after the restart performance %s, before it %s", next.Performance, r.Performance)
+			}
+			next.end(t)
+		})
 	}
 }

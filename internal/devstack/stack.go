@@ -12,7 +12,9 @@ import (
 // Stack is the durable pair of servers of `ropeline dev`.
 type Stack struct {
 	RedisURL    string
+	RedisPID    int
 	PostgresDSN string
+	PostgresPID int
 
 	folder   *Folder
 	redis    *Redis
@@ -38,8 +40,9 @@ func Start(ctx context.Context, dir string, log *slog.Logger) (*Stack, error) {
 	if err := s.postgres.ensure(ctx, "ropeline"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.RedisURL, s.PostgresDSN = s.redis.URL, s.postgres.DSN("ropeline")
-	log.Info("private servers are up", "redis_pid", s.redis.pid, "postgres_pid", s.postgres.pid,
+	s.RedisURL, s.RedisPID = s.redis.URL, s.redis.pid
+	s.PostgresDSN, s.PostgresPID = s.postgres.DSN("ropeline"), s.postgres.pid
+	log.Info("private servers are up", "redis_pid", s.RedisPID, "postgres_pid", s.PostgresPID,
 		"data", folder.path, "took", time.Since(began).Round(time.Millisecond))
 	return s, nil
 }
