@@ -104,7 +104,7 @@ func start(t testing.TB) *core {
 			t.Errorf("the core ended with %v", err)
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); !c.api.server.built.Load(); {
+	for deadline := time.Now().Add(20 * time.Second); !c.api.server.keeper.Built(c.show.ID); {
 		if time.Now().After(deadline) {
 			t.Fatal("the inventory was not built")
 		}

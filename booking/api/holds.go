@@ -64,9 +64,6 @@ type HoldRequest struct {
 type createHold struct{ Body HoldRequest }
 
 func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, error) {
-	if !s.built.Load() {
-		return nil, inventory.ErrNotReady
-	}
 	fan, err := fan(ctx)
 	if err != nil {
 		return nil, err
@@ -77,6 +74,9 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	}
 	if p.Sale.ID != fan.Sale {
 		return nil, ErrWrongSale
+	}
+	if !s.keeper.Built(p.Map.ID) {
+		return nil, inventory.ErrNotReady
 	}
 	id, err := booking.NewID()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,7 +65,11 @@ func ofHuma(status int, message string, errs []error) error {
 		e := *ErrRequestInvalid
 		for _, err := range errs { // the first one is enough to go on
 			if d, ok := err.(huma.ErrorDetailer); ok {
-				e.Detail = d.ErrorDetail().Location + ": " + d.ErrorDetail().Message + "."
+				message := d.ErrorDetail().Message
+				if strings.HasPrefix(message, "json: ") { // names of our types are nobody's business
+					message = "not of the type that the document of this interface asks for"
+				}
+				e.Detail = d.ErrorDetail().Location + ": " + message + "."
 				break
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -43,7 +42,7 @@ type Core struct {
 	app    *fiber.App
 }
 
-// server is what the handlers share. Everything is static after New but built.
+// server is what the handlers share. Everything is static after New.
 type server struct {
 	shows     *catalogue.Store
 	inventory *inventory.Store
@@ -56,8 +55,6 @@ type server struct {
 	now       func() time.Time
 	log       *slog.Logger
 	spec      huma.API
-
-	built atomic.Bool // the inventory was compared with Postgres since the start
 }
 
 // New builds a booking core. It does not connect to anything yet.
@@ -90,6 +87,7 @@ func (s *server) app() (*fiber.App, error) {
 	app := fiber.New(fiber.Config{
 		AppName:               "ropeline booking",
 		BodyLimit:             ropeline.MaxBody,
+		ReadBufferSize:        40 << 10, // of a request's header: no less than the edge lets through
 		Immutable:             true, // Fiber reuses its strings after the handler; ours outlive it
 		DisableStartupMessage: true,
 		ErrorHandler:          s.refuse,
@@ -124,11 +122,11 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 }
 
 // Serve answers requests from ln until ctx ends and the running requests are
-// answered. It builds the inventory first; until that is done, which takes
-// Redis and Postgres, nothing can be held.
+// answered. It builds the inventory as well; until that is done for a
+// performance, which takes Redis and Postgres, nothing of it can be held.
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.server.keep(ctx) })
+	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	g.Go(func() error {
 		if err := c.app.Listener(ln); err != nil {
 			return fmt.Errorf("serving the booking core: %w", err)
@@ -146,27 +144,6 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	})
 	return g.Wait()
-}
-
-// keep builds the inventory, as often as it takes, and keeps it built.
-func (s *server) keep(ctx context.Context) error {
-	retry := time.NewTicker(time.Second)
-	defer retry.Stop()
-	for {
-		err := s.keeper.Build(ctx)
-		if err == nil {
-			s.built.Store(true)
-			return s.keeper.Run(ctx)
-		}
-		if ctx.Err() == nil {
-			s.log.Warn("inventory cannot be built yet", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-retry.C:
-		}
-	}
 }
 
 // OpenAPI returns the document of every route as JSON. It needs no servers.

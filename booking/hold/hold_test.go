@@ -117,12 +117,18 @@ func TestSweeperPutsUnitsBackByRedisClock(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	broken := ropeline.PerformanceID(uuid.NewString()) // the sweeper cannot read it, and sweeps the others
+	if err := rdb.Set(t.Context(), inventory.KeysOf(broken).For("")[3], "no sorted set", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Any(t.Context(), request(id, "long", time.Hour), 2, catalogue.Range{First: 0, Count: 300}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	sweeper := hold.Sweeper{Holds: s, Every: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
-		Performances: func(context.Context) ([]ropeline.PerformanceID, error) { return []ropeline.PerformanceID{id}, nil }}
+		Performances: func(context.Context) ([]ropeline.PerformanceID, error) {
+			return []ropeline.PerformanceID{broken, id}, nil
+		}}
 	done := make(chan error, 1)
 	go func() { done <- sweeper.Run(ctx) }()
 	waitFor(t, "only the long hold's two units are taken", func() bool {

@@ -2,6 +2,7 @@ package hold
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -44,14 +45,16 @@ func (w *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
+// sweep goes through all of them: one that cannot be swept does not stop the
+// others.
 func (w *Sweeper) sweep(ctx context.Context, ids []ropeline.PerformanceID) error {
+	var errs []error
 	for _, id := range ids {
 		for n := sweepLimit; n == sweepLimit; {
 			var err error
-			if n, err = w.Holds.Sweep(ctx, id, sweepLimit); err != nil {
-				return err
-			}
+			n, err = w.Holds.Sweep(ctx, id, sweepLimit)
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -116,9 +116,9 @@ func (s *Store) process(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// stale lists those performances that are not built against the Redis process
+// stale says which of the performances are not built against the Redis process
 // that runs now.
-func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) ([]ropeline.PerformanceID, error) {
+func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ropeline.PerformanceID]bool, error) {
 	process, err := s.process(ctx)
 	if err != nil {
 		return nil, err
@@ -133,11 +133,9 @@ func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) ([]rope
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading built marks: %w", err))
 	}
-	var stale []ropeline.PerformanceID
+	stale := make(map[ropeline.PerformanceID]bool, len(ids))
 	for i, id := range ids {
-		if marks[i].Val() != process {
-			stale = append(stale, id)
-		}
+		stale[id] = marks[i].Val() != process
 	}
 	return stale, nil
 }

@@ -258,6 +258,37 @@ func TestKeeperRebuildsAfterARestartAndALoss(t *testing.T) {
 	})
 }
 
+// failing has no records of one performance.
+type failing struct {
+	recorded
+	broken ropeline.PerformanceID
+}
+
+func (f failing) Recorded(_ context.Context, id ropeline.PerformanceID) (inventory.Recorded, error) {
+	if id == f.broken {
+		return inventory.Recorded{}, errors.New("its map cannot be read")
+	}
+	return inventory.Recorded(f.recorded), nil
+}
+
+func TestOneBrokenPerformanceDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	broken, sound := ropeline.PerformanceID(uuid.NewString()), ropeline.PerformanceID(uuid.NewString())
+	s := inventory.New(devtest.Redis(t))
+	keeper := inventory.Keeper{Store: s, Records: failing{recorded{Units: 8}, broken}, Log: slog.New(slog.DiscardHandler),
+		Performances: func(context.Context) ([]ropeline.PerformanceID, error) {
+			return []ropeline.PerformanceID{broken, sound}, nil
+		},
+		EndStrays: func(context.Context, ropeline.PerformanceID) error { return nil }}
+	if err := keeper.Build(t.Context()); err == nil {
+		t.Error("nobody is told of the broken one")
+	}
+	if keeper.Built(broken) || !keeper.Built(sound) {
+		t.Errorf("built: the broken one %v, the other %v", keeper.Built(broken), keeper.Built(sound))
+	}
+	check(t, s, sound, recorded{Units: 8}, "free 8 held 0 paying 0 sold 0 []")
+}
+
 func TestCountEqualsCountingOneByOne(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -24,35 +26,36 @@ type Keeper struct {
 	// Redis that lost its last second may have the hold of a payment that has
 	// ended, and so may a rebuild from a read just before that.
 	EndStrays func(context.Context, ropeline.PerformanceID) error
+
+	built sync.Map // of performances; see Built
 }
 
-// Build rebuilds every performance: what a booking core does before it takes
-// its first request, whatever the marks say.
-func (k *Keeper) Build(ctx context.Context) error {
-	ids, err := k.Performances(ctx)
-	if err != nil {
-		return err
-	}
-	return k.build(ctx, ids)
-}
-
-// Run rebuilds what is found not to be built, until ctx ends.
+// Run builds what is not built, until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
+		if err := k.Build(ctx); err != nil && ctx.Err() == nil {
+			k.Log.Warn("inventory is not ready", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if err := k.mend(ctx); err != nil && ctx.Err() == nil {
-			k.Log.Warn("inventory is not ready", "err", err)
-		}
 	}
 }
 
-func (k *Keeper) mend(ctx context.Context) error {
+// Built reports whether a performance was compared with Postgres since the
+// Keeper was made, whatever its mark says.
+func (k *Keeper) Built(id ropeline.PerformanceID) bool {
+	_, built := k.built.Load(id)
+	return built
+}
+
+// Build rebuilds each performance that is not Built, and those that are built
+// against another Redis process. One that cannot be does not stop the others.
+func (k *Keeper) Build(ctx context.Context) error {
 	ids, err := k.Performances(ctx)
 	if err != nil {
 		return err
@@ -61,19 +64,24 @@ func (k *Keeper) mend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return k.build(ctx, stale)
+	var errs []error
+	for _, id := range ids {
+		if stale[id] || !k.Built(id) {
+			errs = append(errs, k.build(ctx, id))
+		}
+	}
+	return errors.Join(errs...)
 }
 
-func (k *Keeper) build(ctx context.Context, ids []ropeline.PerformanceID) error {
-	for _, id := range ids {
-		restored, err := k.Store.Rebuild(ctx, id, k.Records)
-		if err == nil {
-			err = k.EndStrays(ctx, id)
-		}
-		if err != nil {
-			return err
-		}
-		k.Log.Info("inventory rebuilt from Postgres", "performance", id, "holds_restored", restored)
+func (k *Keeper) build(ctx context.Context, id ropeline.PerformanceID) error {
+	restored, err := k.Store.Rebuild(ctx, id, k.Records)
+	if err != nil {
+		return err
 	}
+	if err := k.EndStrays(ctx, id); err != nil {
+		return err
+	}
+	k.built.Store(id, true)
+	k.Log.Info("inventory rebuilt from Postgres", "performance", id, "holds_restored", restored)
 	return nil
 }
