@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -163,6 +165,20 @@ func TestBadHolds(t *testing.T) {
 	c.do(http.MethodPost, "/api/v1/holds", c.fan(), good, "Content-Type", "text/plain").refused(400, "body-malformed")
 	c.do(http.MethodPost, "/api/v1/holds", c.fan(), good+strings.Repeat(" ", ropeline.MaxBody)).refused(413, "body-too-large")
 	c.do(http.MethodPost, "/api/v1/holds", busy, good).refused(409, "hold-exists")
+	// Fiber would unpack this without a limit.
+	c.do(http.MethodPost, "/api/v1/holds", c.fan(), packed(t, 8<<20), "Content-Encoding", "gzip").refused(415, "body-encoded")
+	whole := c.do(http.MethodPost, "/api/v1/holds", c.fan(), `{"performance":"`+string(id)+`","units":[1.0]}`)
+	whole.refused(422, "request-invalid")
+	if strings.Contains(string(whole.Body), "Go ") {
+		t.Errorf("a problem names our types: %s", whole.Body)
+	}
+	// The edge lets 32 KB of header through; less here would be refused in between.
+	if a := c.do(http.MethodGet, "/api/v1/events", "", "", "X-Pad", strings.Repeat("p", 30<<10)); a.Status != 200 {
+		t.Errorf("30 KB of header: %d", a.Status)
+	}
+	evil := []string{"Sec-Fetch-Site", "cross-site", "Cookie", token.Cookie("x") + "=y"}
+	c.do(http.MethodPost, "/api/v1/holds", "", good, evil...).refused(403, "origin-mismatch")
+	c.do(http.MethodPost, "/api/v1/holds", "", good, append(evil, "Authorization", "Basic eDp5")...).refused(403, "origin-mismatch")
 
 	stranger := c.fan()
 	for _, id := range []string{taken.ID, uuid.NewString(), "x", "*", "%00", strings.Repeat("a", 2000)} {
@@ -178,6 +194,20 @@ func TestBadHolds(t *testing.T) {
 
 type m map[string]any
 
+// packed is a gzip of n bytes.
+func packed(t *testing.T, n int) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func TestBadOrders(t *testing.T) {
 	t.Parallel()
 	c := start(t)
@@ -191,6 +221,7 @@ func TestBadOrders(t *testing.T) {
 	order(c.json(good), "").refused(422, "idempotency-key-missing")
 	order(c.json(good), strings.Repeat("k", 129)).refused(422, "idempotency-key-missing")
 	order(c.json(m{"hold": h.ID, "email": "fan", "payment_method": sandbox.OK}), "k1").refused(422, "email-invalid")
+	order(c.json(m{"hold": h.ID, "email": "fan\u202egro@example.org", "payment_method": sandbox.OK}), "k7").refused(422, "email-invalid")
 	order(c.json(m{"hold": h.ID, "email": "fan@example.org", "payment_method": "gold"}), "k2").refused(422, "payment-method-unknown")
 	order(c.json(m{"hold": h.ID, "email": 7, "payment_method": sandbox.OK}), "k3").refused(422, "request-invalid")
 	order(c.json(m{"hold": h.ID}), "k4").refused(422, "request-invalid")

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -110,7 +111,8 @@ func (r Request) validate() error {
 // only a mail can tell.
 func isEmail(s string) bool {
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\x00\r\n\" ") {
+	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\" ") ||
+		strings.ContainsFunc(s, func(r rune) bool { return r == '\ufffd' || !unicode.IsPrint(r) }) {
 		return false
 	}
 	domain := s[strings.LastIndexByte(s, '@')+1:]
