@@ -18,6 +18,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
@@ -82,8 +83,9 @@ func start(t testing.TB) *core {
 	}
 	c.key = private
 	c.sale, c.show = c.seed(200, 100)
+	db := bounded(t, c.db)
 	c.api, err = New(Config{
-		Postgres: c.db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(c.db),
+		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(db),
 		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -111,6 +113,25 @@ func start(t testing.TB) *core {
 		c.get("/api/v1/events", "")
 	}
 	return c
+}
+
+// bounded returns a pool on the same database that fails the test if anything
+// asks Postgres without saying when it stops waiting.
+func bounded(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
+	t.Helper()
+	cfg := db.Config()
+	cfg.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("the core asks Postgres without a deadline")
+		}
+		return true, nil
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
 }
 
 func (c *core) seed(seats, general int) (ropeline.Sale, *catalogue.Map) {

@@ -81,6 +81,19 @@ func New(c Config) (*Core, error) {
 	return &Core{server: s, app: app}, nil
 }
 
+// patience is how long a request may take: longer than its calls of the payment
+// provider (15 s and 5 s, see package order), shorter than the edge waits (30 s).
+const patience = 25 * time.Second
+
+// deadline gives every request an end: Fiber knows none, and does not notice
+// a client that has gone away.
+func deadline(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(c.UserContext(), patience)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
 // app registers guards first, then the routes behind them.
 func (s *server) app() (*fiber.App, error) {
 	ownErrors()
@@ -88,13 +101,13 @@ func (s *server) app() (*fiber.App, error) {
 		AppName:               "ropeline booking",
 		BodyLimit:             ropeline.MaxBody,
 		ReadBufferSize:        40 << 10, // of a request's header: no less than the edge lets through
-		Immutable:             true, // Fiber reuses its strings after the handler; ours outlive it
+		Immutable:             true,     // Fiber reuses its strings after the handler; ours outlive it
 		DisableStartupMessage: true,
 		ErrorHandler:          s.refuse,
 		ReadTimeout:           10 * time.Second,
 		IdleTimeout:           2 * time.Minute,
 	})
-	app.Use(recovery.New())
+	app.Use(recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
 	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders} {

@@ -17,8 +17,13 @@ type Sweeper struct {
 	Log          *slog.Logger
 }
 
-// sweepLimit bounds the work of one script call.
-const sweepLimit = 100
+const (
+	// sweepLimit bounds the work of one script call.
+	sweepLimit = 100
+	// sweepPatience is how long the sweep of one performance may take, and the
+	// question which there are.
+	sweepPatience = 5 * time.Second
+)
 
 // Run sweeps every performance on sale again and again, until ctx ends. While
 // Postgres is away it goes on with the performances that it knew.
@@ -28,7 +33,7 @@ func (w *Sweeper) Run(ctx context.Context) error {
 	var known []ropeline.PerformanceID
 	for round := 0; ; round++ {
 		if round%20 == 0 { // the list changes rarely
-			if ids, err := w.Performances(ctx); err == nil {
+			if ids, err := w.list(ctx); err == nil {
 				known = ids
 			} else if ctx.Err() == nil {
 				w.Log.Warn("sweeper goes on with the performances it knows", "err", err)
@@ -45,16 +50,29 @@ func (w *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
+func (w *Sweeper) list(ctx context.Context) ([]ropeline.PerformanceID, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	defer cancel()
+	return w.Performances(ctx)
+}
+
 // sweep goes through all of them: one that cannot be swept does not stop the
 // others.
 func (w *Sweeper) sweep(ctx context.Context, ids []ropeline.PerformanceID) error {
 	var errs []error
 	for _, id := range ids {
-		for n := sweepLimit; n == sweepLimit; {
-			var err error
-			n, err = w.Holds.Sweep(ctx, id, sweepLimit)
-			errs = append(errs, err)
-		}
+		errs = append(errs, w.sweepOne(ctx, id))
 	}
 	return errors.Join(errs...)
+}
+
+func (w *Sweeper) sweepOne(ctx context.Context, id ropeline.PerformanceID) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	defer cancel()
+	for {
+		n, err := w.Holds.Sweep(ctx, id, sweepLimit)
+		if err != nil || n < sweepLimit {
+			return err
+		}
+	}
 }

@@ -14,6 +14,9 @@ import (
 // INFO and a GET each.
 const look = time.Second
 
+// patience is how long one look, and the rebuild of one performance, may take.
+const patience = 20 * time.Second
+
 // Keeper builds what is not built: at the start, for new performances, and
 // after Redis was restarted or lost its data.
 type Keeper struct {
@@ -56,11 +59,7 @@ func (k *Keeper) Built(id ropeline.PerformanceID) bool {
 // Build rebuilds each performance that is not Built, and those that are built
 // against another Redis process. One that cannot be does not stop the others.
 func (k *Keeper) Build(ctx context.Context) error {
-	ids, err := k.Performances(ctx)
-	if err != nil {
-		return err
-	}
-	stale, err := k.Store.stale(ctx, ids)
+	ids, stale, err := k.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,20 @@ func (k *Keeper) Build(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+func (k *Keeper) look(ctx context.Context) ([]ropeline.PerformanceID, map[ropeline.PerformanceID]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ids, err := k.Performances(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	stale, err := k.Store.stale(ctx, ids)
+	return ids, stale, err
+}
+
 func (k *Keeper) build(ctx context.Context, id ropeline.PerformanceID) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	restored, err := k.Store.Rebuild(ctx, id, k.Records)
 	if err != nil {
 		return err

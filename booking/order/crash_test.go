@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
@@ -440,7 +441,19 @@ func TestWorkerSweepsAndSettles(t *testing.T) {
 	stray := d.hold("s2", 7)
 	d.pay(stray, uuid.NewString())
 	end := sold + " held"
-	w := order.NewWorker(order.WorkerConfig{Postgres: d.db, Redis: devtest.Redis(t), Provider: sandbox.New(d.db), Log: d.log(),
+	cfg := d.db.Config()
+	cfg.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("the worker asks Postgres without saying when it stops waiting")
+		}
+		return true, nil
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w := order.NewWorker(order.WorkerConfig{Postgres: pool, Redis: devtest.Redis(t), Provider: sandbox.New(d.db), Log: d.log(),
 		SweepEvery: 5 * time.Millisecond, SettleEvery: 5 * time.Millisecond, Idle: time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -30,8 +31,15 @@ func NewSettler(store *Store, holds *hold.Store, provider payment.Provider, idle
 	return &Settler{steps: steps{store: store, holds: holds, provider: provider, log: log}, idle: idle, every: every}
 }
 
-// settleLimit bounds how many attempts one round takes.
-const settleLimit = 100
+const (
+	// settleLimit bounds how many attempts one round takes.
+	settleLimit = 100
+	// settlePatience is how long it may be at them, and strayPatience how long
+	// at the strays of one performance. Attempts that are not reached are taken
+	// again when they are due again, the longest idle first.
+	settlePatience = time.Minute
+	strayPatience  = 5 * time.Second
+)
 
 // Run settles until ctx ends.
 func (s *Settler) Run(ctx context.Context) error {
@@ -51,13 +59,24 @@ func (s *Settler) Run(ctx context.Context) error {
 
 // round looks first for what Redis has left over from payments that ended.
 func (s *Settler) round(ctx context.Context) error {
-	ids, err := s.store.catalogue.Performances(ctx)
-	errs := []error{err}
-	for _, id := range ids {
-		errs = append(errs, s.EndStrays(ctx, id))
+	bounded := func(patience time.Duration, do func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return do(ctx)
 	}
-	_, err = s.Settle(ctx)
-	return errors.Join(append(errs, err)...)
+	var ids []ropeline.PerformanceID
+	errs := []error{bounded(strayPatience, func(ctx context.Context) (err error) {
+		ids, err = s.store.catalogue.Performances(ctx)
+		return err
+	})}
+	for _, id := range ids {
+		errs = append(errs, bounded(strayPatience, func(ctx context.Context) error { return s.EndStrays(ctx, id) }))
+	}
+	errs = append(errs, bounded(settlePatience, func(ctx context.Context) error {
+		_, err := s.Settle(ctx)
+		return err
+	}))
+	return errors.Join(errs...)
 }
 
 // Settle takes the attempts that are due one step or more and returns how

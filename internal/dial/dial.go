@@ -54,6 +54,12 @@ func Postgres(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		cfg.MaxConns = 16 // pgx's own default, one a processor, fits work that does not wait for a disk
 	}
+	if _, said := cfg.ConnConfig.RuntimeParams["statement_timeout"]; !said {
+		// Longer than any statement of ours takes, shorter than a request may: a
+		// client that gave up, or died, leaves no statement behind that waits for
+		// a lock. Migrations have a connection of their own, without this.
+		cfg.ConnConfig.RuntimeParams["statement_timeout"] = "20s"
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening the Postgres pool: %w", err)
