@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -194,6 +195,17 @@ func TestRouteOutsideTheTableIsClosed(t *testing.T) {
 	}
 }
 
+// plain is a listener that does not say that it was closed, only that it failed.
+type plain struct{ net.Listener }
+
+func (p plain) Accept() (net.Conn, error) {
+	conn, err := p.Listener.Accept()
+	if err != nil {
+		err = errors.New("it failed")
+	}
+	return conn, err
+}
+
 // A core that is told to stop before it came to serve stops all the same.
 func TestServeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
@@ -207,7 +219,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.Serve(ctx, ln); err != nil {
+	if err := c.Serve(ctx, plain{ln}); err != nil {
 		t.Errorf("the core ended with %v", err)
 	}
 	if _, err := New(Config{OrderKey: []byte("short")}); err == nil {

@@ -141,7 +141,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	g.Go(func() error {
-		if err := c.app.Listener(ln); err != nil {
+		if err := c.app.Listener(ln); err != nil && ctx.Err() == nil { // at the end ln was closed under it
 			return fmt.Errorf("serving the booking core: %w", err)
 		}
 		return nil
