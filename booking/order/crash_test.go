@@ -236,6 +236,34 @@ func TestSlowRequestIsOvertakenBySettler(t *testing.T) {
 	}
 }
 
+// As above, and the provider does not let go either: the attempt is open again
+// until a settler has seen to it, and its outcome stays what it was.
+func TestMoneyOfAnOvertakenRequestIsLetGoLater(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	once := sync.OnceFunc(func() { d.settle(1) })
+	d.provider.before = func(call string) error {
+		switch call {
+		case "authorize":
+			once()
+		case "void":
+			return errors.New("the provider is on fire")
+		}
+		return nil
+	}
+	r := d.request(d.hold("s1", 3, 4), sandbox.OK)
+	if _, err := d.Checkout(t.Context(), r); !errors.Is(err, order.ErrFailed) {
+		t.Fatalf("overtaken: %v, want payment-failed", err)
+	}
+	d.want("attempts voiding; orders -; tickets -; payments authorized; ledger -; redis sold 0 held")
+	d.provider.before = nil
+	d.settle(1)
+	d.want(released + " held")
+	if _, err := d.Checkout(t.Context(), r); !errors.Is(err, order.ErrFailed) {
+		t.Errorf("the same key later: %v, want payment-failed", err)
+	}
+}
+
 // timed notes how long each call may take, and loses the answer to Authorize.
 type timed struct {
 	payment.Provider

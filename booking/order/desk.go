@@ -226,8 +226,11 @@ func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) 
 // overtaken finds out why an attempt is not started any more: its own commit
 // took place although the answer was lost, or a settler took this request for
 // dead while it was only slow. The settler may have asked the provider before
-// it authorized, so the money is let go once more.
+// it authorized, so the money is let go once more: the attempt is opened again
+// first, so that the settler goes on if that fails now.
 func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secondLook) // the slow request's own time may be up
+	defer cancel()
 	now, err := d.store.read(ctx, a)
 	if err != nil {
 		return Order{}, cause
@@ -236,8 +239,10 @@ func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, er
 	case Recorded:
 		return d.conclude(ctx, now)
 	case Voiding, Closed:
-		if err := d.letGo(ctx, now); err != nil {
+		if _, err := d.store.move(ctx, now, Closed, Voiding, ""); err != nil {
 			d.log.Error("money of an abandoned attempt may still be reserved", "attempt", a.ID, "err", err)
+		} else if err := d.backward(ctx, now); err != nil {
+			d.log.Warn("abandoned attempt left to the settler", "attempt", a.ID, "err", err)
 		}
 	}
 	return d.answer(ctx, now)
