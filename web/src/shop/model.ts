@@ -179,6 +179,8 @@ export class Shop {
 
   leave(): Promise<void> {
     return this.#act(async () => {
+      // Whoever goes gives back what they hold. If that fails, it comes back when the hold runs out: no reason to keep anybody.
+      if (this.hold) await this.#booking.drop(this.hold.id).catch((cause: unknown) => console.warn("giving the hold back", cause));
       try {
         await line.endSession(this.saleId);
       } catch (cause) {
