@@ -67,9 +67,12 @@ func (s *Store) start(ctx context.Context, a Attempt) (bool, error) {
 	return tag.RowsAffected() == 1, nil
 }
 
-// byKey finds what a session did with an idempotency key.
-func (s *Store) byKey(ctx context.Context, ids []ropeline.PerformanceID, session, key string) (Attempt, bool, error) {
-	return s.attempt(ctx, `performance_id = any($1) and session_id = $2 and idempotency_key = $3`, ids, session, key)
+// byKey finds what a session did with an idempotency key. The key is unique
+// within a performance only: if two requests of a sale came with it at once,
+// this is the one of the same content, or else the first.
+func (s *Store) byKey(ctx context.Context, ids []ropeline.PerformanceID, session, key string, mac []byte) (Attempt, bool, error) {
+	return s.attempt(ctx, `performance_id = any($1) and session_id = $2 and idempotency_key = $3
+		order by request_mac = $4 desc, created_at limit 1`, ids, session, key, mac)
 }
 
 // read reads an attempt afresh.

@@ -55,7 +55,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key); err != nil || found {
+	if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
 		return d.repeat(ctx, a, r, err)
 	}
 	h, err := d.holds.Find(ctx, ids, r.Hold, r.Session)
@@ -74,7 +74,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		return Order{}, err
 	}
 	if !started { // the same request came twice at once, or the hold is being paid for
-		a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key)
+		a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key))
 		if err == nil && !found {
 			err = hold.ErrPaying
 		}

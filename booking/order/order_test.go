@@ -95,8 +95,27 @@ func open(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, db: devtest.Postgres(t), rdb: devtest.Redis(t)}
 	d.shows = catalogue.New(d.db, time.Now)
+	sale := d.seed()
+	d.sale, d.id = sale.ID, sale.Performances[0]
+	d.stock, d.holds, d.store = inventory.New(d.rdb), hold.New(d.rdb), order.NewStore(d.db, d.shows)
+	d.rebuild()
+	d.provider = &meddler{Provider: sandbox.New(d.db), db: d.db}
+	d.Desk = d.deskOn(d.store, d.shows)
+	return d
+}
+
+func (d *desk) rebuild() {
+	d.t.Helper()
+	if _, err := d.stock.Rebuild(d.t.Context(), d.id, d.store); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// seed makes a sale with a performance.
+func (d *desk) seed() ropeline.Sale {
+	d.t.Helper()
 	opens := time.Now().UTC().Truncate(time.Second)
-	sale, err := d.shows.Seed(t.Context(), catalogue.Plan{
+	sale, err := d.shows.Seed(d.t.Context(), catalogue.Plan{
 		Sale: ropeline.Sale{
 			ID: ropeline.SaleID("s-" + uuid.NewString()), Version: 1, Title: "Gala",
 			LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
@@ -105,16 +124,9 @@ func open(t *testing.T) *desk {
 		Venue: "Opera", StartsAt: opens.Add(time.Hour), Seats: 40, General: 20,
 	})
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	d.sale, d.id = sale.ID, sale.Performances[0]
-	d.stock, d.holds, d.store = inventory.New(d.rdb), hold.New(d.rdb), order.NewStore(d.db, d.shows)
-	if _, err := d.stock.Rebuild(t.Context(), d.id, d.store); err != nil {
-		t.Fatal(err)
-	}
-	d.provider = &meddler{Provider: sandbox.New(d.db), db: d.db}
-	d.Desk = d.deskOn(d.store, d.shows)
-	return d
+	return sale
 }
 
 func (d *desk) deskOn(store *order.Store, shows *catalogue.Store) *order.Desk {
@@ -222,29 +234,6 @@ func TestCheckoutSellsAHold(t *testing.T) {
 	if got := d.provider.calls; !slices.Equal(got, []string{"authorize", "capture"}) {
 		t.Errorf("provider was called %v", got)
 	}
-}
-
-func TestIdempotencyKeys(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	r := d.request(d.hold("s1", 3, 4), sandbox.OK)
-	if _, err := d.Checkout(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	for name, other := range map[string]order.Request{
-		"other e-mail": with(r, func(r *order.Request) { r.Email = "other@example.org" }),
-		"other method": with(r, func(r *order.Request) { r.Method = sandbox.Declined }),
-		"other hold":   with(r, func(r *order.Request) { r.Hold = uuid.NewString() }),
-	} {
-		if _, err := d.Checkout(t.Context(), other); !errors.Is(err, order.ErrKeyReused) {
-			t.Errorf("same key, %s: %v, want idempotency-key-reused", name, err)
-		}
-	}
-	second := with(r, func(r *order.Request) { r.Key = "another" })
-	if _, err := d.Checkout(t.Context(), second); !errors.Is(err, hold.ErrSold) {
-		t.Errorf("another key for a sold hold: %v, want hold-sold", err)
-	}
-	d.want(sold)
 }
 
 func TestBadRequestsChangeNothing(t *testing.T) {
