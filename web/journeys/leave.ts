@@ -1,3 +1,5 @@
+import type { Page } from "playwright-core";
+
 import { shop as words, waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
 import { look } from "./look";
@@ -30,13 +32,24 @@ export async function leave(fan: Fan): Promise<void> {
   await fan.comeIn();
   await fan.button(words.tiers.bestFor("Stalls")).click();
   await fan.button(words.basket.checkout).waitFor();
+  const before = await held(page);
   await fan.button(words.leave).click();
   await fan.button(words.leaveAsk.go).click();
   await page.getByRole("heading", { name: words.closed.left.heading }).waitFor();
+  const after = await held(page);
+  if (after !== before - 2) throw new Error(`${before} units were held before the fan was done, ${after} after it: want two less`);
   await look(page, "shop-left");
   await page.reload();
   await page.getByRole("heading", { name: words.closed.over.heading }).waitFor();
   await page.getByRole("link", { name: words.closed.back }).click();
   await fan.sees("done");
   await look(page, "done");
+}
+
+/** How many units anybody holds, as any visitor sees it. */
+async function held(page: Page): Promise<number> {
+  const sale = await (await page.request.get(new URL("/api/v1/sales", page.url()).href)).json();
+  const id: string = sale.sales[0].performances[0];
+  const now = await (await page.request.get(new URL(`/api/v1/performances/${id}/availability`, page.url()).href)).json();
+  return now.tiers.reduce((sum: number, tier: { held: number }) => sum + tier.held, 0);
 }
