@@ -1,13 +1,19 @@
 package catalogue_test
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
@@ -167,5 +173,92 @@ func TestMapIsFreshAfterAMinute(t *testing.T) {
 	now = now.Add(61 * time.Second)
 	if got, other := price(); got != before+1 || other == tag {
 		t.Fatalf("price %d and tag %s after a minute, want %d and another tag", got, other, before+1)
+	}
+}
+
+// The minute is over for many at once: one of them reads, the others wait for
+// it. Somebody who stops waiting takes nothing from the others.
+func TestOneReaderFetchesForAll(t *testing.T) {
+	t.Parallel()
+	var acquired atomic.Int32
+	cfg := devtest.Postgres(t).Config()
+	cfg.PrepareConn = func(context.Context, *pgx.Conn) (bool, error) { acquired.Add(1); return true, nil }
+	db, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	s := catalogue.New(db, time.Now)
+	sale, err := s.Seed(t.Context(), plan(200, 50))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `lock table performances`); err != nil {
+		t.Fatal(err)
+	}
+	acquired.Store(0)
+	impatient, leave := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	ask := func(ctx context.Context) {
+		wg.Go(func() {
+			if p, err := s.Performance(ctx, sale.Performances[0]); err != nil || p.Map.Units != 250 {
+				t.Errorf("performance %+v, %v", p.Map, err)
+			}
+		})
+	}
+	ask(impatient)
+	for acquired.Load() == 0 { // the first is at the lock
+		runtime.Gosched()
+	}
+	for range 50 {
+		ask(t.Context())
+	}
+	leave()
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if n := acquired.Load(); n != 3 { // performance, tiers, rows
+		t.Errorf("%d readings for 51 readers, want the 3 of one", n)
+	}
+}
+
+// Postgres is away when the minute is over: what was read before goes on, and
+// is not asked for again with every request. What was never read is an error.
+func TestCacheOutlivesPostgresBeingAway(t *testing.T) {
+	t.Parallel()
+	db, now := devtest.Postgres(t), time.Now()
+	s := catalogue.New(db, func() time.Time { return now })
+	sale, err := s.Seed(t.Context(), plan(10, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		p, err := s.Performance(t.Context(), sale.Performances[0])
+		if err == nil && p.Map.Units != 10 {
+			t.Errorf("performance %+v", p.Map)
+		}
+		ids, err2 := s.OnSale(t.Context(), sale.ID)
+		if err2 == nil && !slices.Equal(ids, sale.Performances) {
+			t.Errorf("on sale %v", ids)
+		}
+		return errors.Join(err, err2)
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	for range 3 {
+		now = now.Add(61 * time.Second)
+		if err := ask(); err != nil {
+			t.Fatalf("while Postgres is away: %v", err)
+		}
+	}
+	if _, err := s.OnSale(t.Context(), "never-read"); !errors.Is(err, ropeline.ErrStoreAway) {
+		t.Errorf("a sale that was never read: %v, want store-away", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,10 +15,6 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 )
-
-// fresh is how long a cached performance is believed: a corrected price or a
-// changed setting of the sale shows within this time.
-const fresh = time.Minute
 
 // Performance is a performance's map together with the settings of the sale
 // that sells it.
@@ -31,44 +26,23 @@ type Performance struct {
 // Store reads the catalogue from Postgres and keeps what does not move in
 // memory.
 type Store struct {
-	db  *pgxpool.Pool
-	now func() time.Time
-
-	mu     sync.Mutex // guards what follows
-	shows  map[ropeline.PerformanceID]cached[Performance]
-	onSale map[ropeline.SaleID]cached[[]ropeline.PerformanceID]
-}
-
-type cached[T any] struct {
-	value T
-	until time.Time
+	db     *pgxpool.Pool
+	shows  *cache[ropeline.PerformanceID, Performance]
+	onSale *cache[ropeline.SaleID, []ropeline.PerformanceID]
 }
 
 // New returns a Store over a pool; now says what time it is.
 func New(db *pgxpool.Pool, now func() time.Time) *Store {
-	return &Store{db: db, now: now,
-		shows:  map[ropeline.PerformanceID]cached[Performance]{},
-		onSale: map[ropeline.SaleID]cached[[]ropeline.PerformanceID]{},
-	}
+	s := &Store{db: db}
+	s.shows = newCache(now, s.read)
+	s.onSale = newCache(now, s.readOnSale)
+	return s
 }
 
 // Performance returns a performance by its id, from memory if it was read in
 // the last minute. Callers must not change what it points to.
 func (s *Store) Performance(ctx context.Context, id ropeline.PerformanceID) (Performance, error) {
-	s.mu.Lock()
-	c, ok := s.shows[id]
-	s.mu.Unlock()
-	if ok && s.now().Before(c.until) {
-		return c.value, nil
-	}
-	p, err := s.read(ctx, id)
-	if err != nil {
-		return Performance{}, err
-	}
-	s.mu.Lock()
-	s.shows[id] = cached[Performance]{value: p, until: s.now().Add(fresh)}
-	s.mu.Unlock()
-	return p, nil
+	return s.shows.get(ctx, id)
 }
 
 func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performance, error) {
@@ -139,20 +113,11 @@ func (s *Store) readTiers(ctx context.Context, m *Map) error {
 // OnSale lists the performances that a sale sells, from memory if it was
 // asked in the last minute.
 func (s *Store) OnSale(ctx context.Context, sale ropeline.SaleID) ([]ropeline.PerformanceID, error) {
-	s.mu.Lock()
-	c, ok := s.onSale[sale]
-	s.mu.Unlock()
-	if ok && s.now().Before(c.until) {
-		return c.value, nil
-	}
-	ids, err := s.ids(ctx, `select performance_id from sale_performances where sale_id = $1 order by performance_id`, sale)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	s.onSale[sale] = cached[[]ropeline.PerformanceID]{value: ids, until: s.now().Add(fresh)}
-	s.mu.Unlock()
-	return ids, nil
+	return s.onSale.get(ctx, sale)
+}
+
+func (s *Store) readOnSale(ctx context.Context, sale ropeline.SaleID) ([]ropeline.PerformanceID, error) {
+	return s.ids(ctx, `select performance_id from sale_performances where sale_id = $1 order by performance_id`, sale)
 }
 
 // Performances lists every performance that some sale sells.
