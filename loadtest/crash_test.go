@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -52,6 +53,10 @@ func TestNothingThatWasConfirmedIsLostInACrash(t *testing.T) {
 	t.Log(text.String())
 	if !report.Passed {
 		t.Error("a promise was not kept across the crash")
+	}
+	// It has truncated its log at the start.
+	if text, err := os.ReadFile(filepath.Join(stack.data(), "postgres.log")); err != nil || !bytes.Contains(text, []byte("automatic recovery in progress")) {
+		t.Errorf("Postgres had nothing to recover: it was not killed (%v):\n%s", err, text)
 	}
 	if o := report.Outage; o == nil || o.Orders == 0 || o.Waiting == 0 || o.Kept == 0 {
 		t.Errorf("the crash met no orders or no waiting fans, or no place was kept: %+v", o)

@@ -218,7 +218,7 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 	return e, nil
 }
 
-// crash ends the private stack without warning when a third of the fans have
+// crash kills the private stack and its servers when a third of the fans have
 // been offered, and starts it again on the same data and address.
 func (r *run) crash(ctx context.Context, fans int) error {
 	for r.hall.board.offers.Load() < int64(fans/3) {

@@ -43,6 +43,10 @@ type Access struct {
 	Redis    string `json:"redis"`
 	Postgres string `json:"postgres"`
 	Sale     string `json:"sale"`
+
+	// The server processes of a private one.
+	RedisPID    int `json:"redis_pid"`
+	PostgresPID int `json:"postgres_pid"`
 }
 
 // Stack is a private installation: a child process `ropeline dev` on a folder
@@ -116,6 +120,7 @@ func (s *Stack) Start(ctx context.Context, listen string) error {
 	if err := os.Remove(s.ready()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing the old dev.json: %w", err)
 	}
+	s.Access = Access{} // its process ids may soon be somebody else's
 	s.cmd = exec.Command(s.program, "dev", "--data", s.data(), "--listen", listen, "--demo", s.demo())
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = out, out, cleanEnvironment()
 	s.cmd.SysProcAttr = attributes()
@@ -165,9 +170,30 @@ func (s *Stack) await(ctx context.Context) error {
 	}
 }
 
-// Kill ends the stack as a power cut would, and waits until it is gone. What it
-// had started must end by itself.
+// Kill ends every process of the stack without a chance to tidy up, and waits
+// until the program is gone. The servers come first: the kernel would stop them
+// in good order when it sees the program end, and neither would have anything
+// to recover. Postgres's own children end when they notice; the next start
+// waits for them.
 func (s *Stack) Kill() error {
+	for _, pid := range []int{s.RedisPID, s.PostgresPID} {
+		if pid <= 0 { // would be a whole process group
+			return fmt.Errorf("killing the stack: dev.json names no server process to kill: %d", pid)
+		}
+		server, err := os.FindProcess(pid)
+		if err != nil {
+			return fmt.Errorf("finding process %d: %w", pid, err)
+		}
+		if err := server.Kill(); err != nil { // also if it has ended before
+			return fmt.Errorf("killing process %d: %w", pid, err)
+		}
+	}
+	return s.killProgram()
+}
+
+// killProgram ends the program and waits for it; its servers are stopped by
+// the kernel.
+func (s *Stack) killProgram() error {
 	if err := s.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("killing the stack: %w", err)
 	}
@@ -201,7 +227,7 @@ func (s *Stack) stop() error {
 		return nil
 	case <-late.C:
 		s.log.Warn("the stack does not stop, killing it", "log", s.Tail())
-		return errors.Join(fmt.Errorf("the stack did not stop within %v", stopLimit), s.Kill())
+		return errors.Join(fmt.Errorf("the stack did not stop within %v", stopLimit), s.killProgram())
 	}
 }
 
