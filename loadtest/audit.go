@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
 )
 
 // The audit's own SQL. It looks at tables, not at what indexes believe: index
@@ -31,33 +31,45 @@ select o.id::text, o.session_id, o.state, o.amount, o.currency, coalesce(a.idemp
  where o.sale_id = $1 and o.created_at >= $2
  order by o.created_at`
 
-	sqlTickets = `select count(*) from tickets where state <> 'canceled'`
+	sqlTickets = `
+select count(*) from tickets
+ where performance_id = any($1::uuid[]) and created_at >= $2 and state <> 'canceled'`
 
+	// Of two tickets of a unit one may be old: the newer one should not be.
 	sqlTwice = `
 select performance_id::text, unit, count(*) from tickets
- where state <> 'canceled' group by performance_id, unit having count(*) > 1`
+ where performance_id = any($1::uuid[]) and state <> 'canceled'
+ group by performance_id, unit having count(*) > 1 and max(created_at) >= $2`
 
 	sqlOrphans = `
 select t.id::text || ': ' || t.state || ', its order is ' || coalesce(o.state, 'not there')
   from tickets t left join orders o on o.performance_id = t.performance_id and o.id = t.order_id
- where t.state <> 'canceled' and (o.id is null or o.state = 'canceled')
-    or t.state = 'valid' and o.state <> 'paid'`
+ where t.performance_id = any($1::uuid[]) and t.created_at >= $2
+   and (t.state <> 'canceled' and (o.id is null or o.state = 'canceled')
+        or t.state = 'valid' and o.state <> 'paid')`
 
+	// A payment whose attempt is not there could be anybody's, and should be
+	// nobody's.
 	sqlStrays = `
-select p.id::text, p.attempt_id::text, p.amount from sandbox_payments p
- where p.state = 'captured' and not exists
-       (select 1 from orders o where o.attempt_id = p.attempt_id and o.state = 'paid')`
+select p.id::text, p.attempt_id::text, p.amount
+  from sandbox_payments p left join attempts a on a.id = p.attempt_id
+ where p.state = 'captured' and p.created_at >= $2
+   and (a.id is null or a.performance_id = any($1::uuid[]))
+   and not exists (select 1 from orders o where o.attempt_id = p.attempt_id and o.state = 'paid')`
 
-	sqlOpen = `select count(*) from attempts where sale_id = $1 and state not in ('done', 'closed')`
+	sqlOpen = `
+select count(*) from attempts
+ where sale_id = $1 and created_at >= $2 and state not in ('done', 'closed')`
 )
 
 // settling is how long the audit waits for open attempts to be settled: the
 // settler takes those that have not moved for 30 s.
 const settling = time.Minute
 
-// audit reads the books once everything is settled, or when it has waited long
-// enough. Orders made before since are somebody else's.
-func audit(ctx context.Context, dsn string, sale ropeline.SaleID, since time.Time) (*Books, error) {
+// audit reads the books of the sale and its performances once everything is
+// settled, or when it has waited long enough. What was made before since is
+// somebody else's.
+func audit(ctx context.Context, dsn string, sale wire.Sale, since time.Time) (*Books, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to audit: %w", err)
@@ -65,7 +77,7 @@ func audit(ctx context.Context, dsn string, sale ropeline.SaleID, since time.Tim
 	defer conn.Close(context.WithoutCancel(ctx))
 	books := &Books{}
 	for deadline := time.Now().Add(settling); ; {
-		if err := conn.QueryRow(ctx, sqlOpen, sale).Scan(&books.Open); err != nil {
+		if err := conn.QueryRow(ctx, sqlOpen, sale.Status.ID, since).Scan(&books.Open); err != nil {
 			return nil, fmt.Errorf("counting open attempts: %w", err)
 		}
 		if books.Open == 0 || time.Now().After(deadline) || !sleep(ctx, 300*time.Millisecond) {
@@ -80,10 +92,10 @@ func audit(ctx context.Context, dsn string, sale ropeline.SaleID, since time.Tim
 	return books, books.read(ctx, tx, sale, since)
 }
 
-func (b *Books) read(ctx context.Context, tx pgx.Tx, sale ropeline.SaleID, since time.Time) error {
+func (b *Books) read(ctx context.Context, tx pgx.Tx, sale wire.Sale, since time.Time) error {
 	var err error
 	// Orders are joined by id: that may use indexes, the sums over tickets may not.
-	rows, _ := tx.Query(ctx, sqlOrders, sale, since) // its error comes with the rows
+	rows, _ := tx.Query(ctx, sqlOrders, sale.Status.ID, since) // its error comes with the rows
 	b.Orders, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (o BookOrder, err error) {
 		err = r.Scan(&o.ID, &o.Session, &o.State, &o.Amount, &o.Currency, &o.Key, &o.Units, &o.Captures, &o.Captured)
 		return o, err
@@ -94,20 +106,20 @@ func (b *Books) read(ctx context.Context, tx pgx.Tx, sale ropeline.SaleID, since
 	if _, err := tx.Exec(ctx, `set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off`); err != nil {
 		return fmt.Errorf("switching index scans off: %w", err)
 	}
-	if err := tx.QueryRow(ctx, sqlTickets).Scan(&b.Tickets); err != nil {
+	if err := tx.QueryRow(ctx, sqlTickets, sale.Performances, since).Scan(&b.Tickets); err != nil {
 		return fmt.Errorf("auditing tickets: %w", err)
 	}
-	rows, _ = tx.Query(ctx, sqlTwice)
+	rows, _ = tx.Query(ctx, sqlTwice, sale.Performances, since)
 	b.Twice, err = pgx.CollectRows(rows, pgx.RowToStructByPos[SoldTwice])
 	if err != nil {
 		return fmt.Errorf("auditing units: %w", err)
 	}
-	rows, _ = tx.Query(ctx, sqlOrphans)
+	rows, _ = tx.Query(ctx, sqlOrphans, sale.Performances, since)
 	b.Orphans, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("auditing tickets without orders: %w", err)
 	}
-	rows, _ = tx.Query(ctx, sqlStrays)
+	rows, _ = tx.Query(ctx, sqlStrays, sale.Performances, since)
 	b.Strays, err = pgx.CollectRows(rows, pgx.RowToStructByPos[StrayMoney])
 	if err != nil {
 		return fmt.Errorf("auditing payments: %w", err)
