@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -61,10 +60,6 @@ select p.id::text, p.attempt_id::text, p.amount
 select count(*) from attempts
  where sale_id = $1 and created_at >= $2 and state not in ('done', 'closed')`
 )
-
-// settling is how long the audit waits for open attempts to be settled: the
-// settler takes those that have not moved for 30 s.
-const settling = time.Minute
 
 // audit reads the books of the sale and its performances once everything is
 // settled, or when it has waited long enough. What was made before since is
@@ -125,42 +120,6 @@ func (b *Books) read(ctx context.Context, tx pgx.Tx, sale wire.Sale, since time.
 		return fmt.Errorf("auditing payments: %w", err)
 	}
 	return nil
-}
-
-// watchShelf looks at the availability until every hold has run out, or the
-// waiting has lasted too long, and returns what it saw last.
-func watchShelf(ctx context.Context, c *client, plan *seating, until time.Duration) (*Shelf, error) {
-	for deadline := time.Now().Add(until); ; {
-		a := c.do(ctx, request{method: http.MethodGet, path: "/api/v1/performances/" + plan.ID + "/availability"})
-		var now availability
-		if a.ok() {
-			if err := a.decode(&now); err != nil {
-				return nil, err
-			}
-			shelf, err := now.shelf(plan.units())
-			if err != nil {
-				return nil, err
-			}
-			if shelf.settled() || time.Now().After(deadline) {
-				return shelf, nil
-			}
-		} else if time.Now().After(deadline) {
-			return nil, fmt.Errorf("looking at the availability: status %d", a.Status)
-		}
-		if !sleep(ctx, 500*time.Millisecond) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// settled reports whether every unit is free or sold.
-func (s *Shelf) settled() bool {
-	for u, taken := range s.Taken {
-		if taken && !s.Sold[u] {
-			return false
-		}
-	}
-	return true
 }
 
 // inventoryReport is the part of `ropeline check inventory --json` that is

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,8 +133,13 @@ func TestAvailabilityBitsAreUnits(t *testing.T) {
 			t.Errorf("unit %d: taken %v, sold %v", i, shelf.Taken[i], shelf.Sold[i])
 		}
 	}
-	if shelf.settled() {
-		t.Error("a held unit is not settled")
+	due := slices.Repeat([]Moment{sec(5)}, 9)
+	if shelf.At = sec(5); shelf.settled(due) {
+		t.Error("a held unit is settled")
+	}
+	due[2], due[8] = sec(4), sec(4)
+	if !shelf.settled(due) {
+		t.Error("units that are overdue are waited for")
 	}
 	for _, bad := range []string{"!", "AAAAAA=="} {
 		if _, err := (availability{Taken: bad}).shelf(9); err == nil {

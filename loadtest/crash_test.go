@@ -21,10 +21,9 @@ func TestNothingThatWasConfirmedIsLostInACrash(t *testing.T) {
 	}
 	profile = profile.WithFans(90)
 	profile.Demo.Cap = 20
-	// A payment that the crash cut off leaves its hold to the fan for two
-	// minutes. The profile waits for that, this test does not.
+	// A payment that the crash cut off leaves its hold to the fan for minutes.
+	// The profile waits for that, this test does not.
 	profile.Settle = 5 * time.Second
-	profile.Excuse = append(profile.Excuse, InvHolds)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()

@@ -49,10 +49,12 @@ const (
 
 // Hold is a reservation that a fan was given.
 type Hold struct {
-	ID      string
-	Units   []int
-	Expires Moment
-	Fate    Fate
+	ID       string
+	Units    []int
+	Granted  Moment // it was read then
+	Expires  Moment // if it is let go and not paid for
+	Released Moment // the answer to giving it back was read; 0: it was not given back
+	Fate     Fate
 }
 
 // Outcome says what a fan knows of an order it asked for.
@@ -69,12 +71,14 @@ const (
 // for.
 type Attempt struct {
 	Key, Session string
+	Hold         string
 	Units        []int
 	Amount       int64
 	Currency     string
 	Outcome      Outcome
 	Orders       []string // ids answered, one per confirming answer
 	ConfirmedAt  Moment   // when the first of them was read
+	Last         Moment   // when the last of its requests was answered or given up
 }
 
 // Probe is a request that must be refused.

@@ -9,15 +9,16 @@ import (
 // the judged code keeps about itself, except the answer of the inventory check,
 // which compares two of its stores.
 type Evidence struct {
-	Cap     int64 // admitted at once at most; 0: unknown to the tester
-	Core    bool  // the booking core's own address is known: it must be probed too
-	Emptied bool  // the run ended because nobody was left, or nothing moved any more
-	Fans    []History
-	Probes  []Probe // of the intruders; a fan's own are in its history
-	Faults  Faults
-	Shelf   *Shelf     // the units at the end, as any visitor sees them; nil: not looked at
-	Books   *Books     // rows of Postgres; nil: not audited
-	Stock   *Inventory // what the inventory check said; nil: not asked
+	Cap       int64 // admitted at once at most; 0: unknown to the tester
+	Core      bool  // the booking core's own address is known: it must be probed too
+	Emptied   bool  // the run ended because nobody was left, or nothing moved any more
+	Fans      []History
+	Probes    []Probe // of the intruders; a fan's own are in its history
+	Faults    Faults
+	Shelf     *Shelf     // the units at the end, as any visitor sees them; nil: not looked at
+	HoldsOver Moment     // every hold that was not being paid for had run out
+	Books     *Books     // rows of Postgres; nil: not audited
+	Stock     *Inventory // what the inventory check said; nil: not asked
 }
 
 // Faults counts answers that should never be given.
@@ -29,6 +30,7 @@ type Faults struct {
 
 // Shelf is the availability at the end of the run, a bit a unit.
 type Shelf struct {
+	At          Moment
 	Taken, Sold []bool
 }
 

@@ -165,29 +165,37 @@ func judgeTickets(e Evidence) finding {
 }
 
 // judgeHolds looks at the shelf after every hold must have run out: a unit
-// that is taken and not sold was lost. The facts are the units of holds that
-// their fans let go; a unit lost otherwise is a breach too.
+// that is taken and not sold was lost, unless it may still be with its fan after
+// a payment that failed. The facts are the units of holds that were let go; a
+// unit lost otherwise is a breach too.
 func judgeHolds(e Evidence) finding {
 	if e.Shelf == nil {
 		return unjudged("nobody looked at the availability after the holds had run out")
 	}
 	var f finding
-	letGo := map[int]string{}
+	last := lastHolds(e.Fans)
+	due := returns(len(e.Shelf.Taken), e.Fans, e.HoldsOver)
+	early := map[int]bool{}
+	for u, taken := range e.Shelf.Taken {
+		switch {
+		case !taken || e.Shelf.Sold[u]:
+		case e.Shelf.At <= due[u]:
+			early[u] = true
+		default:
+			f.breach("unit %d is neither sold nor on sale; %s", u, last[u])
+		}
+	}
 	for _, h := range e.Fans {
 		for _, hold := range h.Holds {
-			if hold.Fate == Ordered {
-				continue
-			}
 			for _, u := range hold.Units {
-				f.facts++
-				letGo[u] = fmt.Sprintf("it was in hold %s of fan %d, %s", hold.ID, h.Fan, hold.Fate)
+				if !h.bought(hold) && !early[u] {
+					f.facts++
+				}
 			}
 		}
 	}
-	for u, taken := range e.Shelf.Taken {
-		if taken && !e.Shelf.Sold[u] {
-			f.breach("unit %d is neither sold nor on sale; %s", u, letGo[u])
-		}
+	if len(early) > 0 {
+		f.seen = fmt.Sprintf("%d units are not due yet, their fans' payments failed", len(early))
 	}
 	return f
 }

@@ -20,15 +20,15 @@ func call(sent, answered float64, status int) Call {
 // goodRun is a small run in which everything went well: two fans of the lobby
 // and three later ones; the last one left.
 func goodRun() Evidence {
-	attempt := func(session, key string, units []int, orders ...string) Attempt {
-		return Attempt{Key: key, Session: session, Units: units, Amount: 4500 * int64(len(units)), Currency: "EUR", Outcome: Confirmed, Orders: orders}
+	attempt := func(session, hold, key string, units []int, orders ...string) Attempt {
+		return Attempt{Key: key, Session: session, Hold: hold, Units: units, Amount: 4500 * int64(len(units)), Currency: "EUR", Outcome: Confirmed, Orders: orders}
 	}
 	fans := []History{
 		{Fan: 0, Join: call(1, 1.1, 201), Offer: 1, OfferedAt: sec(10),
 			Shown:    []Shown{{sec(6), 0, 0, "e"}},
 			Sessions: []Session{{ID: "s0", First: sec(10), Expires: sec(16), End: call(12, 12.1, 204)}},
 			Holds:    []Hold{{ID: "h0", Units: []int{0, 1}, Fate: Ordered}},
-			Attempts: []Attempt{attempt("s0", "k0", []int{1, 0}, "o0", "o0")}},
+			Attempts: []Attempt{attempt("s0", "h0", "k0", []int{1, 0}, "o0", "o0")}},
 		{Fan: 1, Join: call(1.2, 1.3, 201), Offer: 2, OfferedAt: sec(10),
 			Shown:    []Shown{{sec(6), 1, 0, "e"}, {sec(7), 1, 0, "e"}},
 			Sessions: []Session{{ID: "s1", First: sec(10.1), Expires: sec(16)}},
@@ -51,7 +51,8 @@ func goodRun() Evidence {
 	}
 	return Evidence{
 		Cap: 2, Core: true, Emptied: true, Fans: fans, Probes: probes, Faults: Faults{Answers: 50},
-		Shelf: &Shelf{Taken: []bool{true, true, true, false}, Sold: []bool{true, true, true, false}},
+		HoldsOver: sec(30),
+		Shelf:     &Shelf{At: sec(41), Taken: []bool{true, true, true, false}, Sold: []bool{true, true, true, false}},
 		Books: &Books{Tickets: 3, Orders: []BookOrder{
 			{ID: "o0", Session: "s0", Key: "k0", State: "paid", Amount: 9000, Currency: "EUR", Units: []int{0, 1}, Captures: 1, Captured: 9000},
 			{ID: "o2", Session: "s2", Key: "k2", State: "paid", Amount: 4500, Currency: "EUR", Units: []int{2}, Captures: 1, Captured: 4500},
@@ -144,6 +145,11 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		{"an attempt left open", func(e *Evidence) { e.Books.Open = 1 }, []string{InvAccounted}},
 		{"a ticket without an order", func(e *Evidence) { e.Books.Orphans = []string{"t"} }, []string{InvTickets}},
 		{"a unit of an expired hold never came back", func(e *Evidence) { e.Shelf.Sold[2] = false }, []string{InvHolds}},
+		{"a failed payment kept its units for longer than the fan's grace", func(e *Evidence) {
+			e.Fans[2].Holds = []Hold{{ID: "h2", Units: []int{3}, Expires: sec(18), Fate: Ordered}}
+			e.Fans[2].Attempts = append(e.Fans[2].Attempts, Attempt{Hold: "h2", Outcome: Refused, Last: sec(14)})
+			e.Shelf.Taken[3], e.Shelf.At = true, sec(14)+paymentGrace+noticing+1
+		}, []string{InvHolds}},
 		{"a unit was lost otherwise", func(e *Evidence) { e.Shelf.Taken[3] = true }, []string{InvHolds}},
 		{"the inventories differ", func(e *Evidence) { e.Stock.Agrees = false }, []string{InvInventory}},
 		{"a repeated key made a second order", func(e *Evidence) { e.Fans[0].Attempts[0].Orders[1] = "o9" }, []string{InvRepeats}},
@@ -241,6 +247,11 @@ func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
 			e.Fans[0].Sessions[0].End = Call{Sent: sec(12)}
 		}},
 		{"an expired session makes room at that moment", func(e *Evidence) { e.Fans[3].Sessions[0].First, e.Fans[3].OfferedAt = sec(16), sec(16) }},
+		{"a failed payment leaves its units to the fan for a while", func(e *Evidence) {
+			e.Fans[2].Holds = []Hold{{ID: "h2", Units: []int{3}, Expires: sec(18), Fate: Ordered}}
+			e.Fans[2].Attempts = append(e.Fans[2].Attempts, Attempt{Hold: "h2", Outcome: Refused, Last: sec(14)})
+			e.Shelf.Taken[3], e.Shelf.At = true, sec(14)+paymentGrace
+		}},
 		{"a new epoch may show a higher position", func(e *Evidence) { e.Fans[1].Shown[1] = Shown{sec(7), 2, 0, "f"} }},
 		{"an order of unknown outcome may not exist", func(e *Evidence) { e.Books.Orders = e.Books.Orders[:1] }},
 		{"a canceled order takes nothing", func(e *Evidence) {

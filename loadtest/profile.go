@@ -18,14 +18,13 @@ type Profile struct {
 	Span   time.Duration // over which the late ones come
 	Mix    Mix
 	Limit  time.Duration // of the whole run, without start and audit
-	Settle time.Duration // the longest that a hold without a fan may live
+	Settle time.Duration // the longest to wait at the end for units to come back
 	Crash  bool          // kill everything in the middle, and start it again
 	Excuse []string      // invariants that are judged, and not promised
 }
 
-// paymentGrace is how long a hold may outlive a payment that failed, and some
-// time for it to be noticed.
-const paymentGrace = 150 * time.Second
+// untilAllAreBack is the longest that a unit stays with a fan who went.
+const untilAllAreBack = settling + paymentGrace + noticing
 
 // Profiles lists them. Sales are short: a token lives 6 seconds and a hold 5,
 // so that expiries happen while somebody is looking. The rate is far above what
@@ -44,11 +43,11 @@ func Profiles() []Profile {
 	crash.TokenLife = 15
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
-			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: paymentGrace},
+			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack},
 		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second},
 		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
-			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: paymentGrace, Crash: true,
+			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true,
 			// Redis may lose its last second: places, offers and sessions of it.
 			Excuse: []string{InvCap, InvCapOffered, InvOrder, InvLobby, InvPosition, InvFalling, InvForgotten, InvLeavers, InvNumbers, InvNoInternal, InvRepeats}},
 	}

@@ -201,8 +201,11 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 	}
 	c := newClient(source(addressLooker), r.target, r.clock, r.meter)
 	defer c.rest()
+	now := r.clock.since()
+	e.HoldsOver = now + r.hall.about.Hold.Duration()
+	due := returns(r.hall.plan.units(), e.Fans, e.HoldsOver)
 	var err error
-	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, max(r.Profile.Settle, r.hall.about.Hold.Duration())); err != nil {
+	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, due, max(now+r.Profile.Settle, e.HoldsOver+noticing)); err != nil {
 		return e, err
 	}
 	if r.Access.Postgres != "" {

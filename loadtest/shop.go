@@ -151,7 +151,7 @@ func (f *fan) hold(ctx context.Context, want holdRequest) (heldUnits, string) {
 		return held, "answer-unreadable"
 	}
 	f.meter.took(spanHold, a.Answered-a.Sent)
-	f.h.Holds = append(f.h.Holds, Hold{ID: held.ID, Units: held.Units, Expires: f.clock.at(held.ExpiresAt), Fate: Dropped})
+	f.h.Holds = append(f.h.Holds, Hold{ID: held.ID, Units: held.Units, Granted: a.Answered, Expires: f.clock.at(held.ExpiresAt), Fate: Dropped})
 	return held, ""
 }
 
@@ -171,14 +171,19 @@ func (f *fan) fresh(ctx context.Context) bool {
 // giveBack releases a hold.
 func (f *fan) giveBack(ctx context.Context, held heldUnits) {
 	f.h.End = "gave the hold back"
-	if f.release(ctx, held) {
-		f.h.Holds[len(f.h.Holds)-1].Fate = Released
-	}
+	f.release(ctx, held)
 }
 
-func (f *fan) release(ctx context.Context, held heldUnits) bool {
-	return f.fresh(ctx) && f.insist(ctx, f.rng, tries,
-		request{method: http.MethodDelete, path: "/api/v1/holds/" + held.ID, bearer: f.token}).ok()
+// release gives the fan's last hold back. One that is being paid for stays.
+func (f *fan) release(ctx context.Context, held heldUnits) {
+	if !f.fresh(ctx) {
+		return
+	}
+	a := f.insist(ctx, f.rng, tries, request{method: http.MethodDelete, path: "/api/v1/holds/" + held.ID, bearer: f.token})
+	if a.ok() {
+		last := &f.h.Holds[len(f.h.Holds)-1]
+		last.Fate, last.Released = Released, a.Answered
+	}
 }
 
 // orderRequest pays for a hold.
@@ -210,7 +215,7 @@ func (f *fan) buy(ctx context.Context, held heldUnits) {
 // it, and notes every answer.
 func (f *fan) order(ctx context.Context, held heldUnits, method string) Outcome {
 	key := fmt.Sprintf("fan-%d-%x", f.h.Fan, f.rng.Uint64())
-	f.h.Attempts = append(f.h.Attempts, Attempt{Key: key, Session: f.session().ID, Units: held.Units,
+	f.h.Attempts = append(f.h.Attempts, Attempt{Key: key, Session: f.session().ID, Hold: held.ID, Units: held.Units,
 		Amount: held.Total.Amount, Currency: held.Total.Currency, Outcome: Unknown})
 	at := &f.h.Attempts[len(f.h.Attempts)-1]
 	email := fmt.Sprintf("fan%d@example.org", f.h.Fan)
@@ -238,6 +243,7 @@ func (f *fan) ask(ctx context.Context, ask request, at *Attempt, limit time.Dura
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	a := f.do(limited, ask)
+	at.Last = f.clock.since()
 	var o placedOrder
 	switch {
 	case a.Status == http.StatusCreated && a.decode(&o) == nil && o.State == "paid":
