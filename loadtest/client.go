@@ -173,11 +173,17 @@ func (c *client) compose(ctx context.Context, r request) (*http.Request, error) 
 
 // insist asks until the answer says something about the request, waiting as
 // long as Retry-After says or a growing, jittered pause. After the tries it
-// returns the last answer. Only for requests that may be repeated.
+// returns the last answer, which says if an earlier try may have been done.
+// Only for requests that may be repeated.
 func (c *client) insist(ctx context.Context, rng *rand.Rand, tries int, r request) answer {
 	pause := 200 * time.Millisecond
+	var lost Moment
 	for try := 1; ; try++ {
 		a := c.do(ctx, r)
+		a.Lost = lost
+		if lost == 0 && a.unavailable() && a.Status != http.StatusTooManyRequests {
+			lost = a.Sent
+		}
 		if !a.unavailable() || try >= tries || ctx.Err() != nil {
 			return a
 		}

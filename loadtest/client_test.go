@@ -71,6 +71,27 @@ func TestRetryAfterIsRespected(t *testing.T) {
 	}
 }
 
+// A request that is repeated may have been done the first time.
+func TestALostTryIsRemembered(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	c, _ := stand(t, func(w http.ResponseWriter, _ *http.Request) {
+		switch asked.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusTooManyRequests) // surely not done
+		case 2:
+			panic(http.ErrAbortHandler)
+		}
+	})
+	a := c.insist(t.Context(), rand.New(rand.NewPCG(1, 1)), 4, request{method: http.MethodPost, path: "/"})
+	if !a.ok() || a.Lost == 0 || a.Lost >= a.Sent {
+		t.Errorf("answer %+v: want the second try as lost", a)
+	}
+	if a := c.insist(t.Context(), rand.New(rand.NewPCG(1, 1)), 4, request{method: http.MethodPost, path: "/"}); a.Lost != 0 {
+		t.Errorf("answer %+v: nothing was lost", a)
+	}
+}
+
 func TestALostAnswerIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	c, m := stand(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })

@@ -16,6 +16,7 @@ type Call struct {
 	Sent     Moment
 	Answered Moment // 0: no answer came
 	Status   int
+	Lost     Moment // an earlier try was sent then, and may have been done although its answer was lost; 0: none
 }
 
 // Shown is a position as a fan was shown it.

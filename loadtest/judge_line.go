@@ -80,6 +80,8 @@ func atOnce(limit int64, stays []stay) finding {
 // whose answer was lost may have done so at once.
 func (s Session) ends() Moment {
 	switch {
+	case s.End.Lost != 0:
+		return min(s.Expires, s.End.Lost)
 	case s.End.Status == 204:
 		return min(s.Expires, s.End.Answered)
 	case s.End.Sent != 0 && s.End.Answered == 0:

@@ -247,6 +247,9 @@ func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
 			e.Fans[0].Sessions[0].End = Call{Sent: sec(12)}
 		}},
 		{"an expired session makes room at that moment", func(e *Evidence) { e.Fans[3].Sessions[0].First, e.Fans[3].OfferedAt = sec(16), sec(16) }},
+		{"a session may have ended with the lost answer to an earlier try", func(e *Evidence) {
+			e.Fans[0].Sessions[0].End = Call{Sent: sec(14), Answered: sec(14.1), Status: 204, Lost: sec(12)}
+		}},
 		{"a failed payment leaves its units to the fan for a while", func(e *Evidence) {
 			e.Fans[2].Holds = []Hold{{ID: "h2", Units: []int{3}, Expires: sec(18), Fate: Ordered}}
 			e.Fans[2].Attempts = append(e.Fans[2].Attempts, Attempt{Hold: "h2", Outcome: Refused, Last: sec(14)})
