@@ -92,10 +92,7 @@ type orderID struct {
 	ID string `path:"id" doc:"of the order"`
 }
 
-type gotOrder struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Order
-}
+type gotOrder struct{ Body Order }
 
 func (s *server) getOrder(ctx context.Context, in *orderID) (*gotOrder, error) {
 	if !s.links.Opens(in.ID, keyOf(ctx)) {
@@ -109,17 +106,14 @@ func (s *server) getOrder(ctx context.Context, in *orderID) (*gotOrder, error) {
 		return nil, err
 	}
 	body, err := orderAnswer(o)
-	return &gotOrder{CacheControl: "no-store", Body: body}, err
+	return &gotOrder{Body: body}, err
 }
 
 type ticketID struct {
 	ID string `path:"id" doc:"of the ticket"`
 }
 
-type gotTicket struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Ticket
-}
+type gotTicket struct{ Body Ticket }
 
 // getTicket answers alike for a ticket of another order and for none at all.
 func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error) {
@@ -134,7 +128,7 @@ func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error
 		return nil, ErrOrderKeyInvalid
 	}
 	body, err := ticketAnswer(t)
-	return &gotTicket{CacheControl: "no-store", Body: body}, err
+	return &gotTicket{Body: body}, err
 }
 
 func orderAnswer(o order.Order) (Order, error) {

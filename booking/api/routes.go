@@ -77,9 +77,9 @@ func (s *server) guard(app *fiber.App) {
 		switch r.Access {
 		case Public:
 		case Admission:
-			chain = []fiber.Handler{plainBody, sameOrigin, token, pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, token, pass}
 		case OrderLink:
-			chain = []fiber.Handler{plainBody, needOrderKey, pass}
+			chain = []fiber.Handler{private, plainBody, needOrderKey, pass}
 		default:
 			continue // no guard: the route stays closed
 		}
@@ -95,6 +95,13 @@ func (s *server) guard(app *fiber.App) {
 
 func pass(c *fiber.Ctx) error {
 	c.Locals(passed{}, true)
+	return c.Next()
+}
+
+// private keeps answers that are one person's, refusals included, out of every
+// cache on the way.
+func private(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Next()
 }
 
