@@ -51,6 +51,8 @@ var layout = []room{
 	{"internal/migrations", nil, "one folder of SQL, run by cmd and by tests"},
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
+	{"internal/bench", nil, "how results are handed over, whatever was measured"},
+	{"internal/bench/line", []string{"internal/bench", "internal/devstack", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
@@ -66,7 +68,7 @@ var owners = map[string][]string{
 	"github.com/golang-jwt/":      {"admission", "admission/token"},
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"booking/ticket"},
-	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest"},
+	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line"},
 }
 
 func matches(pkg, pattern string) bool {

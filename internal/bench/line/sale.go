@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// The sale's name is part of the keys that this bench writes itself.
+const sale ropeline.SaleID = "bench"
+
+func key(name string) string { return "ropeline:{" + string(sale) + "}:" + name }
+
+// keys are no secrets here: the line's cost does not depend on them.
+var keys = queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)}
+
+// open publishes a sale whose lobby was empty and has been drawn: who joins now
+// is appended to the line, and limits hold nobody back.
+func open(ctx context.Context, store *queue.Store) error {
+	now := time.Now()
+	err := store.PublishSale(ctx, ropeline.Sale{
+		ID: sale, Version: 1, Title: "Bench",
+		LobbyClosesAt: now.Add(-2 * time.Minute), OpensAt: now.Add(-time.Minute), EndsAt: now.Add(24 * time.Hour),
+		Cap: ropeline.MaxCap, Rate: ropeline.MaxRate,
+		ClaimWindow: 600, TokenLife: 60, SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
+	})
+	if err != nil {
+		return err
+	}
+	return store.Draw(ctx, sale)
+}
