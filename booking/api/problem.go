@@ -3,11 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -23,12 +22,12 @@ const problemType = "application/problem+json"
 // problem is a ropeline.Problem as huma wants an error to be.
 type problem struct {
 	ropeline.Problem
-	retry int // seconds
+	retry time.Duration
 }
 
 func newProblem(err error) *problem {
 	p, retry := ropeline.ProblemOf(err)
-	return &problem{Problem: p, retry: int(math.Ceil(retry.Seconds()))}
+	return &problem{Problem: p, retry: retry}
 }
 
 func (p *problem) Error() string             { return p.Type + ": " + p.Detail }
@@ -38,7 +37,7 @@ func (p *problem) ContentType(string) string { return problemType }
 func (p *problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.retry > 0 {
-		h.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.retry))
+		h.Set(fiber.HeaderRetryAfter, ropeline.RetryAfter(p.retry))
 	}
 	return h
 }
