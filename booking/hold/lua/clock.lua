@@ -40,3 +40,16 @@ local function finish(key, id, state)
         redis.call('PEXPIRE', key, 900000)
     end
 end
+
+-- unheld answers for a hold that is not (or no longer) held by the session of
+-- ARGV 3, and ends the one of ARGV 2 if its time has run out; nil if it is held.
+local function unheld(session, state, deadline)
+    if session ~= ARGV[3] then
+        return { 'unknown', now }
+    end
+    if state == 'held' and tonumber(deadline) <= now then
+        finish(KEYS[7], ARGV[2], 'expired')
+        state = 'expired'
+    end
+    return state ~= 'held' and answer() or nil
+end

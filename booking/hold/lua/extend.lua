@@ -7,15 +7,9 @@
 --       gain; a state
 -- Cost: O(units) when the hold turns out to have run out, else O(1)
 local h = redis.call('HMGET', KEYS[7], 'session', 'state', 'deadline', 'session_ends', 'left', 'extended')
-if h[1] ~= ARGV[3] then
-    return { 'unknown', now }
-end
-if h[2] ~= 'held' then
-    return answer()
-end
-if tonumber(h[3]) <= now then
-    finish(KEYS[7], ARGV[2], 'expired')
-    return answer()
+local refusal = unheld(h[1], h[2], h[3])
+if refusal then
+    return refusal
 end
 if h[6] and now - h[6] < 2000 then
     return answer()

@@ -5,18 +5,12 @@
 -- Codes unknown: not this session's; other: another attempt is paying; a state
 -- Cost: O(units) when the hold turns out to have run out, else O(1)
 local h = redis.call('HMGET', KEYS[7], 'session', 'state', 'deadline', 'attempt')
-if h[1] ~= ARGV[3] then
-    return { 'unknown', now }
-end
-if h[2] == 'paying' and h[4] ~= ARGV[4] then
+if h[1] == ARGV[3] and h[2] == 'paying' and h[4] ~= ARGV[4] then
     return { 'other', now }
 end
-if h[2] ~= 'held' then
-    return answer()
-end
-if tonumber(h[3]) <= now then
-    finish(KEYS[7], ARGV[2], 'expired')
-    return answer()
+local refusal = unheld(h[1], h[2], h[3])
+if refusal then
+    return refusal
 end
 redis.call('HSET', KEYS[7], 'state', 'paying', 'attempt', ARGV[4], 'kept', h[3], 'deadline', now + ARGV[5])
 redis.call('ZREM', KEYS[4], ARGV[2])
