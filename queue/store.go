@@ -29,10 +29,12 @@ type Keys struct {
 // two ticks.
 const TickInterval = 200 * time.Millisecond
 
-// tickMost bounds one admit call: 1,000 offers take under 5 ms of Redis.
-const tickMost = 1000
+// tickMost bounds the offers, the expiries and the departures told in one admit
+// call: an offer costs Redis about 6 µs, so a call stays under 5 ms.
+const tickMost = 500
 
-// Joins are gathered: a batch of 64 to 256 costs 2 to 4 µs of Redis a place.
+// Joins are gathered: in a batch of 64 to 256 a place costs 5 to 6 µs of Redis,
+// by itself 27 (docs/benchmarks.md).
 const (
 	joinBatch   = 256
 	joinBacklog = 20_000

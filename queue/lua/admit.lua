@@ -5,7 +5,7 @@
 -- KEYS 1 state  2 limits  3 order  4 collected  5 departed  6 left  7 offered
 --      8 active  9 numbers  10 offers  11 pace
 -- ARGV 1 clock (us) or ''  2 tick (ms; the rate bucket holds two)  3 most
---      offers and most expiries in this call
+--      offers, most expiries and most departures told in this call
 -- Returns {line as describe tells, ordinals that left since the last call,
 -- offers made, 1 if another call at once has work}.
 -- Cost O(log N) an offer; at most ARGV 3 of each, under 5 ms.
@@ -68,6 +68,6 @@ redis.call('HSET', KEYS[1], 'bucket', string.format('%.0f', bucket - made * 6000
 redis.call('HINCRBY', KEYS[1], 'seq', 1)
 keep_pace(KEYS[11], now, number_)
 
-local gone = redis.call('LPOP', KEYS[6], 10000) or {}
-local more = (#offers_over == most or #sessions_over == most or made == most) and 1 or 0
+local gone = redis.call('LPOP', KEYS[6], most) or {}
+local more = (#offers_over == most or #sessions_over == most or made == most or #gone == most) and 1 or 0
 return { describe(now, KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7], KEYS[8], KEYS[11]), gone, made, more }

@@ -5,7 +5,7 @@
 -- Returns one answer a place: 'new <ordinal> <score>', 'collected' (new, no
 -- ordinal yet) or 'known' (was there before); or the error SALE (not
 -- published) or ENDED.
--- Cost O(log N) a place; 2 us each in a batch of 64 to 256.
+-- Cost O(log N) a place; 5 to 6 us each in a batch of 64 to 256.
 local now = clock()
 local close = number(KEYS[1], 'close')
 if close == 0 then return redis.error_reply('SALE not published') end

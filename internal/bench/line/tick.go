@@ -14,8 +14,8 @@ import (
 
 const (
 	firstLate = 1 << 52 // the first score behind the lobby's
-	most      = 1000    // offers in one tick: the store's own bound
-	told      = 10_000  // departures that one tick tells the edges: the script's own bound
+	most      = 500     // offers in one tick: the store's own bound
+	told      = 500     // departures that one tick tells the edges: the script's own bound
 )
 
 // A scene is a line before a tick.
