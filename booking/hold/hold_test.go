@@ -56,6 +56,43 @@ func TestNothingIsHeldAfterARestartBeforeARebuild(t *testing.T) {
 	}
 }
 
+// A bad card moved a hold's end to two minutes from now, each time: one fan
+// could keep units from sale for as long as the session lasts.
+func TestFailedPaymentsAddGraceOnce(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.Redis(t)
+	now := time.Now().Truncate(time.Millisecond)
+	s, id := hold.NewAt(rdb, func() time.Time { return now }), ropeline.PerformanceID(uuid.NewString())
+	if _, err := inventory.New(rdb).Rebuild(t.Context(), id, recorded{Units: 8}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Units(t.Context(), request(id, "s1", 5*time.Minute), []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends time.Time
+	for i, attempt := range []string{"a1", "a2", "a3"} {
+		now = now.Add(20 * time.Second)
+		if _, err := s.Pay(t.Context(), id, h.ID, "s1", attempt); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Unpay(t.Context(), id, h.ID, attempt, time.Hour/2); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Find(t.Context(), []ropeline.PerformanceID{id}, h.ID, "s1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case i == 0 && !got.Expires.Equal(now.Add(time.Hour/2)):
+			t.Errorf("after the first failure the hold ends at %v, want the grace from %v", got.Expires, now)
+		case i > 0 && !got.Expires.Equal(ends):
+			t.Errorf("after failure %d the hold ends at %v, was %v", i+1, got.Expires, ends)
+		}
+		ends = got.Expires
+	}
+}
+
 // Many fans want the same 40 seats in pairs that overlap: each seat goes to
 // one of them, and whoever is refused holds nothing at all.
 func TestRacingFansNeverShareASeat(t *testing.T) {

@@ -53,6 +53,7 @@ type model struct {
 type twin struct {
 	hold.Hold
 	ends, kept, extended time.Time
+	graced               bool
 }
 
 func TestHoldsBehaveLikeTheModel(t *testing.T) {
@@ -275,10 +276,11 @@ func (m *model) unpay(t *rapid.T) {
 	if h.State != hold.Paying || h.Attempt != attempt {
 		return
 	}
-	deadline := m.now.Add(grace)
-	if h.kept.After(deadline) {
-		deadline = h.kept
+	deadline := h.kept
+	if more := m.now.Add(grace); !h.graced && more.After(deadline) {
+		deadline = more
 	}
+	h.graced = true
 	if deadline = earlier(deadline, h.ends); !deadline.After(m.now) {
 		m.finish(h, hold.Expired)
 		return

@@ -146,8 +146,8 @@ func (s *Store) Pay(ctx context.Context, id ropeline.PerformanceID, hold, sessio
 	return h, err
 }
 
-// Unpay gives the hold back to its fan after the attempt failed, for at least
-// the grace. It does nothing if this attempt is not paying.
+// Unpay gives the hold back to its fan after the attempt failed, the first time
+// for at least the grace. It does nothing if this attempt is not paying.
 func (s *Store) Unpay(ctx context.Context, id ropeline.PerformanceID, hold, attempt string, grace time.Duration) error {
 	_, err := s.call(ctx, unpay, id, hold, attempt, grace.Milliseconds())
 	if errors.Is(err, ErrUnknown) {
