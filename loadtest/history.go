@@ -108,7 +108,7 @@ type History struct {
 	Passed    bool   // the place ended as expired without the fan having seen the offer
 	Gone      bool   // the place was unknown to the line although the fan had not left it
 
-	Leave        Call                  // the request that gave the place up before an offer was seen
+	Leave        Call                  // the request that gave the place up, with an offer that had just come, or without
 	AfterLeaving []ropeline.PlaceState // what the place said of itself after the leave's answer
 	Stayed       bool                  // was still waiting when the run ended
 

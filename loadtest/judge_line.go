@@ -23,7 +23,7 @@ func judgeCap(e Evidence) finding {
 }
 
 // judgeCapOffered counts an offer, too, from when its fan saw it until it was
-// claimed or ran out: the slot is taken from then on.
+// claimed, given up or ran out: the slot is taken from then on.
 func judgeCapOffered(e Evidence) finding {
 	var stays []stay
 	for _, h := range e.Fans {
@@ -35,7 +35,7 @@ func judgeCapOffered(e Evidence) finding {
 			stays = append(stays, stay{h.Fan, from, s.ends()})
 		}
 		if h.Offer != 0 && len(h.Sessions) == 0 {
-			stays = append(stays, stay{h.Fan, h.OfferedAt, h.ClaimBy})
+			stays = append(stays, stay{h.Fan, h.OfferedAt, h.Leave.ends(h.ClaimBy)})
 		}
 	}
 	return atOnce(e.Cap, stays)
@@ -76,18 +76,22 @@ func atOnce(limit int64, stays []stay) finding {
 	return f
 }
 
-// ends is when nobody may count the session any more. A request to end it
-// whose answer was lost may have done so at once.
-func (s Session) ends() Moment {
+// ends is when nobody may count the session any more.
+func (s Session) ends() Moment { return s.End.ends(s.Expires) }
+
+// ends is when something is over that would have lasted until then, had the
+// request not asked for its end. One whose answer was lost may have been done
+// at once.
+func (c Call) ends(until Moment) Moment {
 	switch {
-	case s.End.Lost != 0:
-		return min(s.Expires, s.End.Lost)
-	case s.End.Status == 204:
-		return min(s.Expires, s.End.Answered)
-	case s.End.Sent != 0 && s.End.Answered == 0:
-		return min(s.Expires, s.End.Sent)
+	case c.Lost != 0:
+		return min(until, c.Lost)
+	case c.Status == 204:
+		return min(until, c.Answered)
+	case c.Sent != 0 && c.Answered == 0:
+		return min(until, c.Sent)
 	}
-	return s.Expires
+	return until
 }
 
 // judgeOrder compares fans who joined after the close: with A's answer read

@@ -250,6 +250,11 @@ func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
 		{"a session may have ended with the lost answer to an earlier try", func(e *Evidence) {
 			e.Fans[0].Sessions[0].End = Call{Sent: sec(14), Answered: sec(14.1), Status: 204, Lost: sec(12)}
 		}},
+		{"an offer that its fan gave up makes room", func(e *Evidence) {
+			e.Fans[0].Sessions, e.Fans[0].ClaimBy, e.Fans[0].Attempts = nil, sec(14), nil
+			e.Fans[0].Leave = call(11, 11.1, 204)
+			e.Books.Orders = e.Books.Orders[1:]
+		}},
 		{"a failed payment leaves its units to the fan for a while", func(e *Evidence) {
 			e.Fans[2].Holds = []Hold{{ID: "h2", Units: []int{3}, Expires: sec(18), Fate: Ordered}}
 			e.Fans[2].Attempts = append(e.Fans[2].Attempts, Attempt{Hold: "h2", Outcome: Refused, Last: sec(14)})
