@@ -42,12 +42,17 @@ type PlaceState string
 const (
 	PlaceCollected PlaceState = "collected" // in the lobby, or joined while the draw runs
 	PlaceWaiting   PlaceState = "waiting"
+	PlacePassed    PlaceState = "passed"  // was away when its turn came; being here again in time brings it to the front
 	PlaceOffered   PlaceState = "offered" // it is your turn: claim before ClaimBy
 	PlaceActive    PlaceState = "active"  // claimed; holds an admission token
 	PlaceDone      PlaceState = "done"    // the session is over
 	PlaceLeft      PlaceState = "left"    // gave the place up
 	PlaceExpired   PlaceState = "expired" // did not claim the offer in time
 )
+
+// Final reports whether nothing can become of a place any more by itself. A
+// fan who missed a turn may still ask for it again.
+func (s PlaceState) Final() bool { return s == PlaceLeft || s == PlaceExpired || s == PlaceDone }
 
 // Seconds is a span of time in whole seconds, as JSON and Redis carry it.
 type Seconds int64

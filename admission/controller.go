@@ -86,24 +86,20 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 
 // step does one tick, and the draw when it is due.
 func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.Phase, error) {
-	leads, err := c.store.Lead(ctx, sale, c.name, lease)
-	if err != nil || !leads {
-		return "", err
-	}
 	for {
-		state, more, err := c.store.Tick(ctx, sale)
-		if err != nil {
+		state, err := c.store.Tick(ctx, sale, c.name, lease)
+		if err != nil || !state.Leads {
 			return "", err
 		}
 		phase := state.Phase()
-		if phase == ropeline.PhaseDrawing {
+		if phase == ropeline.PhaseDrawing && !state.Settling {
 			c.log.Info("drawing the lobby", "sale", sale, "entrants", state.Collected)
 			if err := c.store.Draw(ctx, sale); err != nil {
 				return phase, fmt.Errorf("drawing: %w", err)
 			}
 			continue
 		}
-		if !more {
+		if !state.More {
 			return phase, nil
 		}
 	}

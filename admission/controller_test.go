@@ -47,12 +47,12 @@ func publish(t *testing.T, store *queue.Store, closes, opens time.Duration) rope
 	return sale
 }
 
-// run runs controllers until the test ends.
-func run(t *testing.T, controllers ...*admission.Controller) {
+// run runs parts until the test ends.
+func run(t *testing.T, parts ...interface{ Run(context.Context) error }) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	for _, c := range controllers {
+	for _, c := range parts {
 		all.Go(func() {
 			if err := c.Run(ctx); err != nil {
 				t.Error(err)
@@ -68,7 +68,7 @@ func await(t *testing.T, store *queue.Store, sale ropeline.SaleID, wanted func(q
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.After(15 * time.Second); ; {
-		s, _, err := store.Snapshot(t.Context(), sale)
+		s, err := store.State(t.Context(), sale)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,12 +87,15 @@ func TestControllersTakeASaleFromLobbyToAdmission(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	sale := publish(t, store, 500*time.Millisecond, 900*time.Millisecond)
+	line := queue.NewLine(store, sale.ID, quiet) // of an edge with five fans
 	for i := range 5 {
-		if _, err := store.Join(t.Context(), sale.ID, ropeline.PlaceID(fmt.Sprint("p", i))); err != nil {
+		p, err := store.Join(t.Context(), sale.ID, ropeline.PlaceID(fmt.Sprint("p", i)), "")
+		if err != nil {
 			t.Fatal(err)
 		}
+		line.Attend(queue.Ticket{Place: p.ID}, p, false, func() {})
 	}
-	run(t, admission.NewController(store, quiet), admission.NewController(store, quiet))
+	run(t, admission.NewController(store, quiet), admission.NewController(store, quiet), line)
 	s := await(t, store, sale.ID, func(s queue.State) bool { return s.Drawn })
 	if s.Size != 5 || (s.Now.Before(sale.OpensAt) && s.LastOffer != 0) {
 		t.Errorf("after the draw: %+v; want five in line and nobody offered before the opening", s)
@@ -220,7 +223,7 @@ func TestBadOperationsChangeNothing(t *testing.T) {
 			t.Errorf("POST %s %.60s: %d %s, want %d %s", c.path, c.body, code, problem, c.status, c.problem)
 		}
 	}
-	s, _, err := store.Snapshot(t.Context(), sale.ID)
+	s, err := store.State(t.Context(), sale.ID)
 	if err != nil || s.Cap != 2 || s.Rate != 6000 || s.Paused {
 		t.Errorf("after bad requests: %+v, %v; want nothing changed", s, err)
 	}

@@ -22,6 +22,12 @@ func bearer(r *http.Request) string { return ropeline.Bearer(r.Header.Get("Autho
 // than as cookies.
 func isApp(r *http.Request) bool { return r.Header.Get(wire.AppHeader) == "1" }
 
+// isPhone reports whether the client puts sleeping pages away, as phones do:
+// its place is waited for longer.
+func isPhone(r *http.Request) bool {
+	return r.Header.Get("Sec-CH-UA-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
+}
+
 // ticket reads the place ticket of a request: errTicketMissing without one,
 // queue.ErrTicketInvalid if it is not one of ours for this sale.
 func (s *Server) ticket(w http.ResponseWriter, r *http.Request, sale ropeline.SaleID) (queue.Ticket, error) {

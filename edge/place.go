@@ -56,11 +56,43 @@ func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ti
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.store.Find(r.Context(), m.id, ticket.Place)
-	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && final(place.State) {
+	place, err := s.whereabouts(r.Context(), m, ticket)
+	if err == nil && place.State == ropeline.PlaceExpired {
+		place, err = s.readmit(r, m, ticket, place)
+	}
+	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && place.State.Final() {
 		return queue.Ticket{}, queue.Place{}, nil
 	}
 	return ticket, place, err
+}
+
+// readmit gives a fan who missed the turn, and asks for a place again in time,
+// the front of the line once more.
+func (s *Server) readmit(r *http.Request, m *room, ticket queue.Ticket, place queue.Place) (queue.Place, error) {
+	again, err := s.store.Readmit(r.Context(), m.id, ticket, queue.GraceOf(isPhone(r)))
+	if err != nil || !again {
+		return place, err
+	}
+	return s.store.Find(r.Context(), m.id, place.ID)
+}
+
+// whereabouts says where a place stands: from memory if this edge serves it,
+// else from the store; from its ticket while the store cannot tell.
+func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket) (queue.Place, error) {
+	if place, ok := m.line.Known(ticket.Place); ok {
+		return place, nil
+	}
+	place, err := s.store.Find(ctx, m.id, ticket.Place)
+	view := m.line.View()
+	switch {
+	case view == nil:
+	case errors.Is(err, queue.ErrSettling), errors.Is(err, ropeline.ErrStoreAway),
+		// The line was lost since this ticket was given: the place is put back
+		// because its fan is here again.
+		errors.Is(err, queue.ErrPlaceUnknown) && ticket.Score != "" && ticket.Epoch != view.Epoch:
+		return m.line.Recall(ticket), nil
+	}
+	return place, err
 }
 
 func (s *Server) newPlace(ctx context.Context, m *room) (queue.Ticket, queue.Place, error) {
@@ -68,8 +100,8 @@ func (s *Server) newPlace(ctx context.Context, m *room) (queue.Ticket, queue.Pla
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.store.Join(ctx, m.id, id)
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id}, place, err
+	place, err := s.store.Join(ctx, m.id, id, "")
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID}, place, err
 }
 
 // poll answers where the place stands and when to ask again.
@@ -78,23 +110,11 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	place, err := s.store.Find(r.Context(), room.id, ticket.Place)
+	place, err := s.whereabouts(r.Context(), room, ticket)
 	if err != nil {
 		return err
 	}
 	return s.show(w, r, room, ticket, place, http.StatusOK)
-}
-
-// find is Store.Find for sockets: a few at a time, so that a crowd of them
-// leaves connections to Redis for everybody else.
-func (s *Server) find(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (queue.Place, error) {
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-		return s.store.Find(ctx, sale, id)
-	case <-ctx.Done():
-		return queue.Place{}, ctx.Err()
-	}
 }
 
 // caller returns the room and the place ticket of a request.
@@ -114,14 +134,15 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket qu
 	if err != nil {
 		return err
 	}
-	status := statusOf(m.id, view, place)
+	status := statusOf(m.id, view, place, isPhone(r))
 	status.NextContact = nextContact(status)
+	if !status.State.Final() {
+		until := time.Duration(2*status.NextContact) * time.Second
+		m.line.Visit(ticket, place, isPhone(r), s.now().Add(max(until, queue.PresentAfterClose)))
+	}
 	renewed := ticket
 	if place.Score != "" {
-		renewed.Score = place.Score
-	}
-	if place.Epoch != "" {
-		renewed.Epoch = place.Epoch
+		renewed.Score, renewed.Epoch = place.Score, place.Epoch
 	}
 	switch {
 	case isApp(r):
@@ -166,6 +187,7 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
+	room.line.Changed(ticket.Place)
 	raw, err := s.signer.Sign(token.Claims{
 		Sale: room.id, Place: ticket.Place, Session: session.ID,
 		IssuedAt: session.IssuedAt, Expires: session.ExpiresAt, SessionEnds: session.EndsAt,
@@ -193,6 +215,8 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	room.line.Left(ticket.Place)
+	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
 		s.dropCookie(w, token.Cookie(room.id), admissionPath)
@@ -221,6 +245,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}

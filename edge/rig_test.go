@@ -91,7 +91,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	must(tb, g.store.PublishSale(tb.Context(), g.sale))
 	g.server, err = New(config)
 	must(tb, err)
-	g.server.pace = pace{frame: 50 * time.Millisecond, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second, retry: 50 * time.Millisecond}
+	g.server.pace = pace{frame: 50 * time.Millisecond, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(tb, err)
 	g.serve(ln)
@@ -129,15 +129,15 @@ func (g *rig) draw() {
 
 func (g *rig) tick() queue.State {
 	g.Helper()
-	state, _, err := g.store.Tick(g.Context(), g.sale.ID)
+	ticked, err := g.store.Tick(g.Context(), g.sale.ID, "controller", time.Minute)
 	must(g.TB, err)
-	return state
+	return ticked.State
 }
 
 // snapshot is the line as it is in the store.
 func (g *rig) snapshot() queue.State {
 	g.Helper()
-	state, _, err := g.store.Snapshot(g.Context(), g.sale.ID)
+	state, err := g.store.State(g.Context(), g.sale.ID)
 	must(g.TB, err)
 	return state
 }

@@ -62,7 +62,7 @@ func (m *room) watch(ctx context.Context) {
 			return
 		}
 		next := m.line.View()
-		if next.Phase() != shown.Phase() || next.Paused != shown.Paused || next.Reason != shown.Reason || next.Epoch != shown.Epoch {
+		if next.Phase() != shown.Phase() || next.Paused != shown.Paused || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) {
 			ringing := make(chan struct{})
 			close(*m.alarm.Swap(&ringing))
 		}

@@ -34,7 +34,6 @@ type Server struct {
 	rooms   *rooms
 	sales   salesCache
 	sockets sockets
-	turns   chan struct{} // one for each socket that may ask the store at a time
 	booking http.Handler
 	ops     http.Handler
 	pages   *pages
@@ -45,20 +44,15 @@ type Server struct {
 	requests      atomic.Int64
 }
 
-// lookersMost is how many sockets ask the store at a time. A go-redis pool has
-// 10 connections a processor.
-const lookersMost = 8
-
 // pace holds the times of sockets; tests use short ones.
 type pace struct {
 	frame time.Duration // least time between two frames of one socket
 	ping  time.Duration // between two pings, and the longest wait for a pong
 	slow  time.Duration // a frame that took longer is the last one
 	cut   time.Duration // a frame is given up after this long
-	retry time.Duration // until a place is looked up again that could not be
 }
 
-var usualPace = pace{frame: time.Second, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second, retry: time.Second}
+var usualPace = pace{frame: time.Second, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second}
 
 // New builds an edge. Nothing runs until Run or Serve.
 func New(c Config) (*Server, error) {
@@ -81,7 +75,6 @@ func New(c Config) (*Server, error) {
 		calls:  perMinute("requests", c.Limits.Requests),
 		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
 		pages:  pages,
-		turns:  make(chan struct{}, lookersMost),
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}

@@ -125,9 +125,7 @@ func TestEndFreesTheSlotOnceTheGatesKnow(t *testing.T) {
 		t.Errorf("cookies %+v, want the admission cookie removed", c)
 	}
 	g.admit(2) // the slot is free at once
-	if next.poll().State != ropeline.PlaceOffered {
-		t.Error("the next fan was not offered the slot")
-	}
+	g.until("the next fan is offered the slot", func() bool { return next.poll().State == ropeline.PlaceOffered })
 	wantProblem(t, f.do("POST", "session", ""), http.StatusGone, "session-over")
 	wantProblem(t, f.do("POST", "place/claim", ""), http.StatusGone, "session-over")
 	wantStatus(t, f.do("DELETE", "session", ""), http.StatusNoContent) // twice is no error

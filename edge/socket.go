@@ -3,14 +3,12 @@ package edge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
 
-	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -22,11 +20,11 @@ type socket struct {
 	server   *Server
 	room     *room
 	conn     *websocket.Conn
-	watch    *queue.Watch
-	received chan error // what ended the reading; nil for a data frame
+	link     *queue.Link
+	phone    bool
+	received chan error    // what ended the reading; nil for a data frame
+	changed  chan struct{} // holds one: the place has changed
 
-	place  queue.Place
-	lookAt time.Time // when the place must be looked up again; zero: not before it is woken
 	shown  *wire.Status
 	sentAt time.Time
 
@@ -88,8 +86,7 @@ func (k *socket) push() *ending {
 				return unexpected
 			}
 			return gone
-		case <-k.watch.Changed():
-			k.lookAt = k.server.now()
+		case <-k.changed:
 		case <-ping.C:
 			ping.Reset(pace.ping)
 			k.helpers.Go(k.ping)
@@ -113,11 +110,7 @@ func (k *socket) ping() {
 // is to end.
 func (k *socket) show() *ending {
 	now, view := k.server.now(), k.room.line.View()
-	if outdated(view, k.place) || overdue(view, k.place) || !k.lookAt.IsZero() && !now.Before(k.lookAt) {
-		k.look(now)
-		view = k.room.line.View()
-	}
-	status := statusOf(k.room.id, view, k.place)
+	status := statusOf(k.room.id, view, k.link.Place(), k.phone)
 	if k.shown != nil {
 		different, urgent := changed(*k.shown, status)
 		if !different || !urgent && now.Sub(k.sentAt) < k.server.pace.frame {
@@ -128,51 +121,18 @@ func (k *socket) show() *ending {
 		return end
 	}
 	k.shown, k.sentAt = &status, now
-	if final(status.State) {
+	if status.State.Final() {
 		return atEnd
 	}
 	return nil
 }
 
-// lookTimeout bounds one look, the wait for its turn included.
-const lookTimeout = 2 * time.Second
-
-// look asks the store what has become of the place. When a draw gives
-// everybody an ordinal, all sockets look at once: they take turns.
-func (k *socket) look(now time.Time) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-	defer cancel()
-	place, err := k.server.find(ctx, k.room.id, k.place.ID)
-	switch {
-	case errors.Is(err, queue.ErrPlaceUnknown):
-		k.adopt(queue.Place{ID: k.place.ID, State: ropeline.PlaceLeft, Ordinal: -1}, now) // left in the lobby, in another tab
-	case err != nil:
-		k.lookAt = now.Add(k.server.pace.retry) // the last status stays true as far as we know
-	default:
-		k.adopt(place, now)
+// wake lets the socket look at its place. It does not block.
+func (k *socket) wake() {
+	select {
+	case k.changed <- struct{}{}:
+	default: // it is awake already
 	}
-}
-
-// adopt takes a place as it is now and sets when to look at it again unless
-// something happens before.
-func (k *socket) adopt(place queue.Place, now time.Time) {
-	k.place, k.lookAt = place, time.Time{}
-	if ends := endOf(place); !ends.IsZero() {
-		left := ends.Sub(k.room.line.View().Now) // by the line's clock, not ours
-		k.lookAt = now.Add(max(left, k.server.pace.retry))
-	}
-}
-
-// endOf returns when a state ends by itself, which nobody announces: an offer
-// that is not claimed, a session whose last token nobody accepts any more.
-func endOf(p queue.Place) time.Time {
-	switch {
-	case p.State == ropeline.PlaceOffered && p.Offer != nil:
-		return p.Offer.ClaimBy
-	case p.State == ropeline.PlaceActive && p.Session != nil:
-		return p.Session.ExpiresAt.Add(ropeline.TokenMargin)
-	}
-	return time.Time{}
 }
 
 // write sends one frame. A reader so slow that the frame could not be handed

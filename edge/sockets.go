@@ -89,9 +89,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	defer s.sockets.leave()
 	room.sockets.Add(1)
 	defer room.sockets.Add(-1)
-	watch := room.line.Watch(ticket.Place)
-	defer room.line.Unwatch(watch)
-	place, err := s.store.Find(r.Context(), room.id, ticket.Place)
+	place, err := s.whereabouts(r.Context(), room, ticket)
 	if err != nil {
 		return err
 	}
@@ -99,8 +97,9 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nil // Accept has answered
 	}
-	k := &socket{server: s, room: room, conn: conn, watch: watch, received: make(chan error, 1)}
-	k.adopt(place, s.now())
+	k := &socket{server: s, room: room, conn: conn, phone: isPhone(r), received: make(chan error, 1), changed: make(chan struct{}, 1)}
+	k.link = room.line.Attend(ticket, place, k.phone, k.wake)
+	defer k.link.Close()
 	k.serve(surplus)
 	return nil
 }

@@ -13,27 +13,44 @@ import (
 func saleStatus(id ropeline.SaleID, v *queue.View) wire.SaleStatus {
 	return wire.SaleStatus{
 		ID: id, Phase: v.Phase(), OpensAt: v.OpensAt, Now: v.Now,
-		Paused: v.Paused, Reason: v.Reason, Entrants: v.Waiting(),
+		Paused: v.Paused, Reason: v.Reason, Entrants: v.Waiting(), Comebacks: v.Comebacks, Trouble: trouble(v),
 	}
+}
+
+func trouble(v *queue.View) wire.Trouble {
+	switch {
+	case v.Away:
+		return wire.TroubleAway
+	case v.Settling:
+		return wire.TroubleSettling
+	}
+	return ""
 }
 
 // statusOf says where a place stands. Position and Served come from one view,
 // so that they fit together.
-func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place) wire.Status {
-	s := wire.Status{State: p.State, Sale: saleStatus(id, v)}
+func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire.Status {
+	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Back: p.Back}
+	if by := p.MissedAt.Add(queue.GraceOf(phone)); !p.MissedAt.IsZero() && by.After(v.Now) {
+		s.ReturnBy = &by
+	}
 	switch p.State {
+	case ropeline.PlacePassed:
+		if s.ReturnBy == nil {
+			s.State = ropeline.PlaceExpired
+		}
 	case ropeline.PlaceWaiting:
-		if p.Ordinal < 0 || outdated(v, p) {
+		if p.Ordinal < 0 || p.Epoch != v.Epoch || v.Settling {
 			break // no order yet, or one that this view does not know
 		}
-		position, served := v.Position(p.Ordinal), v.LastOffer
+		position, served := v.Position(p), v.LastOffer
 		s.Position, s.Served, s.Epoch = &position, &served, v.Epoch
 		if low, high, ok := v.Wait(position); ok {
 			s.Wait = &wire.Wait{Low: int64(low / time.Second), High: int64((high + time.Second - 1) / time.Second)}
 		}
 	case ropeline.PlaceOffered:
 		if p.Offer != nil {
-			s.Offer = &wire.Offer{Number: p.Offer.Number, ClaimBy: p.Offer.ClaimBy}
+			s.Offer = &wire.Offer{Number: p.Offer.Number, ClaimBy: p.Offer.ClaimBy, Beside: p.Offer.Beside}
 		}
 	case ropeline.PlaceActive:
 		if p.Session != nil {
@@ -43,35 +60,11 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place) wire.Status {
 	return s
 }
 
-// outdated reports whether the view knows another order than the one in which
-// the place's ordinal holds, so that the place must be looked up again. A
-// fresh join carries no epoch: its ordinal is of the current one.
-func outdated(v *queue.View, p queue.Place) bool {
-	switch p.State {
-	case ropeline.PlaceCollected:
-		return v.Phase() == ropeline.PhaseOpen
-	case ropeline.PlaceWaiting:
-		return p.Epoch != "" && p.Epoch != v.Epoch
-	}
-	return false
-}
-
-// overdue reports whether the line has passed a place without a word of an
-// offer having come here: the message may be lost, so look.
-func overdue(v *queue.View, p queue.Place) bool {
-	return p.State == ropeline.PlaceWaiting && p.Ordinal >= 0 && !outdated(v, p) && p.Ordinal < v.Cursor
-}
-
-// final reports whether nothing can become of a place any more.
-func final(state ropeline.PlaceState) bool {
-	return state == ropeline.PlaceLeft || state == ropeline.PlaceExpired || state == ropeline.PlaceDone
-}
-
 // changed reports whether a fan would see a difference, and whether it may
 // not wait: what the fan must act upon, and what explains a standstill.
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
-		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Reason != next.Sale.Reason ||
+		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Sale.Reason != next.Sale.Reason ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
 		shown.Sale.Entrants != next.Sale.Entrants || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)
@@ -113,7 +106,7 @@ const (
 func nextContact(s wire.Status) int {
 	every := float64(pollFar)
 	switch {
-	case final(s.State):
+	case s.State.Final():
 		return 0
 	case s.State == ropeline.PlaceActive:
 		every = pollFarMost

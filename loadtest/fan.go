@@ -102,6 +102,7 @@ func (f *fan) see(s wire.Status) {
 	}
 	if s.Offer != nil && f.h.Offer == 0 {
 		f.h.Offer, f.h.OfferedAt, f.h.ClaimBy = s.Offer.Number, now, f.clock.at(s.Offer.ClaimBy)
+		f.h.Beside = s.Offer.Beside
 		f.hall.board.offer(now)
 		made := f.clock.at(s.Offer.ClaimBy.Add(-f.hall.about.ClaimWindow.Duration()))
 		if !f.Poller {

@@ -103,6 +103,7 @@ type History struct {
 	Skipped int // shown positions beyond maxShown
 
 	Offer     int64 // its number; 0: none seen
+	Beside    bool  // it did not come by the order of the line, so no position counts it
 	OfferedAt Moment
 	ClaimBy   Moment // until then the offer stood
 	Passed    bool   // the place ended as expired without the fan having seen the offer

@@ -114,7 +114,7 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 		}
 		for _, a := range e.Fans {
 			// Whoever left, or missed the offer's number, proves nothing.
-			if !comparable(a, b) || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
+			if !comparable(a, b) || a.Beside || b.Beside || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
 				continue
 			}
 			if a.Offer == 0 && !(a.Stayed && e.Emptied) {
@@ -139,7 +139,7 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 func judgePosition(e Evidence) finding {
 	var numbers []int64
 	for _, h := range e.Fans {
-		if h.Offer != 0 {
+		if h.Offer != 0 && !h.Beside {
 			numbers = append(numbers, h.Offer)
 		}
 	}

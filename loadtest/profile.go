@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // Profile is one kind of run: who comes when, to which sale, and what is
@@ -79,8 +81,15 @@ func (p Profile) Promised() []string {
 // stall is how long nothing may move before a run says that the line is empty
 // or stuck: longer than any offer, token or hold lives.
 func (p Profile) stall(window time.Duration) time.Duration {
-	return window + time.Duration(p.Demo.TokenLife+p.Demo.Hold)*time.Second + 3*time.Second
+	longest := window + time.Duration(p.Demo.TokenLife+p.Demo.Hold)*time.Second + 3*time.Second
+	if p.Crash { // slots that the crash may have forgotten are counted for as long as their tokens live
+		longest += recovery + time.Duration(p.Demo.TokenLife)*time.Second + ropeline.TokenMargin
+	}
+	return longest
 }
+
+// recovery is how long a stack takes to start again and its line to settle.
+const recovery = 10 * time.Second
 
 // WithFans is the profile with another number of fans, in the same shares.
 func (p Profile) WithFans(n int) Profile {

@@ -39,12 +39,16 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err := s.scoreLobby(ctx, sale, drawKey[:]); err != nil {
 		return err
 	}
-	epoch := make([]byte, 8)
-	rand.Read(epoch)
-	keys := []string{key(sale, "state"), key(sale, "drawing"), key(sale, "order"), key(sale, "collected"), key(sale, "pending"),
-		key(sale, "quit"), key(sale, "departed")}
-	_, err = s.run(ctx, finishDrawScript, keys, hex.EncodeToString(epoch))
+	keys := lineKeys(sale, "line", "drawing", "order", "collected", "pending", "quit", "departed")
+	_, err = s.runOn(ctx, sale, finishDrawScript, keys, newEpoch())
 	return err
+}
+
+// newEpoch names a stretch in which ordinals do not change.
+func newEpoch() string {
+	raw := make([]byte, 8)
+	rand.Read(raw)
+	return hex.EncodeToString(raw)
 }
 
 func (s *Store) scoreLobby(ctx context.Context, sale ropeline.SaleID, drawKey []byte) error {

@@ -31,7 +31,7 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	for i := range 2500 {
 		lobby = append(lobby, ropeline.PlaceID(fmt.Sprintf("lobby-%d", i)))
 	}
-	for _, r := range store.joinAll(ctx, sale.ID, lobby) {
+	for _, r := range store.joinAll(ctx, sale.ID, entries(lobby)) {
 		if r.Err != nil || r.Value.State != ropeline.PlaceCollected {
 			t.Fatalf("joining the lobby: %+v, %v", r.Value, r.Err)
 		}
@@ -48,11 +48,10 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), half).Err(); err != nil { // the killed draw's remains
 		t.Fatal(err)
 	}
-	if _, err := store.run(ctx, finishDrawScript, []string{key(sale.ID, "state"), key(sale.ID, "drawing"), key(sale.ID, "order"),
-		key(sale.ID, "collected"), key(sale.ID, "pending"), key(sale.ID, "quit"), key(sale.ID, "departed")}, "e"); !errors.Is(err, errDrawIncomplete) {
+	if _, err := store.run(ctx, finishDrawScript, lineKeys(sale.ID, "line", "drawing", "order", "collected", "pending", "quit", "departed"), "e"); !errors.Is(err, errDrawIncomplete) {
 		t.Fatalf("ending an incomplete draw: %v", err)
 	}
-	if _, err := store.Join(ctx, sale.ID, "late"); err != nil {
+	if _, err := store.Join(ctx, sale.ID, "late", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := store.Leave(ctx, sale.ID, lobby[9]); err != nil {
@@ -83,11 +82,11 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 			t.Fatalf("ordinal %d is %s, want %s", i, order[i], id)
 		}
 	}
-	before, _, _ := store.Snapshot(ctx, sale.ID)
+	before := view(t, store, sale.ID)
 	if err := store.Draw(ctx, sale.ID); err != nil {
 		t.Fatal("drawing again:", err)
 	}
-	if after, _, _ := store.Snapshot(ctx, sale.ID); after.Epoch != before.Epoch || before.Epoch == "" {
+	if after := view(t, store, sale.ID); after.Epoch != before.Epoch || before.Epoch == "" {
 		t.Error("a second draw began a second epoch")
 	}
 	if p, err := store.Find(ctx, sale.ID, lobby[9]); err != nil || p.State != ropeline.PlaceLeft || p.Ordinal < 0 {

@@ -17,8 +17,10 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// Line follows the line of one sale for an edge: it keeps the newest View and
-// wakes those who watch a place that was offered or changed. Run it once.
+// Line follows the line of one sale for an edge. It keeps the newest View and
+// the places of the fans that the edge serves (its guests): it looks them up
+// when they may have changed, tells Redis who of them is present, and puts them
+// back when Redis has lost them. Run it once.
 type Line struct {
 	// Static after NewLine.
 	store *Store
@@ -27,17 +29,24 @@ type Line struct {
 
 	view  atomic.Pointer[View] // nil until the first snapshot
 	ready chan struct{}        // closed after it
+	kick  chan struct{}        // holds one: guests are to be looked at
 
-	// Owned by Run.
-	offers int64 // the last offer number that watchers were told of
+	showing sync.Mutex // held by whoever makes a new View
+	offers  int64      // the last offer number that guests were told of
 
-	mu      sync.Mutex // guards watches
-	watches map[ropeline.PlaceID][]*Watch
+	guests guests
+
+	// Owned by tend.
+	charter charter // what is written back if Redis loses the sale
+	settled bool    // what the edge knows has been registered with a settling line
 }
 
 // NewLine returns a Line that has no View until Run has read one.
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
-	return &Line{store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), watches: map[ropeline.PlaceID][]*Watch{}}
+	return &Line{
+		store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), kick: make(chan struct{}, 1),
+		guests: guests{byPlace: map[ropeline.PlaceID]*guest{}, dirty: map[ropeline.PlaceID]bool{}, left: map[ropeline.PlaceID]time.Time{}},
+	}
 }
 
 // View returns the newest View, nil before the first.
@@ -46,67 +55,6 @@ func (l *Line) View() *View { return l.view.Load() }
 // Ready is closed when there is a View.
 func (l *Line) Ready() <-chan struct{} { return l.ready }
 
-// A Watch tells when a place may have changed.
-type Watch struct {
-	place   ropeline.PlaceID
-	changed chan struct{} // holds one: several changes wake once
-}
-
-// Changed receives when the place was offered or otherwise changed: ask Find.
-func (w *Watch) Changed() <-chan struct{} { return w.changed }
-
-// Watch starts watching a place; Unwatch ends it. Ask Find after Watch, so
-// that nothing falls between the two.
-func (l *Line) Watch(place ropeline.PlaceID) *Watch {
-	w := &Watch{place: place, changed: make(chan struct{}, 1)}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.watches[place] = append(l.watches[place], w)
-	return w
-}
-
-// Unwatch ends a Watch.
-func (l *Line) Unwatch(w *Watch) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	kept := l.watches[w.place][:0]
-	for _, other := range l.watches[w.place] {
-		if other != w {
-			kept = append(kept, other)
-		}
-	}
-	if len(kept) == 0 {
-		delete(l.watches, w.place)
-		return
-	}
-	l.watches[w.place] = kept
-}
-
-func (l *Line) wake(place ropeline.PlaceID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, w := range l.watches[place] {
-		w.wake()
-	}
-}
-
-func (l *Line) wakeAll() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, watches := range l.watches {
-		for _, w := range watches {
-			w.wake()
-		}
-	}
-}
-
-func (w *Watch) wake() {
-	select {
-	case w.changed <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
 const (
 	lineSilence = 3 * time.Second        // without a message: look for ourselves
 	lineRetry   = 500 * time.Millisecond // after an error
@@ -114,8 +62,13 @@ const (
 )
 
 // Run follows the line until ctx ends. While Redis is away the last View
-// stays.
+// stays, marked as Away.
 func (l *Line) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var tending sync.WaitGroup
+	tending.Go(func() { l.tend(ctx) })
+	defer tending.Wait()
+	defer stop()
 	for {
 		err := l.follow(ctx)
 		if ctx.Err() != nil {
@@ -125,12 +78,28 @@ func (l *Line) Run(ctx context.Context) error {
 			return err
 		}
 		l.log.Warn("following the line", "err", err)
+		l.missing(err)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(lineRetry):
 		}
 	}
+}
+
+// missing shows that the line cannot be seen: because it is being put together
+// again, or because Redis does not answer.
+func (l *Line) missing(err error) {
+	l.showing.Lock()
+	defer l.showing.Unlock()
+	v := l.View()
+	settling := errors.Is(err, ErrSettling)
+	if v == nil || v.Settling == settling && v.Away == !settling {
+		return
+	}
+	s := v.State
+	s.Settling, s.Away = settling, !settling
+	l.swap(newView(s, v.departed, v.late))
 }
 
 // follow subscribes first and takes a snapshot then, so that no message is
@@ -153,7 +122,8 @@ func (l *Line) follow(ctx context.Context) error {
 	if err := l.snapshot(ctx); err != nil {
 		return err
 	}
-	l.wakeAll() // whatever was missed meanwhile
+	l.guests.suspectAll() // whatever was missed meanwhile
+	l.awake()
 	for {
 		received, err := sub.ReceiveTimeout(ctx, lineSilence)
 		if silent, ok := errors.AsType[net.Error](err); ok && silent.Timeout() {
@@ -166,7 +136,9 @@ func (l *Line) follow(ctx context.Context) error {
 		switch {
 		case !ok:
 		case m.Channel == changed:
-			l.wake(ropeline.PlaceID(m.Payload))
+			if l.guests.suspect(ropeline.PlaceID(m.Payload)) {
+				l.awake()
+			}
 		default:
 			if err := l.tick(ctx, m.Payload); err != nil {
 				return err
@@ -181,54 +153,73 @@ func (l *Line) tick(ctx context.Context, text string) error {
 		return fmt.Errorf("reading a tick: %w", err)
 	}
 	v := l.View()
+	again := m.Run != v.Run || m.Epoch != v.Epoch || m.Settling != v.Settling || v.Away
 	switch {
-	case m.Seq <= v.Seq: // from before the snapshot, or from a slower controller
+	case m.Seq <= v.Seq && !again: // from before the snapshot, or from a slower controller
 		return nil
-	case m.Seq != v.Seq+1 || m.Epoch != v.Epoch:
+	case again || m.Seq != v.Seq+1 || m.LateSeq != v.LateSeq:
 		return l.snapshot(ctx)
 	}
-	return l.show(ctx, m.State, v.departed.with(m.Left))
+	l.showing.Lock()
+	defer l.showing.Unlock()
+	return l.show(ctx, newView(m.State, v.departed.with(m.Left), v.late))
 }
 
 func (l *Line) snapshot(ctx context.Context) error {
-	state, raw, err := l.store.Snapshot(ctx, l.sale)
+	l.showing.Lock()
+	defer l.showing.Unlock()
+	view, err := l.store.Snapshot(ctx, l.sale)
 	if err != nil {
 		return err
 	}
-	return l.show(ctx, state, newBitmap(raw))
+	return l.show(ctx, view)
 }
 
-// show makes a new View current and tells the watchers of new offers.
-func (l *Line) show(ctx context.Context, s State, departed bitmap) error {
-	old := l.view.Swap(newView(s, departed))
-	if old != nil {
+// swap makes a View current. showing is held.
+func (l *Line) swap(v *View) (old *View) {
+	if old = l.view.Swap(v); old != nil {
 		close(old.superseded)
-	} else {
-		l.offers = s.LastOffer // watchers look for themselves after Watch
+	}
+	return old
+}
+
+// show makes a new View current and tells the guests of new offers. showing is
+// held.
+func (l *Line) show(ctx context.Context, v *View) error {
+	old := l.swap(v)
+	if old == nil {
+		l.offers = v.LastOffer // guests look for themselves when they come
 		close(l.ready)
 	}
-	if s.LastOffer < l.offers { // Redis lost its last second: numbers are given anew
-		l.offers = s.LastOffer
-		l.wakeAll()
+	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run {
+		l.awake()
 	}
-	for l.offers < s.LastOffer {
-		if err := l.readOffers(ctx); err != nil {
+	if v.LastOffer < l.offers { // Redis lost its last second: numbers are given anew
+		l.offers = v.LastOffer
+		l.guests.suspectAll()
+		l.awake()
+	}
+	for l.offers < v.LastOffer {
+		if err := l.readOffers(ctx, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readOffers wakes the watchers of the offers after the last one known. Where
-// the stream has been cut meanwhile, everybody looks for themselves.
-func (l *Line) readOffers(ctx context.Context) error {
+// readOffers tells the guests of the offers after the last one known. Where the
+// stream has been cut or lost meanwhile, everybody is looked up.
+func (l *Line) readOffers(ctx context.Context, v *View) error {
 	from := "(" + strconv.FormatInt(l.offers, 10) + "-0"
 	entries, err := l.store.rdb.XRangeN(ctx, key(l.sale, "offers"), from, "+", offersRead).Result()
 	if err != nil {
 		return storeError("reading offers", err)
 	}
 	if len(entries) == 0 {
-		return fmt.Errorf("reading offers: none after %d", l.offers)
+		l.offers = v.LastOffer
+		l.guests.suspectAll()
+		l.awake()
+		return nil
 	}
 	for _, e := range entries {
 		number, err := strconv.ParseInt(e.ID[:len(e.ID)-len("-0")], 10, 64)
@@ -236,11 +227,26 @@ func (l *Line) readOffers(ctx context.Context) error {
 			return fmt.Errorf("reading offers: entry %q: %w", e.ID, err)
 		}
 		if number != l.offers+1 {
-			l.wakeAll()
+			l.guests.suspectAll()
+			l.awake()
 		}
 		l.offers = number
 		place, _ := e.Values["place"].(string)
-		l.wake(ropeline.PlaceID(place))
+		by, _ := e.Values["by"].(string)
+		how, _ := e.Values["kind"].(string)
+		ms, err := strconv.ParseInt(by, 10, 64)
+		if err != nil {
+			return fmt.Errorf("reading offers: entry %q ends at %q: %w", e.ID, by, err)
+		}
+		l.guests.offer(ropeline.PlaceID(place), Offer{Number: number, ClaimBy: milli(ms), Beside: how != string(inLine)})
 	}
 	return nil
+}
+
+// awake lets tend look at the guests at once.
+func (l *Line) awake() {
+	select {
+	case l.kick <- struct{}{}:
+	default: // it is awake already
+	}
 }

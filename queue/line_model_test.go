@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/ropeline/ropeline"
@@ -21,35 +24,64 @@ import (
 
 type fan struct {
 	id      ropeline.PlaceID
-	state   ropeline.PlaceState
-	ordinal int64 // −1 before the draw
-	number  int64 // of the offer
-	claimBy int64 // ms
-	slot    int64 // ms
-	exp     int64 // s
-	ends    int64 // s
-	ended   bool  // by end, the slot is gone
+	visitor string
+	state   ropeline.PlaceState // passed over: waiting before the cursor
+	ordinal int64               // −1 before the draw
+	score   int64               // −1 before the draw
+	number  int64               // of the offer
+	claimBy int64               // ms
+	slot    int64               // ms
+	exp     int64               // s
+	ends    int64               // s
+	ended   bool                // by end, the slot is gone
+
+	edge    int   // where the fan is present, −1 for nowhere
+	told    bool  // the presence is in Redis
+	passed  int64 // ms, when the cursor went by, to the second
+	missed  int64 // ms, when the offer ran out
+	again   bool  // a missed turn was repeated: not another time
+	allowed bool  // it may be, and was not yet
+	back    bool  // before everybody
+	late    bool  // beside the line
+	lost    bool  // the line does not know the place
+	beside  bool  // its offer did not come by the order of the line
+	gaveUp  bool  // left when it was offered: it keeps its ordinal, which nobody counts any more
+	epoch   string
+}
+
+// edgeModel is one edge's standing in the line.
+type edgeModel struct {
+	dead     bool
+	beat     int64 // ms, 0 never
+	reported string
 }
 
 type model struct {
-	sale   ropeline.Sale
-	now    int64 // us
-	fans   []*fan
-	line   []*fan // by ordinal
-	cursor int
-	last   int64 // offer number
-	limits Limits
-	paused bool
-	drawn  bool
-	bucket int64
-	filled int64 // ms, when the bucket was
+	sale    ropeline.Sale
+	now     int64 // us
+	fans    []*fan
+	line    []*fan // by ordinal
+	cursor  int
+	score   int64 // of the cursor
+	last    int64 // offer number
+	limits  Limits
+	paused  bool
+	drawn   bool
+	bucket  int64
+	filled  int64 // ms, when the bucket was
+	epoch   string
+	epochAt int64 // ms
+	losses  int
+	ghosts  int64
+	haunted int64 // ms, until when
+	edges   [2]edgeModel
 }
 
 func (m *model) ms() int64  { return m.now / 1000 }
 func (m *model) sec() int64 { return m.now / 1_000_000 }
 
 func (m *model) running() bool {
-	return m.drawn && !m.paused && m.ms() >= m.sale.OpensAt.UnixMilli() && m.ms() < m.sale.EndsAt.UnixMilli()
+	return m.ms() >= m.sale.OpensAt.UnixMilli() && m.ms() < m.sale.EndsAt.UnixMilli() && !m.paused
 }
 
 func (m *model) inUse() (n int64) {
@@ -63,9 +95,11 @@ func (m *model) inUse() (n int64) {
 
 func (m *model) join(f *fan) {
 	m.fans = append(m.fans, f)
-	f.state, f.ordinal = ropeline.PlaceCollected, -1
+	f.state, f.ordinal, f.score = ropeline.PlaceCollected, -1, -1
+	m.edges[f.edge].beat = m.ms()
 	if m.drawn {
 		m.place(f)
+		f.told, f.epoch = true, m.epoch
 	}
 }
 
@@ -91,15 +125,26 @@ func (m *model) draw(drawKey []byte, lobby map[ropeline.PlaceID]bool) {
 	slices.SortFunc(drawn, func(a, b *fan) int {
 		return cmp.Or(cmp.Compare(LobbyScore(drawKey, a.id), LobbyScore(drawKey, b.id)), strings.Compare(string(a.id), string(b.id)))
 	})
-	m.drawn = true
+	m.drawn, m.epochAt = true, m.ms()
 	for _, f := range append(drawn, late...) {
 		m.place(f)
 	}
 }
 
+func (m *model) waitsInLine(f *fan) bool {
+	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= int64(m.cursor)
+}
+
+func (m *model) passedOver(f *fan) bool {
+	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= 0 && f.ordinal < int64(m.cursor)
+}
+
 func (m *model) position(f *fan) (n int64) {
-	for i := m.cursor; int64(i) < f.ordinal; i++ {
-		if m.line[i].state != ropeline.PlaceLeft {
+	if f.back {
+		return 0
+	}
+	for _, o := range m.fans {
+		if (m.waitsInLine(o) || o.late) && o.score < f.score {
 			n++
 		}
 	}
@@ -108,45 +153,107 @@ func (m *model) position(f *fan) (n int64) {
 
 func (m *model) waiting() (n int64) {
 	for _, f := range m.fans {
-		if f.state == ropeline.PlaceWaiting {
+		if m.waitsInLine(f) || f.back || f.late {
 			n++
 		}
 	}
 	return n
 }
 
-// tick returns the places offered, in order.
-func (m *model) tick() (offered []ropeline.PlaceID) {
+func (m *model) present(f *fan) bool {
+	return f.edge >= 0 && f.told && m.ms()-m.edges[f.edge].beat <= 60_000
+}
+
+// ready reports whether every edge that lives has said who is present.
+func (m *model) ready() bool {
+	if m.ms()-m.epochAt >= 5000 {
+		return true
+	}
+	for _, e := range m.edges {
+		if e.beat > 0 && m.ms()-e.beat <= 3000 && e.reported != m.epoch {
+			return false
+		}
+	}
+	return true
+}
+
+// front lists who is to be offered next, in order.
+func (m *model) front() []*fan {
+	if !m.drawn || !m.ready() {
+		return nil
+	}
+	var back, others []*fan
+	for _, f := range m.fans {
+		switch {
+		case f.back:
+			back = append(back, f)
+		case f.late, m.waitsInLine(f) && m.present(f):
+			others = append(others, f)
+		}
+	}
+	byScore := func(a, b *fan) int { return cmp.Compare(a.score, b.score) }
+	slices.SortFunc(back, byScore)
+	slices.SortFunc(others, byScore)
+	var all []*fan
+	for i := range max(len(back), len(others)) {
+		all = append(all, back[min(i, len(back)):min(i+1, len(back))]...)
+		all = append(all, others[min(i, len(others)):min(i+1, len(others))]...)
+	}
+	return all
+}
+
+func (m *model) expire() {
 	for _, f := range m.fans {
 		if f.state == ropeline.PlaceOffered && f.claimBy <= m.ms() {
-			f.state = ropeline.PlaceExpired
+			f.state, f.missed = ropeline.PlaceExpired, m.ms()
 		}
 		if f.slot > 0 && f.slot <= m.ms() {
 			f.slot = 0
 		}
 	}
+}
+
+func (m *model) room() int64 {
+	if !m.running() {
+		m.bucket = 0
+		return 0
+	}
 	if m.filled == 0 {
 		m.filled = m.ms() // the bucket starts empty
 	}
-	room := int64(0)
-	if m.running() {
-		tick := TickInterval.Milliseconds()
-		m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, 60000+2*tick*m.limits.Rate)
-		room = min(m.limits.Cap-m.inUse(), m.bucket/60000)
-	} else {
-		m.bucket = 0
+	tick := TickInterval.Milliseconds()
+	m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, 60000+2*tick*m.limits.Rate)
+	ghosts := int64(0)
+	if m.ms() < m.haunted {
+		ghosts = m.ghosts
 	}
-	for ; int64(len(offered)) < room && m.cursor < len(m.line); m.cursor++ {
-		f := m.line[m.cursor]
-		if f.state == ropeline.PlaceLeft {
-			continue
+	return max(0, min(m.limits.Cap-m.inUse()-ghosts, m.bucket/60000))
+}
+
+// tick offers places.
+func (m *model) tick() {
+	m.expire()
+	room := m.room()
+	cursor := m.cursor
+	for i, f := range m.front() {
+		if int64(i) == room {
+			break
 		}
 		m.last++
+		if m.waitsInLine(f) {
+			cursor, m.score = int(f.ordinal)+1, f.score
+		}
+		f.again, f.beside = f.again || f.allowed, f.back || f.late
 		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+int64(m.sale.ClaimWindow)*1000
-		offered = append(offered, f.id)
+		f.back, f.late, f.allowed, f.missed = false, false, false, 0
+		m.bucket -= 60000
 	}
-	m.bucket, m.filled = m.bucket-int64(len(offered))*60000, m.ms()
-	return offered
+	for _, f := range m.fans {
+		if m.waitsInLine(f) && f.ordinal < int64(cursor) {
+			f.passed = m.sec() * 1000
+		}
+	}
+	m.cursor, m.filled = cursor, m.ms()
 }
 
 func (m *model) claim(f *fan) error {
@@ -176,17 +283,20 @@ func (m *model) renew(f *fan) error {
 	if exp <= m.sec() {
 		return ErrSessionOver
 	}
-	f.exp, f.slot = exp, (exp+margin)*1000
+	f.exp, f.slot = exp, max(f.slot, (exp+margin)*1000)
 	return nil
 }
 
 func (m *model) leave(f *fan) error {
 	switch {
-	case f.state == ropeline.PlaceCollected && m.now < m.sale.LobbyClosesAt.UnixMicro():
+	case f.lost && f.number == 0:
+		return ErrPlaceUnknown
+	case f.state == ropeline.PlaceCollected && !m.drawn && m.now < m.sale.LobbyClosesAt.UnixMicro():
 		m.fans = slices.DeleteFunc(m.fans, func(o *fan) bool { return o == f })
 		return nil
-	case f.state == ropeline.PlaceCollected || f.state == ropeline.PlaceWaiting || f.state == ropeline.PlaceOffered:
-		f.state = ropeline.PlaceLeft
+	case f.state == ropeline.PlaceCollected, f.state == ropeline.PlaceWaiting, f.state == ropeline.PlaceOffered:
+		f.gaveUp = f.state == ropeline.PlaceOffered
+		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
 	case f.exp > 0 && !f.ended && f.slot > 0:
 		m.end(f)
 	}
@@ -202,29 +312,71 @@ func (m *model) end(f *fan) {
 // shown is the state that Find answers now.
 func (m *model) shown(f *fan) ropeline.PlaceState {
 	switch {
+	case f.lost:
+		return "" // unknown
 	case f.state == ropeline.PlaceOffered && f.claimBy <= m.ms():
 		return ropeline.PlaceExpired
 	case f.state == ropeline.PlaceActive && (f.ended || f.slot <= m.ms()):
 		return ropeline.PlaceDone
+	case m.passedOver(f):
+		return ropeline.PlacePassed
 	}
 	return f.state
+}
+
+// settle is what a loss comes to: the order of those who are known again, with
+// new ordinals, up to the last cursor score.
+func (m *model) settle(epoch string) {
+	var line []*fan
+	for _, f := range m.fans {
+		f.told = false
+		if f.lost || f.state == ropeline.PlaceLeft && !f.gaveUp || f.ordinal < 0 && !f.late {
+			f.ordinal = -1
+			continue
+		}
+		f.late = false
+		line = append(line, f)
+	}
+	slices.SortFunc(line, func(a, b *fan) int { return cmp.Compare(a.score, b.score) })
+	m.line, m.cursor = line, 0
+	for i, f := range line {
+		f.ordinal = int64(i)
+		if f.score <= m.score {
+			m.cursor = i + 1
+		}
+	}
+	for _, f := range line {
+		if m.passedOver(f) {
+			f.passed = m.sec() * 1000
+		}
+	}
+	for i := range m.edges {
+		m.edges[i].reported = ""
+	}
+	m.epoch, m.epochAt, m.losses = epoch, m.ms(), m.losses+1
 }
 
 // system is both of them.
 type system struct {
 	model
-	store *Store
-	key   []byte // of the draw
-	lobby map[ropeline.PlaceID]bool
-	seen  map[ropeline.PlaceID]int64 // the last position shown, which never rises
-	count int
-	t     *rapid.T
+	rdb    redis.UniversalClient
+	stores [2]*Store
+	store  *Store // the first edge's
+	key    []byte // of the draw
+	lobby  map[ropeline.PlaceID]bool
+	seen   map[ropeline.PlaceID]int64 // the last position shown, which never rises
+	count  int
+	t      *rapid.T
 }
 
 // pick returns anybody, or somebody in one of these states if there is one:
 // uniformly random fans would hardly ever be the few that are offered.
 func (s *system) pick(t *rapid.T, states ...ropeline.PlaceState) *fan {
-	from := slices.DeleteFunc(slices.Clone(s.fans), func(f *fan) bool { return !slices.Contains(states, f.state) })
+	return s.pickWhere(t, func(f *fan) bool { return slices.Contains(states, f.state) })
+}
+
+func (s *system) pickWhere(t *rapid.T, suits func(*fan) bool) *fan {
+	from := slices.DeleteFunc(slices.Clone(s.fans), func(f *fan) bool { return !suits(f) })
 	if len(from) == 0 || rapid.IntRange(0, 4).Draw(t, "anybody") == 0 {
 		from = s.fans
 	}
@@ -244,31 +396,53 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 	id := s.sale.ID
 	return map[string]func(*rapid.T){
 		"join": func(t *rapid.T) {
+			edge := rapid.IntRange(0, 1).Draw(t, "edge")
+			var fans []*fan
+			var joins []entry
 			for range rapid.IntRange(1, 5).Draw(t, "people") {
 				s.count++
-				f := &fan{id: ropeline.PlaceID(fmt.Sprintf("fan-%04d", s.count))}
+				f := &fan{id: ropeline.PlaceID(fmt.Sprintf("fan-%04d", s.count)), edge: edge}
+				if rapid.Bool().Draw(t, "is a visitor") {
+					f.visitor = "visitor of " + string(f.id)
+				}
 				if s.now < s.sale.LobbyClosesAt.UnixMicro() {
 					s.lobby[f.id] = true
 				}
-				p, err := s.store.Join(ctx, id, f.id)
-				if err != nil || !p.New {
-					t.Fatalf("join: %+v, %v", p, err)
+				fans, joins = append(fans, f), append(joins, entry{f.id, f.visitor})
+			}
+			for i, r := range s.stores[edge].joinAll(ctx, id, joins) {
+				if r.Err != nil || !r.Value.New {
+					t.Fatalf("join: %+v, %v", r.Value, r.Err)
 				}
+				f := fans[i]
 				s.join(f)
-				if p.Ordinal != f.ordinal {
-					t.Fatalf("join answered ordinal %d, want %d", p.Ordinal, f.ordinal)
+				if score, ok := scoreOf(r.Value.Score); ok {
+					f.score = score
+				}
+				if r.Value.Ordinal != f.ordinal || r.Value.Epoch != f.epoch {
+					t.Fatalf("join answered ordinal %d in %q, want %d in %q", r.Value.Ordinal, r.Value.Epoch, f.ordinal, f.epoch)
 				}
 			}
 		},
 		"rejoin": func(t *rapid.T) {
-			if p, err := s.store.Join(ctx, id, s.pick(t).id); err != nil || p.New {
-				t.Fatalf("joining again: %+v, %v", p, err)
+			f := s.pick(t)
+			if shown := s.shown(f); f.lost || shown.Final() || s.drawn && f.ordinal < 0 {
+				return // whoever brings a ticket is not asked to join
 			}
+			other := rapid.Bool().Draw(t, "with another place")
+			as := f.id
+			if other && f.visitor != "" {
+				as = "another-" + f.id
+			}
+			if p, err := s.store.Join(ctx, id, as, f.visitor); err != nil || p.New || p.ID != f.id {
+				t.Fatalf("joining again as %s: %+v, %v", as, p, err)
+			}
+			s.edges[0].beat = s.ms()
 		},
 		"leave": func(t *rapid.T) {
 			f := s.pick(t)
 			_, err := s.store.Leave(ctx, id, f.id)
-			same(t, "leave", err, s.leave(f))
+			same(t, "leave of a place "+string(f.state), err, s.leave(f))
 		},
 		"claim": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceOffered)
@@ -293,8 +467,32 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			}
 			s.end(f)
 		},
+		"go away": func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
+		"come": func(t *rapid.T) {
+			f := s.pickWhere(t, func(f *fan) bool { return f.edge < 0 || s.passedOver(f) })
+			s.move(ctx, t, f, rapid.IntRange(0, 1).Draw(t, "edge"))
+		},
+		"an edge dies or lives again": func(t *rapid.T) { s.edges[1].dead = !s.edges[1].dead },
+		"ask for a missed turn": func(t *rapid.T) {
+			f := s.pick(t, ropeline.PlaceExpired)
+			may := f.state == ropeline.PlaceExpired && f.missed > 0 && !f.again && !f.lost && s.ms()-f.missed <= Grace.Milliseconds() || f.allowed
+			got, err := s.store.Readmit(ctx, id, Ticket{Place: f.id, Score: strconv.FormatInt(f.score, 10)}, Grace)
+			if err != nil || got != may {
+				t.Fatalf("asking for a missed turn: %v, %v; want %v (%+v)", got, err, may, f)
+			}
+			if may {
+				f.state, f.back, f.allowed = ropeline.PlaceWaiting, true, true
+			}
+		},
+		"present a ticket": func(t *rapid.T) {
+			if f := s.pickWhere(t, func(f *fan) bool { return f.lost }); f.score >= 0 {
+				s.present(ctx, t, f)
+			}
+		},
+		"the server starts anew": func(t *rapid.T) { s.restart(ctx, t) },
+		"the server loses all":   func(t *rapid.T) { s.lose(ctx, t) },
 		"wait": func(t *rapid.T) {
-			s.now += rapid.OneOf(rapid.Int64Range(1, 400_000), rapid.Int64Range(400_000, 8_000_000)).Draw(t, "us")
+			s.now += rapid.OneOf(rapid.Int64Range(1, 400_000), rapid.Int64Range(400_000, 8_000_000), rapid.Int64Range(8_000_000, 70_000_000)).Draw(t, "us")
 		},
 		"draw": func(t *rapid.T) {
 			if s.drawn || s.now < s.sale.LobbyClosesAt.UnixMicro() {
@@ -306,7 +504,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"tick twice": func(t *rapid.T) {
 			s.now += TickInterval.Microseconds()
 			s.compareTick(ctx, t)
-			s.compareTick(ctx, t) // a second controller
+			s.compareTick(ctx, t)
 		},
 		"set limits": func(t *rapid.T) {
 			to := Limits{Cap: rapid.Int64Range(0, 6).Draw(t, "cap"), Rate: rapid.SampledFrom([]int64{0, 30, 600, 60_000}).Draw(t, "rate")}
@@ -326,22 +524,104 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 	}
 }
 
+// move lets a fan be present at another edge, or nowhere (−1).
+func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
+	from := f.edge
+	if from == to || to >= 0 && s.edges[to].dead || from >= 0 && s.edges[from].dead {
+		return
+	}
+	tell := func(edge int, came, went []told, back []returning) {
+		if err := s.stores[edge].attend(ctx, s.sale.ID, s.epoch, s.edges[edge].reported == s.epoch, came, went, back); err != nil {
+			t.Fatal(err)
+		}
+		s.edges[edge].beat = s.ms()
+	}
+	if from >= 0 && f.told {
+		tell(from, nil, []told{{f.id, f.ordinal}}, nil)
+		if f.back && !f.allowed {
+			if err := s.store.away(ctx, s.sale.ID, []ropeline.PlaceID{f.id}); err != nil {
+				t.Fatal(err)
+			}
+			f.back = false
+		}
+	}
+	f.edge, f.told = to, false
+	if to < 0 || !s.drawn || f.ordinal < 0 {
+		return
+	}
+	if s.passedOver(f) {
+		tell(to, nil, nil, []returning{{f.id, Grace}})
+		f.back = s.ms()-f.passed <= Grace.Milliseconds()
+	} else {
+		tell(to, []told{{f.id, f.ordinal}}, nil, nil)
+		f.told = true
+	}
+}
+
+// beat lets the living edges say that they live and, in a new epoch, who of
+// their fans is present.
+func (s *system) beat(ctx contextT, t *rapid.T) {
+	for i := range s.edges {
+		e := &s.edges[i]
+		if e.dead {
+			continue
+		}
+		var came []told
+		if e.reported != s.epoch {
+			for _, f := range s.fans {
+				if f.edge == i && f.ordinal >= 0 && !f.lost {
+					came = append(came, told{f.id, f.ordinal})
+					f.told = true
+				}
+			}
+		}
+		if err := s.stores[i].attend(ctx, s.sale.ID, s.epoch, true, came, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		e.beat = s.ms()
+		if s.epoch != "" {
+			e.reported = s.epoch
+		}
+	}
+}
+
 func (s *system) drawBoth(ctx contextT, t *rapid.T) {
 	if err := s.store.Draw(ctx, s.sale.ID); err != nil {
 		t.Fatal(err)
 	}
 	s.draw(s.key, s.lobby)
+	s.learn(ctx, t)
+}
+
+// learn reads the epoch, which is random, and the scores of the fans.
+func (s *system) learn(ctx contextT, t *rapid.T) {
+	state, err := s.store.State(ctx, s.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.epoch = state.Epoch
+	for _, f := range s.fans {
+		p, err := s.store.Find(ctx, s.sale.ID, f.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if score, ok := scoreOf(p.Score); ok {
+			f.score = score
+		}
+		f.epoch = s.epoch
+	}
 }
 
 func (s *system) compareTick(ctx contextT, t *rapid.T) {
+	s.beat(ctx, t)
 	before := s.inUse()
-	state, _, err := s.store.Tick(ctx, s.sale.ID)
+	state, err := s.store.Tick(ctx, s.sale.ID, "controller", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.tick()
-	if state.LastOffer != s.last {
-		t.Fatalf("tick offered up to %d, want %d (cursor %d of %d)", state.LastOffer, s.last, s.cursor, len(s.line))
+	if state.LastOffer != s.last || state.Cursor != int64(s.cursor) {
+		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor, len(s.line))
 	}
 	if inUse := state.Offered + state.Active; inUse > max(s.limits.Cap, before) {
 		t.Fatalf("%d in use with a cap of %d", inUse, s.limits.Cap)
@@ -350,33 +630,41 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 
 // compare looks at every fan on both sides.
 func (s *system) compare(ctx contextT, t *rapid.T) {
-	state, raw, err := s.store.Snapshot(ctx, s.sale.ID)
+	view, err := s.store.Snapshot(ctx, s.sale.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	view := newView(state, newBitmap(raw))
 	if waiting := s.waiting(); s.drawn && view.Waiting() != waiting {
-		t.Fatalf("%d are said to wait, want %d", view.Waiting(), waiting)
+		for _, f := range s.fans {
+			p, err := s.store.Find(ctx, s.sale.ID, f.id)
+			t.Logf("%+v is %+v, %v", f, p, err)
+		}
+		t.Fatalf("%d are said to wait, want %d: %+v, cursor %d of %d", view.Waiting(), waiting, view.Stand, s.cursor, len(s.line))
 	}
-	for _, f := range s.fans {
-		p, err := s.store.Find(ctx, s.sale.ID, f.id)
-		if err != nil {
-			t.Fatalf("find %s: %v", f.id, err)
+	ids := make([]ropeline.PlaceID, len(s.fans))
+	for i, f := range s.fans {
+		ids[i] = f.id
+	}
+	places, err := s.store.FindAll(ctx, s.sale.ID, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range s.fans {
+		p := places[i]
+		if p.State != s.shown(f) || (s.waitsInLine(f) || s.passedOver(f)) && p.Ordinal != f.ordinal || p.Back != f.back || p.Beside != f.late {
+			t.Fatalf("%s is %+v, want %s at %d (%+v)", f.id, p, s.shown(f), f.ordinal, f)
 		}
-		if p.State != s.shown(f) || p.Ordinal != f.ordinal {
-			t.Fatalf("%s is %s at ordinal %d, want %s at %d", f.id, p.State, p.Ordinal, s.shown(f), f.ordinal)
+		if number := offerNumber(p); number != f.number || number > 0 && p.Offer.Beside != f.beside {
+			t.Fatalf("%s has offer %d (%+v), want %d, beside the line %v", f.id, number, p.Offer, f.number, f.beside)
 		}
-		if number := offerNumber(p); number != f.number {
-			t.Fatalf("%s has offer %d, want %d", f.id, number, f.number)
-		}
-		if f.state != ropeline.PlaceWaiting {
+		if p.State != ropeline.PlaceWaiting {
 			continue
 		}
-		position := view.Position(p.Ordinal)
+		position := view.Position(p)
 		if position != s.position(f) {
 			t.Fatalf("%s at ordinal %d is shown %d ahead, want %d", f.id, p.Ordinal, position, s.position(f))
 		}
-		if shown, ok := s.seen[f.id]; ok && position > shown {
+		if shown, ok := s.seen[f.id]; ok && position > shown && view.Late == 0 {
 			t.Fatalf("%s: the position rose from %d to %d", f.id, shown, position)
 		}
 		s.seen[f.id] = position
@@ -399,14 +687,18 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 		ctx := t.Context()
 		// Far from today, so that living gates of other tests are not waited for.
 		start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
-		s := &system{lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, t: t}
+		s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, t: t}
 		s.sale = testSale(fmt.Sprintf("model-%d-%d", time.Now().UnixNano(), runs), start)
 		s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
-		s.store = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
-		defer s.store.Close()
+		for i := range s.stores {
+			s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
+			defer s.stores[i].Close()
+		}
+		s.store = s.stores[0]
 		if err := s.store.PublishSale(ctx, s.sale); err != nil {
 			t.Fatal(err)
 		}
+		s.stores[1].see(s.sale.ID)
 		sealed, err := rdb.Get(ctx, key(s.sale.ID, "seed")).Bytes()
 		if err != nil {
 			t.Fatal(err)
@@ -433,4 +725,170 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 		}
 		t.Repeat(actions)
 	})
+}
+
+// restart is a server that starts anew on what it had stored.
+func (s *system) restart(ctx contextT, t *rapid.T) {
+	if !s.drawn {
+		t.Skip("the lobby has no order")
+	}
+	for _, name := range []string{"line", "state"} {
+		if err := s.rdb.HSet(ctx, key(s.sale.ID, name), "run_id", "another").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := s.store.Join(ctx, s.sale.ID, "meanwhile", "")
+	same(t, "joining a line whose server started anew", err, ErrSettling)
+	for _, f := range s.fans {
+		p, err := s.store.Find(ctx, s.sale.ID, f.id)
+		if f.state == ropeline.PlaceLeft && !f.lost && !f.gaveUp && (err != nil || p.State != ropeline.PlaceLeft) {
+			t.Fatalf("while the line settles, %s, who left, is %+v, %v", f.id, p, err)
+		}
+	}
+	s.haunt(math.Ceil(float64(s.limits.Rate)*1000/60000) + math.Ceil(float64(2*TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1)
+	for _, f := range s.fans {
+		if f.slot > 0 && f.slot > s.ms() {
+			f.slot = max(f.slot, s.haunted)
+		}
+	}
+	s.last += s.ghosts
+	s.settleBoth(ctx, t, func() {})
+}
+
+// haunt counts what a loss may have forgotten as in use.
+func (s *system) haunt(n float64) {
+	s.ghosts, s.haunted = int64(n), s.ms()+int64(s.sale.TokenLife)*1000+margin*1000
+}
+
+// lose is a server that has lost everything. Edges remember the fans that are
+// present; the others come back with their tickets, or not.
+func (s *system) lose(ctx contextT, t *rapid.T) {
+	if !s.drawn {
+		t.Skip("the lobby has no order")
+	}
+	s.expire()
+	known, err := s.store.State(ctx, s.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, err := s.store.charter(ctx, s.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places, turns []Place
+	for _, f := range s.fans {
+		p, err := s.store.Find(ctx, s.sale.ID, f.id)
+		if err != nil && !errors.Is(err, ErrPlaceUnknown) {
+			t.Fatal(err)
+		}
+		remembered := err == nil && f.edge >= 0 && p.State != ropeline.PlaceLeft
+		if remembered {
+			p.Score, p.Visitor = strconv.FormatInt(f.score, 10), f.visitor
+			if p.ordered(s.score) {
+				places = append(places, p)
+			}
+		}
+		if remembered && p.Offer != nil {
+			turns = append(turns, p)
+		}
+		if s.forget(f, remembered); !p.ordered(s.score) {
+			f.ordinal = -1
+		}
+	}
+	names, err := s.rdb.Keys(ctx, key(s.sale.ID, "*")).Result()
+	if err != nil || s.rdb.Del(ctx, names...).Err() != nil {
+		t.Fatal("losing everything:", err)
+	}
+	_, err = s.store.Join(ctx, s.sale.ID, "meanwhile", "")
+	same(t, "joining a line that was lost", err, ErrSettling)
+	for i := range s.edges {
+		s.edges[i].beat = 0
+	}
+	lost := 2*math.Ceil(float64(TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1
+	s.haunt(float64(known.Offered+known.Active) + lost)
+	s.last = known.LastOffer + 1000
+	s.bucket, s.filled = 0, 0
+	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
+		t.Fatal(err)
+	}
+	s.settleBoth(ctx, t, func() {
+		err := s.store.register(ctx, s.sale.ID, known, nil, places)
+		if err := errors.Join(err, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range s.fans {
+			if f.state == ropeline.PlaceOffered || f.slot > 0 {
+				s.ghosts--
+			}
+		}
+	})
+}
+
+// forget is what a loss of everything does to one fan.
+func (s *system) forget(f *fan, remembered bool) {
+	f.back, f.late, f.again, f.allowed = false, false, false, false
+	f.missed = 0 // nobody remembers when
+	f.lost, f.ordinal = !remembered, 0
+	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.exp*1000+margin*1000 > s.ms()
+	switch {
+	case !remembered:
+		f.visitor = ""
+		f.number, f.exp, f.ended, f.slot = 0, 0, false, 0
+		if f.state != ropeline.PlaceLeft {
+			f.state = ropeline.PlaceWaiting // as far as its ticket goes
+		}
+	case f.number > 0 && !living:
+		f.state, f.exp, f.ended, f.slot = ropeline.PlaceExpired, 0, false, 0
+	case f.state == ropeline.PlaceActive:
+		f.slot = f.exp*1000 + margin*1000
+	}
+}
+
+// settleBoth puts the line together again on both sides.
+func (s *system) settleBoth(ctx contextT, t *rapid.T, register func()) {
+	step := func() Ticked {
+		ticked, err := s.store.Tick(ctx, s.sale.ID, "controller", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expire()
+		s.room()
+		s.filled = s.ms()
+		return ticked
+	}
+	if ticked := step(); !ticked.Settling {
+		t.Fatalf("the line does not settle: %+v", ticked.Stand)
+	}
+	register()
+	s.now += (settleLeast + time.Millisecond).Microseconds()
+	step()
+	view, err := s.store.Snapshot(ctx, s.sale.ID)
+	if err != nil || view.Settling || view.Epoch == s.epoch {
+		t.Fatalf("the line has not settled: %+v, %v", view, err)
+	}
+	s.settle(view.Epoch)
+	clear(s.seen)
+}
+
+// present is a fan who comes with a ticket of before a loss.
+func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
+	ticket := Ticket{Place: f.id, Score: strconv.FormatInt(f.score, 10), Epoch: f.epoch}
+	p, err := s.store.Present(ctx, s.sale.ID, ticket)
+	switch {
+	case !f.lost:
+		if f.state != ropeline.PlaceWaiting && errors.Is(err, ErrPlaceUnknown) {
+			return
+		}
+		if err != nil || p.New {
+			t.Fatalf("presenting the ticket of a known place: %+v, %v", p, err)
+		}
+		return
+	case err != nil:
+		t.Fatalf("presenting the ticket of a lost place: %v (%+v)", err, f)
+	}
+	f.lost, f.ordinal = false, -1
+	f.state = ropeline.PlaceWaiting
+	if f.late = f.score > s.score; !f.late {
+		f.back = true
+	}
 }

@@ -82,24 +82,23 @@ func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
 		places = append(places, join(t, store, sale.ID))
 	}
 	line := follow(t, store, sale.ID)
-	watch := line.Watch(places[0].ID)
-	defer line.Unwatch(watch)
+	offered := make(chan struct{}, 16)
+	link := line.Attend(Ticket{Place: places[0].ID}, places[0], false, func() { offered <- struct{}{} })
+	defer link.Close()
 
 	admitUntil(t, store, sale.ID, places[0].ID)
 	select {
-	case <-watch.Changed():
+	case <-offered:
 	case <-time.After(10 * time.Second):
 		t.Fatal("the offer woke nobody")
 	}
 	if _, err := store.Leave(t.Context(), sale.ID, places[2].ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := store.Tick(t.Context(), sale.ID); err != nil {
-		t.Fatal(err)
-	}
+	tick(t, store, sale.ID)
 	v := awaitView(t, line, func(v *View) bool { return v.LastOffer == 1 && v.Gone == 1 })
 	for i, want := range []int64{0, 0, 1, 1, 2} {
-		if got := v.Position(places[i].Ordinal); got != want {
+		if got := v.Position(places[i]); got != want {
 			t.Errorf("place %d is shown %d ahead, want %d", i, got, want)
 		}
 	}
@@ -111,17 +110,15 @@ func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
 	if _, err := store.Leave(t.Context(), sale.ID, places[3].ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := rdb.HIncrBy(t.Context(), key(sale.ID, "state"), "seq", 1).Err(); err != nil {
+	if err := rdb.HIncrBy(t.Context(), key(sale.ID, "line"), "seq", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := rdb.Del(t.Context(), key(sale.ID, "left")).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := store.Tick(t.Context(), sale.ID); err != nil {
-		t.Fatal(err)
-	}
+	tick(t, store, sale.ID)
 	v = awaitView(t, line, func(v *View) bool { return v.Gone == 2 })
-	if got := v.Position(places[4].Ordinal); got != 1 {
+	if got := v.Position(places[4]); got != 1 {
 		t.Errorf("after a lost message the last one is shown %d ahead, want 1", got)
 	}
 }
@@ -142,24 +139,17 @@ func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
 	for range 400 {
 		last = join(t, store, sale.ID)
 	}
-	tick := func(span time.Duration) (s State) {
+	run := func(span time.Duration) (s State) {
 		for end := now.Add(span); now.Before(end); now = now.Add(TickInterval) {
-			var err error
-			if s, _, err = store.Tick(t.Context(), sale.ID); err != nil {
-				t.Fatal(err)
-			}
+			s = tick(t, store, sale.ID).State
 		}
 		return s
 	}
-	if s := tick(70 * time.Second); s.PastAge != 60 || s.Outflow() < 1.9 || s.Outflow() > 2.1 {
+	if s := run(70 * time.Second); s.PastAge != 60 || s.Outflow() < 1.9 || s.Outflow() > 2.1 {
 		t.Errorf("at 120 a minute the outflow is %.2f/s over %d s, want 2", s.Outflow(), s.PastAge)
 	}
-	state, raw, err := store.Snapshot(t.Context(), sale.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := newView(state, newBitmap(raw))
-	ahead := v.Position(last.Ordinal)
+	v := view(t, store, sale.ID)
+	ahead := v.Position(last)
 	low, high, ok := v.Wait(ahead)
 	if want := time.Duration(ahead) * time.Second / 2; !ok || low > want || high < want {
 		t.Errorf("with %d ahead at 2/s the wait is shown as %v to %v, want about %v inside", ahead, low, high, want)
@@ -167,11 +157,10 @@ func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
 	if err := store.SetPaused(t.Context(), sale.ID, true, "a break"); err != nil {
 		t.Fatal(err)
 	}
-	if s := tick(61 * time.Second); s.Outflow() != 0 {
+	if s := run(61 * time.Second); s.Outflow() != 0 {
 		t.Errorf("after a minute's pause the outflow is %.2f/s, want 0", s.Outflow())
 	}
-	state, raw, _ = store.Snapshot(t.Context(), sale.ID)
-	if _, _, ok := newView(state, newBitmap(raw)).Wait(ahead); ok {
+	if _, _, ok := view(t, store, sale.ID).Wait(ahead); ok {
 		t.Error("a wait is estimated while the line is paused")
 	}
 }

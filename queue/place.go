@@ -17,20 +17,25 @@ import (
 
 // Place is what is known of one fan's entry in a line.
 type Place struct {
-	ID      ropeline.PlaceID
-	State   ropeline.PlaceState
-	New     bool   // this join put it there
-	Epoch   string // in which Ordinal holds; "" before the draw
-	Ordinal int64  // rank in the line, −1 until there is an order
-	Score   string // its order, an integer below 2^53; "" until there is an order
-	Offer   *Offer // set from the offer on
-	Session *Session
+	ID       ropeline.PlaceID
+	State    ropeline.PlaceState
+	New      bool      // this join put it there
+	Epoch    string    // in which Ordinal holds; "" before the draw
+	Ordinal  int64     // rank in the line, −1 until there is an order
+	Beside   bool      // put back after a loss: it stands before Ordinal, beside the line
+	Back     bool      // was passed over or missed its turn, and stands before everybody now
+	Visitor  string    // whose it is, where the ticket said so; "" for anybody's
+	Score    string    // its order, an integer below 2^53; "" until there is an order
+	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
+	Offer    *Offer    // set from the offer on
+	Session  *Session
 }
 
 // Offer is somebody's turn.
 type Offer struct {
 	Number  int64 // rising through the sale, one per offer
 	ClaimBy time.Time
+	Beside  bool // it did not come by the order of the line: a return, or put back after a loss
 }
 
 // NewPlaceID makes a place id of 16 bytes from random.
@@ -46,16 +51,44 @@ func NewPlaceID(random io.Reader) (ropeline.PlaceID, error) {
 var joinSource string
 var joinScript = newScript("join", joinSource)
 
+// entry is one join.
+type entry struct {
+	place   ropeline.PlaceID
+	visitor string
+}
+
 // Join puts a place into the line: into the lobby before its close, behind
-// everybody after it. Repeating it with the same id changes nothing, so a join
-// whose answer was lost is repeated. It fails with ropeline.ErrSaleUnknown,
-// ErrSaleEnded, ropeline.ErrStoreAway or batch.ErrFull.
-func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Place, error) {
-	p, err := s.joiner(sale).Do(ctx, id)
-	if err != nil || p.New {
-		return p, err
+// everybody after it. One visitor has one place: where visitor ("" for nobody in
+// particular) has one that can still become something, that one is answered.
+// Repeating a join with the same id changes nothing, so a join whose answer was
+// lost is repeated. It fails with ropeline.ErrSaleUnknown, ErrSaleEnded,
+// ErrSettling, ropeline.ErrStoreAway or batch.ErrFull.
+func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, visitor string) (Place, error) {
+	for range 2 {
+		p, err := s.joiner(sale).Do(ctx, entry{id, visitor})
+		if err != nil || p.New {
+			return p, err
+		}
+		has, err := s.Find(ctx, sale, p.ID)
+		over := errors.Is(err, ErrPlaceUnknown) || err == nil && has.State.Final()
+		if p.ID == id || !over {
+			return has, err
+		}
+		if err := s.forgetVisitor(ctx, sale, visitor, p.ID); err != nil {
+			return Place{}, err
+		}
 	}
-	return s.Find(ctx, sale, id)
+	return Place{}, fmt.Errorf("join: the visitor's place ended twice")
+}
+
+//go:embed lua/forget_visitor.lua
+var forgetVisitorSource string
+var forgetVisitorScript = newScript("forget visitor", forgetVisitorSource)
+
+// forgetVisitor lets a visitor whose place is over join again.
+func (s *Store) forgetVisitor(ctx context.Context, sale ropeline.SaleID, visitor string, id ropeline.PlaceID) error {
+	_, err := s.run(ctx, forgetVisitorScript, lineKeys(sale, "visitors"), visitor, string(id))
+	return err
 }
 
 func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
@@ -63,8 +96,8 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 	defer s.mu.Unlock()
 	g := s.joins[sale]
 	if g == nil {
-		g = batch.New(joinBatch, joinBacklog, joinTimeout, func(ctx context.Context, ids []ropeline.PlaceID) []batch.Result[Place] {
-			return s.joinAll(ctx, sale, ids)
+		g = batch.New(joinBatch, joinBacklog, joinTimeout, func(ctx context.Context, entries []entry) []batch.Result[Place] {
+			return s.joinAll(ctx, sale, entries)
 		})
 		if s.closed {
 			g.Close()
@@ -74,28 +107,53 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 	return g
 }
 
-func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, ids []ropeline.PlaceID) []batch.Result[Place] {
-	results := make([]batch.Result[Place], len(ids))
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = string(id)
+func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []entry) []batch.Result[Place] {
+	results := make([]batch.Result[Place], len(entries))
+	args := make([]any, 1, 1+2*len(entries))
+	args[0] = s.edge
+	for _, e := range entries {
+		args = append(args, string(e.place), e.visitor)
 	}
-	keys := []string{key(sale, "state"), key(sale, "order"), key(sale, "collected"), key(sale, "pending")}
-	reply, err := s.run(ctx, joinScript, keys, args...)
+	keys := append(lineKeys(sale, "line", "order", "collected", "pending", "visitors", "edges"), presencePrefix(sale)+s.edge)
+	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) {
 		// The answer may be lost and the places there: a fan who tries again
 		// would get a second one, and a second chance in the draw.
-		reply, err = s.run(ctx, joinScript, keys, args...)
+		reply, err = s.runOn(ctx, sale, joinScript, keys, args...)
 	}
 	answers, _ := reply.([]any)
-	for i, id := range ids {
+	if err == nil && len(answers) == 4 && answers[0] == "run" {
+		return joinedRun(entries, answers)
+	}
+	if err == nil && len(answers) != len(entries) {
+		err = fmt.Errorf("join: %d answers to %d joins", len(answers), len(entries))
+	}
+	for i, e := range entries {
 		if err != nil {
 			results[i].Err = err
 			continue
 		}
-		results[i].Value, results[i].Err = joined(id, answers[i])
+		results[i].Value, results[i].Err = joined(e.place, answers[i])
 	}
 	return results
+}
+
+// joinedRun reads the answer to joins that are all new in the line.
+func joinedRun(entries []entry, answers []any) []batch.Result[Place] {
+	r := reader{fields: answers[1:]}
+	ordinal, score, epoch := r.integer(), r.integer(), r.text()
+	err := r.failed("join")
+	results := make([]batch.Result[Place], len(entries))
+	for i, e := range entries {
+		results[i].Err = err
+		results[i].Value = waitingPlace(e.place, ordinal+int64(i), strconv.FormatInt(score+int64(i), 10), epoch)
+	}
+	return results
+}
+
+// waitingPlace is a place that has just joined an open line.
+func waitingPlace(id ropeline.PlaceID, ordinal int64, score, epoch string) Place {
+	return Place{ID: id, New: true, State: ropeline.PlaceWaiting, Epoch: epoch, Ordinal: ordinal, Score: score}
 }
 
 // joined reads one answer of join.lua.
@@ -106,9 +164,13 @@ func joined(id ropeline.PlaceID, answer any) (Place, error) {
 		return Place{ID: id}, nil
 	case text == "collected":
 		return Place{ID: id, New: true, State: ropeline.PlaceCollected, Ordinal: -1}, nil
-	case len(words) == 3 && words[0] == "new":
+	case len(words) == 2 && words[0] == "pending":
+		return Place{ID: id, New: true, State: ropeline.PlaceCollected, Ordinal: -1, Score: words[1]}, nil
+	case len(words) == 2 && words[0] == "visitor":
+		return Place{ID: ropeline.PlaceID(words[1])}, nil
+	case len(words) == 4 && words[0] == "new":
 		ordinal, err := strconv.ParseInt(words[1], 10, 64)
-		return Place{ID: id, New: true, State: ropeline.PlaceWaiting, Ordinal: ordinal, Score: words[2]}, err
+		return waitingPlace(id, ordinal, words[2], words[3]), err
 	}
 	return Place{}, fmt.Errorf("join: unexpected answer %q", text)
 }
@@ -117,54 +179,202 @@ func joined(id ropeline.PlaceID, answer any) (Place, error) {
 var findSource string
 var findScript = newScript("find", findSource)
 
+//go:embed lua/turn.lua
+var turnSource string
+var turnScript = newScript("turn", turnSource)
+
 // Find says what has become of a place, or ErrPlaceUnknown. It changes
 // nothing.
 func (s *Store) Find(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Place, error) {
-	keys := []string{key(sale, "state"), key(sale, "order"), key(sale, "collected"), key(sale, "pending"), key(sale, "departed"),
-		key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "sessions"), key(sale, "quit")}
-	reply, err := s.run(ctx, findScript, keys, string(id))
+	places, err := s.FindAll(ctx, sale, []ropeline.PlaceID{id})
+	if errors.Is(err, ErrSettling) && len(places) == 1 && places[0].State == ropeline.PlaceLeft {
+		return places[0], nil // a leave is final, and known before the rest
+	}
 	if err != nil {
 		return Place{}, err
 	}
-	f, _ := reply.([]any)
-	if len(f) == 0 {
+	if places[0].State == "" {
 		return Place{}, ErrPlaceUnknown
 	}
-	r := reader{fields: f}
-	p := Place{ID: id, State: ropeline.PlaceState(r.text()), Epoch: r.text(), Ordinal: r.integer(), Score: r.text()}
-	number, claimBy, session := r.integer(), r.integer(), r.text()
-	if number > 0 {
-		p.Offer = &Offer{Number: number, ClaimBy: milli(claimBy)}
+	return places[0], nil
+}
+
+// FindAll is Find for many places, at most a thousand, in two calls. A place
+// that is unknown has no State. While the line settles it returns ErrSettling,
+// and what is known of those who left.
+func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropeline.PlaceID) ([]Place, error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = string(id)
 	}
-	if p.State == ropeline.PlaceActive {
+	spots, err := s.runOn(ctx, sale, findScript,
+		lineKeys(sale, "line", "order", "collected", "pending", "departed", "quit", "comebacks", "late", "passed"), args...)
+	if err != nil {
+		return nil, err
+	}
+	// The turns after the spots: what moves between the two moves forward.
+	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed"), args...)
+	if err != nil {
+		return nil, err
+	}
+	return readPlaces(ids, spots, turns)
+}
+
+func readPlaces(ids []ropeline.PlaceID, spots, turns any) ([]Place, error) {
+	var spot, turn reader
+	spot.fields, _ = spots.([]any)
+	turn.fields, _ = turns.([]any)
+	epoch, _ := spot.text(), spot.integer()
+	now := milli(turn.integer())
+	places := make([]Place, len(ids))
+	var settling error
+	for i, id := range ids {
+		p := Place{ID: id, Epoch: epoch}
+		what := spot.text()
+		if what == "settling" {
+			settling = ErrSettling
+		}
+		p.Ordinal, p.Score = spot.integer(), spot.text()
+		passed := spot.integer()
+		p.turn(now, &turn)
+		p.stand(what, passed)
+		places[i] = p
+	}
+	if err := errors.Join(spot.failed("find"), turn.failed("turn")); err != nil {
+		return nil, err
+	}
+	return places, settling
+}
+
+// turn sets what has come of the place's turn, if it had one.
+func (p *Place) turn(now time.Time, r *reader) {
+	number, claimBy, session, slot, missed := r.text(), milli(r.integer()), r.text(), milli(r.integer()), milli(r.integer())
+	if number == "" {
+		return
+	}
+	digits, how, _ := strings.Cut(number, " ")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("not an offer's number: %q", number)
+	}
+	p.Offer = &Offer{Number: n, ClaimBy: claimBy, Beside: strings.HasPrefix(how, "beside") || how == "again"}
+	switch {
+	case slot.After(now) && strings.HasSuffix(session, " open"):
+		p.State = ropeline.PlaceActive
 		p.Session, r.err = readSession(session, r.err)
+	case claimBy.After(now):
+		p.State = ropeline.PlaceOffered
+	case session == "left":
+		p.State = ropeline.PlaceLeft
+	case session != "":
+		p.State = ropeline.PlaceDone
+	default:
+		p.State = ropeline.PlaceExpired
+		if how == "" || how == "beside" {
+			p.MissedAt = missed
+		}
 	}
-	return p, r.failed("find")
+}
+
+// stand sets where the place stands, for one that has had no turn or may have
+// another.
+func (p *Place) stand(what string, passed int64) {
+	switch {
+	case what == "left" && p.State != ropeline.PlaceActive && p.State != ropeline.PlaceDone:
+		p.State = ropeline.PlaceLeft
+	case what == "comeback" && (p.State == "" || p.State == ropeline.PlaceExpired):
+		p.State, p.Back, p.Ordinal, p.MissedAt = ropeline.PlaceWaiting, true, 0, time.Time{}
+	case p.State != "" || what == "" || what == "settling":
+	case what == "lobby":
+		p.State = ropeline.PlaceCollected
+	case what == "late":
+		p.State, p.Beside = ropeline.PlaceWaiting, true
+	case passed == 0:
+		p.State = ropeline.PlaceWaiting
+	default:
+		p.State, p.MissedAt = ropeline.PlacePassed, milli(max(passed, 0))
+	}
+}
+
+// ordered reports whether the place belongs into a line that has come to this
+// score: whoever had a turn beside the line, behind that score, would stand
+// among those who wait.
+func (p Place) ordered(reached int64) bool {
+	score, ok := scoreOf(p.Score)
+	return p.Offer == nil || ok && score <= reached
 }
 
 //go:embed lua/leave.lua
 var leaveSource string
 var leaveScript = newScript("leave", leaveSource)
 
+//go:embed lua/drop.lua
+var dropSource string
+var dropScript = newScript("drop", dropSource)
+
+// drop gives up the place's turn and says what it was.
+func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (string, error) {
+	reply, err := s.runOn(ctx, sale, dropScript, keysOf(sale, "offered", "active", "numbers", "sessions"), string(id))
+	was, _ := reply.(string)
+	return was, err
+}
+
 // Leave gives a place up for ever: a waiting fan departs, an offer's slot is
 // free at once, a session is ended as End does. It reports whether every gate
 // acknowledged the end of a session (true where there was none). Leaving twice
 // is no error; an unknown place is ErrPlaceUnknown.
 func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
-	keys := []string{key(sale, "state"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"), key(sale, "left"),
-		key(sale, "offered"), key(sale, "sessions"), key(sale, "quit"), key(sale, "pending"), key(sale, "numbers"), key(sale, "active")}
-	reply, err := s.run(ctx, leaveScript, keys, string(id))
+	was, err := s.drop(ctx, sale, id)
 	if err != nil {
 		return false, err
 	}
-	switch reply {
+	if was == "" {
+		reply, err := s.runOn(ctx, sale, leaveScript,
+			lineKeys(sale, "line", "order", "collected", "pending", "departed", "left", "quit", "comebacks", "late", "edges"),
+			string(id), presencePrefix(sale))
+		if err != nil {
+			return false, err
+		}
+		switch reply {
+		case "unknown":
+			return false, ErrPlaceUnknown
+		case "reached": // offered between the two calls, perhaps
+			if was, err = s.drop(ctx, sale, id); err != nil {
+				return false, err
+			}
+		}
+	}
+	switch was {
 	case "active":
 		return s.End(ctx, sale, id)
-	case "unknown":
-		return false, ErrPlaceUnknown
-	case "left":
-		s.announce(ctx, sale, id)
+	case "final":
+		return true, nil
 	}
+	s.announce(ctx, sale, id)
+	return true, nil
+}
+
+//go:embed lua/readmit.lua
+var readmitSource string
+var readmitScript = newScript("readmit", readmitSource)
+
+//go:embed lua/comeback.lua
+var comebackSource string
+var comebackScript = newScript("comeback", comebackSource)
+
+// Readmit puts a place that missed its turn before everybody, once and within
+// the grace; it reports whether it stands there.
+func (s *Store) Readmit(ctx context.Context, sale ropeline.SaleID, t Ticket, grace time.Duration) (bool, error) {
+	id := t.Place
+	reply, err := s.runOn(ctx, sale, readmitScript, keysOf(sale, "numbers", "sessions", "missed"), string(id), grace.Milliseconds())
+	if err != nil || reply != int64(1) {
+		return false, err
+	}
+	reply, err = s.runOn(ctx, sale, comebackScript, lineKeys(sale, "line", "order", "comebacks"), string(id), t.Score)
+	if err != nil || reply != int64(1) {
+		return false, err
+	}
+	s.announce(ctx, sale, id)
 	return true, nil
 }
 

@@ -53,13 +53,56 @@ func open(t *testing.T, change func(*ropeline.Sale)) (*Store, ropeline.Sale, red
 	return store, sale, rdb
 }
 
+const testLease = time.Minute
+
+// tick ticks once as a controller of that name.
+func tick(t *testing.T, store *Store, sale ropeline.SaleID) Ticked {
+	t.Helper()
+	beat(t, store, sale)
+	ticked, err := store.Tick(t.Context(), sale, "controller", testLease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticked
+}
+
+// beat says that the store's edge lives and has told who is present: the joins
+// through it do that.
+func beat(t *testing.T, store *Store, sale ropeline.SaleID) {
+	t.Helper()
+	state, err := store.State(t.Context(), sale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.attend(t.Context(), sale, state.Epoch, true, nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, store *Store, sale ropeline.SaleID) *View {
+	t.Helper()
+	v, err := store.Snapshot(t.Context(), sale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func entries(ids []ropeline.PlaceID) []entry {
+	all := make([]entry, len(ids))
+	for i, id := range ids {
+		all[i] = entry{place: id}
+	}
+	return all
+}
+
 func join(t *testing.T, store *Store, sale ropeline.SaleID) Place {
 	t.Helper()
 	id, err := NewPlaceID(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := store.Join(t.Context(), sale, id)
+	p, err := store.Join(t.Context(), sale, id, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +113,7 @@ func join(t *testing.T, store *Store, sale ropeline.SaleID) Place {
 func admitUntil(t *testing.T, store *Store, sale ropeline.SaleID, id ropeline.PlaceID) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if _, _, err := store.Tick(t.Context(), sale); err != nil {
-			t.Fatal(err)
-		}
+		tick(t, store, sale)
 		if p, err := store.Find(t.Context(), sale, id); err != nil {
 			t.Fatal(err)
 		} else if p.State == ropeline.PlaceOffered {
@@ -101,7 +142,7 @@ func TestTheNewestVersionOfASaleWinsAndKeepsLiveLimits(t *testing.T) {
 	if err != nil || got.Title != "Newer" {
 		t.Errorf("title %q, %v; want the newer document", got.Title, err)
 	}
-	state, _, err := store.Snapshot(t.Context(), sale.ID)
+	state, err := store.State(t.Context(), sale.ID)
 	if err != nil || state.Cap != 7 || state.Rate != 70 {
 		t.Errorf("limits %d and %d, %v; want the tuned 7 and 70", state.Cap, state.Rate, err)
 	}
@@ -116,7 +157,7 @@ func TestTheNewestVersionOfASaleWinsAndKeepsLiveLimits(t *testing.T) {
 func TestUnknownSaleAndPlace(t *testing.T) {
 	t.Parallel()
 	store, sale, _ := open(t, nil)
-	_, err := store.Join(t.Context(), "nobody-sells-this", "p")
+	_, err := store.Join(t.Context(), "nobody-sells-this", "p", "")
 	if !errors.Is(err, ropeline.ErrSaleUnknown) {
 		t.Errorf("joining an unknown sale: %v", err)
 	}
@@ -140,7 +181,7 @@ func TestUnknownSaleAndPlace(t *testing.T) {
 func TestNobodyJoinsAnEndedSale(t *testing.T) {
 	t.Parallel()
 	store, sale, _ := open(t, func(s *ropeline.Sale) { s.EndsAt = time.Now().Add(-time.Second) })
-	if _, err := store.Join(t.Context(), sale.ID, "late"); !errors.Is(err, ErrSaleEnded) {
+	if _, err := store.Join(t.Context(), sale.ID, "late", ""); !errors.Is(err, ErrSaleEnded) {
 		t.Errorf("joining an ended sale: %v", err)
 	}
 }
@@ -174,16 +215,21 @@ func TestManyControllersNeverPassTheCap(t *testing.T) {
 	for i := range 200 {
 		ids = append(ids, ropeline.PlaceID(fmt.Sprintf("f%03d", i)))
 	}
-	for _, r := range store.joinAll(t.Context(), sale.ID, ids) {
+	for _, r := range store.joinAll(t.Context(), sale.ID, entries(ids)) {
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}
 	}
 	var controllers sync.WaitGroup
-	for range 8 {
+	beat(t, store, sale.ID)
+	for c := range 8 {
 		controllers.Go(func() {
 			for range 50 {
-				state, _, err := store.Tick(t.Context(), sale.ID)
+				// A lease of a millisecond: they take it from each other all the time.
+				state, err := store.Tick(t.Context(), sale.ID, fmt.Sprint("controller ", c), time.Millisecond)
+				if err == nil && !state.Leads {
+					continue
+				}
 				if err != nil {
 					t.Error(err)
 					return
@@ -195,7 +241,7 @@ func TestManyControllersNeverPassTheCap(t *testing.T) {
 		})
 	}
 	controllers.Wait()
-	state, _, err := store.Snapshot(t.Context(), sale.ID)
+	state, err := store.State(t.Context(), sale.ID)
 	if err != nil || state.LastOffer != 20 || state.Offered != 20 || state.MaxInUse != 20 {
 		t.Errorf("%+v, %v; want exactly 20 offered", state, err)
 	}

@@ -55,7 +55,7 @@ func TestASlotIsFreeOnlyWhenEveryGateRefuses(t *testing.T) {
 		return p.ID, s
 	}
 	inUse := func() int64 {
-		s, _, err := store.Snapshot(t.Context(), sale.ID)
+		s, err := store.State(t.Context(), sale.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,10 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
+//go:embed lua/publish_line.lua
+var publishLineSource string
+var publishLineScript = newScript("publish line", publishLineSource)
+
 //go:embed lua/publish.lua
 var publishSource string
 var publishScript = newScript("publish", publishSource)
@@ -25,6 +29,17 @@ var publishScript = newScript("publish", publishSource)
 // first one and kept. A close of the lobby that has passed cannot be moved
 // (ErrLobbyClosed). It needs the seed key.
 func (s *Store) PublishSale(ctx context.Context, sale ropeline.Sale) error {
+	return s.publish(ctx, sale, 0)
+}
+
+// RepublishSale is PublishSale for a sale that is known to have been published
+// before, from another record of it: if Redis does not know it, the line was
+// lost and settles first.
+func (s *Store) RepublishSale(ctx context.Context, sale ropeline.Sale) error {
+	return s.publish(ctx, sale, 1)
+}
+
+func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) error {
 	if err := sale.Validate(); err != nil {
 		return err
 	}
@@ -36,13 +51,18 @@ func (s *Store) PublishSale(ctx context.Context, sale ropeline.Sale) error {
 	if err != nil {
 		return err
 	}
-	keys := []string{key(sale.ID, "state"), key(sale.ID, "limits"), key(sale.ID, "sale"), key(sale.ID, "seed")}
+	if _, err := s.run(ctx, publishLineScript, lineKeys(sale.ID, "line"), sale.Version,
+		sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before); err != nil {
+		return err
+	}
+	keys := keysOf(sale.ID, "state", "limits", "sale", "seed")
 	_, err = s.run(ctx, publishScript, keys, doc, sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.OpensAt.UnixMilli(), sale.EndsAt.UnixMilli(),
 		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed)
 	if err != nil {
 		return err
 	}
+	s.see(sale.ID)
 	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
 }
 
@@ -53,11 +73,12 @@ func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, er
 	}
 	doc, err := s.rdb.Get(ctx, key(id, "sale")).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return ropeline.Sale{}, ropeline.ErrSaleUnknown
+		return ropeline.Sale{}, s.lost(id, ropeline.ErrSaleUnknown)
 	}
 	if err != nil {
 		return ropeline.Sale{}, storeError("reading sale", err)
 	}
+	s.see(id)
 	return ropeline.ParseSale(doc)
 }
 

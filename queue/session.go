@@ -35,7 +35,7 @@ func (s *Store) Claim(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 	if err != nil {
 		return Session{}, fmt.Errorf("making a session id: %w", err)
 	}
-	keys := []string{key(sale, "state"), key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "sessions")}
+	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions")
 	return s.session(ctx, sale, id, claimScript, keys, string(id), sid.String(), margin)
 }
 
@@ -46,12 +46,12 @@ var renewScript = newScript("renew", renewSource)
 // Renew gives a session its next token, up to the session's end. It fails with
 // ErrSessionOver.
 func (s *Store) Renew(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Session, error) {
-	keys := []string{key(sale, "state"), key(sale, "active"), key(sale, "sessions")}
+	keys := keysOf(sale, "state", "active", "sessions")
 	return s.session(ctx, sale, id, renewScript, keys, string(id), margin)
 }
 
 func (s *Store) session(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sc script, keys []string, args ...any) (Session, error) {
-	reply, err := s.run(ctx, sc, keys, args...)
+	reply, err := s.runOn(ctx, sale, sc, keys, args...)
 	if err != nil {
 		return Session{}, err
 	}
@@ -93,7 +93,7 @@ const (
 // have not within a second, acknowledged is false and the slot stays counted
 // until the last token has expired. Ending twice is no error.
 func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
-	keys := []string{key(sale, "active"), key(sale, "sessions")}
+	keys := keysOf(sale, "active", "sessions")
 	reply, err := s.run(ctx, endScript, keys, string(id))
 	if err != nil {
 		return false, err

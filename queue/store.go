@@ -2,11 +2,13 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed" // the scripts
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -45,24 +47,39 @@ const (
 type Store struct {
 	rdb  redis.UniversalClient // with MaxRetries -1: not every script may run twice
 	keys Keys
+	edge string           // names this process among the edges
 	now  func() time.Time // nil: Redis's clock
 
 	mu     sync.Mutex // guards what follows
 	joins  map[ropeline.SaleID]*joinGatherer
+	seen   map[ropeline.SaleID]bool // sales that were there once: one that is not there any more was lost
 	closed bool
 }
 
-type joinGatherer = batch.Gatherer[ropeline.PlaceID, Place]
+type joinGatherer = batch.Gatherer[entry, Place]
 
 // New returns the Store on a Redis whose client does not retry (MaxRetries -1).
 func New(rdb redis.UniversalClient, keys Keys) *Store {
-	return &Store{rdb: rdb, keys: keys, joins: map[ropeline.SaleID]*joinGatherer{}}
+	return &Store{
+		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
+		joins: map[ropeline.SaleID]*joinGatherer{}, seen: map[ropeline.SaleID]bool{},
+	}
 }
 
 // WithClock returns a Store whose scripts use now instead of Redis's clock,
 // for tests.
 func (s *Store) WithClock(now func() time.Time) *Store {
-	return &Store{rdb: s.rdb, keys: s.keys, now: now, joins: map[ropeline.SaleID]*joinGatherer{}}
+	other := New(s.rdb, s.keys)
+	other.now = now
+	return other
+}
+
+// time is Redis's clock as far as a test set it, else ours.
+func (s *Store) time() time.Time {
+	if s.now != nil {
+		return s.now()
+	}
+	return time.Now()
 }
 
 // Close waits for the joins that are under way and refuses further ones.
@@ -81,8 +98,17 @@ func (s *Store) Ping(ctx context.Context) error {
 	return storeError("ping", s.rdb.Ping(ctx).Err())
 }
 
-// The keys. One hash tag a sale.
+// key names a key of a sale's capacity slot: one hash tag a sale.
 func key(sale ropeline.SaleID, name string) string { return "ropeline:{" + string(sale) + "}:" + name }
+
+// keysOf names several.
+func keysOf(sale ropeline.SaleID, names ...string) []string {
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = key(sale, name)
+	}
+	return keys
+}
 
 const (
 	keySales      = "ropeline:sales"
@@ -106,15 +132,44 @@ func newScript(name, source string) script {
 
 // run evaluates a script. ARGV[1] is the clock of every script.
 func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
-	clock := ""
-	if s.now != nil {
-		clock = fmt.Sprint(s.now().UnixMicro())
-	}
-	reply, err := sc.Run(ctx, s.rdb, keys, append([]any{clock}, args...)...).Result()
+	reply, err := sc.Run(ctx, s.rdb, keys, append([]any{s.clock()}, args...)...).Result()
 	if err != nil {
 		return nil, storeError(sc.name, err)
 	}
 	return reply, nil
+}
+
+// runOn is run for a sale: one that was there and is not any more was lost
+// with its server, and is being put together again.
+func (s *Store) runOn(ctx context.Context, sale ropeline.SaleID, sc script, keys []string, args ...any) (any, error) {
+	reply, err := s.run(ctx, sc, keys, args...)
+	return reply, s.lost(sale, err)
+}
+
+func (s *Store) lost(sale ropeline.SaleID, err error) error {
+	if errors.Is(err, ropeline.ErrSaleUnknown) && s.wasSeen(sale) {
+		return errLost
+	}
+	return err
+}
+
+func (s *Store) see(sale ropeline.SaleID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[sale] = true
+}
+
+func (s *Store) wasSeen(sale ropeline.SaleID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[sale]
+}
+
+func (s *Store) clock() string {
+	if s.now == nil {
+		return ""
+	}
+	return strconv.FormatInt(s.now().UnixMicro(), 10)
 }
 
 // storeError tells an error that a script answered with from a Redis that
@@ -140,6 +195,14 @@ func storeError(doing string, err error) error {
 			return errDrawIncomplete
 		case "CLOSED":
 			return ErrLobbyClosed
+		case "SETTLING":
+			return ErrSettling
+		case "EPOCH":
+			return errEpoch
+		case "STEADY":
+			return errSteady
+		case "FENCED":
+			return errFenced
 		case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "BUSY":
 			return ropeline.ErrStoreAway.Because(fmt.Errorf("%s: %w", doing, err))
 		}
@@ -160,6 +223,16 @@ var (
 	// passed.
 	ErrLobbyClosed = &ropeline.Error{Kind: ropeline.Conflict, Code: "lobby-closed",
 		Detail: "The lobby has closed: lobby_closes_at cannot be changed any more."}
+
+	// ErrSettling means that the line is being put together again after its
+	// store lost it, from what the edges and the fans remember.
+	ErrSettling = &ropeline.Error{Kind: ropeline.Unavailable, Code: "line-settling", RetryAfter: 2 * time.Second,
+		Detail: "Our store lost the line, and we are putting it together again in its old order. Your place ticket keeps your place."}
+
+	errLost   = ErrSettling.Because(errors.New("the store has lost the sale"))
+	errEpoch  = errors.New("the ordinals are of another epoch")
+	errSteady = errors.New("the line does not settle")
+	errFenced = errors.New("another controller ticks the sale")
 
 	errDrawIncomplete = errors.New("the lobby is open, or the drawing is not of its entrants")
 )

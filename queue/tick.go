@@ -4,37 +4,41 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ropeline/ropeline"
 )
 
-// State is a line at one moment: what every edge is told each tick, as JSON.
+// State is a sale's waiting room at one moment: what every edge is told each
+// tick, as JSON.
 type State struct {
-	Now         time.Time `json:"now"` // the line's clock
-	Epoch       string    `json:"epoch"`
-	Seq         int64     `json:"seq"`    // rises by one a tick; a gap means a missed message
-	Cursor      int64     `json:"cursor"` // everybody before this ordinal has been reached
-	CursorScore string    `json:"cursor_score"`
-	LastOffer   int64     `json:"last_offer"` // the number of the newest offer
-	Gone        int64     `json:"gone"`       // departed at or behind the cursor
-	Drawn       bool      `json:"drawn"`
-	ClosesAt    time.Time `json:"closes_at"` // the lobby
-	OpensAt     time.Time `json:"opens_at"`
-	EndsAt      time.Time `json:"ends_at"`
-	MaxInUse    int64     `json:"max_in_use"` // the most that offered + active ever was
-	Cap         int64     `json:"cap"`
-	Rate        int64     `json:"rate"`
-	Paused      bool      `json:"paused"`
-	Reason      string    `json:"reason"`
-	Size        int64     `json:"size"`      // places in the line, reached or not, departed or not
-	Collected   int64     `json:"collected"` // places in the lobby
-	Offered     int64     `json:"offered"`
-	Active      int64     `json:"active"`
-	LastExpiry  time.Time `json:"last_expiry"` // when the last slot in use runs out
-	PastAge     int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
-	PastOffer   int64     `json:"past_offer"`
+	Now        time.Time `json:"now"` // the line's clock
+	Run        string    `json:"run"` // of the server: another one may have lost its last second
+	LastOffer  int64     `json:"last_offer"`
+	ClosesAt   time.Time `json:"closes_at"` // the lobby
+	OpensAt    time.Time `json:"opens_at"`
+	EndsAt     time.Time `json:"ends_at"`
+	MaxInUse   int64     `json:"max_in_use"` // the most that offered + active ever was
+	Ghosts     int64     `json:"ghosts"`     // slots that a loss of the store may have forgotten
+	Missed     int64     `json:"missed"`     // offers that nobody claimed
+	Claimed    int64     `json:"claimed"`    // offers that were
+	Cap        int64     `json:"cap"`
+	Rate       int64     `json:"rate"`
+	Paused     bool      `json:"paused"`
+	Reason     string    `json:"reason"`
+	Offered    int64     `json:"offered"`
+	Active     int64     `json:"active"`
+	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
+	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
+	PastOffer  int64     `json:"past_offer"`
+
+	Stand
+
+	// Away says that the store cannot be reached: what else is told is of
+	// before.
+	Away bool `json:"-"`
 }
 
 // Outflow is how many people a second were offered over the last minute, or
@@ -65,7 +69,7 @@ func (s State) Waiting() int64 {
 	if !s.Drawn {
 		return s.Collected
 	}
-	return s.Size - s.Cursor - s.Gone
+	return s.Size - s.Cursor - s.Gone + s.Comebacks + s.Late
 }
 
 // message is what a tick publishes: the state and the ordinals that departed
@@ -75,82 +79,152 @@ type message struct {
 	Left []int64 `json:"left,omitempty"`
 }
 
-//go:embed lua/admit.lua
-var admitSource string
-var admitScript = newScript("admit", admitSource)
+//go:embed lua/begin.lua
+var beginSource string
+var beginScript = newScript("begin", beginSource)
 
-// Tick moves a line once: it ends what has run out, offers places to the next
-// living people as far as the limits in Redis allow, and tells the edges. more
-// reports that another tick at once has work. Any number of callers may tick.
-func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID) (state State, more bool, err error) {
-	keys := []string{key(sale, "state"), key(sale, "limits"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"),
-		key(sale, "left"), key(sale, "offered"), key(sale, "active"), key(sale, "numbers"), key(sale, "offers"), key(sale, "pace")}
-	reply, err := s.run(ctx, admitScript, keys, TickInterval.Milliseconds(), tickMost)
+//go:embed lua/offer.lua
+var offerSource string
+var offerScript = newScript("offer", offerSource)
+
+// Ticked is what came of a tick.
+type Ticked struct {
+	State
+	Leads bool // else another controller ticks the sale, and nothing was done
+	More  bool // another tick at once has work
+}
+
+// Tick moves a sale's line once if this controller leads: it ends what has run
+// out, offers places to the next people who are there as far as the limits in
+// Redis allow, and tells the edges. Each of its scripts is atomic and repeats
+// no offer, so a tick that dies between two is made good by the next.
+func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (Ticked, error) {
+	room, t, err := s.begin(ctx, sale, controller, lease)
+	if err != nil || !t.Leads {
+		return t, err
+	}
+	var front []candidate
+	if room > 0 {
+		var more bool
+		front, more, err = s.front(ctx, sale, min(room, tickMost))
+		t.More = t.More || more
+	}
+	if errors.Is(err, ErrSettling) {
+		err = s.settle(ctx, sale)
+	}
 	if err != nil {
-		return State{}, false, err
+		return Ticked{}, err
+	}
+	taken, made, state, err := s.offer(ctx, sale, controller, front)
+	if errors.Is(err, errFenced) { // it slept, and another one leads
+		return Ticked{}, nil
+	}
+	if err != nil {
+		return Ticked{}, err
+	}
+	m := message{State: state}
+	m.Stand, m.Left, err = s.advance(ctx, sale, front[:taken])
+	if errors.Is(err, ErrSettling) {
+		m.Stand, _, _, err = s.stand(ctx, sale, false)
+		if err == nil {
+			err = s.settle(ctx, sale)
+		}
+	}
+	if err != nil {
+		return Ticked{}, err
+	}
+	t.State = m.State
+	t.More = t.More || made == tickMost || len(m.Left) == tickMost
+	return t, s.tell(ctx, sale, m)
+}
+
+func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (room int64, t Ticked, err error) {
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed")
+	reply, err := s.runOn(ctx, sale, beginScript, keys, controller, lease.Milliseconds(), TickInterval.Milliseconds(), tickMost,
+		ropeline.TokenMargin.Milliseconds())
+	if err != nil {
+		return 0, Ticked{}, err
+	}
+	fields, err := integers(reply)
+	if err != nil || len(fields) != 3 {
+		return 0, Ticked{}, errors.Join(err, fmt.Errorf("begin: unexpected reply of %d fields", len(fields)))
+	}
+	return fields[1], Ticked{Leads: fields[0] == 1, More: fields[2] == 1}, nil
+}
+
+// offer returns how many of the front, from its beginning, are settled, and how
+// many of those were offered by this call.
+func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, front []candidate) (taken, made int64, state State, err error) {
+	args := make([]any, 0, 2+2*len(front))
+	args = append(args, controller, TickInterval.Milliseconds())
+	for _, c := range front {
+		args = append(args, c.place, string(c.kind))
+	}
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed")
+	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
+	if err != nil {
+		return 0, 0, State{}, err
 	}
 	fields, _ := reply.([]any)
-	if len(fields) != 4 {
-		return State{}, false, fmt.Errorf("admit: unexpected reply of %d fields", len(fields))
+	if len(fields) != 3 {
+		return 0, 0, State{}, fmt.Errorf("offer: unexpected reply of %d fields", len(fields))
 	}
-	m := message{}
-	if m.State, err = readState(fields[0]); err != nil {
-		return State{}, false, err
-	}
-	left, _ := fields[1].([]any)
-	r := reader{fields: left}
-	for range left {
-		m.Left = append(m.Left, r.integer())
-	}
-	if err := r.failed("admit"); err != nil {
-		return State{}, false, err
-	}
+	taken, _ = fields[0].(int64)
+	made, _ = fields[1].(int64)
+	state, err = readState(fields[2])
+	return taken, made, state, err
+}
+
+func (s *Store) tell(ctx context.Context, sale ropeline.SaleID, m message) error {
 	text, err := json.Marshal(m)
 	if err != nil {
-		return State{}, false, fmt.Errorf("admit: writing the message: %w", err)
+		return fmt.Errorf("writing a tick: %w", err)
 	}
-	if err := s.rdb.Publish(ctx, key(sale, "ticks"), text).Err(); err != nil {
-		return State{}, false, storeError("publishing a tick", err)
-	}
-	return m.State, fields[3] == int64(1), nil
+	return storeError("publishing a tick", s.rdb.Publish(ctx, key(sale, "ticks"), text).Err())
 }
 
 //go:embed lua/snapshot.lua
 var snapshotSource string
 var snapshotScript = newScript("snapshot", snapshotSource)
 
-// State returns a line as it is. It changes nothing.
+// State returns a sale's waiting room as it is. It changes nothing.
 func (s *Store) State(ctx context.Context, sale ropeline.SaleID) (State, error) {
-	state, _, err := s.snapshot(ctx, sale, 0)
+	state, _, _, err := s.snapshot(ctx, sale, false)
 	return state, err
 }
 
-// Snapshot returns a line as it is and its departed bitmap (bit i of the
-// ordinal i, most significant first). It changes nothing.
-func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (State, []byte, error) {
-	return s.snapshot(ctx, sale, 1)
+// Snapshot returns a sale's waiting room as it is, with all that positions are
+// computed from. It changes nothing.
+func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (*View, error) {
+	state, departed, late, err := s.snapshot(ctx, sale, true)
+	if err != nil {
+		return nil, err
+	}
+	return newView(state, newBitmap(departed), late), nil
 }
 
-func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, bitmap int) (State, []byte, error) {
-	keys := []string{key(sale, "state"), key(sale, "limits"), key(sale, "order"), key(sale, "collected"), key(sale, "departed"),
-		key(sale, "offered"), key(sale, "active"), key(sale, "pace")}
-	reply, err := s.run(ctx, snapshotScript, keys, bitmap)
+// snapshot reads the line first: of two numbers that are not of one moment the
+// older cursor goes with the newer last offer, so that for a moment a position
+// may count somebody who was offered just now, and never counts one too few.
+func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) (State, []byte, []int64, error) {
+	stand, departed, late, err := s.stand(ctx, sale, whole)
 	if err != nil {
-		return State{}, nil, err
+		return State{}, nil, nil, err
 	}
-	fields, _ := reply.([]any)
-	if len(fields) != 2 {
-		return State{}, nil, fmt.Errorf("snapshot: unexpected reply of %d fields", len(fields))
-	}
-	state, err := readState(fields[0])
+	reply, err := s.runOn(ctx, sale, snapshotScript, keysOf(sale, "state", "limits", "offered", "active", "pace"))
 	if err != nil {
-		return State{}, nil, err
+		return State{}, nil, nil, err
+	}
+	state, err := readState(reply)
+	if err != nil {
+		return State{}, nil, nil, err
 	}
 	if state.EndsAt.IsZero() {
-		return State{}, nil, ropeline.ErrSaleUnknown
+		return State{}, nil, nil, s.lost(sale, ropeline.ErrSaleUnknown)
 	}
-	raw, _ := fields[1].(string)
-	return state, []byte(raw), nil
+	s.see(sale)
+	state.Stand = stand
+	return state, departed, late, nil
 }
 
 // readState reads what describe in prelude.lua returns.
@@ -158,14 +232,14 @@ func readState(reply any) (State, error) {
 	fields, _ := reply.([]any)
 	r := reader{fields: fields}
 	s := State{
-		Now: time.UnixMicro(r.integer()).UTC(), Epoch: r.text(), Seq: r.integer(), Cursor: r.integer(), CursorScore: r.text(),
-		LastOffer: r.integer(), Gone: r.integer(), Drawn: r.integer() == 1,
+		Now: time.UnixMicro(r.integer()).UTC(), Run: r.text(), LastOffer: r.integer(),
 		ClosesAt: milli(r.integer()), OpensAt: milli(r.integer()), EndsAt: milli(r.integer()), MaxInUse: r.integer(),
+		Ghosts: r.integer(), Missed: r.integer(), Claimed: r.integer(),
 		Cap: r.integer(), Rate: r.integer(), Paused: r.integer() == 1, Reason: r.text(),
-		Size: r.integer(), Collected: r.integer(), Offered: r.integer(), Active: r.integer(), LastExpiry: milli(r.integer()),
+		Offered: r.integer(), Active: r.integer(), LastExpiry: milli(r.integer()),
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
-	return s, r.failed("state of a line")
+	return s, r.failed("state of a sale")
 }
 
 //go:embed lua/steer.lua
@@ -207,15 +281,4 @@ func (s *Store) steer(ctx context.Context, sale ropeline.SaleID, args ...any) er
 		return ErrLimitsChanged
 	}
 	return nil
-}
-
-//go:embed lua/lead.lua
-var leadSource string
-var leadScript = newScript("lead", leadSource)
-
-// Lead takes or keeps the lease of the controller that ticks a sale. The lease
-// only saves work: two that tick do no harm.
-func (s *Store) Lead(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (bool, error) {
-	reply, err := s.run(ctx, leadScript, []string{key(sale, "leader")}, controller, lease.Milliseconds())
-	return reply == int64(1), err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -15,29 +16,49 @@ import (
 type View struct {
 	State
 	departed   bitmap
+	late       []int64 // scores of the late, rising
 	superseded chan struct{}
 }
 
-func newView(s State, departed bitmap) *View {
-	return &View{State: s, departed: departed, superseded: make(chan struct{})}
+func newView(s State, departed bitmap, late []int64) *View {
+	return &View{State: s, departed: departed, late: late, superseded: make(chan struct{})}
 }
 
 // Superseded is closed when a newer View is there.
 func (v *View) Superseded() <-chan struct{} { return v.superseded }
 
-// Position returns how many unreached places before this ordinal have not
-// left: the people ahead. It never rises within an epoch.
-func (v *View) Position(ordinal int64) int64 {
-	if ordinal <= v.Cursor {
+// Position returns how many people are before a waiting place: those of the
+// line who have not been reached and not left, and those who were put back
+// before it after a loss. It never rises within an epoch but for the latter.
+// Comebacks, who go before everybody, are counted apart (State.Comebacks).
+func (v *View) Position(p Place) int64 {
+	if p.Back {
 		return 0
 	}
-	return ordinal - v.Cursor - (v.departed.rank(ordinal) - v.departed.rank(v.Cursor))
+	n := v.lateBefore(p.Score)
+	if p.Ordinal > v.Cursor {
+		n += p.Ordinal - v.Cursor - (v.departed.rank(p.Ordinal) - v.departed.rank(v.Cursor))
+	}
+	return n
+}
+
+// lateBefore returns how many of the late stand before a score.
+func (v *View) lateBefore(text string) int64 {
+	if len(v.late) == 0 {
+		return 0
+	}
+	score, ok := scoreOf(text)
+	if !ok {
+		return 0
+	}
+	n, _ := slices.BinarySearch(v.late, score)
+	return int64(n)
 }
 
 // Wait estimates how long a fan at this position still waits, as a range.
 // There is none while the line is paused or has shown no outflow yet.
 func (v *View) Wait(position int64) (low, high time.Duration, ok bool) {
-	if v.Paused || v.Phase() != ropeline.PhaseOpen {
+	if v.Paused || v.Settling || v.Away || v.Phase() != ropeline.PhaseOpen {
 		return 0, 0, false
 	}
 	rate := v.Outflow()
@@ -47,7 +68,7 @@ func (v *View) Wait(position int64) (low, high time.Duration, ok bool) {
 	if rate == 0 {
 		return 0, 0, false
 	}
-	middle := float64(position+1) / rate
+	middle := float64(position+v.Comebacks+1) / rate
 	until := max(0, v.OpensAt.Sub(v.Now))
 	// The width is an assumption, not measured: a quarter less, a half more.
 	return until + seconds(middle*0.75), until + seconds(middle*1.5), true

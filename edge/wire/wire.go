@@ -29,6 +29,13 @@ type Status struct {
 	// Wait is the estimated wait, absent until there is an outflow to measure.
 	Wait *Wait `json:"wait,omitempty"`
 
+	// Back says that the place was passed over, or missed its turn, and stands
+	// before everybody now.
+	Back bool `json:"back,omitempty"`
+	// ReturnBy is until when a place that was passed over (by being here) or
+	// missed its turn (by joining again with its ticket) may return to the front.
+	ReturnBy *time.Time `json:"return_by,omitempty"`
+
 	Offer   *Offer   `json:"offer,omitempty"`   // set while offered
 	Session *Session `json:"session,omitempty"` // set while active
 
@@ -48,7 +55,21 @@ type SaleStatus struct {
 	Paused   bool            `json:"paused"`
 	Reason   string          `json:"reason,omitempty"` // why it is paused, in the organizer's words
 	Entrants int64           `json:"entrants"`         // in the lobby, or still waiting in the line
+	// Comebacks is how many people go before everybody in the line, because
+	// they were away when their turn came and are back.
+	Comebacks int64 `json:"comebacks,omitempty"`
+	// Trouble says why the line stands still for reasons of ours.
+	Trouble Trouble `json:"trouble,omitempty"`
 }
+
+// Trouble is something of ours that keeps the line from moving.
+type Trouble string
+
+// The troubles. Places are safe in all of them.
+const (
+	TroubleAway     Trouble = "away"     // our store does not answer
+	TroubleSettling Trouble = "settling" // it lost the line, which is being put together again
+)
 
 // Wait is an estimated waiting time as a range, in seconds.
 type Wait struct {
@@ -58,7 +79,11 @@ type Wait struct {
 
 // Offer says that it is this fan's turn.
 type Offer struct {
-	Number  int64     `json:"number"` // rising through the sale, one per offer
+	Number int64 `json:"number"` // rising through the sale, one per offer
+	// Beside says that it did not come by the order of the line: a return to
+	// the front, or a place put back after a loss. It is not among those that
+	// Position counts.
+	Beside  bool      `json:"beside,omitempty"`
 	ClaimBy time.Time `json:"claim_by"`
 }
 

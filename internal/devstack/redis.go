@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -77,3 +78,6 @@ func (r *Redis) Close() error { return r.stop(10*time.Second, syscall.SIGTERM) }
 
 // Kill ends the server at once, as a crash would.
 func (r *Redis) Kill() error { return r.stop(10 * time.Second) }
+
+// DestroyRedis deletes what a stopped server has stored in the folder.
+func (f *Folder) DestroyRedis() error { return os.RemoveAll(filepath.Join(f.path, "redis")) }

@@ -20,12 +20,10 @@ type edit struct {
 // mutants are the faults that the load test must be able to see.
 var mutants = []mutant{
 	{"cap-raised", "the script admits up to twice the cap", []string{loadtest.InvCap}, []edit{
-		{"queue/lua/admit.lua", `math.min(cap - in_use,`, `math.min(2 * cap - in_use,`},
+		{"queue/lua/prelude.lua", `local free = cap -`, `local free = 2 * cap -`},
 	}},
 	{"offers-uncounted", "offers do not count towards the cap", []string{loadtest.InvCapOffered}, []edit{
-		{"queue/lua/admit.lua",
-			`local in_use = redis.call('ZCARD', KEYS[7]) + redis.call('ZCARD', KEYS[8])`,
-			`local in_use = redis.call('ZCARD', KEYS[8])`},
+		{"queue/lua/prelude.lua", `local free = cap - redis.call('ZCARD', offered) - `, `local free = cap - `},
 	}},
 	{"token-outlives", "a slot is free before the session's token has expired", []string{loadtest.InvCap}, []edit{
 		{"queue/lua/claim.lua",
@@ -33,10 +31,10 @@ var mutants = []mutant{
 			`redis.call('ZADD', KEYS[3], (exp - margin) * 1000, place)`},
 	}},
 	{"cursor-skips", "the cursor skips one place after each batch of offers", []string{loadtest.InvForgotten, loadtest.InvOrder}, []edit{
-		{"queue/lua/admit.lua", "  cursor = to\n", "  cursor = to + 1\n"},
+		{"queue/stand.go", "cursor = max(cursor, c.ordinal+1)", "cursor = max(cursor, c.ordinal+2)"},
 	}},
 	{"departed-off", "who leaves is marked one place too far back", []string{loadtest.InvForgotten, loadtest.InvLeavers}, []edit{
-		{"queue/lua/leave.lua", `redis.call('SETBIT', KEYS[4], rank, 1)`, `redis.call('SETBIT', KEYS[4], rank + 1, 1)`},
+		{"queue/lua/leave.lua", `redis.call('SETBIT', KEYS[5], rank, 1)`, `redis.call('SETBIT', KEYS[5], rank + 1, 1)`},
 	}},
 	{"unit-sold-twice", "the hold script does not look and the unique index is gone", []string{loadtest.InvUnits}, []edit{
 		{"booking/hold/lua/choose_units.lua", `redis.call('GETBIT', KEYS[2], ARGV[i]) == 1`, `redis.call('GETBIT', KEYS[2], ARGV[i]) == 2`},

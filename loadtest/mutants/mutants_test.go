@@ -39,8 +39,8 @@ func TestEveryMutantStillApplies(t *testing.T) {
 func TestAnEditThatDoesNotApplyIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, e := range []edit{
-		{"queue/lua/admit.lua", "no such text", "x"},
-		{"queue/lua/admit.lua", "local ", "x"}, // many times
+		{"queue/lua/offer.lua", "no such text", "x"},
+		{"queue/lua/offer.lua", "local ", "x"}, // many times
 		{"queue/lua/no-such-file.lua", "local", "x"},
 	} {
 		if _, err := e.apply(filepath.Join("..", "..")); err == nil {

@@ -29,4 +29,5 @@ session = string.format('%s %.0f %.0f %.0f open', ARGV[3], now, exp, last)
 redis.call('ZREM', KEYS[2], place)
 redis.call('ZADD', KEYS[3], (exp + margin) * 1000, place)
 redis.call('HSET', KEYS[5], place, session)
+redis.call('HINCRBY', KEYS[1], 'claimed', 1)
 return session

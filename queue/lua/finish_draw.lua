@@ -1,16 +1,19 @@
 -- Ends the draw: the drawn lobby becomes the line, who joined meanwhile is
 -- appended, who left meanwhile departs, and ordinals exist from here on.
--- KEYS 1 state  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
+-- KEYS 1 line  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
 -- ARGV 1 clock (us) or ''  2 epoch
 -- Returns 1 if this call ended it, 0 if it had ended, or the errors OPEN (the
 -- lobby has not closed) and MISMATCH: the drawing is not of these entrants and
 -- is thrown away (draw again; it is deterministic).
 -- Cost O(joins and leaves during the draw * log N).
+local refused = unsettled(KEYS[1])
+if refused then return refused end
 if number(KEYS[1], 'drawn') == 1 then
   redis.call('UNLINK', KEYS[2]) -- of a second drawer that was slower
   return 0
 end
-if clock() < number(KEYS[1], 'close') * 1000 then return redis.error_reply('OPEN the lobby has not closed') end
+local now = clock()
+if now < number(KEYS[1], 'close') * 1000 then return redis.error_reply('OPEN the lobby has not closed') end
 local entrants = redis.call('SCARD', KEYS[4])
 if redis.call('ZCARD', KEYS[2]) ~= entrants then
   redis.call('UNLINK', KEYS[2])
@@ -27,5 +30,5 @@ for _, place in ipairs(redis.call('SMEMBERS', KEYS[6])) do
   if rank and redis.call('SETBIT', KEYS[7], rank, 1) == 0 then gone = gone + 1 end
 end
 redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6])
-redis.call('HSET', KEYS[1], 'drawn', 1, 'epoch', ARGV[2], 'cursor', 0, 'cursor_score', 0, 'gone', gone)
+redis.call('HSET', KEYS[1], 'drawn', 1, 'epoch', ARGV[2], 'epoch_at', math.floor(now / 1000), 'cursor', 0, 'cursor_score', 0, 'gone', gone)
 return 1

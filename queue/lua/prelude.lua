@@ -1,4 +1,8 @@
 -- Shared by every script of the line; prepended to each.
+--
+-- A sale has one capacity slot (state, limits, offered, active …) and one or
+-- more lines, each in a slot of its own (line, order, departed …). No script
+-- touches both.
 
 -- Microseconds since 1970: ARGV[1] if a test passed a clock, else Redis's own.
 local function clock()
@@ -10,6 +14,23 @@ end
 -- A field of a hash as a number; absent counts as 0.
 local function number(key, field)
   return tonumber(redis.call('HGET', key, field) or '0') or 0
+end
+
+local function text(n) return string.format('%.0f', n) end
+
+-- The server that runs this, named anew at each of its starts. 5 us.
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+end
+
+-- An error if a line may not be used now, else nil: SALE if it is not there,
+-- SETTLING if the server started anew since (its last second may be lost) or
+-- the line is being put together again.
+local function unsettled(line)
+  local l = redis.call('HMGET', line, 'close', 'run_id', 'settling')
+  if not l[1] then return redis.error_reply('SALE not published') end
+  if l[3] or l[2] ~= run_id() then return redis.error_reply('SETTLING the line is being put together again') end
+  return nil
 end
 
 -- The first score of arrivals after the close: every lobby score is below.
@@ -41,11 +62,16 @@ local function next_living(departed, from)
   return at
 end
 
--- First ordinal >= from whose departed bit is 1, or size if there is none.
-local function next_departed(departed, from, size)
-  local at = redis.call('BITPOS', departed, 1, from, -1, 'BIT')
-  if at < 0 or at > size then return size end
-  return at
+-- Which edges count as present: those that beat less than this long ago. One
+-- that died is counted until its fans have had time to come back elsewhere.
+local EDGE_KEPT = 60000
+
+-- The names of the presence bitmaps that count, given the key of the edges'
+-- heartbeats and what the names of the bitmaps begin with.
+local function presences(edges, prefix, ms)
+  local keys = redis.call('ZRANGEBYSCORE', edges, ms - EDGE_KEPT, '+inf')
+  for i, edge in ipairs(keys) do keys[i] = prefix .. edge end
+  return keys
 end
 
 -- The pace: for each of the last 120 seconds, the second and the number of the
@@ -66,18 +92,45 @@ local function minute_ago(pace, now)
   return 0, '0'
 end
 
--- The line as an edge sees it, in the order that Go's readState expects.
-local function describe(now, state, limits, order, collected, offered, active, pace)
-  local s = redis.call('HMGET', state, 'epoch', 'seq', 'cursor', 'cursor_score', 'last_offer', 'gone', 'drawn',
-    'close', 'open', 'end', 'max_in_use')
+-- How many more may be offered now, and what the rate bucket holds. The bucket
+-- counts in 1/60,000 of an offer: a millisecond adds the rate, an offer costs
+-- 60,000. It holds two ticks, so a minute's rate is spread over the minute, and
+-- one offer more: what is left of an offer may not be cut off (120 a minute,
+-- 0.4 a tick, came out as 100).
+-- Ghosts are slots that may be in use though a loss of Redis forgot them.
+local function room(ms, tick, state, limits, offered, active)
+  local s = redis.call('HMGET', state, 'open', 'end', 'bucket', 'bucket_at', 'ghosts', 'ghosts_until')
+  local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused')
+  if ms < tonumber(s[1] or '0') or ms >= tonumber(s[2] or '0') or l[3] == '1' then return 0, 0 end
+  local cap, rate = tonumber(l[1] or '0'), tonumber(l[2] or '0')
+  local fresh = math.max(0, ms - tonumber(s[4] or ms)) * rate
+  local bucket = math.min(tonumber(s[3] or '0') + fresh, 60000 + 2 * tick * rate)
+  local ghosts = ms < tonumber(s[6] or '0') and tonumber(s[5] or '0') or 0
+  local free = cap - redis.call('ZCARD', offered) - redis.call('ZCARD', active) - ghosts
+  return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket
+end
+
+-- A sale's capacity as an edge sees it, in the order that Go's readState
+-- expects.
+local function describe(now, state, limits, offered, active, pace)
+  local s = redis.call('HMGET', state, 'run_id', 'last_offer', 'close', 'open', 'end', 'max_in_use', 'ghosts', 'ghosts_until',
+    'missed', 'claimed')
   local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused', 'reason')
   local age, before = minute_ago(pace, now)
   local expiry = redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
+  local ghosts = math.floor(now / 1000) < tonumber(s[8] or '0') and s[7] or '0'
   return {
-    string.format('%.0f', now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', s[7] or '0',
-    s[8] or '0', s[9] or '0', s[10] or '0', s[11] or '0',
+    text(now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', ghosts, s[9] or '0', s[10] or '0',
     l[1] or '0', l[2] or '0', l[3] or '0', l[4] or '',
-    redis.call('ZCARD', order), redis.call('SCARD', collected),
     redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before,
+  }
+end
+
+-- A line as an edge sees it, in the order that Go's readStand expects.
+local function describe_line(line, order, collected, comebacks, late)
+  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq')
+  return {
+    l[1] or '', l[2] or '0', l[3] or '0', l[4] and 1 or 0, l[5] or '0', l[6] or '0', l[7] or '0', l[8] or '0',
+    redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late),
   }
 end

@@ -17,6 +17,7 @@ redis.call('SET', KEYS[3], ARGV[2])
 redis.call('SET', KEYS[4], ARGV[12], 'NX')
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'close', ARGV[4], 'open', ARGV[5], 'end', ARGV[6],
   'claim', ARGV[7], 'life', ARGV[8], 'session', ARGV[9])
+redis.call('HSETNX', KEYS[1], 'run_id', run_id())
 redis.call('HSETNX', KEYS[2], 'cap', ARGV[10])
 redis.call('HSETNX', KEYS[2], 'rate', ARGV[11])
 redis.call('HSETNX', KEYS[2], 'paused', '0')

@@ -129,7 +129,7 @@ func joinSingly(ctx context.Context, url string, ids []ropeline.PlaceID) error {
 // joinEvery joins the places from, from+step, from+2·step ….
 func joinEvery(ctx context.Context, store *queue.Store, ids []ropeline.PlaceID, from, step int) error {
 	for i := from; i < len(ids); i += step {
-		if _, err := store.Join(ctx, sale, ids[i]); err != nil {
+		if _, err := store.Join(ctx, sale, ids[i], ""); err != nil {
 			return err
 		}
 	}

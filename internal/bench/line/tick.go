@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -23,6 +24,7 @@ type scene struct {
 	offers   int  // that the tick makes, at most `most`
 	departed bool // everybody at the cursor has left
 	untold   bool // and the edges have not heard of the newest of them
+	absent   bool // everybody at the cursor is away
 }
 
 func (sc scene) String() string {
@@ -32,6 +34,9 @@ func (sc scene) String() string {
 	}
 	if sc.untold {
 		text += " just now"
+	}
+	if sc.absent {
+		text += ", absent"
 	}
 	return text
 }
@@ -46,10 +51,10 @@ func tickRows(ctx context.Context, rdb redis.UniversalClient, s size, out io.Wri
 	}
 	few, many := scene{offers: 100}, scene{offers: most}
 	fewPast, manyPast := scene{offers: 100, departed: true}, scene{offers: most, departed: true}
-	manyTold := scene{offers: most, departed: true, untold: true}
+	manyTold, manyAbsent := scene{offers: most, departed: true, untold: true}, scene{offers: most, absent: true}
 	ms := map[scene][]float64{}
 	for n := range s.runs {
-		for _, sc := range []scene{few, fewPast, many, manyPast, manyTold} {
+		for _, sc := range []scene{few, fewPast, many, manyPast, manyTold, manyAbsent} {
 			took, err := measureTicks(ctx, rdb, store, sc, s)
 			if err != nil {
 				return nil, fmt.Errorf("%v: %w", sc, err)
@@ -66,6 +71,7 @@ func tickRows(ctx context.Context, rdb redis.UniversalClient, s size, out io.Wri
 		row(fewPast, "", few),
 		row(manyPast, "", many),
 		row(manyTold, fmt.Sprintf(", %d of them since the last tick", min(told, s.departed)), many),
+		bench.Compare(fmt.Sprintf("tick of %d offers, %d absent at the cursor", most, s.departed), "ms", ms[manyAbsent], "none absent", ms[many]).AtMost(5),
 	}, nil
 }
 
@@ -110,12 +116,12 @@ func measureTick(ctx context.Context, rdb redis.UniversalClient, store *queue.St
 	if err := set(ctx, rdb, sc, departed); err != nil {
 		return 0, fmt.Errorf("setting the scene: %w", err)
 	}
-	state, _, err := store.Tick(ctx, sale)
+	state, err := store.Tick(ctx, sale, "bench", time.Hour)
 	if err != nil {
 		return 0, err
 	}
 	reached := int64(sc.offers)
-	if sc.departed {
+	if sc.departed || sc.absent {
 		reached += int64(departed)
 	}
 	if state.Cursor != reached || state.LastOffer != int64(sc.offers) {
@@ -128,13 +134,20 @@ func measureTick(ctx context.Context, rdb redis.UniversalClient, store *queue.St
 // statistics. bucket_at 0 lets the rate bucket be full.
 func set(ctx context.Context, rdb redis.UniversalClient, sc scene, departed int) error {
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, key("offered"), key("numbers"), key("offers"), key("pace"), key("departed"), key("left"))
-		p.HSet(ctx, key("state"), "cursor", 0, "cursor_score", 0, "last_offer", 0, "gone", 0, "bucket_at", 0)
+		p.Del(ctx, key("leader"), key("offered"), key("numbers"), key("offers"), key("pace"), key("departed"), key("left"))
+		p.HSet(ctx, key("state"), "last_offer", 0, "bucket_at", 0)
+		p.HSet(ctx, key("line"), "cursor", 0, "cursor_score", 0, "gone", 0, "epoch_at", 0)
+		p.ZAdd(ctx, key("edges"), redis.Z{Score: float64(time.Now().UnixMilli()), Member: "bench"})
 		p.HSet(ctx, key("limits"), "cap", sc.offers)
+		present := strings.Repeat("\xff", (departed+most)/8)
 		if sc.departed {
-			p.HSet(ctx, key("state"), "gone", departed)
+			p.HSet(ctx, key("line"), "gone", departed)
 			p.Set(ctx, key("departed"), strings.Repeat("\xff", departed/8), 0)
 		}
+		if sc.departed || sc.absent { // who leaves is not present any more, either
+			present = strings.Repeat("\x00", departed/8) + strings.Repeat("\xff", most/8+1)
+		}
+		p.Set(ctx, key("presence:bench"), present, 0)
 		if sc.untold {
 			ordinals := make([]any, min(told, departed))
 			for i := range ordinals {

@@ -201,3 +201,11 @@ func (r *RedisServer) Kill() {
 		r.tb.Fatal(err)
 	}
 }
+
+// Destroy deletes what a stopped server has stored.
+func (r *RedisServer) Destroy() {
+	r.tb.Helper()
+	if err := r.folder.DestroyRedis(); err != nil {
+		r.tb.Fatal(err)
+	}
+}

@@ -1,0 +1,312 @@
+package queue
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// How long a place counts as present after its last sign of life, and how long
+// one that was passed over, or missed its turn, may return to the front. Phones
+// put sleeping pages away.
+const (
+	PresentAfterClose      = 30 * time.Second
+	PresentAfterClosePhone = 120 * time.Second
+	Grace                  = 3 * time.Minute
+	GracePhone             = 10 * time.Minute
+)
+
+// GraceOf is how long a place may return.
+func GraceOf(phone bool) time.Duration {
+	if phone {
+		return GracePhone
+	}
+	return Grace
+}
+
+func presentAfterClose(phone bool) time.Duration {
+	if phone {
+		return PresentAfterClosePhone
+	}
+	return PresentAfterClose
+}
+
+// guest is a place that this edge serves. 300 bytes with its place.
+type guest struct {
+	place  atomic.Pointer[Place] // the newest that is known
+	links  []*Link               // its open sockets
+	until  time.Time             // present so long without a socket
+	asking bool                  // a look is under way
+	epoch  string                // of the place's ticket: where its score comes from
+	phone  bool
+	// What Redis was told of it: in which epoch that it is present, "" for not;
+	// and that it was registered with the settling line.
+	marked     string
+	registered bool
+}
+
+func (g *guest) present(now time.Time) bool { return len(g.links) > 0 || now.Before(g.until) }
+
+// guests are the places that an edge serves, by sockets and by polls. Their
+// number is bounded by the edge's limits on both.
+type guests struct {
+	mu      sync.Mutex // guards what follows; held for microseconds, once a second for as many as there are guests
+	byPlace map[ropeline.PlaceID]*guest
+	dirty   map[ropeline.PlaceID]bool // to be looked up
+	left    map[ropeline.PlaceID]time.Time
+}
+
+// A Link is one socket of a place.
+type Link struct {
+	guest  *guest
+	line   *Line
+	notify func()
+}
+
+// Place returns what is known of the place now.
+func (k *Link) Place() Place { return *k.guest.place.Load() }
+
+// Close ends the link. The place stays present for a while.
+func (k *Link) Close() {
+	k.line.guests.unlink(k, k.line.store.time())
+}
+
+// Attend adds a socket of a place, of which p is known. notify is called
+// whenever the place has changed; it must not block.
+func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	g := l.guests.welcome(t, p, phone)
+	k := &Link{guest: g, line: l, notify: notify}
+	g.links = append(g.links, k)
+	return k
+}
+
+// Visit notes that a place polled, and will again before until.
+func (l *Line) Visit(t Ticket, p Place, phone bool, until time.Time) {
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	g := l.guests.welcome(t, p, phone)
+	if until.After(g.until) {
+		g.until = until
+	}
+}
+
+// Known returns what this edge knows of a place that it serves, which is as new
+// as what Find would tell but for a moment.
+func (l *Line) Known(id ropeline.PlaceID) (Place, bool) {
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	g := l.guests.byPlace[id]
+	if g == nil || l.guests.dirty[id] || g.asking {
+		return Place{}, false
+	}
+	return *g.place.Load(), true
+}
+
+// Changed notes that a place was changed through this edge: what is known of it
+// is looked up again.
+func (l *Line) Changed(id ropeline.PlaceID) {
+	if l.guests.suspect(id) {
+		l.awake()
+	}
+}
+
+// Left notes that a place was given up through this edge, so that it is not put
+// back if Redis loses the line.
+func (l *Line) Left(id ropeline.PlaceID) {
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	if len(l.guests.left) < leftMost {
+		l.guests.left[id] = l.store.time()
+	}
+}
+
+// leftMost bounds the places remembered as left: 10 MB.
+const leftMost = 100_000
+
+// welcome finds or makes a guest. mu is held.
+func (gs *guests) welcome(t Ticket, p Place, phone bool) *guest {
+	g := gs.byPlace[p.ID]
+	p.Visitor = t.Visitor
+	if g == nil {
+		g = &guest{epoch: t.Epoch}
+		gs.byPlace[p.ID] = g
+		g.place.Store(&p)
+	} else if !gs.dirty[p.ID] {
+		// What the caller has just found may be older than what came since: look again.
+		if known := g.place.Load(); known.State != p.State || known.Ordinal != p.Ordinal {
+			gs.dirty[p.ID] = true
+		}
+	}
+	g.phone = phone
+	return g
+}
+
+func (gs *guests) unlink(k *Link, now time.Time) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	g := k.guest
+	kept := g.links[:0]
+	for _, other := range g.links {
+		if other != k {
+			kept = append(kept, other)
+		}
+	}
+	if len(kept) == 0 {
+		kept = nil
+	}
+	g.links = kept
+	if until := now.Add(presentAfterClose(g.phone)); until.After(g.until) {
+		g.until = until
+	}
+}
+
+// suspect marks a place to be looked up and reports whether it is served here.
+func (gs *guests) suspect(id ropeline.PlaceID) bool {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if gs.byPlace[id] == nil {
+		return false
+	}
+	gs.dirty[id] = true
+	return true
+}
+
+func (gs *guests) suspectAll() {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for id := range gs.byPlace {
+		gs.dirty[id] = true
+	}
+}
+
+// offer takes in an offer, without a look.
+func (gs *guests) offer(id ropeline.PlaceID, o Offer) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	g := gs.byPlace[id]
+	if g == nil {
+		return
+	}
+	p := *g.place.Load()
+	p.State, p.Offer, p.Back, p.MissedAt = ropeline.PlaceOffered, &o, false, time.Time{}
+	g.adopt(p)
+}
+
+// adopt makes p what is known and tells the sockets. mu is held.
+func (g *guest) adopt(p Place) {
+	g.place.Store(&p)
+	for _, k := range g.links {
+		k.notify()
+	}
+}
+
+// take returns up to most places to be looked up.
+func (gs *guests) take(most int) []ropeline.PlaceID {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	var ids []ropeline.PlaceID
+	for id := range gs.dirty {
+		if len(ids) == most {
+			break
+		}
+		delete(gs.dirty, id)
+		if g := gs.byPlace[id]; g != nil {
+			g.asking = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// found takes in what was looked up.
+func (gs *guests) found(places []Place) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, p := range places {
+		g := gs.byPlace[p.ID]
+		if g == nil {
+			continue
+		}
+		if g.asking = false; gs.dirty[p.ID] { // changed again since
+			continue
+		}
+		old := g.place.Load()
+		if p.State == "" {
+			p = *old
+			p.State = ropeline.PlaceLeft // given up in another tab, or in the lobby
+		}
+		p.Visitor = old.Visitor
+		if p.Score == "" {
+			p.Score = old.Score
+		}
+		if p.Epoch != "" && p.Score != "" {
+			g.epoch = p.Epoch
+		}
+		g.adopt(p)
+	}
+}
+
+// sweep marks whoever must be looked up because of the time or the cursor, and
+// forgets guests that went long ago.
+func (gs *guests) sweep(v *View, now time.Time) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for id, g := range gs.byPlace {
+		p := g.place.Load()
+		if g.gone(now) {
+			delete(gs.byPlace, id)
+			delete(gs.dirty, id)
+			continue
+		}
+		if outdated(v, *p) || overdue(v, *p) || ended(v, *p) {
+			gs.dirty[id] = true
+		}
+	}
+	for id, at := range gs.left {
+		if now.Sub(at) > GracePhone+time.Hour {
+			delete(gs.left, id)
+		}
+	}
+}
+
+// gone reports whether nobody has been here with a place for so long that it
+// need not be remembered: its presence has been taken back, and a loss of Redis
+// would find it by its ticket.
+func (g *guest) gone(now time.Time) bool {
+	return len(g.links) == 0 && g.marked == "" && now.Sub(g.until) > time.Minute
+}
+
+// outdated reports whether the view knows another order than the one in which
+// the place's ordinal holds.
+func outdated(v *View, p Place) bool {
+	switch p.State {
+	case ropeline.PlaceCollected:
+		return v.Drawn
+	case ropeline.PlaceWaiting, ropeline.PlacePassed:
+		return p.Epoch != v.Epoch
+	}
+	return false
+}
+
+// overdue reports whether the line has passed a place without a word of an
+// offer having come here: it was passed over, or the message is lost.
+func overdue(v *View, p Place) bool {
+	return p.State == ropeline.PlaceWaiting && !p.Beside && !p.Back && p.Ordinal >= 0 && !outdated(v, p) && p.Ordinal < v.Cursor
+}
+
+// ended reports whether a state is over that ends by itself, which nobody
+// announces: an offer that is not claimed, a session whose last token nobody
+// accepts any more.
+func ended(v *View, p Place) bool {
+	switch {
+	case p.State == ropeline.PlaceOffered && p.Offer != nil:
+		return !v.Now.Before(p.Offer.ClaimBy)
+	case p.State == ropeline.PlaceActive && p.Session != nil:
+		return v.Now.After(p.Session.ExpiresAt.Add(ropeline.TokenMargin))
+	}
+	return false
+}

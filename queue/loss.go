@@ -1,0 +1,206 @@
+package queue
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// What happens when Redis loses a line, or may have lost its last second:
+//
+// Each line keeps the run id of its server. A script that finds another one, or
+// no line where there was one, answers that the line settles. While it does,
+// nobody has an ordinal and nobody is offered; every edge registers the places
+// it knows, with the scores they had, and fans present their tickets. Then the
+// line has its old order again, under a new epoch. Slots that may have been in
+// use are counted as ghosts until the sessions are known again, or the longest
+// token that was issued before has expired.
+
+// charter is what an edge remembers of a sale's settings.
+type charter struct {
+	doc    string // as it was published
+	sealed string // the draw's seed
+	draw   map[string]string
+	readAt time.Time
+}
+
+// charter reads what has to be written back after a loss.
+func (s *Store) charter(ctx context.Context, sale ropeline.SaleID) (charter, error) {
+	values, err := s.rdb.MGet(ctx, keysOf(sale, "sale", "seed")...).Result()
+	if err != nil {
+		return charter{}, storeError("reading settings", err)
+	}
+	draw, err := s.rdb.HGetAll(ctx, key(sale, "draw")).Result()
+	if err != nil {
+		return charter{}, storeError("reading the draw", err)
+	}
+	doc, ok := values[0].(string)
+	if !ok {
+		return charter{}, errLost
+	}
+	sealed, _ := values[1].(string)
+	return charter{doc: doc, sealed: sealed, draw: draw}, nil
+}
+
+//go:embed lua/restore.lua
+var restoreSource string
+var restoreScript = newScript("restore", restoreSource)
+
+//go:embed lua/restore_line.lua
+var restoreLineSource string
+var restoreLineScript = newScript("restore line", restoreLineSource)
+
+// restore writes a sale back that Redis has lost. Of what several edges
+// remember the newest wins.
+func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, known State) error {
+	if c.doc == "" {
+		return nil // this edge has just started: others know more
+	}
+	doc, err := ropeline.ParseSale([]byte(c.doc))
+	if err != nil {
+		return err
+	}
+	drawn, paused := 0, 0
+	if known.Drawn {
+		drawn = 1
+	}
+	if known.Paused {
+		paused = 1
+	}
+	_, err = s.run(ctx, restoreLineScript, lineKeys(sale, "line"), doc.Version,
+		doc.LobbyClosesAt.UnixMilli(), doc.EndsAt.UnixMilli(), drawn, known.Seq)
+	if err != nil {
+		return err
+	}
+	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
+		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
+		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active,
+		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds()}
+	for field, value := range c.draw {
+		args = append(args, field, value)
+	}
+	if _, err := s.run(ctx, restoreScript, keysOf(sale, "state", "limits", "sale", "seed", "draw"), args...); err != nil {
+		return err
+	}
+	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale)).Err())
+}
+
+//go:embed lua/register.lua
+var registerSource string
+var registerScript = newScript("register", registerSource)
+
+// register tells a settling line of places and of places that have left.
+func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State, left []ropeline.PlaceID, places []Place) error {
+	drawn := 0
+	if known.Drawn {
+		drawn = 1
+	}
+	args := []any{known.CursorScore, drawn, len(left)}
+	if known.CursorScore == "" {
+		args[0] = 0
+	}
+	for _, id := range left {
+		args = append(args, string(id))
+	}
+	for _, p := range places {
+		args = append(args, string(p.ID), p.Score, p.Visitor)
+	}
+	_, err := s.run(ctx, registerScript, lineKeys(sale, "line", "order", "collected", "pending", "quit", "visitors"), args...)
+	return err
+}
+
+//go:embed lua/reinstate.lua
+var reinstateSource string
+var reinstateScript = newScript("reinstate", reinstateSource)
+
+// Reinstate puts the turns of places back that a loss forgot: offers that can
+// still be claimed, sessions whose token still lives, and of the others that
+// they had a turn. Each living one takes the slot of a ghost.
+func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Place) error {
+	args := []any{ropeline.TokenMargin.Milliseconds()}
+	for _, p := range turns {
+		number, by, session := fmt.Sprint(p.Offer.Number), int64(0), ""
+		if p.Offer.Beside {
+			number += " beside"
+		}
+		if p.State == ropeline.PlaceOffered {
+			by = p.Offer.ClaimBy.UnixMilli()
+		}
+		if p.State == ropeline.PlaceActive && p.Session != nil {
+			session = p.Session.text()
+		}
+		args = append(args, string(p.ID), number, by, session)
+	}
+	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions"), args...)
+	return err
+}
+
+//go:embed lua/present.lua
+var presentSource string
+var presentScript = newScript("present", presentSource)
+
+// Present puts the place of a ticket back that the line has lost and nobody
+// registered while it settled: beside the line, at its old score. It returns
+// ErrPlaceUnknown for a ticket that cannot do that: of the current epoch, of a
+// place that left, or of a line that never lost anything.
+func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
+	if _, ok := scoreOf(t.Score); !ok {
+		return Place{}, ErrPlaceUnknown
+	}
+	reply, err := s.runOn(ctx, sale, presentScript, lineKeys(sale, "line", "order", "comebacks", "late", "quit", "returned"),
+		string(t.Place), t.Score, t.Epoch)
+	if err != nil {
+		return Place{}, err
+	}
+	if reply == "gone" {
+		return Place{}, ErrPlaceUnknown
+	}
+	return s.Find(ctx, sale, t.Place)
+}
+
+//go:embed lua/attend.lua
+var attendSource string
+var attendScript = newScript("attend", attendSource)
+
+// attend is an edge's sign of life, with who came and who went.
+func (s *Store) attend(ctx context.Context, sale ropeline.SaleID, epoch string, all bool, came, went []told, back []returning) error {
+	flag := 0
+	if all {
+		flag = 1
+	}
+	args := []any{s.edge, epoch, flag, len(came), len(went)}
+	for _, t := range came {
+		args = append(args, t.ordinal)
+	}
+	for _, t := range went {
+		args = append(args, t.ordinal)
+	}
+	for _, r := range back {
+		args = append(args, string(r.place), r.grace.Milliseconds())
+	}
+	keys := append(lineKeys(sale, "line", "order", "departed", "comebacks", "edges", "reported"), presencePrefix(sale)+s.edge, key(sale, "passed"))
+	_, err := s.runOn(ctx, sale, attendScript, keys, args...)
+	return err
+}
+
+//go:embed lua/away.lua
+var awaySource string
+var awayScript = newScript("away", awaySource)
+
+// away takes places off the comebacks that have gone again.
+func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
+	args := make([]any, len(places))
+	for i, id := range places {
+		args[i] = string(id)
+	}
+	_, err := s.run(ctx, awayScript, lineKeys(sale, "comebacks"), args...)
+	return err
+}
+
+// text is what the scripts keep of an open session.
+func (s Session) text() string {
+	return fmt.Sprintf("%s %d %d %d open", s.ID, s.IssuedAt.Unix(), s.ExpiresAt.Unix(), s.EndsAt.Unix())
+}

@@ -1,0 +1,243 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+// A crowd at two edges, served by a controller: everybody who is offered claims
+// and leaves the shop at once, but for every fifth, who takes the time until
+// slow is closed.
+type crowd struct {
+	t     *testing.T
+	sale  ropeline.Sale
+	edges [2]*Store
+	lines [2]*Line
+
+	mu      sync.Mutex
+	offers  map[ropeline.PlaceID][]int64 // the numbers each was offered under
+	order   []Place                      // as they were offered by the order of the line
+	claimed map[ropeline.PlaceID]bool
+	running sync.WaitGroup
+
+	slow chan struct{}
+}
+
+// gather publishes a sale, lets people join its lobby and behind it, and draws.
+func gather(t *testing.T, server *devtest.RedisServer, people int) *crowd {
+	t.Helper()
+	c := &crowd{t: t, offers: map[ropeline.PlaceID][]int64{}, claimed: map[ropeline.PlaceID]bool{}, slow: make(chan struct{})}
+	now := time.Now()
+	c.sale = testSale(fmt.Sprintf("crowd-%d", now.UnixNano()), now)
+	c.sale.LobbyClosesAt, c.sale.OpensAt = now.Add(time.Second), now.Add(1500*time.Millisecond)
+	c.sale.Cap, c.sale.Rate, c.sale.ClaimWindow = 20, 6000, 30
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(func() { stop(); c.running.Wait() })
+	for i := range c.edges {
+		c.edges[i] = New(server.Client, testKeys)
+		t.Cleanup(c.edges[i].Close)
+	}
+	if err := c.edges[0].PublishSale(t.Context(), c.sale); err != nil {
+		t.Fatal(err)
+	}
+	for i, store := range c.edges {
+		c.lines[i] = NewLine(store, c.sale.ID, slog.New(slog.DiscardHandler))
+		c.running.Go(func() { _ = c.lines[i].Run(ctx) })
+		<-c.lines[i].Ready()
+	}
+	c.running.Go(func() { c.control(ctx) })
+	for i := range people {
+		c.come(ctx, i%2)
+	}
+	awaitView(t, c.lines[0], func(v *View) bool { return v.Epoch != "" })
+	for i := range people / 2 {
+		c.come(ctx, i%2)
+	}
+	return c
+}
+
+// come lets one more person join and wait at an edge.
+func (c *crowd) come(ctx context.Context, edge int) {
+	c.t.Helper()
+	p := join(c.t, c.edges[edge], c.sale.ID)
+	var k *Link
+	ready := make(chan struct{})
+	k = c.lines[edge].Attend(Ticket{Sale: c.sale.ID, Place: p.ID, Score: p.Score, Epoch: p.Epoch}, p, false, func() {
+		c.running.Go(func() {
+			select {
+			case <-ready:
+				c.serve(ctx, edge, k)
+			case <-ctx.Done():
+			}
+		})
+	})
+	close(ready)
+}
+
+// serve claims an offer that has not been seen before.
+func (c *crowd) serve(ctx context.Context, edge int, k *Link) {
+	p := k.Place()
+	if p.State != ropeline.PlaceOffered {
+		return
+	}
+	c.mu.Lock()
+	seen := slices.Contains(c.offers[p.ID], p.Offer.Number)
+	if !seen {
+		c.offers[p.ID] = append(c.offers[p.ID], p.Offer.Number)
+		if !p.Offer.Beside {
+			c.order = append(c.order, p)
+		}
+	}
+	c.mu.Unlock()
+	if seen {
+		return
+	}
+	if p.Offer.Number%5 == 0 {
+		select {
+		case <-c.slow:
+		case <-ctx.Done():
+			return
+		}
+	}
+	c.claim(ctx, c.edges[edge], p)
+}
+
+// claim takes an offer, however often it must be asked for: the server may be
+// away or have to be reminded of it.
+func (c *crowd) claim(ctx context.Context, store *Store, p Place) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for time.Now().Before(p.Offer.ClaimBy) {
+		if _, err := store.Claim(ctx, c.sale.ID, p.ID); err == nil {
+			c.mu.Lock()
+			c.claimed[p.ID] = true
+			c.mu.Unlock()
+			_, _ = store.End(ctx, c.sale.ID, p.ID) // a server that is away now lets the token run out
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// control ticks as a controller would, and draws.
+func (c *crowd) control(ctx context.Context) {
+	store := c.edges[0]
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for ctx.Err() == nil {
+		ticked, err := store.Tick(ctx, c.sale.ID, "controller", time.Minute)
+		switch {
+		case err == nil && ticked.Offered+ticked.Active > c.sale.Cap:
+			c.t.Errorf("%d offered and %d active with a cap of %d", ticked.Offered, ticked.Active, c.sale.Cap)
+		case err == nil && ticked.Phase() == ropeline.PhaseDrawing && !ticked.Settling:
+			_ = store.Draw(ctx, c.sale.ID) // again with the next tick
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// offered is how many people had a turn.
+func (c *crowd) offered() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.offers)
+}
+
+func (c *crowd) await(what string, done func() bool) {
+	c.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(60 * time.Second); !done(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			c.t.Fatalf("%s: not within a minute; %d had a turn, the view is %+v", what, c.offered(), c.lines[0].View().State)
+		}
+	}
+}
+
+// judge looks at everything that was promised.
+func (c *crowd) judge(people int) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.offers) != people {
+		c.t.Errorf("%d of %d people had a turn", len(c.offers), people)
+	}
+	if len(c.claimed) != people {
+		c.t.Errorf("%d of %d people could take their turn", len(c.claimed), people)
+	}
+	for id, numbers := range c.offers {
+		if len(numbers) != 1 {
+			c.t.Errorf("%s was offered %d times: %v", id, len(numbers), numbers)
+		}
+	}
+	slices.SortFunc(c.order, func(a, b Place) int { return int(a.Offer.Number - b.Offer.Number) })
+	inversions, last := 0, int64(-1)
+	for _, p := range c.order {
+		score, err := strconv.ParseInt(p.Score, 10, 64)
+		if err != nil {
+			c.t.Fatalf("%+v has no score", p)
+		}
+		if score < last {
+			inversions++
+		}
+		last = max(last, score)
+	}
+	if inversions > 0 || len(c.order) < people*9/10 {
+		c.t.Errorf("%d inversions among %d offers by the order of the line", inversions, len(c.order))
+	}
+}
+
+// Whatever happens to the server in the middle of a sale: the order stays,
+// everybody has one turn, and the cap holds.
+func TestALineOutlivesItsServer(t *testing.T) {
+	t.Parallel()
+	for name, disaster := range map[string]func(*testing.T, *devtest.RedisServer){
+		"it loses everything": func(t *testing.T, s *devtest.RedisServer) {
+			if err := s.Client.FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"it is killed and starts on its file":    func(t *testing.T, s *devtest.RedisServer) { s.Kill(); s.Start() },
+		"it is killed and its file is destroyed": func(t *testing.T, s *devtest.RedisServer) { s.Kill(); s.Destroy(); s.Start() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := devtest.PrivateRedis(t)
+			const people = 400
+			c := gather(t, server, people)
+			c.await("a few have had a turn", func() bool { return c.offered() >= 60 })
+			epoch := c.lines[0].View().Epoch
+			disaster(t, server)
+			c.await("the line settles", func() bool {
+				v := c.lines[0].View()
+				return v.Epoch != epoch && !v.Settling && !v.Away
+			})
+			before := c.offered()
+			if before >= people {
+				t.Fatal("everybody had a turn before the disaster: nothing was tried")
+			}
+			close(c.slow)
+			c.await("everybody has had a turn", func() bool { return c.offered() == people*3/2 })
+			c.await("everybody has taken it", func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.claimed) == people*3/2 })
+			c.judge(people * 3 / 2)
+		})
+	}
+}

@@ -1,0 +1,37 @@
+-- Moves a line on after its front was offered, and describes it.
+-- KEYS 1 line  2 order  3 collected  4 departed  5 left  6 comebacks  7 late
+--      8 passed
+-- ARGV 1 clock (us) or ''  2 cursor to reach at least  3 most departures told
+--      4 how many ordinals follow  5.. the ordinals that were offered, then the
+--      places beside the line that were
+-- Returns {line as describe_line tells, ordinals that left since the last call,
+-- the ordinals that were offered although they had left meanwhile}, or the error
+-- SALE or SETTLING. Monotone and so repeatable, but for what it tells.
+-- Cost O(log N) an offer beside the line.
+local refused = unsettled(KEYS[1])
+if refused then return refused end
+local ms = math.floor(clock() / 1000)
+local from, to = number(KEYS[1], 'cursor'), tonumber(ARGV[2])
+if to > from then
+  local score = redis.call('ZRANGE', KEYS[2], to - 1, to - 1, 'WITHSCORES')[2]
+  redis.call('HSET', KEYS[1], 'cursor', to, 'cursor_score', score)
+  redis.call('HSET', KEYS[1], 'gone', number(KEYS[1], 'gone') - redis.call('BITCOUNT', KEYS[4], from, to - 1, 'BIT'))
+  -- When the cursor passed whom, to the second, for an hour.
+  redis.call('ZADD', KEYS[8], to, math.floor(ms / 1000))
+  if redis.call('ZCARD', KEYS[8]) > 3700 then redis.call('ZREMRANGEBYRANK', KEYS[8], 0, 99) end
+end
+
+local ordinals = tonumber(ARGV[4])
+local withdrawn, moved = {}, 0
+for i = 5, 4 + ordinals do
+  if redis.call('GETBIT', KEYS[4], ARGV[i]) == 1 then withdrawn[#withdrawn + 1] = tonumber(ARGV[i]) end
+end
+for i = 5 + ordinals, #ARGV do
+  redis.call('ZREM', KEYS[6], ARGV[i])
+  moved = moved + redis.call('ZREM', KEYS[7], ARGV[i])
+end
+if moved > 0 then redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
+
+redis.call('HINCRBY', KEYS[1], 'seq', 1)
+local gone = redis.call('LPOP', KEYS[5], tonumber(ARGV[3])) or {}
+return { describe_line(KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]), gone, withdrawn }

@@ -1,0 +1,21 @@
+-- Gives up the turn of a place that leaves.
+-- KEYS 1 offered  2 active  3 numbers  4 sessions
+-- ARGV 1 (clock, unused)  2 place id
+-- Returns 'left' (an offer is given up: its slot is free at once, for no token
+-- was issued), 'active' (end the session first: its slot is counted still),
+-- 'final' (the turn is over) or '' (there was none). Idempotent.
+-- Cost O(log N).
+local place = ARGV[2]
+if redis.call('ZREM', KEYS[1], place) == 1 then
+  redis.call('HSET', KEYS[4], place, 'left')
+  return 'left'
+end
+local session = redis.call('HGET', KEYS[4], place)
+if session == 'left' then return 'left' end
+if session and redis.call('ZSCORE', KEYS[2], place) then return 'active' end
+local number_ = redis.call('HGET', KEYS[3], place)
+if number_ and string.sub(number_, -1) == 'c' then
+  redis.call('HSET', KEYS[4], place, 'left') -- it waits for its second turn
+  return ''
+end
+return (session or number_) and 'final' or ''

@@ -1,0 +1,21 @@
+-- Says what has become of the turns of places. Changes nothing.
+-- KEYS 1 offered  2 active  3 numbers  4 sessions  5 missed
+-- ARGV 1 clock (us) or ''  2.. place ids
+-- Returns {now (ms), then for each place: number text or '', claim by (ms) or
+-- 0, session text or '', slot until (ms) or 0, offer missed at (ms) or 0}.
+-- Cost O(log N) a place.
+local reply = { math.floor(clock() / 1000) }
+for i = 2, #ARGV do
+  local place = ARGV[i]
+  local n = #reply
+  reply[n + 1] = redis.call('HGET', KEYS[3], place) or ''
+  if reply[n + 1] == '' then -- most places by far
+    reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = 0, '', 0, 0
+  else
+    reply[n + 2] = redis.call('ZSCORE', KEYS[1], place) or 0
+    reply[n + 3] = redis.call('HGET', KEYS[4], place) or ''
+    reply[n + 4] = redis.call('ZSCORE', KEYS[2], place) or 0
+    reply[n + 5] = redis.call('ZSCORE', KEYS[5], place) or 0
+  end
+end
+return reply

@@ -1,0 +1,319 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+const (
+	tendInterval = time.Second
+	lookMost     = 500  // places looked up in one call: 5 ms of Redis
+	attendMost   = 2000 // ordinals told in one call: 1 ms
+)
+
+// tend looks after the guests until ctx ends: it looks them up when they may
+// have changed and, every second, tells Redis who is here.
+func (l *Line) tend(ctx context.Context) {
+	select {
+	case <-l.ready:
+	case <-ctx.Done():
+		return
+	}
+	every := time.NewTicker(tendInterval)
+	defer every.Stop()
+	complained := time.Time{}
+	for {
+		if err := l.round(ctx); err != nil && ctx.Err() == nil {
+			if now := time.Now(); now.Sub(complained) > 5*time.Second {
+				complained = now
+				l.log.Warn("looking after the places of this edge", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		case <-l.kick:
+		}
+	}
+}
+
+// round is one look after everything.
+func (l *Line) round(ctx context.Context) error {
+	l.guests.sweep(l.View(), l.store.time())
+	err := l.look(ctx)
+	if err == nil {
+		err = l.attend(ctx)
+	}
+	switch {
+	case errors.Is(err, errEpoch):
+		return l.snapshot(ctx)
+	case errors.Is(err, ErrSettling):
+		l.missing(err)
+		return l.putBack(ctx)
+	case err != nil:
+		return err
+	}
+	l.settled = false
+	if l.View().Settling || l.View().Away {
+		return l.snapshot(ctx)
+	}
+	return l.remember(ctx)
+}
+
+// look looks up who may have changed.
+func (l *Line) look(ctx context.Context) error {
+	for {
+		ids := l.guests.take(lookMost)
+		if len(ids) == 0 {
+			return nil
+		}
+		places, err := l.store.FindAll(ctx, l.sale, ids)
+		if err != nil {
+			l.guests.putOff(ids)
+			return err
+		}
+		for i, p := range places {
+			if p.State == "" {
+				places[i] = l.lookAgain(ctx, p.ID)
+			}
+		}
+		l.guests.found(places)
+	}
+}
+
+// lookAgain puts a place back that the line lost and that nobody else put back,
+// and looks it up; it is unknown if it may not come back.
+func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) Place {
+	score, epoch := l.guests.ticket(id)
+	p, err := l.store.Present(ctx, l.sale, Ticket{Place: id, Score: score, Epoch: epoch})
+	if err != nil {
+		return Place{ID: id}
+	}
+	return p
+}
+
+// attend tells Redis that this edge lives, who of its guests has come and gone,
+// and who is back that was passed over.
+func (l *Line) attend(ctx context.Context) error {
+	epoch := l.View().Epoch
+	came, went, back, away := l.guests.changes(l.View(), l.store.time())
+	for {
+		n, m := min(len(came), attendMost), min(len(went), attendMost)
+		last := n == len(came) && m == len(went)
+		var returned []returning
+		if last {
+			returned = back
+		}
+		if err := l.store.attend(ctx, l.sale, epoch, last, came[:n], went[:m], returned); err != nil {
+			return err
+		}
+		l.guests.marked(came[:n], epoch)
+		l.guests.marked(went[:m], "")
+		if came, went = came[n:], went[m:]; last {
+			break
+		}
+	}
+	if len(away) > 0 {
+		if err := l.store.away(ctx, l.sale, away); err != nil {
+			return err
+		}
+	}
+	if len(back)+len(away) == 0 {
+		return nil
+	}
+	for _, r := range back {
+		away = append(away, r.place)
+	}
+	l.guests.putOff(away)
+	return l.look(ctx)
+}
+
+// told is one ordinal that Redis is to be told of.
+type told struct {
+	place   ropeline.PlaceID
+	ordinal int64
+}
+
+// returning is a place that was passed over and is here again.
+type returning struct {
+	place ropeline.PlaceID
+	grace time.Duration
+}
+
+// returnMost bounds the returns of one call.
+const returnMost = 500
+
+// changes lists what Redis must be told.
+func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []returning, away []ropeline.PlaceID) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for id, g := range gs.byPlace {
+		p, here := g.place.Load(), g.present(now)
+		if p.Epoch != v.Epoch || v.Epoch == "" {
+			continue
+		}
+		switch {
+		case p.State == ropeline.PlaceWaiting && p.Back:
+			if !here {
+				away = append(away, id)
+			}
+		case p.State == ropeline.PlaceWaiting && !p.Beside && p.Ordinal >= 0:
+			if here && g.marked != v.Epoch {
+				came = append(came, told{id, p.Ordinal})
+			}
+		case p.State == ropeline.PlacePassed && here && len(back) < returnMost:
+			if !p.MissedAt.IsZero() && v.Now.Sub(p.MissedAt) < GraceOf(g.phone) {
+				back = append(back, returning{id, GraceOf(g.phone)})
+			}
+		}
+		if !here && g.marked != "" {
+			if g.marked == v.Epoch && p.Ordinal >= 0 {
+				went = append(went, told{id, p.Ordinal})
+			} else {
+				g.marked = ""
+			}
+		}
+	}
+	return came, went, back, away
+}
+
+// marked notes what Redis was told.
+func (gs *guests) marked(all []told, epoch string) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, t := range all {
+		if g := gs.byPlace[t.place]; g != nil {
+			g.marked = epoch
+		}
+	}
+}
+
+// putOff marks places to be looked up later.
+func (gs *guests) putOff(ids []ropeline.PlaceID) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, id := range ids {
+		if g := gs.byPlace[id]; g != nil {
+			g.asking, gs.dirty[id] = false, true
+		}
+	}
+}
+
+// ticket returns what the ticket of a guest's place says of its order.
+func (gs *guests) ticket(id ropeline.PlaceID) (score, epoch string) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if g := gs.byPlace[id]; g != nil {
+		return g.place.Load().Score, g.epoch
+	}
+	return "", ""
+}
+
+// Recall takes in a place by its ticket while the line cannot be asked: it is
+// registered with the line as soon as that settles.
+func (l *Line) Recall(t Ticket) Place {
+	if p, ok := l.Known(t.Place); ok {
+		return p
+	}
+	p := Place{ID: t.Place, State: ropeline.PlaceWaiting, Epoch: t.Epoch, Ordinal: -1, Score: t.Score}
+	if v := l.View(); v != nil && !v.Drawn {
+		p.State = ropeline.PlaceCollected
+	}
+	return p
+}
+
+// putBack gives a line that was lost what this edge remembers: the sale's
+// settings if they are gone, its guests' places, and their turns.
+func (l *Line) putBack(ctx context.Context) error {
+	v := l.View()
+	if err := l.store.restore(ctx, l.sale, l.charter, v.State); err != nil {
+		return err
+	}
+	if !l.settled {
+		l.guests.unregister()
+		l.settled = true
+	}
+	reached, _ := scoreOf(v.CursorScore)
+	places, left, turns := l.guests.memories(reached)
+	for len(places) > 0 || len(left) > 0 {
+		n, m := min(len(places), lookMost), min(len(left), lookMost)
+		err := l.store.register(ctx, l.sale, v.State, left[:m], places[:n])
+		if errors.Is(err, errSteady) {
+			return l.snapshot(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		l.guests.registered(places[:n])
+		places, left = places[n:], left[m:]
+	}
+	for chunk := range slices.Chunk(turns, lookMost) {
+		if err := l.store.Reinstate(ctx, l.sale, chunk); err != nil {
+			return err
+		}
+	}
+	l.guests.registered(turns)
+	return nil
+}
+
+// memories lists what has not been registered yet.
+func (gs *guests) memories(reached int64) (places []Place, left []ropeline.PlaceID, turns []Place) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, g := range gs.byPlace {
+		p := g.place.Load()
+		if g.registered || p.State == ropeline.PlaceLeft {
+			continue
+		}
+		if p.ordered(reached) {
+			places = append(places, *p)
+		}
+		if p.Offer != nil {
+			turns = append(turns, *p)
+		}
+	}
+	for id := range gs.left {
+		left = append(left, id)
+	}
+	return places, left, turns
+}
+
+func (gs *guests) unregister() {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, g := range gs.byPlace {
+		g.registered = false
+	}
+}
+
+func (gs *guests) registered(places []Place) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, p := range places {
+		if g := gs.byPlace[p.ID]; g != nil {
+			g.registered = true
+		}
+	}
+}
+
+// charterKept is how long what would be written back is used before it is read
+// again.
+const charterKept = 2 * time.Second
+
+// remember reads what would have to be written back if Redis lost the sale.
+func (l *Line) remember(ctx context.Context) error {
+	if now := time.Now(); now.Sub(l.charter.readAt) >= charterKept {
+		c, err := l.store.charter(ctx, l.sale)
+		if err != nil {
+			return err
+		}
+		c.readAt = now
+		l.charter = c
+	}
+	return nil
+}
