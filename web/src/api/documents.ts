@@ -1,7 +1,7 @@
 // The JSON documents of the public interface. Those of the line are described
 // by package edge/wire; its golden files are read by this side's tests too.
 
-export type PlaceState = "collected" | "waiting" | "offered" | "active" | "done" | "left" | "expired";
+export type PlaceState = "collected" | "waiting" | "passed" | "offered" | "active" | "done" | "left" | "expired";
 export type Phase = "lobby" | "drawing" | "open" | "ended";
 
 export interface SaleStatus {
@@ -12,6 +12,8 @@ export interface SaleStatus {
   paused: boolean;
   reason?: string;
   entrants: number;
+  comebacks?: number;
+  trouble?: "away" | "settling";
 }
 
 export interface Session {
@@ -26,7 +28,9 @@ export interface Status {
   served?: number;
   epoch?: string;
   wait?: { low: number; high: number };
-  offer?: { number: number; claim_by: string };
+  back?: boolean;
+  return_by?: string;
+  offer?: { number: number; claim_by: string; beside?: boolean };
   session?: Session;
   next_contact?: number;
 }

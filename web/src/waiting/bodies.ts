@@ -66,6 +66,20 @@ function pausedBand(): { element: HTMLElement; update: (status: Status | undefin
   };
 }
 
+/** What of ours keeps the line from moving. */
+function troubleBand(): { element: HTMLElement; update: (status: Status | undefined) => void } {
+  const what = h("p");
+  const element = h("div", { class: "band", hidden: "" }, h("h2", {}, words.trouble.heading), what);
+  return {
+    element,
+    update: (status) => {
+      const trouble = status?.sale.trouble;
+      element.hidden = !trouble;
+      if (trouble) say(what, words.trouble[trouble]);
+    },
+  };
+}
+
 function lobby(): Body {
   const left = h("span");
   const entrants = h("p");
@@ -112,6 +126,7 @@ function waiting(): Body {
   const entrants = h("p");
   const way = rope(false, true);
   const paused = pausedBand();
+  const trouble = troubleBand();
   const advice = note("");
   return {
     nodes: [
@@ -119,6 +134,7 @@ function waiting(): Body {
       h("h1", { class: "big" }, number, under),
       way.element,
       h("div", { class: "facts" }, wait, entrants),
+      trouble.element,
       paused.element,
       advice,
     ],
@@ -126,11 +142,14 @@ function waiting(): Body {
       if (!status) return;
       const position = status.position ?? 0;
       const opens = clock.until(status.sale.opens_at);
-      large(number, count(position));
-      say(under, position === 0 ? words.waiting.next : words.waiting.headline(position));
-      way.walk(progress(start, position));
+      const known = status.position !== undefined;
+      large(number, known ? count(position) : "…");
+      say(under, status.back ? words.waiting.back : !known ? words.waiting.kept : position === 0 ? words.waiting.next : words.waiting.headline(position));
+      if (known) way.walk(progress(start, position));
       say(wait, waitText(status, opens));
-      say(entrants, words.waiting.entrants(status.sale.entrants));
+      const first = position < 1000 && !status.back ? (status.sale.comebacks ?? 0) : 0;
+      say(entrants, words.waiting.entrants(status.sale.entrants) + (first > 0 ? words.waiting.comebacks(first) : ""));
+      trouble.update(status);
       say(advice, words.waiting.note(sale?.claim_window));
       paused.update(status);
     },
@@ -138,7 +157,7 @@ function waiting(): Body {
 }
 
 function waitText(status: Status, opens: number): string {
-  if (status.sale.paused) return words.paused.wait;
+  if (status.sale.paused || status.sale.trouble) return words.paused.wait;
   if (opens > 0) return words.waiting.opensIn(opens);
   return status.wait ? words.waiting.wait(status.wait.low, status.wait.high) : words.waiting.noWait;
 }
@@ -186,9 +205,9 @@ function active(context: Context): Body {
 }
 
 /** The place is over; what happened, and what can be done. */
-function over(text: { eyebrow: string; headline: string; lead: string; again?: string }, context: Context): Body {
+function over(text: { eyebrow: string; headline: string; lead: string; again?: string; rejoin?: string }, context: Context): Body {
   const ended = context.known.status?.sale.phase === "ended" || context.known.sale?.status.phase === "ended";
-  const again = button(words.rejoin, context.actions.rejoin);
+  const again = button(text.rejoin ?? words.rejoin, context.actions.rejoin);
   const said = h("p", { class: "said wrong", role: "alert" });
   const nodes: Node[] = [eyebrow(text.eyebrow), headline(text.headline), lead(text.lead)];
   if (ended) nodes.push(lead(words.ended.lead), link(words.ended.others, "/"));
@@ -228,7 +247,12 @@ export function bodyOf(scene: Scene, context: Context): Body {
       return active(context);
     case "failed":
       return failed(context);
-    case "expired":
+    case "passed":
+      return still(eyebrow(words.passed.eyebrow), headline(words.passed.headline), rope(false, false).element, lead(words.passed.lead));
+    case "expired": {
+      const by = context.known.status?.return_by;
+      return over(by ? { ...words.expired, again: words.expired.front(by), rejoin: words.expired.return } : words.expired, context);
+    }
     case "left":
     case "done":
     case "gone":

@@ -21,6 +21,7 @@ export type Scene =
   | "lobby"
   | "drawing"
   | "waiting"
+  | "passed"
   | "offered"
   | "active"
   | "expired"

@@ -38,6 +38,9 @@ export const waiting = {
     eyebrow: "In line",
     headline: (n: number) => plural(n, { one: "person ahead of you", other: "people ahead of you" }),
     next: "You are next",
+    back: "You were away when your turn came. You go next",
+    kept: "Your place is kept",
+    comebacks: (n: number) => `; ${people(n)} who were away when their turn came ${plural(n, { one: "goes", other: "go" })} first`,
     opensIn: (ms: number) => `The doors open in ${clock(ms)}`,
     wait: (low: number, high: number) => {
       const [from, to] = [Math.floor(low / 60), Math.ceil(high / 60)];
@@ -52,6 +55,12 @@ export const waiting = {
     note: (claimSeconds: number | undefined) =>
       "Your place is kept if you reload, lose the connection or close this page. When it is your turn, be here: you have " +
       `${claimSeconds === undefined ? "a short while" : `${count(claimSeconds)} seconds`} to come in.`,
+  },
+
+  trouble: {
+    heading: "One moment, please",
+    away: "We cannot reach our records right now. Your place is safe: this page holds proof of it.",
+    settling: "We lost our records of the line and are putting it together again, in its old order. Your place is safe; stay here.",
   },
 
   paused: {
@@ -78,11 +87,19 @@ export const waiting = {
     shop: "Go to the shop",
   },
 
+  passed: {
+    eyebrow: "You were away",
+    headline: "Your turn came while you were away",
+    lead: "You are back in time. You go to the front of the line.",
+  },
+
   expired: {
     eyebrow: "Turn missed",
     headline: "Your turn has passed",
     lead: "It was your turn, but nobody came in before the time ran out, so the place went to the next in line.",
     again: "You can stand in line again, at its end.",
+    front: (by: string) => `Until ${hour(by)} you can have your turn once more, at the front of the line.`,
+    return: "Back to the front",
   },
   left: {
     eyebrow: "Left",
