@@ -24,6 +24,7 @@ type room struct {
 
 	mu     sync.Mutex // guards the rest
 	sale   ropeline.Sale
+	drawn  queue.Drawing
 	readAt time.Time
 	usedAt time.Time
 }
@@ -121,6 +122,25 @@ func (m *room) settings(ctx context.Context, store *queue.Store, now time.Time) 
 	defer m.mu.Unlock()
 	m.sale = sale
 	return sale
+}
+
+// drawing returns what is public of the sale's draw. Once the seed is revealed
+// nothing of it changes any more; while Redis is away, the last that was seen.
+func (m *room) drawing(ctx context.Context, store *queue.Store) queue.Drawing {
+	m.mu.Lock()
+	known := m.drawn
+	m.mu.Unlock()
+	if known.Seed != "" {
+		return known
+	}
+	d, err := store.Drawing(ctx, m.id)
+	if err != nil {
+		return known
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drawn = d
+	return d
 }
 
 // rooms holds one room per sale, made when a sale is first asked for. When it

@@ -18,7 +18,8 @@ import (
 // what a caller without any credential must get.
 func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, withPages)
+	g := newRig(t, withPages, opened)
+	g.draw()
 	f := g.browser()
 	for _, rt := range g.server.routes() {
 		method := rt.method

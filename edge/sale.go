@@ -64,6 +64,7 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 	}
 	sale := m.settings(ctx, s.store, s.now())
 	return wire.Sale{
+		Draw:   drawOf(m.drawing(ctx, s.store)),
 		Status: saleStatus(m.id, view), Title: sale.Title,
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: sale.ClaimWindow, SessionMax: sale.SessionMax,

@@ -34,6 +34,7 @@ type Server struct {
 	rooms   *rooms
 	sales   salesCache
 	sockets sockets
+	draws   drawCache
 	booking http.Handler
 	ops     http.Handler
 	pages   *pages

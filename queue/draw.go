@@ -2,44 +2,101 @@ package queue
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue/draw"
 )
+
+//go:embed lua/commit.lua
+var commitSource string
+var commitScript = newScript("commit", commitSource)
+
+//go:embed lua/root.lua
+var rootSource string
+var rootScript = newScript("root", rootSource)
 
 //go:embed lua/finish_draw.lua
 var finishDrawSource string
 var finishDrawScript = newScript("finish draw", finishDrawSource)
 
-// drawBatch is how many scores go to Redis in one ZADD: 2 to 3 ms.
-const drawBatch = 1000
+// drawBatch is how many scores go to Redis in one ZADD, 2 to 3 ms;
+// drawRead how many entrants are asked for in one SSCAN.
+const (
+	drawBatch = 1000
+	drawRead  = 10_000
+)
 
-// Draw gives the lobby of a sale its order and opens the line. Call it after
-// the lobby has closed: entrants do not change then. It is deterministic, so a
-// draw that was killed is simply done again, and a second one beside it writes
-// the same scores. Drawing a drawn sale does nothing. It needs the seed key.
-func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
+// commit makes the commitment to a sale's seed public, for the close that it
+// has now.
+func (s *Store) commit(ctx context.Context, id ropeline.SaleID) error {
+	sale, err := s.Sale(ctx, id)
+	if err != nil {
+		return err
+	}
+	seed, err := s.drawSeed(ctx, id)
+	if err != nil {
+		return err
+	}
+	terms := termsOf(sale)
+	commitment := draw.Commitment(terms, seed)
+	_, err = s.run(ctx, commitScript, keysOf(id, "state", "draw"), terms.Close, terms.Beacon, hex.EncodeToString(commitment[:]))
+	return err
+}
+
+func termsOf(sale ropeline.Sale) draw.Terms {
+	return draw.Terms{Sale: sale.ID, Close: sale.LobbyClosesAt.UnixMilli(), Beacon: draw.NoBeacon}
+}
+
+func (s *Store) drawSeed(ctx context.Context, sale ropeline.SaleID) (draw.Hash, error) {
 	sealed, err := s.rdb.Get(ctx, key(sale, "seed")).Bytes()
 	if err != nil {
-		return storeError("reading the draw's seed", err)
+		return draw.Hash{}, storeError("reading the draw's seed", err)
 	}
 	seed, err := s.openSeed(sale, sealed)
+	if err != nil || len(seed) != len(draw.Hash{}) {
+		return draw.Hash{}, errors.Join(err, fmt.Errorf("the draw's seed of %s has %d bytes", sale, len(seed)))
+	}
+	return draw.Hash(seed), nil
+}
+
+// Draw gives the lobby of a sale its order and opens the line. Call it after
+// the lobby has closed: entrants do not change then. First the root over the
+// entrants is published, which binds them; only then the seed is revealed. It
+// is deterministic, so a draw that was killed is simply done again, and a second
+// one beside it writes the same. Drawing a drawn sale does nothing. It needs the
+// seed key.
+func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
+	seed, err := s.drawSeed(ctx, sale)
 	if err != nil {
 		return err
 	}
-	drawKey := sha256.Sum256(seed)
-	if err := s.scoreLobby(ctx, sale, drawKey[:]); err != nil {
+	entrants, err := s.entrants(ctx, sale, "collected")
+	if err != nil {
 		return err
 	}
-	keys := lineKeys(sale, "line", "drawing", "order", "collected", "pending", "quit", "departed")
+	root := draw.Root(entrants)
+	reply, err := s.runOn(ctx, sale, rootScript, lineKeys(sale, "line", "collected", "draw"), hex.EncodeToString(root[:]), len(entrants))
+	if err != nil || reply == int64(0) {
+		return err
+	}
+	if err := s.scoreLobby(ctx, sale, draw.Key(seed, root, draw.Hash{}), entrants); err != nil {
+		return err
+	}
+	// Before the order is there, so that a draw killed in between is not left
+	// without its proof; the root has bound the entrants.
+	if err := s.rdb.HSet(ctx, key(sale, "draw"), "seed", hex.EncodeToString(seed[:])).Err(); err != nil {
+		return storeError("revealing the seed", err)
+	}
+	keys := lineKeys(sale, "line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants")
 	_, err = s.runOn(ctx, sale, finishDrawScript, keys, newEpoch())
 	return err
 }
@@ -51,33 +108,94 @@ func newEpoch() string {
 	return hex.EncodeToString(raw)
 }
 
-func (s *Store) scoreLobby(ctx context.Context, sale ropeline.SaleID, drawKey []byte) error {
+// entrants returns who took part in the draw, sorted.
+func (s *Store) entrants(ctx context.Context, sale ropeline.SaleID, name string) ([]ropeline.PlaceID, error) {
+	var ids []ropeline.PlaceID
 	for cursor := uint64(0); ; {
-		names, next, err := s.rdb.SScan(ctx, key(sale, "collected"), cursor, "", drawBatch).Result()
+		names, next, err := s.rdb.SScan(ctx, key(sale, name), cursor, "", drawRead).Result()
 		if err != nil {
-			return storeError("reading the lobby", err)
+			return nil, storeError("reading the lobby", err)
 		}
-		scored := make([]redis.Z, len(names))
-		for i, name := range names {
-			scored[i] = redis.Z{Member: name, Score: float64(LobbyScore(drawKey, ropeline.PlaceID(name)))}
-		}
-		if len(scored) > 0 {
-			if err := s.rdb.ZAdd(ctx, key(sale, "drawing"), scored...).Err(); err != nil {
-				return storeError("writing the draw", err)
-			}
+		for _, n := range names {
+			ids = append(ids, ropeline.PlaceID(n))
 		}
 		if cursor = next; cursor == 0 {
-			return nil
+			slices.Sort(ids)
+			return slices.Compact(ids), nil // a scan may tell one twice
 		}
 	}
 }
 
-// LobbyScore is a place's order in the draw: the first 52 bits of
-// HMAC-SHA-256(draw key, place id). Ties go by the bytes of the place id. It
-// is below 2^52, where the scores of later arrivals begin, and exact as a
-// double.
-func LobbyScore(drawKey []byte, id ropeline.PlaceID) int64 {
-	mac := hmac.New(sha256.New, drawKey)
-	fmt.Fprint(mac, string(id))
-	return int64(binary.BigEndian.Uint64(mac.Sum(nil)) >> 12)
+func (s *Store) scoreLobby(ctx context.Context, sale ropeline.SaleID, drawKey draw.Hash, entrants []ropeline.PlaceID) error {
+	for chunk := range slices.Chunk(entrants, drawBatch) {
+		scored := make([]redis.Z, len(chunk))
+		for i, id := range chunk {
+			scored[i] = redis.Z{Member: string(id), Score: float64(draw.Score(drawKey, id))}
+		}
+		if err := s.rdb.ZAdd(ctx, key(sale, "drawing"), scored...).Err(); err != nil {
+			return storeError("writing the draw", err)
+		}
+	}
+	return nil
+}
+
+// Drawing is what is public of a sale's draw.
+type Drawing struct {
+	Commitment string // to the seed, from the sale's creation on; hexadecimal, as the others
+	Root       string // over the entrants, from the close on; "" before
+	Count      int64  // of the entrants, with the root
+	Seed       string // from the draw on
+}
+
+// Drawing returns what is public of a sale's draw.
+func (s *Store) Drawing(ctx context.Context, sale ropeline.SaleID) (Drawing, error) {
+	fields, err := s.rdb.HGetAll(ctx, key(sale, "draw")).Result()
+	if err != nil {
+		return Drawing{}, storeError("reading the draw", err)
+	}
+	d := Drawing{Commitment: fields["commitment"], Root: fields["root"], Seed: fields["seed"]}
+	if fields["count"] != "" {
+		if d.Count, err = strconv.ParseInt(fields["count"], 10, 64); err != nil {
+			return Drawing{}, fmt.Errorf("reading the draw: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// ErrNotDrawn means that a draw cannot be published yet.
+var ErrNotDrawn = &ropeline.Error{Kind: ropeline.Conflict, Code: "not-drawn", Detail: "The order has not been drawn yet."}
+
+// errEntrantsLost means that Redis has lost who took part since the draw.
+var errEntrantsLost = &ropeline.Error{Kind: ropeline.Gone, Code: "draw-lost",
+	Detail: "Our store lost the list of the entrants after the draw, so it can no longer be published from here."}
+
+// DrawFile returns a drawn sale's whole draw, as it is published. It holds all
+// entrants in memory: 40 MB a million. It fails with ErrNotDrawn.
+func (s *Store) DrawFile(ctx context.Context, id ropeline.SaleID) (draw.File, error) {
+	sale, err := s.Sale(ctx, id)
+	if err != nil {
+		return draw.File{}, err
+	}
+	d, err := s.Drawing(ctx, id)
+	if err != nil {
+		return draw.File{}, err
+	}
+	if d.Seed == "" {
+		return draw.File{}, ErrNotDrawn
+	}
+	entrants, err := s.entrants(ctx, id, "entrants")
+	if err != nil {
+		return draw.File{}, err
+	}
+	f := draw.File{Terms: termsOf(sale)}
+	for text, field := range map[string]*draw.Hash{d.Commitment: &f.Commitment, d.Seed: &f.Seed, d.Root: &f.Root} {
+		if n, err := hex.Decode(field[:], []byte(text)); err != nil || n != len(field) {
+			return draw.File{}, errors.Join(err, fmt.Errorf("reading the draw: %q is no hash", text))
+		}
+	}
+	if draw.Root(entrants) != f.Root {
+		return draw.File{}, errEntrantsLost
+	}
+	f.Places = draw.Order(draw.Key(f.Seed, f.Root, f.Value), entrants)
+	return f, nil
 }

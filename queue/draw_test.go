@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/queue/draw"
 )
 
 // A controller that dies in the middle of a draw leaves some scores behind.
@@ -38,17 +38,16 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	}
 	now = sale.LobbyClosesAt.Add(time.Second)
 
-	sealed, _ := rdb.Get(ctx, key(sale.ID, "seed")).Bytes()
-	seed, err := store.openSeed(sale.ID, sealed)
+	seed, err := store.drawSeed(ctx, sale.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(seed)
-	half := redis.Z{Member: string(lobby[7]), Score: float64(LobbyScore(sum[:], lobby[7]))}
+	drawKey := draw.Key(seed, draw.Root(slices.Sorted(slices.Values(lobby))), draw.Hash{})
+	half := redis.Z{Member: string(lobby[7]), Score: float64(draw.Score(drawKey, lobby[7]))}
 	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), half).Err(); err != nil { // the killed draw's remains
 		t.Fatal(err)
 	}
-	if _, err := store.run(ctx, finishDrawScript, lineKeys(sale.ID, "line", "drawing", "order", "collected", "pending", "quit", "departed"), "e"); !errors.Is(err, errDrawIncomplete) {
+	if _, err := store.run(ctx, finishDrawScript, lineKeys(sale.ID, "line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants"), "e"); !errors.Is(err, errDrawIncomplete) {
 		t.Fatalf("ending an incomplete draw: %v", err)
 	}
 	if _, err := store.Join(ctx, sale.ID, "late", ""); err != nil {
@@ -75,8 +74,7 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	if err != nil || len(order) != 2501 || order[2500] != "late" {
 		t.Fatalf("%d places, the last %q, %v; want 2501 with the late one last", len(order), order[len(order)-1], err)
 	}
-	want := slices.Clone(lobby)
-	slices.SortFunc(want, func(a, b ropeline.PlaceID) int { return int(LobbyScore(sum[:], a)>>12 - LobbyScore(sum[:], b)>>12) })
+	want := draw.Order(drawKey, lobby)
 	for i, id := range want {
 		if order[i] != string(id) {
 			t.Fatalf("ordinal %d is %s, want %s", i, order[i], id)
@@ -120,5 +118,60 @@ func TestACloseThatHasPassedIsNotMoved(t *testing.T) {
 	}
 	if err := store.Draw(t.Context(), sale.ID); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a fan can see of a draw, and when: the commitment from the first moment
+// on, the root when nobody can enter any more, the seed when the order is made.
+func TestADrawIsPublishedStepByStepAndHolds(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	now := time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("published-%d", time.Now().UnixNano()), now)
+	if err := store.PublishSale(ctx, sale); err != nil {
+		t.Fatal(err)
+	}
+	first, err := store.Drawing(ctx, sale.ID)
+	if err != nil || len(first.Commitment) != 64 || first.Root != "" || first.Seed != "" {
+		t.Fatalf("at the creation: %+v, %v; want the commitment alone", first, err)
+	}
+	sale.Version++
+	if err := store.PublishSale(ctx, sale); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := store.Drawing(ctx, sale.ID); err != nil || again != first {
+		t.Errorf("the same close published again: %+v, %v; want %+v", again, err, first)
+	}
+	for range 40 {
+		join(t, store, sale.ID)
+	}
+	if err := store.Draw(ctx, sale.ID); !errors.Is(err, errDrawIncomplete) {
+		t.Errorf("drawing an open lobby: %v", err)
+	}
+	if open, err := store.Drawing(ctx, sale.ID); err != nil || open != first {
+		t.Errorf("a draw that came too early gave something away: %+v, %v", open, err)
+	}
+	if _, err := store.DrawFile(ctx, sale.ID); !errors.Is(err, ErrNotDrawn) {
+		t.Errorf("the draw of an open lobby: %v", err)
+	}
+	now = sale.LobbyClosesAt
+	if err := store.Draw(ctx, sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	f, err := store.DrawFile(ctx, sale.ID)
+	if err != nil || len(f.Places) != 40 || fmt.Sprintf("%x", f.Commitment) != first.Commitment {
+		t.Fatalf("the draw: %d places, commitment %x, %v; want 40 and %s", len(f.Places), f.Commitment, err, first.Commitment)
+	}
+	for _, c := range f.Verify() {
+		if c.Err != nil {
+			t.Errorf("%s: %v", c.What, c.Err)
+		}
+	}
+	for i, id := range f.Places {
+		if p, err := store.Find(ctx, sale.ID, id); err != nil || p.Ordinal != int64(i) {
+			t.Fatalf("place %d of the draw has ordinal %d, %v", i, p.Ordinal, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/queue/draw"
 )
 
 // The model: the line as a slice and every rule of it in plain Go. The
@@ -112,7 +112,7 @@ func (m *model) place(f *fan) {
 }
 
 // draw orders the lobby by score and appends who joined after its close.
-func (m *model) draw(drawKey []byte, lobby map[ropeline.PlaceID]bool) {
+func (m *model) draw(drawKey draw.Hash, lobby map[ropeline.PlaceID]bool) {
 	var drawn, late []*fan
 	for _, f := range m.fans {
 		switch {
@@ -123,7 +123,7 @@ func (m *model) draw(drawKey []byte, lobby map[ropeline.PlaceID]bool) {
 		}
 	}
 	slices.SortFunc(drawn, func(a, b *fan) int {
-		return cmp.Or(cmp.Compare(LobbyScore(drawKey, a.id), LobbyScore(drawKey, b.id)), strings.Compare(string(a.id), string(b.id)))
+		return cmp.Or(cmp.Compare(draw.Score(drawKey, a.id), draw.Score(drawKey, b.id)), strings.Compare(string(a.id), string(b.id)))
 	})
 	m.drawn, m.epochAt = true, m.ms()
 	for _, f := range append(drawn, late...) {
@@ -361,8 +361,8 @@ type system struct {
 	model
 	rdb    redis.UniversalClient
 	stores [2]*Store
-	store  *Store // the first edge's
-	key    []byte // of the draw
+	store  *Store    // the first edge's
+	seed   draw.Hash // of the draw
 	lobby  map[ropeline.PlaceID]bool
 	seen   map[ropeline.PlaceID]int64 // the last position shown, which never rises
 	count  int
@@ -589,7 +589,14 @@ func (s *system) drawBoth(ctx contextT, t *rapid.T) {
 	if err := s.store.Draw(ctx, s.sale.ID); err != nil {
 		t.Fatal(err)
 	}
-	s.draw(s.key, s.lobby)
+	var entrants []ropeline.PlaceID
+	for _, f := range s.fans {
+		if s.lobby[f.id] {
+			entrants = append(entrants, f.id)
+		}
+	}
+	slices.Sort(entrants)
+	s.draw(draw.Key(s.seed, draw.Root(entrants), draw.Hash{}), s.lobby)
 	s.learn(ctx, t)
 }
 
@@ -699,16 +706,10 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.stores[1].see(s.sale.ID)
-		sealed, err := rdb.Get(ctx, key(s.sale.ID, "seed")).Bytes()
-		if err != nil {
+		var err error
+		if s.seed, err = s.store.drawSeed(ctx, s.sale.ID); err != nil {
 			t.Fatal(err)
 		}
-		seed, err := s.store.openSeed(s.sale.ID, sealed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(seed)
-		s.key = sum[:]
 		actions := s.actions(ctx)
 		if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
 			for range 3 {

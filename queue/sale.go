@@ -63,6 +63,9 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 		return err
 	}
 	s.see(sale.ID)
+	if err := s.commit(ctx, sale.ID); err != nil {
+		return err
+	}
 	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
 }
 

@@ -112,6 +112,16 @@ type Sale struct {
 	Hold           ropeline.Seconds         `json:"hold"`
 	HoldExtensions int                      `json:"hold_extensions"`
 	UnitsPerHold   int                      `json:"units_per_hold"`
+	Draw           Draw                     `json:"draw"`
+}
+
+// Draw is what is public of a draw, all in hexadecimal: note it down, and check
+// the published draw against it later.
+type Draw struct {
+	Commitment string `json:"commitment"`         // to the seed, from the sale's creation on
+	Root       string `json:"root,omitempty"`     // over the entrants, from the close on
+	Entrants   int64  `json:"entrants,omitempty"` // how many the root is of
+	Seed       string `json:"seed,omitempty"`     // from the draw on
 }
 
 // AppHeader asks for credentials in the body rather than as cookies: a client

@@ -1,6 +1,7 @@
 -- Ends the draw: the drawn lobby becomes the line, who joined meanwhile is
 -- appended, who left meanwhile departs, and ordinals exist from here on.
 -- KEYS 1 line  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
+--      8 entrants: who took part, kept for those who check the draw
 -- ARGV 1 clock (us) or ''  2 epoch
 -- Returns 1 if this call ended it, 0 if it had ended, or the errors OPEN (the
 -- lobby has not closed) and MISMATCH: the drawing is not of these entrants and
@@ -29,6 +30,7 @@ for _, place in ipairs(redis.call('SMEMBERS', KEYS[6])) do
   local rank = redis.call('ZRANK', KEYS[3], place)
   if rank and redis.call('SETBIT', KEYS[7], rank, 1) == 0 then gone = gone + 1 end
 end
-redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[6])
+if entrants > 0 then redis.call('RENAME', KEYS[4], KEYS[8]) end
+redis.call('UNLINK', KEYS[5], KEYS[6])
 redis.call('HSET', KEYS[1], 'drawn', 1, 'epoch', ARGV[2], 'epoch_at', math.floor(now / 1000), 'cursor', 0, 'cursor_score', 0, 'gone', gone)
 return 1

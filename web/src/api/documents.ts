@@ -46,6 +46,7 @@ export interface Sale {
   hold: number;
   hold_extensions: number;
   units_per_hold: number;
+  draw: { commitment: string; root?: string; entrants?: number; seed?: string };
 }
 
 export interface Admission {
