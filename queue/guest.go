@@ -199,6 +199,7 @@ func (gs *guests) offer(id ropeline.PlaceID, o Offer) {
 // adopt makes p what is known and tells the sockets. mu is held.
 func (g *guest) adopt(p Place) {
 	g.place.Store(&p)
+	g.registered = false // a settling line must hear of the change, too
 	for _, k := range g.links {
 		k.notify()
 	}

@@ -240,6 +240,13 @@ func (l *Line) putBack(ctx context.Context) error {
 	}
 	reached, _ := scoreOf(v.CursorScore)
 	places, left, turns := l.guests.memories(reached)
+	// First the turns: a line that settles too early must not offer them again.
+	for chunk := range slices.Chunk(turns, lookMost) {
+		if err := l.store.Reinstate(ctx, l.sale, chunk); err != nil {
+			return err
+		}
+	}
+	l.guests.registered(turns)
 	for len(places) > 0 || len(left) > 0 {
 		n, m := min(len(places), lookMost), min(len(left), lookMost)
 		err := l.store.register(ctx, l.sale, v.State, left[:m], places[:n])
@@ -252,12 +259,6 @@ func (l *Line) putBack(ctx context.Context) error {
 		l.guests.registered(places[:n])
 		places, left = places[n:], left[m:]
 	}
-	for chunk := range slices.Chunk(turns, lookMost) {
-		if err := l.store.Reinstate(ctx, l.sale, chunk); err != nil {
-			return err
-		}
-	}
-	l.guests.registered(turns)
 	return nil
 }
 

@@ -13,7 +13,7 @@ if tonumber(ARGV[2]) > tonumber(l[5] or '0') then redis.call('HSET', KEYS[1], 'c
 if ARGV[3] == '1' then redis.call('HSET', KEYS[1], 'drawn', 1) end
 local new, left = 0, tonumber(ARGV[4])
 for i = 5, 4 + left do
-  redis.call('SADD', KEYS[5], ARGV[i])
+  new = new + redis.call('SADD', KEYS[5], ARGV[i])
   redis.call('ZREM', KEYS[2], ARGV[i])
 end
 for i = 5 + left, #ARGV, 3 do
@@ -29,5 +29,5 @@ for i = 5 + left, #ARGV, 3 do
     new = new + redis.call('SADD', KEYS[3], place)
   end
 end
-if new > 0 or left > 0 then redis.call('HSET', KEYS[1], 'settle_last', math.floor(clock() / 1000)) end
+if new > 0 then redis.call('HSET', KEYS[1], 'settle_last', math.floor(clock() / 1000)) end
 return new
