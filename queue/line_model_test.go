@@ -742,8 +742,9 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	same(t, "joining a line whose server started anew", err, ErrSettling)
 	for _, f := range s.fans {
 		p, err := s.store.Find(ctx, s.sale.ID, f.id)
-		if f.state == ropeline.PlaceLeft && !f.lost && !f.gaveUp && (err != nil || p.State != ropeline.PlaceLeft) {
-			t.Fatalf("while the line settles, %s, who left, is %+v, %v", f.id, p, err)
+		known := !f.lost && (f.state == ropeline.PlaceLeft || f.number > 0 && f.state != ropeline.PlaceWaiting)
+		if known && (err != nil || p.State != s.shown(f)) {
+			t.Fatalf("while the line settles, %s, who is %s, is told %+v, %v", f.id, s.shown(f), p, err)
 		}
 	}
 	s.haunt(math.Ceil(float64(s.limits.Rate)*1000/60000) + math.Ceil(float64(2*TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1)

@@ -187,8 +187,8 @@ var turnScript = newScript("turn", turnSource)
 // nothing.
 func (s *Store) Find(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Place, error) {
 	places, err := s.FindAll(ctx, sale, []ropeline.PlaceID{id})
-	if errors.Is(err, ErrSettling) && len(places) == 1 && places[0].State == ropeline.PlaceLeft {
-		return places[0], nil // a leave is final, and known before the rest
+	if errors.Is(err, ErrSettling) && len(places) == 1 && places[0].State != "" {
+		return places[0], nil // a leave or a turn is known before the rest
 	}
 	if err != nil {
 		return Place{}, err
@@ -200,8 +200,8 @@ func (s *Store) Find(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 }
 
 // FindAll is Find for many places, at most a thousand, in two calls. A place
-// that is unknown has no State. While the line settles it returns ErrSettling,
-// and what is known of those who left.
+// that is unknown has no State. While the line settles it returns ErrSettling
+// unless each of them has left or had a turn, and what is known.
 func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropeline.PlaceID) ([]Place, error) {
 	args := make([]any, len(ids))
 	for i, id := range ids {
@@ -231,13 +231,13 @@ func readPlaces(ids []ropeline.PlaceID, spots, turns any) ([]Place, error) {
 	for i, id := range ids {
 		p := Place{ID: id, Epoch: epoch}
 		what := spot.text()
-		if what == "settling" {
-			settling = ErrSettling
-		}
 		p.Ordinal, p.Score = spot.integer(), spot.text()
 		passed := spot.integer()
 		p.turn(now, &turn)
 		p.stand(what, passed)
+		if what == "settling" && p.State == "" {
+			settling = ErrSettling
+		}
 		places[i] = p
 	}
 	if err := errors.Join(spot.failed("find"), turn.failed("turn")); err != nil {
