@@ -56,7 +56,7 @@ func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ti
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.whereabouts(r.Context(), m, ticket)
+	place, err := s.whereabouts(r.Context(), m, ticket, isPhone(r))
 	if err == nil && place.State == ropeline.PlaceExpired {
 		place, err = s.readmit(r, m, ticket, place)
 	}
@@ -78,7 +78,7 @@ func (s *Server) readmit(r *http.Request, m *room, ticket queue.Ticket, place qu
 
 // whereabouts says where a place stands: from memory if this edge serves it,
 // else from the store; from its ticket while the store cannot tell.
-func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket) (queue.Place, error) {
+func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket, phone bool) (queue.Place, error) {
 	if place, ok := m.line.Known(ticket.Place); ok {
 		return place, nil
 	}
@@ -89,8 +89,8 @@ func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket) 
 	case errors.Is(err, queue.ErrSettling), errors.Is(err, ropeline.ErrStoreAway),
 		// The line was lost since this ticket was given: the place is put back
 		// because its fan is here again.
-		errors.Is(err, queue.ErrPlaceUnknown) && ticket.Score != "" && ticket.Epoch != view.Epoch:
-		return m.line.Recall(ticket), nil
+		errors.Is(err, queue.ErrPlaceUnknown) && view.Losses > 0 && (ticket.Epoch != view.Epoch || !view.Drawn):
+		return m.line.Recall(ticket, phone), nil
 	}
 	return place, err
 }
@@ -110,7 +110,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	place, err := s.whereabouts(r.Context(), room, ticket)
+	place, err := s.whereabouts(r.Context(), room, ticket, isPhone(r))
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	defer s.sockets.leave()
 	room.sockets.Add(1)
 	defer room.sockets.Add(-1)
-	place, err := s.whereabouts(r.Context(), room, ticket)
+	place, err := s.whereabouts(r.Context(), room, ticket, isPhone(r))
 	if err != nil {
 		return err
 	}

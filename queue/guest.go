@@ -33,7 +33,7 @@ func presentAfterClose(phone bool) time.Duration {
 	return PresentAfterClose
 }
 
-// guest is a place that this edge serves. 300 bytes with its place.
+// guest is a place that this edge serves.
 type guest struct {
 	place  atomic.Pointer[Place] // the newest that is known
 	links  []*Link               // its open sockets
@@ -49,13 +49,23 @@ type guest struct {
 
 func (g *guest) present(now time.Time) bool { return len(g.links) > 0 || now.Before(g.until) }
 
-// guests are the places that an edge serves, by sockets and by polls. Their
-// number is bounded by the edge's limits on both.
+// guests are the places that an edge serves, by sockets and by polls. The edge
+// bounds its sockets; when there are most guests in all, whoever only polls is
+// not taken in: such a place is answered from Redis and not present.
 type guests struct {
-	mu      sync.Mutex // guards what follows; held for microseconds, once a second for as many as there are guests
+	most int // static
+
+	mu      sync.Mutex // guards what follows; held for microseconds, once a second for as long as it takes to look at all
 	byPlace map[ropeline.PlaceID]*guest
 	dirty   map[ropeline.PlaceID]bool // to be looked up
 	left    map[ropeline.PlaceID]time.Time
+}
+
+// guestsMost is more than a process serves with pollers that come every 20 s.
+const guestsMost = 200_000
+
+func newGuests(most int) guests {
+	return guests{most: most, byPlace: map[ropeline.PlaceID]*guest{}, dirty: map[ropeline.PlaceID]bool{}, left: map[ropeline.PlaceID]time.Time{}}
 }
 
 // A Link is one socket of a place.
@@ -78,7 +88,7 @@ func (k *Link) Close() {
 func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
-	g := l.guests.welcome(t, p, phone)
+	g := l.guests.admit(t, p, phone)
 	k := &Link{guest: g, line: l, notify: notify}
 	g.links = append(g.links, k)
 	return k
@@ -88,8 +98,7 @@ func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
 func (l *Line) Visit(t Ticket, p Place, phone bool, until time.Time) {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
-	g := l.guests.welcome(t, p, phone)
-	if until.After(g.until) {
+	if g := l.guests.welcome(t, p, phone); g != nil && until.After(g.until) {
 		g.until = until
 	}
 }
@@ -124,11 +133,20 @@ func (l *Line) Left(id ropeline.PlaceID) {
 	}
 }
 
-// leftMost bounds the places remembered as left: 10 MB.
+// leftMost bounds the places remembered as left; what is beyond it a loss of
+// Redis may bring back.
 const leftMost = 100_000
 
-// welcome finds or makes a guest. mu is held.
+// welcome finds or makes a guest, nil if there are too many. mu is held.
 func (gs *guests) welcome(t Ticket, p Place, phone bool) *guest {
+	if gs.byPlace[p.ID] == nil && len(gs.byPlace) >= gs.most {
+		return nil
+	}
+	return gs.admit(t, p, phone)
+}
+
+// admit finds or makes a guest. mu is held.
+func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 	g := gs.byPlace[p.ID]
 	p.Visitor = t.Visitor
 	if g == nil {

@@ -45,7 +45,7 @@ type Line struct {
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
 	return &Line{
 		store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), kick: make(chan struct{}, 1),
-		guests: guests{byPlace: map[ropeline.PlaceID]*guest{}, dirty: map[ropeline.PlaceID]bool{}, left: map[ropeline.PlaceID]time.Time{}},
+		guests: newGuests(guestsMost),
 	}
 }
 

@@ -116,6 +116,7 @@ func (m *model) draw(drawKey draw.Hash, lobby map[ropeline.PlaceID]bool) {
 	var drawn, late []*fan
 	for _, f := range m.fans {
 		switch {
+		case f.lost:
 		case lobby[f.id]:
 			drawn = append(drawn, f)
 		case f.state == ropeline.PlaceCollected || f.state == ropeline.PlaceLeft:
@@ -353,7 +354,7 @@ func (m *model) settle(epoch string) {
 	for i := range m.edges {
 		m.edges[i].reported = ""
 	}
-	m.epoch, m.epochAt, m.losses = epoch, m.ms(), m.losses+1
+	m.epoch, m.epochAt = epoch, m.ms()
 }
 
 // system is both of them.
@@ -363,6 +364,7 @@ type system struct {
 	stores [2]*Store
 	store  *Store    // the first edge's
 	seed   draw.Hash // of the draw
+	key    draw.Hash // of the draw, once there is one
 	lobby  map[ropeline.PlaceID]bool
 	seen   map[ropeline.PlaceID]int64 // the last position shown, which never rises
 	count  int
@@ -485,9 +487,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			}
 		},
 		"present a ticket": func(t *rapid.T) {
-			if f := s.pickWhere(t, func(f *fan) bool { return f.lost }); f.score >= 0 {
-				s.present(ctx, t, f)
-			}
+			s.present(ctx, t, s.pickWhere(t, func(f *fan) bool { return f.lost }))
 		},
 		"the server starts anew": func(t *rapid.T) { s.restart(ctx, t) },
 		"the server loses all":   func(t *rapid.T) { s.lose(ctx, t) },
@@ -591,12 +591,13 @@ func (s *system) drawBoth(ctx contextT, t *rapid.T) {
 	}
 	var entrants []ropeline.PlaceID
 	for _, f := range s.fans {
-		if s.lobby[f.id] {
+		if s.lobby[f.id] && !f.lost {
 			entrants = append(entrants, f.id)
 		}
 	}
 	slices.Sort(entrants)
-	s.draw(draw.Key(s.seed, draw.Root(entrants), draw.Hash{}), s.lobby)
+	s.key = draw.Key(s.seed, draw.Root(entrants), draw.Hash{})
+	s.draw(s.key, s.lobby)
 	s.learn(ctx, t)
 }
 
@@ -608,6 +609,9 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 	}
 	s.epoch = state.Epoch
 	for _, f := range s.fans {
+		if f.lost {
+			continue
+		}
 		p, err := s.store.Find(ctx, s.sale.ID, f.id)
 		if err != nil {
 			t.Fatal(err)
@@ -730,16 +734,26 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 
 // restart is a server that starts anew on what it had stored.
 func (s *system) restart(ctx contextT, t *rapid.T) {
-	if !s.drawn {
-		t.Skip("the lobby has no order")
+	charter, err := s.store.charter(ctx, s.sale.ID)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range []string{"line", "state"} {
-		if err := s.rdb.HSet(ctx, key(s.sale.ID, name), "run_id", "another").Err(); err != nil {
+	stale, err := s.store.State(ctx, s.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.Cap, stale.LastOffer = stale.Cap+1, stale.LastOffer+5000
+	for _, name := range []string{"line", "state"} { // what it kept is of another life of the server
+		if err := s.rdb.HSet(ctx, key(s.sale.ID, name), "run_id", "another", "restored", "another").Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := s.store.Join(ctx, s.sale.ID, "meanwhile", "")
+	_, err = s.store.Join(ctx, s.sale.ID, "meanwhile", "")
 	same(t, "joining a line whose server started anew", err, ErrSettling)
+	// What the server still has is newer than what an edge remembers.
+	if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range s.fans {
 		p, err := s.store.Find(ctx, s.sale.ID, f.id)
 		known := !f.lost && (f.state == ropeline.PlaceLeft || f.number > 0 && f.state != ropeline.PlaceWaiting)
@@ -754,7 +768,11 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		}
 	}
 	s.last += s.ghosts
-	s.settleBoth(ctx, t, func() {})
+	s.settleBoth(ctx, t, func() {
+		if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // haunt counts what a loss may have forgotten as in use.
@@ -765,9 +783,6 @@ func (s *system) haunt(n float64) {
 // lose is a server that has lost everything. Edges remember the fans that are
 // present; the others come back with their tickets, or not.
 func (s *system) lose(ctx contextT, t *rapid.T) {
-	if !s.drawn {
-		t.Skip("the lobby has no order")
-	}
 	s.expire()
 	known, err := s.store.State(ctx, s.sale.ID)
 	if err != nil {
@@ -785,7 +800,10 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		}
 		remembered := err == nil && f.edge >= 0 && p.State != ropeline.PlaceLeft
 		if remembered {
-			p.Score, p.Visitor = strconv.FormatInt(f.score, 10), f.visitor
+			p.Visitor = f.visitor
+			if f.score >= 0 {
+				p.Score = strconv.FormatInt(f.score, 10)
+			}
 			if p.ordered(s.score) {
 				places = append(places, p)
 			}
@@ -793,7 +811,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		if remembered && p.Offer != nil {
 			turns = append(turns, p)
 		}
-		if s.forget(f, remembered); !p.ordered(s.score) {
+		if s.forget(f, remembered); !s.drawn || !p.ordered(s.score) {
 			f.ordinal = -1
 		}
 	}
@@ -836,7 +854,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	case !remembered:
 		f.visitor = ""
 		f.number, f.exp, f.ended, f.slot = 0, 0, false, 0
-		if f.state != ropeline.PlaceLeft {
+		if f.state != ropeline.PlaceLeft && f.state != ropeline.PlaceCollected {
 			f.state = ropeline.PlaceWaiting // as far as its ticket goes
 		}
 	case f.number > 0 && !living:
@@ -865,20 +883,32 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, register func()) {
 	s.now += (settleLeast + time.Millisecond).Microseconds()
 	step()
 	view, err := s.store.Snapshot(ctx, s.sale.ID)
-	if err != nil || view.Settling || view.Epoch == s.epoch {
+	if err != nil || view.Settling || s.drawn && view.Epoch == s.epoch || view.Cap != s.limits.Cap {
 		t.Fatalf("the line has not settled: %+v, %v", view, err)
 	}
-	s.settle(view.Epoch)
+	if s.losses++; s.drawn { // the lobby has no order
+		s.settle(view.Epoch)
+	}
 	clear(s.seen)
 }
 
 // present is a fan who comes with a ticket of before a loss.
 func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
-	ticket := Ticket{Place: f.id, Score: strconv.FormatInt(f.score, 10), Epoch: f.epoch}
+	ticket := Ticket{Place: f.id, Epoch: f.epoch}
+	if f.score < 0 && s.drawn && s.lobby[f.id] { // what an edge computes
+		f.score = draw.Score(s.key, f.id)
+	}
+	if f.score >= 0 {
+		ticket.Score = strconv.FormatInt(f.score, 10)
+	}
 	p, err := s.store.Present(ctx, s.sale.ID, ticket)
+	bound := !s.drawn && (s.now >= s.sale.LobbyClosesAt.UnixMicro() || f.score >= 0)
 	switch {
+	case f.lost && bound: // its time comes when the line is drawn
+		same(t, "presenting a ticket to a closed lobby", err, ErrPlaceUnknown)
+		return
 	case !f.lost:
-		if f.state != ropeline.PlaceWaiting && errors.Is(err, ErrPlaceUnknown) {
+		if (f.state != ropeline.PlaceWaiting || s.losses == 0) && errors.Is(err, ErrPlaceUnknown) {
 			return
 		}
 		if err != nil || p.New {
@@ -889,6 +919,9 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 		t.Fatalf("presenting the ticket of a lost place: %v (%+v)", err, f)
 	}
 	f.lost, f.ordinal = false, -1
+	if f.state = ropeline.PlaceCollected; !s.drawn {
+		return
+	}
 	f.state = ropeline.PlaceWaiting
 	if f.late = f.score > s.score; !f.late {
 		f.back = true

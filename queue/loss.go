@@ -3,10 +3,13 @@ package queue
 import (
 	"context"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue/draw"
 )
 
 // What happens when Redis loses a line, or may have lost its last second:
@@ -25,6 +28,18 @@ type charter struct {
 	sealed string // the draw's seed
 	draw   map[string]string
 	readAt time.Time
+}
+
+// lobbyScore is the score of a place that took part in the draw, "" while the
+// draw's seed is not known here.
+func (c charter) lobbyScore(id ropeline.PlaceID) string {
+	var seed, root draw.Hash
+	for text, h := range map[string]*draw.Hash{c.draw["seed"]: &seed, c.draw["root"]: &root} {
+		if n, err := hex.Decode(h[:], []byte(text)); err != nil || n != len(h) {
+			return ""
+		}
+	}
+	return strconv.FormatInt(draw.Score(draw.Key(seed, root, draw.Hash{}), id), 10)
 }
 
 // charter reads what has to be written back after a loss.
@@ -143,14 +158,11 @@ var presentSource string
 var presentScript = newScript("present", presentSource)
 
 // Present puts the place of a ticket back that the line has lost and nobody
-// registered while it settled: beside the line, at its old score. It returns
-// ErrPlaceUnknown for a ticket that cannot do that: of the current epoch, of a
-// place that left, or of a line that never lost anything.
+// registered while it settled: into an open lobby, else beside the line, at its
+// old score. It returns ErrPlaceUnknown for a ticket that cannot do that: of the
+// current epoch, of a place that left, or of a line that never lost anything.
 func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
-	if _, ok := scoreOf(t.Score); !ok {
-		return Place{}, ErrPlaceUnknown
-	}
-	reply, err := s.runOn(ctx, sale, presentScript, lineKeys(sale, "line", "order", "comebacks", "late", "quit", "returned"),
+	reply, err := s.runOn(ctx, sale, presentScript, lineKeys(sale, "line", "order", "comebacks", "late", "quit", "returned", "collected"),
 		string(t.Place), t.Score, t.Epoch)
 	if err != nil {
 		return Place{}, err

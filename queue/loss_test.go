@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/queue/draw"
 )
 
 // A crowd at two edges, served by a controller: everybody who is offered claims
@@ -246,5 +248,87 @@ func TestALineOutlivesItsServer(t *testing.T) {
 			c.await("everybody has taken it", func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.claimed) == people*3/2 })
 			c.judge(people * 3 / 2)
 		})
+	}
+}
+
+// A lobby has no order to lose, but everybody's part in the draw.
+func TestALobbyOutlivesItsServer(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("lobby-%d", time.Now().UnixNano()), now)
+	if err := store.PublishSale(ctx, sale); err != nil {
+		t.Fatal(err)
+	}
+	remembered, away, asleep, gone := join(t, store, sale.ID), join(t, store, sale.ID), join(t, store, sale.ID), join(t, store, sale.ID)
+	if _, err := store.Leave(ctx, sale.ID, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := store.charter(ctx, sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := store.State(ctx, sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := store.Drawing(ctx, sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	names, err := rdb.Keys(ctx, key(sale.ID, "*")).Result()
+	if err != nil || rdb.Del(ctx, names...).Err() != nil {
+		t.Fatal("losing everything:", err)
+	}
+	// An edge remembers one who is there and one who left.
+	err = errors.Join(store.restore(ctx, sale.ID, settings, known),
+		store.register(ctx, sale.ID, known, []ropeline.PlaceID{gone.ID}, []Place{remembered}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := store.Tick(ctx, sale.ID, "controller", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(settleLeast + time.Second)
+	}
+	if p, err := store.Present(ctx, sale.ID, Ticket{Place: away.ID}); err != nil || p.State != ropeline.PlaceCollected {
+		t.Errorf("a ticket of the lobby: %+v, %v; want the place back in it", p, err)
+	}
+	if p, err := store.Present(ctx, sale.ID, Ticket{Place: gone.ID}); !errors.Is(err, ErrPlaceUnknown) {
+		t.Errorf("the ticket of somebody who left: %+v, %v", p, err)
+	}
+	if after, err := store.Drawing(ctx, sale.ID); err != nil || after != before {
+		t.Errorf("the draw is bound to %+v, %v; was %+v", after, err, before)
+	}
+
+	// Whoever comes only after the close is too late for the root, and stands
+	// where the draw would have put them.
+	now = sale.LobbyClosesAt
+	if _, err := store.Present(ctx, sale.ID, Ticket{Place: asleep.ID}); !errors.Is(err, ErrPlaceUnknown) {
+		t.Errorf("a ticket that comes while the draw runs: %v", err)
+	}
+	if err := store.Draw(ctx, sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	f, err := store.DrawFile(ctx, sale.ID)
+	if err != nil || len(f.Places) != 2 {
+		t.Fatalf("drawn among %v, %v; want the two who were back", f.Places, err)
+	}
+	if settings, err = store.charter(ctx, sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	score := settings.lobbyScore(asleep.ID)
+	if want := draw.Score(draw.Key(f.Seed, f.Root, f.Value), asleep.ID); score != fmt.Sprint(want) {
+		t.Errorf("an edge computes the score %s, want %d", score, want)
+	}
+	if p, err := store.Present(ctx, sale.ID, Ticket{Place: asleep.ID, Score: score}); err != nil || !p.Beside || p.State != ropeline.PlaceWaiting {
+		t.Errorf("the same ticket after the draw: %+v, %v; want it beside the line", p, err)
+	}
+	if p, err := store.Find(ctx, sale.ID, gone.ID); err != nil || p.State != ropeline.PlaceLeft {
+		t.Errorf("who left the lobby is %+v after the draw, %v", p, err)
 	}
 }

@@ -35,6 +35,7 @@ type Stand struct {
 	Collected   int64  `json:"collected"` // places in the lobby
 	Comebacks   int64  `json:"comebacks"` // passed over and here again: before everybody
 	Late        int64  `json:"late"`      // put back after a loss, beside the line
+	Losses      int64  `json:"losses"`    // how often it was put together again: tickets of before may be of places that it does not know
 }
 
 // readStand reads what describe_line in prelude.lua returns.
@@ -43,7 +44,7 @@ func readStand(reply any) (Stand, error) {
 	r := reader{fields: fields}
 	s := Stand{
 		Epoch: r.text(), Seq: r.integer(), Drawn: r.integer() == 1, Settling: r.integer() == 1, Cursor: r.integer(), CursorScore: r.text(),
-		Gone: r.integer(), LateSeq: r.integer(), Size: r.integer(), Collected: r.integer(), Comebacks: r.integer(), Late: r.integer(),
+		Gone: r.integer(), LateSeq: r.integer(), Size: r.integer(), Collected: r.integer(), Comebacks: r.integer(), Late: r.integer(), Losses: r.integer(),
 	}
 	return s, r.failed("stand of a line")
 }
@@ -232,7 +233,7 @@ const (
 
 // settle does one step of putting a line together again.
 func (s *Store) settle(ctx context.Context, sale ropeline.SaleID) error {
-	keys := lineKeys(sale, "line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported", "collected")
+	keys := lineKeys(sale, "line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported")
 	_, err := s.runOn(ctx, sale, settleScript, keys, newEpoch(), presencePrefix(sale),
 		settleLeast.Milliseconds(), settleQuiet.Milliseconds(), settleMost)
 	return err

@@ -78,8 +78,12 @@ func (l *Line) look(ctx context.Context) error {
 			return err
 		}
 		for i, p := range places {
-			if p.State == "" {
-				places[i] = l.lookAgain(ctx, p.ID)
+			if p.State != "" {
+				continue
+			}
+			if places[i], err = l.lookAgain(ctx, p.ID); err != nil {
+				l.guests.putOff(ids)
+				return err
 			}
 		}
 		l.guests.found(places)
@@ -88,13 +92,16 @@ func (l *Line) look(ctx context.Context) error {
 
 // lookAgain puts a place back that the line lost and that nobody else put back,
 // and looks it up; it is unknown if it may not come back.
-func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) Place {
+func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) (Place, error) {
 	score, epoch := l.guests.ticket(id)
-	p, err := l.store.Present(ctx, l.sale, Ticket{Place: id, Score: score, Epoch: epoch})
-	if err != nil {
-		return Place{ID: id}
+	if score == "" && l.View().Drawn {
+		score = l.charter.lobbyScore(id)
 	}
-	return p
+	p, err := l.store.Present(ctx, l.sale, Ticket{Place: id, Score: score, Epoch: epoch})
+	if errors.Is(err, ErrPlaceUnknown) {
+		return Place{ID: id}, nil
+	}
+	return p, err
 }
 
 // attend tells Redis that this edge lives, who of its guests has come and gone,
@@ -214,17 +221,21 @@ func (gs *guests) ticket(id ropeline.PlaceID) (score, epoch string) {
 	return "", ""
 }
 
-// Recall takes in a place by its ticket while the line cannot be asked: it is
-// registered with the line as soon as that settles.
-func (l *Line) Recall(t Ticket) Place {
-	if p, ok := l.Known(t.Place); ok {
-		return p
-	}
+// Recall takes in a place by its ticket while the line cannot be asked or has
+// lost it: it is registered while the line settles, or put back afterwards.
+func (l *Line) Recall(t Ticket, phone bool) Place {
 	p := Place{ID: t.Place, State: ropeline.PlaceWaiting, Epoch: t.Epoch, Ordinal: -1, Score: t.Score}
 	if v := l.View(); v != nil && !v.Drawn {
 		p.State = ropeline.PlaceCollected
 	}
-	return p
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	g := l.guests.welcome(t, p, phone)
+	if g == nil {
+		return p
+	}
+	l.guests.dirty[t.Place] = true
+	return *g.place.Load()
 }
 
 // putBack gives a line that was lost what this edge remembers: the sale's
@@ -247,6 +258,11 @@ func (l *Line) putBack(ctx context.Context) error {
 		}
 	}
 	l.guests.registered(turns)
+	for i, p := range places {
+		if p.Score == "" && v.Drawn { // its fan has not asked since the draw
+			places[i].Score = l.charter.lobbyScore(p.ID)
+		}
+	}
 	for len(places) > 0 || len(left) > 0 {
 		n, m := min(len(places), lookMost), min(len(left), lookMost)
 		err := l.store.register(ctx, l.sale, v.State, left[:m], places[:n])

@@ -13,6 +13,11 @@ local refused = unsettled(KEYS[1])
 if refused then return refused end
 local ms = math.floor(clock() / 1000)
 redis.call('ZADD', KEYS[5], ms, ARGV[2])
+for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ms - 3600000, 'LIMIT', 0, 10)) do -- gone for an hour
+  redis.call('ZREM', KEYS[5], edge)
+  redis.call('HDEL', KEYS[6], edge)
+  redis.call('UNLINK', string.sub(KEYS[7], 1, -#ARGV[2] - 1) .. edge)
+end
 local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor')
 if ARGV[3] ~= (l[1] or '') then return redis.error_reply('EPOCH another one') end
 if not l[1] then return { 0 } end -- nobody has an ordinal yet

@@ -31,6 +31,6 @@ for _, place in ipairs(redis.call('SMEMBERS', KEYS[6])) do
   if rank and redis.call('SETBIT', KEYS[7], rank, 1) == 0 then gone = gone + 1 end
 end
 if entrants > 0 then redis.call('RENAME', KEYS[4], KEYS[8]) end
-redis.call('UNLINK', KEYS[5], KEYS[6])
+redis.call('UNLINK', KEYS[5]) -- not who left: that is final, whatever ticket comes after a loss
 redis.call('HSET', KEYS[1], 'drawn', 1, 'epoch', ARGV[2], 'epoch_at', math.floor(now / 1000), 'cursor', 0, 'cursor_score', 0, 'gone', gone)
 return 1

@@ -4,8 +4,7 @@
 -- ARGV 1 clock (us) or ''  2 place id  3 what the names of presence bitmaps
 --      begin with
 -- Returns 'left', 'reached' (it may have been offered meanwhile: drop it again)
--- or 'unknown', or the error SALE or SETTLING. Idempotent, but for who left the
--- lobby: after the draw nothing is known of them.
+-- or 'unknown', or the error SALE or SETTLING. Idempotent.
 -- Cost O(log N + edges).
 local refused = unsettled(KEYS[1])
 if refused then return refused end

@@ -128,9 +128,9 @@ end
 
 -- A line as an edge sees it, in the order that Go's readStand expects.
 local function describe_line(line, order, collected, comebacks, late)
-  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq')
+  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq', 'losses')
   return {
     l[1] or '', l[2] or '0', l[3] or '0', l[4] and 1 or 0, l[5] or '0', l[6] or '0', l[7] or '0', l[8] or '0',
-    redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late),
+    redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late), l[9] or '0',
   }
 end

@@ -10,23 +10,23 @@
 local last = tonumber(ARGV[15])
 local lost = 2 * math.ceil(tonumber(ARGV[18]) * tonumber(ARGV[12]) / 60000) + 1
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  -- Another edge was faster; the higher numbers are the newer ones.
-  if number(KEYS[1], 'restored') == 1 then
-    if last > number(KEYS[1], 'last_known') then
-      local ahead = last - number(KEYS[1], 'last_known')
-      redis.call('HINCRBY', KEYS[1], 'last_offer', ahead)
-      redis.call('HSET', KEYS[1], 'last_known', text(last), 'ghosts', math.max(number(KEYS[1], 'ghosts'), tonumber(ARGV[16]) + lost))
-      redis.call('HSET', KEYS[2], 'cap', ARGV[11], 'rate', ARGV[12], 'paused', ARGV[13], 'reason', ARGV[14])
-    end
-  end
+  -- Another edge was faster; the higher numbers are the newer ones. What was
+  -- not restored in this life of the server, or has stood for a token's life, is
+  -- newer than any edge's memory.
+  local s = redis.call('HMGET', KEYS[1], 'restored', 'last_known', 'ghosts_until')
+  local open = s[1] == run_id() and clock() / 1000 < tonumber(s[3])
+  if not open or last <= tonumber(s[2]) then return 0 end
+  redis.call('HINCRBY', KEYS[1], 'last_offer', last - tonumber(s[2]))
+  redis.call('HSET', KEYS[1], 'last_known', text(last), 'ghosts', math.max(number(KEYS[1], 'ghosts'), tonumber(ARGV[16]) + lost))
+  redis.call('HSET', KEYS[2], 'cap', ARGV[11], 'rate', ARGV[12], 'paused', ARGV[13], 'reason', ARGV[14])
   return 0
 end
-local ms = math.floor(clock() / 1000)
+local ms, here = math.floor(clock() / 1000), run_id()
 redis.call('SET', KEYS[3], ARGV[2])
 if ARGV[3] ~= '' then redis.call('SET', KEYS[4], ARGV[3]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[4], 'close', ARGV[5], 'open', ARGV[6], 'end', ARGV[7],
-  'claim', ARGV[8], 'life', ARGV[9], 'session', ARGV[10], 'run_id', run_id(),
-  'last_offer', text(last + 1000), 'last_known', text(last), 'restored', 1,
+  'claim', ARGV[8], 'life', ARGV[9], 'session', ARGV[10], 'run_id', here,
+  'last_offer', text(last + 1000), 'last_known', text(last), 'restored', here,
   'ghosts', tonumber(ARGV[16]) + lost, 'ghosts_until', ms + tonumber(ARGV[9]) * 1000 + tonumber(ARGV[17]))
 redis.call('HSET', KEYS[2], 'cap', ARGV[11], 'rate', ARGV[12], 'paused', ARGV[13], 'reason', ARGV[14])
 for i = 19, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end

@@ -3,7 +3,7 @@
 -- ordinal. Call it again and again; it ends when nothing has been registered
 -- for a while.
 -- KEYS 1 line  2 order  3 departed  4 left  5 quit  6 late  7 passed  8 edges
---      9 reported  10 collected
+--      9 reported
 -- ARGV 1 clock (us) or ''  2 epoch to use  3 what the names of presence bitmaps
 --      begin with  4 least time it takes (ms)  5 quiet time that ends it (ms)
 --      6 most places of the departed taken out in this call
@@ -44,6 +44,7 @@ end
 if ms - tonumber(l[3]) < tonumber(ARGV[4]) or ms - tonumber(l[4]) < tonumber(ARGV[5]) then return 'settling' end
 
 redis.call('HDEL', KEYS[1], 'settling', 'settle_last')
+redis.call('HINCRBY', KEYS[1], 'losses', 1)
 if l[5] ~= '1' then return 'settled' end -- the lobby: there is no order to restore
 local late = redis.call('ZRANGE', KEYS[6], 0, -1, 'WITHSCORES')
 for i = 1, #late, 2 do redis.call('ZADD', KEYS[2], 'NX', late[i + 1], late[i]) end
@@ -53,6 +54,6 @@ redis.call('UNLINK', KEYS[4], KEYS[6], KEYS[7], KEYS[9])
 local cursor = redis.call('ZCOUNT', KEYS[2], '-inf', score)
 -- When the cursor passed whom is forgotten: everybody's right to return begins anew.
 redis.call('ZADD', KEYS[7], cursor, math.floor(ms / 1000))
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'epoch_at', ms, 'gone', 0, 'cursor', cursor, 'losses', number(KEYS[1], 'losses') + 1)
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'epoch_at', ms, 'gone', 0, 'cursor', cursor)
 redis.call('HINCRBY', KEYS[1], 'late_seq', 1)
 return 'settled'

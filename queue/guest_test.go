@@ -1,0 +1,77 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+)
+
+// cuts carries scripts out that use a certain key only while it is whole.
+type cuts struct {
+	redis.UniversalClient
+	key   string
+	whole bool
+}
+
+func (c *cuts) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	if c.whole || !slices.ContainsFunc(keys, func(k string) bool { return strings.HasSuffix(k, c.key) }) {
+		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	}
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(io.ErrUnexpectedEOF)
+	return cmd
+}
+
+// A connection that broke while a place was looked for once made the fan's page
+// say that the place had been given up.
+func TestABrokenConnectionIsNoDeparture(t *testing.T) {
+	t.Parallel()
+	_, sale, rdb := open(t, nil)
+	client := &cuts{UniversalClient: rdb, key: ":returned"}
+	shaky := New(client, testKeys)
+	t.Cleanup(shaky.Close)
+	line := NewLine(shaky, sale.ID, slog.New(slog.DiscardHandler))
+	if err := line.snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lost := Place{ID: "lost", State: ropeline.PlaceWaiting, Epoch: "before", Score: "4503599627370999"}
+	link := line.Attend(Ticket{Place: lost.ID, Score: lost.Score, Epoch: lost.Epoch}, lost, false, func() {})
+	line.guests.suspect(lost.ID)
+	if err := line.look(t.Context()); !errors.Is(err, ropeline.ErrStoreAway) || link.Place().State != ropeline.PlaceWaiting {
+		t.Fatalf("a look through a broken connection: %v, the place is %s", err, link.Place().State)
+	}
+	client.whole = true
+	if err := line.look(t.Context()); err != nil || link.Place().State != ropeline.PlaceLeft {
+		t.Errorf("a place of a line that lost nothing: %v, %s; want left", err, link.Place().State)
+	}
+}
+
+func TestAnEdgeTakesInSoManyPollersAndNoMore(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	line.guests.most = 2
+	for _, id := range []ropeline.PlaceID{"a", "b", "c"} {
+		p := Place{ID: id, State: ropeline.PlaceWaiting}
+		line.Visit(Ticket{Place: id}, p, false, time.Now().Add(time.Minute))
+		if got := line.Recall(Ticket{Place: id}, false); got.ID != id {
+			t.Errorf("recalled %s as %+v", id, got)
+		}
+	}
+	if _, known := line.Known("c"); known || len(line.guests.byPlace) != 2 {
+		t.Errorf("%d guests, want two", len(line.guests.byPlace))
+	}
+	line.Attend(Ticket{Place: "d"}, Place{ID: "d"}, false, func() {}) // sockets are bounded by the edge
+	if _, known := line.Known("d"); !known {
+		t.Error("a socket was not taken in")
+	}
+}
