@@ -24,8 +24,8 @@ import (
 type Row struct {
 	What           string  `json:"what"`
 	Value          float64 `json:"value"`
-	Unit           string  `json:"unit"` // of both values
-	Reference      string  `json:"reference"`
+	Unit           string  `json:"unit"`      // of both values
+	Reference      string  `json:"reference"` // "" where there is nothing to compare with
 	ReferenceValue float64 `json:"reference_value"`
 	Ratio          float64 `json:"ratio"` // Value to ReferenceValue
 	Target         string  `json:"target"`
@@ -36,6 +36,17 @@ type Row struct {
 func Compare(what, unit string, values []float64, reference string, references []float64) Row {
 	r := Row{What: what, Unit: unit, Value: Median(values), Reference: reference, ReferenceValue: Median(references)}
 	r.Ratio = r.Value / r.ReferenceValue
+	return r
+}
+
+// Alone makes a row of what has nothing beside it. It has no target yet.
+func Alone(what, unit string, values []float64) Row {
+	return Row{What: what, Unit: unit, Value: Median(values)}
+}
+
+// And adds a promise to a row's target, held or not.
+func (r Row) And(promise string, held bool) Row {
+	r.Target, r.Held = r.Target+", "+promise, r.Held && held
 	return r
 }
 
@@ -80,8 +91,11 @@ func Print(out io.Writer, rows []Row) error {
 		if !r.Held {
 			held = "NO"
 		}
-		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s %s\t%s\t%s\t%s\n",
-			r.What, short(r.Value), r.Unit, r.Reference, short(r.ReferenceValue), r.Unit, short(r.Ratio), r.Target, held)
+		beside, ratio := "–\t–", "–"
+		if r.Reference != "" {
+			beside, ratio = fmt.Sprintf("%s\t%s %s", r.Reference, short(r.ReferenceValue), r.Unit), short(r.Ratio)
+		}
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%s\n", r.What, short(r.Value), r.Unit, beside, ratio, r.Target, held)
 	}
 	return table.Flush()
 }

@@ -32,23 +32,29 @@ type cost struct {
 
 // joinRows measures three ways of putting the same number of places into an
 // empty line.
-func joinRows(ctx context.Context, url string, rdb redis.UniversalClient, s size, out io.Writer) ([]bench.Row, error) {
+func joinRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+	b, err := makeBed(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, b)
+	rdb, n := b.rdb, p.Of(100_000)
 	ways := []struct {
 		name string
 		join func(context.Context, []ropeline.PlaceID) error
 	}{
 		{"through the store", func(ctx context.Context, ids []ropeline.PlaceID) error { return joinGathered(ctx, rdb, ids) }},
-		{"one by one", func(ctx context.Context, ids []ropeline.PlaceID) error { return joinSingly(ctx, url, ids) }},
+		{"one by one", func(ctx context.Context, ids []ropeline.PlaceID) error { return joinSingly(ctx, b.url, ids) }},
 		{"pipelined ZADD", func(ctx context.Context, ids []ropeline.PlaceID) error { return zaddPipelined(ctx, rdb, ids) }},
 	}
 	cpu, rate := make([][]float64, len(ways)), make([][]float64, len(ways))
-	for n := range s.runs {
+	for run := range p.Runs {
 		for i, way := range ways {
-			c, err := measureJoins(ctx, rdb, s.joins, way.join)
+			c, err := measureJoins(ctx, rdb, n, way.join)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", way.name, err)
 			}
-			fmt.Fprintf(out, "run %d: %-18s %6.2f µs of Redis a join, %7.0f joins/s\n", n+1, way.name, c.cpu, c.rate)
+			fmt.Fprintf(out, "run %d: %-18s %6.2f µs of Redis a join, %7.0f joins/s\n", run+1, way.name, c.cpu, c.rate)
 			cpu[i], rate[i] = append(cpu[i], c.cpu), append(rate[i], c.rate)
 		}
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTheBenchStillMeasures(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "line.json")
-	if err := run(t.Context(), size{runs: 1, joins: 2000, departed: 16_000, ticks: 2}, file, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"-runs", "1", "-scale", "0.02", "-out", file}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)

@@ -1,5 +1,6 @@
-// Command line measures the line in Redis: what a join costs, how many go
-// through a second, and what a tick costs where a million people have left.
+// Command line measures what the line costs: in Redis a join, a tick, a draw;
+// over HTTP a join at an edge; after a loss of Redis, the time until the line
+// is there again.
 //
 // The one hard idea is that both ways of doing the work run in turns on one
 // private Redis, which keeps the append-only file that a real one keeps, and
@@ -27,74 +28,94 @@ import (
 	"github.com/ropeline/ropeline/internal/dial"
 )
 
+// parts lists everything that is measured, in this order.
+func parts() []bench.Part {
+	return []bench.Part{
+		{Name: "joins", Measure: joinRows},
+		{Name: "ticks", Measure: tickRows},
+	}
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	out := flag.String("out", "out/bench/line.json", "file of the results")
-	flag.Parse()
-	if err := run(ctx, full, *out, os.Stdout); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench line:", err)
 		os.Exit(1)
 	}
 }
 
-// size is how much is measured.
-type size struct {
-	runs     int // of which the median counts
-	joins    int // in a run
-	departed int // at the cursor; a multiple of 8
-	ticks    int // in a run, of which the median counts
+// run measures what the arguments choose.
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("line", flag.ContinueOnError)
+	file := flags.String("out", "out/bench/line.json", "file of the results")
+	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
+	plan := bench.Plan{}
+	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
+	flags.Float64Var(&plan.Scale, "scale", 1, "share of the sizes that the targets are about")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := bench.Choose(parts(), *rows)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
+	return bench.Run(ctx, chosen, plan, *file, out)
 }
 
-var full = size{runs: 3, joins: 100_000, departed: 1_000_000, ticks: 20}
+// A bed is the private Redis that a part is measured on.
+type bed struct {
+	folder *devstack.Folder
+	server *devstack.Redis
+	url    string
+	rdb    redis.UniversalClient
+}
 
-// run measures everything on a private Redis, writes the results into the file
-// and prints them.
-func run(ctx context.Context, s size, file string, out io.Writer) (err error) {
-	folder, err := devstack.OpenTemporary(ctx)
-	if err != nil {
-		return err
+// makeBed starts a Redis; the caller closes the bed.
+func makeBed(ctx context.Context, out io.Writer) (b *bed, err error) {
+	b = &bed{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	if b.folder, err = devstack.OpenTemporary(ctx); err != nil {
+		return b, err
 	}
-	defer func() { err = errors.Join(err, folder.Remove()) }()
-	server, err := folder.StartRedis(ctx, devstack.Durable)
-	if err != nil {
-		return err
+	if b.server, err = b.folder.StartRedis(ctx, devstack.Durable); err != nil {
+		return b, err
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	rdb, err := dial.Redis(server.URL)
-	if err != nil {
-		return err
+	b.url = b.server.URL
+	if b.rdb, err = dial.Redis(b.url); err != nil {
+		return b, err
 	}
-	defer func() { err = errors.Join(err, rdb.Close()) }()
 	// A rewrite of the append-only file would be measured together with whatever it falls on.
-	if err := rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
-		return fmt.Errorf("switching rewrites off: %w", err)
+	if err := b.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
+		return b, fmt.Errorf("switching rewrites off: %w", err)
 	}
-	if err := introduce(ctx, rdb, s, out); err != nil {
-		return err
-	}
-	joins, err := joinRows(ctx, server.URL, rdb, s, out)
+	info, err := b.rdb.InfoMap(ctx, "server").Result()
 	if err != nil {
-		return fmt.Errorf("measuring joins: %w", err)
+		return b, fmt.Errorf("asking for the version of Redis: %w", err)
 	}
-	ticks, err := tickRows(ctx, rdb, s, out)
-	if err != nil {
-		return fmt.Errorf("measuring ticks: %w", err)
-	}
-	rows := append(joins, ticks...)
-	if err := bench.Write(file, rows); err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
-	return bench.Print(out, rows)
+	fmt.Fprintf(out, "Redis %s with append-only file\n", info["Server"]["redis_version"])
+	return b, nil
 }
 
-func introduce(ctx context.Context, rdb redis.UniversalClient, s size, out io.Writer) error {
-	info, err := rdb.InfoMap(ctx, "server").Result()
-	if err != nil {
-		return fmt.Errorf("asking for the version of Redis: %w", err)
+// Close stops the Redis and removes what it wrote.
+func (b *bed) Close() error {
+	var errs []error
+	if b.rdb != nil {
+		errs = append(errs, b.rdb.Close())
 	}
-	fmt.Fprintf(out, "Redis %s with append-only file, %s, %d processors; medians of %d runs\n\n",
-		info["Server"]["redis_version"], runtime.Version(), runtime.NumCPU(), s.runs)
-	return nil
+	if b.server != nil {
+		errs = append(errs, b.server.Close())
+	}
+	if b.folder != nil {
+		errs = append(errs, b.folder.Remove())
+	}
+	return errors.Join(errs...)
 }
+
+// closing closes c as a deferred call and joins its error to the result.
+func closing(err *error, c io.Closer) { *err = errors.Join(*err, c.Close()) }

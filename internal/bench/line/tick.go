@@ -19,6 +19,12 @@ const (
 	told      = 500     // departures that one tick tells the edges: the script's own bound
 )
 
+// size is how much a run measures.
+type size struct {
+	departed int // at the cursor; a multiple of 8
+	ticks    int // of which the median counts
+}
+
 // A scene is a line before a tick.
 type scene struct {
 	offers   int  // that the tick makes, at most `most`
@@ -43,7 +49,13 @@ func (sc scene) String() string {
 
 // tickRows measures ticks over many who have left beside the same over nobody
 // who has.
-func tickRows(ctx context.Context, rdb redis.UniversalClient, s size, out io.Writer) ([]bench.Row, error) {
+func tickRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+	b, err := makeBed(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, b)
+	rdb, s := b.rdb, size{departed: max(told, p.Of(1_000_000)/8) * 8, ticks: 20}
 	store := queue.New(rdb, keys)
 	defer store.Close()
 	if err := fill(ctx, rdb, store, s.departed+most); err != nil {
@@ -53,7 +65,7 @@ func tickRows(ctx context.Context, rdb redis.UniversalClient, s size, out io.Wri
 	fewPast, manyPast := scene{offers: 100, departed: true}, scene{offers: most, departed: true}
 	manyTold, manyAbsent := scene{offers: most, departed: true, untold: true}, scene{offers: most, absent: true}
 	ms := map[scene][]float64{}
-	for n := range s.runs {
+	for n := range p.Runs {
 		for _, sc := range []scene{few, fewPast, many, manyPast, manyTold, manyAbsent} {
 			took, err := measureTicks(ctx, rdb, store, sc, s)
 			if err != nil {

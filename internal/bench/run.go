@@ -1,0 +1,66 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Part is a group of rows that are measured together, on servers of its own.
+// The bench of one thing may have parts in several packages.
+type Part struct {
+	Name    string
+	Measure func(ctx context.Context, p Plan, out io.Writer) ([]Row, error)
+}
+
+// Plan says how much is measured.
+type Plan struct {
+	Runs  int     // of which the median counts
+	Scale float64 // 1 for the sizes that targets are about
+}
+
+// Of is a size at the plan's scale, at least 1.
+func (p Plan) Of(size int) int { return max(1, int(float64(size)*p.Scale)) }
+
+// Choose picks parts by their names, separated by commas; all of them for "".
+func Choose(parts []Part, names string) ([]Part, error) {
+	if names == "" {
+		return parts, nil
+	}
+	var chosen []Part
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == strings.TrimSpace(name) })
+		if i < 0 {
+			known := make([]string, len(parts))
+			for i, p := range parts {
+				known[i] = p.Name
+			}
+			return nil, fmt.Errorf("there are no rows called %q; there are: %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, parts[i])
+	}
+	return chosen, nil
+}
+
+// Run measures the parts, writes all rows into the file and prints them. A part
+// that fails does not take the others' rows away: it is told at the end.
+func Run(ctx context.Context, parts []Part, p Plan, file string, out io.Writer) error {
+	var rows []Row
+	var failed []error
+	for _, part := range parts {
+		fmt.Fprintf(out, "== %s\n", part.Name)
+		more, err := part.Measure(ctx, p, out)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("measuring %s: %w", part.Name, err))
+		}
+		rows = append(rows, more...)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	fmt.Fprintln(out)
+	return errors.Join(append(failed, Write(file, rows), Print(out, rows))...)
+}
