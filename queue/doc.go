@@ -12,8 +12,9 @@
 // Every change is one script and atomic, and safe to repeat after a lost
 // answer, but for two: a repeated tick is another tick, and a repeated change of
 // limits answers ErrLimitsChanged. Every time is Redis's own unless a test
-// passes a clock. All keys of a sale share the hash tag
-// {sale}, so one sale lives on one Redis node and scripts stay atomic.
+// passes a clock. What counts slots has the hash tag {sale}, each line of the
+// sale {sale.0}, {sale.1} …: no script touches two of them, so a sale may be
+// spread over a cluster.
 //
 // The package decides order and counts slots. How large cap and rate are is
 // the SRE's business (package admission), what the fan is told is the edge's.

@@ -84,7 +84,7 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 		return err
 	}
 	root := draw.Root(entrants)
-	reply, err := s.runOn(ctx, sale, rootScript, lineKeys(sale, "line", "collected", "draw"), hex.EncodeToString(root[:]), len(entrants))
+	reply, err := s.runOn(ctx, sale, rootScript, append(lineID{sale, 0}.keys("line", "collected"), key(sale, "draw")), hex.EncodeToString(root[:]), len(entrants))
 	if err != nil || reply == int64(0) {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err := s.rdb.HSet(ctx, key(sale, "draw"), "seed", hex.EncodeToString(seed[:])).Err(); err != nil {
 		return storeError("revealing the seed", err)
 	}
-	keys := lineKeys(sale, "line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants")
+	keys := lineID{sale, 0}.keys("line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants")
 	_, err = s.runOn(ctx, sale, finishDrawScript, keys, newEpoch())
 	return err
 }
@@ -112,7 +112,7 @@ func newEpoch() string {
 func (s *Store) entrants(ctx context.Context, sale ropeline.SaleID, name string) ([]ropeline.PlaceID, error) {
 	var ids []ropeline.PlaceID
 	for cursor := uint64(0); ; {
-		names, next, err := s.rdb.SScan(ctx, key(sale, name), cursor, "", drawRead).Result()
+		names, next, err := s.rdb.SScan(ctx, lineID{sale, 0}.key(name), cursor, "", drawRead).Result()
 		if err != nil {
 			return nil, storeError("reading the lobby", err)
 		}
@@ -132,7 +132,7 @@ func (s *Store) scoreLobby(ctx context.Context, sale ropeline.SaleID, drawKey dr
 		for i, id := range chunk {
 			scored[i] = redis.Z{Member: string(id), Score: float64(draw.Score(drawKey, id))}
 		}
-		if err := s.rdb.ZAdd(ctx, key(sale, "drawing"), scored...).Err(); err != nil {
+		if err := s.rdb.ZAdd(ctx, lineID{sale, 0}.key("drawing"), scored...).Err(); err != nil {
 			return storeError("writing the draw", err)
 		}
 	}

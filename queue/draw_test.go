@@ -44,10 +44,10 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	}
 	drawKey := draw.Key(seed, draw.Root(slices.Sorted(slices.Values(lobby))), draw.Hash{})
 	half := redis.Z{Member: string(lobby[7]), Score: float64(draw.Score(drawKey, lobby[7]))}
-	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), half).Err(); err != nil { // the killed draw's remains
+	if err := rdb.ZAdd(ctx, lineID{sale.ID, 0}.key("drawing"), half).Err(); err != nil { // the killed draw's remains
 		t.Fatal(err)
 	}
-	if _, err := store.run(ctx, finishDrawScript, lineKeys(sale.ID, "line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants"), "e"); !errors.Is(err, errDrawIncomplete) {
+	if _, err := store.run(ctx, finishDrawScript, lineID{sale.ID, 0}.keys("line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants"), "e"); !errors.Is(err, errDrawIncomplete) {
 		t.Fatalf("ending an incomplete draw: %v", err)
 	}
 	if _, err := store.Join(ctx, sale.ID, "late", ""); err != nil {
@@ -61,7 +61,7 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	}
 	// Somebody who is no entrant any more stands in the remains: they are thrown
 	// away, and the next draw comes to its end.
-	if err := rdb.ZAdd(ctx, key(sale.ID, "drawing"), redis.Z{Member: "left long ago", Score: 1}).Err(); err != nil {
+	if err := rdb.ZAdd(ctx, lineID{sale.ID, 0}.key("drawing"), redis.Z{Member: "left long ago", Score: 1}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Draw(ctx, sale.ID); !errors.Is(err, errDrawIncomplete) {
@@ -70,7 +70,7 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	if err := store.Draw(ctx, sale.ID); err != nil {
 		t.Fatal(err)
 	}
-	order, err := rdb.ZRange(ctx, key(sale.ID, "order"), 0, -1).Result()
+	order, err := rdb.ZRange(ctx, lineID{sale.ID, 0}.key("order"), 0, -1).Result()
 	if err != nil || len(order) != 2501 || order[2500] != "late" {
 		t.Fatalf("%d places, the last %q, %v; want 2501 with the late one last", len(order), order[len(order)-1], err)
 	}

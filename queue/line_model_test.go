@@ -743,8 +743,8 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	stale.Cap, stale.LastOffer = stale.Cap+1, stale.LastOffer+5000
-	for _, name := range []string{"line", "state"} { // what it kept is of another life of the server
-		if err := s.rdb.HSet(ctx, key(s.sale.ID, name), "run_id", "another", "restored", "another").Err(); err != nil {
+	for _, name := range []string{lineID{s.sale.ID, 0}.key("line"), key(s.sale.ID, "state")} { // what it kept is of another life of the server
+		if err := s.rdb.HSet(ctx, name, "run_id", "another", "restored", "another").Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -815,7 +815,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 			f.ordinal = -1
 		}
 	}
-	names, err := s.rdb.Keys(ctx, key(s.sale.ID, "*")).Result()
+	names, err := s.rdb.Keys(ctx, "ropeline:{"+string(s.sale.ID)+"[.}]*").Result()
 	if err != nil || s.rdb.Del(ctx, names...).Err() != nil {
 		t.Fatal("losing everything:", err)
 	}

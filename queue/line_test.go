@@ -110,10 +110,10 @@ func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
 	if _, err := store.Leave(t.Context(), sale.ID, places[3].ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := rdb.HIncrBy(t.Context(), key(sale.ID, "line"), "seq", 1).Err(); err != nil {
+	if err := rdb.HIncrBy(t.Context(), lineID{sale.ID, 0}.key("line"), "seq", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := rdb.Del(t.Context(), key(sale.ID, "left")).Err(); err != nil {
+	if err := rdb.Del(t.Context(), lineID{sale.ID, 0}.key("left")).Err(); err != nil {
 		t.Fatal(err)
 	}
 	tick(t, store, sale.ID)

@@ -85,7 +85,7 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	if known.Paused {
 		paused = 1
 	}
-	_, err = s.run(ctx, restoreLineScript, lineKeys(sale, "line"), doc.Version,
+	_, err = s.run(ctx, restoreLineScript, lineID{sale, 0}.keys("line"), doc.Version,
 		doc.LobbyClosesAt.UnixMilli(), doc.EndsAt.UnixMilli(), drawn, known.Seq)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State,
 	for _, p := range places {
 		args = append(args, string(p.ID), p.Score, p.Visitor)
 	}
-	_, err := s.run(ctx, registerScript, lineKeys(sale, "line", "order", "collected", "pending", "quit", "visitors"), args...)
+	_, err := s.run(ctx, registerScript, lineID{sale, 0}.keys("line", "order", "collected", "pending", "quit", "visitors"), args...)
 	return err
 }
 
@@ -162,7 +162,7 @@ var presentScript = newScript("present", presentSource)
 // old score. It returns ErrPlaceUnknown for a ticket that cannot do that: of the
 // current epoch, of a place that left, or of a line that never lost anything.
 func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
-	reply, err := s.runOn(ctx, sale, presentScript, lineKeys(sale, "line", "order", "comebacks", "late", "quit", "returned", "collected"),
+	reply, err := s.runOn(ctx, sale, presentScript, lineID{sale, 0}.keys("line", "order", "comebacks", "late", "quit", "returned", "collected"),
 		string(t.Place), t.Score, t.Epoch)
 	if err != nil {
 		return Place{}, err
@@ -193,7 +193,7 @@ func (s *Store) attend(ctx context.Context, sale ropeline.SaleID, epoch string, 
 	for _, r := range back {
 		args = append(args, string(r.place), r.grace.Milliseconds())
 	}
-	keys := append(lineKeys(sale, "line", "order", "departed", "comebacks", "edges", "reported"), presencePrefix(sale)+s.edge, key(sale, "passed"))
+	keys := append(lineID{sale, 0}.keys("line", "order", "departed", "comebacks", "edges", "reported"), lineID{sale, 0}.presence()+s.edge, lineID{sale, 0}.key("passed"))
 	_, err := s.runOn(ctx, sale, attendScript, keys, args...)
 	return err
 }
@@ -208,7 +208,7 @@ func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropelin
 	for i, id := range places {
 		args[i] = string(id)
 	}
-	_, err := s.run(ctx, awayScript, lineKeys(sale, "comebacks"), args...)
+	_, err := s.run(ctx, awayScript, lineID{sale, 0}.keys("comebacks"), args...)
 	return err
 }
 

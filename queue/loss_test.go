@@ -279,7 +279,7 @@ func TestALobbyOutlivesItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	names, err := rdb.Keys(ctx, key(sale.ID, "*")).Result()
+	names, err := rdb.Keys(ctx, "ropeline:{"+string(sale.ID)+"[.}]*").Result()
 	if err != nil || rdb.Del(ctx, names...).Err() != nil {
 		t.Fatal("losing everything:", err)
 	}

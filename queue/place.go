@@ -87,7 +87,7 @@ var forgetVisitorScript = newScript("forget visitor", forgetVisitorSource)
 
 // forgetVisitor lets a visitor whose place is over join again.
 func (s *Store) forgetVisitor(ctx context.Context, sale ropeline.SaleID, visitor string, id ropeline.PlaceID) error {
-	_, err := s.run(ctx, forgetVisitorScript, lineKeys(sale, "visitors"), visitor, string(id))
+	_, err := s.run(ctx, forgetVisitorScript, lineID{sale, 0}.keys("visitors"), visitor, string(id))
 	return err
 }
 
@@ -114,7 +114,7 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []ent
 	for _, e := range entries {
 		args = append(args, string(e.place), e.visitor)
 	}
-	keys := append(lineKeys(sale, "line", "order", "collected", "pending", "visitors", "edges"), presencePrefix(sale)+s.edge)
+	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge)
 	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) {
 		// The answer may be lost and the places there: a fan who tries again
@@ -208,7 +208,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		args[i] = string(id)
 	}
 	spots, err := s.runOn(ctx, sale, findScript,
-		lineKeys(sale, "line", "order", "collected", "pending", "departed", "quit", "comebacks", "late", "passed"), args...)
+		lineID{sale, 0}.keys("line", "order", "collected", "pending", "departed", "quit", "comebacks", "late", "passed"), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -330,8 +330,8 @@ func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 	}
 	if was == "" {
 		reply, err := s.runOn(ctx, sale, leaveScript,
-			lineKeys(sale, "line", "order", "collected", "pending", "departed", "left", "quit", "comebacks", "late", "edges"),
-			string(id), presencePrefix(sale))
+			lineID{sale, 0}.keys("line", "order", "collected", "pending", "departed", "left", "quit", "comebacks", "late", "edges"),
+			string(id), lineID{sale, 0}.presence())
 		if err != nil {
 			return false, err
 		}
@@ -370,7 +370,7 @@ func (s *Store) Readmit(ctx context.Context, sale ropeline.SaleID, t Ticket, gra
 	if err != nil || reply != int64(1) {
 		return false, err
 	}
-	reply, err = s.runOn(ctx, sale, comebackScript, lineKeys(sale, "line", "order", "comebacks"), string(id), t.Score)
+	reply, err = s.runOn(ctx, sale, comebackScript, lineID{sale, 0}.keys("line", "order", "comebacks"), string(id), t.Score)
 	if err != nil || reply != int64(1) {
 		return false, err
 	}

@@ -289,7 +289,7 @@ func TestAJoinWhoseAnswerWasLostIsNotTwo(t *testing.T) {
 	if got, err := store.Find(t.Context(), sale.ID, p.ID); err != nil || got.Ordinal != 1 {
 		t.Errorf("the place is %+v, %v", got, err)
 	}
-	if n := rdb.ZCard(t.Context(), key(sale.ID, "order")).Val(); n != 2 {
+	if n := rdb.ZCard(t.Context(), lineID{sale.ID, 0}.key("order")).Val(); n != 2 {
 		t.Errorf("%d places after two joins", n)
 	}
 }

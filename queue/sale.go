@@ -51,7 +51,7 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err != nil {
 		return err
 	}
-	if _, err := s.run(ctx, publishLineScript, lineKeys(sale.ID, "line"), sale.Version,
+	if _, err := s.run(ctx, publishLineScript, lineID{sale.ID, 0}.keys("line"), sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before); err != nil {
 		return err
 	}

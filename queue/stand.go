@@ -12,15 +12,6 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// lineKeys names keys of a sale's line. A line has its own hash tag, so that
-// several lines of one sale can be spread over servers; the first shares that
-// of the sale's capacity.
-func lineKeys(sale ropeline.SaleID, names ...string) []string { return keysOf(sale, names...) }
-
-// presencePrefix is what the names of a line's presence bitmaps begin with; the
-// edge's name follows.
-func presencePrefix(sale ropeline.SaleID) string { return key(sale, "presence:") }
-
 // Stand is how far a line has come.
 type Stand struct {
 	Epoch       string `json:"epoch"`
@@ -60,7 +51,7 @@ func (s *Store) stand(ctx context.Context, sale ropeline.SaleID, whole bool) (St
 	if whole {
 		flag = 1
 	}
-	reply, err := s.runOn(ctx, sale, standScript, lineKeys(sale, "line", "order", "collected", "departed", "comebacks", "late"), flag)
+	reply, err := s.runOn(ctx, sale, standScript, lineID{sale, 0}.keys("line", "order", "collected", "departed", "comebacks", "late"), flag)
 	if err != nil {
 		return Stand{}, nil, nil, err
 	}
@@ -106,8 +97,8 @@ const (
 // front returns who stands at the front, in the order in which they are to be
 // offered; at most most of the line and of the late together.
 func (s *Store) front(ctx context.Context, sale ropeline.SaleID, most int64) (front []candidate, more bool, err error) {
-	keys := lineKeys(sale, "line", "order", "departed", "comebacks", "late", "edges", "reported")
-	reply, err := s.runOn(ctx, sale, frontScript, keys, presencePrefix(sale), most)
+	keys := lineID{sale, 0}.keys("line", "order", "departed", "comebacks", "late", "edges", "reported")
+	reply, err := s.runOn(ctx, sale, frontScript, keys, lineID{sale, 0}.presence(), most)
 	if err != nil {
 		return nil, false, err
 	}
@@ -182,7 +173,7 @@ func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, offered []can
 		byOrdinal[c.ordinal] = c.place
 	}
 	args := slices.Concat([]any{cursor, tickMost, len(ordinals)}, ordinals, beside)
-	keys := lineKeys(sale, "line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
+	keys := lineID{sale, 0}.keys("line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
 	reply, err := s.runOn(ctx, sale, advanceScript, keys, args...)
 	if err != nil {
 		return Stand{}, nil, err
@@ -233,8 +224,8 @@ const (
 
 // settle does one step of putting a line together again.
 func (s *Store) settle(ctx context.Context, sale ropeline.SaleID) error {
-	keys := lineKeys(sale, "line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported")
-	_, err := s.runOn(ctx, sale, settleScript, keys, newEpoch(), presencePrefix(sale),
+	keys := lineID{sale, 0}.keys("line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported")
+	_, err := s.runOn(ctx, sale, settleScript, keys, newEpoch(), lineID{sale, 0}.presence(),
 		settleLeast.Milliseconds(), settleQuiet.Milliseconds(), settleMost)
 	return err
 }

@@ -98,7 +98,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return storeError("ping", s.rdb.Ping(ctx).Err())
 }
 
-// key names a key of a sale's capacity slot: one hash tag a sale.
+// key names a key of a sale's capacity slot. Its lines have slots of their own.
 func key(sale ropeline.SaleID, name string) string { return "ropeline:{" + string(sale) + "}:" + name }
 
 // keysOf names several.

@@ -96,7 +96,7 @@ func measureJoins(ctx context.Context, rdb redis.UniversalClient, n int, join fu
 	if err != nil {
 		return cost{}, err
 	}
-	if got, err := rdb.ZCard(ctx, key("order")).Result(); err != nil || got != int64(n) {
+	if got, err := rdb.ZCard(ctx, lineKey("order")).Result(); err != nil || got != int64(n) {
 		return cost{}, errors.Join(err, fmt.Errorf("%d of %d places are in the line", got, n))
 	}
 	return cost{cpu: (after - before).Seconds() * 1e6 / float64(n), rate: float64(n) / took.Seconds()}, nil
@@ -147,7 +147,7 @@ func zaddPipelined(ctx context.Context, rdb redis.UniversalClient, ids []ropelin
 	for from := 0; from < len(ids); from += pipeline {
 		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := from; i < min(from+pipeline, len(ids)); i++ {
-				p.ZAddNX(ctx, key("order"), redis.Z{Score: float64(firstLate + i), Member: string(ids[i])})
+				p.ZAddNX(ctx, lineKey("order"), redis.Z{Score: float64(firstLate + i), Member: string(ids[i])})
 			}
 			return nil
 		})

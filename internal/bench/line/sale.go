@@ -13,6 +13,9 @@ const sale ropeline.SaleID = "bench"
 
 func key(name string) string { return "ropeline:{" + string(sale) + "}:" + name }
 
+// lineKey names a key of its only line.
+func lineKey(name string) string { return "ropeline:{" + string(sale) + ".0}:" + name }
+
 // keys are no secrets here: the line's cost does not depend on them.
 var keys = queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)}
 

@@ -101,7 +101,7 @@ func fill(ctx context.Context, rdb redis.UniversalClient, store *queue.Store, pl
 		for i := from; i < min(from+batch, places); i++ {
 			scored = append(scored, redis.Z{Score: float64(firstLate + i), Member: fmt.Sprintf("%022d", i)})
 		}
-		if err := rdb.ZAdd(ctx, key("order"), scored...).Err(); err != nil {
+		if err := rdb.ZAdd(ctx, lineKey("order"), scored...).Err(); err != nil {
 			return err
 		}
 	}
@@ -146,26 +146,26 @@ func measureTick(ctx context.Context, rdb redis.UniversalClient, store *queue.St
 // statistics. bucket_at 0 lets the rate bucket be full.
 func set(ctx context.Context, rdb redis.UniversalClient, sc scene, departed int) error {
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, key("leader"), key("offered"), key("numbers"), key("offers"), key("pace"), key("departed"), key("left"))
+		p.Del(ctx, key("leader"), key("offered"), key("numbers"), key("offers"), key("pace"), lineKey("departed"), lineKey("left"))
 		p.HSet(ctx, key("state"), "last_offer", 0, "bucket_at", 0)
-		p.HSet(ctx, key("line"), "cursor", 0, "cursor_score", 0, "gone", 0, "epoch_at", 0)
-		p.ZAdd(ctx, key("edges"), redis.Z{Score: float64(time.Now().UnixMilli()), Member: "bench"})
+		p.HSet(ctx, lineKey("line"), "cursor", 0, "cursor_score", 0, "gone", 0, "epoch_at", 0)
+		p.ZAdd(ctx, lineKey("edges"), redis.Z{Score: float64(time.Now().UnixMilli()), Member: "bench"})
 		p.HSet(ctx, key("limits"), "cap", sc.offers)
 		present := strings.Repeat("\xff", (departed+most)/8)
 		if sc.departed {
-			p.HSet(ctx, key("line"), "gone", departed)
-			p.Set(ctx, key("departed"), strings.Repeat("\xff", departed/8), 0)
+			p.HSet(ctx, lineKey("line"), "gone", departed)
+			p.Set(ctx, lineKey("departed"), strings.Repeat("\xff", departed/8), 0)
 		}
 		if sc.departed || sc.absent { // who leaves is not present any more, either
 			present = strings.Repeat("\x00", departed/8) + strings.Repeat("\xff", most/8+1)
 		}
-		p.Set(ctx, key("presence:bench"), present, 0)
+		p.Set(ctx, lineKey("presence:bench"), present, 0)
 		if sc.untold {
 			ordinals := make([]any, min(told, departed))
 			for i := range ordinals {
 				ordinals[i] = i
 			}
-			p.RPush(ctx, key("left"), ordinals...)
+			p.RPush(ctx, lineKey("left"), ordinals...)
 		}
 		p.ConfigResetStat(ctx)
 		return nil
