@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,13 +42,20 @@ type guest struct {
 	asking bool                  // a look is under way
 	epoch  string                // of the place's ticket: where its score comes from
 	phone  bool
+	moved  *moved // nil for a place that never moved to another device
 	// What Redis was told of it: in which epoch that it is present, "" for not;
 	// and that it was registered with the settling line.
 	marked     string
 	registered bool
 }
 
-func (g *guest) present(now time.Time) bool { return len(g.links) > 0 || now.Before(g.until) }
+func (g *guest) present(now time.Time) bool {
+	if g.moved == nil {
+		return len(g.links) > 0 || now.Before(g.until)
+	}
+	// Whoever only watches cannot come in: the turn would be missed.
+	return now.Before(g.moved.until) || slices.ContainsFunc(g.links, func(k *Link) bool { return g.holds(k.generation) })
+}
 
 // guests are the places that an edge serves, by sockets and by polls. The edge
 // bounds its sockets; when there are most guests in all, whoever only polls is
@@ -70,13 +78,14 @@ func newGuests(most int) guests {
 
 // A Link is one socket of a place.
 type Link struct {
-	guest  *guest
-	line   *Line
-	notify func()
+	guest      *guest
+	line       *Line
+	notify     func()
+	generation int // of the ticket that it came with
 }
 
 // Place returns what is known of the place now.
-func (k *Link) Place() Place { return *k.guest.place.Load() }
+func (k *Link) Place() Place { return k.guest.place.Load().SeenBy(Ticket{Generation: k.generation}) }
 
 // Close ends the link. The place stays present for a while.
 func (k *Link) Close() {
@@ -89,7 +98,7 @@ func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
 	g := l.guests.admit(t, p, phone)
-	k := &Link{guest: g, line: l, notify: notify}
+	k := &Link{guest: g, line: l, notify: notify, generation: t.Generation}
 	g.links = append(g.links, k)
 	return k
 }
@@ -98,8 +107,8 @@ func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
 func (l *Line) Visit(t Ticket, p Place, phone bool, until time.Time) {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
-	if g := l.guests.welcome(t, p, phone); g != nil && until.After(g.until) {
-		g.until = until
+	if g := l.guests.welcome(t, p, phone); g != nil {
+		g.here(t.Generation, until)
 	}
 }
 
@@ -152,6 +161,7 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 	if g == nil {
 		g = &guest{epoch: t.Epoch}
 		gs.byPlace[p.ID] = g
+		g.hears(p.Generation, true, &p)
 		g.place.Store(&p)
 	} else if !gs.dirty[p.ID] {
 		// What the caller has just found may be older than what came since: look again.
@@ -160,7 +170,21 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 		}
 	}
 	g.phone = phone
+	if known := *g.place.Load(); g.hears(t.Generation, false, &known) {
+		g.adopt(known)
+	}
 	return g
+}
+
+// here notes that a copy of a place's ticket counts as here until then. mu is
+// held.
+func (g *guest) here(generation int, until time.Time) {
+	if until.After(g.until) {
+		g.until = until
+	}
+	if g.moved != nil && g.holds(generation) && until.After(g.moved.until) {
+		g.moved.until = until
+	}
 }
 
 func (gs *guests) unlink(k *Link, now time.Time) {
@@ -177,9 +201,7 @@ func (gs *guests) unlink(k *Link, now time.Time) {
 		kept = nil
 	}
 	g.links = kept
-	if until := now.Add(presentAfterClose(g.phone)); until.After(g.until) {
-		g.until = until
-	}
+	g.here(k.generation, now.Add(presentAfterClose(g.phone)))
 }
 
 // suspect marks a place to be looked up and reports whether it is served here.
@@ -254,6 +276,7 @@ func (gs *guests) found(places []Place) {
 			continue
 		}
 		old := g.place.Load()
+		g.hears(p.Generation, true, &p)
 		if p.State == "" {
 			p = *old
 			p.State = ropeline.PlaceLeft // given up in another tab, or in the lobby

@@ -47,6 +47,8 @@ type fan struct {
 	beside  bool  // its offer did not come by the order of the line
 	gaveUp  bool  // left when it was offered: it keeps its ordinal, which nobody counts any more
 	epoch   string
+	copies  int // how often it moved to another device: the newest ticket's generation
+	stored  int // the generation that Redis knows
 }
 
 // edgeModel is one edge's standing in the line.
@@ -486,6 +488,15 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				f.state, f.back, f.allowed = ropeline.PlaceWaiting, true, true
 			}
 		},
+		"move to another device": func(t *rapid.T) { s.handOver(ctx, t, s.pick(t, ropeline.PlaceWaiting, ropeline.PlaceCollected)) },
+		"an older copy acts": func(t *rapid.T) {
+			f := s.pickWhere(t, func(f *fan) bool { return f.stored > 0 })
+			var want error
+			if f.stored > 0 {
+				want = ErrPlaceMoved
+			}
+			same(t, "an older copy", s.store.Hold(ctx, id, Ticket{Place: f.id, Generation: max(0, f.stored-1)}), want)
+		},
 		"present a ticket": func(t *rapid.T) {
 			s.present(ctx, t, s.pickWhere(t, func(f *fan) bool { return f.lost }))
 		},
@@ -521,6 +532,30 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			}
 		},
 		"": func(t *rapid.T) { s.compare(ctx, t) },
+	}
+}
+
+// handOver moves a place to another device, whose ticket is newer.
+func (s *system) handOver(ctx contextT, t *rapid.T, f *fan) {
+	if f.state == ropeline.PlaceLeft {
+		return // the edge asks what became of the place
+	}
+	var want error
+	if f.number > 0 && !f.allowed {
+		want = ErrTurnCame
+	}
+	s.count++
+	code := Code(fmt.Sprintf("%0*d", codeLength, s.count))
+	_, err := s.store.OfferCode(ctx, s.sale.ID, Ticket{Sale: s.sale.ID, Place: f.id, Generation: f.copies}, code)
+	same(t, "making a code", err, want)
+	if f.stored = f.copies; want != nil {
+		return
+	}
+	got, err := s.store.Exchange(ctx, s.sale.ID, code, "", "")
+	f.copies++
+	f.stored = f.copies
+	if err != nil || got.Place != f.id || got.Generation != f.copies {
+		t.Fatalf("exchanged for %+v, %v; want generation %d of %s", got, err, f.copies, f.id)
 	}
 }
 
@@ -665,6 +700,9 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		if p.State != s.shown(f) || (s.waitsInLine(f) || s.passedOver(f)) && p.Ordinal != f.ordinal || p.Back != f.back || p.Beside != f.late {
 			t.Fatalf("%s is %+v, want %s at %d (%+v)", f.id, p, s.shown(f), f.ordinal, f)
 		}
+		if p.Generation != f.stored {
+			t.Fatalf("%s has generation %d, want %d", f.id, p.Generation, f.stored)
+		}
 		if number := offerNumber(p); number != f.number || number > 0 && p.Offer.Beside != f.beside {
 			t.Fatalf("%s has offer %d (%+v), want %d, beside the line %v", f.id, number, p.Offer, f.number, f.beside)
 		}
@@ -793,7 +831,9 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	var places, turns []Place
+	var moved []copied
 	for _, f := range s.fans {
+		f.stored = 0
 		p, err := s.store.Find(ctx, s.sale.ID, f.id)
 		if err != nil && !errors.Is(err, ErrPlaceUnknown) {
 			t.Fatal(err)
@@ -807,6 +847,9 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 			if p.ordered(s.score) {
 				places = append(places, p)
 			}
+		}
+		if remembered && f.copies > 0 {
+			moved, f.stored = append(moved, copied{f.id, f.copies}), f.copies
 		}
 		if remembered && p.Offer != nil {
 			turns = append(turns, p)
@@ -833,7 +876,8 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	}
 	s.settleBoth(ctx, t, func() {
 		err := s.store.register(ctx, s.sale.ID, known, nil, places)
-		if err := errors.Join(err, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
+		_, raised := s.store.raise(ctx, s.sale.ID, moved)
+		if err := errors.Join(err, raised, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range s.fans {

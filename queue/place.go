@@ -29,6 +29,9 @@ type Place struct {
 	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
 	Offer    *Offer    // set from the offer on
 	Session  *Session
+
+	Generation int  // of the newest copy of its ticket, 0 if it never moved
+	Elsewhere  bool // a newer copy than the asker's holds it
 }
 
 // Offer is somebody's turn.
@@ -213,7 +216,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		return nil, err
 	}
 	// The turns after the spots: what moves between the two moves forward.
-	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed"), args...)
+	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations"), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +237,7 @@ func readPlaces(ids []ropeline.PlaceID, spots, turns any) ([]Place, error) {
 		p.Ordinal, p.Score = spot.integer(), spot.text()
 		passed := spot.integer()
 		p.turn(now, &turn)
+		p.Generation = int(turn.integer())
 		p.stand(what, passed)
 		if what == "settling" && p.State == "" {
 			settling = ErrSettling

@@ -191,6 +191,18 @@ func storeError(doing string, err error) error {
 			return ErrOfferExpired
 		case "OVER":
 			return ErrSessionOver
+		case "ELSEWHERE":
+			return ErrPlaceMoved
+		case "NOCODE":
+			return ErrCodeUnknown
+		case "USED":
+			return ErrCodeUsed
+		case "LATE":
+			return ErrCodeLate
+		case "TURN":
+			return ErrTurnCame
+		case "OWN":
+			return ErrOwnPlace
 		case "MISMATCH", "OPEN":
 			return errDrawIncomplete
 		case "CLOSED":

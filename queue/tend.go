@@ -47,6 +47,9 @@ func (l *Line) round(ctx context.Context) error {
 	l.guests.sweep(l.View(), l.store.time())
 	err := l.look(ctx)
 	if err == nil {
+		err = l.vouch(ctx)
+	}
+	if err == nil {
 		err = l.attend(ctx)
 	}
 	switch {
@@ -258,6 +261,9 @@ func (l *Line) putBack(ctx context.Context) error {
 		}
 	}
 	l.guests.registered(turns)
+	if err := l.vouch(ctx); err != nil {
+		return err
+	}
 	for i, p := range places {
 		if p.Score == "" && v.Drawn { // its fan has not asked since the draw
 			places[i].Score = l.charter.lobbyScore(p.ID)
@@ -305,6 +311,9 @@ func (gs *guests) unregister() {
 	defer gs.mu.Unlock()
 	for _, g := range gs.byPlace {
 		g.registered = false
+		if g.moved != nil {
+			g.moved.told = false
+		}
 	}
 }
 

@@ -134,3 +134,18 @@ local function describe_line(line, order, collected, comebacks, late)
     redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late), l[9] or '0',
   }
 end
+
+-- The newest generation of a place that moves between devices, where a ticket
+-- carries this one: 0 for one that never did. Only a loss makes it the ticket's.
+local function newest(generations, place, carried)
+  local known = number(generations, place)
+  if carried <= known then return known end
+  redis.call('HSET', generations, place, carried)
+  return carried
+end
+
+-- Whether a place was offered, unless it waits for its turn once more.
+local function had_turn(numbers, place)
+  local n = redis.call('HGET', numbers, place)
+  return n and string.sub(n, -1) ~= 'c'
+end

@@ -1,10 +1,13 @@
 -- Says what has become of the turns of places. Changes nothing.
 -- KEYS 1 offered  2 active  3 numbers  4 sessions  5 missed
+--      6 generations
 -- ARGV 1 clock (us) or ''  2.. place ids
 -- Returns {now (ms), then for each place: number text or '', claim by (ms) or
--- 0, session text or '', slot until (ms) or 0, offer missed at (ms) or 0}.
+-- 0, session text or '', slot until (ms) or 0, offer missed at (ms) or 0,
+-- generation}.
 -- Cost O(log N) a place.
 local reply = { math.floor(clock() / 1000) }
+local moved = redis.call('HLEN', KEYS[6]) > 0 -- most sales have no such place
 for i = 2, #ARGV do
   local place = ARGV[i]
   local n = #reply
@@ -17,5 +20,6 @@ for i = 2, #ARGV do
     reply[n + 4] = redis.call('ZSCORE', KEYS[2], place) or 0
     reply[n + 5] = redis.call('ZSCORE', KEYS[5], place) or 0
   end
+  reply[n + 6] = moved and number(KEYS[6], place) or 0
 end
 return reply
