@@ -46,18 +46,22 @@ type Config struct {
 type Limits struct {
 	Joins    int64 // of one address a minute
 	Requests int64 // to the API, of one address a minute
-	Sockets  int64 // open at once in this process
-	Rooms    int   // sales followed at once
+	// Handovers is how many codes one address may ask for or try a minute. At
+	// the default, 1,000 addresses try 60,000 of 2^50 codes while one lives.
+	Handovers int64
+	Sockets   int64 // open at once in this process
+	Rooms     int   // sales followed at once
 }
 
 // The defaults. A whole office or a mobile carrier may share one IPv4 address,
 // so the rates only stop a machine gone wild. A process of the usual
 // descriptor limit of 20,000 needs some for Redis, upstreams and polls.
 const (
-	defaultJoins    = 600
-	defaultRequests = 12_000
-	defaultSockets  = 18_000
-	defaultRooms    = 1_000
+	defaultJoins     = 600
+	defaultRequests  = 12_000
+	defaultHandovers = 30
+	defaultSockets   = 18_000
+	defaultRooms     = 1_000
 )
 
 func (c Config) withDefaults() Config {
@@ -68,6 +72,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDefault(&c.Limits.Joins, defaultJoins)
 	orDefault(&c.Limits.Requests, defaultRequests)
+	orDefault(&c.Limits.Handovers, defaultHandovers)
 	orDefault(&c.Limits.Sockets, defaultSockets)
 	if c.Limits.Rooms == 0 {
 		c.Limits.Rooms = defaultRooms

@@ -69,6 +69,12 @@ func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ti
 // readmit gives a fan who missed the turn, and asks for a place again in time,
 // the front of the line once more.
 func (s *Server) readmit(r *http.Request, m *room, ticket queue.Ticket, place queue.Place) (queue.Place, error) {
+	if err := s.store.Hold(r.Context(), m.id, ticket); err != nil {
+		if errors.Is(err, queue.ErrPlaceMoved) {
+			return place, nil // it returns when its holder asks
+		}
+		return place, err
+	}
 	again, err := s.store.Readmit(r.Context(), m.id, ticket, queue.GraceOf(isPhone(r)))
 	if err != nil || !again {
 		return place, err
@@ -79,6 +85,11 @@ func (s *Server) readmit(r *http.Request, m *room, ticket queue.Ticket, place qu
 // whereabouts says where a place stands: from memory if this edge serves it,
 // else from the store; from its ticket while the store cannot tell.
 func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket, phone bool) (queue.Place, error) {
+	place, err := s.lookUp(ctx, m, ticket, phone)
+	return place.SeenBy(ticket), err
+}
+
+func (s *Server) lookUp(ctx context.Context, m *room, ticket queue.Ticket, phone bool) (queue.Place, error) {
 	if place, ok := m.line.Known(ticket.Place); ok {
 		return place, nil
 	}
@@ -176,7 +187,7 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) error {
-	room, ticket, err := s.caller(w, r)
+	room, ticket, err := s.holder(w, r)
 	if err != nil {
 		return err
 	}
@@ -207,7 +218,7 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 // leave gives the place up for ever, whatever it has become; if it had a
 // session, 204 and 202 mean what they do for end.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
-	room, ticket, err := s.caller(w, r)
+	room, ticket, err := s.holder(w, r)
 	if err != nil {
 		return err
 	}
@@ -237,7 +248,7 @@ func ended(acknowledged bool) int {
 // end ends the session: 204 when the slot is free, 202 when some gate has not
 // acknowledged it, and the slot frees when the last token has expired.
 func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
-	room, ticket, err := s.caller(w, r)
+	room, ticket, err := s.holder(w, r)
 	if err != nil {
 		return err
 	}

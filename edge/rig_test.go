@@ -83,7 +83,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	}
 	config := Config{
 		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, BookingURL: up.url, OpsURL: up.url,
-		Limits: Limits{Joins: -1, Requests: -1}, Log: slog.New(slog.NewTextHandler(g.logged, nil)),
+		Limits: Limits{Joins: -1, Requests: -1, Handovers: -1}, Log: slog.New(slog.NewTextHandler(g.logged, nil)),
 	}
 	for _, o := range options {
 		o(&config, &g.sale)

@@ -45,6 +45,8 @@ func (s *Server) routes() []route {
 		{"GET", sale + "/place/live", placeTicket, s.live},
 		{"POST", sale + "/place/claim", placeTicket, s.claim},
 		{"DELETE", sale + "/place", placeTicket, s.leave},
+		{"POST", sale + "/place/handover", placeTicket, s.handOver},
+		{"POST", sale + "/place/handover/exchange", public, s.exchange},
 		{"POST", sale + "/session", placeTicket, s.renew},
 		{"DELETE", sale + "/session", placeTicket, s.end},
 

@@ -22,23 +22,25 @@ import (
 
 // Server is one edge.
 type Server struct {
-	store   *queue.Store
-	signer  Signer
-	config  Config
-	log     *slog.Logger
-	now     func() time.Time
-	pace    pace
-	limits  *limits
-	joins   rule
-	calls   rule
-	rooms   *rooms
-	sales   salesCache
-	sockets sockets
-	draws   drawCache
-	booking http.Handler
-	ops     http.Handler
-	pages   *pages
-	mux     *http.ServeMux
+	store  *queue.Store
+	signer Signer
+	config Config
+	log    *slog.Logger
+	now    func() time.Time
+	pace   pace
+	limits *limits
+	joins  rule
+	calls  rule
+
+	handovers rule
+	rooms     *rooms
+	sales     salesCache
+	sockets   sockets
+	draws     drawCache
+	booking   http.Handler
+	ops       http.Handler
+	pages     *pages
+	mux       *http.ServeMux
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -74,8 +76,10 @@ func New(c Config) (*Server, error) {
 		limits: &limits{redis: c.Redis, now: c.Now, log: c.Log},
 		joins:  perMinute("joins", c.Limits.Joins),
 		calls:  perMinute("requests", c.Limits.Requests),
-		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
-		pages:  pages,
+
+		handovers: perMinute("handovers", c.Limits.Handovers),
+		rooms:     newRooms(c.Store, c.Limits.Rooms, c.Log),
+		pages:     pages,
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}

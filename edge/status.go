@@ -30,7 +30,7 @@ func trouble(v *queue.View) wire.Trouble {
 // statusOf says where a place stands. Position and Served come from one view,
 // so that they fit together.
 func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire.Status {
-	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Back: p.Back}
+	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Back: p.Back, Elsewhere: p.Elsewhere}
 	if by := p.MissedAt.Add(queue.GraceOf(phone)); !p.MissedAt.IsZero() && by.After(v.Now) {
 		s.ReturnBy = &by
 	}
@@ -64,7 +64,7 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 // not wait: what the fan must act upon, and what explains a standstill.
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
-		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Sale.Reason != next.Sale.Reason ||
+		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || shown.Sale.Reason != next.Sale.Reason ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
 		shown.Sale.Entrants != next.Sale.Entrants || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)

@@ -9,6 +9,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
+	"github.com/ropeline/ropeline/internal/qr"
 )
 
 func (s *server) routeOrders() error {
@@ -150,7 +151,7 @@ func ticketAnswer(t order.Ticket) (Ticket, error) {
 	if t.State != ticket.Valid {
 		return answer, nil
 	}
-	picture, err := ticket.SVG(t.Code)
+	picture, err := qr.SVG(t.Code)
 	answer.Code, answer.QR = t.Code, picture
 	return answer, err
 }

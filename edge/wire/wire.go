@@ -36,6 +36,10 @@ type Status struct {
 	// missed its turn (by joining again with its ticket) may return to the front.
 	ReturnBy *time.Time `json:"return_by,omitempty"`
 
+	// Elsewhere says that the place was moved to another device: with this
+	// ticket it can only be watched.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+
 	Offer   *Offer   `json:"offer,omitempty"`   // set while offered
 	Session *Session `json:"session,omitempty"` // set while active
 
@@ -98,6 +102,23 @@ type Admission struct {
 	Token     string    `json:"token"`
 	ExpiresAt time.Time `json:"expires_at"` // of this token; renew before it
 	Session   Session   `json:"session"`
+}
+
+// Handover is what moves a place to another device: a code that works once,
+// for two minutes or until the offer.
+type Handover struct {
+	Code      string    `json:"code"` // for typing
+	URL       string    `json:"url"`  // for opening; the code is in its fragment
+	QR        string    `json:"qr"`   // the URL as a QR code, an SVG document
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Exchange is what the other device sends.
+type Exchange struct {
+	Code string `json:"code"`
+	// Device names it by 16 to 64 random letters, digits, - and _: with the same
+	// name the exchange can be repeated if its answer was lost.
+	Device string `json:"device,omitempty"`
 }
 
 // Sale is the public description of a sale.
