@@ -45,8 +45,9 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 		}
 		position, served := v.Position(p), v.LastOffer
 		s.Position, s.Served, s.Epoch = &position, &served, v.Epoch
-		if low, high, ok := v.Wait(position); ok {
-			s.Wait = &wire.Wait{Low: int64(low / time.Second), High: int64((high + time.Second - 1) / time.Second)}
+		if w, ok := v.Wait(position); ok {
+			s.Wait = &wire.Wait{Low: int64(w.Low.Round(time.Second) / time.Second), High: int64(w.High.Round(time.Second) / time.Second),
+				Longer: wire.Longer(w.Longer)}
 		}
 	case ropeline.PlaceOffered:
 		if p.Offer != nil {
@@ -89,7 +90,7 @@ func alike(a, b *wire.Wait) bool {
 		apart := max(x-y, y-x)
 		return apart <= 2 || apart*20 <= x // 5 %
 	}
-	return near(a.Low, b.Low) && near(a.High, b.High)
+	return near(a.Low, b.Low) && near(a.High, b.High) && a.Longer == b.Longer
 }
 
 // When a poller is told to come back, in seconds. The near front must not miss

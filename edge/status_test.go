@@ -25,6 +25,7 @@ func TestOnlyWhatAFanSeesIsAChange(t *testing.T) {
 		"a copy of the same": {func(s *wire.Status) { p, w := *s.Position, *s.Wait; s.Position, s.Wait = &p, &w }, false, false},
 		"a little sooner":    {func(s *wire.Status) { s.Wait = &wire.Wait{Low: 290, High: 580} }, false, false},
 		"much sooner":        {func(s *wire.Status) { s.Wait = &wire.Wait{Low: 200, High: 400} }, true, false},
+		"why it is longer":   {func(s *wire.Status) { s.Wait = &wire.Wait{Low: 300, High: 600, Longer: wire.LongerLimits} }, true, false},
 		"no estimate":        {func(s *wire.Status) { s.Wait = nil }, true, false},
 		"the position":       {func(s *wire.Status) { p := position - 1; s.Position = &p }, true, false},
 		"the line's length":  {func(s *wire.Status) { s.Sale.Entrants-- }, true, false},

@@ -77,6 +77,7 @@ type model struct {
 	ghosts  int64
 	haunted int64 // ms, until when
 	edges   [2]edgeModel
+	left    int64 // the line before they were reached
 }
 
 func (m *model) ms() int64  { return m.now / 1000 }
@@ -299,6 +300,9 @@ func (m *model) leave(f *fan) error {
 		return nil
 	case f.state == ropeline.PlaceCollected, f.state == ropeline.PlaceWaiting, f.state == ropeline.PlaceOffered:
 		f.gaveUp = f.state == ropeline.PlaceOffered
+		if m.waitsInLine(f) && f.ordinal >= int64(m.cursor) {
+			m.left++
+		}
 		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
 	case f.exp > 0 && !f.ended && f.slot > 0:
 		m.end(f)
@@ -362,15 +366,17 @@ func (m *model) settle(epoch string) {
 // system is both of them.
 type system struct {
 	model
-	rdb    redis.UniversalClient
-	stores [2]*Store
-	store  *Store    // the first edge's
-	seed   draw.Hash // of the draw
-	key    draw.Hash // of the draw, once there is one
-	lobby  map[ropeline.PlaceID]bool
-	seen   map[ropeline.PlaceID]int64 // the last position shown, which never rises
-	count  int
-	t      *rapid.T
+	rdb     redis.UniversalClient
+	stores  [2]*Store
+	store   *Store    // the first edge's
+	seed    draw.Hash // of the draw
+	key     draw.Hash // of the draw, once there is one
+	lobby   map[ropeline.PlaceID]bool
+	seen    map[ropeline.PlaceID]int64 // the last position shown, which never rises
+	waits   map[ropeline.PlaceID]Wait  // the last estimate, which rises for a reason only
+	counted string                     // epoch for which compare has counted who left
+	count   int
+	t       *rapid.T
 }
 
 // pick returns anybody, or somebody in one of these states if there is one:
@@ -687,6 +693,12 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		}
 		t.Fatalf("%d are said to wait, want %d: %+v, cursor %d of %d", view.Waiting(), waiting, view.Stand, s.cursor, len(s.line))
 	}
+	if view.Epoch != s.counted { // it is counted anew where the server lost it
+		s.counted, s.left = view.Epoch, view.Departures
+	}
+	if view.Departures != s.left {
+		t.Fatalf("%d are said to have left the line, want %d", view.Departures, s.left)
+	}
 	ids := make([]ropeline.PlaceID, len(s.fans))
 	for i, f := range s.fans {
 		ids[i] = f.id
@@ -717,7 +729,20 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 			t.Fatalf("%s: the position rose from %d to %d", f.id, shown, position)
 		}
 		s.seen[f.id] = position
+		s.compareWait(t, f, view)
 	}
+}
+
+// compareWait wants a reason where an estimate has risen by more than a tick.
+func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
+	w, ok := view.Wait(s.position(f))
+	if !ok {
+		return
+	}
+	if old, shown := s.waits[f.id]; shown && w.High > old.High+TickInterval && w.Longer == "" {
+		t.Fatalf("%s: the wait rose from %v to %v: %+v", f.id, old, w, view.Gauge)
+	}
+	s.waits[f.id] = w
 }
 
 func offerNumber(p Place) int64 {
@@ -736,7 +761,7 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 		ctx := t.Context()
 		// Far from today, so that living gates of other tests are not waited for.
 		start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
-		s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, t: t}
+		s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
 		s.sale = testSale(fmt.Sprintf("model-%d-%d", time.Now().UnixNano(), runs), start)
 		s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
 		for i := range s.stores {

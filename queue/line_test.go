@@ -123,9 +123,9 @@ func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
 	}
 }
 
-// The estimate comes from what was really offered over the last minute, and
-// every edge reads the same number from Redis.
-func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
+// The pace of the line is kept in Redis: every edge, one that just started too,
+// estimates from the same numbers.
+func TestEveryEdgeReadsTheSamePace(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2043, 1, 1, 0, 0, 0, 0, time.UTC)
 	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
@@ -145,22 +145,29 @@ func TestTheOutflowIsThatOfTheLastMinute(t *testing.T) {
 		}
 		return s
 	}
-	if s := run(70 * time.Second); s.PastAge != 60 || s.Outflow() < 1.9 || s.Outflow() > 2.1 {
-		t.Errorf("at 120 a minute the outflow is %.2f/s over %d s, want 2", s.Outflow(), s.PastAge)
+	if s := run(70 * time.Second); s.PastAge != 60 || s.LastOffer-s.PastOffer < 115 || s.LastOffer-s.PastOffer > 125 {
+		t.Errorf("at 120 a minute %d were offered in %d s, want 120 in 60", s.LastOffer-s.PastOffer, s.PastAge)
 	}
 	v := view(t, store, sale.ID)
 	ahead := v.Position(last)
-	low, high, ok := v.Wait(ahead)
-	if want := time.Duration(ahead) * time.Second / 2; !ok || low > want || high < want {
-		t.Errorf("with %d ahead at 2/s the wait is shown as %v to %v, want about %v inside", ahead, low, high, want)
+	w, ok := v.Wait(ahead)
+	if want := time.Duration(ahead) * time.Second / 2; !ok || w.Low > want || w.High < want || w.Longer != "" {
+		t.Errorf("with %d ahead at 2/s the wait is shown as %+v, want about %v inside", ahead, w, want)
+	}
+	if err := store.SetLimits(t.Context(), sale.ID, Limits{Cap: 1000, Rate: 120}, Limits{Cap: 1000, Rate: 60}); err != nil {
+		t.Fatal(err)
+	}
+	tick(t, store, sale.ID)
+	if slow, ok := view(t, store, sale.ID).Wait(ahead); !ok || slow.Longer != LongerLimits || slow.Low < 19*w.Low/10 {
+		t.Errorf("at half the rate the wait is shown as %+v after %+v", slow, w)
 	}
 	if err := store.SetPaused(t.Context(), sale.ID, true, "a break"); err != nil {
 		t.Fatal(err)
 	}
-	if s := run(61 * time.Second); s.Outflow() != 0 {
-		t.Errorf("after a minute's pause the outflow is %.2f/s, want 0", s.Outflow())
+	if s := run(61 * time.Second); s.LastOffer != s.PastOffer {
+		t.Errorf("in a minute's pause %d were offered", s.LastOffer-s.PastOffer)
 	}
-	if _, _, ok := view(t, store, sale.ID).Wait(ahead); ok {
+	if _, ok := view(t, store, sale.ID).Wait(ahead); ok {
 		t.Error("a wait is estimated while the line is paused")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -90,10 +91,14 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	if err != nil {
 		return err
 	}
+	gauge, err := json.Marshal(known.Gauge)
+	if err != nil {
+		return fmt.Errorf("writing a gauge: %w", err)
+	}
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
 		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active,
-		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds()}
+		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge}
 	for field, value := range c.draw {
 		args = append(args, field, value)
 	}

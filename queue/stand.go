@@ -20,13 +20,14 @@ type Stand struct {
 	Settling    bool   `json:"settling,omitempty"` // it is being put together again after a loss
 	Cursor      int64  `json:"cursor"`             // everybody before this ordinal has been reached
 	CursorScore string `json:"cursor_score"`
-	Gone        int64  `json:"gone"`      // departed at or behind the cursor
-	LateSeq     int64  `json:"late_seq"`  // rises when the late ones change
-	Size        int64  `json:"size"`      // places in the line, reached or not, departed or not
-	Collected   int64  `json:"collected"` // places in the lobby
-	Comebacks   int64  `json:"comebacks"` // passed over and here again: before everybody
-	Late        int64  `json:"late"`      // put back after a loss, beside the line
-	Losses      int64  `json:"losses"`    // how often it was put together again: tickets of before may be of places that it does not know
+	Gone        int64  `json:"gone"`       // departed at or behind the cursor
+	Departures  int64  `json:"departures"` // how many ever left the line before they were reached
+	LateSeq     int64  `json:"late_seq"`   // rises when the late ones change
+	Size        int64  `json:"size"`       // places in the line, reached or not, departed or not
+	Collected   int64  `json:"collected"`  // places in the lobby
+	Comebacks   int64  `json:"comebacks"`  // passed over and here again: before everybody
+	Late        int64  `json:"late"`       // put back after a loss, beside the line
+	Losses      int64  `json:"losses"`     // how often it was put together again: tickets of before may be of places that it does not know
 }
 
 // readStand reads what describe_line in prelude.lua returns.
@@ -36,6 +37,7 @@ func readStand(reply any) (Stand, error) {
 	s := Stand{
 		Epoch: r.text(), Seq: r.integer(), Drawn: r.integer() == 1, Settling: r.integer() == 1, Cursor: r.integer(), CursorScore: r.text(),
 		Gone: r.integer(), LateSeq: r.integer(), Size: r.integer(), Collected: r.integer(), Comebacks: r.integer(), Late: r.integer(), Losses: r.integer(),
+		Departures: r.integer(),
 	}
 	return s, r.failed("stand of a line")
 }

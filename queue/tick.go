@@ -33,22 +33,13 @@ type State struct {
 	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
 	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
 	PastOffer  int64     `json:"past_offer"`
+	Gauge      Gauge     `json:"gauge"` // how fast the line moves
 
 	Stand
 
 	// Away says that the store cannot be reached: what else is told is of
 	// before.
 	Away bool `json:"-"`
-}
-
-// Outflow is how many people a second were offered over the last minute, or
-// since the opening; 0 if that is not known yet.
-func (s State) Outflow() float64 {
-	span := min(float64(s.PastAge), s.Now.Sub(s.OpensAt).Seconds())
-	if span < 1 {
-		return 0
-	}
-	return float64(s.LastOffer-s.PastOffer) / span
 }
 
 // Phase says where the sale was at Now.
@@ -131,6 +122,9 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		}
 	}
 	if err != nil {
+		return Ticked{}, err
+	}
+	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State); err != nil {
 		return Ticked{}, err
 	}
 	t.State = m.State
@@ -239,7 +233,9 @@ func readState(reply any) (State, error) {
 		Offered: r.integer(), Active: r.integer(), LastExpiry: milli(r.integer()),
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
-	return s, r.failed("state of a sale")
+	gauge, err := readGauge(r.text())
+	s.Gauge = gauge
+	return s, errors.Join(r.failed("state of a sale"), err)
 }
 
 //go:embed lua/steer.lua

@@ -2,12 +2,8 @@ package queue
 
 import (
 	"encoding/binary"
-	"math"
 	"math/bits"
 	"slices"
-	"time"
-
-	"github.com/ropeline/ropeline"
 )
 
 // View is a line as an edge sees it at one tick: the state and, from the
@@ -53,29 +49,6 @@ func (v *View) lateBefore(text string) int64 {
 	}
 	n, _ := slices.BinarySearch(v.late, score)
 	return int64(n)
-}
-
-// Wait estimates how long a fan at this position still waits, as a range.
-// There is none while the line is paused or has shown no outflow yet.
-func (v *View) Wait(position int64) (low, high time.Duration, ok bool) {
-	if v.Paused || v.Settling || v.Away || v.Phase() != ropeline.PhaseOpen {
-		return 0, 0, false
-	}
-	rate := v.Outflow()
-	if rate == 0 {
-		rate = float64(v.Rate) / 60 // before the first offers, the rate set is all there is
-	}
-	if rate == 0 {
-		return 0, 0, false
-	}
-	middle := float64(position+v.Comebacks+1) / rate
-	until := max(0, v.OpensAt.Sub(v.Now))
-	// The width is an assumption, not measured: a quarter less, a half more.
-	return until + seconds(middle*0.75), until + seconds(middle*1.5), true
-}
-
-func seconds(s float64) time.Duration {
-	return time.Duration(math.Min(s, 7*24*3600) * float64(time.Second))
 }
 
 // bitmap is a departed bitmap (bit i = ordinal i, most significant first) with

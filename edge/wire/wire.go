@@ -26,7 +26,8 @@ type Status struct {
 	Served *int64 `json:"served,omitempty"`
 	// Epoch names the stretch in which positions are comparable.
 	Epoch string `json:"epoch,omitempty"`
-	// Wait is the estimated wait, absent until there is an outflow to measure.
+	// Wait is the estimated wait, absent while the line stands still or too
+	// little has been seen of it.
 	Wait *Wait `json:"wait,omitempty"`
 
 	// Back says that the place was passed over, or missed its turn, and stands
@@ -79,7 +80,21 @@ const (
 type Wait struct {
 	Low  int64 `json:"low"`
 	High int64 `json:"high"`
+	// Longer says why estimates rose, for a minute after they did; they never
+	// rise without.
+	Longer Longer `json:"longer,omitempty"`
 }
+
+// Longer is why everybody waits longer than was said before.
+type Longer string
+
+// The reasons.
+const (
+	LongerLimits   Longer = "limits"   // fewer are let in than before
+	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
+	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
+	LongerRestored Longer = "restored" // the line was put together again
+)
 
 // Offer says that it is this fan's turn.
 type Offer struct {

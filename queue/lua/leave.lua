@@ -35,6 +35,7 @@ local was = redis.call('SETBIT', KEYS[5], rank, 1)
 if rank < number(KEYS[1], 'cursor') then return 'reached' end
 if was == 0 then
   redis.call('HINCRBY', KEYS[1], 'gone', 1)
+  redis.call('HINCRBY', KEYS[1], 'departures', 1)
   redis.call('RPUSH', KEYS[6], rank)
 end
 return 'left'

@@ -114,7 +114,7 @@ end
 -- expects.
 local function describe(now, state, limits, offered, active, pace)
   local s = redis.call('HMGET', state, 'run_id', 'last_offer', 'close', 'open', 'end', 'max_in_use', 'ghosts', 'ghosts_until',
-    'missed', 'claimed')
+    'missed', 'claimed', 'gauge')
   local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused', 'reason')
   local age, before = minute_ago(pace, now)
   local expiry = redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
@@ -122,16 +122,18 @@ local function describe(now, state, limits, offered, active, pace)
   return {
     text(now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', ghosts, s[9] or '0', s[10] or '0',
     l[1] or '0', l[2] or '0', l[3] or '0', l[4] or '',
-    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before,
+    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before, s[11] or '',
   }
 end
 
 -- A line as an edge sees it, in the order that Go's readStand expects.
 local function describe_line(line, order, collected, comebacks, late)
-  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq', 'losses')
+  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq', 'losses',
+    'departures')
   return {
     l[1] or '', l[2] or '0', l[3] or '0', l[4] and 1 or 0, l[5] or '0', l[6] or '0', l[7] or '0', l[8] or '0',
     redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late), l[9] or '0',
+    l[10] or '0',
   }
 end
 

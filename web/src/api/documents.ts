@@ -27,7 +27,7 @@ export interface Status {
   position?: number;
   served?: number;
   epoch?: string;
-  wait?: { low: number; high: number };
+  wait?: { low: number; high: number; longer?: "limits" | "returns" | "slower" | "restored" };
   back?: boolean;
   return_by?: string;
   offer?: { number: number; claim_by: string; beside?: boolean };

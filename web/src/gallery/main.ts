@@ -3,6 +3,7 @@
 
 import active from "../../../edge/wire/testdata/active.json";
 import lobby from "../../../edge/wire/testdata/lobby.json";
+import longer from "../../../edge/wire/testdata/longer.json";
 import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
 import paused from "../../../edge/wire/testdata/paused.json";
@@ -26,6 +27,7 @@ const states: Record<string, Known> = {
   drawing: at({ ...lobby, sale: { ...lobby.sale, phase: "drawing" } }),
   waiting: at(waiting),
   next: at({ ...waiting, position: 0, wait: { low: 0, high: 20 } }),
+  longer: at(longer),
   paused: at(paused),
   settling: at({ ...waiting, position: undefined, wait: undefined, sale: { ...waiting.sale, trouble: "settling" } }),
   away: at({ ...waiting, wait: undefined, sale: { ...waiting.sale, trouble: "away" } }),

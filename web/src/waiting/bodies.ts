@@ -159,7 +159,8 @@ function waiting(): Body {
 function waitText(status: Status, opens: number): string {
   if (status.sale.paused || status.sale.trouble) return words.paused.wait;
   if (opens > 0) return words.waiting.opensIn(opens);
-  return status.wait ? words.waiting.wait(status.wait.low, status.wait.high) : words.waiting.noWait;
+  const { wait } = status;
+  return wait ? words.waiting.wait(wait.low, wait.high) + (wait.longer ? words.waiting.longer[wait.longer] : "") : words.waiting.noWait;
 }
 
 function offered(context: Context): Body {

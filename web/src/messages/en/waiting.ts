@@ -48,6 +48,12 @@ export const waiting = {
       if (from < 1) return `Less than ${minutes(to)} to go`;
       return from === to ? `About ${minutes(to)} to go` : `About ${count(from)} to ${minutes(to)} to go`;
     },
+    longer: {
+      limits: ". Longer than before: fewer people are let in",
+      returns: ". Longer than before: people who were away go first",
+      slower: ". Longer than before: the line moves more slowly",
+      restored: ". Longer than before: the line was put together again",
+    },
     noWait: "We say how long it takes as soon as the line moves",
     entrants: (n: number) => `${people(n)} in line altogether`,
     progress: "Your way to the front",

@@ -1,0 +1,361 @@
+package queue
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// How long a fan still waits.
+//
+// What an SRE sets is known (rate, cap); what people do is measured (how soon a
+// slot becomes free, how many of those ahead take an offer, how many leave). A
+// change of rate or a pause therefore shows at once and spoils no measurement.
+//
+// The estimate never rises without a reason that is told. That is kept for the
+// sale, not for each fan, so that it holds for whoever polls, changes edges or
+// comes to one that has just started: the controller that ticks the sale moves
+// the pace of the line once a second by as much as lets nobody's estimate rise;
+// time passes, and so there is always some room. Only when the truth is far
+// worse is it shown at once, and why.
+
+// Pace is what an estimate is made from.
+type Pace struct {
+	Rate      float64 `json:"rate"`      // offers a second at most, as set
+	Cap       float64 `json:"cap"`       // slots, as set
+	Turnover  float64 `json:"turnover"`  // share of the slots in use that becomes free in a second; 0 not known yet
+	Share     float64 `json:"share"`     // offers made for each place of the line that is reached
+	Leaving   float64 `json:"leaving"`   // share of those who wait that leaves in a second
+	Comebacks float64 `json:"comebacks"` // who goes before everybody, in every other turn
+}
+
+// The share is bounded: at most half of those ahead are believed not to come,
+// and comebacks take at most every other turn.
+const (
+	leastShare = 0.5
+	mostShare  = 2
+)
+
+// wait returns the seconds until the turn of a place with so many ahead, while
+// so many slots are in use.
+func (p Pace) wait(ahead, inUse float64) (seconds float64, known bool) {
+	if p.Rate <= 0 || p.Cap <= 0 {
+		return 0, false
+	}
+	turns := ahead*p.Share + 1
+	turns += min(p.Comebacks, turns)
+	places := turns / p.Share
+	free := max(0, p.Cap-inUse)
+	reaching := p.Rate / p.Share // places a second
+	through := p.Turnover * p.Cap
+	switch {
+	case p.Turnover > 0 && p.Rate <= through || turns <= free:
+		seconds, _ = p.walk(places, reaching, math.Inf(1))
+	case p.Turnover == 0:
+		return 0, false // how soon slots become free has not been seen
+	default: // first the free slots fill, at the rate; then one must become free for each
+		filling := free / (p.Rate - p.Turnover*(inUse+p.Cap)/2)
+		var rest, more float64
+		seconds, rest = p.walk(places, reaching, max(0, filling))
+		if rest > 0 {
+			more, _ = p.walk(rest, through/p.Share, math.Inf(1))
+		}
+		seconds += more
+	}
+	// However many leave, half of those ahead are believed to stay.
+	return max(seconds, leastShare*ahead/p.Rate), true
+}
+
+// walk returns how long it takes until so many places have gone, at most for
+// most seconds, and how many are left then. They go by being reached, so many a
+// second, and by leaving: dn/dt = -speed - leaving n.
+func (p Pace) walk(places, speed, most float64) (seconds, left float64) {
+	if p.Leaving < 1e-9 {
+		seconds = min(places/speed, most)
+		return seconds, places - seconds*speed
+	}
+	seconds = math.Log1p(p.Leaving*places/speed) / p.Leaving
+	if seconds <= most {
+		return seconds, 0
+	}
+	base := speed / p.Leaving
+	return most, (places+base)*math.Exp(-p.Leaving*most) - base
+}
+
+// Longer says why everybody waits longer than was said before.
+type Longer string
+
+// The reasons.
+const (
+	LongerLimits   Longer = "limits"   // fewer are let in than before
+	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
+	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
+	LongerRestored Longer = "restored" // the line was put together again
+)
+
+// longerShown is how long a reason is told after the rise: longer than the
+// slowest poller stays away.
+const longerShown = time.Minute
+
+// Gauge is the pace of a line with what it was measured from. The controller
+// that leads moves it on once a second and keeps it in Redis.
+type Gauge struct {
+	Pace
+	Longer Longer    `json:"longer,omitempty"` // of the last rise
+	RoseAt time.Time `json:"rose_at,omitzero"`
+
+	// What was seen, the older the less it counts.
+	Freed   float64 `json:"freed"`   // slots that became free
+	Busy    float64 `json:"busy"`    // seconds that slots were in use
+	Taken   float64 `json:"taken"`   // offers made
+	Reached float64 `json:"reached"` // living places that the cursor came to
+	Gone    float64 `json:"left"`    // places that left while they waited
+	Waited  float64 `json:"waited"`  // seconds that places waited
+
+	Settled bool      `json:"settled"`        // the first who came in have gone
+	Since   time.Time `json:"since,omitzero"` // Freed and Busy are of after it
+	Here    float64   `json:"here"`           // share of those next in line that is here; 0 not known
+
+	// The line when it was measured last.
+	At      time.Time `json:"at,omitzero"`
+	Epoch   string    `json:"epoch"`
+	Run     string    `json:"run"`
+	Offers  int64     `json:"offers"`
+	InUse   int64     `json:"in_use"`
+	Passed  int64     `json:"passed"` // by the cursor, or departed behind it
+	Departs int64     `json:"departs"`
+	LateSeq int64     `json:"late_seq"`
+}
+
+// gaugeInterval is how often a gauge moves on.
+const gaugeInterval = time.Second
+
+// due reports whether the gauge is to move on: limits count at once.
+func (g Gauge) due(s State) bool {
+	return s.Drawn && !s.Settling && (s.Now.Sub(g.At) >= gaugeInterval || s.Now.Before(g.At) || g.Epoch != s.Epoch ||
+		g.Rate != perSecond(s.Rate) || g.Cap != float64(s.Cap))
+}
+
+func perSecond(rate int64) float64 { return float64(rate) / 60 }
+
+// inUse is how many slots count against the cap.
+func (s State) inUse() int64 { return s.Offered + s.Active + s.Ghosts }
+
+// next is the gauge at s.
+func (g Gauge) next(s State) Gauge {
+	n := g
+	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
+	n.Offers, n.InUse, n.Passed, n.Departs = s.LastOffer, s.inUse(), s.Cursor+s.Gone, s.Departures
+	same := g.Epoch == s.Epoch && g.Run == s.Run
+	if same {
+		n.see(g, s)
+	}
+	measured := n.measure(g.Pace, s)
+	reached := max(0, n.Passed-g.Passed-(n.Departs-g.Departs))
+	switch {
+	case g.Epoch == "":
+		n.Pace = measured
+		return n
+	case !same:
+		return n.rise(measured, LongerRestored)
+	case g.LateSeq != s.LateSeq && s.Late > 0:
+		return n.rise(measured, LongerReturns)
+	}
+	before := moment{g.Pace, float64(g.InUse)}
+	for _, weight := range []float64{1, 0.5, 0.2, 0.1, 0.05, 0} {
+		n.Pace = g.Pace.toward(measured, weight)
+		if before.worst(moment{n.Pace, float64(n.InUse)}, s.ahead(), float64(reached)) <= 0 {
+			break
+		}
+	}
+	// What could not be told yet without a rise.
+	if (moment{n.Pace, float64(n.InUse)}).worst(moment{measured, float64(n.InUse)}, s.ahead(), 0) < farWorse {
+		return n
+	}
+	why := LongerSlower
+	if n.Rate > measured.Rate || n.Cap > measured.Cap || g.Rate > measured.Rate || g.Cap > measured.Cap {
+		why = LongerLimits
+	} else if measured.Comebacks > 2*n.Comebacks+10 {
+		why = LongerReturns
+	}
+	return n.rise(measured, why)
+}
+
+// farWorse is by how much estimates are too low before they rise with a reason.
+const farWorse = 0.12
+
+func (g Gauge) rise(to Pace, why Longer) Gauge {
+	g.Pace, g.Longer, g.RoseAt = to, why, g.At
+	return g
+}
+
+// seen is for how long what was seen counts, and how many events at least.
+const (
+	seenFor    = 60 * time.Second
+	seenEvents = 200
+)
+
+// see adds what happened since the gauge before.
+func (g *Gauge) see(before Gauge, s State) {
+	dt := s.Now.Sub(before.At).Seconds()
+	if dt <= 0 {
+		return
+	}
+	if g.Since.IsZero() || s.Now.Before(s.OpensAt) {
+		g.Since = s.Now
+	}
+	offers := max(0, g.Offers-before.Offers)
+	freed := float64(max(0, offers-(g.InUse-before.InUse)))
+	g.Freed, g.Busy = forget(dt, freed, g.Freed, g.Busy)
+	g.Freed += freed
+	g.Busy += float64(before.InUse+g.InUse) / 2 * dt
+	if !g.Settled && g.Freed >= fewFreed && g.stays(s) >= 1 {
+		// While the first are inside the hasty among them stand for all, so what
+		// was seen of them does not count.
+		g.Settled, g.Since, g.Freed, g.Busy = true, s.Now, 0, 0
+	}
+
+	departed := float64(max(0, g.Departs-before.Departs))
+	reached := max(0, float64(g.Passed-before.Passed)-departed)
+	g.Taken, g.Reached = forget(dt, reached, g.Taken, g.Reached)
+	g.Taken += float64(offers)
+	g.Reached += reached
+
+	g.Gone, g.Waited = forget(dt, departed, g.Gone, g.Waited)
+	g.Gone += departed
+	g.Waited += float64(s.ahead()) * dt
+}
+
+// forget lets two sums fade with time, but not faster than new events come.
+func forget(dt, events, a, b float64) (float64, float64) {
+	keep := math.Exp(-min(dt/seenFor.Seconds(), events/seenEvents))
+	return a * keep, b * keep
+}
+
+// fewFreed is how many slots must have become free before it is believed how
+// soon they do.
+const fewFreed = 10
+
+// doubt is how many events must have been seen to be believed as much as what
+// was taken for granted before.
+const doubt = 40
+
+// measure is the pace as it was seen. The pace before says what was believed.
+func (g Gauge) measure(before Pace, s State) Pace {
+	p := Pace{Rate: perSecond(s.Rate), Cap: float64(s.Cap), Turnover: before.Turnover, Comebacks: float64(s.Comebacks)}
+	if g.known(before, p, s) {
+		p.Turnover = g.Freed / g.Busy
+	}
+	// Who is here now says how many will come, until it has been seen.
+	here := g.Here
+	if here == 0 {
+		here = 1
+	}
+	p.Share = min(max((g.Taken+doubt*here)/(g.Reached+doubt), leastShare), mostShare)
+	if g.Waited > 0 {
+		p.Leaving = g.Gone / g.Waited * g.Gone / (g.Gone + doubt)
+	}
+	return p
+}
+
+// known reports whether the turnover can be believed: once as many stays as
+// began when it was measured have had the time to end, or where even what was
+// seen so far says that the cap holds nobody back.
+func (g Gauge) known(before, p Pace, s State) bool {
+	if g.Freed < fewFreed || g.Busy <= 0 {
+		return false
+	}
+	turnover := g.Freed / g.Busy
+	return before.Turnover > 0 || turnover*p.Cap >= p.Rate || g.Settled && g.stays(s) >= 1
+}
+
+// stays is how many times as long as somebody stays the turnover was measured.
+func (g Gauge) stays(s State) float64 {
+	return s.Now.Sub(g.Since).Seconds() * g.Freed / g.Busy
+}
+
+// toward is a pace part of the way to another one. Limits are as set, but a
+// lower one is not between.
+func (p Pace) toward(q Pace, weight float64) Pace {
+	mix := func(a, b float64) float64 { return a + weight*(b-a) }
+	r := Pace{Rate: p.Rate, Cap: p.Cap, Turnover: mix(p.Turnover, q.Turnover), Share: mix(p.Share, q.Share),
+		Leaving: mix(p.Leaving, q.Leaving), Comebacks: mix(p.Comebacks, q.Comebacks)}
+	if p.Turnover == 0 { // unknown is not nothing
+		r.Turnover = q.Turnover
+	}
+	if weight > 0 {
+		r.Rate, r.Cap = q.Rate, q.Cap
+	}
+	return r
+}
+
+// moment is what the estimates of one moment are made from.
+type moment struct {
+	pace  Pace
+	inUse float64
+}
+
+// worst returns by what share the estimate of anybody in a line so long is
+// higher at a later moment, when reached places fewer are ahead; a few seconds
+// count as nothing.
+func (m moment) worst(later moment, line, reached float64) float64 {
+	worst := math.Inf(-1)
+	for _, ahead := range append(slices.Clone(lookedAt), line) {
+		if ahead > line {
+			continue
+		}
+		was, ok := m.pace.wait(ahead+reached, m.inUse)
+		if !ok {
+			continue
+		}
+		is, ok := later.pace.wait(ahead, later.inUse)
+		if !ok {
+			return math.Inf(1)
+		}
+		worst = max(worst, (is-was)/(was+1))
+	}
+	return worst
+}
+
+// lookedAt are the places whose estimates are compared, with the last of the
+// line: between them an estimate moves evenly.
+var lookedAt = []float64{0, 30, 100, 300, 1000, 3000, 10_000, 100_000}
+
+// ahead is how many stand in the line.
+func (s State) ahead() float64 { return float64(s.Size - s.Cursor - s.Gone + s.Late) }
+
+// The range that is shown about the middle. It is checked in the load test: at
+// least four fifths of the true waits lie in it.
+const (
+	rangeLow  = 0.77
+	rangeHigh = 1.27
+)
+
+// Wait estimates how long a fan at this position still waits, as a range, and
+// says why it rose if it did of late. There is none while the line stands still,
+// or nothing was seen that it could be made from.
+func (v *View) Wait(position int64) (w Wait, ok bool) {
+	if v.Paused || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
+		return Wait{}, false
+	}
+	middle, ok := v.Gauge.wait(float64(position), float64(v.inUse()))
+	if !ok {
+		return Wait{}, false
+	}
+	until := max(0, v.OpensAt.Sub(v.Now))
+	w = Wait{Low: until + seconds(middle*rangeLow), High: until + seconds(middle*rangeHigh)}
+	if v.Now.Sub(v.Gauge.RoseAt) < longerShown {
+		w.Longer = v.Gauge.Longer
+	}
+	return w, true
+}
+
+// Wait is an estimated waiting time.
+type Wait struct {
+	Low, High time.Duration
+	Longer    Longer // why it rose of late; "" if it did not
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(math.Min(s, 7*24*3600) * float64(time.Second))
+}

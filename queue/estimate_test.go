@@ -1,0 +1,294 @@
+package queue
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// synthetic is a sale that is played through in memory, to compare estimates
+// with the waits that followed.
+type synthetic struct {
+	rate, cap int64
+	people    int
+	absent    float64                        // share that is away when their turn comes
+	return_   float64                        // share of those that comes back
+	leaving   float64                        // share that leaves in a second
+	stay      func(*rand.Rand) time.Duration // how long a slot is in use
+	steps     []step
+}
+
+// step is something that an SRE does.
+type step struct {
+	at time.Duration
+	do func(*State)
+}
+
+// shownWait is an estimate that somebody was shown.
+type shownWait struct {
+	person    int
+	at        time.Duration
+	low, high float64
+	reason    Longer
+}
+
+// played is what came of a synthetic sale.
+type played struct {
+	shown   []shownWait // every second, of some people
+	offered []time.Duration
+	paused  []time.Duration // when, tick by tick
+	changed []time.Duration // when a limit was
+	missing int             // estimates that were not there while people waited
+	reasons map[Longer]int
+}
+
+var opening = time.Date(2040, 1, 1, 20, 0, 0, 0, time.UTC)
+
+// play runs a sale until nobody waits.
+func (y synthetic) play(seed uint64) played {
+	const before = 20 * time.Second
+	rng := rand.New(rand.NewPCG(seed, 1))
+	state := State{OpensAt: opening, EndsAt: opening.Add(24 * time.Hour), Cap: y.cap, Rate: y.rate, Run: "r",
+		Stand: Stand{Epoch: "e", Drawn: true, Size: int64(y.people)}}
+	p := played{offered: make([]time.Duration, y.people), reasons: map[Longer]int{}}
+	away, gone := make([]bool, y.people), make([]bool, y.people)
+	for i := range away {
+		away[i] = rng.Float64() < y.absent
+	}
+	var inside, returning []time.Duration
+	var bucket float64
+	var told time.Time
+	for t := -before; state.Cursor < state.Size && t < 3*time.Hour; t += TickInterval {
+		state.Now = opening.Add(t)
+		for len(y.steps) > 0 && y.steps[0].at <= t {
+			cap, rate := state.Cap, state.Rate
+			y.steps[0].do(&state)
+			if state.Cap != cap || state.Rate != rate {
+				p.changed = append(p.changed, t)
+			}
+			y.steps = y.steps[1:]
+		}
+		if state.Paused {
+			p.paused = append(p.paused, t)
+		}
+		inside = slices.DeleteFunc(inside, func(end time.Duration) bool { return end <= t })
+		for i := state.Cursor; y.leaving > 0 && i < state.Size; i++ {
+			if !gone[i] && rng.Float64() < y.leaving*TickInterval.Seconds() {
+				gone[i] = true
+				state.Gone++
+				state.Departures++
+			}
+		}
+		bucket = min(bucket+float64(state.Rate)/60*TickInterval.Seconds(), 1+2*TickInterval.Seconds()*float64(state.Rate)/60)
+		state.Comebacks = 0
+		for _, at := range returning {
+			if at <= t {
+				state.Comebacks++
+			}
+		}
+		enter := func() {
+			bucket--
+			state.LastOffer++
+			inside = append(inside, t+y.stay(rng))
+		}
+		room := func() bool { return t >= 0 && !state.Paused && bucket >= 1 && int64(len(inside)) < state.Cap }
+		for room() && state.Cursor < state.Size {
+			if state.Comebacks > 0 {
+				state.Comebacks--
+				slices.Sort(returning)
+				returning = returning[1:]
+				enter()
+			}
+			for state.Cursor < state.Size {
+				i := state.Cursor
+				if !gone[i] && !away[i] && !room() {
+					break
+				}
+				state.Cursor++
+				if gone[i] {
+					state.Gone--
+					continue
+				}
+				if away[i] {
+					if rng.Float64() < y.return_ {
+						returning = append(returning, t+time.Duration(rng.Int64N(int64(20*time.Second))))
+					}
+					continue
+				}
+				p.offered[i] = t
+				enter()
+				break
+			}
+		}
+		state.Active = int64(len(inside))
+		if state.Gauge.due(state) {
+			here := 0.0
+			living := 0.0
+			for i := state.Cursor; i < state.Size; i++ {
+				if !gone[i] {
+					living++
+					if !away[i] {
+						here++
+					}
+				}
+			}
+			if living > 0 {
+				state.Gauge.Here = here / living
+			}
+			next := state.Gauge.next(state)
+			if !next.RoseAt.Equal(state.Gauge.RoseAt) {
+				p.reasons[next.Longer]++
+			}
+			state.Gauge = next
+		}
+		if state.Now.Sub(told) >= time.Second {
+			told = state.Now
+			p.look(t, state, gone)
+		}
+	}
+	return p
+}
+
+// look notes what every 20th of those who wait is shown.
+func (p *played) look(t time.Duration, s State, gone []bool) {
+	v := &View{State: s}
+	ahead := int64(0)
+	for i := s.Cursor; i < s.Size; i++ {
+		if gone[i] {
+			continue
+		}
+		if i%20 == 0 {
+			if w, ok := v.Wait(ahead); ok {
+				p.shown = append(p.shown, shownWait{int(i), t, math.Round(w.Low.Seconds()), math.Round(w.High.Seconds()), w.Longer})
+			} else if !s.Paused {
+				p.missing++
+			}
+		}
+		ahead++
+	}
+}
+
+// judge compares estimates with what followed: one of each person in 10 s, at
+// least 30 s before the offer, pauses subtracted.
+func (p played) judge() (samples int, inside, width, median float64) {
+	var errors []float64
+	within := 0
+	for _, w := range p.shown {
+		wait := p.offered[w.person] - w.at
+		if p.offered[w.person] == 0 || wait < 30*time.Second || w.at%(10*time.Second) != 0 || p.foreseen(w) {
+			continue
+		}
+		for _, at := range p.paused {
+			if at > w.at && at < p.offered[w.person] {
+				wait -= TickInterval
+			}
+		}
+		middle, real := (w.low+w.high)/2, wait.Seconds()
+		errors = append(errors, math.Abs(middle-real)/real)
+		width = max(width, (w.high-w.low)/middle)
+		if w.low <= real && real <= w.high {
+			within++
+		}
+	}
+	if len(errors) == 0 {
+		return 0, 0, 0, 0
+	}
+	slices.Sort(errors)
+	return len(errors), float64(within) / float64(len(errors)), width, errors[len(errors)/2]
+}
+
+// foreseen reports whether somebody would have had to foresee a change of the
+// limits.
+func (p played) foreseen(w shownWait) bool {
+	return slices.ContainsFunc(p.changed, func(at time.Duration) bool { return at > w.at && at < p.offered[w.person] })
+}
+
+// rises counts estimates that were higher than the one before without a reason.
+func (p played) rises() (n int, worst shownWait, by float64) {
+	last := map[int]shownWait{}
+	for _, w := range p.shown {
+		if old, ok := last[w.person]; ok && w.reason == "" {
+			if rose := (w.low + w.high - old.low - old.high) / 2; rose > 1 { // of rounding
+				n++
+				if rose > by {
+					worst, by = w, rose
+				}
+			}
+		}
+		last[w.person] = w
+	}
+	return n, worst, by
+}
+
+// about is a time that is mostly near the middle and sometimes much longer.
+func about(middle time.Duration) func(*rand.Rand) time.Duration {
+	return func(rng *rand.Rand) time.Duration {
+		return time.Duration(float64(middle) * (0.3 + 0.35*rng.ExpFloat64() + 0.35*rng.ExpFloat64()))
+	}
+}
+
+func pause(at, until time.Duration) []step {
+	return []step{{at, func(s *State) { s.Paused = true }}, {until, func(s *State) { s.Paused = false }}}
+}
+
+// The requirement: the true wait lies in the range for four fifths of samples,
+// the range is at most 0.6 of its middle wide, the middle is off by a tenth in
+// the median; and nothing rises without a reason.
+func TestEstimatesAreRightAndRiseOnlyForAReason(t *testing.T) {
+	t.Parallel()
+	minutes := func(n float64) time.Duration { return time.Duration(n * float64(time.Minute)) }
+	for _, c := range []struct {
+		name    string
+		sale    synthetic
+		reasons []Longer // that must be told
+		free    []Longer // that may be
+	}{
+		{"the rate holds people back", synthetic{rate: 300, cap: 10_000, people: 2000, stay: about(minutes(2))}, nil, nil},
+		{"the cap does", synthetic{rate: 3000, cap: 150, people: 2000, stay: about(30 * time.Second)}, nil, nil},
+		{"a cap and long stays", synthetic{rate: 600, cap: 400, people: 4000, stay: about(minutes(4))}, nil, []Longer{LongerSlower}},
+		{"a small sale", synthetic{rate: 600, cap: 20, people: 300, stay: about(minutes(1))}, nil, []Longer{LongerSlower}},
+		{"30 % do not show up", synthetic{rate: 300, cap: 10_000, people: 2000, absent: 0.3, stay: about(minutes(1))}, nil, nil},
+		{"30 % do not show up, at the cap", synthetic{rate: 3000, cap: 150, people: 2000, absent: 0.3, stay: about(30 * time.Second)}, nil, nil},
+		{"half of them come back", synthetic{rate: 300, cap: 10_000, people: 2000, absent: 0.3, return_: 0.5, stay: about(minutes(1))}, nil, []Longer{LongerReturns, LongerSlower}},
+		{"many leave", synthetic{rate: 300, cap: 10_000, people: 2000, leaving: 0.002, stay: about(minutes(1))}, nil, nil},
+		{"the rate is halved", synthetic{rate: 400, cap: 10_000, people: 2000, stay: about(minutes(1)),
+			steps: []step{{minutes(2), func(s *State) { s.Rate = 200 }}}}, []Longer{LongerLimits}, nil},
+		{"the rate is doubled", synthetic{rate: 200, cap: 10_000, people: 2000, stay: about(minutes(1)),
+			steps: []step{{minutes(2), func(s *State) { s.Rate = 400 }}}}, nil, nil},
+		{"the cap is lowered", synthetic{rate: 3000, cap: 200, people: 2000, stay: about(30 * time.Second),
+			steps: []step{{minutes(2), func(s *State) { s.Cap = 120 }}}}, []Longer{LongerLimits}, nil},
+		{"the cap is raised", synthetic{rate: 3000, cap: 120, people: 2000, stay: about(30 * time.Second),
+			steps: []step{{minutes(2), func(s *State) { s.Cap = 240 }}}}, nil, []Longer{LongerSlower}},
+		{"a pause", synthetic{rate: 300, cap: 10_000, people: 2000, absent: 0.1, stay: about(minutes(1)), steps: pause(minutes(1), minutes(3))}, nil, nil},
+		{"a pause, at the cap", synthetic{rate: 3000, cap: 150, people: 2000, stay: about(30 * time.Second), steps: pause(minutes(2), minutes(3))}, nil, []Longer{LongerSlower}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(4) {
+				p := c.sale.play(seed)
+				samples, inside, width, median := p.judge()
+				rises, worst, by := p.rises()
+				t.Logf("seed %d: %d samples, %.0f %% inside, width %.2f, median error %.1f %%, %d without estimate, reasons %v",
+					seed, samples, 100*inside, width, 100*median, p.missing, p.reasons)
+				if samples < 50 || inside < 0.8 || width > 0.6 || median > 0.1 {
+					t.Errorf("seed %d: %d samples, %.0f %% inside, width %.2f, median error %.1f %%", seed, samples, 100*inside, width, 100*median)
+				}
+				if rises > 0 {
+					t.Errorf("seed %d: %d rises without a reason, the worst by %.0f s: %+v", seed, rises, by, worst)
+				}
+				for reason := range p.reasons {
+					if !slices.Contains(c.reasons, reason) && !slices.Contains(c.free, reason) {
+						t.Errorf("seed %d: told %q, for which there was no cause", seed, reason)
+					}
+				}
+				for _, reason := range c.reasons {
+					if p.reasons[reason] == 0 {
+						t.Errorf("seed %d: never told %q", seed, reason)
+					}
+				}
+			}
+		})
+	}
+}
