@@ -93,7 +93,7 @@ func TestControllersTakeASaleFromLobbyToAdmission(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		line.Attend(queue.Ticket{Place: p.ID}, p, false, func() {})
+		line.Attend(queue.Ticket{Place: p.ID}, p, false, func(ropeline.PlaceState) {})
 	}
 	run(t, admission.NewController(store, quiet), admission.NewController(store, quiet), line)
 	s := await(t, store, sale.ID, func(s queue.State) bool { return s.Drawn })

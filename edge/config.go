@@ -39,6 +39,8 @@ type Config struct {
 	Log            *slog.Logger
 	Now            func() time.Time
 	Rand           io.Reader
+
+	pace pace // tests use a short one
 }
 
 // Limits bounds what one edge holds and what one address may ask. Zero means
@@ -82,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.pace == (pace{}) {
+		c.pace = usualPace
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

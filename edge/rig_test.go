@@ -55,6 +55,9 @@ func opened(_ *Config, s *ropeline.Sale) {
 	s.LobbyClosesAt, s.OpensAt = time.Now().Add(-2*time.Second), time.Now().Add(-time.Second)
 }
 
+// paced changes the times of sockets.
+func paced(change func(*pace)) option { return func(c *Config, _ *ropeline.Sale) { change(&c.pace) } }
+
 // shut is a sale that admits nobody.
 func shut(_ *Config, s *ropeline.Sale) { s.Cap = 0 }
 
@@ -83,15 +86,15 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	}
 	config := Config{
 		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, BookingURL: up.url, OpsURL: up.url,
-		Limits: Limits{Joins: -1, Requests: -1, Handovers: -1}, Log: slog.New(slog.NewTextHandler(g.logged, nil)),
+		Limits: Limits{Joins: -1, Requests: -1, Handovers: -1}, Log: slog.New(slog.NewTextHandler(g.logged, nil)), pace: usualPace,
 	}
+	config.pace.near, config.pace.far = 50*time.Millisecond, 100*time.Millisecond
 	for _, o := range options {
 		o(&config, &g.sale)
 	}
 	must(tb, g.store.PublishSale(tb.Context(), g.sale))
 	g.server, err = New(config)
 	must(tb, err)
-	g.server.pace = pace{frame: 50 * time.Millisecond, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(tb, err)
 	g.serve(ln)

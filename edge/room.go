@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -19,8 +20,8 @@ type room struct {
 	line    *queue.Line
 	stop    context.CancelFunc
 	over    <-chan struct{} // closed when the line is not followed any more
-	sockets atomic.Int64
-	alarm   atomic.Pointer[chan struct{}]
+	sockets hub.Group
+	shared  atomic.Pointer[shared]
 
 	mu     sync.Mutex // guards the rest
 	sale   ropeline.Sale
@@ -30,25 +31,23 @@ type room struct {
 }
 
 func newRoom(store *queue.Store, sale ropeline.Sale, now time.Time, log *slog.Logger) *room {
-	m := &room{
+	return &room{
 		id: sale.ID, line: queue.NewLine(store, sale.ID, log),
 		sale: sale, readAt: now, usedAt: now,
 	}
-	quiet := make(chan struct{})
-	m.alarm.Store(&quiet)
-	return m
 }
 
 // run follows the line until ctx, which is the room's own, ends.
 func (m *room) run(ctx context.Context) error {
 	var watching sync.WaitGroup
+	defer m.sockets.Wake() // they see that it is over
 	defer watching.Wait()
 	defer m.stop()
 	watching.Go(func() { m.watch(ctx) })
 	return m.line.Run(ctx)
 }
 
-// watch rings for every change that may not wait until the sockets look by
+// watch wakes the sockets for every change that may not wait until they look by
 // themselves.
 func (m *room) watch(ctx context.Context) {
 	select {
@@ -64,15 +63,11 @@ func (m *room) watch(ctx context.Context) {
 		}
 		next := m.line.View()
 		if next.Phase() != shown.Phase() || next.Paused != shown.Paused || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) {
-			ringing := make(chan struct{})
-			close(*m.alarm.Swap(&ringing))
+			m.sockets.Wake()
 		}
 		shown = next
 	}
 }
-
-// alarmed is closed at the next change that may not wait.
-func (m *room) alarmed() <-chan struct{} { return *m.alarm.Load() }
 
 // viewWait is how long a request waits for the first view of a new room.
 const viewWait = 2 * time.Second
@@ -251,7 +246,7 @@ func (m *rooms) add(sale ropeline.Sale, now time.Time) (*room, error) {
 func (m *rooms) makeWay(now time.Time) bool {
 	var oldest *room
 	for _, r := range m.byID {
-		if r.sockets.Load() > 0 || now.Sub(r.unusedSince()) < roomIdle {
+		if r.sockets.Len() > 0 || now.Sub(r.unusedSince()) < roomIdle {
 			continue
 		}
 		if oldest == nil || r.unusedSince().Before(oldest.unusedSince()) {

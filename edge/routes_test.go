@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/edge/wire"
 )
 
@@ -138,11 +140,13 @@ func TestRoomsMakeWayOnlyWhenNobodyNeedsThem(t *testing.T) {
 	if _, err := rooms.get(t.Context(), other.ID, now.Add(roomIdle/2)); !errors.Is(err, errRoomsFull) {
 		t.Errorf("a room in use: %v, want %v", err, errRoomsFull)
 	}
-	first.sockets.Add(1)
+	client, conn := net.Pipe()
+	g.server.hub.Socket(silent{}).Open(conn, nil, &first.sockets)
 	if _, err := rooms.get(t.Context(), other.ID, now.Add(2*roomIdle)); !errors.Is(err, errRoomsFull) {
 		t.Errorf("a room with a socket: %v, want %v", err, errRoomsFull)
 	}
-	first.sockets.Add(-1)
+	must(t, client.Close())
+	g.until("the socket has ended", func() bool { return first.sockets.Len() == 0 })
 	if _, err := rooms.get(t.Context(), other.ID, now.Add(2*roomIdle)); err != nil {
 		t.Errorf("an idle room did not make way: %v", err)
 	}
@@ -157,3 +161,9 @@ func TestRoomsMakeWayOnlyWhenNobodyNeedsThem(t *testing.T) {
 		t.Errorf("after the end: %v, want %v", err, errStarting)
 	}
 }
+
+// silent is a socket's teller that has nothing to tell.
+type silent struct{}
+
+func (silent) Tell([]byte) ([]byte, time.Duration, *hub.Ending) { return nil, time.Hour, nil }
+func (silent) Gone()                                            {}

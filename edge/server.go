@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -36,6 +37,7 @@ type Server struct {
 	rooms     *rooms
 	sales     salesCache
 	sockets   sockets
+	hub       *hub.Hub
 	draws     drawCache
 	booking   http.Handler
 	ops       http.Handler
@@ -46,16 +48,6 @@ type Server struct {
 	requestPrefix string
 	requests      atomic.Int64
 }
-
-// pace holds the times of sockets; tests use short ones.
-type pace struct {
-	frame time.Duration // least time between two frames of one socket
-	ping  time.Duration // between two pings, and the longest wait for a pong
-	slow  time.Duration // a frame that took longer is the last one
-	cut   time.Duration // a frame is given up after this long
-}
-
-var usualPace = pace{frame: time.Second, ping: 20 * time.Second, slow: 5 * time.Second, cut: 10 * time.Second}
 
 // New builds an edge. Nothing runs until Run or Serve.
 func New(c Config) (*Server, error) {
@@ -72,7 +64,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		store: c.Store, signer: c.Signer, config: c, log: c.Log, now: c.Now, pace: usualPace,
+		store: c.Store, signer: c.Signer, config: c, log: c.Log, now: c.Now, pace: c.pace,
 		limits: &limits{redis: c.Redis, now: c.Now, log: c.Log},
 		joins:  perMinute("joins", c.Limits.Joins),
 		calls:  perMinute("requests", c.Limits.Requests),
@@ -83,7 +75,11 @@ func New(c Config) (*Server, error) {
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}
-	s.sockets.most, s.sockets.ending = c.Limits.Sockets, make(chan struct{})
+	s.sockets.most = c.Limits.Sockets
+	s.hub, err = hub.New(s.pace.Pace, hub.Endings{Stopping: restarting, Slow: tooSlow, Unexpected: unexpected}, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("making room for sockets: %w", err)
+	}
 	s.booking = s.newProxy(c.BookingURL, admissionCookie)
 	s.ops = s.newProxy(c.OpsURL, staffCookie)
 	s.mux = s.newMux()
@@ -96,18 +92,17 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.rooms.open(ctx); err != nil {
 		return err
 	}
-	s.untilOver(ctx)
-	return nil
+	return s.untilOver(ctx)
 }
 
-func (s *Server) untilOver(ctx context.Context) {
-	<-ctx.Done()
-	s.sockets.close()
+func (s *Server) untilOver(ctx context.Context) error {
+	err := s.hub.Run(ctx)
 	s.rooms.wait()
 	s.store.Close()
 	for _, t := range s.transports {
 		t.CloseIdleConnections()
 	}
+	return err
 }
 
 // How long a client may take, to read our answer too. Sockets have times of
@@ -139,7 +134,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	var running sync.WaitGroup
-	running.Go(func() { s.untilOver(ctx) })
+	var broken error
+	running.Go(func() { broken = s.untilOver(ctx) })
 	running.Go(func() {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -151,7 +147,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	err := hs.Serve(ln)
 	stop()
 	running.Wait()
-	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	if err = cmp.Or(err, broken); err != nil {
 		return fmt.Errorf("serving the edge: %w", err)
 	}
 	return nil

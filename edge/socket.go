@@ -1,156 +1,102 @@
 package edge
 
 import (
-	"context"
-	"encoding/json"
-	"math/rand/v2"
-	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
 
-// socket is one WebSocket of one place. It queues nothing: a frame is made
-// from the newest view when it is written, so that while a reader is slow the
-// newest status replaces those not sent.
+// socket is one WebSocket of one place, as a hub.Teller. It queues nothing: a
+// frame is made from the newest view when it is written, so that while a reader
+// is slow the newest status replaces those not sent.
 type socket struct {
-	server   *Server
-	room     *room
-	conn     *websocket.Conn
-	link     *queue.Link
-	phone    bool
-	received chan error    // what ended the reading; nil for a data frame
-	changed  chan struct{} // holds one: the place has changed
+	server  *Server
+	room    *room
+	out     *hub.Socket
+	link    *queue.Link
+	phone   bool
+	surplus bool          // one too many: it is open for as long as it takes to say so
+	phase   time.Duration // when in its pace it looks: a crowd's frames spread
 
-	shown  *wire.Status
+	told   bool // what follows
+	shown  wire.Status
 	sentAt time.Time
-
-	helpers sync.WaitGroup // reader and pings
-}
-
-// serve pushes until the socket ends, and waits for all it started.
-func (k *socket) serve(surplus bool) {
-	k.helpers.Go(func() {
-		_, _, err := k.conn.Reader(context.Background()) // answers control frames on the way
-		k.received <- err
-	})
-	end := &ending{wire.CloseOverload, "too many connections here: poll"}
-	if !surplus {
-		end = k.push()
-	}
-	if end != gone {
-		_ = k.conn.Close(end.code, end.reason) // waits up to 5 s for the client's answer
-	}
-	_ = k.conn.CloseNow()
-	k.helpers.Wait()
-}
-
-// ending is how a socket ends.
-type ending struct {
-	code   websocket.StatusCode
-	reason string
 }
 
 var (
-	gone       = &ending{} // there is nobody to tell
-	restarting = &ending{wire.CloseRestart, "the server restarts"}
-	tooSlow    = &ending{wire.CloseSlow, "frames were read too slowly"}
-	atEnd      = &ending{wire.CloseFinal, "the place has reached its end"}
-	unexpected = &ending{wire.CloseInvalid, "no messages are expected"}
+	restarting = &hub.Ending{Code: wire.CloseRestart, Reason: "the server restarts"}
+	tooSlow    = &hub.Ending{Code: wire.CloseSlow, Reason: "frames were read too slowly"}
+	tooMany    = &hub.Ending{Code: wire.CloseOverload, Reason: "too many connections here: poll"}
+	atEnd      = &hub.Ending{Code: wire.CloseFinal, Reason: "the place has reached its end"}
+	unexpected = &hub.Ending{Code: wire.CloseInvalid, Reason: "no messages are expected"}
 )
 
-// push writes a frame whenever there is something new to show, until the
-// socket ends.
-func (k *socket) push() *ending {
-	pace := k.server.pace
-	ping := time.NewTimer(rand.N(pace.ping)) // at a moment of its own: pings of a crowd spread
-	defer ping.Stop()
-	wake := time.NewTimer(0)
-	defer wake.Stop()
-	for {
-		alarm := k.room.alarmed() // before the view is read, so that no change falls between
-		if end := k.show(); end != nil {
-			return end
-		}
-		wake.Reset(pace.frame)
-		select {
-		case <-k.server.sockets.ending:
-			return restarting
-		case <-k.room.over:
-			return restarting
-		case err := <-k.received:
-			if err == nil {
-				return unexpected
-			}
-			return gone
-		case <-k.changed:
-		case <-ping.C:
-			ping.Reset(pace.ping)
-			k.helpers.Go(k.ping)
-		case <-alarm:
-		case <-wake.C:
-		}
-	}
+// pace holds the times of sockets; tests use short ones.
+type pace struct {
+	near time.Duration // between two frames of one socket in front
+	far  time.Duration // and of the others
+	hub.Pace
 }
 
-// ping cuts the connection if no pong comes. It waits in a goroutine of its
-// own, which lives for one round trip.
-func (k *socket) ping() {
-	ctx, cancel := context.WithTimeout(context.Background(), k.server.pace.ping)
-	defer cancel()
-	if err := k.conn.Ping(ctx); err != nil {
-		_ = k.conn.CloseNow()
-	}
+var usualPace = pace{
+	near: time.Second, far: 5 * time.Second,
+	Pace: hub.Pace{Ping: 20 * time.Second, Slow: 5 * time.Second, Cut: 10 * time.Second, Leave: 5 * time.Second},
 }
 
-// show writes a frame if it is time for one. It returns nil unless the socket
-// is to end.
-func (k *socket) show() *ending {
+// front is how many places are in front: their fans see every step.
+const front = 1000
+
+func (p *pace) of(s wire.Status) time.Duration {
+	if s.Position != nil && *s.Position < front {
+		return p.near
+	}
+	return p.far
+}
+
+// Tell tells the status of the place if it is time for that.
+func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hub.Ending) {
+	if k.surplus {
+		return nil, 0, tooMany
+	}
+	select {
+	case <-k.room.over:
+		return nil, 0, restarting
+	default:
+	}
 	now, view := k.server.now(), k.room.line.View()
 	status := statusOf(k.room.id, view, k.link.Place(), k.phone)
-	if k.shown != nil {
-		different, urgent := changed(*k.shown, status)
-		if !different || !urgent && now.Sub(k.sentAt) < k.server.pace.frame {
-			return nil
+	pace := k.server.pace.of(status)
+	again = pace - (time.Duration(now.UnixNano())+k.phase)%pace
+	if k.told {
+		// A turn may come a little late, and the next one in time: a quarter of slack.
+		different, urgent := changed(k.shown, status)
+		if !different || !urgent && now.Sub(k.sentAt) < pace*3/4 {
+			return nil, again, nil
 		}
 	}
-	if end := k.write(status); end != nil {
-		return end
-	}
-	k.shown, k.sentAt = &status, now
+	k.told, k.shown, k.sentAt = true, status, now
 	if status.State.Final() {
-		return atEnd
+		end = atEnd
 	}
-	return nil
+	return k.room.encode(body, view, status), again, end
 }
 
-// wake lets the socket look at its place. It does not block.
-func (k *socket) wake() {
-	select {
-	case k.changed <- struct{}{}:
-	default: // it is awake already
+// Gone ends what the socket held.
+func (k *socket) Gone() {
+	if k.link != nil {
+		k.link.Close()
 	}
+	k.server.sockets.leave()
 }
 
-// write sends one frame. A reader so slow that the frame could not be handed
-// over at all is cut; one that took it late is told to come back.
-func (k *socket) write(status wire.Status) *ending {
-	frame, err := json.Marshal(status)
-	if err != nil { // cannot be: a Status has no type that JSON lacks
-		k.server.log.Error("a frame could not be made", "err", err)
-		return gone
+// wake lets the socket look at its place: an offer before all else.
+func (k *socket) wake(state ropeline.PlaceState) {
+	if state == ropeline.PlaceOffered {
+		k.out.Wake(hub.First)
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), k.server.pace.cut)
-	defer cancel()
-	began := time.Now() // not the server's clock: this measures the network
-	if err := k.conn.Write(ctx, websocket.MessageText, frame); err != nil {
-		return gone
-	}
-	if time.Since(began) > k.server.pace.slow {
-		return tooSlow
-	}
-	return nil
+	k.out.Wake(hub.Soon)
 }

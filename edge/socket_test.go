@@ -188,8 +188,7 @@ func TestLeavingTheLobbyReachesTheOtherTab(t *testing.T) {
 
 func TestPauseIsPushedAtOnce(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, opened, shut)
-	g.server.pace.frame = time.Hour // nothing but what may not wait
+	g := newRig(t, opened, shut, paced(func(p *pace) { p.near, p.far = time.Hour, time.Hour })) // nothing but what may not wait
 	g.draw()
 	f := g.browser()
 	f.join()
@@ -209,8 +208,7 @@ func TestPauseIsPushedAtOnce(t *testing.T) {
 
 func TestFramesAreAtMostOneAPace(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, opened, shut)
-	g.server.pace.frame = 300 * time.Millisecond
+	g := newRig(t, opened, shut, paced(func(p *pace) { p.near, p.far = 300*time.Millisecond, 300*time.Millisecond }))
 	g.draw()
 	f := g.browser()
 	f.join()
@@ -239,8 +237,7 @@ func TestFramesAreAtMostOneAPace(t *testing.T) {
 func TestAWakeIsNoReasonToExceedThePace(t *testing.T) {
 	t.Parallel()
 	rdb := devtest.Redis(t)
-	g := newRigOn(t, rdb, opened, shut)
-	g.server.pace.frame = time.Hour
+	g := newRigOn(t, rdb, opened, shut, paced(func(p *pace) { p.near, p.far = time.Hour, time.Hour }))
 	g.draw()
 	f := g.browser()
 	f.join()
@@ -262,8 +259,7 @@ func TestAWakeIsNoReasonToExceedThePace(t *testing.T) {
 
 func TestUnchangedStatusIsNotSentAgain(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, opened, shut)
-	g.server.pace.frame = time.Millisecond
+	g := newRig(t, opened, shut, paced(func(p *pace) { p.near, p.far = time.Millisecond, time.Millisecond }))
 	g.draw()
 	f := g.browser()
 	f.join()
@@ -452,8 +448,7 @@ func slowReader(g *rig, f *fan, p *pipes) (net.Conn, *bufio.Reader) {
 
 func TestSlowReadersAreToldToComeBackOrCut(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.server.pace.slow, g.server.pace.cut = 50*time.Millisecond, time.Second
+	g := newRig(t, paced(func(p *pace) { p.Slow, p.Cut = 50*time.Millisecond, time.Second }))
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	hs := &http.Server{Handler: g.server.Handler()}
 	served := make(chan error, 1)
@@ -463,7 +458,7 @@ func TestSlowReadersAreToldToComeBackOrCut(t *testing.T) {
 	f.join()
 
 	late, br := slowReader(g, f, p)
-	<-time.After(4 * g.server.pace.slow) // being slow is the point
+	<-time.After(4 * g.server.pace.Slow) // being slow is the point
 	must(t, late.SetDeadline(time.Now().Add(patience)))
 	if frame, err := io.ReadAll(br); !strings.Contains(string(frame), string([]byte{4001 >> 8, 4001 & 0xff})) {
 		t.Errorf("a late reader was sent %q (%v), want close code 4001", frame, err)
@@ -478,8 +473,7 @@ func TestSlowReadersAreToldToComeBackOrCut(t *testing.T) {
 
 func TestSilentPeersAreFoundByPings(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.server.pace.ping = 100 * time.Millisecond
+	g := newRig(t, paced(func(p *pace) { p.Ping = 100 * time.Millisecond }))
 	f := g.browser()
 	f.join()
 	b := f.open() // and never reads, so that no pong is sent

@@ -1,26 +1,19 @@
 package edge
 
 import (
-	"encoding/base64"
+	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/ropeline/ropeline"
 )
 
-// sockets counts the open sockets of this process and ends them.
+// sockets counts the open sockets of this process.
 type sockets struct {
-	most    int64
-	running sync.WaitGroup
-
-	mu     sync.Mutex // guards the rest
-	open   int64
-	ending chan struct{}
-	ended  bool
+	mu   sync.Mutex // guards the rest
+	most int64
+	open int64
 }
 
 var (
@@ -41,14 +34,10 @@ func (k *sockets) enter() (surplus bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	polite := k.most + k.most/50 + 1
-	switch {
-	case k.ended:
-		return false, errStarting
-	case k.open >= polite:
+	if k.open >= polite {
 		return false, errSocketsFull
 	}
 	k.open++
-	k.running.Add(1)
 	return k.open > k.most, nil
 }
 
@@ -56,18 +45,6 @@ func (k *sockets) leave() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.open--
-	k.running.Done()
-}
-
-// close tells all sockets to end and waits until they have.
-func (k *sockets) close() {
-	k.mu.Lock()
-	if !k.ended {
-		k.ended = true
-		close(k.ending)
-	}
-	k.mu.Unlock()
-	k.running.Wait()
 }
 
 // live upgrades to the WebSocket that pushes the status of a place.
@@ -82,40 +59,24 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	if _, err := room.view(r.Context()); err != nil {
 		return err
 	}
-	surplus, err := s.sockets.enter()
-	if err != nil {
-		return err
-	}
-	defer s.sockets.leave()
-	room.sockets.Add(1)
-	defer room.sockets.Add(-1)
 	place, err := s.whereabouts(r.Context(), room, ticket, isPhone(r))
 	if err != nil {
 		return err
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	surplus, err := s.sockets.enter()
 	if err != nil {
+		return err
+	}
+	conn, early, err := upgrade(w, r)
+	if err != nil {
+		s.sockets.leave()
 		return nil // Accept has answered
 	}
-	k := &socket{server: s, room: room, conn: conn, phone: isPhone(r), received: make(chan error, 1), changed: make(chan struct{}, 1)}
-	k.link = room.line.Attend(ticket, place, k.phone, k.wake)
-	defer k.link.Close()
-	k.serve(surplus)
+	k := &socket{server: s, room: room, phone: isPhone(r), surplus: surplus, phase: rand.N(s.pace.far)}
+	k.out = s.hub.Socket(k)
+	if !surplus {
+		k.link = room.line.Attend(ticket, place, k.phone, k.wake)
+	}
+	k.out.Open(conn, early, &room.sockets)
 	return nil
-}
-
-// checkHandshake refuses with a problem document what Accept would refuse with
-// plain text.
-func checkHandshake(r *http.Request) error {
-	keys := r.Header.Values("Sec-WebSocket-Key")
-	upgrades := r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) && len(keys) == 1 &&
-		r.Header.Get("Sec-WebSocket-Version") == "13" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
-		strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Connection"), ",")), "upgrade")
-	if !upgrades {
-		return errUpgradeMissing
-	}
-	if key, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(key) != 16 {
-		return errUpgradeMissing
-	}
-	return checkSocketOrigin(r)
 }

@@ -80,7 +80,7 @@ func newGuests(most int) guests {
 type Link struct {
 	guest      *guest
 	line       *Line
-	notify     func()
+	notify     func(ropeline.PlaceState)
 	generation int // of the ticket that it came with
 }
 
@@ -92,9 +92,9 @@ func (k *Link) Close() {
 	k.line.guests.unlink(k, k.line.store.time())
 }
 
-// Attend adds a socket of a place, of which p is known. notify is called
-// whenever the place has changed; it must not block.
-func (l *Line) Attend(t Ticket, p Place, phone bool, notify func()) *Link {
+// Attend adds a socket of a place, of which p is known. notify is called with
+// the place's state whenever the place has changed; it must not block.
+func (l *Line) Attend(t Ticket, p Place, phone bool, notify func(ropeline.PlaceState)) *Link {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
 	g := l.guests.admit(t, p, phone)
@@ -241,7 +241,7 @@ func (g *guest) adopt(p Place) {
 	g.place.Store(&p)
 	g.registered = false // a settling line must hear of the change, too
 	for _, k := range g.links {
-		k.notify()
+		k.notify(p.State)
 	}
 }
 

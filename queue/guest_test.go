@@ -44,7 +44,7 @@ func TestABrokenConnectionIsNoDeparture(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := Place{ID: "lost", State: ropeline.PlaceWaiting, Epoch: "before", Score: "4503599627370999"}
-	link := line.Attend(Ticket{Place: lost.ID, Score: lost.Score, Epoch: lost.Epoch}, lost, false, func() {})
+	link := line.Attend(Ticket{Place: lost.ID, Score: lost.Score, Epoch: lost.Epoch}, lost, false, func(ropeline.PlaceState) {})
 	line.guests.suspect(lost.ID)
 	if err := line.look(t.Context()); !errors.Is(err, ropeline.ErrStoreAway) || link.Place().State != ropeline.PlaceWaiting {
 		t.Fatalf("a look through a broken connection: %v, the place is %s", err, link.Place().State)
@@ -70,7 +70,7 @@ func TestAnEdgeTakesInSoManyPollersAndNoMore(t *testing.T) {
 	if _, known := line.Known("c"); known || len(line.guests.byPlace) != 2 {
 		t.Errorf("%d guests, want two", len(line.guests.byPlace))
 	}
-	line.Attend(Ticket{Place: "d"}, Place{ID: "d"}, false, func() {}) // sockets are bounded by the edge
+	line.Attend(Ticket{Place: "d"}, Place{ID: "d"}, false, func(ropeline.PlaceState) {}) // sockets are bounded by the edge
 	if _, known := line.Known("d"); !known {
 		t.Error("a socket was not taken in")
 	}

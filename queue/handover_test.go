@@ -162,7 +162,7 @@ func TestAnEdgeVouchesForWhoHoldsAPlace(t *testing.T) {
 	p := join(t, store, sale.ID)
 	old := Ticket{Sale: sale.ID, Place: p.ID}
 	woken := 0
-	watching := line.Attend(old, p, false, func() { woken++ })
+	watching := line.Attend(old, p, false, func(ropeline.PlaceState) { woken++ })
 	held, err := store.Exchange(ctx, sale.ID, code(t, store, old), "", "")
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestAnEdgeVouchesForWhoHoldsAPlace(t *testing.T) {
 	if line.guests.byPlace[p.ID].present(store.time()) {
 		t.Error("a place that is only watched counts as present: its turn would be missed")
 	}
-	holding := line.Attend(held, p, false, func() {})
+	holding := line.Attend(held, p, false, func(ropeline.PlaceState) {})
 	if holding.Place().Elsewhere || !line.guests.byPlace[p.ID].present(store.time()) {
 		t.Errorf("the new device sees %+v, and is not present", holding.Place())
 	}

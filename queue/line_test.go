@@ -83,7 +83,7 @@ func TestAnEdgeFollowsPositionsOffersAndLeavers(t *testing.T) {
 	}
 	line := follow(t, store, sale.ID)
 	offered := make(chan struct{}, 16)
-	link := line.Attend(Ticket{Place: places[0].ID}, places[0], false, func() { offered <- struct{}{} })
+	link := line.Attend(Ticket{Place: places[0].ID}, places[0], false, func(ropeline.PlaceState) { offered <- struct{}{} })
 	defer link.Close()
 
 	admitUntil(t, store, sale.ID, places[0].ID)

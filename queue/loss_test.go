@@ -80,7 +80,7 @@ func (c *crowd) come(ctx context.Context, edge int) {
 	p := join(c.t, c.edges[edge], c.sale.ID)
 	var k *Link
 	ready := make(chan struct{})
-	k = c.lines[edge].Attend(Ticket{Sale: c.sale.ID, Place: p.ID, Score: p.Score, Epoch: p.Epoch}, p, false, func() {
+	k = c.lines[edge].Attend(Ticket{Sale: c.sale.ID, Place: p.ID, Score: p.Score, Epoch: p.Epoch}, p, false, func(ropeline.PlaceState) {
 		c.running.Go(func() {
 			select {
 			case <-ready:

@@ -1,0 +1,63 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// shared is what the frames of all who wait in a room have in common while one
+// view is the newest. encoding/json would make it again for each: a frame would
+// cost twice as much.
+type shared struct {
+	view *queue.View
+	sale wire.SaleStatus
+	head []byte // {"state":"waiting","sale":{…}
+	tail []byte // ,"served":…,"epoch":…
+}
+
+func shareOf(v *queue.View, s wire.Status) *shared {
+	c := &shared{view: v, sale: s.Sale}
+	head := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale})
+	both := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Served: s.Served, Epoch: s.Epoch})
+	c.head = bytes.TrimSuffix(head, []byte("}"))
+	c.tail = bytes.TrimSuffix(bytes.TrimPrefix(both, c.head), []byte("}"))
+	return c
+}
+
+// mustMarshal cannot fail: a Status has no type that JSON lacks.
+func mustMarshal(s wire.Status) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// encode appends a status as JSON. It knows the plain status of somebody who
+// waits, which is nearly every frame; whatever has more goes through
+// encoding/json.
+func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
+	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait}
+	if s != plain || s.Position == nil || s.Served == nil || s.Wait != nil && *s.Wait != (wire.Wait{Low: s.Wait.Low, High: s.Wait.High}) {
+		return append(b, mustMarshal(s)...)
+	}
+	c := m.shared.Load()
+	if c == nil || c.view != v || c.sale != s.Sale {
+		c = shareOf(v, s)
+		m.shared.Store(c)
+	}
+	b = append(b, c.head...)
+	b = strconv.AppendInt(append(b, `,"position":`...), *s.Position, 10)
+	b = append(b, c.tail...)
+	if s.Wait != nil {
+		b = strconv.AppendInt(append(b, `,"wait":{"low":`...), s.Wait.Low, 10)
+		b = strconv.AppendInt(append(b, `,"high":`...), s.Wait.High, 10)
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
