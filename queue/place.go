@@ -112,11 +112,7 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 
 func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []entry) []batch.Result[Place] {
 	results := make([]batch.Result[Place], len(entries))
-	args := make([]any, 1, 1+2*len(entries))
-	args[0] = s.edge
-	for _, e := range entries {
-		args = append(args, string(e.place), e.visitor)
-	}
+	args := joinArguments(s.edge, entries)
 	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge)
 	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) {
@@ -139,6 +135,24 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []ent
 		results[i].Value, results[i].Err = joined(e.place, answers[i])
 	}
 	return results
+}
+
+// joinArguments are those of join.lua: visitors only if there is one.
+func joinArguments(edge string, entries []entry) []any {
+	var ids strings.Builder
+	visited := false
+	for _, e := range entries {
+		ids.WriteString(string(e.place))
+		ids.WriteByte(' ')
+		visited = visited || e.visitor != ""
+	}
+	args := []any{edge, ids.String()}
+	if visited {
+		for _, e := range entries {
+			args = append(args, e.visitor)
+		}
+	}
+	return args
 }
 
 // joinedRun reads the answer to joins that are all new in the line.
