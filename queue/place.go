@@ -111,7 +111,6 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 }
 
 func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []entry) []batch.Result[Place] {
-	results := make([]batch.Result[Place], len(entries))
 	args := joinArguments(s.edge, entries)
 	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge)
 	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
@@ -127,6 +126,7 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []ent
 	if err == nil && len(answers) != len(entries) {
 		err = fmt.Errorf("join: %d answers to %d joins", len(answers), len(entries))
 	}
+	results := make([]batch.Result[Place], len(entries))
 	for i, e := range entries {
 		if err != nil {
 			results[i].Err = err
@@ -140,6 +140,7 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []ent
 // joinArguments are those of join.lua: visitors only if there is one.
 func joinArguments(edge string, entries []entry) []any {
 	var ids strings.Builder
+	ids.Grow(len(entries) * 24) // an id of ours has 22 bytes
 	visited := false
 	for _, e := range entries {
 		ids.WriteString(string(e.place))

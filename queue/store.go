@@ -35,10 +35,11 @@ const TickInterval = 200 * time.Millisecond
 // call: an offer costs Redis about 6 µs, so a call stays under 5 ms.
 const tickMost = 500
 
-// Joins are gathered: in a batch of 64 to 256 a place costs 5 to 6 µs of Redis,
-// by itself 27 (docs/benchmarks.md).
+// Joins are gathered: in a batch of 64 to 256 a place costs 2 to 4 µs of Redis,
+// by itself 30 to 40 (docs/benchmarks.md). Two batches of 128 follow each other
+// without a gap; one of 256 leaves Redis idle while its callers are woken.
 const (
-	joinBatch   = 256
+	joinBatch   = 128
 	joinBacklog = 20_000
 	joinTimeout = 5 * time.Second
 )

@@ -3,9 +3,11 @@
 // 15 to 30.
 //
 // It gathers without waiting: while one batch is under way the next one
-// collects, so a lone call is not delayed and batches grow with the load. Each
-// caller gets its own result, and one caller's canceled context cancels
-// nobody else's work.
+// collects, so a lone call is not delayed and batches grow with the load. A
+// second batch goes beside the first once it is half full: with one at a time
+// the store stood idle while answers were read and callers woken, and small ones
+// beside each other would cost it more than they save. Each caller gets its own
+// result, and one caller's canceled context cancels nobody else's work.
 //
 // It does not repeat anything. What a lost answer means is the caller's
 // knowledge.
@@ -36,7 +38,11 @@ type Result[Res any] struct {
 // Func does one batch. It must return one result for each request, in order.
 type Func[Req, Res any] func(ctx context.Context, requests []Req) []Result[Res]
 
-// Gatherer runs a Func on batches of calls, one batch at a time.
+// abreast is how many batches are under way at most. One kept Redis busy half
+// of the time; with two it never waits, and more have nothing to gain.
+const abreast = 2
+
+// Gatherer runs a Func on batches of calls, two at a time under load.
 type Gatherer[Req, Res any] struct {
 	// Static after New.
 	run     Func[Req, Res]
@@ -46,16 +52,17 @@ type Gatherer[Req, Res any] struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting []*call[Req, Res]
-	running bool // a drain is under way
+	running int // drains under way
 	closed  bool
 
 	drains sync.WaitGroup
+	calls  sync.Pool // of *call, done and read
 }
 
 type call[Req, Res any] struct {
 	request Req
 	result  Result[Res]
-	done    chan struct{}
+	done    chan struct{} // holds one: whoever sends must not wait for a caller that gave up
 }
 
 // New returns a Gatherer whose batches hold at most size requests and take at
@@ -67,14 +74,21 @@ func New[Req, Res any](size, backlog int, timeout time.Duration, run Func[Req, R
 // Do hands in one request and waits for its result, or until ctx ends; then
 // the request may still be carried out.
 func (g *Gatherer[Req, Res]) Do(ctx context.Context, request Req) (Res, error) {
-	c := &call[Req, Res]{request: request, done: make(chan struct{})}
+	c, ok := g.calls.Get().(*call[Req, Res])
+	if !ok {
+		c = &call[Req, Res]{done: make(chan struct{}, 1)}
+	}
+	c.request = request
 	if err := g.enter(c); err != nil {
 		var none Res
 		return none, err
 	}
 	select {
 	case <-c.done:
-		return c.result.Value, c.result.Err
+		result := c.result
+		*c = call[Req, Res]{done: c.done}
+		g.calls.Put(c)
+		return result.Value, result.Err
 	case <-ctx.Done():
 		var none Res
 		return none, ctx.Err()
@@ -91,14 +105,19 @@ func (g *Gatherer[Req, Res]) enter(c *call[Req, Res]) error {
 		return ErrFull
 	}
 	g.waiting = append(g.waiting, c)
-	if !g.running {
-		g.running = true
+	if g.running == 0 || g.running < abreast && g.halfFull() {
+		g.running++
 		g.drains.Go(g.drain)
 	}
 	return nil
 }
 
-// drain runs batches until nobody waits.
+// halfFull reports whether a batch of those who wait is worth its own costs
+// beside another one. mu is held.
+func (g *Gatherer[Req, Res]) halfFull() bool { return 2*len(g.waiting) >= g.size }
+
+// drain runs batches until nobody waits, or so few that they may as well wait
+// for the drain beside it.
 func (g *Gatherer[Req, Res]) drain() {
 	for {
 		calls := g.take()
@@ -114,7 +133,7 @@ func (g *Gatherer[Req, Res]) drain() {
 		cancel()
 		for i, c := range calls {
 			c.result = results[i]
-			close(c.done)
+			c.done <- struct{}{}
 		}
 	}
 }
@@ -122,10 +141,13 @@ func (g *Gatherer[Req, Res]) drain() {
 func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.waiting) == 0 || g.running > 1 && !g.halfFull() {
+		g.running--
+		return nil
+	}
 	n := min(g.size, len(g.waiting))
 	calls := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
-	g.running = n > 0
 	return calls
 }
 

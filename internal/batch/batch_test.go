@@ -34,6 +34,15 @@ func gated(sizes chan<- int, proceed <-chan struct{}) batch.Func[int, int] {
 	}
 }
 
+func awaitWaiting(t *testing.T, g *batch.Gatherer[int, int], n int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); g.Waiting() < n; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d calls wait, want %d", g.Waiting(), n)
+		}
+	}
+}
+
 func TestCallsThatArriveDuringABatchShareTheNext(t *testing.T) {
 	sizes, proceed := make(chan int, 10), make(chan struct{})
 	g := batch.New(64, 1000, time.Second, gated(sizes, proceed))
@@ -59,15 +68,63 @@ func TestCallsThatArriveDuringABatchShareTheNext(t *testing.T) {
 		do(n)
 	}
 	do(-5) // one bad request of a batch spoils no other
-	for g.Waiting() < 9 {
-		runtime.Gosched()
-	}
+	awaitWaiting(t, g, 9)
 	proceed <- struct{}{}
 	if n := <-sizes; n != 9 {
 		t.Errorf("nine calls that arrived together went in a batch of %d", n)
 	}
 	proceed <- struct{}{}
 	callers.Wait()
+}
+
+// With one batch at a time Redis stood idle while answers were read and callers
+// woken; a small batch beside another one would cost it more than that saves.
+func TestASecondBatchGoesBesideTheFirstWhenItIsHalfFull(t *testing.T) {
+	sizes, proceed := make(chan int, 10), make(chan struct{})
+	g := batch.New(8, 1000, time.Second, gated(sizes, proceed))
+	var callers sync.WaitGroup
+	call := func(n int) {
+		for range n {
+			callers.Go(func() {
+				if got, err := g.Do(t.Context(), 3); err != nil || got != 6 {
+					t.Errorf("Do(3) = %d, %v", got, err)
+				}
+			})
+		}
+	}
+	call(1)
+	<-sizes // under way
+	call(3)
+	awaitWaiting(t, g, 3)
+	select {
+	case n := <-sizes:
+		t.Fatalf("a batch of %d went beside another one, less than half full", n)
+	default:
+	}
+	call(1)
+	if n := <-sizes; n != 4 {
+		t.Fatalf("beside the first went a batch of %d, want the four who waited", n)
+	}
+	call(20)
+	awaitWaiting(t, g, 20)
+	select {
+	case n := <-sizes:
+		t.Fatalf("a third batch of %d is under way", n)
+	default:
+	}
+	close(proceed)
+	callers.Wait()
+	g.Close()
+	close(sizes)
+	rest := 0
+	for n := range sizes {
+		if rest += n; n > 8 {
+			t.Errorf("a batch of %d, 8 are allowed", n)
+		}
+	}
+	if rest != 20 {
+		t.Errorf("%d of the last twenty were carried out", rest)
+	}
 }
 
 func TestACanceledCallerCancelsNobodyElse(t *testing.T) {
@@ -93,14 +150,12 @@ func TestACanceledCallerCancelsNobodyElse(t *testing.T) {
 
 func TestAFullBacklogRefusesAndCloseWaits(t *testing.T) {
 	sizes, proceed := make(chan int, 10), make(chan struct{})
-	g := batch.New(1, 1, time.Second, gated(sizes, proceed))
+	g := batch.New(4, 1, time.Second, gated(sizes, proceed))
 	results := make(chan error, 2)
 	go func() { _, err := g.Do(t.Context(), 1); results <- err }()
 	<-sizes // the first is under way, nobody waits
 	go func() { _, err := g.Do(t.Context(), 2); results <- err }()
-	for g.Waiting() < 1 {
-		runtime.Gosched()
-	}
+	awaitWaiting(t, g, 1)
 	if _, err := g.Do(t.Context(), 3); !errors.Is(err, batch.ErrFull) {
 		t.Errorf("a full backlog answered %v, want ErrFull", err)
 	}
