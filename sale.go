@@ -73,6 +73,9 @@ type Sale struct {
 
 	Performances []PerformanceID `json:"performances"`
 
+	// Visitor says who may join, and who is one and the same.
+	Visitor VisitorRule `json:"visitor,omitzero"`
+
 	// Cap and Rate are the values a new sale starts with. Live values are
 	// tuned in Redis and outlive a new version of this document.
 	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
@@ -140,6 +143,9 @@ func (s Sale) Validate() error {
 		return bad("hold_extensions", "must not be negative")
 	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
+	}
+	if field, why := s.Visitor.validate(); field != "" {
+		return bad(field, why)
 	}
 	return nil
 }

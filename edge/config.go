@@ -12,7 +12,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -20,6 +22,20 @@ import (
 // that a repeated claim or a second tab cannot make two.
 type Signer interface {
 	Sign(token.Claims) (string, error)
+}
+
+// Visitors is one kind of visitor that a sale may ask for.
+type Visitors interface {
+	// Recognize says who it is that joins a sale, and names the attempt: one who
+	// repeats it gets the same place. An attempt without a name ("") is a new one
+	// each time. It fails with what is wrong with the credential.
+	Recognize(sale ropeline.Sale, join wire.Join) (who, attempt string, err error)
+}
+
+// challenger is what a kind of visitor also is that must solve something first.
+type challenger interface {
+	// Challenge makes what the browser with this secret has to solve, as JSON.
+	Challenge(sale ropeline.Sale, browser string) (any, error)
 }
 
 // Config is what a Server is made of. Zero values of the last five fields mean
@@ -31,8 +47,9 @@ type Config struct {
 	JWKS       []byte   // public keys of Signer, served as they are
 	BookingURL *url.URL // the booking core
 	OpsURL     *url.URL // the staff's API, served by the admission part
-	Pages      fs.FS    // built pages, index.html at its root; absent: 503
-	OpenAPI    []byte   // what /openapi.json serves; empty: the edge's own document
+	Visitors   map[ropeline.VisitorKind]Visitors
+	Pages      fs.FS  // built pages, index.html at its root; absent: 503
+	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document
 
 	Limits         Limits
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed

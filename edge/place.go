@@ -28,7 +28,8 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
 		return err
 	}
-	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
+	var brought wire.Join
+	if err := ropeline.ReadJSON(w, r, &brought); err != nil {
 		return err
 	}
 	ticket, place, err := s.held(w, r, room)
@@ -37,7 +38,7 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	}
 	status := http.StatusOK
 	if ticket.Place == "" {
-		ticket, place, err = s.newPlace(r.Context(), room)
+		ticket, place, err = s.newPlace(w, r, room, brought)
 		if err != nil {
 			return err
 		}
@@ -106,13 +107,17 @@ func (s *Server) lookUp(ctx context.Context, m *room, ticket queue.Ticket, phone
 	return place, err
 }
 
-func (s *Server) newPlace(ctx context.Context, m *room) (queue.Ticket, queue.Place, error) {
-	id, err := queue.NewPlaceID(s.config.Rand)
+// newPlace joins the line for whoever the sale's rule makes the caller.
+func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (queue.Ticket, queue.Place, error) {
+	who, err := s.recognize(w, r, m, brought)
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.store.Join(ctx, m.id, id, "")
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID}, place, err
+	place, err := s.store.Join(r.Context(), m.id, who.place, who.visitor)
+	if err == nil {
+		err = who.may(place)
+	}
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor}, place, err
 }
 
 // poll answers where the place stands and when to ask again.

@@ -23,6 +23,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/queue"
@@ -86,6 +87,9 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	}
 	config := Config{
 		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, BookingURL: up.url, OpsURL: up.url,
+		Visitors: map[ropeline.VisitorKind]Visitors{
+			ropeline.VisitorBrowser: visitor.NewBrowsers("secret", rand.Reader, time.Now),
+		},
 		Limits: Limits{Joins: -1, Requests: -1, Handovers: -1}, Log: slog.New(slog.NewTextHandler(g.logged, nil)), pace: usualPace,
 	}
 	config.pace.near, config.pace.far = 50*time.Millisecond, 100*time.Millisecond

@@ -40,6 +40,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
 		{"GET", sale + "/draw/file", public, s.drawFile},
+		{"GET", sale + "/challenge", public, s.challenge},
 		{"POST", sale + "/place", public, s.join},
 		{"GET", sale + "/place", placeTicket, s.poll},
 		{"GET", sale + "/place/live", placeTicket, s.live},

@@ -36,6 +36,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusNotFound, "handover-unknown") // it wants a code
 				break
 			}
+			if strings.HasSuffix(path, "/challenge") { // a sale for anybody has none
+				wantProblem(t, r, http.StatusConflict, "no-challenge")
+				break
+			}
 			if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusCreated {
 				t.Errorf("%s %s: %d %s", method, path, r.StatusCode, r.body)
 			}

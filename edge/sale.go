@@ -69,6 +69,7 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: sale.ClaimWindow, SessionMax: sale.SessionMax,
 		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold,
+		Visitor: sale.Visitor.Kind,
 	}, nil
 }
 

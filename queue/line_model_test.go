@@ -436,7 +436,15 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"rejoin": func(t *rapid.T) {
 			f := s.pick(t)
-			if shown := s.shown(f); f.lost || shown.Final() || s.drawn && f.ordinal < 0 {
+			shown := s.shown(f)
+			if shown == ropeline.PlaceLeft && !f.lost { // the same attempt again, whose place was given up
+				if p, err := s.store.Join(ctx, id, f.id, f.visitor); err != nil || p.New || p.State != ropeline.PlaceLeft {
+					t.Fatalf("joining again as %s, who left: %+v, %v", f.id, p, err)
+				}
+				s.edges[0].beat = s.ms()
+				return
+			}
+			if f.lost || shown.Final() || s.drawn && f.ordinal < 0 {
 				return // whoever brings a ticket is not asked to join
 			}
 			other := rapid.Bool().Draw(t, "with another place")

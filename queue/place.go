@@ -112,7 +112,7 @@ func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
 
 func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []entry) []batch.Result[Place] {
 	args := joinArguments(s.edge, entries)
-	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge)
+	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge, lineID{sale, 0}.key("quit"))
 	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) {
 		// The answer may be lost and the places there: a fan who tries again

@@ -52,7 +52,7 @@ func TestKeysAreMadeOnceAndChecked(t *testing.T) {
 [1]
 `)
 	expect(t, session(t, dir, "keygen", "init", "--keys", "DIR"),
-		"made in DIR: place.key seed.key order.key admission.key admission.pub staff\n")
+		"made in DIR: place.key seed.key order.key admission.key admission.pub invite.key invite.pub staff\n")
 	before, err := os.ReadFile(filepath.Join(dir, "place.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -212,5 +212,19 @@ func TestPartsStopInReverseOrderWhenOneFails(t *testing.T) {
 	}
 	if got := strings.Join(stopped, " "); got != "second first" {
 		t.Errorf("stopped %s", got)
+	}
+}
+
+func TestInvite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	session(t, dir, "keygen", "init", "--keys", "DIR")
+	out := session(t, dir, "invite", "--keys", "DIR", "--url", "https://sale.example/", "autumn", "guest-1", "guest-2")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "guest-2 https://sale.example/sales/autumn#invitation=invite1.") {
+		t.Errorf("invitations:\n%s", out)
+	}
+	if out := session(t, dir, "invite", "--keys", "DIR", "--url", "https://sale.example", "autumn", "two words"); !strings.Contains(out, "inviting") {
+		t.Errorf("a bad name: %s", out)
 	}
 }

@@ -34,6 +34,8 @@ type demo struct {
 	UnitsPerHold   int              `json:"units_per_hold"`
 	Seats          int              `json:"seats"`
 	General        int              `json:"general"`
+
+	Visitor ropeline.VisitorRule `json:"visitor"`
 }
 
 var usualDemo = demo{
@@ -72,6 +74,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
 			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold,
+			Visitor: d.Visitor,
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),

@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/edge"
+	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 	"github.com/ropeline/ropeline/web"
@@ -19,7 +23,7 @@ import (
 
 type edgeCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.key and place.key."`
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.key, place.key and invite.pub."`
 	Listen string    `default:"127.0.0.1:8080" help:"Address to serve fans on."`
 
 	Booking *url.URL `required:"" placeholder:"URL" help:"The booking core."`
@@ -76,8 +80,17 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, fmt.Errorf("merging the OpenAPI documents: %w", err)
 	}
+	guests, err := visitor.LoadInvitations(keys.path(invitePublic), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	store := queue.New(rdb, queue.Keys{Place: place})
 	return edge.New(edge.Config{
-		Store: queue.New(rdb, queue.Keys{Place: place}), Redis: rdb,
+		Store: store, Redis: rdb,
+		Visitors: map[ropeline.VisitorKind]edge.Visitors{
+			ropeline.VisitorBrowser:    visitor.NewBrowsers(store.Secret("proofs of work"), rand.Reader, time.Now),
+			ropeline.VisitorInvitation: guests,
+		},
 		Signer: signer, JWKS: jwks,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,

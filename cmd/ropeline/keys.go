@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/edge/visitor"
 )
 
 // keyFolder is the folder of an installation's secrets. Each part reads only
@@ -24,6 +25,8 @@ const (
 	placeKey        = "place.key"     // signs place tickets: the edges'
 	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
 	orderKey        = "order.key"     // makes order links: the booking core's
+	inviteKey       = "invite.key"    // signs invitations: the organizer's
+	invitePublic    = "invite.pub"    // checks them, one organizer a line: the edges'
 	staffFile       = "staff"         // who may use the staff's API: the admission part's
 )
 
@@ -56,6 +59,16 @@ func (k keyFolder) init() (made []string, err error) {
 		return made, err
 	}
 	if made, err = k.add(made, admissionPublic, jwks); err != nil {
+		return made, err
+	}
+	private, public, err := visitor.GenerateInviter()
+	if err != nil {
+		return made, err
+	}
+	if made, err = k.add(made, inviteKey, []byte(private)); err != nil {
+		return made, err
+	}
+	if made, err = k.add(made, invitePublic, []byte(public)); err != nil {
 		return made, err
 	}
 	return k.add(made, staffFile, nil)

@@ -40,6 +40,7 @@ type commands struct {
 	Worker     workerCommand     `cmd:"" help:"Put expired holds back on sale and settle payments left half done."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database to this program's version."`
 	Keygen     keygenCommand     `cmd:"" help:"Make keys."`
+	Invite     inviteCommand     `cmd:"" help:"Sign invitations to a sale, and print a link for each."`
 	VerifyDraw verifyDrawCommand `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
 	Check      checkCommand      `cmd:"" help:"Check a configuration and a running installation."`
 }

@@ -13,6 +13,20 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
+// Join is what somebody brings who joins: what the sale's rule asks for. A sale
+// without a rule asks for nothing.
+type Join struct {
+	// Proof is the solved challenge of a browser, as ALTCHA's libraries write it.
+	Proof string `json:"proof,omitempty"`
+	// Invitation is the organizer's text. Attempt is a random text of the client's,
+	// the same when it repeats a join whose answer was lost.
+	Invitation string `json:"invitation,omitempty"`
+	Attempt    string `json:"attempt,omitempty"`
+	// Plain says that a page without scripts joins, which can prove nothing. It is
+	// never read from a body.
+	Plain bool `json:"-"`
+}
+
 // Status tells a fan where their place stands. Positions never rise within an
 // epoch.
 type Status struct {
@@ -148,7 +162,9 @@ type Sale struct {
 	Hold           ropeline.Seconds         `json:"hold"`
 	HoldExtensions int                      `json:"hold_extensions"`
 	UnitsPerHold   int                      `json:"units_per_hold"`
-	Draw           Draw                     `json:"draw"`
+	// Visitor is whom the sale gives one place: absent for anybody.
+	Visitor ropeline.VisitorKind `json:"visitor,omitempty"`
+	Draw    Draw                 `json:"draw"`
 }
 
 // Draw is what is public of a draw, all in hexadecimal: note it down, and check
@@ -166,6 +182,10 @@ const AppHeader = "Ropeline-App"
 
 // PlaceCookie names a sale's place ticket cookie: one per sale.
 func PlaceCookie(sale ropeline.SaleID) string { return "ropeline_place_" + string(sale) }
+
+// BrowserCookie names the cookie that a browser is known by in a sale that gives
+// one place to each: one per sale.
+func BrowserCookie(sale ropeline.SaleID) string { return "ropeline_browser_" + string(sale) }
 
 // WebSocket close codes. 4000-4499 say come back, 4500-4999 say stop.
 const (

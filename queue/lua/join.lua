@@ -1,7 +1,7 @@
 -- Puts places into the line, in the order given. Idempotent: a place that is
 -- there already stays where it is, and a visitor who has a place keeps it.
 -- KEYS 1 line  2 order  3 collected  4 pending  5 visitors  6 edges
---      7 presence bitmap of the edge
+--      7 presence bitmap of the edge  8 quit
 -- ARGV 1 clock (us) or ''  2 edge  3 place ids, each with a space behind it
 --      4.. their visitors in the same order ('' for none); nothing if nobody
 --      has one
@@ -28,6 +28,10 @@ local function other(place, visitor)
   return has ~= place and 'visitor ' .. has or nil
 end
 
+-- Whether this is an attempt again whose place was given up, which is for ever.
+local quits = redis.call('EXISTS', KEYS[8]) == 1
+local function quit(place) return quits and redis.call('SISMEMBER', KEYS[8], place) == 1 end
+
 local places, at, ids = {}, 1, ARGV[3]
 while at <= #ids do
   local space = string.find(ids, ' ', at, true)
@@ -44,6 +48,8 @@ if number(KEYS[1], 'drawn') == 0 then
     local answer = other(place, ARGV[3 + i])
     if answer then
       -- nothing to do
+    elseif quit(place) then
+      answer = 'known'
     elseif lobby then
       answer = redis.call('SADD', KEYS[3], place) == 1 and 'collected' or 'known'
     elseif redis.call('SISMEMBER', KEYS[3], place) == 1 then
@@ -79,7 +85,7 @@ local size, epoch = redis.call('ZCARD', KEYS[2]), redis.call('HGET', KEYS[1], 'e
 local first = arrival(now, close, tail(KEYS[2]))
 local members, fresh, n = {}, {}, 0
 for i, place in ipairs(places) do
-  local answer = other(place, ARGV[3 + i])
+  local answer = other(place, ARGV[3 + i]) or quit(place) and 'known'
   if answer then
     answers[i] = answer
   else
