@@ -97,7 +97,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	var front []candidate
 	if room > 0 {
 		var more bool
-		front, more, err = s.front(ctx, sale, min(room, tickMost))
+		front, more, err = s.front(ctx, sale, min(room, offerMost))
 		t.More = t.More || more
 	}
 	if errors.Is(err, ErrSettling) {
@@ -128,7 +128,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	t.State = m.State
-	t.More = t.More || made == tickMost || len(m.Left) == tickMost
+	t.More = t.More || made == offerMost || len(m.Left) == tickMost
 	return t, s.tell(ctx, sale, m)
 }
 

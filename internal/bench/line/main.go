@@ -33,6 +33,8 @@ func parts() []bench.Part {
 	return []bench.Part{
 		{Name: "joins", Measure: joinRows},
 		{Name: "ticks", Measure: tickRows},
+		{Name: "follow", Measure: followRows},
+		{Name: "draw", Measure: drawRows},
 	}
 }
 

@@ -19,17 +19,21 @@ func lineKey(name string) string { return "ropeline:{" + string(sale) + ".0}:" +
 // keys are no secrets here: the line's cost does not depend on them.
 var keys = queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)}
 
-// open publishes a sale whose lobby was empty and has been drawn: who joins now
-// is appended to the line, and limits hold nobody back.
-func open(ctx context.Context, store *queue.Store) error {
-	now := time.Now()
-	err := store.PublishSale(ctx, ropeline.Sale{
+// publish makes a sale whose lobby closed when told and whose limits hold nobody
+// back.
+func publish(ctx context.Context, store *queue.Store, closed time.Time) error {
+	return store.PublishSale(ctx, ropeline.Sale{
 		ID: sale, Version: 1, Title: "Bench",
-		LobbyClosesAt: now.Add(-2 * time.Minute), OpensAt: now.Add(-time.Minute), EndsAt: now.Add(24 * time.Hour),
+		LobbyClosesAt: closed, OpensAt: closed.Add(time.Millisecond), EndsAt: closed.Add(24 * time.Hour),
 		Cap: ropeline.MaxCap, Rate: ropeline.MaxRate,
 		ClaimWindow: 600, TokenLife: 60, SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
 	})
-	if err != nil {
+}
+
+// open publishes a sale whose lobby was empty and has been drawn: who joins now
+// is appended to the line.
+func open(ctx context.Context, store *queue.Store) error {
+	if err := publish(ctx, store, time.Now().Add(-time.Minute)); err != nil {
 		return err
 	}
 	return store.Draw(ctx, sale)

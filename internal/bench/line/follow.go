@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/queue"
+)
+
+const (
+	followers = 6       // edges
+	clients   = 100_000 // whose positions are wanted
+	leaving   = 20      // places that depart in each tick
+)
+
+// followRows measures what Redis does each tick so that edges know the position
+// of everybody, for short lines and long ones, beside asking it for each.
+func followRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+	b, err := makeBed(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, b)
+	sizes := []int{p.Of(1000), p.Of(100_000), p.Of(1_000_000), p.Of(3_000_000)}
+	ticks, ranks := make([][]float64, len(sizes)), []float64{}
+	for i, size := range sizes {
+		store := queue.New(b.rdb, keys)
+		if err := fill(ctx, b.rdb, store, size); err != nil {
+			return nil, fmt.Errorf("filling the line: %w", err)
+		}
+		for run := range p.Runs {
+			took, err := measureFollowing(ctx, b, store, size)
+			if err != nil {
+				return nil, err
+			}
+			ticks[i] = append(ticks[i], took)
+			fmt.Fprintf(out, "run %d: %6.1f µs of Redis a tick and edge, %d in line\n", run+1, took, size)
+			if size != sizes[2] {
+				continue
+			}
+			asked, err := askForRanks(ctx, b.rdb, size)
+			if err != nil {
+				return nil, err
+			}
+			ranks = append(ranks, asked)
+			fmt.Fprintf(out, "run %d: %6.0f µs of Redis for %d ZRANKs\n", run+1, asked, clients)
+		}
+		store.Close()
+	}
+	var rows []bench.Row
+	for i, size := range sizes {
+		rows = append(rows, bench.Compare(fmt.Sprintf("Redis time a tick and edge, %d edges, %d in line", followers, size), "µs", ticks[i],
+			fmt.Sprintf("ZRANK for each of %d clients, %d in line", clients, sizes[2]), ranks).RatioAtMost(1.0/5000))
+	}
+	last := len(sizes) - 1
+	return append(rows, bench.Compare(fmt.Sprintf("the same, %d in line", sizes[last]), "µs", ticks[last],
+		fmt.Sprintf("%d in line", sizes[0]), ticks[0]).RatioAtMost(2)), nil
+}
+
+// measureFollowing lets edges follow a line that ticks and from which people
+// leave, and returns the µs that Redis spent on all of their commands and the
+// controller's, a tick and edge.
+func measureFollowing(ctx context.Context, b *bed, store *queue.Store, size int) (us float64, err error) {
+	following, stop := context.WithCancel(ctx)
+	edges, following := errgroup.WithContext(following)
+	defer func() {
+		stop()
+		if e := edges.Wait(); err == nil {
+			err = e
+		}
+	}()
+	lines := make([]*queue.Line, followers)
+	for i := range lines {
+		rdb, err := dial.Redis(b.url)
+		if err != nil {
+			return 0, err
+		}
+		defer closing(&err, rdb)
+		lines[i] = queue.NewLine(queue.New(rdb, keys), sale, slog.New(slog.DiscardHandler))
+		edges.Go(func() error { return lines[i].Run(following) })
+		select {
+		case <-lines[i].Ready():
+		case <-following.Done():
+			return 0, context.Cause(following)
+		}
+	}
+	if err := store.SetPaused(ctx, sale, true, "bench"); err != nil { // offers are measured by themselves
+		return 0, err
+	}
+	const ticks = 25
+	every := time.NewTicker(queue.TickInterval)
+	defer every.Stop()
+	asked := []string{"evalsha", "eval", "publish", "xrange", "mget", "hgetall"} // of the controller and the edges
+	before, err := commandTime(ctx, b.rdb, asked...)
+	if err != nil {
+		return 0, err
+	}
+	for n := range ticks {
+		if err := depart(ctx, b.rdb, n*leaving%max(1, size-leaving), min(leaving, size)); err != nil {
+			return 0, err
+		}
+		if _, err := store.Tick(ctx, sale, "bench", time.Hour); err != nil {
+			return 0, err
+		}
+		<-every.C
+	}
+	after, err := commandTime(ctx, b.rdb, asked...)
+	if err != nil {
+		return 0, err
+	}
+	state, err := store.State(ctx, sale)
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range lines {
+		if v := l.View(); v.Seq != state.Seq || v.Size != int64(size) {
+			return 0, fmt.Errorf("an edge knows tick %d with %d places, want %d with %d", v.Seq, v.Size, state.Seq, size)
+		}
+	}
+	return (after - before) * 1000 / ticks / followers, nil
+}
+
+// depart marks ordinals as left, as leave.lua does.
+func depart(ctx context.Context, rdb redis.UniversalClient, from, n int) error {
+	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := from; i < from+n; i++ {
+			p.SetBit(ctx, lineKey("departed"), int64(i), 1)
+			p.RPush(ctx, lineKey("left"), i)
+		}
+		p.HIncrBy(ctx, lineKey("line"), "gone", int64(n))
+		return nil
+	})
+	return err
+}
+
+// askForRanks is what an edge would do that knew no better; it returns the µs
+// that Redis spent.
+func askForRanks(ctx context.Context, rdb redis.UniversalClient, size int) (float64, error) {
+	before, err := commandTime(ctx, rdb, "zrank")
+	if err != nil {
+		return 0, err
+	}
+	const batch = 1000
+	step := max(1, size/clients) // spread over the line, as clients are
+	for from := 0; from < clients; from += batch {
+		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := from; i < from+batch; i++ {
+				p.ZRank(ctx, lineKey("order"), fmt.Sprintf("%022d", (i*step)%size))
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("asking for ranks: %w", err)
+		}
+	}
+	after, err := commandTime(ctx, rdb, "zrank")
+	return (after - before) * 1000, err
+}
