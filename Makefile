@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test check test-browser test-mutants loadtest build clean
+.PHONY: help dev test check test-browser test-faults test-mutants loadtest build clean
 
 # What `make test` tries of the mutants; `make test-mutants` tries them all.
 SMOKE_MUTANTS := cap-raised unit-sold-twice
@@ -36,6 +36,11 @@ check: ## look at format, vet, lint, imports between packages and types
 test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
 	@scripts/need test
 	@JOURNEY=$(JOURNEY) npm --prefix web run --silent journeys
+
+test-faults: ## stop a controller, an edge and Redis for 30 s in each phase of a sale; STOP=10s is shorter
+	@scripts/need test
+	@scripts/pages
+	@ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 20m -v -run StoppedProcesses ./cmd/ropeline
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
 	@go run ./loadtest/mutants $(MUTANTS)

@@ -24,6 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	beProcess()
 	// fasthttp, below Fiber, keeps a goroutine for the Date header for ever, and one of each closed server up to 10 s more.
 	devtest.Main(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),

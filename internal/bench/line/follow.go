@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	followers = 6       // edges
-	clients   = 100_000 // whose positions are wanted
-	leaving   = 20      // places that depart in each tick
+	followers = 6  // edges
+	leaving   = 20 // places that depart in each tick
 )
 
 // followRows measures what Redis does each tick so that edges know the position
@@ -29,7 +28,7 @@ func followRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row
 		return nil, err
 	}
 	defer closing(&err, b)
-	sizes := []int{p.Of(1000), p.Of(100_000), p.Of(1_000_000), p.Of(3_000_000)}
+	clients, sizes := p.Of(100_000), []int{p.Of(1000), p.Of(100_000), p.Of(1_000_000), p.Of(3_000_000)}
 	ticks, ranks := make([][]float64, len(sizes)), []float64{}
 	for i, size := range sizes {
 		store := queue.New(b.rdb, keys)
@@ -46,7 +45,7 @@ func followRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row
 			if size != sizes[2] {
 				continue
 			}
-			asked, err := askForRanks(ctx, b.rdb, size)
+			asked, err := askForRanks(ctx, b.rdb, clients, size)
 			if err != nil {
 				return nil, err
 			}
@@ -143,7 +142,7 @@ func depart(ctx context.Context, rdb redis.UniversalClient, from, n int) error {
 
 // askForRanks is what an edge would do that knew no better; it returns the µs
 // that Redis spent.
-func askForRanks(ctx context.Context, rdb redis.UniversalClient, size int) (float64, error) {
+func askForRanks(ctx context.Context, rdb redis.UniversalClient, clients, size int) (float64, error) {
 	before, err := commandTime(ctx, rdb, "zrank")
 	if err != nil {
 		return 0, err
@@ -152,7 +151,7 @@ func askForRanks(ctx context.Context, rdb redis.UniversalClient, size int) (floa
 	step := max(1, size/clients) // spread over the line, as clients are
 	for from := 0; from < clients; from += batch {
 		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := from; i < from+batch; i++ {
+			for i := from; i < min(from+batch, clients); i++ {
 				p.ZRank(ctx, lineKey("order"), fmt.Sprintf("%022d", (i*step)%size))
 			}
 			return nil

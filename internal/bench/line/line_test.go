@@ -30,8 +30,8 @@ func TestTheBenchStillMeasures(t *testing.T) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 6 {
-		t.Errorf("%d rows, want 6", len(rows))
+	if len(rows) != 12 {
+		t.Errorf("%d rows, want 12", len(rows))
 	}
 	for _, r := range rows {
 		if r.Value <= 0 || r.ReferenceValue <= 0 || r.Target == "" {
