@@ -40,7 +40,7 @@ var layout = []room{
 	{"web", nil, "the built pages"},
 	{"edge/visitor", []string{"edge/wire"}, "who somebody is depends on what they bring, not on the line"},
 	{"edge/hub", nil, "it writes what it is told to, to whoever it is told to"},
-	{"edge", []string{"queue", "edge/hub", "edge/visitor", "edge/wire", "admission/token", "internal/qr"}, "the edge goes on when the booking core is down, so it cannot need it"},
+	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/visitor", "edge/wire", "admission/token", "internal/qr"}, "the edge goes on when the booking core is down, so it cannot need it"},
 	{"booking", nil, "the words of the booking core"},
 	{"booking/ticket", nil, "a leaf that knows one thing"},
 	{"booking/catalogue", []string{"booking"}, "what there is to sell knows nothing of who buys it"},

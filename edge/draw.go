@@ -3,30 +3,49 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
+	"github.com/ropeline/ropeline/queue/draw"
 )
 
-// drawCache keeps one sale's published draw, packed: the same for everybody,
-// and 25 MB for a million places. One request makes it while the others are
-// told to come back.
+// published is a sale's draw as fans ask for it: the same for everybody. A
+// million places are 25 MB packed, and 45 MB to prove them from.
+type published struct {
+	file   draw.File // without its places
+	packed []byte
+	sorted []ropeline.PlaceID
+	ranks  []int32 // of the sorted ones, from 0
+	tree   *draw.Tree
+}
+
+// drawCache keeps the draws that were asked for last. One request makes one
+// while the others are told to come back.
 type drawCache struct {
 	making sync.Mutex // held by whoever makes one
 
-	mu     sync.Mutex // guards the rest
-	sale   ropeline.SaleID
-	packed []byte
+	mu    sync.Mutex // guards the rest
+	sales []ropeline.SaleID
+	draws map[ropeline.SaleID]*published
 }
 
-var errDrawBusy = &ropeline.Error{
-	Kind: ropeline.Unavailable, Code: "draw-busy", RetryAfter: 3 * time.Second,
-	Detail: "The draw is being put together for somebody else. Please try again in a moment.",
-}
+// drawsKept is how many draws an edge keeps.
+const drawsKept = 4
+
+var (
+	errDrawBusy = &ropeline.Error{
+		Kind: ropeline.Unavailable, Code: "draw-busy", RetryAfter: 3 * time.Second,
+		Detail: "The draw is being put together for somebody else. Please try again in a moment.",
+	}
+	errNotInDraw = &ropeline.Error{Kind: ropeline.NotFound, Code: "not-in-draw",
+		Detail: "This place came after the lobby had closed, so it took no part in the draw and stands behind it."}
+)
 
 // drawFile serves the whole draw of a sale for verify-draw.
 func (s *Server) drawFile(w http.ResponseWriter, r *http.Request) error {
@@ -34,7 +53,7 @@ func (s *Server) drawFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	packed, err := s.packedDraw(r, room.id)
+	d, err := s.published(r, room.id)
 	if err != nil {
 		return err
 	}
@@ -42,25 +61,61 @@ func (s *Server) drawFile(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", "application/gzip")
 	h.Set("Content-Disposition", `attachment; filename="draw-`+string(room.id)+`.txt.gz"`)
 	h.Set("Cache-Control", "public, max-age=60")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(packed))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.packed))
 	return nil
 }
 
-func (s *Server) packedDraw(r *http.Request, sale ropeline.SaleID) ([]byte, error) {
-	if packed := s.draws.get(sale); packed != nil {
-		return packed, nil
+// drawProof shows the caller's own place in the draw.
+func (s *Server) drawProof(w http.ResponseWriter, r *http.Request) error {
+	room, ticket, err := s.caller(w, r)
+	if err != nil {
+		return err
+	}
+	d, err := s.published(r, room.id)
+	if err != nil {
+		return err
+	}
+	proof, ok := d.tree.Prove(ticket.Place)
+	if !ok {
+		return errNotInDraw
+	}
+	text := func(h draw.Hash) string { return fmt.Sprintf("%x", h) }
+	doc := wire.DrawProof{
+		Place: ticket.Place, Index: proof.Index, Count: proof.Count, Path: make([]string, len(proof.Path)),
+		Score: draw.Score(draw.Key(d.file.Seed, d.file.Root, d.file.Value), ticket.Place), Rank: int(d.ranks[proof.Index]) + 1,
+		Root: text(d.file.Root), Seed: text(d.file.Seed), Beacon: text(d.file.Value),
+		Sale: d.file.Sale, Close: d.file.Close, BeaconRule: d.file.Beacon, Commitment: text(d.file.Commitment),
+	}
+	for i, h := range proof.Path {
+		doc.Path[i] = text(h)
+	}
+	return ropeline.WriteJSON(w, http.StatusOK, doc)
+}
+
+func (s *Server) published(r *http.Request, sale ropeline.SaleID) (*published, error) {
+	if d := s.draws.get(sale); d != nil {
+		return d, nil
 	}
 	if !s.draws.making.TryLock() {
 		return nil, errDrawBusy
 	}
 	defer s.draws.making.Unlock()
-	if packed := s.draws.get(sale); packed != nil {
-		return packed, nil
+	if d := s.draws.get(sale); d != nil {
+		return d, nil
 	}
 	file, err := s.store.DrawFile(r.Context(), sale)
 	if err != nil {
 		return nil, err
 	}
+	d, err := publish(file)
+	if err != nil {
+		return nil, err
+	}
+	s.draws.put(sale, d)
+	return d, nil
+}
+
+func publish(file draw.File) (*published, error) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	if err := file.Write(z); err != nil {
@@ -69,23 +124,35 @@ func (s *Server) packedDraw(r *http.Request, sale ropeline.SaleID) ([]byte, erro
 	if err := z.Close(); err != nil {
 		return nil, err
 	}
-	s.draws.put(sale, packed.Bytes())
-	return packed.Bytes(), nil
-}
-
-func (c *drawCache) get(sale ropeline.SaleID) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sale != sale {
-		return nil
+	d := &published{file: file, packed: packed.Bytes(), sorted: slices.Clone(file.Places), ranks: make([]int32, len(file.Places))}
+	d.file.Places = nil
+	slices.Sort(d.sorted)
+	for rank, id := range file.Places {
+		at, _ := slices.BinarySearch(d.sorted, id)
+		d.ranks[at] = int32(rank)
 	}
-	return c.packed
+	d.tree = draw.NewTree(d.sorted)
+	return d, nil
 }
 
-func (c *drawCache) put(sale ropeline.SaleID, packed []byte) {
+func (c *drawCache) get(sale ropeline.SaleID) *published {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sale, c.packed = sale, packed
+	return c.draws[sale]
+}
+
+// put keeps a draw in the place of the one that was made first.
+func (c *drawCache) put(sale ropeline.SaleID, d *published) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draws == nil {
+		c.draws = map[ropeline.SaleID]*published{}
+	}
+	if len(c.sales) == drawsKept {
+		delete(c.draws, c.sales[0])
+		c.sales = c.sales[1:]
+	}
+	c.draws[sale], c.sales = d, append(c.sales, sale)
 }
 
 // drawOf is what a sale's document says of its draw.

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/hex"
 	"net/http"
 	"testing"
 
@@ -43,5 +44,56 @@ func TestADrawIsPublicAndHolds(t *testing.T) {
 	again := wantStatus(t, f.do("GET", "draw/file", ""), http.StatusOK)
 	if !bytes.Equal(again.body, r.body) {
 		t.Error("the published draw changed")
+	}
+}
+
+// Each fan sees where the draw put them, and can compute it.
+func TestAFanProvesTheirOwnPlace(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	fans := make([]*fan, 5)
+	for i := range fans {
+		fans[i] = g.phone()
+		fans[i].join()
+	}
+	wantProblem(t, fans[0].do("GET", "draw/proof", ""), http.StatusConflict, "not-drawn")
+	g.draw()
+	late := g.phone()
+	late.join()
+	wantProblem(t, late.do("GET", "draw/proof", ""), http.StatusNotFound, "not-in-draw")
+	wantProblem(t, g.phone().do("GET", "draw/proof", ""), http.StatusUnauthorized, "place-ticket-missing")
+	shown := read[wire.Sale](t, wantStatus(t, late.do("GET", "", ""), http.StatusOK)).Draw
+	hash := func(text string) (h draw.Hash) {
+		raw, err := hex.DecodeString(text)
+		must(t, err)
+		return draw.Hash(raw)
+	}
+	ranks := map[int]bool{}
+	for _, f := range fans {
+		p := read[wire.DrawProof](t, wantStatus(t, f.do("GET", "draw/proof", ""), http.StatusOK))
+		ticket, err := g.store.ReadTicket(g.sale.ID, f.ticket)
+		must(t, err)
+		proof := draw.Proof{Index: p.Index, Count: p.Count}
+		for _, h := range p.Path {
+			proof.Path = append(proof.Path, hash(h))
+		}
+		root, ok := proof.Root(ticket.Place)
+		if !ok || root != hash(shown.Root) || p.Root != shown.Root || p.Place != ticket.Place {
+			t.Errorf("%s is not proved to be in the root: %+v", ticket.Place, p)
+		}
+		if score := draw.Score(draw.Key(hash(shown.Seed), hash(shown.Root), hash(p.Beacon)), ticket.Place); score != p.Score {
+			t.Errorf("the score is said to be %d and is %d", p.Score, score)
+		}
+		terms := draw.Terms{Sale: p.Sale, Close: p.Close, Beacon: p.BeaconRule}
+		if draw.Commitment(terms, hash(p.Seed)) != hash(shown.Commitment) || p.Commitment != shown.Commitment {
+			t.Errorf("the seed is not the one committed to: %+v", p)
+		}
+		if s := f.poll(); s.Position == nil || *s.Position != int64(p.Rank-1) {
+			t.Errorf("rank %d stands at position %v", p.Rank, s.Position)
+		}
+		ranks[p.Rank] = true
+	}
+	if len(ranks) != 5 || ranks[0] || ranks[6] {
+		t.Errorf("the ranks are %v", ranks)
 	}
 }

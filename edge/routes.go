@@ -32,6 +32,7 @@ func (s *Server) routes() []route {
 	table := []route{
 		{"GET", "/{$}", public, s.page("index.html")},
 		{"GET", "/sales/{sale}", public, s.page("waiting.html")},
+		{"GET", "/sales/{sale}/draw", public, s.page("draw.html")},
 		{"GET", "/sales/{sale}/shop", public, s.page("shop.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
@@ -40,6 +41,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
 		{"GET", sale + "/draw/file", public, s.drawFile},
+		{"GET", sale + "/draw/proof", placeTicket, s.drawProof},
 		{"GET", sale + "/challenge", public, s.challenge},
 		{"POST", sale + "/place", public, s.join},
 		{"GET", sale + "/place", placeTicket, s.poll},

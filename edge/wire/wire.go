@@ -176,6 +176,27 @@ type Draw struct {
 	Seed       string `json:"seed,omitempty"`     // from the draw on
 }
 
+// DrawProof shows the holder of a place that it took part in the draw, and where
+// the draw put it: all that is needed to compute both oneself. Hashes are in
+// hexadecimal; docs/draw.md says how they fit together.
+type DrawProof struct {
+	Place  ropeline.PlaceID `json:"place"`
+	Index  int              `json:"index"` // among the sorted places, from 0
+	Count  int              `json:"count"` // of all places
+	Path   []string         `json:"path"`  // hashes beside the way from the leaf up to the root
+	Score  int64            `json:"score"` // below 2^52
+	Rank   int              `json:"rank"`  // in the drawn order, from 1
+	Root   string           `json:"root"`
+	Seed   string           `json:"seed"`
+	Beacon string           `json:"beacon"`
+
+	// What the commitment binds.
+	Sale       ropeline.SaleID `json:"sale"`
+	Close      int64           `json:"close"` // of the lobby, ms since 1970
+	BeaconRule string          `json:"beacon_rule"`
+	Commitment string          `json:"commitment"`
+}
+
 // AppHeader asks for credentials in the body rather than as cookies: a client
 // without cookies sends it with the value "1" on every place route.
 const AppHeader = "Ropeline-App"

@@ -28,6 +28,8 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 		switch strings.TrimSuffix(filepath.Base(file), ".json") {
 		case "admission":
 			doc = &wire.Admission{}
+		case "draw-proof":
+			doc = &wire.DrawProof{}
 		case "handover":
 			doc = &wire.Handover{}
 		case "sale":

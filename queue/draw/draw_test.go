@@ -208,6 +208,25 @@ func TestAPlaceProvesThatItIsInTheRoot(t *testing.T) {
 	})
 }
 
+// A tree of many blocks proves what the whole tree does.
+func TestATreeProvesWhatProveDoes(t *testing.T) {
+	t.Parallel()
+	for _, places := range []int{1, 2, block - 1, block, block + 1, 3*block + 5, 5 * block} {
+		f := made(places)
+		sorted := slices.Sorted(slices.Values(f.Places))
+		tree := NewTree(sorted)
+		for _, at := range []int{0, places / 3, places / 2, places - 1} {
+			p, ok := tree.Prove(sorted[at])
+			if root, fits := p.Root(sorted[at]); !ok || !fits || root != f.Root || !slices.Equal(p.Path, Prove(sorted, at).Path) {
+				t.Errorf("place %d of %d: %v %v", at, places, p, ok)
+			}
+		}
+		if _, ok := tree.Prove("somebody-else"); ok {
+			t.Error("somebody who is not there is proved")
+		}
+	}
+}
+
 // Over many draws every entrant is as often in front as any other, whenever it
 // joined: chi-square over ten tenths of the line, with fixed seeds.
 func TestRanksAreUniformAndDoNotKnowWhoCameFirst(t *testing.T) {

@@ -3,6 +3,7 @@ import type { Plugin } from "vite";
 /** The addresses that the edge answers with a page, for Vite's own dev server. */
 const pages: [RegExp, string][] = [
   [/^\/sales\/[^/]+\/?$/, "/waiting.html"],
+  [/^\/sales\/[^/]+\/draw\/?$/, "/draw.html"],
   [/^\/sales\/[^/]+\/shop\/?$/, "/shop.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
   [/^\/ops\/?$/, "/ops.html"],

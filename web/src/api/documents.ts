@@ -46,7 +46,25 @@ export interface Sale {
   hold: number;
   hold_extensions: number;
   units_per_hold: number;
-  draw: { commitment: string; root?: string; entrants?: number; seed?: string };
+  /** Whom the sale gives one place each; absent for anybody. */
+  visitor?: string;
+  draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string };
+}
+
+export interface DrawProof {
+  place: string;
+  index: number;
+  count: number;
+  path: string[];
+  score: number;
+  rank: number;
+  root: string;
+  seed: string;
+  beacon: string;
+  sale: string;
+  close: number;
+  beacon_rule: string;
+  commitment: string;
 }
 
 export interface Admission {

@@ -5,8 +5,10 @@
 // with the same types.
 
 export { common } from "./en/common.ts";
+export { draw } from "./en/draw.ts";
 export { landing } from "./en/landing.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
 export { shop } from "./en/shop.ts";
+export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

@@ -36,6 +36,7 @@ const eyebrow = (text: string) => h("p", { class: "eyebrow" }, text);
 const lead = (text: string) => h("p", { class: "lead" }, text);
 const note = (text: string) => h("p", { class: "note" }, text);
 const headline = (text: string) => h("h1", { class: "big words" }, text);
+const drawNote = (saleId: string) => h("p", { class: "note" }, h("a", { href: `/sales/${encodeURIComponent(saleId)}/draw` }, words.draw));
 const still = (...nodes: Node[]): Body => ({ nodes, update: () => {} });
 
 function button(text: string, action: () => void, kind = "primary"): HTMLButtonElement {
@@ -80,7 +81,7 @@ function troubleBand(): { element: HTMLElement; update: (status: Status | undefi
   };
 }
 
-function lobby(): Body {
+function lobby({ saleId }: Context): Body {
   const left = h("span");
   const entrants = h("p");
   const opensAt = h("p");
@@ -93,6 +94,7 @@ function lobby(): Body {
       h("div", { class: "facts" }, entrants, opensAt),
       paused.element,
       note(words.lobby.note),
+      drawNote(saleId),
     ],
     update: ({ known: { status }, clock }) => {
       if (!status) return;
@@ -105,7 +107,7 @@ function lobby(): Body {
   };
 }
 
-function drawing(): Body {
+function drawing({ saleId }: Context): Body {
   const entrants = h("p");
   return {
     nodes: [
@@ -114,12 +116,13 @@ function drawing(): Body {
       rope(false, false).element,
       h("div", { class: "facts" }, entrants),
       lead(words.drawing.lead),
+      drawNote(saleId),
     ],
     update: ({ known: { status } }) => say(entrants, status ? words.drawing.entrants(status.sale.entrants) : ""),
   };
 }
 
-function waiting(): Body {
+function waiting({ saleId }: Context): Body {
   const number = h("span");
   const under = h("span", { class: "under" });
   const wait = h("p", { class: "wait" });
@@ -137,6 +140,7 @@ function waiting(): Body {
       trouble.element,
       paused.element,
       advice,
+      drawNote(saleId),
     ],
     update: ({ known: { status, sale }, clock, start }) => {
       if (!status) return;
@@ -237,11 +241,11 @@ export function bodyOf(scene: Scene, context: Context): Body {
     case "joining":
       return still(eyebrow(words.joining.eyebrow), headline(common.loading), rope(false, false).element, lead(words.joining.lead));
     case "lobby":
-      return lobby();
+      return lobby(context);
     case "drawing":
-      return drawing();
+      return drawing(context);
     case "waiting":
-      return waiting();
+      return waiting(context);
     case "offered":
       return offered(context);
     case "active":

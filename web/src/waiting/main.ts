@@ -86,10 +86,16 @@ async function arrive(): Promise<void> {
 async function join(): Promise<void> {
   try {
     delete memory.start;
-    settle(await line.join(saleId));
+    settle(await line.join(saleId).catch(identify));
   } catch (cause) {
     again(cause);
   }
+}
+
+/** The sale wants to know who joins. */
+async function identify(cause: unknown): Promise<Status> {
+  if (!(cause instanceof Refusal && cause.code.endsWith("-needed"))) throw cause;
+  return (await import("../visitor/credential")).joinAs(saleId, cause);
 }
 
 function rejoin(): Promise<void> {

@@ -27,6 +27,8 @@ export const waiting = {
     note: "You are in. At the opening, the order is drawn by lot among everybody in the lobby: coming earlier or reloading the page changes nothing. Whoever comes later stands behind.",
   },
 
+  draw: "How the draw works, and how to check it",
+
   drawing: {
     eyebrow: "The draw",
     headline: "Drawing the order",

@@ -1,0 +1,43 @@
+import { count, moment } from "../format.ts";
+
+export const draw = {
+  title: "The draw · Ropeline",
+  noscript: "Checking a draw in your browser needs JavaScript. The whole draw is also a file, with a program and a description to check it.",
+  heading: "The draw",
+  back: "Back to the line",
+  how: "How it works",
+  steps: [
+    "A secret number, the seed, was fixed when this sale was made. Its fingerprint, the commitment, has been public ever since, so nobody can change the seed any more.",
+    "When the lobby closes, a fingerprint over everybody in it is published, the root. From then on nobody slips in or out.",
+    "Only then is the seed shown. From seed and root follows the one order, and anybody can compute it again.",
+  ],
+  noteThis: "Write these down, or take a picture. This browser has noted them, too, and compares them later.",
+  commitment: "Commitment",
+  root: "Root",
+  seed: "Seed",
+  entrants: (n: number) => `The root is over ${count(n)} ${n === 1 ? "place" : "places"}`,
+  notYet: "Not known yet",
+  rule: (rule: string) => `Beacon: ${rule}`,
+
+  mine: "Your place",
+  waiting: "The order has not been drawn yet. Come back after the lobby has closed: then this page checks your place.",
+  none: "This browser has no place in this sale.",
+  late: "You came after the lobby had closed, so you took no part in the draw and stand behind it.",
+  lost: "The list of the draw is being restored. Please try again in a few minutes.",
+  busy: "The draw is being put together. One moment…",
+  rank: (rank: number, all: number) => `You were drawn as number ${count(rank)} of ${count(all)}`,
+  good: "Everything holds. Your own browser has computed it just now.",
+  bad: "Something does not hold. Please keep this page and what you wrote down, and ask the organizer.",
+  place: "Place",
+  checks: {
+    commitmentNoted: "The commitment is the one that this browser noted",
+    rootNoted: "The root is the one that this browser noted",
+    seed: "The seed is the one that was committed to",
+    member: "Your place is among those of the root",
+    score: "Your number in the draw follows from seed, root and place",
+  },
+  verdicts: { holds: "Holds", broken: "Does not hold", unknown: "Not noted in this browser: compare it with what you wrote down" },
+  notedAt: (at: string) => `noted ${moment(at)}`,
+  file: "The whole draw as a file",
+  fileNote: "With it anybody can check every place: ropeline verify-draw, or the short program in the description of the format.",
+};
