@@ -1,6 +1,7 @@
 import { defineConfig } from "vite";
 import { budget } from "./build/budget.ts";
 import { head } from "./build/head.ts";
+import { lazy } from "./build/lazy.ts";
 import { routes } from "./build/routes.ts";
 import { words } from "./build/words.ts";
 import * as catalogue from "./src/messages/en.ts";
@@ -10,7 +11,7 @@ const stack = process.env.ROPELINE_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   appType: "mpa",
-  plugins: [head(), words(catalogue), routes(), budget("waiting.html", 15_000)],
+  plugins: [lazy(), head(), words(catalogue), routes(), budget("waiting.html", 15_000)],
   server: { proxy: { "/api": { target: stack, ws: true } }, fs: { allow: [".."] } }, // ..: the golden files of edge/wire
   build: {
     target: "es2022",

@@ -12,8 +12,12 @@ export interface Stack {
   staffKey: string;
   /** Started just now, so that its lobby is still open. */
   fresh: boolean;
+  /** The folder of its keys, of a stack of our own. */
+  keys?: string;
   stop: () => Promise<void>;
 }
+
+export const binary = resolve("..", "bin", "ropeline");
 
 /** Long enough in the lobby to look around, short enough to run often. */
 const demo = {
@@ -37,12 +41,12 @@ export async function findStack(): Promise<Stack> {
   return { url: url.replace(/\/$/, ""), sale, staffKey: process.env.ROPELINE_STAFF_KEY ?? "", fresh: false, stop: async () => {} };
 }
 
-async function startStack(): Promise<Stack> {
-  const binary = resolve("..", "bin", "ropeline");
+/** A stack of one's own, with another sale. */
+export async function startStack(changes: object = {}): Promise<Stack> {
   if (!existsSync(binary)) throw new Error(`${binary} is missing; build it with: make build`);
   const folder = mkdtempSync(join(tmpdir(), "ropeline-journeys-"));
   const [data, demoFile] = [join(folder, "data"), join(folder, "demo.json")];
-  writeFileSync(demoFile, JSON.stringify(demo));
+  writeFileSync(demoFile, JSON.stringify({ ...demo, ...changes }));
   const flags = ["--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--joins-limit=-1", "--requests-limit=-1"];
   const child = spawn(binary, ["dev", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
@@ -53,7 +57,7 @@ async function startStack(): Promise<Stack> {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
     };
-    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, stop };
+    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), stop };
   } catch (cause) {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
