@@ -87,6 +87,7 @@ type Sale struct {
 	Hold           Seconds `json:"hold"`            // units stay reserved
 	HoldExtensions int     `json:"hold_extensions"` // how often a hold may be extended by Hold
 	UnitsPerHold   int     `json:"units_per_hold"`
+	PartyMax       int     `json:"party_max,omitempty"` // members of a party, who share one place; 0 or 1: no parties
 }
 
 // The cap counts a session until nobody would accept its last token any more,
@@ -143,6 +144,8 @@ func (s Sale) Validate() error {
 		return bad("hold_extensions", "must not be negative")
 	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
+	case s.PartyMax < 0 || s.PartyMax > MaxParty:
+		return bad("party_max", fmt.Sprintf("must lie between 0 and %d", MaxParty))
 	}
 	if field, why := s.Visitor.validate(); field != "" {
 		return bad(field, why)
@@ -155,6 +158,7 @@ const (
 	MaxCap          = 10_000_000
 	MaxRate         = 10_000_000 // a minute
 	MaxUnitsPerHold = 100
+	MaxParty        = 10
 )
 
 // ParseSale reads a settings document and validates it.

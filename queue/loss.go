@@ -97,7 +97,7 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	}
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
-		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active,
+		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active + credit(doc),
 		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge}
 	for field, value := range c.draw {
 		args = append(args, field, value)
@@ -152,9 +152,9 @@ func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Pla
 		if p.State == ropeline.PlaceActive && p.Session != nil {
 			session = p.Session.text()
 		}
-		args = append(args, string(p.ID), number, by, session)
+		args = append(args, string(p.ID), number, by, session, string(p.Party))
 	}
-	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions"), args...)
+	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties"), args...)
 	return err
 }
 

@@ -24,6 +24,7 @@ type Place struct {
 	Ordinal  int64     // rank in the line, −1 until there is an order
 	Beside   bool      // put back after a loss: it stands before Ordinal, beside the line
 	Back     bool      // was passed over or missed its turn, and stands before everybody now
+	Party    Party     // who shares it
 	Visitor  string    // whose it is, where the ticket said so; "" for anybody's
 	Score    string    // its order, an integer below 2^53; "" until there is an order
 	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
@@ -231,7 +232,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		return nil, err
 	}
 	// The turns after the spots: what moves between the two moves forward.
-	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations"), args...)
+	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties"), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +253,7 @@ func readPlaces(ids []ropeline.PlaceID, spots, turns any) ([]Place, error) {
 		p.Ordinal, p.Score = spot.integer(), spot.text()
 		passed := spot.integer()
 		p.turn(now, &turn)
-		p.Generation = int(turn.integer())
+		p.Generation, p.Party = int(turn.integer()), Party(turn.text())
 		p.stand(what, passed)
 		if what == "settling" && p.State == "" {
 			settling = ErrSettling

@@ -31,12 +31,19 @@ var claimScript = newScript("claim", claimSource)
 // and so the same token. It fails with ErrNoOffer, ErrOfferExpired or
 // ErrSessionOver.
 func (s *Store) Claim(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Session, error) {
+	return s.ClaimAs(ctx, sale, Ticket{Place: id})
+}
+
+// ClaimAs is Claim for the member of a party that the ticket names: any member's
+// claim takes the offer for all, and each gets the token of the one session. It
+// also fails with ErrParted.
+func (s *Store) ClaimAs(ctx context.Context, sale ropeline.SaleID, t Ticket) (Session, error) {
 	sid, err := uuid.NewV7()
 	if err != nil {
 		return Session{}, fmt.Errorf("making a session id: %w", err)
 	}
-	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions")
-	return s.session(ctx, sale, id, claimScript, keys, string(id), sid.String(), margin)
+	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties")
+	return s.session(ctx, sale, t.Place, claimScript, keys, string(t.Place), sid.String(), margin, t.tag())
 }
 
 //go:embed lua/renew.lua
@@ -46,8 +53,14 @@ var renewScript = newScript("renew", renewSource)
 // Renew gives a session its next token, up to the session's end. It fails with
 // ErrSessionOver.
 func (s *Store) Renew(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (Session, error) {
-	keys := keysOf(sale, "state", "active", "sessions")
-	return s.session(ctx, sale, id, renewScript, keys, string(id), margin)
+	return s.RenewAs(ctx, sale, Ticket{Place: id})
+}
+
+// RenewAs is Renew for the member of a party that the ticket names. It also
+// fails with ErrParted.
+func (s *Store) RenewAs(ctx context.Context, sale ropeline.SaleID, t Ticket) (Session, error) {
+	keys := keysOf(sale, "state", "active", "sessions", "parties")
+	return s.session(ctx, sale, t.Place, renewScript, keys, string(t.Place), margin, t.tag())
 }
 
 func (s *Store) session(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sc script, keys []string, args ...any) (Session, error) {

@@ -160,21 +160,35 @@ func alternate(back, others []candidate) []candidate {
 var advanceSource string
 var advanceScript = newScript("advance", advanceSource)
 
-// advance moves the line on past those that were offered, and describes it.
-func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, offered []candidate) (stand Stand, left []int64, err error) {
+// What became of a candidate in offer.lua.
+const (
+	wasOffered   = 'o'
+	stepsAside   = 'a' // a party that did not fit for too long
+	staysInFront = '-'
+)
+
+// advance moves the line on past those of its front that were offered or step
+// aside, and describes it.
+func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, front []candidate, fates string) (stand Stand, left []int64, err error) {
 	cursor := int64(0)
-	var ordinals, beside []any
+	var ordinals, aside, beside []any
 	byOrdinal := map[int64]string{}
-	for _, c := range offered {
-		if c.kind != inLine {
-			beside = append(beside, c.place)
-			continue
+	for i, c := range front {
+		fate := fates[i]
+		if fate != staysInFront && c.kind == inLine {
+			cursor = max(cursor, c.ordinal+1)
 		}
-		cursor = max(cursor, c.ordinal+1)
-		ordinals = append(ordinals, c.ordinal)
-		byOrdinal[c.ordinal] = c.place
+		switch {
+		case fate == stepsAside:
+			aside = append(aside, c.place)
+		case fate == wasOffered && c.kind == inLine:
+			ordinals = append(ordinals, c.ordinal)
+			byOrdinal[c.ordinal] = c.place
+		case fate == wasOffered:
+			beside = append(beside, c.place)
+		}
 	}
-	args := slices.Concat([]any{cursor, tickMost, len(ordinals)}, ordinals, beside)
+	args := slices.Concat([]any{cursor, tickMost, len(ordinals), len(aside)}, ordinals, aside, beside)
 	keys := lineID{sale, 0}.keys("line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
 	reply, err := s.runOn(ctx, sale, advanceScript, keys, args...)
 	if err != nil {

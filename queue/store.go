@@ -209,6 +209,16 @@ func storeError(doing string, err error) error {
 			return ErrTurnCame
 		case "OWN":
 			return ErrOwnPlace
+		case "PARTED":
+			return ErrParted
+		case "PARTYOVER":
+			return ErrPartyOver
+		case "PARTYFULL":
+			return ErrPartyFull
+		case "PARTYLARGE":
+			return ErrPartyLarge
+		case "OFFERED":
+			return ErrPartyOffered
 		case "MISMATCH", "OPEN":
 			return errDrawIncomplete
 		case "CLOSED":

@@ -96,13 +96,18 @@ func (l *Line) look(ctx context.Context) error {
 // lookAgain puts a place back that the line lost and that nobody else put back,
 // and looks it up; it is unknown if it may not come back.
 func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) (Place, error) {
-	score, epoch := l.guests.ticket(id)
-	if score == "" && l.View().Drawn {
-		score = l.charter.lobbyScore(id)
+	t := l.guests.ticket(id)
+	if t.Score == "" && l.View().Drawn {
+		t.Score = l.charter.lobbyScore(id)
 	}
-	p, err := l.store.Present(ctx, l.sale, Ticket{Place: id, Score: score, Epoch: epoch})
+	p, err := l.store.Present(ctx, l.sale, t)
 	if errors.Is(err, ErrPlaceUnknown) {
 		return Place{ID: id}, nil
+	}
+	if err == nil && t.Party != "" {
+		if err = l.store.recallParties(ctx, l.sale, []Place{{ID: id, Party: t.Party}}); err == nil {
+			p, err = l.store.Find(ctx, l.sale, id)
+		}
 	}
 	return p, err
 }
@@ -215,19 +220,21 @@ func (gs *guests) putOff(ids []ropeline.PlaceID) {
 }
 
 // ticket returns what the ticket of a guest's place says of its order.
-func (gs *guests) ticket(id ropeline.PlaceID) (score, epoch string) {
+func (gs *guests) ticket(id ropeline.PlaceID) Ticket {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
+	t := Ticket{Place: id}
 	if g := gs.byPlace[id]; g != nil {
-		return g.place.Load().Score, g.epoch
+		p := g.place.Load()
+		t.Score, t.Party, t.Epoch = p.Score, p.Party, g.epoch
 	}
-	return "", ""
+	return t
 }
 
 // Recall takes in a place by its ticket while the line cannot be asked or has
 // lost it: it is registered while the line settles, or put back afterwards.
 func (l *Line) Recall(t Ticket, phone bool) Place {
-	p := Place{ID: t.Place, State: ropeline.PlaceWaiting, Epoch: t.Epoch, Ordinal: -1, Score: t.Score}
+	p := Place{ID: t.Place, State: ropeline.PlaceWaiting, Epoch: t.Epoch, Ordinal: -1, Score: t.Score, Party: t.party()}
 	if v := l.View(); v != nil && !v.Drawn {
 		p.State = ropeline.PlaceCollected
 	}
@@ -254,6 +261,11 @@ func (l *Line) putBack(ctx context.Context) error {
 	}
 	reached, _ := scoreOf(v.CursorScore)
 	places, left, turns := l.guests.memories(reached)
+	for chunk := range slices.Chunk(parties(places), lookMost) {
+		if err := l.store.recallParties(ctx, l.sale, chunk); err != nil {
+			return err
+		}
+	}
 	// First the turns: a line that settles too early must not offer them again.
 	for chunk := range slices.Chunk(turns, lookMost) {
 		if err := l.store.Reinstate(ctx, l.sale, chunk); err != nil {

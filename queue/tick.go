@@ -90,14 +90,14 @@ type Ticked struct {
 // Redis allow, and tells the edges. Each of its scripts is atomic and repeats
 // no offer, so a tick that dies between two is made good by the next.
 func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (Ticked, error) {
-	room, t, err := s.begin(ctx, sale, controller, lease)
+	most, t, err := s.begin(ctx, sale, controller, lease)
 	if err != nil || !t.Leads {
 		return t, err
 	}
 	var front []candidate
-	if room > 0 {
+	if most > 0 {
 		var more bool
-		front, more, err = s.front(ctx, sale, min(room, offerMost))
+		front, more, err = s.front(ctx, sale, most)
 		t.More = t.More || more
 	}
 	if errors.Is(err, ErrSettling) {
@@ -106,7 +106,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	if err != nil {
 		return Ticked{}, err
 	}
-	taken, made, state, err := s.offer(ctx, sale, controller, front)
+	fates, made, state, err := s.offer(ctx, sale, controller, front)
 	if errors.Is(err, errFenced) { // it slept, and another one leads
 		return Ticked{}, nil
 	}
@@ -114,7 +114,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	m := message{State: state}
-	m.Stand, m.Left, err = s.advance(ctx, sale, front[:taken])
+	m.Stand, m.Left, err = s.advance(ctx, sale, front, fates)
 	if errors.Is(err, ErrSettling) {
 		m.Stand, _, _, err = s.stand(ctx, sale, false)
 		if err == nil {
@@ -132,41 +132,48 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	return t, s.tell(ctx, sale, m)
 }
 
-func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (room int64, t Ticked, err error) {
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed")
+// begin also returns how many are to be looked up at the front.
+func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (most int64, t Ticked, err error) {
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed", "parties")
 	reply, err := s.runOn(ctx, sale, beginScript, keys, controller, lease.Milliseconds(), TickInterval.Milliseconds(), tickMost,
 		ropeline.TokenMargin.Milliseconds())
 	if err != nil {
 		return 0, Ticked{}, err
 	}
 	fields, err := integers(reply)
-	if err != nil || len(fields) != 3 {
+	if err != nil || len(fields) != 4 {
 		return 0, Ticked{}, errors.Join(err, fmt.Errorf("begin: unexpected reply of %d fields", len(fields)))
 	}
-	return fields[1], Ticked{Leads: fields[0] == 1, More: fields[2] == 1}, nil
+	if most = fields[1]; most > 0 && fields[3] == 1 {
+		most = 2*most + partiesAside // some may be parties that do not fit, whom others go past
+	}
+	return min(most, offerMost), Ticked{Leads: fields[0] == 1, More: fields[2] == 1}, nil
 }
 
-// offer returns how many of the front, from its beginning, are settled, and how
-// many of those were offered by this call.
-func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, front []candidate) (taken, made int64, state State, err error) {
+// offer returns what became of each of the front, and how many were offered by
+// this call.
+func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, front []candidate) (fates string, made int64, state State, err error) {
 	args := make([]any, 0, 2+2*len(front))
 	args = append(args, controller, TickInterval.Milliseconds())
 	for _, c := range front {
 		args = append(args, c.place, string(c.kind))
 	}
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed")
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties")
 	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
 	if err != nil {
-		return 0, 0, State{}, err
+		return "", 0, State{}, err
 	}
 	fields, _ := reply.([]any)
 	if len(fields) != 3 {
-		return 0, 0, State{}, fmt.Errorf("offer: unexpected reply of %d fields", len(fields))
+		return "", 0, State{}, fmt.Errorf("offer: unexpected reply of %d fields", len(fields))
 	}
-	taken, _ = fields[0].(int64)
+	fates, _ = fields[0].(string)
 	made, _ = fields[1].(int64)
+	if len(fates) != len(front) {
+		return "", 0, State{}, fmt.Errorf("offer: %d fates of %d places", len(fates), len(front))
+	}
 	state, err = readState(fields[2])
-	return taken, made, state, err
+	return fates, made, state, err
 }
 
 func (s *Store) tell(ctx context.Context, sale ropeline.SaleID, m message) error {

@@ -19,10 +19,12 @@ type Ticket struct {
 	Sale       ropeline.SaleID  `json:"sale"`
 	Lane       string           `json:"lane"`
 	Place      ropeline.PlaceID `json:"place"`
-	Generation int              `json:"gen,omitempty"`   // of the device that holds the place
-	Visitor    string           `json:"visitor"`         // an HMAC of what the sale says a visitor is
-	Score      string           `json:"score,omitempty"` // none for a lobby place: the draw gives it
-	Epoch      string           `json:"epoch,omitempty"` // in which the place was last seen
+	Member     string           `json:"member,omitempty"` // of the party, none for who took the place
+	Party      Party            `json:"party,omitempty"`  // as it was last seen, to put it back after a loss
+	Generation int              `json:"gen,omitempty"`    // of the device that holds the place
+	Visitor    string           `json:"visitor"`          // an HMAC of what the sale says a visitor is
+	Score      string           `json:"score,omitempty"`  // none for a lobby place: the draw gives it
+	Epoch      string           `json:"epoch,omitempty"`  // in which the place was last seen
 }
 
 // MainLane is the lane that everybody is in who is in no other.

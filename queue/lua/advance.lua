@@ -1,9 +1,12 @@
--- Moves a line on after its front was offered, and describes it.
+-- Moves a line on after its front was offered, and describes it. A party that
+-- did not fit for too long steps aside: it stands before everybody then, and
+-- the next go first.
 -- KEYS 1 line  2 order  3 collected  4 departed  5 left  6 comebacks  7 late
 --      8 passed
 -- ARGV 1 clock (us) or ''  2 cursor to reach at least  3 most departures told
---      4 how many ordinals follow  5.. the ordinals that were offered, then the
---      places beside the line that were
+--      4 how many ordinals follow  5 how many places step aside  6.. the ordinals
+--      that were offered, the places that step aside, then the places beside the
+--      line that were offered
 -- Returns {line as describe_line tells, ordinals that left since the last call,
 -- the ordinals that were offered although they had left meanwhile}, or the error
 -- SALE or SETTLING. Monotone and so repeatable, but for what it tells.
@@ -21,12 +24,19 @@ if to > from then
   if redis.call('ZCARD', KEYS[8]) > 3700 then redis.call('ZREMRANGEBYRANK', KEYS[8], 0, 99) end
 end
 
-local ordinals = tonumber(ARGV[4])
+local ordinals, aside = tonumber(ARGV[4]), tonumber(ARGV[5])
 local withdrawn, moved = {}, 0
-for i = 5, 4 + ordinals do
+for i = 6, 5 + ordinals do
   if redis.call('GETBIT', KEYS[4], ARGV[i]) == 1 then withdrawn[#withdrawn + 1] = tonumber(ARGV[i]) end
 end
-for i = 5 + ordinals, #ARGV do
+for i = 6 + ordinals, 5 + ordinals + aside do
+  local place = ARGV[i]
+  local rank, late = redis.call('ZRANK', KEYS[2], place), redis.call('ZSCORE', KEYS[7], place)
+  local living = rank and redis.call('GETBIT', KEYS[4], rank) == 0
+  if living or late then redis.call('ZADD', KEYS[6], 'NX', late or redis.call('ZSCORE', KEYS[2], place), place) end
+  moved = moved + redis.call('ZREM', KEYS[7], place)
+end
+for i = 6 + ordinals + aside, #ARGV do
   redis.call('ZREM', KEYS[6], ARGV[i])
   moved = moved + redis.call('ZREM', KEYS[7], ARGV[i])
 end

@@ -1,14 +1,16 @@
 -- Turns an offer into a session with its first token. Idempotent: a repeated
--- claim answers the session there is.
--- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions
+-- claim answers the session there is, to every member of a party.
+-- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties
 -- ARGV 1 clock (us) or ''  2 place  3 session id to use if a new one is made
 --      4 margin (s): a token may be accepted that long after its exp
+--      5 tag of the member
 -- Returns the session text '<sid> <iat> <exp> <end> open' (Unix seconds), or
--- the errors NOOFFER, EXPIRED (the offer), OVER (the session).
+-- the errors NOOFFER, EXPIRED (the offer), OVER (the session), PARTED.
 -- Cost O(log N).
 local place, margin = ARGV[2], tonumber(ARGV[4])
 local now = math.floor(clock() / 1000000)
-local session = redis.call('HGET', KEYS[5], place)
+local session, members = redis.call('HGET', KEYS[5], place), redis.call('HGET', KEYS[6], place)
+if not is_member(members, ARGV[5]) then return redis.error_reply('PARTED not a member any more') end
 if session then
   local slot = redis.call('ZSCORE', KEYS[3], place)
   if slot and tonumber(slot) > now * 1000 and string.find(session, ' open$') then return session end
@@ -26,8 +28,10 @@ if tonumber(claim_by) <= clock() / 1000 then return redis.error_reply('EXPIRED t
 local last = now + number(KEYS[1], 'session')
 local exp = math.min(now + number(KEYS[1], 'life'), last - margin)
 session = string.format('%s %.0f %.0f %.0f open', ARGV[3], now, exp, last)
-redis.call('ZREM', KEYS[2], place)
-redis.call('ZADD', KEYS[3], (exp + margin) * 1000, place)
+for _, slot in ipairs(slots_of(place, size_of(members))) do
+  redis.call('ZREM', KEYS[2], slot)
+  redis.call('ZADD', KEYS[3], (exp + margin) * 1000, slot)
+end
 redis.call('HSET', KEYS[5], place, session)
 redis.call('HINCRBY', KEYS[1], 'claimed', 1)
 return session

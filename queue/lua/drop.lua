@@ -1,4 +1,4 @@
--- Gives up the turn of a place that leaves.
+-- Gives up the turn of a place that leaves, with all its slots.
 -- KEYS 1 offered  2 active  3 numbers  4 sessions
 -- ARGV 1 (clock, unused)  2 place id
 -- Returns 'left' (an offer is given up: its slot is free at once, for no token
@@ -6,7 +6,7 @@
 -- 'final' (the turn is over) or '' (there was none). Idempotent.
 -- Cost O(log N).
 local place = ARGV[2]
-if redis.call('ZREM', KEYS[1], place) == 1 then
+if redis.call('ZREM', KEYS[1], unpack(slots_of(place, PARTY_MOST))) > 0 then
   redis.call('HSET', KEYS[4], place, 'left')
   return 'left'
 end

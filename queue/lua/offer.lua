@@ -3,20 +3,25 @@
 -- here, never passed in, so a caller with old values can do no harm; and only
 -- the controller that holds the lease may call, so nobody offers places that it
 -- looked up long ago.
+--
+-- A party is offered when as many slots are free as it has members. It holds the
+-- line until then, 10 s at most. Then it steps aside, before everybody: the next
+-- go first, and for each person who does one slot is saved for the first of the
+-- parties that stand there, so that neither waits for ever.
 -- KEYS 1 leader  2 state  3 limits  4 offered  5 active  6 numbers  7 sessions
---      8 offers  9 pace  10 missed
+--      8 offers  9 pace  10 missed  11 parties
 -- ARGV 1 clock (us) or ''  2 controller  3 tick (ms)  4.. place id and kind, in
---      turns: m of the main line, c a comeback, l late
--- Returns {how many of the places need not be looked at again: offered now, or
--- before by a call whose answer was lost; how many were offered now; sale as
--- describe tells}, or the error FENCED.
+--      turns: m of the main line, c before everybody, l late
+-- Returns {a letter for each of the places, how many were offered now, sale as
+-- describe tells}, or the error FENCED. The letters: o offered, now or before by
+-- a call whose answer was lost; a it steps aside; - it stays where it is.
 -- Cost O(log N) an offer: 4 us.
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return redis.error_reply('FENCED another controller ticks') end
 local now = clock()
 local ms = math.floor(now / 1000)
-local free, bucket = room(ms, tonumber(ARGV[3]), KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-local s = redis.call('HMGET', KEYS[2], 'claim', 'last_offer', 'max_in_use')
-local last_offer, made, taken = tonumber(s[2] or '0'), 0, 0
+local _, bucket, free = room(ms, tonumber(ARGV[3]), KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+local s = redis.call('HMGET', KEYS[2], 'claim', 'last_offer', 'max_in_use', 'holder', 'held_since', 'saver', 'saved')
+local last_offer, made = tonumber(s[2] or '0'), 0
 local deadline = ms + tonumber(s[1] or '0') * 1000
 
 -- Places and their numbers are read and written at once: a call to Redis for
@@ -24,20 +29,62 @@ local deadline = ms + tonumber(s[1] or '0') * 1000
 local places = {}
 for i = 4, #ARGV, 2 do places[#places + 1] = ARGV[i] end
 local had = #places > 0 and redis.call('HMGET', KEYS[6], unpack(places)) or {}
-local slots, numbers, again = {}, {}, {}
-for i, place in ipairs(places) do
-  local kind = ARGV[3 + 2 * i]
-  -- A number with a c behind it is of a missed turn that may be repeated once.
-  if not had[i] or string.sub(had[i], -1) == 'c' then
-    if made == free then break end
-    last_offer, made = last_offer + 1, made + 1
-    local n = #slots
-    slots[n + 1], slots[n + 2] = deadline, place
-    numbers[n + 1], numbers[n + 2] = place, text(last_offer) .. (had[i] and ' again' or kind == 'm' and '' or ' beside')
-    if had[i] then again[#again + 1] = place end
-    redis.call('XADD', KEYS[8], 'MAXLEN', '~', 100000, text(last_offer) .. '-0', 'place', place, 'by', deadline, 'kind', kind)
+local parties = #places > 0 and redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(places)) or {}
+local letters, slots, numbers, again = {}, {}, {}, {}
+
+-- A number with a c behind it is of a missed turn that may be repeated once.
+local function served(i) return had[i] and string.sub(had[i], -1) ~= 'c' end
+
+local function offer(i, size)
+  local place, kind, n = places[i], ARGV[3 + 2 * i], #numbers
+  last_offer, made = last_offer + 1, made + 1
+  free, bucket = free - size, bucket - size * 60000
+  for _, slot in ipairs(slots_of(place, size)) do
+    slots[#slots + 1] = deadline
+    slots[#slots + 1] = slot
   end
-  taken = taken + 1
+  numbers[n + 1], numbers[n + 2] = place, text(last_offer) .. (had[i] and ' again' or kind == 'm' and '' or ' beside')
+  if had[i] then again[#again + 1] = place end
+  redis.call('XADD', KEYS[8], 'MAXLEN', '~', 100000, text(last_offer) .. '-0', 'place', place, 'by', deadline, 'kind', kind)
+  letters[i] = 'o'
+end
+
+-- The party for which slots are saved comes first of all. One that is larger
+-- than the cap would stop everybody.
+local cap, saving = number(KEYS[3], 'cap'), nil
+for i = 1, #places do
+  letters[i] = '-'
+  local size = size_of(parties[i])
+  if not saving and size > 1 and size <= cap and ARGV[3 + 2 * i] == 'c' and not served(i) then saving = i end
+end
+local saver, saved = s[6] or '', tonumber(s[7] or '0')
+if #places > 0 then
+  local first = saving and places[saving] or ''
+  if saver ~= first then saver, saved = first, 0 end
+  if saving and size_of(parties[saving]) <= free and bucket >= 60000 then
+    offer(saving, size_of(parties[saving]))
+    saver, saved = '', 0
+  end
+end
+
+local holder, since = s[4] or '', tonumber(s[5] or '0')
+for i, place in ipairs(places) do
+  local size = size_of(parties[i])
+  if served(i) then
+    letters[i] = 'o'
+  elseif letters[i] == '-' then
+    if bucket < 60000 or #slots > 6000 then break end -- unpack takes 8,000 at most
+    if size <= free - saved then
+      offer(i, size)
+      if saver ~= '' then saved = math.min(saved + size, size_of(parties[saving])) end
+    elseif size == 1 then
+      break
+    elseif ARGV[3 + 2 * i] ~= 'c' then
+      if holder ~= place then holder, since = place, ms end
+      if size <= cap and ms - since < 10000 then break end
+      letters[i], holder = 'a', ''
+    end
+  end
 end
 if made > 0 then
   redis.call('ZADD', KEYS[4], unpack(slots))
@@ -46,7 +93,9 @@ end
 if #again > 0 then redis.call('ZREM', KEYS[10], unpack(again)) end
 
 local in_use = redis.call('ZCARD', KEYS[4]) + redis.call('ZCARD', KEYS[5])
-redis.call('HSET', KEYS[2], 'last_offer', text(last_offer), 'bucket', text(bucket - made * 60000), 'bucket_at', ms,
+redis.call('HSET', KEYS[2], 'last_offer', text(last_offer), 'bucket', text(bucket), 'bucket_at', ms,
   'max_in_use', math.max(in_use, tonumber(s[3] or '0')))
+if holder ~= (s[4] or '') then redis.call('HSET', KEYS[2], 'holder', holder, 'held_since', since) end
+if saver ~= (s[6] or '') or saved ~= tonumber(s[7] or '0') then redis.call('HSET', KEYS[2], 'saver', saver, 'saved', saved) end
 keep_pace(KEYS[9], now, last_offer)
-return { taken, made, describe(now, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]) }
+return { table.concat(letters), made, describe(now, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]) }

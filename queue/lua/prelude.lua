@@ -92,22 +92,59 @@ local function minute_ago(pace, now)
   return 0, '0'
 end
 
--- How many more may be offered now, and what the rate bucket holds. The bucket
--- counts in 1/60,000 of an offer: a millisecond adds the rate, an offer costs
--- 60,000. It holds two ticks, so a minute's rate is spread over the minute, and
--- one offer more: what is left of an offer may not be cut off (120 a minute,
--- 0.4 a tick, came out as 100).
+-- A party is a place that several share: its members are kept as their tags,
+-- separated by spaces, a place of one not at all. It fills a slot a member: the
+-- place itself, then the place with #2, #3 … behind it, so that the cardinality
+-- of offered and active is people, wherever it is read.
+local PARTY_MOST = 10 -- as ropeline.MaxParty
+
+local function size_of(members)
+  if not members or members == '' then return 1 end
+  return select(2, string.gsub(members, ' ', ' ')) + 1
+end
+
+local function slots_of(place, size)
+  local slots = { place }
+  for n = 2, size do slots[n] = place .. '#' .. n end
+  return slots
+end
+
+-- The members without one; nil if there was none of that tag.
+local function without(members, tag)
+  local rest, found = {}, false
+  for each in string.gmatch(members, '%S+') do
+    if each == tag then found = true else rest[#rest + 1] = each end
+  end
+  if found then return table.concat(rest, ' ') end
+end
+
+-- Remembers how large parties get: so many slots a loss may have forgotten.
+local function largest(state, size)
+  if size > number(state, 'largest') then redis.call('HSET', state, 'largest', size) end
+end
+
+-- Whether a tag is one of the members; of a place of one it is '0'.
+local function is_member(members, tag)
+  return without(members or '0', tag) ~= nil
+end
+
+-- How many more may be offered now, what the rate bucket holds and how many
+-- slots are free. The bucket counts in 1/60,000 of a person: a millisecond adds
+-- the rate, a person offered costs 60,000. It holds two ticks, so a minute's rate
+-- is spread over the minute, and one person more: what is left of one may not be
+-- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
+-- missing on credit: a bucket that small would never hold enough for it.
 -- Ghosts are slots that may be in use though a loss of Redis forgot them.
 local function room(ms, tick, state, limits, offered, active)
   local s = redis.call('HMGET', state, 'open', 'end', 'bucket', 'bucket_at', 'ghosts', 'ghosts_until')
   local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused')
-  if ms < tonumber(s[1] or '0') or ms >= tonumber(s[2] or '0') or l[3] == '1' then return 0, 0 end
+  if ms < tonumber(s[1] or '0') or ms >= tonumber(s[2] or '0') or l[3] == '1' then return 0, 0, 0 end
   local cap, rate = tonumber(l[1] or '0'), tonumber(l[2] or '0')
   local fresh = math.max(0, ms - tonumber(s[4] or ms)) * rate
   local bucket = math.min(tonumber(s[3] or '0') + fresh, 60000 + 2 * tick * rate)
   local ghosts = ms < tonumber(s[6] or '0') and tonumber(s[5] or '0') or 0
   local free = cap - redis.call('ZCARD', offered) - redis.call('ZCARD', active) - ghosts
-  return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket
+  return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket, free
 end
 
 -- A sale's capacity as an edge sees it, in the order that Go's readState

@@ -1,13 +1,14 @@
 -- Says what has become of the turns of places. Changes nothing.
 -- KEYS 1 offered  2 active  3 numbers  4 sessions  5 missed
---      6 generations
+--      6 generations  7 parties
 -- ARGV 1 clock (us) or ''  2.. place ids
 -- Returns {now (ms), then for each place: number text or '', claim by (ms) or
 -- 0, session text or '', slot until (ms) or 0, offer missed at (ms) or 0,
--- generation}.
+-- generation, members of a party or ''}.
 -- Cost O(log N) a place.
 local reply = { math.floor(clock() / 1000) }
 local moved = redis.call('HLEN', KEYS[6]) > 0 -- most sales have no such place
+local parties = redis.call('EXISTS', KEYS[7]) == 1
 for i = 2, #ARGV do
   local place = ARGV[i]
   local n = #reply
@@ -21,5 +22,6 @@ for i = 2, #ARGV do
     reply[n + 5] = redis.call('ZSCORE', KEYS[5], place) or 0
   end
   reply[n + 6] = moved and number(KEYS[6], place) or 0
+  reply[n + 7] = parties and redis.call('HGET', KEYS[7], place) or ''
 end
 return reply
