@@ -49,6 +49,8 @@ type fan struct {
 	epoch   string
 	copies  int // how often it moved to another device: the newest ticket's generation
 	stored  int // the generation that Redis knows
+
+	party
 }
 
 // edgeModel is one edge's standing in the line.
@@ -78,6 +80,10 @@ type model struct {
 	haunted int64 // ms, until when
 	edges   [2]edgeModel
 	left    int64 // the line before they were reached
+
+	queueing
+	anyParty bool // since the last loss
+	largest  int  // party, since the last loss
 }
 
 func (m *model) ms() int64  { return m.now / 1000 }
@@ -89,9 +95,7 @@ func (m *model) running() bool {
 
 func (m *model) inUse() (n int64) {
 	for _, f := range m.fans {
-		if f.state == ropeline.PlaceOffered || f.slot > 0 {
-			n++
-		}
+		n += f.slots()
 	}
 	return n
 }
@@ -214,13 +218,15 @@ func (m *model) expire() {
 		if f.slot > 0 && f.slot <= m.ms() {
 			f.slot = 0
 		}
+		f.more = slices.DeleteFunc(f.more, func(until int64) bool { return until <= m.ms() })
 	}
 }
 
-func (m *model) room() int64 {
+// room is how many people may be offered, and how many slots are free.
+func (m *model) room() (room, free int64) {
 	if !m.running() {
 		m.bucket = 0
-		return 0
+		return 0, 0
 	}
 	if m.filled == 0 {
 		m.filled = m.ms() // the bucket starts empty
@@ -231,26 +237,39 @@ func (m *model) room() int64 {
 	if m.ms() < m.haunted {
 		ghosts = m.ghosts
 	}
-	return max(0, min(m.limits.Cap-m.inUse()-ghosts, m.bucket/60000))
+	free = m.limits.Cap - m.inUse() - ghosts
+	return max(0, min(free, m.bucket/60000)), free
 }
 
 // tick offers places.
 func (m *model) tick() {
 	m.expire()
-	room := m.room()
-	cursor := m.cursor
-	for i, f := range m.front() {
-		if int64(i) == room {
-			break
+	room, free := m.room()
+	var front []*fan
+	if room > 0 {
+		if m.anyParty {
+			room = 2*room + partiesAside
 		}
+		front = m.front()
+		front = front[:min(room, int64(len(front)))]
+	}
+	cursor := m.cursor
+	offered, aside := m.next(front, free)
+	for _, f := range aside {
+		if m.waitsInLine(f) {
+			cursor, m.score = max(cursor, int(f.ordinal)+1), max(m.score, f.score)
+			f.passed = m.sec() * 1000
+		}
+		f.back, f.late = true, false
+	}
+	for _, f := range offered {
 		m.last++
 		if m.waitsInLine(f) {
-			cursor, m.score = int(f.ordinal)+1, f.score
+			cursor, m.score = max(cursor, int(f.ordinal)+1), max(m.score, f.score)
 		}
 		f.again, f.beside = f.again || f.allowed, f.back || f.late
 		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+int64(m.sale.ClaimWindow)*1000
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
-		m.bucket -= 60000
 	}
 	for _, f := range m.fans {
 		if m.waitsInLine(f) && f.ordinal < int64(cursor) {
@@ -260,8 +279,10 @@ func (m *model) tick() {
 	m.cursor, m.filled = cursor, m.ms()
 }
 
-func (m *model) claim(f *fan) error {
+func (m *model) claim(f *fan, tag string) error {
 	switch {
+	case !f.isMember(tag):
+		return ErrParted
 	case f.exp > 0 && (f.ended || f.slot <= m.ms()):
 		return ErrSessionOver
 	case f.exp > 0:
@@ -269,7 +290,8 @@ func (m *model) claim(f *fan) error {
 	case f.state == ropeline.PlaceOffered && f.claimBy > m.ms():
 		f.ends = m.sec() + int64(m.sale.SessionMax)
 		f.exp = min(m.sec()+int64(m.sale.TokenLife), f.ends-margin)
-		f.slot, f.state = (f.exp+margin)*1000, ropeline.PlaceActive
+		f.state = ropeline.PlaceActive
+		f.fill((f.exp + margin) * 1000)
 		return nil
 	case f.number > 0 && f.state == ropeline.PlaceLeft:
 		return ErrSessionOver
@@ -279,7 +301,10 @@ func (m *model) claim(f *fan) error {
 	return ErrNoOffer
 }
 
-func (m *model) renew(f *fan) error {
+func (m *model) renew(f *fan, tag string) error {
+	if !f.isMember(tag) {
+		return ErrParted
+	}
 	if f.exp == 0 || f.ended || f.slot <= m.ms() {
 		return ErrSessionOver
 	}
@@ -287,7 +312,8 @@ func (m *model) renew(f *fan) error {
 	if exp <= m.sec() {
 		return ErrSessionOver
 	}
-	f.exp, f.slot = exp, max(f.slot, (exp+margin)*1000)
+	f.exp = exp
+	f.fill((exp + margin) * 1000)
 	return nil
 }
 
@@ -312,7 +338,7 @@ func (m *model) leave(f *fan) error {
 
 func (m *model) end(f *fan) {
 	if f.exp > 0 && f.slot > 0 {
-		f.ended, f.slot = true, 0
+		f.ended, f.slot, f.more = true, 0, nil
 	}
 }
 
@@ -366,17 +392,17 @@ func (m *model) settle(epoch string) {
 // system is both of them.
 type system struct {
 	model
-	rdb     redis.UniversalClient
-	stores  [2]*Store
-	store   *Store    // the first edge's
-	seed    draw.Hash // of the draw
-	key     draw.Hash // of the draw, once there is one
-	lobby   map[ropeline.PlaceID]bool
-	seen    map[ropeline.PlaceID]int64 // the last position shown, which never rises
-	waits   map[ropeline.PlaceID]Wait  // the last estimate, which rises for a reason only
-	counted string                     // epoch for which compare has counted who left
-	count   int
-	t       *rapid.T
+	rdb            redis.UniversalClient
+	stores         [2]*Store
+	store          *Store    // the first edge's
+	seed           draw.Hash // of the draw
+	key            draw.Hash // of the draw, once there is one
+	lobby          map[ropeline.PlaceID]bool
+	seen           map[ropeline.PlaceID]int64 // the last position shown, which never rises
+	waits          map[ropeline.PlaceID]Wait  // the last estimate, which rises for a reason only
+	counted        string                     // epoch for which compare has counted who left
+	count, friends int
+	t              *rapid.T
 }
 
 // pick returns anybody, or somebody in one of these states if there is one:
@@ -459,21 +485,29 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"leave": func(t *rapid.T) {
 			f := s.pick(t)
-			_, err := s.store.Leave(ctx, id, f.id)
-			same(t, "leave of a place "+string(f.state), err, s.leave(f))
+			tag := anyTag(t, f)
+			given, _, err := s.store.LeaveAs(ctx, id, ticketOf(f, tag))
+			state := f.state
+			want, wantErr := s.leaveAs(f, tag)
+			same(t, "leave of a place "+string(state), err, wantErr)
+			if given != want {
+				t.Fatalf("leave of %s of %+v: place given up %v, want %v", tag, f, given, want)
+			}
 		},
 		"claim": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceOffered)
-			got, err := s.store.Claim(ctx, id, f.id)
-			same(t, "claim of a place "+string(f.state), err, s.claim(f))
+			tag := anyTag(t, f)
+			got, err := s.store.ClaimAs(ctx, id, ticketOf(f, tag))
+			same(t, "claim of a place "+string(f.state), err, s.claim(f, tag))
 			if err == nil && (got.ExpiresAt.Unix() != f.exp || got.EndsAt.Unix() != f.ends) {
 				t.Fatalf("claim: %+v, want exp %d and end %d", got, f.exp, f.ends)
 			}
 		},
 		"renew": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceActive)
-			got, err := s.store.Renew(ctx, id, f.id)
-			same(t, "renew", err, s.renew(f))
+			tag := anyTag(t, f)
+			got, err := s.store.RenewAs(ctx, id, ticketOf(f, tag))
+			same(t, "renew", err, s.renew(f, tag))
 			if err == nil && got.ExpiresAt.Unix() != f.exp {
 				t.Fatalf("renew: %+v, want exp %d", got, f.exp)
 			}
@@ -485,7 +519,8 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			}
 			s.end(f)
 		},
-		"go away": func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
+		"join a party": func(t *rapid.T) { s.befriend(ctx, t) },
+		"go away":      func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
 		"come": func(t *rapid.T) {
 			f := s.pickWhere(t, func(f *fan) bool { return f.edge < 0 || s.passedOver(f) })
 			s.move(ctx, t, f, rapid.IntRange(0, 1).Draw(t, "edge"))
@@ -683,8 +718,8 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 	if state.LastOffer != s.last || state.Cursor != int64(s.cursor) {
 		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor, len(s.line))
 	}
-	if inUse := state.Offered + state.Active; inUse > max(s.limits.Cap, before) {
-		t.Fatalf("%d in use with a cap of %d", inUse, s.limits.Cap)
+	if inUse := state.Offered + state.Active; inUse > max(s.limits.Cap, before) || inUse != s.inUse() {
+		t.Fatalf("%d in use with a cap of %d, want %d", inUse, s.limits.Cap, s.inUse())
 	}
 }
 
@@ -722,6 +757,9 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		}
 		if p.Generation != f.stored {
 			t.Fatalf("%s has generation %d, want %d", f.id, p.Generation, f.stored)
+		}
+		if p.Party != f.shared() {
+			t.Fatalf("%s is shared by %q, want %q", f.id, p.Party, f.shared())
 		}
 		if number := offerNumber(p); number != f.number || number > 0 && p.Offer.Beside != f.beside {
 			t.Fatalf("%s has offer %d (%+v), want %d, beside the line %v", f.id, number, p.Offer, f.number, f.beside)
@@ -771,6 +809,7 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 		start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
 		s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
 		s.sale = testSale(fmt.Sprintf("model-%d-%d", time.Now().UnixNano(), runs), start)
+		s.sale.PartyMax = 4
 		s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
 		for i := range s.stores {
 			s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
@@ -832,10 +871,15 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 			t.Fatalf("while the line settles, %s, who is %s, is told %+v, %v", f.id, s.shown(f), p, err)
 		}
 	}
-	s.haunt(math.Ceil(float64(s.limits.Rate)*1000/60000) + math.Ceil(float64(2*TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1)
+	s.haunt(math.Ceil(float64(s.limits.Rate)*1000/60000) + math.Ceil(float64(2*TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1 + math.Max(0, float64(s.largest-1)))
 	for _, f := range s.fans {
 		if f.slot > 0 && f.slot > s.ms() {
 			f.slot = max(f.slot, s.haunted)
+		}
+		for i, until := range f.more {
+			if until > s.ms() {
+				f.more[i] = max(until, s.haunted)
+			}
 		}
 	}
 	s.last += s.ghosts
@@ -901,21 +945,24 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		s.edges[i].beat = 0
 	}
 	lost := 2*math.Ceil(float64(TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1
-	s.haunt(float64(known.Offered+known.Active) + lost)
+	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
+	s.queueing, s.anyParty, s.largest = queueing{}, false, 0
 	s.last = known.LastOffer + 1000
 	s.bucket, s.filled = 0, 0
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
 	}
 	s.settleBoth(ctx, t, func() {
+		s.recall(ctx, t, places)
 		err := s.store.register(ctx, s.sale.ID, known, nil, places)
 		_, raised := s.store.raise(ctx, s.sale.ID, moved)
 		if err := errors.Join(err, raised, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range s.fans {
-			if f.state == ropeline.PlaceOffered || f.slot > 0 {
-				s.ghosts--
+			s.ghosts -= f.slots()
+			if s.anyParty = s.anyParty || f.open; f.size() > 1 {
+				s.largest = max(s.largest, f.size())
 			}
 		}
 	})
@@ -926,6 +973,10 @@ func (s *system) forget(f *fan, remembered bool) {
 	f.back, f.late, f.again, f.allowed = false, false, false, false
 	f.missed = 0 // nobody remembers when
 	f.lost, f.ordinal = !remembered, 0
+	f.open = remembered && len(f.members) > 0
+	if f.more = nil; !remembered {
+		f.ticket, f.members = f.members, nil
+	}
 	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.exp*1000+margin*1000 > s.ms()
 	switch {
 	case !remembered:
@@ -937,7 +988,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	case f.number > 0 && !living:
 		f.state, f.exp, f.ended, f.slot = ropeline.PlaceExpired, 0, false, 0
 	case f.state == ropeline.PlaceActive:
-		f.slot = f.exp*1000 + margin*1000
+		f.fill(f.exp*1000 + margin*1000)
 	}
 }
 
@@ -949,7 +1000,7 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, register func()) {
 			t.Fatal(err)
 		}
 		s.expire()
-		s.room()
+		_, _ = s.room()
 		s.filled = s.ms()
 		return ticked
 	}
@@ -996,6 +1047,15 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 		t.Fatalf("presenting the ticket of a lost place: %v (%+v)", err, f)
 	}
 	f.lost, f.ordinal = false, -1
+	if len(f.ticket) > 0 {
+		remembers := ticketOf(f, f.ticket[0])
+		remembers.Party = Party(strings.Join(f.ticket, " "))
+		if err := s.store.RecallParty(ctx, s.sale.ID, remembers); err != nil {
+			t.Fatal(err)
+		}
+		f.members, f.ticket, f.open, s.anyParty = f.ticket, nil, true, true
+		s.largest = max(s.largest, len(f.members))
+	}
 	if f.state = ropeline.PlaceCollected; !s.drawn {
 		return
 	}

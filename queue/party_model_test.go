@@ -1,0 +1,202 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/ropeline/ropeline"
+)
+
+// The part of the model that knows parties.
+
+// party is what the model knows of who shares a place.
+type party struct {
+	members []string // tags, in the order in which they came
+	open    bool     // somebody opened it
+	more    []int64  // ms: until when the slots beside the first are counted
+	ticket  []string // what the members' tickets remember after a loss
+}
+
+func (f *fan) size() int { return max(1, len(f.members)) }
+
+func (f *fan) shared() Party { return Party(strings.Join(f.members, " ")) }
+
+func (f *fan) isMember(tag string) bool {
+	if !f.open {
+		return tag == holderTag
+	}
+	return slices.Contains(f.members, tag)
+}
+
+// slots is how many of the cap a fan takes.
+func (f *fan) slots() int64 {
+	switch {
+	case f.state == ropeline.PlaceOffered:
+		return int64(f.size())
+	case f.slot > 0:
+		return int64(1 + len(f.more))
+	}
+	return int64(len(f.more))
+}
+
+// fill counts every member's slot until then.
+func (f *fan) fill(until int64) {
+	f.slot = until
+	for i := range f.size() - 1 {
+		if i < len(f.more) {
+			f.more[i] = until
+		} else {
+			f.more = append(f.more, until)
+		}
+	}
+}
+
+// queueing is who stands before whom when a party does not fit.
+type queueing struct {
+	holder *fan // it holds the line
+	since  int64
+	saver  *fan // slots are saved for it
+	saved  int64
+}
+
+const holdMost = 10_000 // ms
+
+// next says who is offered and who steps aside, of those at the front.
+func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
+	q := &m.queueing
+	take := func(f *fan) {
+		offered = append(offered, f)
+		free -= int64(f.size())
+		m.bucket -= 60000 * int64(f.size())
+	}
+	if len(front) > 0 {
+		i := slices.IndexFunc(front, func(f *fan) bool { return f.back && f.size() > 1 && int64(f.size()) <= m.limits.Cap })
+		var first *fan
+		if i >= 0 {
+			first = front[i]
+		}
+		if q.saver != first {
+			q.saver, q.saved = first, 0
+		}
+		if first != nil && int64(first.size()) <= free && m.bucket >= 60000 {
+			take(first)
+			front = slices.Delete(slices.Clone(front), i, i+1)
+			q.saver, q.saved = nil, 0
+		}
+	}
+	for _, f := range front {
+		size := int64(f.size())
+		if m.bucket < 60000 {
+			break
+		}
+		if size <= free-q.saved {
+			take(f)
+			if q.saver != nil {
+				q.saved = min(q.saved+size, int64(q.saver.size()))
+			}
+			continue
+		}
+		if size == 1 {
+			break
+		}
+		if f.back {
+			continue
+		}
+		if q.holder != f {
+			q.holder, q.since = f, m.ms()
+		}
+		if size <= m.limits.Cap && m.ms()-q.since < holdMost {
+			break
+		}
+		q.holder = nil
+		aside = append(aside, f)
+	}
+	return offered, aside
+}
+
+// joinParty takes a member in.
+func (m *model) joinParty(f *fan, tag string) error {
+	switch size := int64(len(f.members) + 1); {
+	case f.isMember(tag) && f.open:
+		return nil
+	case f.number > 0:
+		return ErrPartyOffered
+	case f.open && len(f.members) == 0, !f.open && tag != holderTag:
+		return ErrPartyOver
+	case f.open && size > int64(m.sale.PartyMax):
+		return ErrPartyFull
+	case f.open && size > m.limits.Cap:
+		return ErrPartyLarge
+	default:
+		f.open, m.anyParty = true, true
+		f.members = append(f.members, tag)
+		if len(f.members) > 1 {
+			m.largest = max(m.largest, len(f.members))
+		}
+		return nil
+	}
+}
+
+// leaveAs lets one member go and reports whether the place was given up.
+func (m *model) leaveAs(f *fan, tag string) (given bool, err error) {
+	if f.open && len(f.members) > 0 && (len(f.members) > 1 || f.members[0] != tag) {
+		f.members = slices.DeleteFunc(f.members, func(each string) bool { return each == tag })
+		return false, nil
+	}
+	f.members = nil
+	return true, m.leave(f)
+}
+
+// anyTag draws a member, or now and then somebody who is none.
+func anyTag(t *rapid.T, f *fan) string {
+	tags := append([]string{holderTag}, f.members...)
+	if f.open {
+		tags = append(tags, f.members...)
+	}
+	return rapid.SampledFrom(tags).Draw(t, "member")
+}
+
+func ticketOf(f *fan, tag string) Ticket {
+	t := Ticket{Place: f.id, Member: tag}
+	if tag == holderTag {
+		t.Member = ""
+	}
+	return t
+}
+
+// befriend lets friends into the party of a place, and sometimes tries it when
+// that is not possible.
+func (s *system) befriend(ctx contextT, t *rapid.T) {
+	f := s.pick(t, ropeline.PlaceCollected, ropeline.PlaceWaiting)
+	if f.lost || f.state == ropeline.PlaceLeft && !f.open {
+		return // whose place is unknown or given up is not asked
+	}
+	enter := func(tag string) {
+		got, err := s.store.JoinParty(ctx, s.sale.ID, ticketOf(f, tag), s.sale.PartyMax)
+		same(t, "joining a party", err, s.joinParty(f, tag))
+		if err == nil && got != f.shared() {
+			t.Fatalf("the party is %q, want %q", got, f.shared())
+		}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "opened first") > 0 {
+		enter(holderTag)
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "friends") {
+		s.friends++
+		tag := fmt.Sprintf("friend%d", s.friends)
+		enter(tag)
+		if rapid.IntRange(0, 3).Draw(t, "the answer is lost") == 0 {
+			enter(tag)
+		}
+	}
+}
+
+// remembered are the places that an edge would put back as parties.
+func (s *system) recall(ctx contextT, t *rapid.T, places []Place) {
+	if err := s.store.recallParties(ctx, s.sale.ID, parties(places)); err != nil {
+		t.Fatal(err)
+	}
+}
