@@ -458,6 +458,9 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				if r.Value.Ordinal != f.ordinal || r.Value.Epoch != f.epoch {
 					t.Fatalf("join answered ordinal %d in %q, want %d in %q", r.Value.Ordinal, r.Value.Epoch, f.ordinal, f.epoch)
 				}
+				if rapid.IntRange(0, 2).Draw(t, "comes with friends") == 0 {
+					s.befriend(ctx, t, f)
+				}
 			}
 		},
 		"rejoin": func(t *rapid.T) {
@@ -519,7 +522,9 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			}
 			s.end(f)
 		},
-		"join a party": func(t *rapid.T) { s.befriend(ctx, t) },
+		"join a party": func(t *rapid.T) {
+			s.befriend(ctx, t, s.pick(t, ropeline.PlaceCollected, ropeline.PlaceWaiting))
+		},
 		"go away":      func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
 		"come": func(t *rapid.T) {
 			f := s.pickWhere(t, func(f *fan) bool { return f.edge < 0 || s.passedOver(f) })
@@ -799,6 +804,12 @@ func offerNumber(p Place) int64 {
 }
 
 func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
+	checkAgainstModel(t, func(*system, map[string]func(*rapid.T)) {})
+}
+
+// checkAgainstModel does random operations to a line and to its model; choose
+// may take some away or add to them.
+func checkAgainstModel(t *testing.T, choose func(*system, map[string]func(*rapid.T))) {
 	t.Parallel()
 	rdb := devtest.Redis(t)
 	runs := 0
@@ -826,20 +837,26 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 		}
 		actions := s.actions(ctx)
 		if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
-			for range 3 {
-				actions["join"](t)
-			}
-			s.now = s.sale.LobbyClosesAt.UnixMicro()
-			actions["join"](t)
-			if rapid.Bool().Draw(t, "somebody leaves during the draw") {
-				actions["leave"](t)
-			}
-			s.drawBoth(ctx, t)
-			s.now = s.sale.OpensAt.UnixMicro()
-			s.compareTick(ctx, t)
+			s.openLine(ctx, t, actions)
 		}
+		choose(s, actions)
 		t.Repeat(actions)
 	})
+}
+
+// openLine lets people come and draws them.
+func (s *system) openLine(ctx contextT, t *rapid.T, actions map[string]func(*rapid.T)) {
+	for range 3 {
+		actions["join"](t)
+	}
+	s.now = s.sale.LobbyClosesAt.UnixMicro()
+	actions["join"](t)
+	if rapid.Bool().Draw(t, "somebody leaves during the draw") {
+		actions["leave"](t)
+	}
+	s.drawBoth(ctx, t)
+	s.now = s.sale.OpensAt.UnixMicro()
+	s.compareTick(ctx, t)
 }
 
 // restart is a server that starts anew on what it had stored.

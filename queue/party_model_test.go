@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -169,8 +170,7 @@ func ticketOf(f *fan, tag string) Ticket {
 
 // befriend lets friends into the party of a place, and sometimes tries it when
 // that is not possible.
-func (s *system) befriend(ctx contextT, t *rapid.T) {
-	f := s.pick(t, ropeline.PlaceCollected, ropeline.PlaceWaiting)
+func (s *system) befriend(ctx contextT, t *rapid.T, f *fan) {
 	if f.lost || f.state == ropeline.PlaceLeft && !f.open {
 		return // whose place is unknown or given up is not asked
 	}
@@ -194,9 +194,40 @@ func (s *system) befriend(ctx contextT, t *rapid.T) {
 	}
 }
 
-// remembered are the places that an edge would put back as parties.
+// recall puts back the parties that an edge remembers.
 func (s *system) recall(ctx contextT, t *rapid.T, places []Place) {
 	if err := s.store.recallParties(ctx, s.sale.ID, parties(places)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Random operations of every kind let few parties through: here the line moves
+// most of the time.
+func TestPartiesGoInAsTheModelSays(t *testing.T) {
+	checkAgainstModel(t, func(s *system, actions map[string]func(*rapid.T)) {
+		for _, rare := range []string{"pause", "rejoin", "draw", "an edge dies or lives again", "present a ticket", "the server loses all", "the server starts anew", "wait"} {
+			delete(actions, rare)
+		}
+		ctx := s.t.Context()
+		if !s.drawn {
+			s.openLine(ctx, s.t, actions)
+		}
+		actions["set limits"] = func(t *rapid.T) {
+			to := Limits{Cap: 6 - rapid.Int64Range(0, 4).Draw(t, "less cap"), Rate: rapid.SampledFrom([]int64{60_000, 600, 120}).Draw(t, "rate")}
+			if err := s.store.SetLimits(ctx, s.sale.ID, s.limits, to); err != nil {
+				t.Fatal(err)
+			}
+			s.limits = to
+		}
+		for _, name := range []string{"a moment", "another moment", "some seconds"} {
+			most := int64(400_000)
+			if name == "some seconds" {
+				most = 7_000_000
+			}
+			actions[name] = func(t *rapid.T) {
+				s.now += rapid.Int64Range(100_000, most).Draw(t, "us")
+				s.compareTick(ctx, t)
+			}
+		}
+	})
 }
