@@ -525,7 +525,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"join a party": func(t *rapid.T) {
 			s.befriend(ctx, t, s.pick(t, ropeline.PlaceCollected, ropeline.PlaceWaiting))
 		},
-		"go away":      func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
+		"go away": func(t *rapid.T) { s.move(ctx, t, s.pick(t, ropeline.PlaceWaiting), -1) },
 		"come": func(t *rapid.T) {
 			f := s.pickWhere(t, func(f *fan) bool { return f.edge < 0 || s.passedOver(f) })
 			s.move(ctx, t, f, rapid.IntRange(0, 1).Draw(t, "edge"))
