@@ -127,13 +127,14 @@ var offerCodeSource string
 var offerCodeScript = newScript("offer code", offerCodeSource)
 
 // OfferCode makes code the one that moves the place of this ticket; an earlier
-// one is worth nothing any more. It fails with ErrPlaceMoved or ErrTurnCame.
+// one is worth nothing any more. It fails with ErrPlaceMoved, ErrTurnCame or
+// ErrPartyShared.
 func (s *Store) OfferCode(ctx context.Context, sale ropeline.SaleID, t Ticket, code Code) (until time.Time, err error) {
 	text, err := s.SignTicket(t)
 	if err != nil {
 		return time.Time{}, err
 	}
-	keys := keysOf(sale, "handover:"+string(code), "handover-of:"+string(t.Place), "generations", "numbers")
+	keys := keysOf(sale, "handover:"+string(code), "handover-of:"+string(t.Place), "generations", "numbers", "parties")
 	reply, err := s.runOn(ctx, sale, offerCodeScript, keys, string(t.Place), t.Generation, text, string(code),
 		CodeLife.Milliseconds(), codeKept.Milliseconds(), key(sale, "handover:"))
 	if err != nil {
@@ -151,9 +152,10 @@ var exchangeScript = newScript("exchange", exchangeSource)
 // code, and makes it the newest. device names that device by a random text of
 // its own, so that it may ask again if the answer was lost ("" for not: a code
 // works once); own is a living place that it has already. Exchange fails with
-// ErrCodeUnknown, ErrCodeLate, ErrCodeUsed, ErrTurnCame or ErrOwnPlace.
+// ErrCodeUnknown, ErrCodeLate, ErrCodeUsed, ErrTurnCame, ErrOwnPlace or
+// ErrPartyShared.
 func (s *Store) Exchange(ctx context.Context, sale ropeline.SaleID, code Code, device string, own ropeline.PlaceID) (Ticket, error) {
-	reply, err := s.runOn(ctx, sale, exchangeScript, keysOf(sale, "handover:"+string(code), "generations", "numbers"), device, string(own))
+	reply, err := s.runOn(ctx, sale, exchangeScript, keysOf(sale, "handover:"+string(code), "generations", "numbers", "parties"), device, string(own))
 	if err != nil {
 		return Ticket{}, err
 	}

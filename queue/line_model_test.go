@@ -597,6 +597,8 @@ func (s *system) handOver(ctx contextT, t *rapid.T, f *fan) {
 	var want error
 	if f.number > 0 && !f.allowed {
 		want = ErrTurnCame
+	} else if f.size() > 1 {
+		want = ErrPartyShared
 	}
 	s.count++
 	code := Code(fmt.Sprintf("%0*d", codeLength, s.count))
@@ -787,7 +789,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 // compareWait wants a reason where an estimate has risen by more than a tick.
 func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
 	w, ok := view.Wait(s.position(f))
-	if !ok {
+	if !ok || s.anyParty { // a party takes several slots at once: the estimate knows no parties
 		return
 	}
 	if old, shown := s.waits[f.id]; shown && w.High > old.High+TickInterval && w.Longer == "" {

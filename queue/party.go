@@ -79,7 +79,10 @@ var (
 	ErrPartyLarge = &ropeline.Error{Kind: ropeline.Conflict, Code: "party-too-large",
 		Detail: "With one more member this party would be larger than the number of people who may be inside at once."}
 	ErrPartyOffered = &ropeline.Error{Kind: ropeline.Conflict, Code: "party-offered", Detail: "The turn of this place has come: nobody can join it any more."}
-	ErrParted       = &ropeline.Error{Kind: ropeline.Gone, Code: "party-left", Detail: "You are not a member of this party any more."}
+	// ErrPartyShared: a copy for another device would make the other members' old.
+	ErrPartyShared = &ropeline.Error{Kind: ropeline.Conflict, Code: "party-shared",
+		Detail: "A place that friends share cannot be moved to another device."}
+	ErrParted = &ropeline.Error{Kind: ropeline.Gone, Code: "party-left", Detail: "You are not a member of this party any more."}
 )
 
 // Invite returns the code by which friends join the party of a place. It is

@@ -209,6 +209,8 @@ func storeError(doing string, err error) error {
 			return ErrTurnCame
 		case "OWN":
 			return ErrOwnPlace
+		case "SHARED":
+			return ErrPartyShared
 		case "PARTED":
 			return ErrParted
 		case "PARTYOVER":
