@@ -76,9 +76,9 @@ func handoverLink(r *http.Request, sale ropeline.SaleID, code queue.Code) string
 	return (&url.URL{Scheme: scheme, Host: r.Host, Path: "/sales/" + string(sale), Fragment: "handover=" + code.String()}).String()
 }
 
-// deviceName is what a device may call itself: a random text, so that nobody
-// else can ask for what was answered to it.
-var deviceName = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
+// randomName is what a device calls itself or an attempt to join: so random that
+// nobody else can ask for what was answered to it.
+var randomName = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
 
 // exchange gives the place of a code to the device that brings it.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request) error {
@@ -90,7 +90,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) error {
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	if body.Device != "" && !deviceName.MatchString(body.Device) {
+	if body.Device != "" && !randomName.MatchString(body.Device) {
 		return ropeline.ErrBodyMalformed
 	}
 	ticket, err := s.takeOver(w, r, room, body)

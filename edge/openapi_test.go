@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
 )
 
 // schema is as much of a JSON schema as the document uses.
@@ -108,6 +109,12 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "GET", place, 200, "")
 	check(stranger, "GET", place, 401, "")
 	check(f, "GET", place+"/live", 426, "")
+	check(f, "GET", "/api/v1/sales/{sale}/plain", 200, "")
+	check(f, "POST", "/api/v1/sales/{sale}/plain", 400, "")
+	code := read[wire.Handover](t, check(f, "POST", place+"/handover", 201, ""))
+	check(f, "POST", place+"/handover/exchange", 404, `{"code":"ABCDE-FGHJK"}`)
+	f.ticket = read[struct{ Ticket string }](t, check(f, "POST", place+"/handover/exchange", 201, `{"code":"`+code.Code+`"}`)).Ticket
+	check(f, "POST", place+"/handover/exchange", 410, `{"code":"`+code.Code+`"}`)
 	check(f, "POST", place+"/claim", 409, "")
 	g.admit(1)
 	check(f, "GET", place, 200, "") // offered

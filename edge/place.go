@@ -25,26 +25,28 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
-		return err
-	}
 	var brought wire.Join
 	if err := ropeline.ReadJSON(w, r, &brought); err != nil {
 		return err
 	}
-	ticket, place, err := s.held(w, r, room)
+	ticket, place, status, err := s.enter(w, r, room, brought)
 	if err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if ticket.Place == "" {
-		ticket, place, err = s.newPlace(w, r, room, brought)
-		if err != nil {
-			return err
-		}
-		status = http.StatusCreated
-	}
 	return s.show(w, r, room, ticket, place, status)
+}
+
+// enter returns the place that the caller has (200) or was given now (201).
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (queue.Ticket, queue.Place, int, error) {
+	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
+		return queue.Ticket{}, queue.Place{}, 0, err
+	}
+	ticket, place, err := s.held(w, r, m)
+	if err != nil || ticket.Place != "" {
+		return ticket, place, http.StatusOK, err
+	}
+	ticket, place, err = s.newPlace(w, r, m, brought)
+	return ticket, place, http.StatusCreated, err
 }
 
 // held returns the living place that the caller has already; a ticket without
@@ -143,12 +145,21 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request) (*room, queue.Ti
 	return room, ticket, err
 }
 
-// show answers with the status of a place and, where the place's order became
-// known or changed, with a new ticket.
+// show answers with the status of a place.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) error {
-	view, err := m.view(r.Context())
+	status, err := s.answer(w, r, m, ticket, place, code)
 	if err != nil {
 		return err
+	}
+	return ropeline.WriteJSON(w, code, status)
+}
+
+// answer makes the status of a place and, where the place's order became known
+// or changed, a new ticket, which browsers get as a cookie.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) (wire.Status, error) {
+	view, err := m.view(r.Context())
+	if err != nil {
+		return wire.Status{}, err
 	}
 	status := statusOf(m.id, view, place, isPhone(r))
 	status.NextContact = nextContact(status)
@@ -163,12 +174,12 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket qu
 	switch {
 	case isApp(r):
 		if status.Ticket, err = s.store.SignTicket(renewed); err != nil {
-			return err
+			return status, err
 		}
 	case code == http.StatusCreated || renewed != ticket && bearer(r) == "":
 		raw, err := s.store.SignTicket(renewed)
 		if err != nil {
-			return err
+			return status, err
 		}
 		until := m.settings(r.Context(), s.store, s.now()).EndsAt.Add(ticketKept)
 		s.setCookie(w, wire.PlaceCookie(m.id), raw, placePath(m.id), until)
@@ -176,7 +187,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket qu
 	if status.NextContact > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(status.NextContact))
 	}
-	return ropeline.WriteJSON(w, code, status)
+	return status, nil
 }
 
 // claim takes the offer. Repeating it, in a second tab or because the answer
@@ -192,16 +203,26 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) error {
-	room, ticket, err := s.holder(w, r)
-	if err != nil {
-		return err
-	}
 	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
 		return err
 	}
-	session, err := get(r.Context(), room.id, ticket.Place)
+	admitted, err := s.admission(w, r, get)
 	if err != nil {
 		return err
+	}
+	return ropeline.WriteJSON(w, http.StatusOK, admitted)
+}
+
+// admission gets a session and signs its token, which browsers get as a cookie.
+func (s *Server) admission(w http.ResponseWriter, r *http.Request,
+	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) (wire.Admission, error) {
+	room, ticket, err := s.holder(w, r)
+	if err != nil {
+		return wire.Admission{}, err
+	}
+	session, err := get(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return wire.Admission{}, err
 	}
 	room.line.Changed(ticket.Place)
 	raw, err := s.signer.Sign(token.Claims{
@@ -209,27 +230,33 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 		IssuedAt: session.IssuedAt, Expires: session.ExpiresAt, SessionEnds: session.EndsAt,
 	})
 	if err != nil {
-		return err
+		return wire.Admission{}, err
 	}
 	if !isApp(r) {
 		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
 	}
-	return ropeline.WriteJSON(w, http.StatusOK, wire.Admission{
-		Token: raw, ExpiresAt: session.ExpiresAt,
-		Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt},
-	})
+	return wire.Admission{Token: raw, ExpiresAt: session.ExpiresAt, Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt}}, nil
 }
 
 // leave gives the place up for ever, whatever it has become; if it had a
 // session, 204 and 202 mean what they do for end.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
-	room, ticket, err := s.holder(w, r)
+	acknowledged, err := s.depart(w, r)
 	if err != nil {
 		return err
 	}
-	acknowledged, err := s.store.Leave(r.Context(), room.id, ticket.Place)
+	w.WriteHeader(ended(acknowledged))
+	return nil
+}
+
+func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bool, err error) {
+	room, ticket, err := s.holder(w, r)
 	if err != nil {
-		return err
+		return false, err
+	}
+	acknowledged, err = s.store.Leave(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return false, err
 	}
 	room.line.Left(ticket.Place)
 	room.line.Changed(ticket.Place)
@@ -237,8 +264,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
 		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}
-	w.WriteHeader(ended(acknowledged))
-	return nil
+	return acknowledged, nil
 }
 
 // ended is 204 when everything is over, 202 when a gate has not acknowledged

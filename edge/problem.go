@@ -13,13 +13,20 @@ import (
 // have written anything when it returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// fail answers with the problem document of an error. Causes are logged and
+// fail answers with the problem document of an error, or with a page for people
+// without scripts. Causes are logged and
 // never sent.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client went away; there is nobody to answer
 	}
-	if status := ropeline.WriteProblem(w, err); status >= http.StatusInternalServerError {
+	var status int
+	if isPlain(r) {
+		status = s.plainProblem(w, r, err)
+	} else {
+		status = ropeline.WriteProblem(w, err)
+	}
+	if status >= http.StatusInternalServerError {
 		level := slog.LevelError
 		if status == http.StatusServiceUnavailable {
 			level = slog.LevelWarn // a store that is away, not a fault of this process

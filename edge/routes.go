@@ -31,7 +31,7 @@ func (s *Server) routes() []route {
 	const sale = "/api/v1/sales/{sale}"
 	table := []route{
 		{"GET", "/{$}", public, s.page("index.html")},
-		{"GET", "/sales/{sale}", public, s.page("waiting.html")},
+		{"GET", "/sales/{sale}", public, s.waitingPage},
 		{"GET", "/sales/{sale}/draw", public, s.page("draw.html")},
 		{"GET", "/sales/{sale}/shop", public, s.page("shop.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
@@ -48,6 +48,8 @@ func (s *Server) routes() []route {
 		{"GET", sale + "/place/live", placeTicket, s.live},
 		{"POST", sale + "/place/claim", placeTicket, s.claim},
 		{"DELETE", sale + "/place", placeTicket, s.leave},
+		{"GET", sale + "/plain", public, s.plain},
+		{"POST", sale + "/plain", public, s.act},
 		{"POST", sale + "/place/handover", placeTicket, s.handOver},
 		{"POST", sale + "/place/handover/exchange", public, s.exchange},
 		{"POST", sale + "/session", placeTicket, s.renew},

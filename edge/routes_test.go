@@ -40,6 +40,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusConflict, "no-challenge")
 				break
 			}
+			if method == "POST" && strings.HasSuffix(path, "/plain") {
+				wantScene(t, wantStatus(t, r, http.StatusBadRequest), "problem") // it wants a form
+				break
+			}
 			if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusCreated {
 				t.Errorf("%s %s: %d %s", method, path, r.StatusCode, r.body)
 			}

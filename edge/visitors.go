@@ -35,8 +35,7 @@ func (s *Server) recognize(w http.ResponseWriter, r *http.Request, m *room, brou
 	sale := m.settings(r.Context(), s.store, s.now())
 	rule := sale.Visitor
 	if rule.Kind == ropeline.VisitorAnybody {
-		place, err := queue.NewPlaceID(s.config.Rand)
-		return joiner{place: place}, err
+		return s.anybody(sale, brought.Attempt)
 	}
 	kind := s.config.Visitors[rule.Kind]
 	if kind == nil {
@@ -54,6 +53,19 @@ func (s *Server) recognize(w http.ResponseWriter, r *http.Request, m *room, brou
 		return joiner{}, err
 	}
 	return s.joiner(sale, who, attempt)
+}
+
+// anybody gets a place for each attempt, and one for an attempt that is repeated:
+// whoever names it is the same, so the name must be one that nobody can guess.
+func (s *Server) anybody(sale ropeline.Sale, attempt string) (joiner, error) {
+	switch {
+	case attempt == "":
+		place, err := queue.NewPlaceID(s.config.Rand)
+		return joiner{place: place}, err
+	case !randomName.MatchString(attempt):
+		return joiner{}, ropeline.ErrBodyMalformed
+	}
+	return joiner{place: s.store.PlaceOf(sale.ID, s.store.VisitorOf(sale.ID, sale.Visitor.Kind, attempt), attempt, 1)}, nil
 }
 
 // plainBrowser takes a browser without scripts, which cannot do the work, for a
@@ -89,11 +101,11 @@ func (s *Server) joiner(sale ropeline.Sale, who, attempt string) (joiner, error)
 // have been passed on.
 func (j joiner) may(place queue.Place) error {
 	switch {
-	case place.New || j.visitor == "":
+	case place.New:
 		return nil
 	case place.ID == j.place && place.State.Final():
 		return errProofSpent
-	case place.ID != j.place && j.kind != ropeline.VisitorBrowser:
+	case place.ID != j.place && j.visitor != "" && j.kind != ropeline.VisitorBrowser:
 		return errPlaceElsewhere
 	}
 	return nil

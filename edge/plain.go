@@ -1,0 +1,347 @@
+package edge
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// The waiting room without scripts: one page that the browser loads again when
+// the Refresh header says so, and whose buttons are forms. It lies below the
+// API's path, because that is where the place ticket's cookie goes.
+
+//go:embed plain.html
+var plainSource string
+
+var plainPage = template.Must(template.New("plain").Funcs(template.FuncMap{
+	"args":  func(v plainView, do, text, kind string) button { return button{v, do, text, kind} },
+	"count": thousands, "span": span, "people": people, "wait": waitText,
+	"hour": func(t time.Time) string { return t.UTC().Format("15:04 UTC") },
+	"day":  func(t time.Time) string { return t.UTC().Format("Monday, 2 January 2006, 15:04 UTC") },
+}).Parse(plainSource))
+
+// plainView is what the page shows.
+type plainView struct {
+	Head   template.HTML // styles and icon of the built pages
+	Action string        // where its forms go
+	Key    string        // a random text: a form that is sent twice does one thing
+	Shop   string
+
+	Sale    wire.Sale
+	Scene   string
+	Status  wire.Status
+	Left    time.Duration // until the opening, or to come in
+	Again   int           // seconds until the page loads itself again, 0 for never
+	Code    wire.Handover
+	QR      template.URL
+	Problem ropeline.Problem
+}
+
+// button is a form with one button.
+type button struct {
+	View           plainView
+	Do, Text, Kind string
+}
+
+func plainPath(sale ropeline.SaleID) string { return placePath(sale) + "/plain" }
+
+// isPlain reports whether somebody without scripts reads the answer.
+func isPlain(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/plain") }
+
+// waitingPage serves the waiting room, or leads to the one without scripts.
+func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request) error {
+	if id := ropeline.SaleID(r.PathValue("sale")); r.URL.Query().Has("plain") && id.Valid() {
+		w.Header().Set("Location", plainPath(id))
+		w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
+	return s.page("waiting.html")(w, r)
+}
+
+// plain shows where the caller's place stands, or how to get one.
+func (s *Server) plain(w http.ResponseWriter, r *http.Request) error {
+	room, view, err := s.plainView(r)
+	if err != nil {
+		return err
+	}
+	ticket, err := s.ticket(w, r, room.id)
+	if errors.Is(err, errTicketMissing) || errors.Is(err, queue.ErrTicketInvalid) {
+		view.Scene = "none"
+		return s.writePlain(w, http.StatusOK, view)
+	}
+	place, err := s.whereabouts(r.Context(), room, ticket, isPhone(r))
+	if errors.Is(err, queue.ErrPlaceUnknown) {
+		view.Scene = "gone"
+		return s.writePlain(w, http.StatusOK, view)
+	}
+	if err != nil {
+		return err
+	}
+	if view.Status, err = s.answer(w, r, room, ticket, place, http.StatusOK); err != nil {
+		return err
+	}
+	view.see()
+	return s.writePlain(w, http.StatusOK, view)
+}
+
+// plainView begins a view of the sale that the path names.
+func (s *Server) plainView(r *http.Request) (*room, plainView, error) {
+	room, err := s.room(r)
+	if err != nil {
+		return nil, plainView{}, err
+	}
+	sale, err := s.describe(r.Context(), room)
+	if err != nil {
+		return nil, plainView{}, err
+	}
+	key := make([]byte, 16)
+	if _, err := io.ReadFull(s.config.Rand, key); err != nil {
+		return nil, plainView{}, fmt.Errorf("naming a form: %w", err)
+	}
+	return room, plainView{
+		Action: plainPath(room.id), Shop: shopPath(room.id), Sale: sale,
+		Key: base64.RawURLEncoding.EncodeToString(key),
+	}, nil
+}
+
+func shopPath(sale ropeline.SaleID) string { return "/sales/" + string(sale) + "/shop" }
+
+// see picks the scene of a place, as the page with scripts does, and when to
+// look again: as a poller is told, but not so often that nobody could read, and
+// often enough not to miss a claim window.
+func (v *plainView) see() {
+	st := v.Status
+	v.Scene = string(st.State)
+	switch {
+	case st.Sale.Phase == ropeline.PhaseEnded && (st.State == ropeline.PlaceCollected || st.State == ropeline.PlaceWaiting):
+		v.Scene = "ended"
+		return
+	case st.State == ropeline.PlaceCollected && st.Sale.Phase == ropeline.PhaseLobby:
+		v.Scene = "lobby"
+	case st.State == ropeline.PlaceCollected:
+		v.Scene = "drawing"
+	}
+	if st.NextContact == 0 {
+		return
+	}
+	const readable = 5
+	v.Again = max(st.NextContact, min(readable, 1+int(v.Sale.ClaimWindow)/3))
+	v.Left = st.Sale.OpensAt.Sub(st.Sale.Now)
+	if st.Offer != nil {
+		v.Left = st.Offer.ClaimBy.Sub(st.Sale.Now)
+		v.Again = max(1, min(2*readable, int(v.Left/time.Second)+1))
+	}
+}
+
+func (s *Server) writePlain(w http.ResponseWriter, status int, v plainView) error {
+	v.Head = s.pages.head()
+	var page bytes.Buffer
+	if err := plainPage.Execute(&page, v); err != nil {
+		return fmt.Errorf("writing the plain page: %w", err)
+	}
+	h := w.Header()
+	h.Del("Retry-After") // the page says it in its own way
+	if v.Again > 0 {
+		h.Set("Refresh", strconv.Itoa(v.Again)+";url="+v.Action)
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // the client may be gone
+	return nil
+}
+
+// plainProblem answers with the page that says what went wrong. It returns the
+// status, as ropeline.WriteProblem does.
+func (s *Server) plainProblem(w http.ResponseWriter, r *http.Request, err error) int {
+	problem, retry := ropeline.ProblemOf(err)
+	sale := ropeline.SaleID(r.PathValue("sale"))
+	v := plainView{Scene: "problem", Problem: problem, Action: plainPath(sale)}
+	if retry > 0 {
+		v.Again = int(math.Ceil(retry.Seconds() * (1 + rand.Float64()/2))) // never earlier, and crowds spread
+	}
+	if err := s.writePlain(w, problem.Status, v); err != nil {
+		return ropeline.WriteProblem(w, err)
+	}
+	return problem.Status
+}
+
+// maxForm is more than any form of the page sends.
+const maxForm = 4 << 10
+
+var errForm = &ropeline.Error{Kind: ropeline.Invalid, Code: "form-malformed", Status: http.StatusBadRequest,
+	Detail: "This form was not understood. Please go back and try again."}
+
+// act does what a button of the page asks for, and leads back to the page, so
+// that loading it again repeats nothing.
+func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return errForm
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return errForm.Because(err)
+	}
+	id := ropeline.SaleID(r.PathValue("sale"))
+	next := plainPath(id)
+	switch r.PostForm.Get("do") {
+	case "join":
+		err = s.plainJoin(w, r)
+	case "claim":
+		_, err = s.admission(w, r, s.store.Claim)
+		next = shopPath(id)
+	case "leave":
+		_, err = s.depart(w, r)
+	case "handover":
+		return s.plainHandover(w, r)
+	case "exchange":
+		err = s.plainExchange(w, r)
+	default:
+		err = errForm
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", next)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) plainJoin(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	ticket, place, status, err := s.enter(w, r, room, wire.Join{Plain: true, Attempt: formKey(r)})
+	if err != nil {
+		return err
+	}
+	_, err = s.answer(w, r, room, ticket, place, status)
+	return err
+}
+
+// formKey names the form: the same one sent twice is one wish.
+func formKey(r *http.Request) string {
+	if key := r.PostForm.Get("key"); randomName.MatchString(key) {
+		return key
+	}
+	return ""
+}
+
+func (s *Server) plainHandover(w http.ResponseWriter, r *http.Request) error {
+	room, view, err := s.plainView(r)
+	if err != nil {
+		return err
+	}
+	ticket, err := s.ticket(w, r, room.id)
+	if err != nil {
+		return err
+	}
+	if view.Code, err = s.offerCode(w, r, room, ticket); err != nil {
+		return err
+	}
+	view.Scene = "handover"
+	// Ours, and made of digits and letters: nothing in it could leave the attribute.
+	view.QR = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(view.Code.QR)))
+	return s.writePlain(w, http.StatusOK, view)
+}
+
+func (s *Server) plainExchange(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	body := wire.Exchange{Code: r.PostForm.Get("code"), Device: formKey(r)}
+	ticket, err := s.takeOver(w, r, room, body)
+	if err != nil {
+		return err
+	}
+	place, err := s.store.Find(r.Context(), room.id, ticket.Place)
+	if err != nil {
+		return err
+	}
+	_, err = s.answer(w, r, room, ticket, place, http.StatusCreated)
+	return err
+}
+
+var headLinks = regexp.MustCompile(`<link rel="(?:stylesheet|icon)"[^>]*>`)
+
+// head is what the built waiting room links to for its looks; nothing where it
+// is not built, and the page does without.
+func (p *pages) head() template.HTML {
+	links := headLinks.FindAll(p.files["waiting.html"].plain, -1)
+	return template.HTML(bytes.Join(links, []byte("\n"))) // from our own build
+}
+
+// thousands writes 4,210.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func people(n int64) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return thousands(n) + " people"
+}
+
+// span writes how long it is still, for a page that does not count down.
+func span(d time.Duration) string {
+	seconds := int64(max(d, 0)+time.Second-1) / int64(time.Second)
+	switch minutes := (seconds + 59) / 60; {
+	case seconds < 100:
+		return plural(seconds, "second")
+	case minutes < 100:
+		return plural(minutes, "minute")
+	default:
+		return plural((minutes+59)/60, "hour")
+	}
+}
+
+func plural(n int64, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return thousands(n) + " " + unit + "s"
+}
+
+// waitText says an estimate in the words of the page with scripts.
+func waitText(w *wire.Wait) string {
+	from, to := w.Low/60, (w.High+59)/60
+	switch {
+	case to <= 1:
+		return "About a minute or less to go"
+	case from < 1:
+		return "Less than " + plural(to, "minute") + " to go"
+	case from == to:
+		return "About " + plural(to, "minute") + " to go"
+	}
+	return "About " + thousands(from) + " to " + plural(to, "minute") + " to go"
+}
+
+// reason is why the line is paused, in the organizer's words.
+func (v plainView) Reason() string { return cmp.Or(v.Status.Sale.Reason, "No reason was given.") }
