@@ -329,9 +329,13 @@ func plural(n int64, unit string) string {
 	return thousands(n) + " " + unit + "s"
 }
 
-// waitText says an estimate in the words of the page with scripts.
+// waitText says an estimate, and why it rose, in the words of the page with
+// scripts.
 func waitText(w *wire.Wait) string {
-	from, to := w.Low/60, (w.High+59)/60
+	return waitRange(w.Low/60, (w.High+59)/60) + longerTexts[w.Longer]
+}
+
+func waitRange(from, to int64) string {
 	switch {
 	case to <= 1:
 		return "About a minute or less to go"
@@ -341,6 +345,13 @@ func waitText(w *wire.Wait) string {
 		return "About " + plural(to, "minute") + " to go"
 	}
 	return "About " + thousands(from) + " to " + plural(to, "minute") + " to go"
+}
+
+var longerTexts = map[wire.Longer]string{
+	wire.LongerLimits:   ". Longer than before: fewer people are let in",
+	wire.LongerReturns:  ". Longer than before: people who were away go first",
+	wire.LongerSlower:   ". Longer than before: the line moves more slowly",
+	wire.LongerRestored: ". Longer than before: the line was put together again",
 }
 
 // reason is why the line is paused, in the organizer's words.

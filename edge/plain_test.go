@@ -265,6 +265,7 @@ func TestWordsOfThePlainPage(t *testing.T) {
 	for w, want := range map[wire.Wait]string{
 		{Low: 10, High: 50}: "About a minute or less to go", {Low: 30, High: 150}: "Less than 3 minutes to go",
 		{Low: 300, High: 300}: "About 5 minutes to go", {Low: 300, High: 3900}: "About 5 to 65 minutes to go",
+		{Low: 60, High: 60, Longer: wire.LongerLimits}: "About a minute or less to go. Longer than before: fewer people are let in",
 	} {
 		if got := waitText(&w); got != want {
 			t.Errorf("%+v is written %s, want %s", w, got, want)

@@ -54,6 +54,12 @@ export class Fan {
     return this.page.getByRole("button", { name, exact: true });
   }
 
+  async leave(): Promise<void> {
+    await this.button(waiting.leave).click();
+    await this.button(waiting.leaveAsk.go).click();
+    await this.sees("left");
+  }
+
   /** From the offer into the shop, until its numbers are there. */
   async comeIn(): Promise<void> {
     await this.sees("offered");

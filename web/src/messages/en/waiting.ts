@@ -5,7 +5,7 @@ const minutes = (n: number) => `${count(n)} ${plural(n, { one: "minute", other: 
 
 export const waiting = {
   title: "Waiting room · Ropeline",
-  noscript: "The waiting room needs JavaScript. Please switch it on and load the page again: you only stand in line once this page has loaded.",
+  noscript: "Go on without JavaScript",
 
   link: {
     connecting: "Connecting…",
