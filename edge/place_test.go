@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,6 +103,61 @@ func TestAppKeepsItsPlaceWithoutCookies(t *testing.T) {
 	wantStatus(t, f.do("DELETE", "session", ""), http.StatusNoContent)
 	if s := f.poll(); s.State != ropeline.PlaceDone {
 		t.Errorf("after the end: %s", s.State)
+	}
+}
+
+func TestTheSameJoinFiveTimesAtOnceIsOnePlace(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before option // of the sale
+		body   string
+	}{
+		"in the lobby": {nil, `{"attempt":"an-attempt-of-mine-1"}`},
+		"in the line":  {opened, `{"attempt":"an-attempt-of-mine-2"}`},
+		"by a ticket":  {opened, `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			options := []option{shut}
+			if c.before != nil {
+				options = append(options, c.before)
+			}
+			g := newRig(t, options...)
+			if c.before != nil {
+				g.draw()
+			}
+			holder := g.phone()
+			if c.body == "{}" {
+				holder.join()
+			}
+			var all sync.WaitGroup
+			tickets := make([]string, 5)
+			for i := range tickets {
+				f := g.phone()
+				f.ticket = holder.ticket
+				all.Go(func() { tickets[i] = read[wire.Status](f, f.do("POST", "place", c.body)).Ticket })
+			}
+			all.Wait()
+			places := map[ropeline.PlaceID]bool{}
+			for _, raw := range tickets {
+				ticket, err := g.store.ReadTicket(g.sale.ID, raw)
+				must(t, err)
+				places[ticket.Place] = true
+			}
+			if state := g.snapshot(); len(places) != 1 || state.Collected+state.Size != 1 {
+				t.Fatalf("tickets of %d places; %d in the lobby and %d in the line", len(places), state.Collected, state.Size)
+			}
+			f := g.phone()
+			f.ticket = tickets[0]
+			wantStatus(t, f.do("DELETE", "place", ""), http.StatusNoContent)
+			if f.ticket = ""; c.body == "{}" {
+				return
+			}
+			// An attempt is worth one place; the next one is another wish.
+			wantProblem(t, f.do("POST", "place", c.body), http.StatusConflict, "attempt-spent")
+			f.join()
+			wantProblem(t, f.do("POST", "place", `{"attempt":"short"}`, "Authorization", ""), http.StatusBadRequest, "body-malformed")
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // forBrowsers is a sale that gives one place to each browser.
@@ -221,7 +222,8 @@ func TestAnInvitationIsOnePlace(t *testing.T) {
 
 func TestASaleOfAnUnknownKindTakesNobody(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, func(_ *Config, s *ropeline.Sale) { s.Visitor.Kind = "moon-dweller" })
+	// On a server of its own: others list the sales, and hold each against the document.
+	g := newRigOn(t, devtest.PrivateRedis(t).Client, func(_ *Config, s *ropeline.Sale) { s.Visitor.Kind = "moon-dweller" })
 	wantProblem(t, g.browser().do("POST", "place", ""), http.StatusInternalServerError, "visitor-kind-unknown")
 }
 

@@ -18,10 +18,11 @@ import (
 type Join struct {
 	// Proof is the solved challenge of a browser, as ALTCHA's libraries write it.
 	Proof string `json:"proof,omitempty"`
-	// Invitation is the organizer's text. Attempt is a random text of the client's,
-	// the same when it repeats a join whose answer was lost.
+	// Invitation is the organizer's text.
 	Invitation string `json:"invitation,omitempty"`
-	Attempt    string `json:"attempt,omitempty"`
+	// Attempt is a random text of the client's, 16 to 64 letters, digits, - and _,
+	// the same when it repeats a join whose answer was lost. A proof is its own.
+	Attempt string `json:"attempt,omitempty"`
 	// Plain says that a page without scripts joins, which can prove nothing. It is
 	// never read from a body.
 	Plain bool `json:"-"`
