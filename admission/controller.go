@@ -88,6 +88,10 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.Phase, error) {
 	for {
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
+		if state.Jumped != 0 {
+			c.log.Error("the clock of Redis was set; slots in use keep their time, but look after it: the sale's times and tokens follow that clock",
+				"sale", sale, "by", state.Jumped)
+		}
 		if err != nil || !state.Leads {
 			return "", err
 		}

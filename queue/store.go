@@ -51,14 +51,16 @@ const (
 
 // Store is the line in Redis. It is safe for concurrent use.
 type Store struct {
-	rdb  redis.UniversalClient // with MaxRetries -1: not every script may run twice
-	keys Keys
-	edge string           // names this process among the edges
-	now  func() time.Time // nil: Redis's clock
+	rdb       redis.UniversalClient // with MaxRetries -1: not every script may run twice
+	keys      Keys
+	edge      string           // names this process among the edges
+	now       func() time.Time // nil: Redis's clock
+	stopwatch func() time.Time // our own clock, which nobody sets
 
 	mu     sync.Mutex // guards what follows
 	joins  map[ropeline.SaleID]*joinGatherer
 	seen   map[ropeline.SaleID]bool // sales that were there once: one that is not there any more was lost
+	clocks map[ropeline.SaleID]*clockWatch
 	closed bool
 }
 
@@ -68,6 +70,7 @@ type joinGatherer = batch.Gatherer[entry, Place]
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
+		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{},
 		joins: map[ropeline.SaleID]*joinGatherer{}, seen: map[ropeline.SaleID]bool{},
 	}
 }
@@ -76,7 +79,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 // for tests.
 func (s *Store) WithClock(now func() time.Time) *Store {
 	other := New(s.rdb, s.keys)
-	other.now = now
+	other.now, other.stopwatch = now, now
 	return other
 }
 

@@ -83,6 +83,8 @@ type Ticked struct {
 	State
 	Leads bool // else another controller ticks the sale, and nothing was done
 	More  bool // another tick at once has work
+
+	Jumped time.Duration // so far the server's clock was set, which somebody should look after
 }
 
 // Tick moves a sale's line once if this controller leads: it ends what has run
@@ -90,8 +92,12 @@ type Ticked struct {
 // Redis allow, and tells the edges. Each of its scripts is atomic and repeats
 // no offer, so a tick that dies between two is made good by the next.
 func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (Ticked, error) {
+	jumped, err := s.watchClock(ctx, sale, controller, lease)
+	if err != nil {
+		return Ticked{}, err
+	}
 	most, t, err := s.begin(ctx, sale, controller, lease)
-	if err != nil || !t.Leads {
+	if t.Jumped = jumped; err != nil || !t.Leads {
 		return t, err
 	}
 	var front []candidate

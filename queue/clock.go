@@ -1,0 +1,106 @@
+package queue
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Deadlines are kept in the time of the server, and a server's clock may be set.
+// One that jumps ahead would end all sessions while their tokens are good for
+// those who check them, so that twice as many were inside as the cap allows;
+// one that jumps back would keep every slot, and stop the rate bucket, for as
+// long as it went back. Whoever ticks therefore compares that clock with their
+// own, which cannot be set, and moves the deadlines along before anything ends.
+
+// clockSlack is how far two clocks may drift apart between two ticks without
+// one of them having jumped.
+const clockSlack = 2 * time.Second
+
+// clockWatch is what a controller has seen of the clock of a sale's server.
+type clockWatch struct {
+	theirs       time.Time
+	asked, heard time.Time // by our own clock, before and after
+	owed         time.Duration
+}
+
+// look takes in another reading and returns how far the clock has jumped since
+// the one before. The answer may have been made at any moment between asking and
+// hearing: a server that was stopped meanwhile has not jumped.
+func (w *clockWatch) look(theirs, asked, heard time.Time) time.Duration {
+	before := *w
+	w.theirs, w.asked, w.heard = theirs, asked, heard
+	if before.theirs.IsZero() {
+		return 0
+	}
+	passed := theirs.Sub(before.theirs)
+	least, most := asked.Sub(before.heard), heard.Sub(before.asked)
+	switch {
+	case passed > most+clockSlack:
+		return passed - most
+	case passed < least-clockSlack:
+		return passed - least
+	}
+	return 0
+}
+
+//go:embed lua/now.lua
+var nowSource string
+var nowScript = newScript("now", nowSource)
+
+//go:embed lua/jump.lua
+var jumpSource string
+var jumpScript = newScript("jump", jumpSource)
+
+// watchClock moves the deadlines of a sale along if the server's clock has
+// jumped, and returns how far.
+func (s *Store) watchClock(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (time.Duration, error) {
+	asked := s.stopwatch()
+	reply, err := s.run(ctx, nowScript, keysOf(sale, "state"))
+	if err != nil {
+		return 0, err
+	}
+	heard := s.stopwatch()
+	text, _ := reply.(string)
+	us, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("now: unexpected reply: %w", err)
+	}
+	owed := s.sawClock(sale, time.UnixMicro(us), asked, heard)
+	if owed == 0 {
+		return 0, nil
+	}
+	reply, err = s.run(ctx, jumpScript, keysOf(sale, "leader", "state", "offered", "active", "sessions"),
+		controller, lease.Milliseconds(), owed.Milliseconds(), margin)
+	if err != nil {
+		return 0, err // and it is owed still
+	}
+	s.paidClock(sale)
+	if reply != int64(1) { // the one who leads has done it
+		return 0, nil
+	}
+	return owed, nil
+}
+
+// sawClock returns the jumps that a sale's deadlines have not followed yet.
+func (s *Store) sawClock(sale ropeline.SaleID, theirs, asked, heard time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.clocks[sale]
+	if w == nil {
+		w = &clockWatch{}
+		s.clocks[sale] = w
+	}
+	w.owed += w.look(theirs, asked, heard)
+	return w.owed
+}
+
+func (s *Store) paidClock(sale ropeline.SaleID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clocks[sale].owed = 0
+}

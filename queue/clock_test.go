@@ -1,0 +1,116 @@
+package queue
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func TestAStoppedServerHasNotJumped(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
+	for name, c := range map[string]struct {
+		theirs, asked, heard float64 // of the second reading; the first was at 0, heard after 0.1 s
+		want                 time.Duration
+	}{
+		"both went on":                          {0.2, 0.2, 0.3, 0},
+		"the answer came late":                  {30.2, 0.2, 30.3, 0},
+		"the question came early, answered now": {0.2, 0.2, 30.3, 0},
+		"we were stopped":                       {30.2, 30.2, 30.3, 0},
+		"they drift":                            {2.1, 0.2, 0.3, 0},
+		"it ran an hour ahead":                  {3600.2, 0.2, 0.2, time.Hour},
+		"it went back an hour":                  {-3599.9, 0.2, 0.3, -time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var w clockWatch
+			if jump := w.look(start, start, at(0.1)); jump != 0 {
+				t.Fatalf("the first reading says %v", jump)
+			}
+			if got := w.look(at(c.theirs), at(c.asked), at(c.heard)); got != c.want {
+				t.Errorf("a jump of %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// A clock that is set, ahead or back, changes nothing of how long an offer may be
+// claimed and a session lasts; the cap holds, and the rate goes on.
+func TestSlotsOutliveAClockThatJumps(t *testing.T) {
+	t.Parallel()
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 5 * time.Second, -5 * time.Second} {
+		t.Run(jump.String(), func(t *testing.T) {
+			t.Parallel()
+			ctx, rdb := t.Context(), devtest.Redis(t)
+			ours := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+			set := time.Duration(0) // how far the server's clock is off
+			store := New(rdb, testKeys).WithClock(func() time.Time { return ours.Add(set) })
+			store.stopwatch = func() time.Time { return ours }
+			t.Cleanup(store.Close)
+			sale := testSale(fmt.Sprintf("jump-%d", time.Now().UnixNano()), ours.Add(-2*time.Hour))
+			sale.EndsAt = ours.Add(10 * time.Hour)
+			if err := store.PublishSale(ctx, sale); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Draw(ctx, sale.ID); err != nil {
+				t.Fatal(err)
+			}
+			var places [8]Place
+			for i := range places {
+				places[i] = join(t, store, sale.ID)
+			}
+			pass := func(d time.Duration) Ticked {
+				t.Helper()
+				ours = ours.Add(d)
+				return tick(t, store, sale.ID)
+			}
+			pass(TickInterval)
+			pass(TickInterval)
+			if _, err := store.Claim(ctx, sale.ID, places[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			wants := func(what string, p Place, want ropeline.PlaceState) {
+				t.Helper()
+				if got, err := store.Find(ctx, sale.ID, p.ID); err != nil || got.State != want {
+					t.Errorf("%s: it is %s, %v; want %s", what, got.State, err, want)
+				}
+			}
+
+			set += jump
+			got := pass(TickInterval)
+			if got.Jumped < jump-time.Second || got.Jumped > jump+time.Second {
+				t.Errorf("a jump of %v is told as %v", jump, got.Jumped)
+			}
+			if got.Offered != 2 || got.Active != 1 {
+				t.Errorf("after the jump %d are offered and %d active, want the 2 and 1 of before", got.Offered, got.Active)
+			}
+			wants("who claimed before", places[0], ropeline.PlaceActive)
+			wants("who was offered before", places[1], ropeline.PlaceOffered)
+			if _, err := store.Claim(ctx, sale.ID, places[1].ID); err != nil {
+				t.Errorf("claiming an offer of before: %v", err)
+			}
+
+			// The other offer runs out after its five seconds, and another one is made.
+			pass(2 * time.Second)
+			wants("in its claim window", places[2], ropeline.PlaceOffered)
+			if again := pass(3 * time.Second); again.Jumped != 0 {
+				t.Errorf("without another jump %v is told", again.Jumped)
+			}
+			wants("after its claim window", places[2], ropeline.PlaceExpired)
+			pass(TickInterval)
+			wants("the next one", places[3], ropeline.PlaceOffered)
+			if jump > 0 {
+				// The first session lasts its token's life and the margin, not longer.
+				pass(6*time.Second + ropeline.TokenMargin)
+				wants("after its session", places[0], ropeline.PlaceDone)
+			}
+			if state, err := store.State(ctx, sale.ID); err != nil || state.MaxInUse > sale.Cap {
+				t.Errorf("%d slots were in use, %v; the cap is %d", state.MaxInUse, err, sale.Cap)
+			}
+		})
+	}
+}
