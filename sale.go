@@ -76,6 +76,9 @@ type Sale struct {
 	// Visitor says who may join, and who is one and the same.
 	Visitor VisitorRule `json:"visitor,omitzero"`
 
+	// Beacon goes into the draw; nil for none.
+	Beacon *Beacon `json:"beacon,omitempty"`
+
 	// Cap and Rate are the values a new sale starts with. Live values are
 	// tuned in Redis and outlive a new version of this document.
 	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
@@ -149,6 +152,11 @@ func (s Sale) Validate() error {
 	}
 	if field, why := s.Visitor.validate(); field != "" {
 		return bad(field, why)
+	}
+	if s.Beacon != nil {
+		if field, why := s.Beacon.validate(s.LobbyClosesAt, s.OpensAt); field != "" {
+			return bad(field, why)
+		}
 	}
 	return nil
 }

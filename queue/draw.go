@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -53,7 +54,11 @@ func (s *Store) commit(ctx context.Context, id ropeline.SaleID) error {
 }
 
 func termsOf(sale ropeline.Sale) draw.Terms {
-	return draw.Terms{Sale: sale.ID, Close: sale.LobbyClosesAt.UnixMilli(), Beacon: draw.NoBeacon}
+	terms := draw.Terms{Sale: sale.ID, Close: sale.LobbyClosesAt.UnixMilli(), Beacon: draw.NoBeacon}
+	if sale.Beacon != nil {
+		terms.Beacon = sale.Beacon.Rule()
+	}
+	return terms
 }
 
 func (s *Store) drawSeed(ctx context.Context, sale ropeline.SaleID) (draw.Hash, error) {
@@ -79,16 +84,25 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err != nil {
 		return err
 	}
+	public, err := s.beaconAwaited(ctx, sale)
+	if err != nil {
+		return err
+	}
 	entrants, err := s.entrants(ctx, sale, "collected")
 	if err != nil {
 		return err
 	}
 	root := draw.Root(entrants)
+	s.keep(ctx, sale, root, entrants)
 	reply, err := s.runOn(ctx, sale, rootScript, append(lineID{sale, 0}.keys("line", "collected"), key(sale, "draw")), hex.EncodeToString(root[:]), len(entrants))
 	if err != nil || reply == int64(0) {
 		return err
 	}
-	if err := s.scoreLobby(ctx, sale, draw.Key(seed, root, draw.Hash{}), entrants); err != nil {
+	value, err := s.beacon(ctx, sale, public.Rule)
+	if err != nil {
+		return err
+	}
+	if err := s.scoreLobby(ctx, sale, draw.Key(seed, root, value), entrants); err != nil {
 		return err
 	}
 	// Before the order is there, so that a draw killed in between is not left
@@ -145,6 +159,9 @@ type Drawing struct {
 	Root       string // over the entrants, from the close on; "" before
 	Count      int64  // of the entrants, with the root
 	Seed       string // from the draw on
+	Rule       string // of the beacon, from the sale's creation on
+	RootAt     time.Time
+	Beacon     string // its value once it is decided on, zeros if it did not come
 }
 
 // Drawing returns what is public of a sale's draw.
@@ -153,12 +170,17 @@ func (s *Store) Drawing(ctx context.Context, sale ropeline.SaleID) (Drawing, err
 	if err != nil {
 		return Drawing{}, storeError("reading the draw", err)
 	}
-	d := Drawing{Commitment: fields["commitment"], Root: fields["root"], Seed: fields["seed"]}
-	if fields["count"] != "" {
-		if d.Count, err = strconv.ParseInt(fields["count"], 10, 64); err != nil {
-			return Drawing{}, fmt.Errorf("reading the draw: %w", err)
-		}
+	d := Drawing{Commitment: fields["commitment"], Root: fields["root"], Seed: fields["seed"],
+		Rule: fields["beacon_rule"], Beacon: fields["beacon"]}
+	if d.Root == "" {
+		return d, nil
 	}
+	d.Count, err = strconv.ParseInt(fields["count"], 10, 64)
+	at, atErr := strconv.ParseInt(fields["root_at"], 10, 64)
+	if err := errors.Join(err, atErr); err != nil {
+		return Drawing{}, fmt.Errorf("reading the draw: %w", err)
+	}
+	d.RootAt = time.UnixMilli(at)
 	return d, nil
 }
 
@@ -188,9 +210,17 @@ func (s *Store) DrawFile(ctx context.Context, id ropeline.SaleID) (draw.File, er
 		return draw.File{}, err
 	}
 	f := draw.File{Terms: termsOf(sale)}
-	for text, field := range map[string]*draw.Hash{d.Commitment: &f.Commitment, d.Seed: &f.Seed, d.Root: &f.Root} {
-		if n, err := hex.Decode(field[:], []byte(text)); err != nil || n != len(field) {
-			return draw.File{}, errors.Join(err, fmt.Errorf("reading the draw: %q is no hash", text))
+	if d.Rule != "" { // the one that was committed to
+		f.Terms.Beacon = d.Rule
+	}
+	texts, hashes := []string{d.Commitment, d.Seed, d.Root}, []*draw.Hash{&f.Commitment, &f.Seed, &f.Root}
+	if f.Terms.Beacon != draw.NoBeacon {
+		f.RootAt = d.RootAt.UnixMilli()
+		texts, hashes = append(texts, d.Beacon), append(hashes, &f.Value)
+	}
+	for i, text := range texts {
+		if *hashes[i], err = readHash(text); err != nil {
+			return draw.File{}, err
 		}
 	}
 	if draw.Root(entrants) != f.Root {

@@ -3,8 +3,8 @@ package queue
 import (
 	"context"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -34,13 +34,18 @@ type charter struct {
 // lobbyScore is the score of a place that took part in the draw, "" while the
 // draw's seed is not known here.
 func (c charter) lobbyScore(id ropeline.PlaceID) string {
-	var seed, root draw.Hash
-	for text, h := range map[string]*draw.Hash{c.draw["seed"]: &seed, c.draw["root"]: &root} {
-		if n, err := hex.Decode(h[:], []byte(text)); err != nil || n != len(h) {
-			return ""
-		}
+	seed, err := readHash(c.draw["seed"])
+	root, rootErr := readHash(c.draw["root"])
+	var value draw.Hash
+	if rule := c.draw["beacon_rule"]; rule != draw.NoBeacon && rule != "" {
+		var valueErr error
+		value, valueErr = readHash(c.draw["beacon"])
+		err = errors.Join(err, valueErr)
 	}
-	return strconv.FormatInt(draw.Score(draw.Key(seed, root, draw.Hash{}), id), 10)
+	if errors.Join(err, rootErr) != nil {
+		return ""
+	}
+	return strconv.FormatInt(draw.Score(draw.Key(seed, root, value), id), 10)
 }
 
 // charter reads what has to be written back after a loss.

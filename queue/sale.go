@@ -51,6 +51,9 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err != nil {
 		return err
 	}
+	if err := s.keepsRule(ctx, sale); err != nil {
+		return err
+	}
 	if _, err := s.run(ctx, publishLineScript, lineID{sale.ID, 0}.keys("line"), sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before); err != nil {
 		return err
@@ -67,6 +70,15 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 		return err
 	}
 	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
+}
+
+// keepsRule refuses another beacon once the lobby has closed.
+func (s *Store) keepsRule(ctx context.Context, sale ropeline.Sale) error {
+	d, err := s.Drawing(ctx, sale.ID)
+	if err != nil || d.Rule == "" || d.Rule == termsOf(sale).Beacon || s.time().Before(sale.LobbyClosesAt) {
+		return err
+	}
+	return ErrLobbyClosed
 }
 
 // Sale returns a sale's settings document, or ropeline.ErrSaleUnknown.

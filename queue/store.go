@@ -57,6 +57,8 @@ type Store struct {
 	now       func() time.Time // nil: Redis's clock
 	stopwatch func() time.Time // our own clock, which nobody sets
 
+	archive Archive // nil: none
+
 	mu     sync.Mutex // guards what follows
 	joins  map[ropeline.SaleID]*joinGatherer
 	seen   map[ropeline.SaleID]bool // sales that were there once: one that is not there any more was lost
@@ -224,6 +226,8 @@ func storeError(doing string, err error) error {
 			return ErrPartyLarge
 		case "OFFERED":
 			return ErrPartyOffered
+		case "UNBOUND":
+			return ErrBeaconNotAwaited
 		case "MISMATCH", "OPEN":
 			return errDrawIncomplete
 		case "CLOSED":
@@ -255,7 +259,7 @@ var (
 	// ErrLobbyClosed refuses a settings document that moves a close which has
 	// passed.
 	ErrLobbyClosed = &ropeline.Error{Kind: ropeline.Conflict, Code: "lobby-closed",
-		Detail: "The lobby has closed: lobby_closes_at cannot be changed any more."}
+		Detail: "The lobby has closed: lobby_closes_at and beacon cannot be changed any more."}
 
 	// ErrSettling means that the line is being put together again after its
 	// store lost it, from what the edges and the fans remember.

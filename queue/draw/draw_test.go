@@ -29,6 +29,28 @@ func made(places int) File {
 	return f
 }
 
+// beaten is a valid draw with a beacon, whose value came or did not.
+func beaten(places int, came bool) File {
+	f := made(places)
+	slices.Sort(f.Places)
+	f.Beacon, f.RootAt = ropeline.Beacon{Name: "drand", After: 10, Wait: 60}.Rule(), f.Close+1234
+	if came {
+		f.Value = sha256.Sum256([]byte("a beacon for tests"))
+	}
+	f.Commitment = Commitment(f.Terms, f.Seed)
+	f.Places = Order(Key(f.Seed, f.Root, f.Value), f.Places)
+	return f
+}
+
+// vectors are the frozen draws by their names.
+func vectors() map[string]File {
+	v := map[string]File{"draw-beacon-7": beaten(7, true), "draw-beacon-absent-7": beaten(7, false)}
+	for _, places := range []int{0, 1, 2, 7, 1000} {
+		v[fmt.Sprintf("draw-%d", places)] = made(places)
+	}
+	return v
+}
+
 func text(t interface{ Fatal(...any) }, f File) []byte {
 	var b bytes.Buffer
 	if err := f.Write(&b); err != nil {
@@ -50,13 +72,13 @@ func holds(f File) error {
 // The vectors are frozen: a draw that was published once must verify for ever.
 func TestFrozenVectors(t *testing.T) {
 	t.Parallel()
-	for _, places := range []int{0, 1, 2, 7, 1000} {
-		name := filepath.Join("testdata", fmt.Sprintf("draw-%d.txt", places))
+	for name, vector := range vectors() {
+		name = filepath.Join("testdata", name+".txt")
 		frozen, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(frozen, text(t, made(places))) {
+		if !bytes.Equal(frozen, text(t, vector)) {
 			t.Errorf("%s: the same draw comes out in another way", name)
 		}
 		f, err := Read(bytes.NewReader(frozen))
@@ -95,6 +117,9 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: nobody notices", name)
 		}
+		if name != "a beacon" && holds(damage(beaten(7, true))) == nil {
+			t.Errorf("%s, in a draw with a beacon: nobody notices", name)
+		}
 		if err != nil && name == "a place doubled" && !strings.Contains(err.Error(), "twice") {
 			t.Errorf("%s: is said to be %v", name, err)
 		}
@@ -119,9 +144,14 @@ func TestTheVerifierInPythonAgrees(t *testing.T) {
 		}
 		return err == nil
 	}
-	for _, places := range []int{0, 1, 2, 7, 1000} {
-		if !verdict(text(t, made(places))) {
-			t.Errorf("a draw of %d places does not hold", places)
+	for name, vector := range vectors() {
+		if !verdict(text(t, vector)) {
+			t.Errorf("%s does not hold", name)
+		}
+	}
+	for name, damage := range damages {
+		if name != "a beacon" && name != "another rule" && verdict(text(t, damage(beaten(7, true)))) {
+			t.Errorf("%s, in a draw with a beacon: it holds", name)
 		}
 	}
 	for name, damage := range damages {
@@ -159,7 +189,9 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 	valid := string(text(t, made(7)))
 	for name, content := range map[string]string{
 		"empty":            "",
-		"other version":    strings.Replace(valid, "draw 1", "draw 2", 1),
+		"other version":    strings.Replace(valid, "draw 1", "draw 3", 1),
+		"a beacon's":       strings.Replace(valid, "draw 1", "draw 2", 1),
+		"a rule too many":  strings.Replace(valid, "rule: none", "rule: drand, 1 s after the root; none if it is not there 1 s later", 1),
 		"Windows lines":    strings.ReplaceAll(valid, "\n", "\r\n"),
 		"too many places":  valid + "one-more\n",
 		"too few":          strings.Replace(valid, "count: 7", "count: 8", 1),
@@ -179,6 +211,7 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(text(f, made(3)))
+	f.Add(text(f, beaten(3, true)))
 	f.Add([]byte("ropeline-draw 1\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		read, err := Read(bytes.NewReader(content))
@@ -186,6 +219,26 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("two texts are one draw: %q", content)
 		}
 	})
+}
+
+func TestAFileSaysWhoseBeaconItIs(t *testing.T) {
+	t.Parallel()
+	name, at, there := beaten(3, true).BeaconSource()
+	// 1.234 s after the close, and 10 s, rounded up to a second.
+	if name != "drand" || at.UnixMilli() != 1795478412000 || !there {
+		t.Errorf("%q at %v, %v", name, at, there)
+	}
+	if name, _, there := beaten(3, false).BeaconSource(); name != "drand" || there {
+		t.Errorf("absent: %q, %v", name, there)
+	}
+	if name, _, _ := made(3).BeaconSource(); name != "" {
+		t.Errorf("without one: %q", name)
+	}
+	early := beaten(3, true)
+	early.RootAt = early.Close - 1
+	if holds(early) == nil {
+		t.Error("a root before the close holds")
+	}
 }
 
 func TestAPlaceProvesThatItIsInTheRoot(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ropeline/ropeline"
 )
@@ -20,12 +21,16 @@ type File struct {
 	Commitment Hash
 	Seed       Hash
 	Root       Hash
+	RootAt     int64              // when it was published, ms since 1970; of a draw with a beacon only
 	Value      Hash               // of the beacon
 	Places     []ropeline.PlaceID // in drawn order
 }
 
-// format names the version in a file's first line.
-const format = "ropeline-draw 1"
+// The versions in a file's first line: without a beacon, and with one.
+const (
+	format       = "ropeline-draw 1"
+	formatBeacon = "ropeline-draw 2"
+)
 
 // Bounds of what Read takes: more than the largest line is designed for.
 const (
@@ -36,8 +41,12 @@ const (
 // Write writes the file: a line a field, an empty line, a line a place.
 func (f File) Write(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%s\nsale: %s\nclose: %d\nbeacon-rule: %s\ncommitment: %x\nroot: %x\nseed: %x\nbeacon: %x\ncount: %d\n\n",
-		format, f.Sale, f.Close, f.Beacon, f.Commitment, f.Root, f.Seed, f.Value, len(f.Places))
+	version, rootAt := format, ""
+	if f.Beacon != NoBeacon {
+		version, rootAt = formatBeacon, fmt.Sprintf("root-at: %d\n", f.RootAt)
+	}
+	fmt.Fprintf(out, "%s\nsale: %s\nclose: %d\nbeacon-rule: %s\ncommitment: %x\nroot: %x\n%sseed: %x\nbeacon: %x\ncount: %d\n\n",
+		version, f.Sale, f.Close, f.Beacon, f.Commitment, f.Root, rootAt, f.Seed, f.Value, len(f.Places))
 	for _, id := range f.Places {
 		out.WriteString(string(id))
 		out.WriteByte('\n')
@@ -50,13 +59,21 @@ func (f File) Write(w io.Writer) error {
 func Read(r io.Reader) (File, error) {
 	l := lines{in: bufio.NewReaderSize(r, maxLine)}
 	var f File
-	if first := l.next(); l.err == nil && first != format {
-		return File{}, fmt.Errorf("line 1: want %q", format)
+	first := l.next()
+	if l.err == nil && first != format && first != formatBeacon {
+		return File{}, fmt.Errorf("line 1: want %q or %q", format, formatBeacon)
 	}
 	f.Sale = ropeline.SaleID(l.field("sale"))
 	f.Close = l.integer("close")
 	f.Beacon = l.field("beacon-rule")
-	f.Commitment, f.Root, f.Seed, f.Value = l.hash("commitment"), l.hash("root"), l.hash("seed"), l.hash("beacon")
+	if l.err == nil && (first == format) != (f.Beacon == NoBeacon) {
+		l.fail("a draw of this version has another beacon rule")
+	}
+	f.Commitment, f.Root = l.hash("commitment"), l.hash("root")
+	if first == formatBeacon {
+		f.RootAt = l.integer("root-at")
+	}
+	f.Seed, f.Value = l.hash("seed"), l.hash("beacon")
 	count := l.integer("count")
 	if empty := l.next(); l.err == nil && empty != "" {
 		l.fail("want an empty line before the places")
@@ -161,7 +178,7 @@ func (f File) Verify() []Check {
 	key := Key(f.Seed, f.Root, f.Value)
 	return []Check{
 		{"the seed is the one that was committed to", differ(Commitment(f.Terms, f.Seed), f.Commitment)},
-		{"the beacon is the one that the rule gives", f.checkBeacon()},
+		{"the beacon has the form that the rule gives it", f.checkBeacon()},
 		{"no place is there twice", unique(sorted)},
 		{"the places are those of the root: nobody slipped in or out", differ(Root(sorted), f.Root)},
 		{"the order is the one that seed and root give", f.checkOrder(key)},
@@ -176,10 +193,26 @@ func differ(got, want Hash) error {
 }
 
 func (f File) checkBeacon() error {
-	if f.Beacon == NoBeacon && f.Value != (Hash{}) {
+	switch _, ok := ropeline.ParseBeacon(f.Beacon); {
+	case f.Beacon == NoBeacon && f.Value != (Hash{}):
 		return errors.New("there is a value although the rule says that there is none")
+	case f.Beacon != NoBeacon && !ok:
+		return errors.New("the rule is none that a draw can have")
+	case f.Beacon != NoBeacon && f.RootAt < f.Close:
+		return errors.New("the root was published before the lobby closed")
 	}
 	return nil
+}
+
+// BeaconSource says whose value went into the draw and what its time was: who
+// wants to be sure asks the source, or what others have kept of it, for that.
+// there is false if it had not come in time, and false, too, without a beacon.
+func (f File) BeaconSource() (name string, at time.Time, there bool) {
+	b, ok := ropeline.ParseBeacon(f.Beacon)
+	if !ok {
+		return "", time.Time{}, false
+	}
+	return b.Name, b.At(time.UnixMilli(f.RootAt)).UTC(), f.Value != (Hash{})
 }
 
 func unique(sorted []ropeline.PlaceID) error {

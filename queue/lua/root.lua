@@ -15,6 +15,9 @@ if now < number(KEYS[1], 'close') * 1000 then return redis.error_reply('OPEN the
 if redis.call('SCARD', KEYS[2]) ~= tonumber(ARGV[3]) then return redis.error_reply('MISMATCH the root is not of these entrants') end
 local before = redis.call('HGET', KEYS[3], 'root')
 if before == ARGV[2] then return 1 end
-if before then redis.call('HSET', KEYS[3], 'root_before', before) end
+if before then
+  redis.call('HSET', KEYS[3], 'root_before', before)
+  redis.call('HDEL', KEYS[3], 'beacon') -- its value was known before this root
+end
 redis.call('HSET', KEYS[3], 'root', ARGV[2], 'count', ARGV[3], 'root_at', math.floor(now / 1000))
 return 1

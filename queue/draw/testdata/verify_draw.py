@@ -15,8 +15,10 @@ def main(path):
     data = open(path, "rb").read()
     top, body = data.split(b"\n\n", 1)
     top = top.split(b"\n")
-    if top[0] != b"ropeline-draw 1": return "not a draw of version 1"
-    names = [b"sale", b"close", b"beacon-rule", b"commitment", b"root", b"seed", b"beacon", b"count"]
+    if top[0] not in (b"ropeline-draw 1", b"ropeline-draw 2"): return "not a draw of version 1 or 2"
+    with_beacon = top[0].endswith(b"2")
+    names = [b"sale", b"close", b"beacon-rule", b"commitment", b"root", b"root-at", b"seed", b"beacon", b"count"]
+    if not with_beacon: names.remove(b"root-at")
     if [l.split(b": ", 1)[0] for l in top[1:]] != names: return "fields are missing"
     f = {n: l.split(b": ", 1)[1] for n, l in zip(names, top[1:])}
     if body and not body.endswith(b"\n"): return "the file is cut"
@@ -25,7 +27,9 @@ def main(path):
     if len(ids) != int(f[b"count"]): return "the count is wrong"
     terms = b"\n".join([b"ropeline draw 1", f[b"sale"], f[b"close"], f[b"beacon-rule"], seed])
     if sha(terms).hex().encode() != f[b"commitment"]: return "the seed is not the one committed to"
-    if f[b"beacon-rule"] == b"none" and any(beacon): return "a beacon without a rule"
+    if (f[b"beacon-rule"] == b"none") == with_beacon: return "the beacon rule is of another version"
+    if not with_beacon and any(beacon): return "a beacon without a rule"
+    if with_beacon and int(f[b"root-at"]) < int(f[b"close"]): return "the root came before the close"
     if len(set(ids)) != len(ids): return "a place is there twice"
     if sha(len(ids).to_bytes(8, "big") + head(sorted(ids))) != root: return "the places are not those of the root"
     key = sha(seed + root + beacon)
