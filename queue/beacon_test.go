@@ -18,7 +18,9 @@ import (
 )
 
 // shelf is an archive in memory.
-type shelf struct{ kept map[draw.Hash][]ropeline.PlaceID }
+type shelf struct {
+	kept map[draw.Hash][]ropeline.PlaceID
+}
 
 func (s *shelf) Keep(_ context.Context, _ ropeline.SaleID, root draw.Hash, entrants []ropeline.PlaceID) {
 	s.kept[root] = slices.Clone(entrants)
