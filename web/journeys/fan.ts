@@ -6,7 +6,7 @@ import { shop as words, waiting } from "../src/messages/en";
 import { settled, watch } from "./look";
 import type { Stack } from "./stack";
 
-export type Scene = "lobby" | "drawing" | "waiting" | "offered" | "active" | "expired" | "left" | "done";
+export type Scene = "lobby" | "drawing" | "waiting" | "offered" | "active" | "expired" | "elsewhere" | "left" | "done";
 
 export class Fan {
   readonly stack: Stack;

@@ -8,6 +8,7 @@ import { decline } from "./decline";
 import { draw } from "./draw";
 import { Fan } from "./fan";
 import { invited } from "./invited";
+import { handover } from "./handover";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
 import { ops } from "./ops";
@@ -18,7 +19,7 @@ import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, leave, ops, draw, invited };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, leave, ops, draw, invited };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];

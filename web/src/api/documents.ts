@@ -30,6 +30,7 @@ export interface Status {
   wait?: { low: number; high: number; longer?: "limits" | "returns" | "slower" | "restored" };
   back?: boolean;
   return_by?: string;
+  elsewhere?: boolean;
   offer?: { number: number; claim_by: string; beside?: boolean };
   session?: Session;
   next_contact?: number;
@@ -65,6 +66,14 @@ export interface DrawProof {
   close: number;
   beacon_rule: string;
   commitment: string;
+}
+
+/** What moves a place to another device. */
+export interface Handover {
+  code: string;
+  url: string;
+  qr: string;
+  expires_at: string;
 }
 
 export interface Admission {

@@ -20,6 +20,9 @@ export class Refusal extends Error {
 /** There was no answer: the network, or a server that is away. */
 export class Disconnected extends Error {}
 
+/** A text that nobody else can guess, for asking the same again. */
+export const nonce = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
 export interface Answer<T> {
   /** undefined for 204 and 304 */
   body: T;

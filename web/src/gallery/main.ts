@@ -2,6 +2,7 @@
 // golden documents of edge/wire. `npm run dev`, then /gallery.html. Not built.
 
 import active from "../../../edge/wire/testdata/active.json";
+import elsewhere from "../../../edge/wire/testdata/elsewhere.json";
 import lobby from "../../../edge/wire/testdata/lobby.json";
 import longer from "../../../edge/wire/testdata/longer.json";
 import offered from "../../../edge/wire/testdata/offered.json";
@@ -38,6 +39,7 @@ const states: Record<string, Known> = {
   lost: { ...at(waiting), link: "lost" },
   offered: at(offered),
   active: at(active),
+  elsewhere: at(elsewhere),
   expired: at(over),
   left: { ...live, left: true },
   done: at({ ...over, state: "done" }),
@@ -64,7 +66,7 @@ if (known) {
     saleId: "demo",
     actions: { claim: nothing, rejoin: nothing, retry: nothing },
   };
-  const room = new Room(page, nothing);
+  const room = new Room(page, nothing, nothing);
   room.draw(context);
   setInterval(() => room.draw(context), 1000);
 } else {

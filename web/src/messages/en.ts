@@ -6,6 +6,7 @@
 
 export { common } from "./en/common.ts";
 export { draw } from "./en/draw.ts";
+export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";

@@ -209,6 +209,20 @@ function active(context: Context): Body {
   };
 }
 
+/** The place was moved to another device: it can be watched. */
+function elsewhere(): Body {
+  const now = lead("");
+  const text = words.elsewhere;
+  return {
+    nodes: [eyebrow(words.waiting.eyebrow), headline(text.headline), rope(false, false).element, now, note(text.note)],
+    update: ({ known: { status } }) => {
+      const { state, position } = status ?? {};
+      if (state === "offered" || state === "active") say(now, text[state]);
+      else say(now, position === undefined ? words.waiting.kept : `${count(position)} ${words.waiting.headline(position)}`);
+    },
+  };
+}
+
 /** The place is over; what happened, and what can be done. */
 function over(text: { eyebrow: string; headline: string; lead: string; again?: string; rejoin?: string }, context: Context): Body {
   const ended = context.known.status?.sale.phase === "ended" || context.known.sale?.status.phase === "ended";
@@ -250,6 +264,8 @@ export function bodyOf(scene: Scene, context: Context): Body {
       return offered(context);
     case "active":
       return active(context);
+    case "elsewhere":
+      return elsewhere();
     case "failed":
       return failed(context);
     case "passed":

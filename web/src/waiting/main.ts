@@ -3,7 +3,7 @@
 // below 15 KB.
 
 import type { Status } from "../api/documents";
-import { Disconnected, Refusal } from "../api/http";
+import { Disconnected, nonce, Refusal } from "../api/http";
 import * as line from "../api/line";
 import { LineClock } from "../line/clock";
 import { Connection } from "../line/connection";
@@ -15,7 +15,12 @@ import { Room } from "./room";
 const saleId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const memory = recall(saleId);
 const clock = new LineClock();
-const room = new Room(document.getElementById("page")!, () => void leave());
+const handover = () => import("../handover/handover"); // loaded by whoever asks for it
+const room = new Room(
+  document.getElementById("page")!,
+  () => void leave(),
+  () => void handover().then((m) => m.open(room.dialog, saleId, known.status?.elsewhere ?? false)),
+);
 let connection: Connection | undefined;
 let retries = 0;
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -68,6 +73,14 @@ async function arrive(): Promise<void> {
     },
     () => {}, // only the title is missing; joining tells what is wrong
   );
+  if (location.hash.startsWith("#handover=")) {
+    try {
+      const moved = await (await handover()).take(room.dialog, saleId);
+      if (moved) return settle(moved);
+    } catch (cause) {
+      return again(new Disconnected("no script", { cause }));
+    }
+  }
   if (memory.was === "left") {
     known.left = true;
     return draw();
@@ -86,8 +99,13 @@ async function arrive(): Promise<void> {
 async function join(): Promise<void> {
   try {
     delete memory.start;
-    settle(await line.join(saleId).catch(identify));
+    memory.attempt ??= nonce();
+    remember(saleId, memory);
+    const status = await line.join(saleId, { attempt: memory.attempt }).catch(identify);
+    delete memory.attempt;
+    settle(status);
   } catch (cause) {
+    if (cause instanceof Refusal && cause.status < 500) delete memory.attempt;
     again(cause);
   }
 }

@@ -8,6 +8,8 @@ export interface Memory {
   /** Where the place stood when first seen in this epoch. */
   epoch?: string;
   start?: number;
+  /** Of a join that was not answered yet: the same one brings the same place. */
+  attempt?: string;
 }
 
 const key = (sale: string) => `ropeline.place.${sale}`;

@@ -10,7 +10,7 @@ import { type Scene, sceneOf } from "./scene";
 
 /** A position is announced this often at most; scenes and pauses at once. */
 const announceEvery = 30_000;
-const leavable: Scene[] = ["lobby", "drawing", "waiting", "offered"];
+const leavable: Scene[] = ["lobby", "drawing", "waiting", "offered", "elsewhere"];
 
 export class Room {
   #scene: Scene | undefined;
@@ -28,18 +28,20 @@ export class Room {
   readonly #foot = h("div", { class: "foot" });
   readonly #polite = h("p", { class: "unseen", "aria-live": "polite" });
   readonly #urgent = h("p", { class: "unseen", role: "alert" });
-  readonly #dialog = h("dialog", { "aria-labelledby": "leave" });
+  readonly dialog = h("dialog", { "aria-labelledby": "asked" });
+  readonly #leave = h("button", { type: "button", class: "quiet" }, words.leave);
+  readonly #move = h("button", { type: "button", class: "quiet" });
 
-  constructor(page: HTMLElement, onLeave: () => void) {
+  constructor(page: HTMLElement, onLeave: () => void, onMove: () => void) {
     this.#onLeave = onLeave;
     const home = h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand);
-    const leave = h("button", { type: "button", class: "quiet" }, words.leave);
-    leave.addEventListener("click", () => this.#ask());
-    this.#foot.append(leave);
+    this.#leave.addEventListener("click", () => this.#ask());
+    this.#move.addEventListener("click", onMove);
+    this.#foot.append(this.#move, this.#leave);
     page.append(
       h("header", { class: "top" }, home, this.#link),
       h("main", { class: "room" }, this.#sign, this.#stand, this.#lost, this.#foot, this.#polite, this.#urgent),
-      this.#dialog,
+      this.dialog,
     );
   }
 
@@ -54,6 +56,9 @@ export class Room {
     say(this.#link, words.link[link]);
     this.#lost.hidden = link !== "lost" || !leavable.includes(scene);
     this.#foot.hidden = !leavable.includes(scene);
+    this.#leave.hidden = scene === "elsewhere";
+    this.#move.hidden = scene === "offered";
+    say(this.#move, this.#leave.hidden ? words.elsewhere.back : words.move);
     document.title = this.#tab(scene, context);
     this.#announce(scene, context);
     this.#paused = status?.sale.paused ?? false;
@@ -68,9 +73,9 @@ export class Room {
     this.#stand.replaceChildren(...this.#body.nodes);
     this.#sign.classList.toggle("lit", scene === "offered");
     document.querySelector<HTMLLinkElement>('link[rel="icon"]')!.href = scene === "offered" ? turn : mark;
-    if (this.#dialog.open && !leavable.includes(scene)) this.#dialog.close();
+    if (this.dialog.open && !leavable.includes(scene)) this.dialog.close();
     if (scene === "offered") {
-      if (this.#dialog.open) this.#dialog.close();
+      if (this.dialog.open) this.dialog.close();
       this.#stand.querySelector("button")?.focus();
     }
     if (!first) say(scene === "offered" ? this.#urgent : this.#polite, this.#stand.querySelector("h1")?.textContent ?? "");
@@ -113,16 +118,16 @@ export class Room {
     const texts = words.leaveAsk;
     const stay = h("button", { type: "button" }, texts.stay);
     const go = h("button", { type: "button", class: "primary" }, texts.go);
-    stay.addEventListener("click", () => this.#dialog.close());
+    stay.addEventListener("click", () => this.dialog.close());
     go.addEventListener("click", () => {
-      this.#dialog.close();
+      this.dialog.close();
       this.#onLeave();
     });
-    this.#dialog.replaceChildren(
-      h("h2", { id: "leave" }, texts.heading),
+    this.dialog.replaceChildren(
+      h("h2", { id: "asked" }, texts.heading),
       h("p", { class: "note" }, this.#scene === "offered" ? texts.offered : texts.waiting),
       h("div", { class: "choices" }, stay, go),
     );
-    this.#dialog.showModal();
+    this.dialog.showModal();
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import elsewhere from "../../../edge/wire/testdata/elsewhere.json";
 import active from "../../../edge/wire/testdata/active.json";
 import lobby from "../../../edge/wire/testdata/lobby.json";
 import offered from "../../../edge/wire/testdata/offered.json";
@@ -24,6 +25,8 @@ test.each<[string, Status, Scene]>([
   ["paused.json", golden(paused), "waiting"],
   ["offered.json", golden(offered), "offered"],
   ["active.json", golden(active), "active"],
+  ["elsewhere.json", golden(elsewhere), "elsewhere"],
+  ["elsewhere.json of a place that is over", { ...golden(elsewhere), state: "done" }, "done"],
   ["over.json", golden(over), "expired"],
 ])("%s", (_name, status, scene) => {
   expect(sceneOf(known({ status }))).toBe(scene);

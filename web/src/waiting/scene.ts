@@ -25,6 +25,7 @@ export type Scene =
   | "offered"
   | "active"
   | "expired"
+  | "elsewhere"
   | "left"
   | "done"
   | "gone"
@@ -37,6 +38,7 @@ export function sceneOf(known: Known): Scene {
   if (known.left) return "left";
   const status = known.status;
   if (!status) return known.offline ? "failed" : "joining";
+  if (status.elsewhere && !["done", "left", "expired"].includes(status.state)) return "elsewhere";
   switch (status.state) {
     case "collected":
       return status.sale.phase === "ended" ? "ended" : status.sale.phase === "lobby" ? "lobby" : "drawing";

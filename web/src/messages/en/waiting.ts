@@ -141,6 +141,14 @@ export const waiting = {
   },
   failed: { eyebrow: "Not joined yet", headline: "We could not add you to the line yet" },
 
+  elsewhere: {
+    headline: "Your place is on another device",
+    offered: "It’s your turn there",
+    active: "You are in there",
+    note: "Here you can only watch it.",
+    back: "Bring it back here",
+  },
+  move: "Move to another device",
   leave: "Leave the line",
   leaveAsk: {
     heading: "Leave the line?",

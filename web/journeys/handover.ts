@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import type { Sale } from "../src/api/documents";
+import { handover as words, waiting } from "../src/messages/en";
+import { Fan } from "./fan";
+import { look, watch } from "./look";
+import { Staff } from "./staff";
+
+/** One place goes from the desk to a phone by link and on to a tablet by typing; the last one holds it. */
+export async function handover(desk: Fan): Promise<void> {
+  const staff = new Staff(desk.stack);
+  const { cap } = await staff.live();
+  await staff.cap(0);
+  const phone = await another(desk, 390);
+  const tablet = await another(desk, 1280);
+  try {
+    await desk.arrive();
+    await desk.sees("waiting");
+    const [position, people] = [await desk.position(), await inLine(desk)];
+    const link = `${desk.room}#handover=${await code(desk)}`;
+    await look(desk.page, "handover");
+
+    await phone.page.goto(`${desk.room}#handover=AAAAA-AAAAA`);
+    await phone.page.getByText(words.failed.heading).waitFor();
+    await look(phone.page, "handover-failed");
+    await phone.page.goto(link);
+    await phone.page.reload(); // the fragment alone loads nothing anew
+    await phone.sees("waiting");
+    assert.equal(await phone.position(), position, "the place keeps its position");
+    assert.ok(!phone.page.url().includes("#"), "the code is not left in the address");
+    await desk.sees("elsewhere");
+    await desk.button(words.close).click();
+    await look(desk.page, "elsewhere");
+    assert.equal(await desk.button(waiting.leave).count(), 0, "who only watches cannot leave");
+    await desk.page.reload();
+    await desk.sees("elsewhere"); // joins nothing
+    assert.equal(await inLine(desk), people, "no place is lost or doubled");
+
+    await tablet.arrive();
+    await tablet.sees("waiting");
+    const typed = await code(phone);
+    await tablet.button(waiting.move).click();
+    await tablet.page.getByLabel(words.enter).fill(typed.toLowerCase());
+    await tablet.button(words.bring).click();
+    await tablet.page.getByText(words.held.heading).waitFor();
+    await look(tablet.page, "handover-held");
+    await tablet.button(words.held.take).click();
+    await phone.sees("elsewhere");
+    await tablet.sees("waiting");
+    assert.equal(await tablet.position(), position);
+    assert.equal(await inLine(desk), people, "the tablet gave its own place up");
+  } finally {
+    await staff.cap(cap);
+  }
+  await tablet.sees("offered");
+  for (const watching of [desk, phone]) await watching.page.getByText(waiting.elsewhere.offered, { exact: true }).waitFor();
+  await tablet.comeIn();
+  await phone.page.getByText(waiting.elsewhere.active, { exact: true }).waitFor();
+  for (const fan of [phone, tablet]) await fan.context.close();
+}
+
+/** Another device: a browser that shares nothing with the first. */
+async function another(desk: Fan, width: number): Promise<Fan> {
+  const context = await desk.context.browser()!.newContext({ locale: "en-GB", viewport: { width, height: 844 } });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  watch(page, desk.troubles);
+  return new Fan(desk.stack, context, page, desk.troubles);
+}
+
+async function code(fan: Fan): Promise<string> {
+  await fan.button(waiting.move).click();
+  const text = await fan.page.locator(".code .words").innerText();
+  await fan.page.locator(".code img").waitFor();
+  return text;
+}
+
+async function inLine(fan: Fan): Promise<number> {
+  const sale: Sale = await (await fan.page.request.get(`${fan.stack.url}/api/v1/sales/${fan.stack.sale}`)).json();
+  return sale.status.entrants;
+}
