@@ -218,7 +218,7 @@ function elsewhere(): Body {
     update: ({ known: { status } }) => {
       const { state, position } = status ?? {};
       if (state === "offered" || state === "active") say(now, text[state]);
-      else say(now, position === undefined ? words.waiting.kept : `${count(position)} ${words.waiting.headline(position)}`);
+      else say(now, position ? `${count(position)} ${words.waiting.headline(position)}` : words.waiting.kept);
     },
   };
 }
