@@ -33,7 +33,7 @@ var layout = []room{
 	{"queue/draw", nil, "whoever checks a draw needs no line"},
 	{"queue", []string{"internal/batch", "queue/draw"}, "the line knows nobody who uses it"},
 	{"admission/token", nil, "who verifies must not be able to sign"},
-	{"admission", []string{"queue", "admission/token"}, "policy and signing above the line"},
+	{"admission", []string{"queue", "queue/draw", "admission/token"}, "policy and signing above the line"},
 	{"admission/gate", []string{"admission/token"}, "a gate is for any shop: it brings no Redis"},
 	{"admission/gate/fibergate", []string{"admission/gate", "admission/token"}, "the gate for Fiber"},
 	{"edge/wire", nil, "what both ends say; the load test imports it too"},

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -17,9 +18,10 @@ import (
 // the lobby when it has closed and ticks. Any number of controllers may run;
 // the lease only saves work, the cap is the script's.
 type Controller struct {
-	store *queue.Store
-	name  string
-	log   *slog.Logger
+	store   *queue.Store
+	beacons *Beacons
+	name    string
+	log     *slog.Logger
 }
 
 const (
@@ -31,9 +33,15 @@ const (
 	endedTick = 5 * time.Second
 )
 
-// NewController returns a Controller with a random name.
+// NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
-	return &Controller{store: store, name: uuid.NewString(), log: log}
+	return &Controller{store: store, beacons: &Beacons{}, name: uuid.NewString(), log: log}
+}
+
+// WithBeacons lets draws ask these sources.
+func (c *Controller) WithBeacons(b *Beacons) *Controller {
+	c.beacons = b
+	return c
 }
 
 // Run moves every published sale's line until ctx ends.
@@ -65,7 +73,7 @@ func (c *Controller) Run(ctx context.Context) error {
 // move ticks one sale until ctx ends.
 func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 	log := c.log.With("sale", sale)
-	var faults throttle
+	var faults, mends throttle
 	pause := queue.TickInterval
 	for {
 		select {
@@ -76,6 +84,9 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 		phase, err := c.step(ctx, sale)
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
+		}
+		if (phase == ropeline.PhaseOpen || phase == ropeline.PhaseEnded) && mends.allow(time.Now()) {
+			c.mend(ctx, sale)
 		}
 		pause = queue.TickInterval
 		if phase == ropeline.PhaseEnded {
@@ -98,8 +109,8 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.P
 		phase := state.Phase()
 		if phase == ropeline.PhaseDrawing && !state.Settling {
 			c.log.Info("drawing the lobby", "sale", sale, "entrants", state.Collected)
-			if err := c.store.Draw(ctx, sale); err != nil {
-				return phase, fmt.Errorf("drawing: %w", err)
+			if drawn, err := c.draw(ctx, sale); err != nil || !drawn {
+				return phase, err
 			}
 			continue
 		}
@@ -109,7 +120,46 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.P
 	}
 }
 
-// throttle lets a repeated complaint through every few seconds.
+// draw draws a sale's lobby, and reports whether it did: a beacon may have to be
+// waited for.
+func (c *Controller) draw(ctx context.Context, sale ropeline.SaleID) (bool, error) {
+	err := c.store.Draw(ctx, sale)
+	pending, waits := errors.AsType[*queue.BeaconPendingError](err)
+	if err != nil && !waits {
+		return false, fmt.Errorf("drawing: %w", err)
+	}
+	if !waits || time.Now().Before(pending.At) {
+		return !waits, nil
+	}
+	value, asked := c.beacons.Value(ctx, pending.Name, pending.At)
+	if errors.Is(asked, errAskedJustNow) {
+		return false, nil
+	}
+	if asked != nil {
+		decided, err := c.store.GiveBeacon(ctx, sale, nil)
+		if decided {
+			c.log.Warn("drawing without the beacon, as announced", "sale", sale, "beacon", pending.Name, "err", asked)
+		}
+		return false, errors.Join(err, asked)
+	}
+	if _, err := c.store.GiveBeacon(ctx, sale, &value); err != nil && !errors.Is(err, queue.ErrBeaconDecided) && !errors.Is(err, queue.ErrBeaconNotAwaited) {
+		return false, fmt.Errorf("giving the beacon to the draw: %w", err)
+	}
+	return false, nil
+}
+
+// mend looks now and then whether Redis has lost who took part in the draw.
+func (c *Controller) mend(ctx context.Context, sale ropeline.SaleID) {
+	mended, err := c.store.MendEntrants(ctx, sale)
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("looking after the entrants", "sale", sale, "err", err)
+	}
+	if mended {
+		c.log.Info("wrote the entrants back that Redis had lost", "sale", sale)
+	}
+}
+
+// throttle lets something that is repeated through every few seconds.
 type throttle struct{ last time.Time }
 
 func (t *throttle) allow(now time.Time) bool {

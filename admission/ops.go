@@ -57,6 +57,7 @@ var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/sales/{sale}/limits", staff, (*Ops).setLimits},
 	{"POST", opsPath + "/sales/{sale}/pause", staff, (*Ops).pause},
 	{"POST", opsPath + "/sales/{sale}/resume", staff, (*Ops).resume},
+	{"POST", opsPath + "/sales/{sale}/beacon", staff, (*Ops).giveBeacon},
 }
 
 // Route is a route of Ops and whether only staff may call it.
@@ -285,6 +286,38 @@ func (o *Ops) setPaused(w http.ResponseWriter, r *http.Request, paused bool) err
 	}
 	o.log.Info("pause changed", "who", who(r), "sale", sale, "paused", paused, "reason", body.Reason)
 	return o.show(w, r)
+}
+
+var errBeaconInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "beacon-invalid",
+	Detail: "A beacon's value has 64 hexadecimal digits, not all of them zero."}
+
+// giveBeacon enters the value of a beacon by hand, for a source that this part
+// cannot reach. Anybody can compare it with what the source has published.
+func (o *Ops) giveBeacon(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Value  string `json:"value"`
+		Reason string `json:"reason"`
+	}
+	if err := ropeline.ReadJSON(w, r, &body); err != nil {
+		return err
+	}
+	if err := checkReason(body.Reason); err != nil {
+		return err
+	}
+	value, err := readBeacon([]byte(body.Value))
+	if err != nil {
+		return errBeaconInvalid.Because(err)
+	}
+	sale := ropeline.SaleID(r.PathValue("sale"))
+	if err := o.known(r, sale); err != nil {
+		return err
+	}
+	if _, err := o.store.GiveBeacon(r.Context(), sale, &value); err != nil {
+		return err
+	}
+	o.log.Info("beacon entered", "who", who(r), "sale", sale, "value", body.Value, "reason", body.Reason)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // known refuses names that are no sale before they reach a key.

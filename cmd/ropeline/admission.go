@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/admission"
@@ -16,6 +17,10 @@ type admissionCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
 	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key and staff."`
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
+
+	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws are kept; without one they are in Redis only."`
+	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for entrants while the database is away."`
+	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
 }
 
 func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
@@ -24,11 +29,20 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, rdb)
+	var db *pgxpool.Pool
+	if c.Postgres == "" {
+		con.log.Warn("without a database, a draw cannot be published any more once Redis has lost it")
+	} else {
+		if db, err = dial.Postgres(ctx, c.Postgres); err != nil {
+			return err
+		}
+		defer db.Close()
+	}
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
-	parts, err := newAdmission(rdb, c.Keys, ln, con.log)
+	parts, err := newAdmission(rdb, db, c.Keys, c.Archive, c.Beacon, ln, con.log)
 	if err != nil {
 		return err
 	}
@@ -36,8 +50,9 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 	return runAll(ctx, con.log, parts...)
 }
 
-// newAdmission wires the controller and the staff's API.
-func newAdmission(rdb redis.UniversalClient, keys keyFolder, ln net.Listener, log *slog.Logger) ([]part, error) {
+// newAdmission wires the controller, the archive of draws and the staff's API.
+func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, folder string, sources map[string]string,
+	ln net.Listener, log *slog.Logger) ([]part, error) {
 	seed, err := keys.secret(seedKey)
 	if err != nil {
 		return nil, err
@@ -47,10 +62,20 @@ func newAdmission(rdb redis.UniversalClient, keys keyFolder, ln net.Listener, lo
 		return nil, err
 	}
 	log = log.With("part", "admission")
+	beacons, err := admission.NewBeacons(sources)
+	if err != nil {
+		return nil, err
+	}
 	store := queue.New(rdb, queue.Keys{Seed: seed})
+	parts := []part{{"controller", admission.NewController(store, log).WithBeacons(beacons).Run}}
+	if db != nil {
+		archive, err := admission.NewArchive(db, folder, log)
+		if err != nil {
+			return nil, err
+		}
+		store.UseArchive(archive)
+		parts = append(parts, part{"archive", archive.Run})
+	}
 	ops := admission.NewOps(store, staff, log)
-	return []part{
-		{"controller", admission.NewController(store, log).Run},
-		{"ops", func(ctx context.Context) error { return serve(ctx, ln, ops, log) }},
-	}, nil
+	return append(parts, part{"ops", func(ctx context.Context) error { return serve(ctx, ln, ops, log) }}), nil
 }

@@ -99,7 +99,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 		}
 		defer closing(&err, clients[i])
 	}
-	var pools [2]*pgxpool.Pool
+	var pools [3]*pgxpool.Pool
 	for i := range pools {
 		if pools[i], err = dial.Postgres(ctx, d.stack.PostgresDSN); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	return runAll(ctx, d.log, parts...)
 }
 
-func (d *dev) parts(clients [4]redis.UniversalClient, pools [2]*pgxpool.Pool) ([]part, error) {
+func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([]part, error) {
 	limits := d.edgeLimits
 	if limits.JoinsLimit == 0 {
 		limits.JoinsLimit = -1 // simulated fans all come from one address
@@ -127,7 +127,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [2]*pgxpool.Pool) ([
 	if limits.RequestsLimit == 0 {
 		limits.RequestsLimit = -1
 	}
-	admission, err := newAdmission(clients[0], d.keys, d.ops, d.log)
+	admission, err := newAdmission(clients[0], pools[2], d.keys, filepath.Join(d.Data, "archive"), nil, d.ops, d.log)
 	if err != nil {
 		return nil, err
 	}
