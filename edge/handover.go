@@ -61,19 +61,19 @@ func (s *Server) offerCode(w http.ResponseWriter, r *http.Request, m *room, tick
 	if err != nil {
 		return wire.Handover{}, err
 	}
-	link := handoverLink(r, m.id, code)
+	link := roomLink(r, m.id, "handover="+code.String())
 	picture, err := qr.SVG(link)
 	return wire.Handover{Code: code.String(), URL: link, QR: picture, ExpiresAt: until}, err
 }
 
-// handoverLink is the address that the other device opens. The code is in the
-// fragment, which no browser sends to a server and no log keeps.
-func handoverLink(r *http.Request, sale ropeline.SaleID, code queue.Code) string {
+// roomLink is the address of the waiting room that another browser opens. A code
+// is in the fragment, which no browser sends to a server and no log keeps.
+func roomLink(r *http.Request, sale ropeline.SaleID, fragment string) string {
 	scheme := "https"
 	if from, err := url.Parse(r.Header.Get("Origin")); err == nil && strings.EqualFold(from.Host, r.Host) {
 		scheme = from.Scheme // plain HTTP on a developer's machine
 	}
-	return (&url.URL{Scheme: scheme, Host: r.Host, Path: "/sales/" + string(sale), Fragment: "handover=" + code.String()}).String()
+	return (&url.URL{Scheme: scheme, Host: r.Host, Path: "/sales/" + string(sale), Fragment: fragment}).String()
 }
 
 // randomName is what a device calls itself or an attempt to join: so random that

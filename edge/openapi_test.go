@@ -109,6 +109,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "GET", place, 200, "")
 	check(stranger, "GET", place, 401, "")
 	check(f, "GET", place+"/live", 426, "")
+	check(f, "POST", place+"/party", 409, "")
+	check(stranger, "POST", place+"/party/join", 422, "{}")
 	check(f, "GET", "/api/v1/sales/{sale}/plain", 200, "")
 	check(f, "POST", "/api/v1/sales/{sale}/plain", 400, "")
 	code := read[wire.Handover](t, check(f, "POST", place+"/handover", 201, ""))

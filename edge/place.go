@@ -63,7 +63,7 @@ func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ti
 	if err == nil && place.State == ropeline.PlaceExpired {
 		place, err = s.readmit(r, m, ticket, place)
 	}
-	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && place.State.Final() {
+	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && (place.State.Final() || place.Party.Seat(ticket) == 0) {
 		return queue.Ticket{}, queue.Place{}, nil
 	}
 	return ticket, place, err
@@ -89,6 +89,9 @@ func (s *Server) readmit(r *http.Request, m *room, ticket queue.Ticket, place qu
 // else from the store; from its ticket while the store cannot tell.
 func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket, phone bool) (queue.Place, error) {
 	place, err := s.lookUp(ctx, m, ticket, phone)
+	if err == nil && partyLost(m.line.View(), place, ticket) {
+		place, err = s.recallParty(ctx, m, ticket)
+	}
 	return place.SeenBy(ticket), err
 }
 
@@ -161,13 +164,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	if err != nil {
 		return wire.Status{}, err
 	}
-	status := statusOf(m.id, view, place, isPhone(r))
+	status := seated(statusOf(m.id, view, place, isPhone(r)), view, place, ticket)
 	status.NextContact = nextContact(status)
 	if !status.State.Final() {
 		until := time.Duration(2*status.NextContact) * time.Second
 		m.line.Visit(ticket, place, isPhone(r), s.now().Add(max(until, queue.PresentAfterClose)))
 	}
 	renewed := ticket
+	renewed.Party = place.Party
 	if place.Score != "" {
 		renewed.Score, renewed.Epoch = place.Score, place.Epoch
 	}
@@ -193,16 +197,16 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 // claim takes the offer. Repeating it, in a second tab or because the answer
 // was lost, gives the same token.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) error {
-	return s.giveToken(w, r, s.store.Claim)
+	return s.giveToken(w, r, s.store.ClaimAs)
 }
 
 // renew gives the session its next token.
 func (s *Server) renew(w http.ResponseWriter, r *http.Request) error {
-	return s.giveToken(w, r, s.store.Renew)
+	return s.giveToken(w, r, s.store.RenewAs)
 }
 
 func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
-	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) error {
+	get func(context.Context, ropeline.SaleID, queue.Ticket) (queue.Session, error)) error {
 	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
 		return err
 	}
@@ -215,12 +219,12 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request,
 
 // admission gets a session and signs its token, which browsers get as a cookie.
 func (s *Server) admission(w http.ResponseWriter, r *http.Request,
-	get func(context.Context, ropeline.SaleID, ropeline.PlaceID) (queue.Session, error)) (wire.Admission, error) {
+	get func(context.Context, ropeline.SaleID, queue.Ticket) (queue.Session, error)) (wire.Admission, error) {
 	room, ticket, err := s.holder(w, r)
 	if err != nil {
 		return wire.Admission{}, err
 	}
-	session, err := get(r.Context(), room.id, ticket.Place)
+	session, err := get(r.Context(), room.id, ticket)
 	if err != nil {
 		return wire.Admission{}, err
 	}
@@ -239,7 +243,8 @@ func (s *Server) admission(w http.ResponseWriter, r *http.Request,
 }
 
 // leave gives the place up for ever, whatever it has become; if it had a
-// session, 204 and 202 mean what they do for end.
+// session, 204 and 202 mean what they do for end. A member leaves the party, and
+// the others keep the place.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
 	acknowledged, err := s.depart(w, r)
 	if err != nil {
@@ -254,11 +259,13 @@ func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bo
 	if err != nil {
 		return false, err
 	}
-	acknowledged, err = s.store.Leave(r.Context(), room.id, ticket.Place)
+	given, acknowledged, err := s.store.LeaveAs(r.Context(), room.id, ticket)
 	if err != nil {
 		return false, err
 	}
-	room.line.Left(ticket.Place)
+	if given {
+		room.line.Left(ticket.Place)
+	}
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
@@ -283,7 +290,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	acknowledged, err := s.store.End(r.Context(), room.id, ticket.Place)
+	acknowledged, err := s.store.EndAs(r.Context(), room.id, ticket)
 	if err != nil {
 		return err
 	}

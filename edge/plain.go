@@ -208,7 +208,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 	case "join":
 		err = s.plainJoin(w, r)
 	case "claim":
-		_, err = s.admission(w, r, s.store.Claim)
+		_, err = s.admission(w, r, s.store.ClaimAs)
 		next = shopPath(id)
 	case "leave":
 		_, err = s.depart(w, r)

@@ -48,6 +48,8 @@ func (s *Server) routes() []route {
 		{"GET", sale + "/place/live", placeTicket, s.live},
 		{"POST", sale + "/place/claim", placeTicket, s.claim},
 		{"DELETE", sale + "/place", placeTicket, s.leave},
+		{"POST", sale + "/place/party", placeTicket, s.invite},
+		{"POST", sale + "/place/party/join", public, s.joinParty},
 		{"GET", sale + "/plain", public, s.plain},
 		{"POST", sale + "/plain", public, s.act},
 		{"POST", sale + "/place/handover", placeTicket, s.handOver},

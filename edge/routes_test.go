@@ -36,6 +36,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusNotFound, "handover-unknown") // it wants a code
 				break
 			}
+			if strings.HasSuffix(path, "/party/join") {
+				wantProblem(t, r, http.StatusUnprocessableEntity, "party-code-invalid") // it wants an invitation
+				break
+			}
 			if strings.HasSuffix(path, "/challenge") { // a sale for anybody has none
 				wantProblem(t, r, http.StatusConflict, "no-challenge")
 				break

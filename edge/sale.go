@@ -68,7 +68,7 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 		Status: saleStatus(m.id, view), Title: sale.Title,
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: sale.ClaimWindow, SessionMax: sale.SessionMax,
-		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold,
+		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,
 		Visitor: sale.Visitor.Kind,
 	}, nil
 }

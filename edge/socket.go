@@ -18,6 +18,7 @@ type socket struct {
 	out     *hub.Socket
 	link    *queue.Link
 	phone   bool
+	member  string        // of a party, as the ticket says
 	surplus bool          // one too many: it is open for as long as it takes to say so
 	phase   time.Duration // when in its pace it looks: a crowd's frames spread
 
@@ -67,7 +68,8 @@ func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hu
 	default:
 	}
 	now, view := k.server.now(), k.room.line.View()
-	status := statusOf(k.room.id, view, k.link.Place(), k.phone)
+	place := k.link.Place()
+	status := seated(statusOf(k.room.id, view, place, k.phone), view, place, queue.Ticket{Member: k.member})
 	pace := k.server.pace.of(status)
 	again = pace - (time.Duration(now.UnixNano())+k.phase)%pace
 	if k.told {

@@ -65,7 +65,7 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 // not wait: what the fan must act upon, and what explains a standstill.
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
-		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || shown.Sale.Reason != next.Sale.Reason ||
+		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
 		shown.Sale.Entrants != next.Sale.Entrants || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)

@@ -165,7 +165,7 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 		g.place.Store(&p)
 	} else if !gs.dirty[p.ID] {
 		// What the caller has just found may be older than what came since: look again.
-		if known := g.place.Load(); known.State != p.State || known.Ordinal != p.Ordinal {
+		if known := g.place.Load(); known.State != p.State || known.Ordinal != p.Ordinal || known.Party != p.Party {
 			gs.dirty[p.ID] = true
 		}
 	}

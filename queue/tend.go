@@ -245,6 +245,10 @@ func (l *Line) Recall(t Ticket, phone bool) Place {
 		return p
 	}
 	l.guests.dirty[t.Place] = true
+	if known := *g.place.Load(); known.Party.Seat(t) == 0 { // another member came with an older ticket
+		known.Party = Party(string(known.Party) + " " + t.tag())
+		g.adopt(known)
+	}
 	return *g.place.Load()
 }
 

@@ -32,6 +32,7 @@ type demo struct {
 	Hold           ropeline.Seconds `json:"hold"`
 	HoldExtensions int              `json:"hold_extensions"`
 	UnitsPerHold   int              `json:"units_per_hold"`
+	PartyMax       int              `json:"party_max"`
 	Seats          int              `json:"seats"`
 	General        int              `json:"general"`
 
@@ -41,7 +42,7 @@ type demo struct {
 var usualDemo = demo{
 	Sale: "demo", Title: "An Evening at the Ropeline Theater",
 	OpensIn: 60, LobbyClose: 5, EndsIn: 86400, Cap: 100, Rate: 600,
-	ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
+	ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6, PartyMax: 6,
 	Seats: 2000, General: 500,
 }
 
@@ -73,7 +74,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 			LobbyClosesAt: opens.Add(-d.LobbyClose.Duration()), OpensAt: opens, EndsAt: now.Add(d.EndsIn.Duration()),
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
-			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold,
+			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
 			Visitor: d.Visitor,
 		},
 		Venue:    "Ropeline Theater",

@@ -56,6 +56,9 @@ type Status struct {
 	// ticket it can only be watched.
 	Elsewhere bool `json:"elsewhere,omitempty"`
 
+	// Party is who shares the place, absent for a place of one.
+	Party *Party `json:"party,omitempty"`
+
 	Offer   *Offer   `json:"offer,omitempty"`   // set while offered
 	Session *Session `json:"session,omitempty"` // set while active
 
@@ -127,6 +130,34 @@ type Session struct {
 	EndsAt time.Time `json:"ends_at"` // the latest end, however often renewed
 }
 
+// Party is who shares a place, as one of its members sees it.
+type Party struct {
+	Size int `json:"size"` // members
+	You  int `json:"you"`  // which of them, from 1
+	// TooLarge says that fewer may be inside at once than the party has members:
+	// it waits, beside the line, until some leave or more are let in.
+	TooLarge bool `json:"too_large,omitempty"`
+}
+
+// Invite is what friends need to join a party. It works until the turn of the
+// place comes.
+type Invite struct {
+	Code string `json:"code"`
+	URL  string `json:"url"` // the page that joins
+	Size int    `json:"size"`
+	Max  int    `json:"max"`
+}
+
+// JoinParty asks for a seat in a party.
+type JoinParty struct {
+	Code string `json:"code"`
+	// GiveUp agrees to give up the place that the caller has alone.
+	GiveUp bool `json:"give_up,omitempty"`
+	// Device is a random text by which the caller, asking again because the
+	// answer was lost, is the same member.
+	Device string `json:"device,omitempty"`
+}
+
 // Admission answers a claim and a renewal. The token is also set as a cookie.
 type Admission struct {
 	Token     string    `json:"token"`
@@ -163,6 +194,7 @@ type Sale struct {
 	Hold           ropeline.Seconds         `json:"hold"`
 	HoldExtensions int                      `json:"hold_extensions"`
 	UnitsPerHold   int                      `json:"units_per_hold"`
+	PartyMax       int                      `json:"party_max,omitempty"` // members of a party; absent: no parties
 	// Visitor is whom the sale gives one place: absent for anybody.
 	Visitor ropeline.VisitorKind `json:"visitor,omitempty"`
 	Draw    Draw                 `json:"draw"`

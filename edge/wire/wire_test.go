@@ -32,6 +32,8 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 			doc = &wire.DrawProof{}
 		case "handover":
 			doc = &wire.Handover{}
+		case "invite":
+			doc = &wire.Invite{}
 		case "sale":
 			doc = &wire.Sale{}
 		}
