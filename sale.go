@@ -79,6 +79,11 @@ type Sale struct {
 	// Beacon goes into the draw; nil for none.
 	Beacon *Beacon `json:"beacon,omitempty"`
 
+	// Shards is over how many lines the sale is spread, each of which may be on
+	// another node of a Redis Cluster: for sales too large for one. 0 means 1. It
+	// cannot be changed once the sale is published.
+	Shards int `json:"shards,omitempty"`
+
 	// Cap and Rate are the values a new sale starts with. Live values are
 	// tuned in Redis and outlive a new version of this document.
 	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
@@ -115,6 +120,9 @@ const (
 	MaxTokenLife Seconds = 600
 )
 
+// Lines is over how many lines the sale is spread.
+func (s Sale) Lines() int { return max(1, s.Shards) }
+
 // Validate names the first setting that cannot be served.
 func (s Sale) Validate() error {
 	bad := func(field, why string) error {
@@ -131,6 +139,8 @@ func (s Sale) Validate() error {
 		return bad("lobby_closes_at", "must lie before opens_at")
 	case !s.OpensAt.Before(s.EndsAt):
 		return bad("ends_at", "must lie after opens_at")
+	case s.Shards < 0 || s.Shards > MaxShards:
+		return bad("shards", fmt.Sprintf("must lie between 1 and %d", MaxShards))
 	case s.Cap < 0 || s.Cap > MaxCap:
 		return bad("cap", fmt.Sprintf("must lie between 0 and %d", MaxCap))
 	case s.Rate < 0 || s.Rate > MaxRate:
@@ -167,6 +177,7 @@ const (
 	MaxRate         = 10_000_000 // a minute
 	MaxUnitsPerHold = 100
 	MaxParty        = 10
+	MaxShards       = 64 // a tick asks each of them
 )
 
 // ParseSale reads a settings document and validates it.

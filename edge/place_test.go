@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -279,7 +280,7 @@ func TestGetsNeverChangeState(t *testing.T) {
 	after, err := g.store.State(t.Context(), g.sale.ID)
 	must(t, err)
 	before.Now, after.Now = time.Time{}, time.Time{}
-	if before != after {
+	if !reflect.DeepEqual(before, after) {
 		t.Errorf("reads changed the line: %+v, then %+v", before, after)
 	}
 }

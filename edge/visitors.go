@@ -92,7 +92,7 @@ func (s *Server) joiner(sale ropeline.Sale, who, attempt string) (joiner, error)
 			return joiner{}, err
 		}
 	}
-	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, 1)
+	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, sale.Lines())
 	return j, nil
 }
 

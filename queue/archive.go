@@ -38,9 +38,20 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 	if err != nil || d.Seed == "" {
 		return false, err
 	}
-	there, err := s.rdb.SCard(ctx, lineID{sale, 0}.key("entrants")).Result()
-	if err != nil || there == d.Count {
-		return false, storeError("counting the entrants", err)
+	lines, err := s.lines(ctx, sale)
+	if err != nil {
+		return false, err
+	}
+	there := int64(0)
+	for _, l := range lines {
+		n, err := s.rdb.SCard(ctx, l.key("entrants")).Result()
+		if err != nil {
+			return false, storeError("counting the entrants", err)
+		}
+		there += n
+	}
+	if there == d.Count {
+		return false, nil
 	}
 	root, err := readHash(d.Root)
 	if err != nil {
@@ -53,14 +64,18 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 	if draw.Root(kept) != root {
 		return false, fmt.Errorf("the archive of sale %s has not the entrants of its root %s", sale, d.Root)
 	}
-	for chunk := range slices.Chunk(kept, drawBatch) {
-		members := make([]any, len(chunk))
-		for i, id := range chunk {
-			members[i] = string(id)
+	of := byShard(kept, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	err = onEach(lines, func(l lineID) error {
+		for chunk := range slices.Chunk(of[l.shard], drawBatch) {
+			members := make([]any, len(chunk))
+			for i, id := range chunk {
+				members[i] = string(id)
+			}
+			if err := s.rdb.SAdd(ctx, l.key("entrants"), members...).Err(); err != nil {
+				return storeError("writing the entrants back", err)
+			}
 		}
-		if err := s.rdb.SAdd(ctx, lineID{sale, 0}.key("entrants"), members...).Err(); err != nil {
-			return false, storeError("writing the entrants back", err)
-		}
-	}
-	return true, nil
+		return nil
+	})
+	return err == nil, err
 }

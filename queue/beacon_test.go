@@ -52,7 +52,7 @@ func newLottery(t *testing.T, rdb redis.UniversalClient, entrants int) *lottery 
 	for i := range entrants {
 		ids = append(ids, ropeline.PlaceID(fmt.Sprintf("entrant-%d", i)))
 	}
-	for _, r := range l.store.joinAll(t.Context(), l.sale.ID, entries(ids)) {
+	for _, r := range l.store.joinAll(t.Context(), lineID{l.sale.ID, 0}, entries(ids)) {
 		l.ok(r.Err)
 	}
 	return l

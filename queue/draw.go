@@ -21,6 +21,10 @@ import (
 var commitSource string
 var commitScript = newScript("commit", commitSource)
 
+//go:embed lua/bind.lua
+var bindSource string
+var bindScript = newScript("bind", bindSource)
+
 //go:embed lua/root.lua
 var rootSource string
 var rootScript = newScript("root", rootSource)
@@ -73,7 +77,7 @@ func (s *Store) drawSeed(ctx context.Context, sale ropeline.SaleID) (draw.Hash, 
 	return draw.Hash(seed), nil
 }
 
-// Draw gives the lobby of a sale its order and opens the line. Call it after
+// Draw gives the lobby of a sale its order and opens its lines. Call it after
 // the lobby has closed: entrants do not change then. First the root over the
 // entrants is published, which binds them; only then the seed is revealed. It
 // is deterministic, so a draw that was killed is simply done again, and a second
@@ -88,21 +92,34 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err != nil {
 		return err
 	}
-	entrants, err := s.entrants(ctx, sale, "collected")
+	lines, err := s.lines(ctx, sale)
 	if err != nil {
 		return err
 	}
-	root := draw.Root(entrants)
-	s.keep(ctx, sale, root, entrants)
-	reply, err := s.runOn(ctx, sale, rootScript, append(lineID{sale, 0}.keys("line", "collected"), key(sale, "draw")), hex.EncodeToString(root[:]), len(entrants))
-	if err != nil || reply == int64(0) {
+	lobbies := make([]lobby, len(lines))
+	err = onEach(lines, func(l lineID) (err error) {
+		lobbies[l.shard], err = s.lobby(ctx, l)
+		return err
+	})
+	if err != nil || !slices.ContainsFunc(lobbies, func(l lobby) bool { return !l.drawn }) {
+		return err
+	}
+	root, err := s.bindLobbies(ctx, sale, lines, lobbies)
+	if err != nil {
 		return err
 	}
 	value, err := s.beacon(ctx, sale, public.Rule)
 	if err != nil {
 		return err
 	}
-	if err := s.scoreLobby(ctx, sale, draw.Key(seed, root, value), entrants); err != nil {
+	drawKey := draw.Key(seed, root, value)
+	err = onEach(lines, func(l lineID) error {
+		if lobbies[l.shard].drawn {
+			return nil
+		}
+		return s.scoreLobby(ctx, l, drawKey, lobbies[l.shard].entrants)
+	})
+	if err != nil {
 		return err
 	}
 	// Before the order is there, so that a draw killed in between is not left
@@ -110,9 +127,64 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err := s.rdb.HSet(ctx, key(sale, "draw"), "seed", hex.EncodeToString(seed[:])).Err(); err != nil {
 		return storeError("revealing the seed", err)
 	}
-	keys := lineID{sale, 0}.keys("line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants")
-	_, err = s.runOn(ctx, sale, finishDrawScript, keys, newEpoch())
-	return err
+	// Nobody has an ordinal before all lines are drawn: see epochOf.
+	return onEach(lines, func(l lineID) error {
+		keys := l.keys("line", "drawing", "order", "collected", "pending", "quit", "departed", "entrants")
+		_, err := s.runOn(ctx, sale, finishDrawScript, keys, newEpoch(), hex.EncodeToString(root[:]))
+		return err
+	})
+}
+
+// lobby is who takes part in a draw by one line.
+type lobby struct {
+	entrants []ropeline.PlaceID
+	drawn    bool // already
+}
+
+func (s *Store) lobby(ctx context.Context, l lineID) (lobby, error) {
+	drawn, err := s.rdb.HGet(ctx, l.key("line"), "drawn").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return lobby{}, storeError("reading the lobby", err)
+	}
+	if drawn == "1" {
+		return lobby{drawn: true}, nil
+	}
+	entrants, err := s.entrants(ctx, l, "collected")
+	return lobby{entrants: entrants}, err
+}
+
+// bindLobbies publishes the root over all entrants. Once a line has been drawn
+// by the root that was published, the others are drawn by it, too.
+func (s *Store) bindLobbies(ctx context.Context, sale ropeline.SaleID, lines []lineID, lobbies []lobby) (root draw.Hash, err error) {
+	var all []ropeline.PlaceID
+	begun := false
+	for _, l := range lobbies {
+		all, begun = append(all, l.entrants...), begun || l.drawn
+	}
+	if begun {
+		d, err := s.Drawing(ctx, sale)
+		if err != nil {
+			return root, err
+		}
+		if root, err = readHash(d.Root); err != nil {
+			return root, err
+		}
+	} else {
+		slices.Sort(all)
+		root = draw.Root(all)
+		s.keep(ctx, sale, root, all)
+	}
+	text := hex.EncodeToString(root[:])
+	err = onEach(lines, func(l lineID) error {
+		of := lobbies[l.shard]
+		_, err := s.runOn(ctx, sale, bindScript, l.keys("line", "collected"), text, len(of.entrants), flag(of.drawn))
+		return err
+	})
+	if err != nil || begun {
+		return root, err
+	}
+	_, err = s.run(ctx, rootScript, []string{key(sale, "draw")}, text, len(all))
+	return root, err
 }
 
 // newEpoch names a stretch in which ordinals do not change.
@@ -122,11 +194,11 @@ func newEpoch() string {
 	return hex.EncodeToString(raw)
 }
 
-// entrants returns who took part in the draw, sorted.
-func (s *Store) entrants(ctx context.Context, sale ropeline.SaleID, name string) ([]ropeline.PlaceID, error) {
+// entrants returns who took part in the draw by one line, sorted.
+func (s *Store) entrants(ctx context.Context, l lineID, name string) ([]ropeline.PlaceID, error) {
 	var ids []ropeline.PlaceID
 	for cursor := uint64(0); ; {
-		names, next, err := s.rdb.SScan(ctx, lineID{sale, 0}.key(name), cursor, "", drawRead).Result()
+		names, next, err := s.rdb.SScan(ctx, l.key(name), cursor, "", drawRead).Result()
 		if err != nil {
 			return nil, storeError("reading the lobby", err)
 		}
@@ -140,13 +212,13 @@ func (s *Store) entrants(ctx context.Context, sale ropeline.SaleID, name string)
 	}
 }
 
-func (s *Store) scoreLobby(ctx context.Context, sale ropeline.SaleID, drawKey draw.Hash, entrants []ropeline.PlaceID) error {
+func (s *Store) scoreLobby(ctx context.Context, l lineID, drawKey draw.Hash, entrants []ropeline.PlaceID) error {
 	for chunk := range slices.Chunk(entrants, drawBatch) {
 		scored := make([]redis.Z, len(chunk))
 		for i, id := range chunk {
 			scored[i] = redis.Z{Member: string(id), Score: float64(draw.Score(drawKey, id))}
 		}
-		if err := s.rdb.ZAdd(ctx, lineID{sale, 0}.key("drawing"), scored...).Err(); err != nil {
+		if err := s.rdb.ZAdd(ctx, l.key("drawing"), scored...).Err(); err != nil {
 			return storeError("writing the draw", err)
 		}
 	}
@@ -205,7 +277,7 @@ func (s *Store) DrawFile(ctx context.Context, id ropeline.SaleID) (draw.File, er
 	if d.Seed == "" {
 		return draw.File{}, ErrNotDrawn
 	}
-	entrants, err := s.entrants(ctx, id, "entrants")
+	entrants, err := s.drawnEntrants(ctx, sale)
 	if err != nil {
 		return draw.File{}, err
 	}
@@ -228,4 +300,16 @@ func (s *Store) DrawFile(ctx context.Context, id ropeline.SaleID) (draw.File, er
 	}
 	f.Places = draw.Order(draw.Key(f.Seed, f.Root, f.Value), entrants)
 	return f, nil
+}
+
+// drawnEntrants returns who took part in a draw, sorted.
+func (s *Store) drawnEntrants(ctx context.Context, sale ropeline.Sale) ([]ropeline.PlaceID, error) {
+	parts := make([][]ropeline.PlaceID, sale.Lines())
+	err := onEach(linesOf(sale.ID, len(parts)), func(l lineID) (err error) {
+		parts[l.shard], err = s.entrants(ctx, l, "entrants")
+		return err
+	})
+	all := slices.Concat(parts...)
+	slices.Sort(all)
+	return all, err
 }

@@ -31,7 +31,7 @@ func TestADrawThatWasKilledEndsTheSame(t *testing.T) {
 	for i := range 2500 {
 		lobby = append(lobby, ropeline.PlaceID(fmt.Sprintf("lobby-%d", i)))
 	}
-	for _, r := range store.joinAll(ctx, sale.ID, entries(lobby)) {
+	for _, r := range store.joinAll(ctx, lineID{sale.ID, 0}, entries(lobby)) {
 		if r.Err != nil || r.Value.State != ropeline.PlaceCollected {
 			t.Fatalf("joining the lobby: %+v, %v", r.Value, r.Err)
 		}

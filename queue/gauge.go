@@ -65,14 +65,28 @@ const attendanceOf = 4096
 // attendance returns how many of those next in line have not left, and how many
 // of them are here.
 func (s *Store) attendance(ctx context.Context, sale ropeline.SaleID) (living, present int64, err error) {
-	line := lineID{sale, 0}
-	reply, err := s.runOn(ctx, sale, attendanceScript, line.keys("line", "order", "departed", "edges", "reported"), line.presence(), attendanceOf)
+	lines, err := s.lines(ctx, sale)
 	if err != nil {
 		return 0, 0, err
 	}
-	fields, err := integers(reply)
-	if err != nil || len(fields) != 2 {
-		return 0, 0, errors.Join(err, fmt.Errorf("attendance: unexpected reply of %d fields", len(fields)))
+	counts := make([][]int64, len(lines))
+	err = onEach(lines, func(l lineID) error {
+		reply, err := s.runOn(ctx, sale, attendanceScript, l.keys("line", "order", "departed", "edges", "reported"), l.presence(), attendanceOf)
+		if err != nil {
+			return err
+		}
+		fields, err := integers(reply)
+		if err != nil || len(fields) != 2 {
+			return errors.Join(err, fmt.Errorf("attendance: unexpected reply of %d fields", len(fields)))
+		}
+		counts[l.shard] = fields
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
 	}
-	return fields[0], fields[1], nil
+	for _, c := range counts {
+		living, present = living+c[0], present+c[1]
+	}
+	return living, present, nil
 }

@@ -337,7 +337,7 @@ func outdated(v *View, p Place) bool {
 // overdue reports whether the line has passed a place without a word of an
 // offer having come here: it was passed over, or the message is lost.
 func overdue(v *View, p Place) bool {
-	return p.State == ropeline.PlaceWaiting && !p.Beside && !p.Back && p.Ordinal >= 0 && !outdated(v, p) && p.Ordinal < v.Cursor
+	return p.State == ropeline.PlaceWaiting && !p.Beside && !p.Back && p.Ordinal >= 0 && !outdated(v, p) && p.Ordinal < v.standOf(p.ID).Cursor
 }
 
 // ended reports whether a state is over that ends by itself, which nobody

@@ -87,6 +87,10 @@ func (l *Line) Run(ctx context.Context) error {
 	}
 }
 
+// errDeaf means that there were ticks of which nothing was heard: the node that
+// should tell hangs, or is cut off from the others. Another one may tell.
+var errDeaf = errors.New("ticks are not heard")
+
 // missing shows that the line cannot be seen: because it is being put together
 // again, or because Redis does not answer.
 func (l *Line) missing(err error) {
@@ -127,7 +131,10 @@ func (l *Line) follow(ctx context.Context) error {
 	for {
 		received, err := sub.ReceiveTimeout(ctx, lineSilence)
 		if silent, ok := errors.AsType[net.Error](err); ok && silent.Timeout() {
-			err = l.snapshot(ctx)
+			before := l.View().Seq
+			if err = l.snapshot(ctx); err == nil && l.View().Seq > before {
+				err = errDeaf
+			}
 		}
 		if err != nil {
 			return err
@@ -157,12 +164,30 @@ func (l *Line) tick(ctx context.Context, text string) error {
 	switch {
 	case m.Seq <= v.Seq && !again: // from before the snapshot, or from a slower controller
 		return nil
-	case again || m.Seq != v.Seq+1 || m.LateSeq != v.LateSeq:
+	case again || !m.follows(v):
 		return l.snapshot(ctx)
+	}
+	departed := make([]bitmap, len(v.departed))
+	for i, b := range v.departed {
+		departed[i] = b.with(m.Left[i])
 	}
 	l.showing.Lock()
 	defer l.showing.Unlock()
-	return l.show(ctx, newView(m.State, v.departed.with(m.Left), v.late))
+	return l.show(ctx, newView(m.State, departed, v.late))
+}
+
+// follows reports whether a message tells all that has changed since a view.
+func (m message) follows(v *View) bool {
+	before, now := v.stands(), m.stands()
+	if len(now) != len(before) || len(m.Left) != len(before) {
+		return false
+	}
+	for i, s := range now {
+		if s.Seq != before[i].Seq+1 || s.LateSeq != before[i].LateSeq {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *Line) snapshot(ctx context.Context) error {
@@ -190,6 +215,9 @@ func (l *Line) show(ctx context.Context, v *View) error {
 	if old == nil {
 		l.offers = v.LastOffer // guests look for themselves when they come
 		close(l.ready)
+	}
+	if old != nil && old.Run != v.Run { // the server of the capacity may have lost turns
+		l.guests.suspectAll()
 	}
 	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run {
 		l.awake()

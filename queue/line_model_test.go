@@ -26,7 +26,9 @@ type fan struct {
 	id      ropeline.PlaceID
 	visitor string
 	state   ropeline.PlaceState // passed over: waiting before the cursor
-	ordinal int64               // −1 before the draw
+	shard   int                 // which line it stands in
+	ordinal int64               // in it; −1 before the draw
+	reached bool                // the cursor is past it
 	score   int64               // −1 before the draw
 	number  int64               // of the offer
 	claimBy int64               // ms
@@ -53,29 +55,34 @@ type fan struct {
 	party
 }
 
-// edgeModel is one edge's standing in the line.
+// edgeModel is one edge's standing in each line.
 type edgeModel struct {
-	dead     bool
-	beat     int64 // ms, 0 never
-	reported string
+	dead bool
+	at   [modelLines]struct {
+		beat     int64 // ms, 0 never
+		reported string
+	}
 }
+
+// modelLines is the most lines that the model has.
+const modelLines = 3
 
 type model struct {
 	sale    ropeline.Sale
 	now     int64 // us
 	fans    []*fan
-	line    []*fan // by ordinal
-	cursor  int
-	score   int64 // of the cursor
-	last    int64 // offer number
+	lines   [][]*fan // each by ordinal
+	score   int64    // of the last offered in the order of the line
+	last    int64    // offer number
 	limits  Limits
 	paused  bool
 	drawn   bool
 	bucket  int64
 	filled  int64 // ms, when the bucket was
 	epoch   string
-	epochAt int64 // ms
-	losses  int
+	epochs  []string // of each line
+	epochAt []int64  // ms
+	losses  []int    // of each line
 	ghosts  int64
 	haunted int64 // ms, until when
 	edges   [2]edgeModel
@@ -103,7 +110,7 @@ func (m *model) inUse() (n int64) {
 func (m *model) join(f *fan) {
 	m.fans = append(m.fans, f)
 	f.state, f.ordinal, f.score = ropeline.PlaceCollected, -1, -1
-	m.edges[f.edge].beat = m.ms()
+	m.edges[f.edge].at[f.shard].beat = m.ms()
 	if m.drawn {
 		m.place(f)
 		f.told, f.epoch = true, m.epoch
@@ -114,8 +121,26 @@ func (m *model) place(f *fan) {
 	if f.state == ropeline.PlaceCollected {
 		f.state = ropeline.PlaceWaiting
 	}
-	f.ordinal = int64(len(m.line))
-	m.line = append(m.line, f)
+	f.ordinal = int64(len(m.lines[f.shard]))
+	m.lines[f.shard] = append(m.lines[f.shard], f)
+}
+
+// order is that of a sale: equal scores go by the bytes of the id. There are
+// some if several lines give them in the same microsecond.
+func order(a, b *fan) int {
+	return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(string(a.id), string(b.id)))
+}
+
+// cursor is how many the cursors of all lines are past.
+func (m *model) cursor() (n int64) {
+	for _, line := range m.lines {
+		for _, f := range line {
+			if f.reached {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // draw orders the lobby by score and appends who joined after its close.
@@ -133,18 +158,22 @@ func (m *model) draw(drawKey draw.Hash, lobby map[ropeline.PlaceID]bool) {
 	slices.SortFunc(drawn, func(a, b *fan) int {
 		return cmp.Or(cmp.Compare(draw.Score(drawKey, a.id), draw.Score(drawKey, b.id)), strings.Compare(string(a.id), string(b.id)))
 	})
-	m.drawn, m.epochAt = true, m.ms()
+	slices.SortFunc(late, order)
+	m.drawn = true
+	for i := range m.lines {
+		m.epochAt[i] = m.ms()
+	}
 	for _, f := range append(drawn, late...) {
 		m.place(f)
 	}
 }
 
 func (m *model) waitsInLine(f *fan) bool {
-	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= int64(m.cursor)
+	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= 0 && !f.reached
 }
 
 func (m *model) passedOver(f *fan) bool {
-	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= 0 && f.ordinal < int64(m.cursor)
+	return f.state == ropeline.PlaceWaiting && !f.lost && !f.late && !f.back && f.ordinal >= 0 && f.reached
 }
 
 func (m *model) position(f *fan) (n int64) {
@@ -152,7 +181,7 @@ func (m *model) position(f *fan) (n int64) {
 		return 0
 	}
 	for _, o := range m.fans {
-		if (m.waitsInLine(o) || o.late) && o.score < f.score {
+		if m.waitsInLine(o) && order(o, f) < 0 || o.late && o.score < f.score {
 			n++
 		}
 	}
@@ -169,17 +198,19 @@ func (m *model) waiting() (n int64) {
 }
 
 func (m *model) present(f *fan) bool {
-	return f.edge >= 0 && f.told && m.ms()-m.edges[f.edge].beat <= 60_000
+	return f.edge >= 0 && f.told && m.ms()-m.edges[f.edge].at[f.shard].beat <= 60_000
 }
 
 // ready reports whether every edge that lives has said who is present.
 func (m *model) ready() bool {
-	if m.ms()-m.epochAt >= 5000 {
-		return true
-	}
-	for _, e := range m.edges {
-		if e.beat > 0 && m.ms()-e.beat <= 3000 && e.reported != m.epoch {
-			return false
+	for i, epoch := range m.epochs {
+		if m.ms()-m.epochAt[i] >= 5000 {
+			continue
+		}
+		for _, e := range m.edges {
+			if e.at[i].beat > 0 && m.ms()-e.at[i].beat <= 3000 && e.at[i].reported != epoch {
+				return false
+			}
 		}
 	}
 	return true
@@ -199,9 +230,8 @@ func (m *model) front() []*fan {
 			others = append(others, f)
 		}
 	}
-	byScore := func(a, b *fan) int { return cmp.Compare(a.score, b.score) }
-	slices.SortFunc(back, byScore)
-	slices.SortFunc(others, byScore)
+	slices.SortFunc(back, order)
+	slices.SortFunc(others, order)
 	var all []*fan
 	for i := range max(len(back), len(others)) {
 		all = append(all, back[min(i, len(back)):min(i+1, len(back))]...)
@@ -253,30 +283,36 @@ func (m *model) tick() {
 		front = m.front()
 		front = front[:min(room, int64(len(front)))]
 	}
-	cursor := m.cursor
+	var last *fan
+	pass := func(f *fan) {
+		if last == nil || order(last, f) < 0 {
+			last, m.score = f, max(m.score, f.score)
+		}
+	}
 	offered, aside := m.next(front, free)
 	for _, f := range aside {
 		if m.waitsInLine(f) {
-			cursor, m.score = max(cursor, int(f.ordinal)+1), max(m.score, f.score)
-			f.passed = m.sec() * 1000
+			pass(f)
 		}
 		f.back, f.late = true, false
 	}
 	for _, f := range offered {
 		m.last++
 		if m.waitsInLine(f) {
-			cursor, m.score = max(cursor, int(f.ordinal)+1), max(m.score, f.score)
+			pass(f)
 		}
 		f.again, f.beside = f.again || f.allowed, f.back || f.late
 		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+int64(m.sale.ClaimWindow)*1000
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
 	}
-	for _, f := range m.fans {
-		if m.waitsInLine(f) && f.ordinal < int64(cursor) {
-			f.passed = m.sec() * 1000
+	for _, line := range m.lines {
+		for _, f := range line {
+			if last != nil && order(f, last) <= 0 && !f.reached {
+				f.reached, f.passed = true, m.sec()*1000
+			}
 		}
 	}
-	m.cursor, m.filled = cursor, m.ms()
+	m.filled = m.ms()
 }
 
 func (m *model) claim(f *fan, tag string) error {
@@ -326,7 +362,7 @@ func (m *model) leave(f *fan) error {
 		return nil
 	case f.state == ropeline.PlaceCollected, f.state == ropeline.PlaceWaiting, f.state == ropeline.PlaceOffered:
 		f.gaveUp = f.state == ropeline.PlaceOffered
-		if m.waitsInLine(f) && f.ordinal >= int64(m.cursor) {
+		if m.waitsInLine(f) {
 			m.left++
 		}
 		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
@@ -357,11 +393,14 @@ func (m *model) shown(f *fan) ropeline.PlaceState {
 	return f.state
 }
 
-// settle is what a loss comes to: the order of those who are known again, with
-// new ordinals, up to the last cursor score.
-func (m *model) settle(epoch string) {
+// settle is what a loss of one line comes to: the order of those who are known
+// again, with new ordinals, up to the last cursor score.
+func (m *model) settle(shard int) {
 	var line []*fan
 	for _, f := range m.fans {
+		if f.shard != shard {
+			continue
+		}
 		f.told = false
 		if f.lost || f.state == ropeline.PlaceLeft && !f.gaveUp || f.ordinal < 0 && !f.late {
 			f.ordinal = -1
@@ -370,23 +409,18 @@ func (m *model) settle(epoch string) {
 		f.late = false
 		line = append(line, f)
 	}
-	slices.SortFunc(line, func(a, b *fan) int { return cmp.Compare(a.score, b.score) })
-	m.line, m.cursor = line, 0
+	slices.SortFunc(line, order)
+	m.lines[shard] = line
 	for i, f := range line {
-		f.ordinal = int64(i)
-		if f.score <= m.score {
-			m.cursor = i + 1
-		}
-	}
-	for _, f := range line {
+		f.ordinal, f.reached = int64(i), f.score <= m.score
 		if m.passedOver(f) {
 			f.passed = m.sec() * 1000
 		}
 	}
 	for i := range m.edges {
-		m.edges[i].reported = ""
+		m.edges[i].at[shard].reported = ""
 	}
-	m.epoch, m.epochAt = epoch, m.ms()
+	m.epochAt[shard] = m.ms()
 }
 
 // system is both of them.
@@ -433,8 +467,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"join": func(t *rapid.T) {
 			edge := rapid.IntRange(0, 1).Draw(t, "edge")
-			var fans []*fan
-			var joins []entry
+			fans, joins := make([][]*fan, len(s.lines)), make([][]entry, len(s.lines))
 			for range rapid.IntRange(1, 5).Draw(t, "people") {
 				s.count++
 				f := &fan{id: ropeline.PlaceID(fmt.Sprintf("fan-%04d", s.count)), edge: edge}
@@ -444,23 +477,11 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				if s.now < s.sale.LobbyClosesAt.UnixMicro() {
 					s.lobby[f.id] = true
 				}
-				fans, joins = append(fans, f), append(joins, entry{f.id, f.visitor})
+				f.shard = shardOf(f.id, len(s.lines))
+				fans[f.shard], joins[f.shard] = append(fans[f.shard], f), append(joins[f.shard], entry{f.id, f.visitor})
 			}
-			for i, r := range s.stores[edge].joinAll(ctx, id, joins) {
-				if r.Err != nil || !r.Value.New {
-					t.Fatalf("join: %+v, %v", r.Value, r.Err)
-				}
-				f := fans[i]
-				s.join(f)
-				if score, ok := scoreOf(r.Value.Score); ok {
-					f.score = score
-				}
-				if r.Value.Ordinal != f.ordinal || r.Value.Epoch != f.epoch {
-					t.Fatalf("join answered ordinal %d in %q, want %d in %q", r.Value.Ordinal, r.Value.Epoch, f.ordinal, f.epoch)
-				}
-				if rapid.IntRange(0, 2).Draw(t, "comes with friends") == 0 {
-					s.befriend(ctx, t, f)
-				}
+			for k := range s.lines {
+				s.joinLine(ctx, t, s.stores[edge], fans[k], joins[k])
 			}
 		},
 		"rejoin": func(t *rapid.T) {
@@ -470,7 +491,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				if p, err := s.store.Join(ctx, id, f.id, f.visitor); err != nil || p.New || p.State != ropeline.PlaceLeft {
 					t.Fatalf("joining again as %s, who left: %+v, %v", f.id, p, err)
 				}
-				s.edges[0].beat = s.ms()
+				s.edges[0].at[f.shard].beat = s.ms()
 				return
 			}
 			if f.lost || shown.Final() || s.drawn && f.ordinal < 0 {
@@ -479,12 +500,14 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			other := rapid.Bool().Draw(t, "with another place")
 			as := f.id
 			if other && f.visitor != "" {
-				as = "another-" + f.id
+				for n := 0; as == f.id || shardOf(as, len(s.lines)) != f.shard; n++ { // one visitor's places are of one line
+					as = ropeline.PlaceID(fmt.Sprintf("another-%d-%s", n, f.id))
+				}
 			}
 			if p, err := s.store.Join(ctx, id, as, f.visitor); err != nil || p.New || p.ID != f.id {
 				t.Fatalf("joining again as %s: %+v, %v", as, p, err)
 			}
-			s.edges[0].beat = s.ms()
+			s.edges[0].at[f.shard].beat = s.ms()
 		},
 		"leave": func(t *rapid.T) {
 			f := s.pick(t)
@@ -615,6 +638,29 @@ func (s *system) handOver(ctx contextT, t *rapid.T, f *fan) {
 	}
 }
 
+// joinLine lets people join one line, in one call.
+func (s *system) joinLine(ctx contextT, t *rapid.T, store *Store, fans []*fan, joins []entry) {
+	if len(joins) == 0 {
+		return
+	}
+	for i, r := range store.joinAll(ctx, lineID{s.sale.ID, fans[0].shard}, joins) {
+		if r.Err != nil || !r.Value.New {
+			t.Fatalf("join: %+v, %v", r.Value, r.Err)
+		}
+		f := fans[i]
+		s.join(f)
+		if score, ok := scoreOf(r.Value.Score); ok {
+			f.score = score
+		}
+		if r.Value.Ordinal != f.ordinal || r.Value.Epoch != f.epoch {
+			t.Fatalf("join answered ordinal %d in %q, want %d in %q", r.Value.Ordinal, r.Value.Epoch, f.ordinal, f.epoch)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "comes with friends") == 0 {
+			s.befriend(ctx, t, f)
+		}
+	}
+}
+
 // move lets a fan be present at another edge, or nowhere (−1).
 func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 	from := f.edge
@@ -622,10 +668,11 @@ func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 		return
 	}
 	tell := func(edge int, came, went []told, back []returning) {
-		if err := s.stores[edge].attend(ctx, s.sale.ID, s.epoch, s.edges[edge].reported == s.epoch, came, went, back); err != nil {
+		at, epoch := &s.edges[edge].at[f.shard], s.epochs[f.shard]
+		if err := s.stores[edge].attend(ctx, lineID{s.sale.ID, f.shard}, epoch, at.reported == epoch, came, went, back); err != nil {
 			t.Fatal(err)
 		}
-		s.edges[edge].beat = s.ms()
+		at.beat = s.ms()
 	}
 	if from >= 0 && f.told {
 		tell(from, nil, []told{{f.id, f.ordinal}}, nil)
@@ -657,21 +704,21 @@ func (s *system) beat(ctx contextT, t *rapid.T) {
 		if e.dead {
 			continue
 		}
-		var came []told
-		if e.reported != s.epoch {
+		for k, epoch := range s.epochs {
+			var came []told
 			for _, f := range s.fans {
-				if f.edge == i && f.ordinal >= 0 && !f.lost {
+				if f.shard == k && e.at[k].reported != epoch && f.edge == i && f.ordinal >= 0 && !f.lost {
 					came = append(came, told{f.id, f.ordinal})
 					f.told = true
 				}
 			}
-		}
-		if err := s.stores[i].attend(ctx, s.sale.ID, s.epoch, true, came, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		e.beat = s.ms()
-		if s.epoch != "" {
-			e.reported = s.epoch
+			if err := s.stores[i].attend(ctx, lineID{s.sale.ID, k}, epoch, true, came, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			e.at[k].beat = s.ms()
+			if epoch != "" {
+				e.at[k].reported = epoch
+			}
 		}
 	}
 }
@@ -699,6 +746,9 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	s.epoch = state.Epoch
+	for i, stand := range state.stands() {
+		s.epochs[i] = stand.Epoch
+	}
 	for _, f := range s.fans {
 		if f.lost {
 			continue
@@ -722,8 +772,8 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	s.tick()
-	if state.LastOffer != s.last || state.Cursor != int64(s.cursor) {
-		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor, len(s.line))
+	if state.LastOffer != s.last || state.Cursor != s.cursor() {
+		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor(), len(s.fans))
 	}
 	if inUse := state.Offered + state.Active; inUse > max(s.limits.Cap, before) || inUse != s.inUse() {
 		t.Fatalf("%d in use with a cap of %d, want %d", inUse, s.limits.Cap, s.inUse())
@@ -741,7 +791,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 			p, err := s.store.Find(ctx, s.sale.ID, f.id)
 			t.Logf("%+v is %+v, %v", f, p, err)
 		}
-		t.Fatalf("%d are said to wait, want %d: %+v, cursor %d of %d", view.Waiting(), waiting, view.Stand, s.cursor, len(s.line))
+		t.Fatalf("%d are said to wait, want %d: %+v, cursor %d of %d", view.Waiting(), waiting, view.Stand, s.cursor(), len(s.fans))
 	}
 	if view.Epoch != s.counted { // it is counted anew where the server lost it
 		s.counted, s.left = view.Epoch, view.Departures
@@ -805,6 +855,7 @@ func offerNumber(p Place) int64 {
 	return p.Offer.Number
 }
 
+// A sale that is spread over several lines does what one line does.
 func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 	checkAgainstModel(t, func(*system, map[string]func(*rapid.T)) {})
 }
@@ -813,37 +864,46 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 // may take some away or add to them.
 func checkAgainstModel(t *testing.T, choose func(*system, map[string]func(*rapid.T))) {
 	t.Parallel()
-	rdb := devtest.Redis(t)
-	runs := 0
-	rapid.Check(t, func(t *rapid.T) {
-		runs++
-		ctx := t.Context()
-		// Far from today, so that living gates of other tests are not waited for.
-		start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
-		s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
-		s.sale = testSale(fmt.Sprintf("model-%d-%d", time.Now().UnixNano(), runs), start)
-		s.sale.PartyMax = 4
-		s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
-		for i := range s.stores {
-			s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
-			defer s.stores[i].Close()
-		}
-		s.store = s.stores[0]
-		if err := s.store.PublishSale(ctx, s.sale); err != nil {
-			t.Fatal(err)
-		}
-		s.stores[1].see(s.sale.ID)
-		var err error
-		if s.seed, err = s.store.drawSeed(ctx, s.sale.ID); err != nil {
-			t.Fatal(err)
-		}
-		actions := s.actions(ctx)
-		if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
-			s.openLine(ctx, t, actions)
-		}
-		choose(s, actions)
-		t.Repeat(actions)
-	})
+	for _, lines := range []int{1, modelLines} {
+		t.Run(fmt.Sprintf("%d lines", lines), func(t *testing.T) {
+			t.Parallel()
+			rdb, runs := devtest.Redis(t), 0
+			rapid.Check(t, func(t *rapid.T) {
+				runs++
+				doAsTheModel(t, rdb, fmt.Sprintf("model-%d-%d-%d", lines, time.Now().UnixNano(), runs), lines, choose)
+			})
+		})
+	}
+}
+
+func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int, choose func(*system, map[string]func(*rapid.T))) {
+	ctx := t.Context()
+	// Far from today, so that living gates of other tests are not waited for.
+	start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
+	s.lines, s.epochs, s.epochAt, s.losses = make([][]*fan, lines), make([]string, lines), make([]int64, lines), make([]int, lines)
+	s.sale = testSale(name, start)
+	s.sale.Shards, s.sale.PartyMax = lines, 4
+	s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
+	for i := range s.stores {
+		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
+		defer s.stores[i].Close()
+	}
+	s.store = s.stores[0]
+	if err := s.store.PublishSale(ctx, s.sale); err != nil {
+		t.Fatal(err)
+	}
+	s.stores[1].see(s.sale.ID, lines)
+	var err error
+	if s.seed, err = s.store.drawSeed(ctx, s.sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	actions := s.actions(ctx)
+	if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
+		s.openLine(ctx, t, actions)
+	}
+	choose(s, actions)
+	t.Repeat(actions)
 }
 
 // openLine lets people come and draws them.
@@ -861,8 +921,13 @@ func (s *system) openLine(ctx contextT, t *rapid.T, actions map[string]func(*rap
 	s.compareTick(ctx, t)
 }
 
-// restart is a server that starts anew on what it had stored.
+// restart is a server that starts anew on what it had stored: that of the
+// capacity, and of some of the lines.
 func (s *system) restart(ctx contextT, t *rapid.T) {
+	affected := []int{rapid.IntRange(0, len(s.lines)-1).Draw(t, "line")}
+	if other := rapid.IntRange(0, len(s.lines)-1).Draw(t, "and line"); other != affected[0] {
+		affected = append(affected, other)
+	}
 	charter, err := s.store.charter(ctx, s.sale.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -872,12 +937,16 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	stale.Cap, stale.LastOffer = stale.Cap+1, stale.LastOffer+5000
-	for _, name := range []string{lineID{s.sale.ID, 0}.key("line"), key(s.sale.ID, "state")} { // what it kept is of another life of the server
+	names := []string{key(s.sale.ID, "state")}
+	for _, k := range affected {
+		names = append(names, lineID{s.sale.ID, k}.key("line"))
+	}
+	for _, name := range names { // what it kept is of another life of the server
 		if err := s.rdb.HSet(ctx, name, "run_id", "another", "restored", "another").Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = s.store.Join(ctx, s.sale.ID, "meanwhile", "")
+	_, err = s.store.Join(ctx, s.sale.ID, idIn(affected[0], len(s.lines)), "")
 	same(t, "joining a line whose server started anew", err, ErrSettling)
 	// What the server still has is newer than what an edge remembers.
 	if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
@@ -902,11 +971,20 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		}
 	}
 	s.last += s.ghosts
-	s.settleBoth(ctx, t, func() {
+	s.settleBoth(ctx, t, affected, func() {
 		if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// idIn is a place id of this line.
+func idIn(shard, lines int) ropeline.PlaceID {
+	for n := 0; ; n++ {
+		if id := ropeline.PlaceID(fmt.Sprint("meanwhile-", n)); shardOf(id, lines) == shard {
+			return id
+		}
+	}
 }
 
 // haunt counts what a loss may have forgotten as in use.
@@ -960,8 +1038,12 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	}
 	_, err = s.store.Join(ctx, s.sale.ID, "meanwhile", "")
 	same(t, "joining a line that was lost", err, ErrSettling)
-	for i := range s.edges {
-		s.edges[i].beat = 0
+	var all []int
+	for k := range s.lines {
+		all = append(all, k)
+		for i := range s.edges {
+			s.edges[i].at[k].beat = 0
+		}
 	}
 	lost := 2*math.Ceil(float64(TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1
 	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
@@ -971,7 +1053,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
 	}
-	s.settleBoth(ctx, t, func() {
+	s.settleBoth(ctx, t, all, func() {
 		s.recall(ctx, t, places)
 		err := s.store.register(ctx, s.sale.ID, known, nil, places)
 		_, raised := s.store.raise(ctx, s.sale.ID, moved)
@@ -1012,7 +1094,7 @@ func (s *system) forget(f *fan, remembered bool) {
 }
 
 // settleBoth puts the line together again on both sides.
-func (s *system) settleBoth(ctx contextT, t *rapid.T, register func()) {
+func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register func()) {
 	step := func() Ticked {
 		ticked, err := s.store.Tick(ctx, s.sale.ID, "controller", time.Hour)
 		if err != nil {
@@ -1033,8 +1115,14 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, register func()) {
 	if err != nil || view.Settling || s.drawn && view.Epoch == s.epoch || view.Cap != s.limits.Cap {
 		t.Fatalf("the line has not settled: %+v, %v", view, err)
 	}
-	if s.losses++; s.drawn { // the lobby has no order
-		s.settle(view.Epoch)
+	for _, k := range affected {
+		if s.losses[k]++; s.drawn { // the lobby has no order
+			s.settle(k)
+		}
+	}
+	s.epoch = view.Epoch
+	for k, stand := range view.stands() {
+		s.epochs[k] = stand.Epoch
 	}
 	clear(s.seen)
 }
@@ -1055,7 +1143,7 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 		same(t, "presenting a ticket to a closed lobby", err, ErrPlaceUnknown)
 		return
 	case !f.lost:
-		if (f.state != ropeline.PlaceWaiting || s.losses == 0) && errors.Is(err, ErrPlaceUnknown) {
+		if (f.state != ropeline.PlaceWaiting || s.losses[f.shard] == 0) && errors.Is(err, ErrPlaceUnknown) {
 			return
 		}
 		if err != nil || p.New {

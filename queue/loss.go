@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,15 +85,21 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	if err != nil {
 		return err
 	}
-	drawn, paused := 0, 0
-	if known.Drawn {
-		drawn = 1
-	}
+	paused := 0
 	if known.Paused {
 		paused = 1
 	}
-	_, err = s.run(ctx, restoreLineScript, lineID{sale, 0}.keys("line"), doc.Version,
-		doc.LobbyClosesAt.UnixMilli(), doc.EndsAt.UnixMilli(), drawn, known.Seq)
+	stands := known.stands()
+	if len(stands) != doc.Lines() {
+		return nil // nothing has been seen of it yet
+	}
+	err = onEach(linesOf(sale, doc.Lines()), func(l lineID) error {
+		stand := stands[l.shard]
+		reached, _ := scoreOf(stand.CursorScore)
+		_, err := s.run(ctx, restoreLineScript, l.keys("line"), doc.Version,
+			doc.LobbyClosesAt.UnixMilli(), doc.EndsAt.UnixMilli(), flag(stand.Drawn), stand.Seq, reached)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -103,7 +110,7 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
 		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active + credit(doc),
-		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge}
+		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, doc.Lines()}
 	for field, value := range c.draw {
 		args = append(args, field, value)
 	}
@@ -117,24 +124,49 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 var registerSource string
 var registerScript = newScript("register", registerSource)
 
-// register tells a settling line of places and of places that have left.
+// register tells the lines of a sale that settle of places and of places that
+// have left. It returns errSteady if none of those lines does (any more).
 func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State, left []ropeline.PlaceID, places []Place) error {
-	drawn := 0
-	if known.Drawn {
-		drawn = 1
+	stands := known.stands()
+	gone := byShard(left, len(stands), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	here := byShard(places, len(stands), func(p Place) ropeline.PlaceID { return p.ID })
+	settles := make([]bool, len(stands))
+	err := onEach(linesOf(sale, len(stands)), func(l lineID) error {
+		if len(gone[l.shard])+len(here[l.shard]) == 0 {
+			return nil
+		}
+		err := s.registerIn(ctx, l, stands[l.shard], gone[l.shard], here[l.shard])
+		settles[l.shard] = err == nil
+		if errors.Is(err, errSteady) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && len(left)+len(places) > 0 && !slices.Contains(settles, true) {
+		return errSteady
 	}
-	args := []any{known.CursorScore, drawn, len(left)}
-	if known.CursorScore == "" {
-		args[0] = 0
-	}
+	return err
+}
+
+func (s *Store) registerIn(ctx context.Context, l lineID, known Stand, left []ropeline.PlaceID, places []Place) error {
+	reached, _ := scoreOf(known.CursorScore)
+	args := []any{reached, flag(known.Drawn), len(left)}
 	for _, id := range left {
 		args = append(args, string(id))
 	}
 	for _, p := range places {
 		args = append(args, string(p.ID), p.Score, p.Visitor)
 	}
-	_, err := s.run(ctx, registerScript, lineID{sale, 0}.keys("line", "order", "collected", "pending", "quit", "visitors"), args...)
+	_, err := s.run(ctx, registerScript, l.keys("line", "order", "collected", "pending", "quit", "visitors"), args...)
 	return err
+}
+
+// flag is a bool as the scripts want it.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 //go:embed lua/reinstate.lua
@@ -172,8 +204,12 @@ var presentScript = newScript("present", presentSource)
 // old score. It returns ErrPlaceUnknown for a ticket that cannot do that: of the
 // current epoch, of a place that left, or of a line that never lost anything.
 func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
-	reply, err := s.runOn(ctx, sale, presentScript, lineID{sale, 0}.keys("line", "order", "comebacks", "late", "quit", "returned", "collected"),
-		string(t.Place), t.Score, t.Epoch)
+	l, epoch, err := s.epochFor(ctx, sale, t)
+	if err != nil {
+		return Place{}, err
+	}
+	reply, err := s.runOn(ctx, sale, presentScript, l.keys("line", "order", "comebacks", "late", "quit", "returned", "collected"),
+		string(t.Place), t.Score, epoch)
 	if err != nil {
 		return Place{}, err
 	}
@@ -183,17 +219,36 @@ func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Pl
 	return s.Find(ctx, sale, t.Place)
 }
 
+// epochFor returns the line of a ticket's place, and the epoch of that line if
+// the ticket is of the sale's current one, else another.
+func (s *Store) epochFor(ctx context.Context, sale ropeline.SaleID, t Ticket) (lineID, string, error) {
+	lines, err := s.lines(ctx, sale)
+	if err != nil {
+		return lineID{}, "", err
+	}
+	l := lines[shardOf(t.Place, len(lines))]
+	if len(lines) == 1 {
+		return l, t.Epoch, nil
+	}
+	epochs := make([]string, len(lines))
+	err = onEach(lines, func(l lineID) error {
+		stand, _, _, err := s.stand(ctx, l, false)
+		epochs[l.shard] = stand.Epoch
+		return err
+	})
+	if err != nil || t.Epoch != epochOf(epochs) {
+		return l, "", err
+	}
+	return l, epochs[l.shard], nil
+}
+
 //go:embed lua/attend.lua
 var attendSource string
 var attendScript = newScript("attend", attendSource)
 
-// attend is an edge's sign of life, with who came and who went.
-func (s *Store) attend(ctx context.Context, sale ropeline.SaleID, epoch string, all bool, came, went []told, back []returning) error {
-	flag := 0
-	if all {
-		flag = 1
-	}
-	args := []any{s.edge, epoch, flag, len(came), len(went)}
+// attend is an edge's sign of life in one line, with who came and who went.
+func (s *Store) attend(ctx context.Context, l lineID, epoch string, all bool, came, went []told, back []returning) error {
+	args := []any{s.edge, epoch, flag(all), len(came), len(went)}
 	for _, t := range came {
 		args = append(args, t.ordinal)
 	}
@@ -203,8 +258,8 @@ func (s *Store) attend(ctx context.Context, sale ropeline.SaleID, epoch string, 
 	for _, r := range back {
 		args = append(args, string(r.place), r.grace.Milliseconds())
 	}
-	keys := append(lineID{sale, 0}.keys("line", "order", "departed", "comebacks", "edges", "reported"), lineID{sale, 0}.presence()+s.edge, lineID{sale, 0}.key("passed"))
-	_, err := s.runOn(ctx, sale, attendScript, keys, args...)
+	keys := append(l.keys("line", "order", "departed", "comebacks", "edges", "reported"), l.presence()+s.edge, l.key("passed"))
+	_, err := s.runOn(ctx, l.sale, attendScript, keys, args...)
 	return err
 }
 
@@ -214,12 +269,22 @@ var awayScript = newScript("away", awaySource)
 
 // away takes places off the comebacks that have gone again.
 func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
-	args := make([]any, len(places))
-	for i, id := range places {
-		args[i] = string(id)
+	lines, err := s.lines(ctx, sale)
+	if err != nil {
+		return err
 	}
-	_, err := s.run(ctx, awayScript, lineID{sale, 0}.keys("comebacks"), args...)
-	return err
+	gone := byShard(places, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	return onEach(lines, func(l lineID) error {
+		if len(gone[l.shard]) == 0 {
+			return nil
+		}
+		args := make([]any, len(gone[l.shard]))
+		for i, id := range gone[l.shard] {
+			args[i] = string(id)
+		}
+		_, err := s.run(ctx, awayScript, l.keys("comebacks"), args...)
+		return err
+	})
 }
 
 // text is what the scripts keep of an open session.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/queue/draw"
@@ -37,15 +39,20 @@ type crowd struct {
 // gather publishes a sale, lets people join its lobby and behind it, and draws.
 func gather(t *testing.T, server *devtest.RedisServer, people int) *crowd {
 	t.Helper()
+	return gatherOn(t, server.Client, people, 1)
+}
+
+func gatherOn(t *testing.T, rdb redis.UniversalClient, people, shards int) *crowd {
+	t.Helper()
 	c := &crowd{t: t, offers: map[ropeline.PlaceID][]int64{}, claimed: map[ropeline.PlaceID]bool{}, slow: make(chan struct{})}
 	now := time.Now()
 	c.sale = testSale(fmt.Sprintf("crowd-%d", now.UnixNano()), now)
 	c.sale.LobbyClosesAt, c.sale.OpensAt = now.Add(time.Second), now.Add(1500*time.Millisecond)
-	c.sale.Cap, c.sale.Rate, c.sale.ClaimWindow = 20, 6000, 30
+	c.sale.Cap, c.sale.Rate, c.sale.ClaimWindow, c.sale.Shards = 20, 6000, 30, shards
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(func() { stop(); c.running.Wait() })
 	for i := range c.edges {
-		c.edges[i] = New(server.Client, testKeys)
+		c.edges[i] = New(rdb, testKeys)
 		t.Cleanup(c.edges[i].Close)
 	}
 	if err := c.edges[0].PublishSale(t.Context(), c.sale); err != nil {

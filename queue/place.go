@@ -26,6 +26,7 @@ type Place struct {
 	Back     bool      // was passed over or missed its turn, and stands before everybody now
 	Party    Party     // who shares it
 	Visitor  string    // whose it is, where the ticket said so; "" for anybody's
+	ranks    *[]int64  // where a sale has several lines: how many of each stand before it, as lasting as Ordinal
 	Score    string    // its order, an integer below 2^53; "" until there is an order
 	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
 	Offer    *Offer    // set from the offer on
@@ -68,8 +69,12 @@ type entry struct {
 // lost is repeated. It fails with ropeline.ErrSaleUnknown, ErrSaleEnded,
 // ErrSettling, ropeline.ErrStoreAway or batch.ErrFull.
 func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, visitor string) (Place, error) {
+	l, err := s.lineOf(ctx, sale, id)
+	if err != nil {
+		return Place{}, err
+	}
 	for range 2 {
-		p, err := s.joiner(sale).Do(ctx, entry{id, visitor})
+		p, err := s.joiner(l).Do(ctx, entry{id, visitor})
 		if err != nil || p.New {
 			return p, err
 		}
@@ -78,7 +83,7 @@ func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 		if p.ID == id || !over {
 			return has, err
 		}
-		if err := s.forgetVisitor(ctx, sale, visitor, p.ID); err != nil {
+		if err := s.forgetVisitor(ctx, l, visitor, p.ID); err != nil {
 			return Place{}, err
 		}
 	}
@@ -90,44 +95,46 @@ var forgetVisitorSource string
 var forgetVisitorScript = newScript("forget visitor", forgetVisitorSource)
 
 // forgetVisitor lets a visitor whose place is over join again.
-func (s *Store) forgetVisitor(ctx context.Context, sale ropeline.SaleID, visitor string, id ropeline.PlaceID) error {
-	_, err := s.run(ctx, forgetVisitorScript, lineID{sale, 0}.keys("visitors"), visitor, string(id))
+func (s *Store) forgetVisitor(ctx context.Context, l lineID, visitor string, id ropeline.PlaceID) error {
+	_, err := s.run(ctx, forgetVisitorScript, l.keys("visitors"), visitor, string(id))
 	return err
 }
 
-func (s *Store) joiner(sale ropeline.SaleID) *joinGatherer {
+func (s *Store) joiner(l lineID) *joinGatherer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.joins[sale]
+	g := s.joins[l]
 	if g == nil {
 		g = batch.New(joinBatch, joinBacklog, joinTimeout, func(ctx context.Context, entries []entry) []batch.Result[Place] {
-			return s.joinAll(ctx, sale, entries)
+			return s.joinAll(ctx, l, entries)
 		})
 		if s.closed {
 			g.Close()
 		}
-		s.joins[sale] = g
+		s.joins[l] = g
 	}
 	return g
 }
 
-func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []entry) []batch.Result[Place] {
+func (s *Store) joinAll(ctx context.Context, l lineID, entries []entry) []batch.Result[Place] {
 	args := joinArguments(s.edge, entries)
-	keys := append(lineID{sale, 0}.keys("line", "order", "collected", "pending", "visitors", "edges"), lineID{sale, 0}.presence()+s.edge, lineID{sale, 0}.key("quit"))
-	reply, err := s.runOn(ctx, sale, joinScript, keys, args...)
+	keys := append(l.keys("line", "order", "collected", "pending", "visitors", "edges"), l.presence()+s.edge, l.key("quit"))
+	reply, err := s.runOn(ctx, l.sale, joinScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) {
 		// The answer may be lost and the places there: a fan who tries again
 		// would get a second one, and a second chance in the draw.
-		reply, err = s.runOn(ctx, sale, joinScript, keys, args...)
+		reply, err = s.runOn(ctx, l.sale, joinScript, keys, args...)
 	}
+	results := make([]batch.Result[Place], len(entries))
 	answers, _ := reply.([]any)
 	if err == nil && len(answers) == 4 && answers[0] == "run" {
-		return joinedRun(entries, answers)
+		joinedRun(results, entries, answers)
+		s.rankJoined(ctx, l.sale, results)
+		return results
 	}
 	if err == nil && len(answers) != len(entries) {
 		err = fmt.Errorf("join: %d answers to %d joins", len(answers), len(entries))
 	}
-	results := make([]batch.Result[Place], len(entries))
 	for i, e := range entries {
 		if err != nil {
 			results[i].Err = err
@@ -135,6 +142,7 @@ func (s *Store) joinAll(ctx context.Context, sale ropeline.SaleID, entries []ent
 		}
 		results[i].Value, results[i].Err = joined(e.place, answers[i])
 	}
+	s.rankJoined(ctx, l.sale, results)
 	return results
 }
 
@@ -157,17 +165,34 @@ func joinArguments(edge string, entries []entry) []any {
 	return args
 }
 
+// rankJoined ranks places that have joined an open line in the sale's others.
+// Where that fails the place is there all the same; it is ranked when somebody
+// asks for it.
+func (s *Store) rankJoined(ctx context.Context, sale ropeline.SaleID, results []batch.Result[Place]) {
+	lines, err := s.lines(ctx, sale)
+	if err != nil || len(lines) == 1 {
+		return
+	}
+	var fresh []*Place
+	for i := range results {
+		if p := &results[i].Value; p.State == ropeline.PlaceWaiting {
+			fresh = append(fresh, p)
+		}
+	}
+	if len(fresh) > 0 {
+		_ = s.ranks(ctx, lines, fresh)
+	}
+}
+
 // joinedRun reads the answer to joins that are all new in the line.
-func joinedRun(entries []entry, answers []any) []batch.Result[Place] {
+func joinedRun(results []batch.Result[Place], entries []entry, answers []any) {
 	r := reader{fields: answers[1:]}
 	ordinal, score, epoch := r.integer(), r.integer(), r.text()
 	err := r.failed("join")
-	results := make([]batch.Result[Place], len(entries))
 	for i, e := range entries {
 		results[i].Err = err
 		results[i].Value = waitingPlace(e.place, ordinal+int64(i), strconv.FormatInt(score+int64(i), 10), epoch)
 	}
-	return results
 }
 
 // waitingPlace is a place that has just joined an open line.
@@ -218,52 +243,103 @@ func (s *Store) Find(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 	return places[0], nil
 }
 
-// FindAll is Find for many places, at most a thousand, in two calls. A place
+// FindAll is Find for many places, at most a thousand, in two calls, or in two
+// and two for each line where there are several. A place
 // that is unknown has no State. While the line settles it returns ErrSettling
 // unless each of them has left or had a turn, and what is known.
 func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropeline.PlaceID) ([]Place, error) {
+	lines, err := s.lines(ctx, sale)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]Place, len(ids))
+	spots := make([]spot, len(ids))
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = string(id)
+		places[i].ID, places[i].Ordinal = id, -1
 	}
-	spots, err := s.runOn(ctx, sale, findScript,
-		lineID{sale, 0}.keys("line", "order", "collected", "pending", "departed", "quit", "comebacks", "late", "passed"), args...)
+	err = onEach(lines, func(l lineID) error { return s.spots(ctx, l, len(lines), places, spots) })
 	if err != nil {
 		return nil, err
+	}
+	settling := s.rankFound(ctx, lines, places, spots)
+	if settling != nil && !errors.Is(settling, ErrSettling) {
+		return nil, settling
 	}
 	// The turns after the spots: what moves between the two moves forward.
-	turns, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties"), args...)
+	reply, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties", "state"), args...)
 	if err != nil {
 		return nil, err
 	}
-	return readPlaces(ids, spots, turns)
-}
-
-func readPlaces(ids []ropeline.PlaceID, spots, turns any) ([]Place, error) {
-	var spot, turn reader
-	spot.fields, _ = spots.([]any)
-	turn.fields, _ = turns.([]any)
-	epoch, _ := spot.text(), spot.integer()
-	now := milli(turn.integer())
-	places := make([]Place, len(ids))
-	var settling error
-	for i, id := range ids {
-		p := Place{ID: id, Epoch: epoch}
-		what := spot.text()
-		p.Ordinal, p.Score = spot.integer(), spot.text()
-		passed := spot.integer()
-		p.turn(now, &turn)
-		p.Generation, p.Party = int(turn.integer()), Party(turn.text())
-		p.stand(what, passed)
-		if what == "settling" && p.State == "" {
+	var r reader
+	r.fields, _ = reply.([]any)
+	now := milli(r.integer())
+	for i := range places {
+		p := &places[i]
+		p.turn(now, &r)
+		p.Generation, p.Party = int(r.integer()), Party(r.text())
+		p.stand(spots[i])
+		if spots[i].what == "settling" && p.State == "" {
 			settling = ErrSettling
 		}
-		places[i] = p
 	}
-	if err := errors.Join(spot.failed("find"), turn.failed("turn")); err != nil {
+	if err := r.failed("turn"); err != nil {
 		return nil, err
 	}
 	return places, settling
+}
+
+// spot is where find.lua says that a place stands, and since when the cursor is
+// past it.
+type spot struct {
+	what   string
+	passed int64
+}
+
+// spots looks up those of the places that are of this line.
+func (s *Store) spots(ctx context.Context, l lineID, shards int, places []Place, spots []spot) error {
+	var mine []int
+	var args []any
+	for i := range places { // not a copy: other lines write theirs
+		if id := places[i].ID; shardOf(id, shards) == l.shard {
+			mine, args = append(mine, i), append(args, string(id))
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	reply, err := s.runOn(ctx, l.sale, findScript,
+		l.keys("line", "order", "collected", "pending", "departed", "quit", "comebacks", "late", "passed"), args...)
+	if err != nil {
+		return err
+	}
+	var r reader
+	r.fields, _ = reply.([]any)
+	epoch, _ := r.text(), r.integer()
+	for _, i := range mine {
+		p := &places[i]
+		p.Epoch, spots[i].what = epoch, r.text()
+		p.Ordinal, p.Score, spots[i].passed = r.integer(), r.text(), r.integer()
+	}
+	return r.failed("find")
+}
+
+// rankFound ranks the places that stand in a line in the sale's others.
+func (s *Store) rankFound(ctx context.Context, lines []lineID, places []Place, spots []spot) error {
+	if len(lines) == 1 {
+		return nil
+	}
+	var standing []*Place
+	for i, what := range spots {
+		switch what.what {
+		case "line", "late", "comeback":
+			standing = append(standing, &places[i])
+		default:
+			places[i].Epoch = ""
+		}
+	}
+	return s.ranks(ctx, lines, standing)
 }
 
 // turn sets what has come of the place's turn, if it had one.
@@ -298,7 +374,8 @@ func (p *Place) turn(now time.Time, r *reader) {
 
 // stand sets where the place stands, for one that has had no turn or may have
 // another.
-func (p *Place) stand(what string, passed int64) {
+func (p *Place) stand(s spot) {
+	what, passed := s.what, s.passed
 	switch {
 	case what == "left" && p.State != ropeline.PlaceActive && p.State != ropeline.PlaceDone:
 		p.State = ropeline.PlaceLeft
@@ -349,9 +426,13 @@ func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 		return false, err
 	}
 	if was == "" {
+		l, err := s.lineOf(ctx, sale, id)
+		if err != nil {
+			return false, err
+		}
 		reply, err := s.runOn(ctx, sale, leaveScript,
-			lineID{sale, 0}.keys("line", "order", "collected", "pending", "departed", "left", "quit", "comebacks", "late", "edges"),
-			string(id), lineID{sale, 0}.presence())
+			l.keys("line", "order", "collected", "pending", "departed", "left", "quit", "comebacks", "late", "edges"),
+			string(id), l.presence())
 		if err != nil {
 			return false, err
 		}
@@ -390,7 +471,11 @@ func (s *Store) Readmit(ctx context.Context, sale ropeline.SaleID, t Ticket, gra
 	if err != nil || reply != int64(1) {
 		return false, err
 	}
-	reply, err = s.runOn(ctx, sale, comebackScript, lineID{sale, 0}.keys("line", "order", "comebacks"), string(id), t.Score)
+	l, err := s.lineOf(ctx, sale, id)
+	if err != nil {
+		return false, err
+	}
+	reply, err = s.runOn(ctx, sale, comebackScript, l.keys("line", "order", "comebacks"), string(id), t.Score)
 	if err != nil || reply != int64(1) {
 		return false, err
 	}

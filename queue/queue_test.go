@@ -74,7 +74,7 @@ func beat(t *testing.T, store *Store, sale ropeline.SaleID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.attend(t.Context(), sale, state.Epoch, true, nil, nil, nil); err != nil {
+	if err := store.attend(t.Context(), lineID{sale, 0}, state.Epoch, true, nil, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -215,7 +215,7 @@ func TestManyControllersNeverPassTheCap(t *testing.T) {
 	for i := range 200 {
 		ids = append(ids, ropeline.PlaceID(fmt.Sprintf("f%03d", i)))
 	}
-	for _, r := range store.joinAll(t.Context(), sale.ID, entries(ids)) {
+	for _, r := range store.joinAll(t.Context(), lineID{sale.ID, 0}, entries(ids)) {
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}

@@ -54,18 +54,25 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err := s.keepsRule(ctx, sale); err != nil {
 		return err
 	}
-	if _, err := s.run(ctx, publishLineScript, lineID{sale.ID, 0}.keys("line"), sale.Version,
-		sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before); err != nil {
+	lines := linesOf(sale.ID, sale.Lines())
+	// The script refuses it, too; but then further lines would be there.
+	if n, err := s.rdb.HGet(ctx, key(sale.ID, "state"), "shards").Int(); err == nil && n != len(lines) {
+		return ErrShardsFixed
+	}
+	if err := onEach(lines, func(l lineID) error {
+		_, err := s.run(ctx, publishLineScript, l.keys("line"), sale.Version, sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before)
+		return err
+	}); err != nil {
 		return err
 	}
 	keys := keysOf(sale.ID, "state", "limits", "sale", "seed")
 	_, err = s.run(ctx, publishScript, keys, doc, sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.OpensAt.UnixMilli(), sale.EndsAt.UnixMilli(),
-		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed)
+		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed, len(lines))
 	if err != nil {
 		return err
 	}
-	s.see(sale.ID)
+	s.see(sale.ID, len(lines))
 	if err := s.commit(ctx, sale.ID); err != nil {
 		return err
 	}
@@ -93,8 +100,11 @@ func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, er
 	if err != nil {
 		return ropeline.Sale{}, storeError("reading sale", err)
 	}
-	s.see(id)
-	return ropeline.ParseSale(doc)
+	sale, err := ropeline.ParseSale(doc)
+	if err == nil {
+		s.see(id, sale.Lines())
+	}
+	return sale, err
 }
 
 // Sales returns the ids of all published sales, sorted.

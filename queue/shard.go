@@ -1,11 +1,31 @@
 package queue
 
 import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
 	"hash/crc32"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/ropeline/ropeline"
 )
+
+// A sale may be spread over several lines. What that means:
+//
+// The order is that of the scores, over all lines; equal scores go by the bytes
+// of the id, as in one sorted set. Each line gives scores by its own clock, but
+// behind every score that it has been asked to compare with: a place that has
+// joined is ranked in all lines, so whoever joins anywhere after that stands
+// behind it, whatever the clocks say. Only two joins that are under way at the
+// same time may be ordered by clocks that differ.
+//
+// A place's ordinal is of its own line. Of the others its rank is known, which
+// is as lasting: nobody is inserted before it. Its position is what is left
+// before it in all of them.
 
 // lineID names one line of a sale. A sale too large for one Redis has several,
 // its shards, numbered from 0; each has a hash tag, and so a slot, of its own,
@@ -40,4 +60,133 @@ func shardOf(id ropeline.PlaceID, shards int) int {
 		return 0
 	}
 	return int(crc32.ChecksumIEEE([]byte(id)) % uint32(shards))
+}
+
+// shards returns over how many lines a sale is spread, which never changes.
+func (s *Store) shards(ctx context.Context, sale ropeline.SaleID) (int, error) {
+	s.mu.Lock()
+	n := s.seen[sale]
+	s.mu.Unlock()
+	if n > 0 {
+		return n, nil
+	}
+	doc, err := s.Sale(ctx, sale)
+	if err != nil {
+		return 0, err
+	}
+	return doc.Lines(), nil
+}
+
+// lines returns all lines of a sale.
+func (s *Store) lines(ctx context.Context, sale ropeline.SaleID) ([]lineID, error) {
+	n, err := s.shards(ctx, sale)
+	return linesOf(sale, n), err
+}
+
+func linesOf(sale ropeline.SaleID, n int) []lineID {
+	all := make([]lineID, n)
+	for i := range all {
+		all[i] = lineID{sale, i}
+	}
+	return all
+}
+
+// lineOf returns the line that a place stands in.
+func (s *Store) lineOf(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (lineID, error) {
+	n, err := s.shards(ctx, sale)
+	if err != nil {
+		return lineID{}, err
+	}
+	return lineID{sale, shardOf(id, n)}, nil
+}
+
+// onEach does something with each line, with all at once, and waits for it.
+func onEach(lines []lineID, do func(l lineID) error) error {
+	if len(lines) == 1 {
+		return do(lines[0])
+	}
+	errs := make([]error, len(lines))
+	var all sync.WaitGroup
+	for i, l := range lines {
+		all.Go(func() { errs[i] = do(l) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// byShard sorts things by the line of the place that each belongs to.
+func byShard[T any](things []T, shards int, place func(T) ropeline.PlaceID) [][]T {
+	if shards == 1 {
+		return [][]T{things}
+	}
+	sorted := make([][]T, shards)
+	for _, t := range things {
+		k := shardOf(place(t), shards)
+		sorted[k] = append(sorted[k], t)
+	}
+	return sorted
+}
+
+// epochOf names the stretch in which the ordinals of none of the lines change;
+// "" while one of them has none.
+func epochOf(epochs []string) string {
+	if len(epochs) == 1 {
+		return epochs[0]
+	}
+	for _, e := range epochs {
+		if e == "" {
+			return ""
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(epochs, " ")))
+	return hex.EncodeToString(sum[:8])
+}
+
+//go:embed lua/rank.lua
+var rankSource string
+var rankScript = newScript("rank", rankSource)
+
+// ranks sets where places that stand in a line stand among those of the sale's
+// other lines, and the epoch in which that holds.
+func (s *Store) ranks(ctx context.Context, lines []lineID, places []*Place) error {
+	if len(lines) == 1 {
+		return nil
+	}
+	epochs := make([]string, len(lines))
+	ranks := make([][]int64, len(places))
+	for i := range ranks {
+		ranks[i] = make([]int64, len(lines))
+	}
+	err := onEach(lines, func(l lineID) error {
+		var strangers []int
+		var args []any
+		for i, p := range places {
+			if shardOf(p.ID, len(lines)) == l.shard {
+				ranks[i][l.shard] = p.Ordinal
+				continue
+			}
+			strangers, args = append(strangers, i), append(args, p.Score, string(p.ID))
+		}
+		reply, err := s.runOn(ctx, l.sale, rankScript, l.keys("line", "order"), args...)
+		if err != nil {
+			return err
+		}
+		fields, _ := reply.([]any)
+		r := reader{fields: fields}
+		epochs[l.shard] = r.text()
+		for _, i := range strangers {
+			ranks[i][l.shard] = r.integer()
+		}
+		return r.failed("rank")
+	})
+	epoch := epochOf(epochs)
+	for i, p := range places {
+		// The place was found in an epoch of its line that may be over by now.
+		if err != nil || p.Epoch != epochs[shardOf(p.ID, len(lines))] {
+			p.Epoch = ""
+			continue
+		}
+		p.Epoch, p.ranks = epoch, &ranks[i]
+	}
+	return err
 }

@@ -1,9 +1,11 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,18 +44,43 @@ func readStand(reply any) (Stand, error) {
 	return s, r.failed("stand of a line")
 }
 
+// combined is how far several lines of a sale have come together.
+func combined(stands []Stand) Stand {
+	if len(stands) == 1 {
+		return stands[0]
+	}
+	all := Stand{Drawn: true, CursorScore: "0"}
+	epochs := make([]string, len(stands))
+	reached := int64(0)
+	for i, s := range stands {
+		epochs[i] = s.Epoch
+		all.Drawn, all.Settling = all.Drawn && s.Drawn, all.Settling || s.Settling
+		if score, ok := scoreOf(s.CursorScore); ok && score > reached {
+			reached, all.CursorScore = score, s.CursorScore
+		}
+		all.Seq += s.Seq
+		all.Cursor += s.Cursor
+		all.Gone += s.Gone
+		all.Departures += s.Departures
+		all.LateSeq += s.LateSeq
+		all.Size += s.Size
+		all.Collected += s.Collected
+		all.Comebacks += s.Comebacks
+		all.Late += s.Late
+		all.Losses += s.Losses
+	}
+	all.Epoch = epochOf(epochs)
+	return all
+}
+
 //go:embed lua/stand.lua
 var standSource string
 var standScript = newScript("stand", standSource)
 
 // stand returns a line as it is; whole with the departed bitmap and the scores
 // of the late.
-func (s *Store) stand(ctx context.Context, sale ropeline.SaleID, whole bool) (Stand, []byte, []int64, error) {
-	flag := 0
-	if whole {
-		flag = 1
-	}
-	reply, err := s.runOn(ctx, sale, standScript, lineID{sale, 0}.keys("line", "order", "collected", "departed", "comebacks", "late"), flag)
+func (s *Store) stand(ctx context.Context, l lineID, whole bool) (Stand, []byte, []int64, error) {
+	reply, err := s.runOn(ctx, l.sale, standScript, l.keys("line", "order", "collected", "departed", "comebacks", "late"), flag(whole))
 	if err != nil {
 		return Stand{}, nil, nil, err
 	}
@@ -83,6 +110,7 @@ var frontScript = newScript("front", frontSource)
 type candidate struct {
 	place   string
 	kind    kind
+	shard   int
 	ordinal int64 // of the main line
 	score   int64
 }
@@ -96,50 +124,81 @@ const (
 	late     kind = "l"
 )
 
-// front returns who stands at the front, in the order in which they are to be
-// offered; at most most of the line and of the late together.
-func (s *Store) front(ctx context.Context, sale ropeline.SaleID, most int64) (front []candidate, more bool, err error) {
-	keys := lineID{sale, 0}.keys("line", "order", "departed", "comebacks", "late", "edges", "reported")
-	reply, err := s.runOn(ctx, sale, frontScript, keys, lineID{sale, 0}.presence(), most)
-	if err != nil {
-		return nil, false, err
-	}
-	fields, _ := reply.([]any)
-	if len(fields) != 4 {
-		return nil, false, fmt.Errorf("front: unexpected reply of %d fields", len(fields))
-	}
-	var r reader
-	main := readFront(&r, fields[0], inLine)
-	back := readFront(&r, fields[1], comeback)
-	beside := readFront(&r, fields[2], late)
-	if err := r.failed("front"); err != nil {
-		return nil, false, err
-	}
-	front = alternate(back, mergeByScore(main, beside))
-	return front[:min(most, int64(len(front)))], fields[3] == int64(1), nil
+// front is who stands at the front of one line.
+type front struct {
+	main, back, beside []candidate // each in its order
+	size               int64       // of the line then
+	horizon            int64       // nobody from this score on was looked at
 }
 
-func readFront(r *reader, reply any, of kind) []candidate {
+// front reads a line's front; at most most of each kind.
+func (s *Store) front(ctx context.Context, l lineID, most int64) (front, error) {
+	keys := l.keys("line", "order", "departed", "comebacks", "late", "edges", "reported")
+	reply, err := s.runOn(ctx, l.sale, frontScript, keys, l.presence(), most)
+	if err != nil {
+		return front{}, err
+	}
+	fields, _ := reply.([]any)
+	if len(fields) != 5 {
+		return front{}, fmt.Errorf("front: unexpected reply of %d fields", len(fields))
+	}
+	var r reader
+	f := front{
+		main: readFront(&r, fields[0], inLine, l.shard), back: readFront(&r, fields[1], comeback, l.shard),
+		beside: readFront(&r, fields[2], late, l.shard), horizon: math.MaxInt64,
+	}
+	r.fields = fields[3:]
+	f.size = r.integer()
+	if score, ok := scoreOf(r.text()); ok {
+		f.horizon = score
+	}
+	return f, r.failed("front")
+}
+
+func readFront(r *reader, reply any, of kind, shard int) []candidate {
 	r.fields, _ = reply.([]any)
-	var front []candidate
+	var all []candidate
 	for len(r.fields) > 0 && r.err == nil {
-		c := candidate{place: r.text(), kind: of}
+		c := candidate{place: r.text(), kind: of, shard: shard}
 		if of == inLine {
 			c.ordinal = r.integer()
 		}
 		c.score = r.integer()
-		front = append(front, c)
+		all = append(all, c)
 	}
-	return front
+	return all
 }
 
-// mergeByScore merges two fronts that are in their order already.
-func mergeByScore(a, b []candidate) []candidate {
-	if len(b) == 0 {
-		return a
+// mergeFronts returns who is to be offered next, in that order, of the fronts of
+// all lines of a sale; at most most. It stops where one line was not looked at
+// further, for whoever stands there might be before the others; more is true
+// then.
+func mergeFronts(fronts []front, most int64) (next []candidate, more bool) {
+	var mains, backs, besides [][]candidate
+	horizon := int64(math.MaxInt64)
+	for _, f := range fronts {
+		mains, backs, besides = append(mains, f.main), append(backs, f.back), append(besides, f.beside)
+		horizon = min(horizon, f.horizon)
 	}
-	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y candidate) int { return int(max(-1, min(1, x.score-y.score))) })
+	if horizon == 0 { // one of them has no order now
+		return nil, false
+	}
+	others := merge(append(mains, besides...))
+	end, _ := slices.BinarySearchFunc(others, horizon, func(c candidate, score int64) int { return cmp.Compare(c.score, score) })
+	next = alternate(merge(backs), others[:end])
+	return next[:min(most, int64(len(next)))], horizon < math.MaxInt64
+}
+
+// merge merges lists that are in the order of the line already.
+func merge(lists [][]candidate) []candidate {
+	lists = slices.DeleteFunc(lists, func(l []candidate) bool { return len(l) == 0 })
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(a.place, b.place))
+	})
 	return all
 }
 
@@ -167,18 +226,20 @@ const (
 	staysInFront = '-'
 )
 
-// advance moves the line on past those of its front that were offered or step
-// aside, and describes it.
-func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, front []candidate, fates string) (stand Stand, left []int64, err error) {
-	cursor := int64(0)
+// advance moves a line on past those of the fronts of all lines of its sale that
+// were offered or step aside, and describes it. size is what the line had when
+// its front was read.
+func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candidate, fates string) (stand Stand, left []int64, err error) {
+	var score, last any = "", ""
 	var ordinals, aside, beside []any
 	byOrdinal := map[int64]string{}
 	for i, c := range front {
 		fate := fates[i]
 		if fate != staysInFront && c.kind == inLine {
-			cursor = max(cursor, c.ordinal+1)
+			score, last = c.score, c.place
 		}
 		switch {
+		case c.shard != l.shard:
 		case fate == stepsAside:
 			aside = append(aside, c.place)
 		case fate == wasOffered && c.kind == inLine:
@@ -188,9 +249,9 @@ func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, front []candi
 			beside = append(beside, c.place)
 		}
 	}
-	args := slices.Concat([]any{cursor, tickMost, len(ordinals), len(aside)}, ordinals, aside, beside)
-	keys := lineID{sale, 0}.keys("line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
-	reply, err := s.runOn(ctx, sale, advanceScript, keys, args...)
+	args := slices.Concat([]any{score, last, size, tickMost, len(ordinals), len(aside)}, ordinals, aside, beside)
+	keys := l.keys("line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
+	reply, err := s.runOn(ctx, l.sale, advanceScript, keys, args...)
 	if err != nil {
 		return Stand{}, nil, err
 	}
@@ -209,7 +270,7 @@ func (s *Store) advance(ctx context.Context, sale ropeline.SaleID, front []candi
 		return Stand{}, nil, err
 	}
 	for _, ordinal := range withdrawn { // left after the front was read
-		if _, err := s.drop(ctx, sale, ropeline.PlaceID(byOrdinal[ordinal])); err != nil {
+		if _, err := s.drop(ctx, l.sale, ropeline.PlaceID(byOrdinal[ordinal])); err != nil {
 			return Stand{}, nil, err
 		}
 	}
@@ -239,9 +300,9 @@ const (
 )
 
 // settle does one step of putting a line together again.
-func (s *Store) settle(ctx context.Context, sale ropeline.SaleID) error {
-	keys := lineID{sale, 0}.keys("line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported")
-	_, err := s.runOn(ctx, sale, settleScript, keys, newEpoch(), lineID{sale, 0}.presence(),
+func (s *Store) settle(ctx context.Context, l lineID) error {
+	keys := l.keys("line", "order", "departed", "left", "quit", "late", "passed", "edges", "reported")
+	_, err := s.runOn(ctx, l.sale, settleScript, keys, newEpoch(), l.presence(),
 		settleLeast.Milliseconds(), settleQuiet.Milliseconds(), settleMost)
 	return err
 }

@@ -60,8 +60,8 @@ type Store struct {
 	archive Archive // nil: none
 
 	mu     sync.Mutex // guards what follows
-	joins  map[ropeline.SaleID]*joinGatherer
-	seen   map[ropeline.SaleID]bool // sales that were there once: one that is not there any more was lost
+	joins  map[lineID]*joinGatherer
+	seen   map[ropeline.SaleID]int // sales that were there once, and their number of lines: one that is not there any more was lost
 	clocks map[ropeline.SaleID]*clockWatch
 	closed bool
 }
@@ -73,7 +73,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{},
-		joins: map[ropeline.SaleID]*joinGatherer{}, seen: map[ropeline.SaleID]bool{},
+		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{},
 	}
 }
 
@@ -164,16 +164,16 @@ func (s *Store) lost(sale ropeline.SaleID, err error) error {
 	return err
 }
 
-func (s *Store) see(sale ropeline.SaleID) {
+func (s *Store) see(sale ropeline.SaleID, lines int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen[sale] = true
+	s.seen[sale] = lines
 }
 
 func (s *Store) wasSeen(sale ropeline.SaleID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.seen[sale]
+	return s.seen[sale] > 0
 }
 
 func (s *Store) clock() string {
@@ -232,6 +232,8 @@ func storeError(doing string, err error) error {
 			return errDrawIncomplete
 		case "CLOSED":
 			return ErrLobbyClosed
+		case "SHARDS":
+			return ErrShardsFixed
 		case "SETTLING":
 			return ErrSettling
 		case "EPOCH":
@@ -240,7 +242,7 @@ func storeError(doing string, err error) error {
 			return errSteady
 		case "FENCED":
 			return errFenced
-		case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "BUSY":
+		case "MOVED", "ASK", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "BUSY":
 			return ropeline.ErrStoreAway.Because(fmt.Errorf("%s: %w", doing, err))
 		}
 		return fmt.Errorf("%s: %w", doing, err)
@@ -260,6 +262,10 @@ var (
 	// passed.
 	ErrLobbyClosed = &ropeline.Error{Kind: ropeline.Conflict, Code: "lobby-closed",
 		Detail: "The lobby has closed: lobby_closes_at and beacon cannot be changed any more."}
+
+	// ErrShardsFixed refuses a settings document with another number of lines.
+	ErrShardsFixed = &ropeline.Error{Kind: ropeline.Conflict, Code: "shards-fixed",
+		Detail: "The sale is published: over how many lines it is spread cannot be changed any more."}
 
 	// ErrSettling means that the line is being put together again after its
 	// store lost it, from what the edges and the fans remember.

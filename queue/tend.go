@@ -89,8 +89,54 @@ func (l *Line) look(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := l.remind(ctx, places); err != nil {
+			l.guests.putOff(ids)
+			return err
+		}
 		l.guests.found(places)
 	}
+}
+
+// remind puts back the turns that this edge knows of and the store does not,
+// and looks them up again: the server of the sale's capacity may have lost its
+// last second while the line did not, or the line has settled before this edge
+// came to tell.
+func (l *Line) remind(ctx context.Context, places []Place) error {
+	turns, at := l.guests.forgotten(places)
+	if len(turns) == 0 {
+		return nil
+	}
+	if err := l.store.Reinstate(ctx, l.sale, turns); err != nil {
+		return err
+	}
+	ids := make([]ropeline.PlaceID, len(turns))
+	for i, p := range turns {
+		ids[i] = p.ID
+	}
+	found, err := l.store.FindAll(ctx, l.sale, ids)
+	for i, p := range found {
+		places[at[i]] = p
+	}
+	return err
+}
+
+// forgotten returns the turns that guests are known to have had, and the store
+// does not know, and where among the places they are. A turn never vanishes by
+// itself.
+func (gs *guests) forgotten(places []Place) (turns []Place, at []int) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for i, p := range places {
+		g := gs.byPlace[p.ID]
+		if g == nil {
+			continue
+		}
+		known := g.place.Load()
+		if known.Offer != nil && known.State != ropeline.PlaceLeft && (p.Offer == nil || known.Session != nil && p.Session == nil && p.State == ropeline.PlaceOffered) {
+			turns, at = append(turns, *known), append(at, i)
+		}
+	}
+	return turns, at
 }
 
 // lookAgain puts a place back that the line lost and that nobody else put back,
@@ -115,23 +161,17 @@ func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) (Place, error
 // attend tells Redis that this edge lives, who of its guests has come and gone,
 // and who is back that was passed over.
 func (l *Line) attend(ctx context.Context) error {
-	epoch := l.View().Epoch
-	came, went, back, away := l.guests.changes(l.View(), l.store.time())
-	for {
-		n, m := min(len(came), attendMost), min(len(went), attendMost)
-		last := n == len(came) && m == len(went)
-		var returned []returning
-		if last {
-			returned = back
-		}
-		if err := l.store.attend(ctx, l.sale, epoch, last, came[:n], went[:m], returned); err != nil {
-			return err
-		}
-		l.guests.marked(came[:n], epoch)
-		l.guests.marked(went[:m], "")
-		if came, went = came[n:], went[m:]; last {
-			break
-		}
+	v := l.View()
+	stands := v.stands()
+	came, went, back, away := l.guests.changes(v, l.store.time())
+	comers := byShard(came, len(stands), func(t told) ropeline.PlaceID { return t.place })
+	goers := byShard(went, len(stands), func(t told) ropeline.PlaceID { return t.place })
+	returners := byShard(back, len(stands), func(r returning) ropeline.PlaceID { return r.place })
+	err := onEach(linesOf(l.sale, len(stands)), func(line lineID) error {
+		return l.attendLine(ctx, line, v, comers[line.shard], goers[line.shard], returners[line.shard])
+	})
+	if err != nil {
+		return err
 	}
 	if len(away) > 0 {
 		if err := l.store.away(ctx, l.sale, away); err != nil {
@@ -146,6 +186,27 @@ func (l *Line) attend(ctx context.Context) error {
 	}
 	l.guests.putOff(away)
 	return l.look(ctx)
+}
+
+// attendLine tells one line.
+func (l *Line) attendLine(ctx context.Context, line lineID, v *View, came, went []told, back []returning) error {
+	epoch := v.stands()[line.shard].Epoch
+	for {
+		n, m := min(len(came), attendMost), min(len(went), attendMost)
+		last := n == len(came) && m == len(went)
+		var returned []returning
+		if last {
+			returned = back
+		}
+		if err := l.store.attend(ctx, line, epoch, last, came[:n], went[:m], returned); err != nil {
+			return err
+		}
+		l.guests.marked(came[:n], v.Epoch)
+		l.guests.marked(went[:m], "")
+		if came, went = came[n:], went[m:]; last {
+			return nil
+		}
+	}
 }
 
 // told is one ordinal that Redis is to be told of.
@@ -187,7 +248,8 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 			}
 		}
 		if !here && g.marked != "" {
-			if g.marked == v.Epoch && p.Ordinal >= 0 {
+			// In a new epoch, too: it may be that of another line of the sale.
+			if p.Ordinal >= 0 {
 				went = append(went, told{id, p.Ordinal})
 			} else {
 				g.marked = ""
@@ -263,8 +325,7 @@ func (l *Line) putBack(ctx context.Context) error {
 		l.guests.unregister()
 		l.settled = true
 	}
-	reached, _ := scoreOf(v.CursorScore)
-	places, left, turns := l.guests.memories(reached)
+	places, left, turns := l.guests.memories(v)
 	for chunk := range slices.Chunk(parties(places), lookMost) {
 		if err := l.store.recallParties(ctx, l.sale, chunk); err != nil {
 			return err
@@ -301,7 +362,7 @@ func (l *Line) putBack(ctx context.Context) error {
 }
 
 // memories lists what has not been registered yet.
-func (gs *guests) memories(reached int64) (places []Place, left []ropeline.PlaceID, turns []Place) {
+func (gs *guests) memories(v *View) (places []Place, left []ropeline.PlaceID, turns []Place) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	for _, g := range gs.byPlace {
@@ -309,7 +370,7 @@ func (gs *guests) memories(reached int64) (places []Place, left []ropeline.Place
 		if g.registered || p.State == ropeline.PlaceLeft {
 			continue
 		}
-		if p.ordered(reached) {
+		if reached, _ := scoreOf(v.standOf(p.ID).CursorScore); p.ordered(reached) {
 			places = append(places, *p)
 		}
 		if p.Offer != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -36,10 +37,35 @@ type State struct {
 	Gauge      Gauge     `json:"gauge"` // how fast the line moves
 
 	Stand
+	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
 
 	// Away says that the store cannot be reached: what else is told is of
 	// before.
 	Away bool `json:"-"`
+}
+
+// stands are the stands of all lines.
+func (s State) stands() []Stand {
+	if len(s.Lines) == 0 {
+		return []Stand{s.Stand}
+	}
+	return s.Lines
+}
+
+// standOf is the stand of the line in which a place stands.
+func (s State) standOf(id ropeline.PlaceID) Stand {
+	if len(s.Lines) == 0 {
+		return s.Stand
+	}
+	return s.Lines[shardOf(id, len(s.Lines))]
+}
+
+// setStands is told how far each line has come.
+func (s *State) setStands(stands []Stand) {
+	s.Stand = combined(stands)
+	if len(stands) > 1 {
+		s.Lines = stands
+	}
 }
 
 // Phase says where the sale was at Now.
@@ -63,11 +89,11 @@ func (s State) Waiting() int64 {
 	return s.Size - s.Cursor - s.Gone + s.Comebacks + s.Late
 }
 
-// message is what a tick publishes: the state and the ordinals that departed
-// since the message before.
+// message is what a tick publishes: the state and, for each line, the ordinals
+// that departed since the message before.
 type message struct {
 	State
-	Left []int64 `json:"left,omitempty"`
+	Left [][]int64 `json:"left"`
 }
 
 //go:embed lua/begin.lua
@@ -87,11 +113,17 @@ type Ticked struct {
 	Jumped time.Duration // so far the server's clock was set, which somebody should look after
 }
 
-// Tick moves a sale's line once if this controller leads: it ends what has run
+// Tick moves a sale's lines once if this controller leads: it ends what has run
 // out, offers places to the next people who are there as far as the limits in
 // Redis allow, and tells the edges. Each of its scripts is atomic and repeats
-// no offer, so a tick that dies between two is made good by the next.
+// no offer, so a tick that dies between two is made good by the next. While one
+// of the lines cannot be asked, or is being put together again, nobody is
+// offered: whoever stands there might be next.
 func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (Ticked, error) {
+	lines, err := s.lines(ctx, sale)
+	if err != nil {
+		return Ticked{}, err
+	}
 	jumped, err := s.watchClock(ctx, sale, controller, lease)
 	if err != nil {
 		return Ticked{}, err
@@ -100,19 +132,17 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	if t.Jumped = jumped; err != nil || !t.Leads {
 		return t, err
 	}
-	var front []candidate
+	fronts := make([]front, len(lines))
+	var next []candidate
 	if most > 0 {
 		var more bool
-		front, more, err = s.front(ctx, sale, most)
+		next, more, err = s.next(ctx, lines, fronts, most)
 		t.More = t.More || more
-	}
-	if errors.Is(err, ErrSettling) {
-		err = s.settle(ctx, sale)
 	}
 	if err != nil {
 		return Ticked{}, err
 	}
-	fates, made, state, err := s.offer(ctx, sale, controller, front)
+	fates, made, state, err := s.offer(ctx, sale, controller, next)
 	if errors.Is(err, errFenced) { // it slept, and another one leads
 		return Ticked{}, nil
 	}
@@ -120,22 +150,55 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	m := message{State: state}
-	m.Stand, m.Left, err = s.advance(ctx, sale, front, fates)
-	if errors.Is(err, ErrSettling) {
-		m.Stand, _, _, err = s.stand(ctx, sale, false)
-		if err == nil {
-			err = s.settle(ctx, sale)
-		}
-	}
-	if err != nil {
+	if err := s.moveOn(ctx, lines, fronts, next, fates, &m); err != nil {
 		return Ticked{}, err
 	}
 	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State); err != nil {
 		return Ticked{}, err
 	}
 	t.State = m.State
-	t.More = t.More || made == offerMost || len(m.Left) == tickMost
+	t.More = t.More || made == offerMost
+	for _, left := range m.Left {
+		t.More = t.More || len(left) == tickMost
+	}
 	return t, s.tell(ctx, sale, m)
+}
+
+// next reads the fronts of all lines and returns who is to be offered; nobody
+// while a line settles.
+func (s *Store) next(ctx context.Context, lines []lineID, fronts []front, most int64) ([]candidate, bool, error) {
+	err := onEach(lines, func(l lineID) (err error) {
+		fronts[l.shard], err = s.front(ctx, l, most)
+		if errors.Is(err, ErrSettling) {
+			return s.settle(ctx, l)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	next, more := mergeFronts(fronts, most)
+	return next, more, nil
+}
+
+// moveOn moves all lines past those that were offered, or step aside, and
+// describes them. One
+// that settles is helped on.
+func (s *Store) moveOn(ctx context.Context, lines []lineID, fronts []front, front []candidate, fates string, m *message) error {
+	stands := make([]Stand, len(lines))
+	m.Left = make([][]int64, len(lines))
+	err := onEach(lines, func(l lineID) (err error) {
+		stands[l.shard], m.Left[l.shard], err = s.advance(ctx, l, fronts[l.shard].size, front, fates)
+		if !errors.Is(err, ErrSettling) {
+			return err
+		}
+		if stands[l.shard], _, _, err = s.stand(ctx, l, false); err != nil {
+			return err
+		}
+		return s.settle(ctx, l)
+	})
+	m.setStands(stands)
+	return err
 }
 
 // begin also returns how many are to be looked up at the front.
@@ -196,42 +259,51 @@ var snapshotScript = newScript("snapshot", snapshotSource)
 
 // State returns a sale's waiting room as it is. It changes nothing.
 func (s *Store) State(ctx context.Context, sale ropeline.SaleID) (State, error) {
-	state, _, _, err := s.snapshot(ctx, sale, false)
-	return state, err
+	v, err := s.snapshot(ctx, sale, false)
+	if err != nil {
+		return State{}, err
+	}
+	return v.State, nil
 }
 
 // Snapshot returns a sale's waiting room as it is, with all that positions are
 // computed from. It changes nothing.
 func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (*View, error) {
-	state, departed, late, err := s.snapshot(ctx, sale, true)
+	return s.snapshot(ctx, sale, true)
+}
+
+// snapshot reads the lines first: of two numbers that are not of one moment the
+// older cursor goes with the newer last offer, so that for a moment a position
+// may count somebody who was offered just now, and never counts one too few.
+func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) (*View, error) {
+	lines, err := s.lines(ctx, sale)
 	if err != nil {
 		return nil, err
 	}
-	return newView(state, newBitmap(departed), late), nil
-}
-
-// snapshot reads the line first: of two numbers that are not of one moment the
-// older cursor goes with the newer last offer, so that for a moment a position
-// may count somebody who was offered just now, and never counts one too few.
-func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) (State, []byte, []int64, error) {
-	stand, departed, late, err := s.stand(ctx, sale, whole)
+	stands, departed, late := make([]Stand, len(lines)), make([]bitmap, len(lines)), make([][]int64, len(lines))
+	err = onEach(lines, func(l lineID) error {
+		stand, raw, scores, err := s.stand(ctx, l, whole)
+		stands[l.shard], departed[l.shard], late[l.shard] = stand, newBitmap(raw), scores
+		return err
+	})
 	if err != nil {
-		return State{}, nil, nil, err
+		return nil, err
 	}
 	reply, err := s.runOn(ctx, sale, snapshotScript, keysOf(sale, "state", "limits", "offered", "active", "pace"))
 	if err != nil {
-		return State{}, nil, nil, err
+		return nil, err
 	}
 	state, err := readState(reply)
 	if err != nil {
-		return State{}, nil, nil, err
+		return nil, err
 	}
 	if state.EndsAt.IsZero() {
-		return State{}, nil, nil, s.lost(sale, ropeline.ErrSaleUnknown)
+		return nil, s.lost(sale, ropeline.ErrSaleUnknown)
 	}
-	s.see(sale)
-	state.Stand = stand
-	return state, departed, late, nil
+	state.setStands(stands)
+	scores := slices.Concat(late...)
+	slices.Sort(scores)
+	return newView(state, departed, scores), nil
 }
 
 // readState reads what describe in prelude.lua returns.

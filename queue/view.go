@@ -11,12 +11,12 @@ import (
 // Superseded says when there is a newer one.
 type View struct {
 	State
-	departed   bitmap
-	late       []int64 // scores of the late, rising
+	departed   []bitmap // of each line
+	late       []int64  // scores of the late of all lines, rising
 	superseded chan struct{}
 }
 
-func newView(s State, departed bitmap, late []int64) *View {
+func newView(s State, departed []bitmap, late []int64) *View {
 	return &View{State: s, departed: departed, late: late, superseded: make(chan struct{})}
 }
 
@@ -32,10 +32,25 @@ func (v *View) Position(p Place) int64 {
 		return 0
 	}
 	n := v.lateBefore(p.Score)
-	if p.Ordinal > v.Cursor {
-		n += p.Ordinal - v.Cursor - (v.departed.rank(p.Ordinal) - v.departed.rank(v.Cursor))
+	if len(v.Lines) == 0 {
+		return n + v.unreached(0, v.Cursor, p.Ordinal)
+	}
+	if p.ranks == nil { // it could not be ranked yet, and has no epoch either
+		return n
+	}
+	for i, rank := range *p.ranks {
+		n += v.unreached(i, v.Lines[i].Cursor, rank)
 	}
 	return n
+}
+
+// unreached returns how many of a line stand before a rank, have not been
+// reached and not left.
+func (v *View) unreached(line int, cursor, rank int64) int64 {
+	if rank <= cursor {
+		return 0
+	}
+	return rank - cursor - (v.departed[line].rank(rank) - v.departed[line].rank(cursor))
 }
 
 // lateBefore returns how many of the late stand before a score.

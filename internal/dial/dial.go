@@ -23,10 +23,14 @@ import (
 // error comes back to the caller as well, who logs it once and in our form.
 var quiet = sync.OnceFunc(logging.Disable)
 
-// Redis makes a client for a redis:// or unix:// URL. It does not connect
-// yet, so a part can start while Redis is away.
+// Redis makes a client for a redis:// or unix:// URL, or of a cluster for a
+// redis+cluster:// one. It does not connect yet, so a part can start while Redis
+// is away.
 func Redis(url string) (redis.UniversalClient, error) {
 	quiet()
+	if strings.Contains(url, clusterScheme) {
+		return cluster(url)
+	}
 	opts, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the Redis URL: %w", err)

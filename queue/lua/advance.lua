@@ -3,10 +3,12 @@
 -- the next go first.
 -- KEYS 1 line  2 order  3 collected  4 departed  5 left  6 comebacks  7 late
 --      8 passed
--- ARGV 1 clock (us) or ''  2 cursor to reach at least  3 most departures told
---      4 how many ordinals follow  5 how many places step aside  6.. the ordinals
---      that were offered, the places that step aside, then the places beside the
---      line that were offered
+-- ARGV 1 clock (us) or ''  2 score and  3 id of the last place of the sale's
+--      lines that was offered or steps aside, or '': the cursor goes past
+--      everybody up to there  4 size of the line when its front was read: it goes
+--      no further  5 most departures told  6 how many ordinals follow  7 how many
+--      places step aside  8.. the ordinals that were offered, the places that step
+--      aside, then the places beside the line that were offered
 -- Returns {line as describe_line tells, ordinals that left since the last call,
 -- the ordinals that were offered although they had left meanwhile}, or the error
 -- SALE or SETTLING. Monotone and so repeatable, but for what it tells.
@@ -14,34 +16,36 @@
 local refused = unsettled(KEYS[1])
 if refused then return refused end
 local ms = math.floor(clock() / 1000)
-local from, to = number(KEYS[1], 'cursor'), tonumber(ARGV[2])
+local from, to = number(KEYS[1], 'cursor'), 0
+if ARGV[2] ~= '' then to = math.min(up_to(KEYS[2], ARGV[2], ARGV[3]), tonumber(ARGV[4])) end
+-- In a line whose cursor stays, too: after a loss it says who had a turn.
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > number(KEYS[1], 'cursor_score') then redis.call('HSET', KEYS[1], 'cursor_score', ARGV[2]) end
 if to > from then
-  local score = redis.call('ZRANGE', KEYS[2], to - 1, to - 1, 'WITHSCORES')[2]
-  redis.call('HSET', KEYS[1], 'cursor', to, 'cursor_score', score)
+  redis.call('HSET', KEYS[1], 'cursor', to)
   redis.call('HSET', KEYS[1], 'gone', number(KEYS[1], 'gone') - redis.call('BITCOUNT', KEYS[4], from, to - 1, 'BIT'))
   -- When the cursor passed whom, to the second, for an hour.
   redis.call('ZADD', KEYS[8], to, math.floor(ms / 1000))
   if redis.call('ZCARD', KEYS[8]) > 3700 then redis.call('ZREMRANGEBYRANK', KEYS[8], 0, 99) end
 end
 
-local ordinals, aside = tonumber(ARGV[4]), tonumber(ARGV[5])
+local ordinals, aside = tonumber(ARGV[6]), tonumber(ARGV[7])
 local withdrawn, moved = {}, 0
-for i = 6, 5 + ordinals do
+for i = 8, 7 + ordinals do
   if redis.call('GETBIT', KEYS[4], ARGV[i]) == 1 then withdrawn[#withdrawn + 1] = tonumber(ARGV[i]) end
 end
-for i = 6 + ordinals, 5 + ordinals + aside do
+for i = 8 + ordinals, 7 + ordinals + aside do
   local place = ARGV[i]
   local rank, late = redis.call('ZRANK', KEYS[2], place), redis.call('ZSCORE', KEYS[7], place)
   local living = rank and redis.call('GETBIT', KEYS[4], rank) == 0
   if living or late then redis.call('ZADD', KEYS[6], 'NX', late or redis.call('ZSCORE', KEYS[2], place), place) end
   moved = moved + redis.call('ZREM', KEYS[7], place)
 end
-for i = 6 + ordinals + aside, #ARGV do
+for i = 8 + ordinals + aside, #ARGV do
   redis.call('ZREM', KEYS[6], ARGV[i])
   moved = moved + redis.call('ZREM', KEYS[7], ARGV[i])
 end
 if moved > 0 then redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
 
 redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local gone = redis.call('LPOP', KEYS[5], tonumber(ARGV[3])) or {}
+local gone = redis.call('LPOP', KEYS[5], tonumber(ARGV[5])) or {}
 return { describe_line(KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]), gone, withdrawn }

@@ -2,7 +2,7 @@
 -- appended, who left meanwhile departs, and ordinals exist from here on.
 -- KEYS 1 line  2 drawing  3 order  4 collected  5 pending  6 quit  7 departed
 --      8 entrants: who took part, kept for those who check the draw
--- ARGV 1 clock (us) or ''  2 epoch
+-- ARGV 1 clock (us) or ''  2 epoch  3 root that the scores are of
 -- Returns 1 if this call ended it, 0 if it had ended, or the errors OPEN (the
 -- lobby has not closed) and MISMATCH: the drawing is not of these entrants and
 -- is thrown away (draw again; it is deterministic).
@@ -16,7 +16,7 @@ end
 local now = clock()
 if now < number(KEYS[1], 'close') * 1000 then return redis.error_reply('OPEN the lobby has not closed') end
 local entrants = redis.call('SCARD', KEYS[4])
-if redis.call('ZCARD', KEYS[2]) ~= entrants then
+if redis.call('ZCARD', KEYS[2]) ~= entrants or redis.call('HGET', KEYS[1], 'bound') ~= ARGV[3] then
   redis.call('UNLINK', KEYS[2])
   return redis.error_reply('MISMATCH the drawing is not of these entrants')
 end

@@ -3,23 +3,24 @@
 -- KEYS 1 line  2 order  3 departed  4 comebacks  5 late  6 edges  7 reported
 -- ARGV 1 clock (us) or ''  2 what the names of presence bitmaps begin with
 --      3 most of each kind
--- Returns {main, comebacks, late, 1 if it stopped early}: of the main line
+-- Returns {main, comebacks, late, size of the line, horizon}: of the main line
 -- {place, ordinal, score, …}, of the others {place, score, …}, each in its
--- order; all empty while the edges are still to say who is present in a new
--- epoch; or the error SALE or SETTLING.
+-- order. The horizon is '' if all were looked at, else the score from which on
+-- nobody was; 0 while there is no order, or the edges are still to say who is
+-- present in a new epoch. Or the error SALE or SETTLING.
 -- Cost 0.2 us an ordinal and edge that is looked at, at most 40 windows of 512;
 -- who is absent is jumped over, a million in 10 us.
 local refused = unsettled(KEYS[1])
 if refused then return refused end
 local ms, most = math.floor(clock() / 1000), tonumber(ARGV[3])
 local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor', 'epoch_at')
-if not l[1] then return { {}, {}, {}, 0 } end
+if not l[1] then return { {}, {}, {}, 0, '0' } end
 
 -- An edge looks up the ordinals of all its places when the epoch is new. Whoever
 -- it has not reported yet would be passed over.
 if ms - tonumber(l[3]) < 5000 then
   for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], ms - 3000, '+inf')) do
-    if redis.call('HGET', KEYS[7], edge) ~= l[1] then return { {}, {}, {}, 0 } end
+    if redis.call('HGET', KEYS[7], edge) ~= l[1] then return { {}, {}, {}, 0, '0' } end
   end
 end
 
@@ -83,7 +84,8 @@ while i <= #ordinals do
   end
   i = j + 1
 end
+local horizon = windows == 40 and at < size and redis.call('ZRANGE', KEYS[2], at, at, 'WITHSCORES')[2] or ''
 return {
   main, redis.call('ZRANGE', KEYS[4], 0, most - 1, 'WITHSCORES'), redis.call('ZRANGE', KEYS[5], 0, most - 1, 'WITHSCORES'),
-  windows == 40 and 1 or 0,
+  size, horizon,
 }

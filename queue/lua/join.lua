@@ -82,7 +82,7 @@ local function attend(from, to) -- ordinals, to exclusive
 end
 
 local size, epoch = redis.call('ZCARD', KEYS[2]), redis.call('HGET', KEYS[1], 'epoch')
-local first = arrival(now, close, tail(KEYS[2]))
+local first = arrival(now, close, last_score(KEYS[1], KEYS[2]))
 local members, fresh, n = {}, {}, 0
 for i, place in ipairs(places) do
   local answer = other(place, ARGV[3 + i]) or quit(place) and 'known'

@@ -51,6 +51,26 @@ local function tail(key)
   return last[2] and tonumber(last[2])
 end
 
+-- The score that whoever joins a line next comes behind: its last, or a later
+-- one that a line of the same sale is known to have given.
+local function last_score(line, order)
+  local last, floor = tail(order), redis.call('HGET', line, 'floor')
+  return floor and math.max(tonumber(floor), last or 0) or last
+end
+
+-- How many places of a line stand at or before one of this score and id, which
+-- may be of another line of the sale. Ids are compared by their bytes, as in a
+-- sorted set, and not by Lua's <, which follows the server's locale.
+local function up_to(order, score, place)
+  local n = redis.call('ZCOUNT', order, '-inf', '(' .. score)
+  for _, other in ipairs(redis.call('ZRANGE', order, score, score, 'BYSCORE')) do
+    local i = 1
+    while i <= #other and string.byte(other, i) == string.byte(place, i) do i = i + 1 end
+    if (string.byte(other, i) or -1) <= (string.byte(place, i) or -1) then n = n + 1 end
+  end
+  return n
+end
+
 -- First ordinal >= from whose departed bit is 0. BITPOS answers 0 on a missing
 -- key whatever the start, and -1 past the end: both mean "from, or the end of
 -- the bitmap".

@@ -4,7 +4,8 @@
 -- ARGV 1 clock (us) or ''  2 document  3 sealed seed  4 version  5 close
 --      6 open  7 end (ms)  8 claim window  9 token life  10 session maximum (s)
 --      11 cap  12 rate  13 paused  14 reason  15 last offer  16 slots in use
---      17 margin (ms)  18 tick (ms)  19 gauge  20.. fields of the draw
+--      17 margin (ms)  18 tick (ms)  19 gauge  20 over how many lines it is
+--      spread  21.. fields of the draw
 -- Returns 1 if it was written, 0 if the sale is there.
 -- Cost O(1).
 local last = tonumber(ARGV[15])
@@ -26,8 +27,8 @@ redis.call('SET', KEYS[3], ARGV[2])
 if ARGV[3] ~= '' then redis.call('SET', KEYS[4], ARGV[3]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[4], 'close', ARGV[5], 'open', ARGV[6], 'end', ARGV[7],
   'claim', ARGV[8], 'life', ARGV[9], 'session', ARGV[10], 'run_id', here,
-  'last_offer', text(last + 1000), 'last_known', text(last), 'restored', here, 'gauge', ARGV[19],
+  'shards', ARGV[20], 'last_offer', text(last + 1000), 'last_known', text(last), 'restored', here, 'gauge', ARGV[19],
   'ghosts', tonumber(ARGV[16]) + lost, 'ghosts_until', ms + tonumber(ARGV[9]) * 1000 + tonumber(ARGV[17]))
 redis.call('HSET', KEYS[2], 'cap', ARGV[11], 'rate', ARGV[12], 'paused', ARGV[13], 'reason', ARGV[14])
-for i = 20, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
+for i = 21, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
 return 1

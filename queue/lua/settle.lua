@@ -43,7 +43,7 @@ while redis.call('STRLEN', KEYS[3]) > 0 do
 end
 if ms - tonumber(l[3]) < tonumber(ARGV[4]) or ms - tonumber(l[4]) < tonumber(ARGV[5]) then return 'settling' end
 
-redis.call('HDEL', KEYS[1], 'settling', 'settle_last')
+redis.call('HDEL', KEYS[1], 'settling', 'settle_last', 'bound') -- entrants may be missing: the root is made anew
 redis.call('HINCRBY', KEYS[1], 'losses', 1)
 if l[5] ~= '1' then return 'settled' end -- the lobby: there is no order to restore
 local late = redis.call('ZRANGE', KEYS[6], 0, -1, 'WITHSCORES')
