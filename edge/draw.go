@@ -157,5 +157,13 @@ func (c *drawCache) put(sale ropeline.SaleID, d *published) {
 
 // drawOf is what a sale's document says of its draw.
 func drawOf(d queue.Drawing) wire.Draw {
-	return wire.Draw{Commitment: d.Commitment, Root: d.Root, Entrants: d.Count, Seed: d.Seed}
+	doc := wire.Draw{Commitment: d.Commitment, Root: d.Root, Entrants: d.Count, Seed: d.Seed}
+	if d.Rule != draw.NoBeacon && d.Rule != "" {
+		doc.BeaconRule, doc.Beacon = d.Rule, d.Beacon
+		if d.Root != "" {
+			at := d.RootAt.UTC()
+			doc.RootAt = &at
+		}
+	}
+	return doc
 }

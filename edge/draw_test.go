@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
 	"github.com/ropeline/ropeline/queue/draw"
 )
 
@@ -95,5 +100,41 @@ func TestAFanProvesTheirOwnPlace(t *testing.T) {
 	}
 	if len(ranks) != 5 || ranks[0] || ranks[6] {
 		t.Errorf("the ranks are %v", ranks)
+	}
+}
+
+// What is public of a beacon, and when.
+func TestABeaconIsAnnounced(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, func(_ *Config, s *ropeline.Sale) { s.Beacon = &ropeline.Beacon{Name: "drand", After: 1, Wait: 9} })
+	f := g.browser()
+	f.join()
+	public := func() wire.Draw {
+		return read[wire.Sale](t, wantStatus(t, f.do("GET", "", ""), http.StatusOK)).Draw
+	}
+	noted := public()
+	if noted.BeaconRule != g.sale.Beacon.Rule() || noted.RootAt != nil || noted.Beacon != "" {
+		t.Errorf("in the lobby: %+v", noted)
+	}
+	g.sale.Version++
+	g.sale.LobbyClosesAt = time.Now().Truncate(time.Millisecond)
+	must(t, g.store.PublishSale(t.Context(), g.sale))
+	var pending *queue.BeaconPendingError
+	if err := g.store.Draw(t.Context(), g.sale.ID); !errors.As(err, &pending) {
+		t.Fatalf("the draw: %v", err)
+	}
+	if waits := public(); waits.Root == "" || waits.RootAt == nil || waits.Beacon != "" || waits.Seed != "" || waits.RootAt.Add(time.Second).After(pending.At) {
+		t.Errorf("while it waits: %+v until %v", waits, pending.At)
+	}
+	value := draw.Hash{1, 2, 3}
+	g.until("the beacon's time", func() bool {
+		decided, err := g.store.GiveBeacon(t.Context(), g.sale.ID, &value)
+		return err == nil && decided
+	})
+	must(t, g.store.Draw(t.Context(), g.sale.ID))
+	shown := public()
+	p := read[wire.DrawProof](t, wantStatus(t, f.do("GET", "draw/proof", ""), http.StatusOK))
+	if want := fmt.Sprintf("%x", value); shown.Beacon != want || p.Beacon != want || p.BeaconRule != noted.BeaconRule || p.Rank != 1 {
+		t.Errorf("after the draw: %+v, and %+v", shown, p)
 	}
 }

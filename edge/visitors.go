@@ -42,7 +42,7 @@ func (s *Server) recognize(w http.ResponseWriter, r *http.Request, m *room, brou
 		return joiner{}, errVisitorKind
 	}
 	if brought.Plain && rule.Kind == ropeline.VisitorBrowser {
-		return s.plainBrowser(w, r, sale)
+		return s.plainBrowser(w, r, sale, brought.Attempt)
 	}
 	who, attempt, err := kind.Recognize(sale, brought)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Server) anybody(sale ropeline.Sale, attempt string) (joiner, error) {
 
 // plainBrowser takes a browser without scripts, which cannot do the work, for a
 // visitor by its cookie alone: as many of a network as the sale allows.
-func (s *Server) plainBrowser(w http.ResponseWriter, r *http.Request, sale ropeline.Sale) (joiner, error) {
+func (s *Server) plainBrowser(w http.ResponseWriter, r *http.Request, sale ropeline.Sale, attempt string) (joiner, error) {
 	if sale.Visitor.WithoutProof == 0 {
 		return joiner{}, errScriptNeeded
 	}
@@ -81,7 +81,10 @@ func (s *Server) plainBrowser(w http.ResponseWriter, r *http.Request, sale ropel
 	if err != nil {
 		return joiner{}, err
 	}
-	return s.joiner(sale, visitor.NameOf(id), "")
+	if attempt != "" {
+		attempt = "plain " + attempt // never that of a proof
+	}
+	return s.joiner(sale, visitor.NameOf(id), attempt)
 }
 
 func (s *Server) joiner(sale ropeline.Sale, who, attempt string) (joiner, error) {

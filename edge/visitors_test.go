@@ -88,6 +88,35 @@ func TestABrowserHasOnePlaceHoweverOftenItJoins(t *testing.T) {
 	}
 }
 
+// A browser without scripts is a visitor by its cookie, as often as the sale lets
+// such in; with scripts later, it is the same one.
+func TestABrowserWithoutScriptsIsLetInWhereTheSaleSaysSo(t *testing.T) {
+	t.Parallel()
+	strict := newRig(t, forBrowsers)
+	if r := strict.browser().submit("join"); r.StatusCode != http.StatusUnauthorized || !strings.Contains(string(r.body), "JavaScript") {
+		t.Errorf("a sale that lets none in: %d %s", r.StatusCode, r.body)
+	}
+	const most = 3
+	g := newRig(t, forBrowsers, func(_ *Config, s *ropeline.Sale) { s.Visitor.WithoutProof = most })
+	f := g.browser()
+	wantStatus(t, f.submit("join"), http.StatusOK) // after a redirect to the page
+	first, err := g.store.ReadTicket(g.sale.ID, f.raw())
+	must(t, err)
+	f.forget()
+	if again := f.placeIn(wantStatus(t, f.do("POST", "place", f.proof()), http.StatusCreated)); again != first.Place {
+		t.Errorf("with scripts it has the place %s, not %s", again, first.Place)
+	}
+	refused := 0
+	for range 2*most + 1 { // the minute may turn meanwhile
+		if r := g.browser().submit("join"); r.StatusCode == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if s := g.snapshot(); refused == 0 || s.Collected > 2*most {
+		t.Errorf("%d were refused, %d have places", refused, s.Collected)
+	}
+}
+
 func TestTheSameProofSentFiveTimesAtOnceIsOnePlace(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, forBrowsers)

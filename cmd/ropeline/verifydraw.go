@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/ropeline/ropeline/queue/draw"
 )
@@ -40,11 +41,24 @@ func (c *verifyDrawCommand) Run(con console) (err error) {
 		}
 		fmt.Fprintf(con.out, "%s  %s%s\n", word, check.What, why)
 	}
+	printBeacon(con.out, f)
 	if wrong {
 		return fmt.Errorf("the draw of sale %s does not hold", f.Sale)
 	}
 	fmt.Fprintf(con.out, "the draw of %d places of sale %s holds\n", len(f.Places), f.Sale)
 	return nil
+}
+
+// printBeacon says what only the source of the beacon can confirm.
+func printBeacon(out io.Writer, f draw.File) {
+	name, at, there := f.BeaconSource()
+	switch {
+	case name == "":
+	case there:
+		fmt.Fprintf(out, "ask    the beacon %s for its value of %s (%d): it must be %x\n", name, at.Format(time.RFC3339), at.Unix(), f.Value)
+	default:
+		fmt.Fprintf(out, "ask    the beacon %s whether it had no value for %s (%d) in time: the draw went on without it\n", name, at.Format(time.RFC3339), at.Unix())
+	}
 }
 
 // noted compares a value with what somebody wrote down in time. Without that it

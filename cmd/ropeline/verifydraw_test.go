@@ -40,6 +40,8 @@ func TestVerifyDraw(t *testing.T) {
 		says string
 	}{
 		"a valid draw":        {[]string{vector}, 0, "the draw of 7 places"},
+		"a beacon":            {[]string{"../../queue/draw/testdata/draw-beacon-7.txt"}, 0, "ask    the beacon drand for its value of 2026-"},
+		"no beacon came":      {[]string{"../../queue/draw/testdata/draw-beacon-absent-7.txt"}, 0, "the draw went on without it"},
 		"packed":              {[]string{file("draw.gz", zipped.Bytes())}, 0, "the draw of 7 places"},
 		"the noted values":    {[]string{vector, "--commitment", strings.ToUpper(commitment)}, 0, "the commitment is the one you noted"},
 		"another commitment":  {[]string{vector, "--commitment", "00"}, 1, "BROKEN  the commitment"},

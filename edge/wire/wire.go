@@ -207,6 +207,13 @@ type Draw struct {
 	Root       string `json:"root,omitempty"`     // over the entrants, from the close on
 	Entrants   int64  `json:"entrants,omitempty"` // how many the root is of
 	Seed       string `json:"seed,omitempty"`     // from the draw on
+
+	// Of a draw with a beacon: the rule from the sale's creation on, when the root
+	// was published, from which the beacon's time counts, and its value once it is
+	// decided on, zeros if it did not come.
+	BeaconRule string     `json:"beacon_rule,omitempty"`
+	RootAt     *time.Time `json:"root_at,omitempty"`
+	Beacon     string     `json:"beacon,omitempty"`
 }
 
 // DrawProof shows the holder of a place that it took part in the draw, and where

@@ -49,7 +49,7 @@ export interface Sale {
   units_per_hold: number;
   /** Whom the sale gives one place each; absent for anybody. */
   visitor?: string;
-  draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string };
+  draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string; root_at?: string; beacon?: string };
 }
 
 export interface DrawProof {

@@ -45,7 +45,7 @@ function show({ title: name, draw }: Sale): void {
     ...fact(words.root, draw.root, noted.root),
     ...(draw.entrants === undefined ? [] : [h("dd", { class: "note" }, words.entrants(draw.entrants))]),
     ...fact(words.seed, draw.seed),
-    ...(draw.beacon_rule === undefined ? [] : [h("dd", { class: "note" }, words.rule(draw.beacon_rule))]),
+    ...(draw.beacon_rule === undefined ? [] : [...fact(words.beacon, draw.beacon), h("dd", { class: "note" }, words.rule(draw.beacon_rule))]),
   );
 }
 

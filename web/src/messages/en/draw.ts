@@ -17,7 +17,8 @@ export const draw = {
   seed: "Seed",
   entrants: (n: number) => `The root is over ${count(n)} ${n === 1 ? "place" : "places"}`,
   notYet: "Not known yet",
-  rule: (rule: string) => `Beacon: ${rule}`,
+  beacon: "Beacon, a public random value that nobody knows before the root",
+  rule: (rule: string) => `Announced: ${rule}`,
 
   mine: "Your place",
   waiting: "The order has not been drawn yet. Come back after the lobby has closed: then this page checks your place.",
