@@ -167,7 +167,7 @@ func seated(s wire.Status, v *queue.View, p queue.Place, t queue.Ticket) wire.St
 		return gone
 	case p.Party != "":
 		size := p.Party.Size()
-		s.Party = &wire.Party{Size: size, You: seat, TooLarge: size > 1 && int64(size) > v.Cap}
+		s.Party = &wire.Party{Size: size, You: seat, TooLarge: size > 1 && v.Cap > 0 && int64(size) > v.Cap}
 	}
 	return s
 }

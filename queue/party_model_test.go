@@ -129,7 +129,7 @@ func (m *model) joinParty(f *fan, tag string) error {
 		return ErrPartyOver
 	case f.open && size > int64(m.sale.PartyMax):
 		return ErrPartyFull
-	case f.open && size > m.limits.Cap:
+	case f.open && m.limits.Cap > 0 && size > m.limits.Cap:
 		return ErrPartyLarge
 	default:
 		f.open, m.anyParty = true, true

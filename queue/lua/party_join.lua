@@ -16,7 +16,8 @@ if members == '' or not members and tag ~= '0' then return redis.error_reply('PA
 if members then
   local size = size_of(members) + 1
   if size > tonumber(ARGV[4]) then return redis.error_reply('PARTYFULL it has all the members it may have') end
-  if size > number(KEYS[2], 'cap') then return redis.error_reply('PARTYLARGE larger than the cap') end
+  local cap = number(KEYS[2], 'cap') -- 0 is not for good: nobody is let in for now
+  if cap > 0 and size > cap then return redis.error_reply('PARTYLARGE larger than the cap') end
   members = members .. ' ' .. tag
   largest(KEYS[1], size)
 end

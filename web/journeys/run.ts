@@ -12,6 +12,7 @@ import { handover } from "./handover";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
 import { ops } from "./ops";
+import { party } from "./party";
 import { phone } from "./phone";
 import { plain } from "./plain";
 import { polling } from "./polling";
@@ -19,7 +20,7 @@ import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, leave, ops, draw, invited };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, ops, draw, invited };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];

@@ -31,6 +31,7 @@ export interface Status {
   back?: boolean;
   return_by?: string;
   elsewhere?: boolean;
+  party?: { size: number; you: number; too_large?: boolean };
   offer?: { number: number; claim_by: string; beside?: boolean };
   session?: Session;
   next_contact?: number;
@@ -47,6 +48,7 @@ export interface Sale {
   hold: number;
   hold_extensions: number;
   units_per_hold: number;
+  party_max?: number;
   /** Whom the sale gives one place each; absent for anybody. */
   visitor?: string;
   draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string; root_at?: string; beacon?: string };
@@ -69,6 +71,14 @@ export interface DrawProof {
 }
 
 /** What moves a place to another device. */
+/** What friends need to share a place. */
+export interface Invite {
+  code: string;
+  url: string;
+  size: number;
+  max: number;
+}
+
 export interface Handover {
   code: string;
   url: string;

@@ -7,6 +7,7 @@ import lobby from "../../../edge/wire/testdata/lobby.json";
 import longer from "../../../edge/wire/testdata/longer.json";
 import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
+import party from "../../../edge/wire/testdata/party.json";
 import paused from "../../../edge/wire/testdata/paused.json";
 import sale from "../../../edge/wire/testdata/sale.json";
 import waiting from "../../../edge/wire/testdata/waiting.json";
@@ -34,6 +35,8 @@ const states: Record<string, Known> = {
   away: at({ ...waiting, wait: undefined, sale: { ...waiting.sale, trouble: "away" } }),
   comebacks: at({ ...waiting, sale: { ...waiting.sale, comebacks: 14 } }),
   back: at({ ...waiting, position: 0, back: true }),
+  party: at(party),
+  together: at({ ...party, position: 0, back: true }),
   passed: at({ ...over, state: "passed" }),
   return: at({ ...over, return_by: waiting.sale.now }),
   lost: { ...at(waiting), link: "lost" },
@@ -66,7 +69,7 @@ if (known) {
     saleId: "demo",
     actions: { claim: nothing, rejoin: nothing, retry: nothing },
   };
-  const room = new Room(page, nothing, nothing);
+  const room = new Room(page, nothing, nothing, nothing);
   room.draw(context);
   setInterval(() => room.draw(context), 1000);
 } else {

@@ -10,6 +10,7 @@ export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
+export { party } from "./en/party.ts";
 export { shop } from "./en/shop.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

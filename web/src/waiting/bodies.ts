@@ -148,7 +148,8 @@ function waiting({ saleId }: Context): Body {
       const opens = clock.until(status.sale.opens_at);
       const known = status.position !== undefined;
       large(number, known ? count(position) : "…");
-      say(under, status.back ? words.waiting.back : !known ? words.waiting.kept : position === 0 ? words.waiting.next : words.waiting.headline(position));
+      const stands = status.party?.too_large ? words.waiting.tooLarge : (status.party?.size ?? 1) > 1 ? words.waiting.together : words.waiting.back;
+      say(under, status.back ? stands : !known ? words.waiting.kept : position === 0 ? words.waiting.next : words.waiting.headline(position));
       if (known) way.walk(progress(start, position));
       say(wait, waitText(status, opens));
       const first = position < 1000 && !status.back ? (status.sale.comebacks ?? 0) : 0;

@@ -16,10 +16,12 @@ const saleId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const memory = recall(saleId);
 const clock = new LineClock();
 const handover = () => import("../handover/handover"); // loaded by whoever asks for it
+const party = () => import("../party/party");
 const room = new Room(
   document.getElementById("page")!,
   () => void leave(),
   () => void handover().then((m) => m.open(room.dialog, saleId, known.status?.elsewhere ?? false)),
+  () => void party().then((m) => m.open(room.dialog, saleId)),
 );
 let connection: Connection | undefined;
 let retries = 0;
@@ -73,9 +75,10 @@ async function arrive(): Promise<void> {
     },
     () => {}, // only the title is missing; joining tells what is wrong
   );
-  if (location.hash.startsWith("#handover=")) {
+  const brought = { handover, party }[/^#(handover|party)=/.exec(location.hash)?.[1] ?? ""];
+  if (brought) {
     try {
-      const moved = await (await handover()).take(room.dialog, saleId);
+      const moved = await (await brought()).take(room.dialog, saleId);
       if (moved) return settle(moved);
     } catch (cause) {
       return again(new Disconnected("no script", { cause }));

@@ -31,13 +31,16 @@ export class Room {
   readonly dialog = h("dialog", { "aria-labelledby": "asked" });
   readonly #leave = h("button", { type: "button", class: "quiet" }, words.leave);
   readonly #move = h("button", { type: "button", class: "quiet" });
+  readonly #party = h("button", { type: "button", class: "quiet" });
+  #size = 1;
 
-  constructor(page: HTMLElement, onLeave: () => void, onMove: () => void) {
+  constructor(page: HTMLElement, onLeave: () => void, onMove: () => void, onParty: () => void) {
     this.#onLeave = onLeave;
     const home = h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand);
     this.#leave.addEventListener("click", () => this.#ask());
     this.#move.addEventListener("click", onMove);
-    this.#foot.append(this.#move, this.#leave);
+    this.#party.addEventListener("click", onParty);
+    this.#foot.append(this.#party, this.#move, this.#leave);
     page.append(
       h("header", { class: "top" }, home, this.#link),
       h("main", { class: "room" }, this.#sign, this.#stand, this.#lost, this.#foot, this.#polite, this.#urgent),
@@ -57,7 +60,10 @@ export class Room {
     this.#lost.hidden = link !== "lost" || !leavable.includes(scene);
     this.#foot.hidden = !leavable.includes(scene);
     this.#leave.hidden = scene === "elsewhere";
-    this.#move.hidden = scene === "offered";
+    this.#size = status?.party?.size ?? 1;
+    this.#move.hidden = scene === "offered" || this.#size > 1; // a shared place stays on its devices
+    this.#party.hidden = scene === "offered" || this.#leave.hidden || (sale?.party_max ?? 0) < 2;
+    say(this.#party, this.#size > 1 ? words.party(this.#size) : words.invite);
     say(this.#move, this.#leave.hidden ? words.elsewhere.back : words.move);
     document.title = this.#tab(scene, context);
     this.#announce(scene, context);
@@ -125,7 +131,7 @@ export class Room {
     });
     this.dialog.replaceChildren(
       h("h2", { id: "asked" }, texts.heading),
-      h("p", { class: "note" }, this.#scene === "offered" ? texts.offered : texts.waiting),
+      h("p", { class: "note" }, this.#size > 1 ? texts.party : this.#scene === "offered" ? texts.offered : texts.waiting),
       h("div", { class: "choices" }, stay, go),
     );
     this.dialog.showModal();

@@ -42,6 +42,8 @@ export const waiting = {
     next: "You are next",
     back: "You were away when your turn came. You go next",
     kept: "Your place is kept",
+    together: "Your party goes next, once all of you fit in",
+    tooLarge: "Your party is larger than what is let in at once",
     comebacks: (n: number) => `; ${people(n)} who were away when their turn came ${plural(n, { one: "goes", other: "go" })} first`,
     opensIn: (ms: number) => `The doors open in ${clock(ms)}`,
     wait: (low: number, high: number) => {
@@ -149,11 +151,14 @@ export const waiting = {
     back: "Bring it back here",
   },
   move: "Move to another device",
+  invite: "Invite friends",
+  party: (n: number) => `Party of ${count(n)}`,
   leave: "Leave the line",
   leaveAsk: {
     heading: "Leave the line?",
     offered: "It is your turn right now. If you leave, your place is given up for good and goes to the next in line.",
     waiting: "Your place is given up for good. If you come back, you stand at the end.",
+    party: "You leave the party; the others keep the place. If you come back alone, you stand at the end.",
     stay: "Stay",
     go: "Leave for good",
   },

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import type { Sale } from "../src/api/documents";
+import { party as words, waiting } from "../src/messages/en";
+import { Fan } from "./fan";
+import { look, watch } from "./look";
+import { Staff } from "./staff";
+
+/** Three friends share a place by a link: one position, one claim, and each comes in. */
+export async function party(host: Fan): Promise<void> {
+  const staff = new Staff(host.stack);
+  const { cap } = await staff.live();
+  const [near, far] = [await another(host, 390), await another(host, 1280)];
+  await staff.cap(0);
+  try {
+    await host.arrive();
+    await host.sees("waiting");
+    const position = await host.position();
+    await host.button(waiting.invite).click();
+    const link = await host.page.getByLabel(words.link).inputValue();
+    await look(host.page, "party-invite");
+    await host.button(words.close).click();
+
+    await near.page.goto(`${near.room}#party=nonsense`);
+    await near.page.getByText(words.failed.heading).waitFor();
+    await look(near.page, "party-failed");
+    await near.page.goto(link);
+    await near.page.reload(); // the fragment alone loads nothing anew
+    await near.sees("waiting");
+    assert.equal(await near.position(), position, "the friend stands where the host stands");
+    assert.ok(!near.page.url().includes("#"), "the code is not left in the address");
+
+    // The third has a place alone, and is asked before it is given up.
+    await far.arrive();
+    await far.sees("waiting");
+    const people = await inLine(host);
+    await far.page.goto(link);
+    await far.page.reload();
+    await far.page.getByText(words.own.heading).waitFor();
+    await look(far.page, "party-own");
+    await far.button(words.own.take).click();
+    for (const fan of [host, near, far]) await fan.button(waiting.party(3)).waitFor();
+    assert.equal(await far.position(), position);
+    await until(async () => (await inLine(host)) === people - 1, "the third's own place was given up");
+    await look(near.page, "party");
+    await near.page.reload();
+    await near.button(waiting.party(3)).waitFor();
+  } finally {
+    await staff.cap(cap);
+  }
+  for (const fan of [host, near, far]) await fan.sees("offered");
+  await near.comeIn();
+  for (const fan of [host, far]) {
+    await fan.sees("active");
+    await fan.page.getByRole("link", { name: waiting.active.shop }).click();
+    await fan.page.waitForURL("**/shop");
+    await fan.page.locator(".tiers").waitFor();
+    await fan.page.locator(".bar .note").filter({ hasText: /\d/ }).waitFor();
+  }
+  const live = await staff.live();
+  assert.ok(live.active >= 3 && live.active <= cap, `three people are inside: ${live.active}`);
+  for (const fan of [near, far]) await fan.context.close();
+}
+
+async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((done) => setTimeout(done, 100))) if (await holds()) return;
+  throw new Error(`never: ${what}`);
+}
+
+/** A friend: a browser that shares nothing with the host's. */
+async function another(host: Fan, width: number): Promise<Fan> {
+  const context = await host.context.browser()!.newContext({ locale: "en-GB", viewport: { width, height: 844 } });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  watch(page, host.troubles);
+  return new Fan(host.stack, context, page, host.troubles);
+}
+
+async function inLine(fan: Fan): Promise<number> {
+  const sale: Sale = await (await fan.page.request.get(`${fan.stack.url}/api/v1/sales/${fan.stack.sale}`)).json();
+  return sale.status.entrants;
+}
