@@ -31,20 +31,29 @@ func isPhone(r *http.Request) bool {
 // ticket reads the place ticket of a request: errTicketMissing without one,
 // queue.ErrTicketInvalid if it is not one of ours for this sale.
 func (s *Server) ticket(w http.ResponseWriter, r *http.Request, sale ropeline.SaleID) (queue.Ticket, error) {
-	if raw := bearer(r); raw != "" {
-		return s.store.ReadTicket(sale, raw)
-	}
-	cookie, err := r.Cookie(wire.PlaceCookie(sale))
-	if err != nil || cookie.Value == "" {
+	raw := rawTicket(r, sale)
+	if raw == "" {
 		return queue.Ticket{}, errTicketMissing
 	}
-	t, err := s.store.ReadTicket(sale, cookie.Value)
-	if err != nil {
+	t, err := s.store.ReadTicket(sale, raw)
+	if err != nil && bearer(r) == "" {
 		// Scripts cannot remove an HttpOnly cookie: unless we do, a browser
 		// with a damaged one could never join again.
 		s.dropCookie(w, wire.PlaceCookie(sale), placePath(sale))
 	}
 	return t, err
+}
+
+// rawTicket returns what a request brings as its place ticket, "" for nothing.
+func rawTicket(r *http.Request, sale ropeline.SaleID) string {
+	if raw := bearer(r); raw != "" {
+		return raw
+	}
+	cookie, err := r.Cookie(wire.PlaceCookie(sale))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
 }
 
 func placePath(sale ropeline.SaleID) string { return "/api/v1/sales/" + string(sale) }

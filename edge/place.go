@@ -165,10 +165,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 		return wire.Status{}, err
 	}
 	status := seated(statusOf(m.id, view, place, isPhone(r)), view, place, ticket)
+	now := s.now()
 	status.NextContact = nextContact(status)
+	if rest := m.line.Due(place.ID).Sub(now); rest > 0 { // come when you were told to
+		status.NextContact = min(status.NextContact, int((rest+time.Second-1)/time.Second))
+	}
 	if !status.State.Final() {
-		until := time.Duration(2*status.NextContact) * time.Second
-		m.line.Visit(ticket, place, isPhone(r), s.now().Add(max(until, queue.PresentAfterClose)))
+		next := time.Duration(status.NextContact) * time.Second
+		m.line.Visit(ticket, place, isPhone(r), now.Add(max(2*next, queue.PresentAfterClose)))
+		m.line.Expect(place.ID, now.Add(next))
 	}
 	renewed := ticket
 	renewed.Party = place.Party

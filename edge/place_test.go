@@ -2,7 +2,6 @@ package edge
 
 import (
 	"net/http"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -261,28 +260,6 @@ func TestLeavingIsFinalAndJoiningAgainIsTheTail(t *testing.T) {
 	g.tick()
 	tab.ticket = read[wire.Status](t, r).Ticket
 	g.until("the new place is behind the other fan", func() bool { return *tab.poll().Position == 1 })
-}
-
-func TestGetsNeverChangeState(t *testing.T) {
-	t.Parallel()
-	g := newRig(t, opened)
-	g.draw()
-	f := g.browser()
-	f.join()
-	g.admit(1)
-	before, err := g.store.State(t.Context(), g.sale.ID)
-	must(t, err)
-	for range 5 {
-		f.poll()
-		wantStatus(t, f.do("GET", "", ""), http.StatusOK)
-		wantStatus(t, f.do("GET", "/api/v1/sales", ""), http.StatusOK)
-	}
-	after, err := g.store.State(t.Context(), g.sale.ID)
-	must(t, err)
-	before.Now, after.Now = time.Time{}, time.Time{}
-	if !reflect.DeepEqual(before, after) {
-		t.Errorf("reads changed the line: %+v, then %+v", before, after)
-	}
 }
 
 func TestPollsAreToldWhenToComeBack(t *testing.T) {

@@ -103,10 +103,28 @@ func (s *Server) guarded(rt route) http.Handler {
 
 // admit counts a request and checks where it comes from.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
+	if s.early(r) {
+		return nil
+	}
 	if err := s.limits.take(r.Context(), w.Header(), s.calls, limitKey(callOf(r.Context()).client)); err != nil {
 		return err
 	}
 	return ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get)
+}
+
+// early reports whether a request is a poll that comes before its time and can
+// be answered from memory: it is not counted, so that Redis hears nothing of it.
+func (s *Server) early(r *http.Request) bool {
+	id := ropeline.SaleID(r.PathValue("sale"))
+	if r.Method != http.MethodGet || r.URL.Path != placePath(id)+"/place" {
+		return false
+	}
+	room, err := s.rooms.known(id, s.now())
+	if err != nil || room == nil {
+		return false
+	}
+	ticket, err := s.store.ReadTicket(id, rawTicket(r, id))
+	return err == nil && room.line.Early(ticket.Place, s.now())
 }
 
 // unknown tells an address that does not exist from one that does not take

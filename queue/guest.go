@@ -42,6 +42,8 @@ type guest struct {
 	asking bool                  // a look is under way
 	epoch  string                // of the place's ticket: where its score comes from
 	phone  bool
+	early  uint8  // polls since it was told when to come back
+	dueAt  int64  // ms, when that is
 	moved  *moved // nil for a place that never moved to another device
 	// What Redis was told of it: in which epoch that it is present, "" for not;
 	// and that it was registered with the settling line.
