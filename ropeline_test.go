@@ -31,6 +31,7 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 		"title":           func(s *ropeline.Sale) { s.Title = "" },
 		"lobby_closes_at": func(s *ropeline.Sale) { s.LobbyClosesAt = s.OpensAt },
 		"ends_at":         func(s *ropeline.Sale) { s.EndsAt = s.OpensAt },
+		"shards":          func(s *ropeline.Sale) { s.Shards = ropeline.MaxShards + 1 },
 		"cap":             func(s *ropeline.Sale) { s.Cap = -1 },
 		"rate":            func(s *ropeline.Sale) { s.Rate = ropeline.MaxRate + 1 },
 		"claim_window":    func(s *ropeline.Sale) { s.ClaimWindow = 0 },

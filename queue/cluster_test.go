@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -191,5 +193,68 @@ func TestShardsKeepTheOrderOfArrival(t *testing.T) {
 		if p, err := stores[0].Find(ctx, sale.ID, a.id); err != nil || p.Offer == nil || p.Offer.Number != int64(i+1) {
 			t.Errorf("%s: %+v, %v; want offer %d", a.id, p, err, i+1)
 		}
+	}
+}
+
+// A draw that was killed when it had come to one of the lines only: nobody has
+// an ordinal, and the next draw comes to the order that the first would have.
+func TestADrawThatWasKilledBetweenTwoLinesEndsTheSame(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	now := time.Date(2047, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("shards-%d", time.Now().UnixNano()), now)
+	sale.Shards = 3
+	if err := store.PublishSale(ctx, sale); err != nil {
+		t.Fatal(err)
+	}
+	var lobby []ropeline.PlaceID
+	for i := range 60 {
+		lobby = append(lobby, ropeline.PlaceID(fmt.Sprintf("lobby-%d", i)))
+		if _, err := store.Join(ctx, sale.ID, lobby[i], ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = sale.LobbyClosesAt.Add(time.Second)
+	// The last line cannot be drawn: a stranger stands among its scores.
+	if err := rdb.ZAdd(ctx, lineID{sale.ID, 2}.key("drawing"), redis.Z{Member: "stranger", Score: 1}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Draw(ctx, sale.ID); !errors.Is(err, errDrawIncomplete) {
+		t.Fatalf("a draw with a stranger in it: %v", err)
+	}
+	for _, id := range lobby {
+		if p, err := store.Find(ctx, sale.ID, id); err != nil || p.Epoch != "" {
+			t.Fatalf("before all lines are drawn %s is %+v, %v", id, p, err)
+		}
+	}
+	if v := view(t, store, sale.ID); v.Drawn || v.Epoch != "" {
+		t.Fatalf("before all lines are drawn the sale is %+v", v.Stand)
+	}
+	if err := store.Draw(ctx, sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	f, err := store.DrawFile(ctx, sale.ID)
+	if err != nil || len(f.Places) != len(lobby) {
+		t.Fatalf("%d places in the file, %v", len(f.Places), err)
+	}
+	v := view(t, store, sale.ID)
+	for i, id := range f.Places {
+		if p, err := store.Find(ctx, sale.ID, id); err != nil || p.Epoch != v.Epoch || v.Position(p) != int64(i) {
+			t.Errorf("%s is shown %d ahead, %v; the file has it at %d", id, v.Position(p), err, i)
+		}
+	}
+}
+
+func TestHowManyLinesASaleHasIsFixed(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, func(s *ropeline.Sale) { s.Shards = 2 })
+	sale.Shards, sale.Version = 3, 2
+	if err := store.PublishSale(t.Context(), sale); !errors.Is(err, ErrShardsFixed) {
+		t.Errorf("publishing with a third line: %v", err)
+	}
+	if n := rdb.Exists(t.Context(), lineID{sale.ID, 2}.key("line")).Val(); n != 0 {
+		t.Error("the third line is there")
 	}
 }

@@ -82,7 +82,7 @@ var (
 // them as built against the Redis process that runs now. It returns how many
 // holds of payments under way it restored. It may run at any time.
 func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records Records) (int, error) {
-	process, err := s.process(ctx)
+	process, err := s.process(ctx, id)
 	if err != nil {
 		return 0, err
 	}
@@ -101,32 +101,27 @@ func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records 
 	return restored, nil
 }
 
-// process returns the run id of the Redis server: a restart may have lost the
-// last second of its append-only file.
-func (s *Store) process(ctx context.Context) (string, error) {
-	info, err := s.rdb.Info(ctx, "server").Result()
+// serverText is the run id of the server that a performance is on: a restart may
+// have lost the last second of its append-only file, a replica that took over
+// more.
+const serverText = `return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')`
+
+func (s *Store) process(ctx context.Context, id ropeline.PerformanceID) (string, error) {
+	run, err := s.rdb.Eval(ctx, serverText, KeysOf(id).For("")[:1]).Text()
 	if err != nil {
 		return "", ropeline.ErrStoreAway.Because(fmt.Errorf("asking Redis for its run id: %w", err))
 	}
-	_, rest, found := strings.Cut(info, "\r\nrun_id:")
-	if !found {
-		return "", errors.New("asking Redis for its run id: none in INFO")
-	}
-	id, _, _ := strings.Cut(rest, "\r\n")
-	return id, nil
+	return run, nil
 }
 
 // stale says which of the performances are not built against the Redis process
-// that runs now.
+// that they are on now.
 func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ropeline.PerformanceID]bool, error) {
-	process, err := s.process(ctx)
-	if err != nil {
-		return nil, err
-	}
-	marks := make([]*redis.StringCmd, len(ids))
-	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	marks, runs := make([]*redis.StringCmd, len(ids)), make([]*redis.Cmd, len(ids))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			marks[i] = p.Get(ctx, KeysOf(id).For("")[0])
+			built := KeysOf(id).For("")[:1]
+			marks[i], runs[i] = p.Get(ctx, built[0]), p.Eval(ctx, serverText, built)
 		}
 		return nil
 	})
@@ -135,7 +130,8 @@ func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ro
 	}
 	stale := make(map[ropeline.PerformanceID]bool, len(ids))
 	for i, id := range ids {
-		stale[id] = marks[i].Val() != process
+		run, err := runs[i].Text()
+		stale[id] = err != nil || marks[i].Val() != run
 	}
 	return stale, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/token"
@@ -76,17 +77,28 @@ func (c *checkInstallation) redis(ctx context.Context) (found string, err error)
 		return "", err
 	}
 	defer closing(&err, rdb)
-	if err := rdb.Ping(ctx).Err(); err != nil {
+	masters, skew, err := dial.Skew(ctx, rdb)
+	if err != nil {
 		return "", fmt.Errorf("it does not answer: %w", err)
 	}
-	settings, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
-	if err != nil {
-		return "", fmt.Errorf("asking for maxmemory-policy: %w", err)
+	if err := dial.EachMaster(ctx, rdb, neverEvicts); err != nil {
+		return "", err
 	}
-	if policy := settings["maxmemory-policy"]; policy != "noeviction" {
-		return "", fmt.Errorf("maxmemory-policy is %s, so places could silently vanish; set it to noeviction", policy)
+	if masters > 1 {
+		return fmt.Sprintf("%d masters answer and never evict; their clocks are %v apart at most", masters, skew.Round(10*time.Microsecond)), nil
 	}
 	return "it answers and never evicts", nil
+}
+
+func neverEvicts(ctx context.Context, rdb redis.UniversalClient) error {
+	settings, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return fmt.Errorf("asking for maxmemory-policy: %w", err)
+	}
+	if policy := settings["maxmemory-policy"]; policy != "noeviction" {
+		return fmt.Errorf("maxmemory-policy is %s, so places could silently vanish; set it to noeviction", policy)
+	}
+	return nil
 }
 
 func (c *checkInstallation) postgres(ctx context.Context) (string, error) {

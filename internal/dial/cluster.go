@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -85,3 +86,44 @@ func (o *once) seen(ctx context.Context, err error) error {
 type unanswered struct{ why string }
 
 func (e unanswered) Error() string { return "no answer: " + e.why }
+
+// Skew returns how many masters serve, and how far their clocks are apart at
+// most, with an uncertainty of half the time that the slowest took to answer. A
+// server that is no cluster is one master.
+func Skew(ctx context.Context, client redis.UniversalClient) (masters int, skew time.Duration, err error) {
+	c, ok := client.(*redis.ClusterClient)
+	if !ok {
+		return 1, 0, client.Ping(ctx).Err()
+	}
+	var mu sync.Mutex
+	var least, most time.Duration
+	err = c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		if err := node.Ping(ctx).Err(); err != nil { // connected before the clock is read
+			return err
+		}
+		asked := time.Now()
+		theirs, err := node.Time(ctx).Result()
+		if err != nil {
+			return err
+		}
+		ahead := theirs.Sub(asked.Add(time.Since(asked) / 2))
+		mu.Lock()
+		defer mu.Unlock()
+		if masters++; masters == 1 {
+			least, most = ahead, ahead
+		}
+		least, most = min(least, ahead), max(most, ahead)
+		return nil
+	})
+	return masters, most - least, err
+}
+
+// EachMaster does something with the client of each master, or of the only
+// server.
+func EachMaster(ctx context.Context, client redis.UniversalClient, do func(context.Context, redis.UniversalClient) error) error {
+	c, ok := client.(*redis.ClusterClient)
+	if !ok {
+		return do(ctx, client)
+	}
+	return c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return do(ctx, node) })
+}

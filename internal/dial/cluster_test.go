@@ -2,6 +2,7 @@ package dial_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -32,5 +33,15 @@ func TestNoCommandToAClusterRunsTwice(t *testing.T) {
 	}
 	if n, err := c.Client.Get(ctx, "{once}").Int(); err != nil || n != 1 {
 		t.Errorf("the script ran %d times, %v; its error was %v", n, err, err)
+	}
+}
+
+// Nodes of one machine have one clock: what is measured beyond that is the
+// measuring.
+func TestSkewOfACluster(t *testing.T) {
+	t.Parallel()
+	masters, skew, err := dial.Skew(t.Context(), devtest.Cluster(t).Client)
+	if err != nil || masters != 3 || skew > 2*time.Second {
+		t.Errorf("%d masters, whose clocks are %v apart, %v; want three with one clock", masters, skew, err)
 	}
 }
