@@ -48,7 +48,7 @@ func gatherOn(t *testing.T, rdb redis.UniversalClient, people, shards int) *crow
 	now := time.Now()
 	c.sale = testSale(fmt.Sprintf("crowd-%d", now.UnixNano()), now)
 	c.sale.LobbyClosesAt, c.sale.OpensAt = now.Add(time.Second), now.Add(1500*time.Millisecond)
-	c.sale.Cap, c.sale.Rate, c.sale.ClaimWindow, c.sale.Shards = 20, 6000, 30, shards
+	c.sale.Cap, c.sale.Rate, c.sale.ClaimWindow, c.sale.Shards = 20, 6000, 120, shards
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(func() { stop(); c.running.Wait() })
 	for i := range c.edges {
