@@ -21,7 +21,7 @@ for i = 1, #slots, 2 do
   local until_ = slots[i + 1] + jump
   -- Not below what the token itself says: whoever checks it has a clock of their
   -- own, and a token that was issued before a jump back lives all the longer.
-  local exp = string.match(redis.call('HGET', KEYS[5], slots[i]) or '', '^%S+ %d+ (%d+) ')
+  local exp = string.match(redis.call('HGET', KEYS[5], string.match(slots[i], '^[^#]+')) or '', '^%S+ %d+ (%d+) ')
   if jump < 0 and exp then until_ = math.max(until_, (exp + margin) * 1000) end
   redis.call('ZADD', KEYS[4], until_, slots[i])
 end

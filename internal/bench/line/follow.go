@@ -152,7 +152,7 @@ func askForRanks(ctx context.Context, rdb redis.UniversalClient, clients, size i
 	for from := 0; from < clients; from += batch {
 		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := from; i < min(from+batch, clients); i++ {
-				p.ZRank(ctx, lineKey("order"), fmt.Sprintf("%022d", (i*step)%size))
+				p.ZRank(ctx, lineKey("order"), member((i*step)%size))
 			}
 			return nil
 		})

@@ -32,17 +32,28 @@ import (
 func parts() []bench.Part {
 	return []bench.Part{
 		{Name: "joins", Measure: joinRows},
+		{Name: "http", Measure: httpRows},
 		{Name: "ticks", Measure: tickRows},
 		{Name: "follow", Measure: followRows},
 		{Name: "draw", Measure: drawRows},
+		{Name: "rebuild", Measure: rebuildRows},
 	}
 }
 
 func main() {
+	beBare()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench line:", err)
+		os.Exit(1)
+	}
+}
+
+// beBare makes this program the bare server if it was started as that.
+func beBare() {
+	if len(os.Args) == 2 && os.Args[1] == "bare" {
+		fmt.Fprintln(os.Stderr, "bench line:", serveBare())
 		os.Exit(1)
 	}
 }

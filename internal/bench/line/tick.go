@@ -107,7 +107,7 @@ func fill(ctx context.Context, rdb redis.UniversalClient, store *queue.Store, pl
 	for from := 0; from < places; from += batch {
 		scored := make([]redis.Z, 0, batch)
 		for i := from; i < min(from+batch, places); i++ {
-			scored = append(scored, redis.Z{Score: float64(firstLate + i), Member: fmt.Sprintf("%022d", i)})
+			scored = append(scored, redis.Z{Score: float64(firstLate + i), Member: member(i)})
 		}
 		if err := rdb.ZAdd(ctx, lineKey("order"), scored...).Err(); err != nil {
 			return err
@@ -115,6 +115,9 @@ func fill(ctx context.Context, rdb redis.UniversalClient, store *queue.Store, pl
 	}
 	return nil
 }
+
+// member is the place that was put into the line as the i-th.
+func member(i int) string { return fmt.Sprintf("%022d", i) }
 
 // measureTicks is the medians of one run's ticks: a mean would also measure how
 // often the machine took the processor away from Redis.
