@@ -57,7 +57,8 @@ type Store struct {
 	now       func() time.Time // nil: Redis's clock
 	stopwatch func() time.Time // our own clock, which nobody sets
 
-	archive Archive // nil: none
+	archive Archive  // nil: none
+	tickets sync.Map // ticketKey by sale
 
 	mu     sync.Mutex // guards what follows
 	joins  map[lineID]*joinGatherer

@@ -86,9 +86,23 @@ func (s *Store) ReadTicket(sale ropeline.SaleID, raw string) (Ticket, error) {
 // ticketKey derives the key of a sale and its id, so that a ticket of one sale
 // is worth nothing in another and a replaced key is told from a forgery.
 func (s *Store) ticketKey(sale ropeline.SaleID) (k []byte, id string) {
+	if known, ok := s.tickets.Load(sale); ok {
+		return known.(ticketKey).key, known.(ticketKey).id
+	}
 	k = sign(s.keys.Place, "place ticket of "+string(sale))
 	sum := sha256.Sum256(s.keys.Place)
-	return k, base64.RawURLEncoding.EncodeToString(sum[:6])
+	id = base64.RawURLEncoding.EncodeToString(sum[:6])
+	if s.wasSeen(sale) { // what is asked for may be any text, and is not to be kept
+		s.tickets.Store(sale, ticketKey{k, id})
+	}
+	return k, id
+}
+
+// ticketKey is what is derived once for each sale: a third of the work of a
+// ticket.
+type ticketKey struct {
+	key []byte
+	id  string
 }
 
 func sign(k []byte, text string) []byte {

@@ -25,7 +25,7 @@ import (
 )
 
 // sockets is how many connections post at once.
-const sockets = 64
+const sockets = 256
 
 // httpRows measures joins at a real edge process beside posts to a handler that
 // does nothing, with the same client.
