@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -38,10 +39,13 @@ func TestEachRouteDoesWhatItsTableSaysWhileRedisIsAway(t *testing.T) {
 	private := devtest.PrivateRedis(t)
 	g := newRigOn(t, private.Client, withPages, opened, shut)
 	g.draw()
-	f := g.browser()
+	f, stranger := g.browser(), g.browser()
 	f.join()
 	// What a route must be given so that it comes as far as the store.
-	bodies := map[string]string{"/exchange": `{"code":"BCDFG-HJKMN"}`, "/plain": "do=join"}
+	bodies := map[string]string{
+		"/exchange": `{"code":"BCDFG-HJKMN"}`, "/plain": "do=join",
+		"/party/join": fmt.Sprintf(`{"code":%q}`, g.store.Invite(g.sale.ID, "somebody-elses")),
+	}
 	ask := func(rt route) reply {
 		method, body, header := rt.method, "", []string(nil)
 		if method == "" {
@@ -55,6 +59,9 @@ func TestEachRouteDoesWhatItsTableSaysWhileRedisIsAway(t *testing.T) {
 		}
 		if strings.HasPrefix(body, "do=") {
 			header = []string{"Content-Type", "application/x-www-form-urlencoded", "Origin", g.url}
+		}
+		if strings.HasSuffix(path, "/party/join") { // for who has no place yet
+			return stranger.do(method, path, body, header...)
 		}
 		return f.do(method, path, body, header...)
 	}
