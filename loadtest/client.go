@@ -21,8 +21,17 @@ import (
 // Address is where a sale is served. It may change during a run, when the
 // servers are killed and start again.
 type Address struct {
-	Edge string // base URL
-	Core string // base URL of the booking core itself; "" if only the edge is known
+	Edge string   // base URL
+	Core string   // base URL of the booking core itself; "" if only the edge is known
+	More []string // base URLs of further edges
+}
+
+// edge is one of the edges, for a fan who counts on.
+func (a *Address) edge(n int) string {
+	if n %= 1 + len(a.More); n > 0 {
+		return a.More[n-1]
+	}
+	return a.Edge
 }
 
 // target holds the current Address.
@@ -42,6 +51,9 @@ type client struct {
 	target *target
 	clock  *clock
 	meter  *meter
+
+	edge  int  // which one it goes to
+	phone bool // what it says it is
 }
 
 // clock tells a run's moments. Only since is monotonic; at converts what
@@ -50,6 +62,9 @@ type clock struct{ start time.Time }
 
 func (c *clock) since() Moment         { return time.Since(c.start) }
 func (c *clock) at(t time.Time) Moment { return t.Sub(c.start.Round(0)) }
+
+// phoneAgent is how a phone's browser names itself.
+const phoneAgent = "Mozilla/5.0 (Linux; Android 15) Mobile Safari/537.36"
 
 // patience is how long one request may take before its fan calls it lost.
 const patience = 10 * time.Second
@@ -120,6 +135,7 @@ func (c *client) do(ctx context.Context, r request) answer {
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
+		c.edge++ // another one may live
 		return a
 	}
 	defer res.Body.Close()
@@ -150,7 +166,7 @@ func (c *client) compose(ctx context.Context, r request) (*http.Request, error) 
 		}
 		body = bytes.NewReader(text)
 	}
-	base := c.target.now.Load().Edge
+	base := c.target.now.Load().edge(c.edge)
 	if r.core {
 		base = c.target.now.Load().Core
 	}
@@ -159,6 +175,9 @@ func (c *client) compose(ctx context.Context, r request) (*http.Request, error) 
 		return nil, fmt.Errorf("asking for %s: %w", r.path, err)
 	}
 	req.Header.Set(wire.AppHeader, "1")
+	if c.phone {
+		req.Header.Set("User-Agent", phoneAgent)
+	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

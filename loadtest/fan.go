@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type fan struct {
 	hall *hall
 	h    History
 
+	woke  bool   // nothing was heard of the place since the nap
 	place string // path of the place's routes
 
 	ticket string // place ticket
@@ -40,6 +42,8 @@ type hall struct {
 	about wire.Sale
 	plan  *seating
 	board *board
+
+	checksDraw bool // everybody of the lobby does
 }
 
 func newFan(n int, p Persona, rng *rand.Rand, c *client, h *hall) *fan {
@@ -55,6 +59,10 @@ func (f *fan) live(ctx, patient context.Context) {
 	if !f.join(ctx) {
 		f.h.End = "no place"
 		return
+	}
+	if f.hall.checksDraw && !f.h.Late {
+		f.note(ctx)
+		defer func() { f.checkDraw(ctx) }()
 	}
 	f.hall.board.waiting.Add(1)
 	turn := f.wait(patient)
@@ -97,8 +105,13 @@ func (f *fan) see(s wire.Status) {
 		f.ticket = s.Ticket
 	}
 	now := f.clock.since()
+	f.wake(s)
 	if s.State == ropeline.PlaceWaiting && s.Position != nil && s.Served != nil {
 		f.h.show(Shown{At: now, Position: *s.Position, Served: *s.Served, Epoch: s.Epoch})
+		f.h.estimate(estimateOf(now, s))
+	}
+	if s.Offer != nil && f.h.Offer != 0 && s.Offer.Number != f.h.Offer && !s.Offer.Beside && !slices.Contains(f.h.Again, s.Offer.Number) {
+		f.h.Again = append(f.h.Again, s.Offer.Number)
 	}
 	if s.Offer != nil && f.h.Offer == 0 {
 		f.h.Offer, f.h.OfferedAt, f.h.ClaimBy = s.Offer.Number, now, f.clock.at(s.Offer.ClaimBy)
@@ -110,6 +123,25 @@ func (f *fan) see(s wire.Status) {
 		}
 		f.meter.took(spanOffer, now-max(f.h.Join.Answered, f.clock.at(f.hall.about.Status.OpensAt)))
 	}
+}
+
+func estimateOf(now Moment, s wire.Status) Estimate {
+	if s.Wait == nil {
+		return Estimate{At: now, None: true}
+	}
+	return Estimate{At: now, Low: time.Duration(s.Wait.Low) * time.Second, High: time.Duration(s.Wait.High) * time.Second, Longer: s.Wait.Longer}
+}
+
+// wake notes what had become of the place during a nap.
+func (f *fan) wake(s wire.Status) {
+	if !f.woke {
+		return
+	}
+	f.woke = false
+	n := &f.h.Naps[len(f.h.Naps)-1]
+	n.Over = s.State == ropeline.PlaceExpired
+	n.Passed = n.Over || s.State == ropeline.PlacePassed || s.Back
+	n.Return = s.ReturnBy != nil
 }
 
 // enter claims the offer, does the errand and goes.
@@ -140,11 +172,17 @@ func (f *fan) missOut(ctx context.Context) {
 	}
 }
 
+// claimSlack is how near its end an offer may be refused: clocks are compared.
+const claimSlack = 300 * time.Millisecond
+
 // claim turns the offer into a session.
 func (f *fan) claim(ctx context.Context) bool {
 	ask := request{method: http.MethodPost, path: f.place + "/place/claim", bearer: f.ticket}
 	a := f.insist(ctx, f.rng, tries, ask)
 	if !f.admitted(a) {
+		if !a.unavailable() && a.Answered < f.h.ClaimBy-claimSlack {
+			f.h.Refused = fmt.Sprintf("%d %s", a.Status, a.Code)
+		}
 		f.h.End = "claim refused: " + a.Code
 		return false
 	}

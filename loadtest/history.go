@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
 )
 
 // Moment is a time since the run began, by the monotonic clock of this
@@ -25,6 +26,26 @@ type Shown struct {
 	Position, Served int64
 	Epoch            string
 }
+
+// Estimate is a waiting time as a fan was shown it; None if there was none.
+type Estimate struct {
+	At        Moment
+	Low, High time.Duration
+	Longer    wire.Longer // why it rose
+	None      bool
+}
+
+// Nap is a time in which a fan was away.
+type Nap struct {
+	From, To Moment        // To 0: did not come back
+	Grace    time.Duration // a turn that came meanwhile is theirs for so long
+	Passed   bool          // the turn had come meanwhile
+	Over     bool          // and the place was over, because it was not taken
+	Return   bool          // but might be had again
+}
+
+// Period is a stretch of the run.
+type Period struct{ From, To Moment }
 
 // maxShown bounds what one fan remembers: a frame a second for an hour. More
 // are counted, not kept.
@@ -100,14 +121,24 @@ type History struct {
 	Late bool // it was sent after the lobby's close
 
 	Shown   []Shown
-	Skipped int // shown positions beyond maxShown
+	Waits   []Estimate
+	Skipped int // shown positions and estimates beyond maxShown
+
+	Naps     []Nap
+	Regained bool // a missed turn was had again
+
+	Commitment  string // to the draw's seed, noted in the lobby
+	DrawChecked bool   // the draw was fetched and found to be right
+	DrawFault   string // or not
 
 	Offer     int64 // its number; 0: none seen
 	Beside    bool  // it did not come by the order of the line, so no position counts it
 	OfferedAt Moment
-	ClaimBy   Moment // until then the offer stood
-	Passed    bool   // the place ended as expired without the fan having seen the offer
-	Gone      bool   // the place was unknown to the line although the fan had not left it
+	Refused   string  // why the claim of an offer that still stood was refused
+	Again     []int64 // numbers of later offers that came by the order of the line
+	ClaimBy   Moment  // until then the offer stood
+	Passed    bool    // the place ended as expired without the fan having seen the offer
+	Gone      bool    // the place was unknown to the line although the fan had not left it
 
 	Leave        Call                  // the request that gave the place up, with an offer that had just come, or without
 	AfterLeaving []ropeline.PlaceState // what the place said of itself after the leave's answer
@@ -137,6 +168,22 @@ func (h *History) show(s Shown) {
 		return
 	}
 	h.Shown = append(h.Shown, s)
+}
+
+// estimate remembers an estimate unless nothing changed.
+func (h *History) estimate(e Estimate) {
+	if n := len(h.Waits); n > 0 {
+		last := h.Waits[n-1]
+		last.At = e.At
+		if last == e && e.At-h.Waits[n-1].At < estimateEvery {
+			return
+		}
+	}
+	if len(h.Waits) >= maxShown {
+		h.Skipped++
+		return
+	}
+	h.Waits = append(h.Waits, e)
 }
 
 // left reports whether the fan asked to leave while it waited. What the line

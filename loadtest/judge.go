@@ -15,10 +15,14 @@ type Evidence struct {
 	Fans      []History
 	Probes    []Probe // of the intruders; a fan's own are in its history
 	Faults    Faults
-	Shelf     *Shelf     // the units at the end, as any visitor sees them; nil: not looked at
-	HoldsOver Moment     // every hold that was not being paid for had run out
-	Books     *Books     // rows of Postgres; nil: not audited
-	Stock     *Inventory // what the inventory check said; nil: not asked
+	Shelf     *Shelf   // the units at the end, as any visitor sees them; nil: not looked at
+	HoldsOver Moment   // every hold that was not being paid for had run out
+	Books     *Books   // rows of Postgres; nil: not audited
+	Pauses    []Period // by us
+	// Unforeseen is what no estimate can know of before: changes of the limits,
+	// losses.
+	Unforeseen []Period
+	Stock      *Inventory // what the inventory check said; nil: not asked
 }
 
 // Faults counts answers that should never be given.
@@ -94,6 +98,13 @@ const (
 	InvLobby      = "lobby-first"
 	InvPosition   = "position"
 	InvFalling    = "position-falls"
+	InvKept       = "order-kept"
+	InvOnce       = "offered-once"
+	InvHonored    = "offers-honored"
+	InvReturns    = "returns"
+	InvEstimate   = "estimate"
+	InvLonger     = "longer-why"
+	InvDraw       = "draw"
 	InvForgotten  = "nobody-forgotten"
 	InvLeavers    = "leavers"
 	InvNumbers    = "offer-numbers"
@@ -117,6 +128,13 @@ func Invariants() []Invariant {
 		{InvLobby, "everybody of the lobby was offered before who came later", judgeLobby},
 		{InvPosition, "no more people were offered before a fan than the position shown", judgePosition},
 		{InvFalling, "a shown position never rose within an epoch", judgeFalling},
+		{InvKept, "who stood before another one was offered first, also across a loss of the line", judgeKept},
+		{InvOnce, "nobody was offered twice, but for a turn that was missed", judgeOnce},
+		{InvHonored, "no offer was refused while it stood", judgeHonored},
+		{InvReturns, "who was away when the turn came and came back within the grace had it after all", judgeReturns},
+		{InvEstimate, "the true wait was in the range shown for four of five, a tenth off its middle in the median", judgeEstimate},
+		{InvLonger, "no estimate rose without a reason", judgeLonger},
+		{InvDraw, "everybody of the lobby found the draw right, and their place in it", judgeDraw},
 		{InvForgotten, "everybody who stayed until the line was empty was offered", judgeForgotten},
 		{InvLeavers, "nobody was offered after the leave was answered", judgeLeavers},
 		{InvNumbers, "no two fans were given the same offer number", judgeNumbers},

@@ -25,12 +25,12 @@ func goodRun() Evidence {
 	}
 	fans := []History{
 		{Fan: 0, Join: call(1, 1.1, 201), Offer: 1, OfferedAt: sec(10),
-			Shown:    []Shown{{sec(6), 0, 0, "e"}},
+			Shown: []Shown{{sec(6), 0, 0, "e"}}, Commitment: "c", DrawChecked: true,
 			Sessions: []Session{{ID: "s0", First: sec(10), Expires: sec(16), End: call(12, 12.1, 204)}},
 			Holds:    []Hold{{ID: "h0", Units: []int{0, 1}, Fate: Ordered}},
 			Attempts: []Attempt{attempt("s0", "h0", "k0", []int{1, 0}, "o0", "o0")}},
 		{Fan: 1, Join: call(1.2, 1.3, 201), Offer: 2, OfferedAt: sec(10),
-			Shown:    []Shown{{sec(6), 1, 0, "e"}, {sec(7), 1, 0, "e"}},
+			Shown: []Shown{{sec(6), 1, 0, "e"}, {sec(7), 1, 0, "e"}}, Commitment: "c", DrawChecked: true,
 			Sessions: []Session{{ID: "s1", First: sec(10.1), Expires: sec(16)}},
 			Holds:    []Hold{{ID: "h1", Units: []int{2}, Fate: Dropped}}},
 		{Fan: 2, Late: true, Join: call(6, 6.1, 201), Offer: 3, OfferedAt: sec(12.2),
@@ -42,6 +42,7 @@ func goodRun() Evidence {
 			Sessions: []Session{{ID: "s3", First: sec(16.6), Expires: sec(22)}}},
 		{Fan: 4, Late: true, Join: call(6.4, 6.5, 201), Shown: []Shown{{sec(6.5), 4, 0, "e"}},
 			Leave: call(9, 9.1, 204), AfterLeaving: []ropeline.PlaceState{ropeline.PlaceLeft}},
+		waitsLong(), away(),
 	}
 	var probes []Probe
 	for _, where := range []string{"edge", "core"} {
@@ -59,6 +60,27 @@ func goodRun() Evidence {
 		}},
 		Stock: &Inventory{Agrees: true, Units: 4},
 	}
+}
+
+// fan finds a history by the fan's number.
+func (e *Evidence) fan(n int) *History {
+	return &e.Fans[slices.IndexFunc(e.Fans, func(h History) bool { return h.Fan == n })]
+}
+
+// waitsLong saw a good estimate every 10 s. Neither its join nor its offer's
+// number says anything of the order of the others.
+func waitsLong() History {
+	h := History{Fan: 5, Late: true, Join: call(0, 7.1, 201), Offer: -1, OfferedAt: sec(400), ClaimBy: sec(404)}
+	for at := 10.0; at < 380; at += 10 {
+		h.Waits = append(h.Waits, Estimate{At: sec(at), Low: sec((400 - at) * 0.8), High: sec((400 - at) * 1.2)})
+	}
+	return h
+}
+
+// away was passed over and had the turn after all.
+func away() History {
+	return History{Fan: 6, Late: true, Join: call(7.2, 7.3, 201), Offer: 6, Beside: true, OfferedAt: sec(420), ClaimBy: sec(424),
+		Naps: []Nap{{From: sec(10), To: sec(60), Grace: 3 * time.Minute, Passed: true}}}
 }
 
 func everything() []string { return Profile{}.Promised() }
@@ -125,6 +147,33 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		{"one who had left was offered", func(e *Evidence) {
 			e.Fans[4].AfterLeaving = append(e.Fans[4].AfterLeaving, ropeline.PlaceExpired)
 		}, []string{InvLeavers}},
+		{"after a loss the lobby has another order", func(e *Evidence) {
+			e.Fans[0].Offer, e.Fans[1].Offer = 2, 1
+			e.Fans[0].Shown, e.Fans[1].Shown = []Shown{{sec(6), 0, 1, "e"}}, []Shown{{sec(7), 1, 1, "e"}}
+		}, []string{InvKept}},
+		{"an offer was refused", func(e *Evidence) { e.fan(5).Refused = "409 no-offer" }, []string{InvHonored}},
+		{"one was offered twice", func(e *Evidence) { e.Fans[2].Again = []int64{7} }, []string{InvOnce}},
+		{"who came back in time found the place over", func(e *Evidence) {
+			n := &e.fan(6).Naps[0]
+			n.Over = true
+		}, []string{InvReturns}},
+		{"who came back in time was never offered", func(e *Evidence) {
+			f := e.fan(6)
+			f.Offer, f.Stayed = 0, true
+		}, []string{InvReturns, InvForgotten}},
+		{"estimates were far too low", func(e *Evidence) {
+			for i := range e.fan(5).Waits {
+				w := &e.fan(5).Waits[i]
+				w.Low, w.High = w.Low/2, w.High/2
+			}
+		}, []string{InvEstimate}},
+		{"ranges were too wide", func(e *Evidence) {
+			for i := range e.fan(5).Waits {
+				e.fan(5).Waits[i].Low /= 2
+			}
+		}, []string{InvEstimate}},
+		{"an estimate rose", func(e *Evidence) { e.fan(5).Waits[20].High += sec(300) }, []string{InvLonger, InvEstimate}},
+		{"the draw is not right", func(e *Evidence) { e.Fans[1].DrawFault = "no" }, []string{InvDraw}},
 		{"two fans got one number", func(e *Evidence) { e.Fans[3].Offer = 3; e.Fans[3].Shown = nil }, []string{InvNumbers}},
 		{"Postgres has a unit twice", func(e *Evidence) { e.Books.Twice = []SoldTwice{{"p", 1, 2}} }, []string{InvUnits}},
 		{"two fans hold tickets for one unit", func(e *Evidence) {
@@ -195,7 +244,11 @@ func TestACheckThatSawNothingDoesNotPass(t *testing.T) {
 				e.Probes[i].Status = 429
 			}
 		}, []string{InvGate}},
-		{"the run was cut off", func(e *Evidence) { e.Emptied = false }, []string{InvForgotten}},
+		{"the run was cut off", func(e *Evidence) { e.Emptied = false }, []string{InvForgotten, InvReturns}},
+		{"nobody was shown an estimate", func(e *Evidence) { e.fan(5).Waits = nil }, []string{InvEstimate, InvLonger}},
+		{"the limits changed after every estimate", func(e *Evidence) { e.Unforeseen = []Period{{sec(399), sec(399)}} }, []string{InvEstimate}},
+		{"nobody was away for long", func(e *Evidence) { e.fan(6).Naps = nil }, []string{InvReturns}},
+		{"nobody checked the draw", func(e *Evidence) { e.Fans[0].DrawChecked, e.Fans[1].DrawChecked = false, false }, []string{InvDraw}},
 		{"no audit", func(e *Evidence) { e.Books = nil }, []string{InvUnits, InvConfirmed, InvAccounted, InvTickets}},
 		{"nobody looked at the shelf", func(e *Evidence) { e.Shelf = nil }, []string{InvHolds}},
 		{"no hold was let go", func(e *Evidence) { e.Fans[1].Holds = nil }, []string{InvHolds}},
@@ -259,6 +312,17 @@ func TestWhatIsNotKnownIsNotJudged(t *testing.T) {
 			e.Fans[2].Holds = []Hold{{ID: "h2", Units: []int{3}, Expires: sec(18), Fate: Ordered}}
 			e.Fans[2].Attempts = append(e.Fans[2].Attempts, Attempt{Hold: "h2", Outcome: Refused, Last: sec(14)})
 			e.Shelf.Taken[3], e.Shelf.At = true, sec(14)+paymentGrace
+		}},
+		{"a pause is not waiting", func(e *Evidence) {
+			e.Pauses = []Period{{sec(390), sec(500)}}
+			e.fan(5).OfferedAt, e.fan(5).ClaimBy = sec(510), sec(514)
+		}},
+		{"an estimate may rise for a reason", func(e *Evidence) {
+			w := e.fan(5).Waits
+			w[0].Low, w[0].High, w[1].Longer = w[0].Low-sec(60), w[0].High-sec(60), "limits"
+		}},
+		{"who was away for longer than the grace may be over", func(e *Evidence) {
+			e.fan(6).Naps = append([]Nap{{From: sec(10), To: sec(300), Grace: 3 * time.Minute, Passed: true, Over: true}}, e.fan(6).Naps...)
 		}},
 		{"a new epoch may show a higher position", func(e *Evidence) { e.Fans[1].Shown[1] = Shown{sec(7), 2, 0, "f"} }},
 		{"an order of unknown outcome may not exist", func(e *Evidence) { e.Books.Orders = e.Books.Orders[:1] }},

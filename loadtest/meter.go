@@ -89,7 +89,12 @@ type board struct {
 	arrived, finished, waiting, inside atomic.Int64
 	offers                             atomic.Int64
 	lastOffer                          atomic.Int64 // Moment
+	woke                               atomic.Int64 // Moment at which the last one came back who was away
+	cap                                atomic.Int64 // the highest that was set in the middle
 }
+
+// raise notes a cap that was set.
+func (b *board) raise(to int) { b.cap.Store(max(b.cap.Load(), int64(to))) }
 
 // offer notes that some fan saw an offer.
 func (b *board) offer(now Moment) {

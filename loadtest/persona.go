@@ -14,6 +14,7 @@ const (
 	BuyTwice Errand = "buy, card declined first"
 	BuySlow  Errand = "buy with a slow card"
 	Browse   Errand = "look and let the token expire"
+	Stroll   Errand = "look and go"
 	Drop     Errand = "hold and let it expire"
 	Give     Errand = "hold and give it back"
 )
@@ -25,7 +26,12 @@ type Persona struct {
 	Leaves     time.Duration // gives up after this long in the line; 0: never
 	Reconnects time.Duration // drops the socket every so often; 0: never
 	Rejoins    bool          // joins again with the ticket whenever it reconnects
-	NoShow     bool          // never claims
+	Phone      bool
+	Naps       time.Duration // is away after this long in the line, once; 0: never
+	NapsFor    time.Duration
+	Moves      bool // comes back from another address
+	ToPolling  bool // and polls from then on
+	NoShow     bool // never claims
 	ClaimTwice bool
 
 	Errand    Errand
@@ -63,10 +69,23 @@ const (
 // Mix says how many of a hundred fans behave in which way.
 type Mix struct {
 	Pollers, Leavers, Reconnecters, NoShows int
-	Browsers, Droppers, Givers              int // of the admitted; the rest buys
+	Browsers, Droppers, Givers, Strollers   int // of the admitted; the rest buys
 	Think                                   time.Duration
 	Longest                                 time.Duration // a leaver's longest wait
+
+	Nappers  int             // of a hundred
+	NapsFrom time.Duration   // they go in this time after the join, at the latest
+	NapsFor  []time.Duration // for one of these, and up to a fifth longer
 }
+
+// strollers only look: no shop to be judged, and a stay of one token's life.
+var strollers = Mix{Pollers: 12, Leavers: 6, Reconnecters: 8, NoShows: 3, Browsers: 25, Strollers: 75, Think: 150 * time.Millisecond, Longest: 30 * time.Second}
+
+// flaky are phones and other people who are away for a while: so short that
+// they count as present all the time, so long that the line passes them over,
+// and a few longer than the grace.
+var flaky = Mix{Pollers: 12, Leavers: 3, Reconnecters: 15, NoShows: 2, Browsers: 25, Strollers: 75, Think: 150 * time.Millisecond, Longest: 30 * time.Second,
+	Nappers: 45, NapsFrom: 40 * time.Second, NapsFor: []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second, 70 * time.Second, 100 * time.Second, 260 * time.Second}}
 
 // rough is the mix of a test: every behaviour often enough to be judged.
 var rough = Mix{
@@ -100,6 +119,13 @@ func (m Mix) persona(rng *rand.Rand) Persona {
 		p.Reconnects = 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second)))
 		p.Rejoins = in(50)
 	}
+	if in(m.Nappers) {
+		p.Phone = in(50)
+		p.Naps = time.Second + time.Duration(rng.Int64N(int64(m.NapsFrom)))
+		p.NapsFor = m.NapsFor[rng.IntN(len(m.NapsFor))]
+		p.NapsFor += time.Duration(rng.Int64N(int64(p.NapsFor / 5)))
+		p.Moves, p.ToPolling, p.Leaves = in(40), in(30), 0
+	}
 	return p
 }
 
@@ -112,6 +138,8 @@ func (m Mix) errand(draw int) Errand {
 		return Drop
 	case draw < m.Browsers+m.Droppers+m.Givers:
 		return Give
+	case draw < m.Browsers+m.Droppers+m.Givers+m.Strollers:
+		return Stroll
 	}
 	return buyers[draw%len(buyers)]
 }

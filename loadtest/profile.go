@@ -22,7 +22,11 @@ type Profile struct {
 	Limit  time.Duration // of the whole run, without start and audit
 	Settle time.Duration // the longest to wait at the end for units to come back
 	Crash  bool          // kill everything in the middle, and start it again
-	Excuse []string      // invariants that are judged, and not promised
+	Edges  int           // further ones, beside the stack's own
+	Steps  []Step        // what happens meanwhile
+
+	ChecksDraw bool     // everybody of the lobby does
+	Excuse     []string // invariants that are judged, and not promised
 }
 
 // untilAllAreBack is the longest that a unit stays with a fan who went.
@@ -43,16 +47,48 @@ func Profiles() []Profile {
 	fewStay.Longest = 12 * time.Second
 	crash := small
 	crash.TokenLife = 15
+	lobby, surge, phones, loss := demo, demo, demo, demo
+	lobby.OpensIn, lobby.Cap, lobby.Rate = 20, 400, 3000
+	surge.OpensIn, surge.Cap, surge.Rate = 12, 400, 600
+	phones.OpensIn, phones.Cap, phones.Rate = 10, 400, 180
+	loss.OpensIn, loss.Cap, loss.Rate, loss.TokenLife = 12, 60, 1200, 6
+	for _, d := range []*Demo{&lobby, &surge, &phones, &loss} {
+		d.Seats, d.General = 60, 20
+	}
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
-			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack},
+			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
 		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
-			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second},
+			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second, Excuse: unless()},
 		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
 			// Nothing is excused: Redis has handed to the kernel what it answers for. The exception is what it takes while
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.
-			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true},
+			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true, Excuse: unless()},
+		{Name: "lobby", About: "1,500 fans in the lobby, each checks the draw", Demo: lobby,
+			Lobby: 1500, Late: 100, Span: 10 * time.Second, Mix: strollers, Limit: 3 * time.Minute, ChecksDraw: true,
+			Excuse: append(unless(InvDraw), shop...)},
+		{Name: "surge", About: "1,500 fans, most at the opening; the rate changes twice, and a pause", Demo: surge,
+			Lobby: 400, Late: 1100, Span: 15 * time.Second, Mix: strollers, Limit: 6 * time.Minute,
+			Steps: []Step{{After: 40 * time.Second, Deed: Pause, For: 10 * time.Second},
+				{After: 75 * time.Second, Deed: Change, Cap: 400, Rate: 360}, {After: 130 * time.Second, Deed: Change, Cap: 400, Rate: 720}},
+			Excuse: append(unless(InvEstimate, InvLonger), shop...)},
+		{Name: "flaky-phones", About: "700 fans who drop off, sleep, poll, come back elsewhere; an edge dies", Demo: phones,
+			Lobby: 400, Late: 300, Span: 20 * time.Second, Mix: flaky, Limit: 9 * time.Minute, Edges: 2,
+			Steps: []Step{{Offered: 20, Deed: KillEdge}}, Excuse: append(unless(InvReturns, InvLonger), shop...)},
+		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
+			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
+			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
 	}
+}
+
+// shop lists the invariants that need people who buy.
+var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, InvInventory, InvRepeats}
+
+// unless lists the invariants that only a run made for them has facts of, but
+// for some.
+func unless(some ...string) []string {
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns},
+		func(name string) bool { return slices.Contains(some, name) })
 }
 
 // FindProfile returns the profile of that name.
@@ -82,7 +118,7 @@ func (p Profile) Promised() []string {
 // or stuck: longer than any offer, token or hold lives.
 func (p Profile) stall(window time.Duration) time.Duration {
 	longest := window + time.Duration(p.Demo.TokenLife+p.Demo.Hold)*time.Second + 3*time.Second
-	if p.Crash { // slots that the crash may have forgotten are counted for as long as their tokens live
+	if p.Crash || p.losses() > 0 { // slots that the crash may have forgotten are counted for as long as their tokens live
 		longest += recovery + time.Duration(p.Demo.TokenLife)*time.Second + ropeline.TokenMargin
 	}
 	return longest

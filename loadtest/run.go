@@ -32,15 +32,23 @@ type run struct {
 	target *target
 	hall   *hall
 
-	fans      []*fan
-	intruders []*intruder
-	emptied   bool
-	outage    *Outage // of a crash, nil without one
+	fans       []*fan
+	intruders  []*intruder
+	emptied    bool
+	done       int // steps of the profile
+	pauses     []Period
+	unforeseen []Period
+	outage     *Outage // of a crash, nil without one
 }
 
 // Run walks the fans through the sale, audits and judges. An error means that
 // the run could not be done; what it found out is in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.Stack != nil {
+		if err := o.Stack.StartEdges(ctx, o.Profile.Edges); err != nil {
+			return nil, err
+		}
+	}
 	r := newRun(o)
 	if err := r.look(ctx); err != nil {
 		return nil, err
@@ -62,8 +70,17 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 func newRun(o Options) *run {
 	return &run{Options: o, clock: &clock{start: time.Now()}, meter: newMeter(),
-		target: newTarget(Address{Edge: o.Access.Edge, Core: o.Access.Booking}),
-		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board)}}
+		target: newTarget(o.address()),
+		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board), checksDraw: o.Profile.ChecksDraw}}
+}
+
+// address is where the sale is served.
+func (o Options) address() Address {
+	a := Address{Edge: o.Access.Edge, Core: o.Access.Booking}
+	if o.Stack != nil {
+		a.More = o.Stack.Edges()[1:]
+	}
+	return a
 }
 
 // lobbyTime is what a private stack must leave of the lobby for fans to come.
@@ -73,6 +90,8 @@ const lobbyTime = time.Second
 const (
 	addressLooker   = 3_000_000
 	addressIntruder = 3_000_001
+	addressStaff    = 3_000_010
+	addressMoved    = 2_000_000 // and a fan's number: of one who comes back from elsewhere
 )
 
 // lookTries is fewer than a fan's: nobody waits for an address that is wrong.
@@ -127,6 +146,8 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	}
 	others.Go(func() { r.watch(knocking, stop, pace.Fans()) })
 	var crash error
+	var steps error
+	others.Go(func() { steps = r.follow(knocking, pace.Fans()) })
 	if r.Profile.Crash {
 		others.Go(func() { crash = r.crash(knocking, pace.Fans()) })
 	}
@@ -136,7 +157,7 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	quiet()
 	others.Wait()
 	r.emptied = r.emptied || inTime // watch, which may have set it, has ended
-	return errors.Join(crash, context.Cause(ctx))
+	return errors.Join(crash, steps, context.Cause(ctx))
 }
 
 // admitEverybody starts each fan at the moment the pace says, whatever the
@@ -163,7 +184,9 @@ func (r *run) admitEverybody(ctx, patient context.Context, pace Pace) {
 func (r *run) fan(n int) *fan {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(n)+1))
 	c := newClient(source(n), r.target, r.clock, r.meter)
-	return newFan(n, r.Profile.Mix.persona(rng), rng, c, r.hall)
+	p := r.Profile.Mix.persona(rng)
+	c.edge, c.phone = n, p.Phone
+	return newFan(n, p, rng, c, r.hall)
 }
 
 // watch tells the log how the run stands, and sends everybody home who still
@@ -179,7 +202,7 @@ func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
 			r.Log.Info("running", "arrived", b.arrived.Load(), "waiting", b.waiting.Load(), "inside", b.inside.Load(),
 				"gone", b.finished.Load(), "offers", b.offers.Load())
 		}
-		moved := max(opens, Moment(b.lastOffer.Load()))
+		moved := max(opens, Moment(b.lastOffer.Load()), Moment(b.woke.Load()))
 		open := b.arrived.Load() - b.finished.Load()
 		if int(b.arrived.Load()) == fans && open > 0 && open == b.waiting.Load() && r.clock.since()-moved > stall {
 			r.Log.Warn("nothing moves any more, sending home who still waits", "waiting", open)
@@ -192,7 +215,8 @@ func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
 
 // gather asks everything that is asked at the end.
 func (r *run) gather(ctx context.Context) (Evidence, error) {
-	e := Evidence{Cap: int64(r.Profile.Demo.Cap), Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults}
+	e := Evidence{Cap: max(int64(r.Profile.Demo.Cap), r.hall.board.cap.Load()), Pauses: r.pauses, Unforeseen: r.unforeseen,
+		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults}
 	for _, f := range r.fans {
 		e.Fans = append(e.Fans, f.h)
 	}
@@ -240,6 +264,7 @@ func (r *run) crash(ctx context.Context, fans int) error {
 	r.outage.To = r.clock.since()
 	r.Log.Info("running again", "edge", r.Stack.Edge)
 	r.Access = r.Stack.Access
-	r.target.now.Store(&Address{Edge: r.Access.Edge, Core: r.Access.Booking})
+	a := r.address()
+	r.target.now.Store(&a)
 	return nil
 }

@@ -12,7 +12,7 @@ func (f *fan) shop(ctx context.Context) {
 	if f.Renews {
 		f.renew(ctx)
 	}
-	if f.Errand == Browse {
+	if f.Errand == Browse || f.Errand == Stroll {
 		f.browse(ctx)
 		f.h.End = "only looked"
 		return

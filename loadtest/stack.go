@@ -44,6 +44,9 @@ type Access struct {
 	Postgres string `json:"postgres"`
 	Sale     string `json:"sale"`
 
+	Admission string `json:"admission"` // and its staff's key
+	StaffKey  string `json:"staff_key"`
+
 	// The server processes of a private one.
 	RedisPID    int `json:"redis_pid"`
 	PostgresPID int `json:"postgres_pid"`
@@ -58,6 +61,7 @@ type Stack struct {
 	log     *slog.Logger
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when the child has been waited for
+	edges   []*further
 }
 
 // The folder's name is short: Unix sockets below it have at most 108 bytes.
@@ -204,7 +208,7 @@ func (s *Stack) killProgram() error {
 // Close stops the stack and removes its folder. It is an error if the stack
 // does not stop by itself when asked to.
 func (s *Stack) Close() error {
-	err := s.stop()
+	err := errors.Join(s.stopEdges(), s.stop())
 	return errors.Join(err, os.RemoveAll(s.folder))
 }
 
@@ -249,6 +253,15 @@ func (s *Stack) Tail() string {
 		return err.Error()
 	}
 	return string(bytes.TrimSpace(text))
+}
+
+// pathOf is the path of a unix:// URL.
+func pathOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	return u.Path
 }
 
 // hostOf is the host and port of a base URL.

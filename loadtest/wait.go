@@ -20,28 +20,47 @@ const (
 	nothing news = iota // listen again
 	offered             // it is the fan's turn
 	over                // nothing will come of this place
+	missed              // the turn was not taken, and may be had again
 )
 
 // wait stands in the line until the fan's turn has come, and reports whether
 // it has. A fan whose patience ends leaves.
 func (f *fan) wait(ctx context.Context) bool {
-	leaveAt := time.Time{}
+	leaveAt, napAt := time.Time{}, time.Time{}
 	if f.Leaves > 0 {
 		leaveAt = time.Now().Add(f.Leaves)
+	}
+	if f.Naps > 0 {
+		napAt = time.Now().Add(f.Naps)
 	}
 	for ctx.Err() == nil {
 		until := time.Time{}
 		if f.Reconnects > 0 {
 			until = time.Now().Add(f.Reconnects)
 		}
-		if !leaveAt.IsZero() && (until.IsZero() || leaveAt.Before(until)) {
-			until = leaveAt
+		for _, at := range []time.Time{leaveAt, napAt} {
+			if !at.IsZero() && (until.IsZero() || at.Before(until)) {
+				until = at
+			}
 		}
 		switch f.stand(ctx, until) {
 		case offered:
 			return true
 		case over:
 			return false
+		case missed:
+			f.h.Regained = true
+			if !f.rejoin(ctx) {
+				return false
+			}
+			continue
+		}
+		if !napAt.IsZero() && !time.Now().Before(napAt) {
+			napAt = time.Time{}
+			if !f.nap(ctx) {
+				return false
+			}
+			continue
 		}
 		if !leaveAt.IsZero() && !time.Now().Before(leaveAt) {
 			f.leave(ctx)
@@ -75,6 +94,9 @@ func (f *fan) learn(s wire.Status) news {
 	case ropeline.PlaceOffered:
 		return offered
 	case ropeline.PlaceExpired:
+		if s.ReturnBy != nil && f.NapsFor > 0 && !f.h.Regained {
+			return missed
+		}
 		f.h.Passed = f.h.Offer == 0
 		f.h.End = "turn missed"
 		return over
@@ -128,7 +150,10 @@ func (f *fan) listen(ctx context.Context) news {
 	header := http.Header{}
 	header.Set("Authorization", "Bearer "+f.ticket)
 	header.Set(wire.AppHeader, "1")
-	base := "ws" + strings.TrimPrefix(f.target.now.Load().Edge, "http")
+	if f.phone {
+		header.Set("User-Agent", phoneAgent)
+	}
+	base := "ws" + strings.TrimPrefix(f.target.now.Load().edge(f.edge), "http")
 	dialing, cancel := context.WithTimeout(ctx, patience)
 	conn, res, err := websocket.Dial(dialing, base+f.place+"/place/live", &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header})
 	cancel()
@@ -137,6 +162,7 @@ func (f *fan) listen(ctx context.Context) news {
 			return f.vanish()
 		}
 		f.meter.count("socket refused")
+		f.edge++
 		return f.later(ctx)
 	}
 	f.meter.count("sockets opened")
@@ -201,6 +227,39 @@ func (f *fan) rejoin(ctx context.Context) bool {
 	f.see(s)
 	return true
 }
+
+// nap is away for a while, and comes back, perhaps from elsewhere.
+func (f *fan) nap(ctx context.Context) bool {
+	b := f.hall.board
+	b.waiting.Add(-1) // nobody may take a line of sleepers for one that is stuck
+	defer b.waiting.Add(1)
+	grace := queueGrace
+	if f.phone {
+		grace = queueGracePhone
+	}
+	n := Nap{From: f.clock.since(), Grace: grace}
+	f.rest()
+	slept := sleep(ctx, f.NapsFor)
+	if slept {
+		n.To = f.clock.since()
+		b.woke.Store(int64(n.To))
+		if f.Moves {
+			old := f.client
+			f.client = newClient(source(addressMoved+f.h.Fan), old.target, old.clock, old.meter)
+			f.client.edge, f.client.phone = old.edge+1, old.phone
+		}
+		f.Poller = f.Poller || f.ToPolling
+	}
+	f.h.Naps = append(f.h.Naps, n)
+	f.woke = slept
+	return slept
+}
+
+// How long the product lets people return, as it says of itself.
+const (
+	queueGrace      = 3 * time.Minute
+	queueGracePhone = 10 * time.Minute
+)
 
 // replaced gives a second place back, and asks what became of the first: its
 // turn may have been missed, or the line lost it.

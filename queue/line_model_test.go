@@ -333,6 +333,8 @@ func (m *model) claim(f *fan, tag string) error {
 		return ErrSessionOver
 	case f.number > 0:
 		return ErrOfferExpired
+	case m.ms()/1000*1000 < m.haunted: // a turn that was forgotten may be put back
+		return ErrSettling
 	}
 	return ErrNoOffer
 }
@@ -340,6 +342,9 @@ func (m *model) claim(f *fan, tag string) error {
 func (m *model) renew(f *fan, tag string) error {
 	if !f.isMember(tag) {
 		return ErrParted
+	}
+	if f.exp == 0 && m.ms()/1000*1000 < m.haunted {
+		return ErrSettling
 	}
 	if f.exp == 0 || f.ended || f.slot <= m.ms() {
 		return ErrSessionOver

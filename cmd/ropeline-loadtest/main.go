@@ -84,7 +84,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 func (f *flags) run(ctx context.Context, out io.Writer, log *slog.Logger) (int, error) {
 	if f.List {
 		for _, p := range loadtest.Profiles() {
-			fmt.Fprintf(out, "%-10s %s\n", p.Name, p.About)
+			fmt.Fprintf(out, "%-12s %s\n", p.Name, p.About)
 		}
 		return allHeld, nil
 	}
@@ -116,8 +116,8 @@ func (f *flags) options(log *slog.Logger) (loadtest.Options, error) {
 		profile = profile.WithFans(f.Fans)
 	}
 	if f.Target != "" {
-		if profile.Crash {
-			return loadtest.Options{}, errors.New("only a private stack is killed: the profile cannot be used with --target")
+		if profile.NeedsStack() {
+			return loadtest.Options{}, errors.New("only a private stack is killed, paused and made to forget: the profile cannot be used with --target")
 		}
 		profile.Demo.Cap = f.Cap
 	}

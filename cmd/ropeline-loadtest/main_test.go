@@ -17,9 +17,9 @@ func TestCommandLines(t *testing.T) {
 		code int
 		says string // on either output
 	}{
-		{"--list", 0, "default    2,000 fans for 400 units\n"},
+		{"--list", 0, "default      2,000 fans for 400 units\n"},
 		{"--help", 0, "Usage: ropeline-loadtest [flags]"},
-		{"--profile no-such", 2, `there is no profile "no-such"; there are: default, mutant, crash`},
+		{"--profile no-such", 2, `there is no profile "no-such"; there are: default, mutant, crash, lobby, surge, flaky-phones, redis-loss`},
 		{"--fans many", 2, "hint: ropeline-loadtest --help"},
 		{"--casual", 2, "--casual needs --target"},
 		{"--profile crash --target http://127.0.0.1:1", 2, "only a private stack is killed"},

@@ -5,7 +5,9 @@
 --      4 margin (s): a token may be accepted that long after its exp
 --      5 tag of the member
 -- Returns the session text '<sid> <iat> <exp> <end> open' (Unix seconds), or
--- the errors NOOFFER, EXPIRED (the offer), OVER (the session), PARTED.
+-- the errors NOOFFER, EXPIRED (the offer), OVER (the session), PARTED, SALE or
+-- SETTLING: there is no offer, but a loss may have forgotten it, and it is being
+-- put back.
 -- Cost O(log N).
 local place, margin = ARGV[2], tonumber(ARGV[4])
 local now = math.floor(clock() / 1000000)
@@ -19,7 +21,7 @@ end
 local claim_by = redis.call('ZSCORE', KEYS[2], place)
 if not claim_by then
   if redis.call('HEXISTS', KEYS[4], place) == 1 then return redis.error_reply('EXPIRED the offer ran out') end
-  return redis.error_reply('NOOFFER nothing is offered')
+  return forgotten(KEYS[1], now * 1000) or redis.error_reply('NOOFFER nothing is offered')
 end
 if tonumber(claim_by) <= clock() / 1000 then return redis.error_reply('EXPIRED the offer ran out') end
 

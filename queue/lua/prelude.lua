@@ -33,6 +33,16 @@ local function unsettled(line)
   return nil
 end
 
+-- An error while turns that a loss of the server forgot may still be put back:
+-- SALE if nothing of the sale is there, SETTLING for as long as ghosts are
+-- counted; else nil.
+local function forgotten(state, ms)
+  local ghosts = redis.call('HMGET', state, 'version', 'ghosts_until')
+  if not ghosts[1] then return redis.error_reply('SALE not published') end
+  if ms < tonumber(ghosts[2] or '0') then return redis.error_reply('SETTLING turns are being put back') end
+  return nil
+end
+
 -- The first score of arrivals after the close: every lobby score is below.
 local FIRST_LATE = 4503599627370496 -- 2^52
 
