@@ -9,11 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
-
-func TestMain(m *testing.M) { devtest.Main(m) }
 
 // stand serves handler and returns a client of fan 7 and its meter.
 func stand(t *testing.T, handler http.HandlerFunc) (*client, *meter) {

@@ -26,6 +26,7 @@ type Report struct {
 	AdmittedPerSecond float64 `json:"admitted_per_second"` // from the opening to the last offer
 	RequestsPerSecond float64 `json:"requests_per_second"`
 
+	Steps    int            `json:"steps,omitempty"` // of the profile, done in the middle
 	Outage   *Outage        `json:"outage,omitempty"`
 	Ends     map[string]int `json:"ends"`
 	Counts   map[string]int `json:"counts"`
@@ -77,6 +78,7 @@ func (r *run) report(e Evidence, lasted Moment) *Report {
 		Fans: len(e.Fans), Units: r.hall.plan.units(), Ends: map[string]int{}, Counts: r.meter.counts, Answers: r.meter.statuses,
 		Spans: r.meter.summary(), Verdicts: Judge(e, r.Profile.Promised())}
 	rep.Passed = Passed(rep.Verdicts)
+	rep.Steps = r.done
 	for _, h := range e.Fans {
 		rep.Ends[h.End]++
 		rep.Sessions += len(h.Sessions)
