@@ -38,7 +38,7 @@ func goodRun() Evidence {
 			Sessions: []Session{{ID: "s2", First: sec(12.3), Expires: sec(18)}},
 			Attempts: []Attempt{{Key: "k2", Session: "s2", Units: []int{2}, Amount: 4500, Currency: "EUR", Outcome: Unknown}}},
 		{Fan: 3, Late: true, Join: call(6.2, 6.3, 201), Offer: 4, OfferedAt: sec(16.5),
-			Shown:    []Shown{{sec(6.3), 3, 0, "e"}, {sec(12.5), 0, 3, "e"}},
+			Shown:    []Shown{{sec(6.3), 3, 0, "e"}, {sec(10), 2, 1, "e"}, {sec(12.5), 0, 3, "e"}},
 			Sessions: []Session{{ID: "s3", First: sec(16.6), Expires: sec(22)}}},
 		{Fan: 4, Late: true, Join: call(6.4, 6.5, 201), Shown: []Shown{{sec(6.5), 4, 0, "e"}},
 			Leave: call(9, 9.1, 204), AfterLeaving: []ropeline.PlaceState{ropeline.PlaceLeft}},
@@ -149,7 +149,7 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		}, []string{InvLeavers}},
 		{"after a loss the lobby has another order", func(e *Evidence) {
 			e.Fans[0].Offer, e.Fans[1].Offer = 2, 1
-			e.Fans[0].Shown, e.Fans[1].Shown = []Shown{{sec(6), 0, 1, "e"}}, []Shown{{sec(7), 1, 1, "e"}}
+			e.Fans[0].Shown, e.Fans[1].Shown = []Shown{{sec(6), 1, 0, "e"}}, []Shown{{sec(7), 2, 1, "e"}}
 		}, []string{InvKept}},
 		{"an offer was refused", func(e *Evidence) { e.fan(5).Refused = "409 no-offer" }, []string{InvHonored}},
 		{"one was offered twice", func(e *Evidence) { e.Fans[2].Again = []int64{7} }, []string{InvOnce}},

@@ -118,13 +118,12 @@ func judgeKept(e Evidence) finding {
 		if b.Offer == 0 || b.Beside || len(b.Shown) == 0 {
 			continue
 		}
-		for _, epoch := range b.epochs() {
-			last := b.Shown[epoch.last]
+		for _, last := range b.lastOfEpochs() {
 			for _, a := range e.Fans {
 				if a.Fan == b.Fan || a.Offer == 0 || a.Beside {
 					continue
 				}
-				if seen, ok := a.shownBy(last.At, last.Epoch); ok && seen.Position < last.Position {
+				if seen, ok := a.shownBefore(last); ok && seen.Position < last.Position {
 					f.facts++
 					if a.Offer > b.Offer {
 						f.breach("fan %d was shown %d ahead at %v and got offer %d; fan %d was shown %d at %v and got offer %d",
@@ -138,32 +137,30 @@ func judgeKept(e Evidence) finding {
 	return f
 }
 
-type stretch struct{ first, last int }
-
-// epochs are the stretches of what was shown that are of one epoch.
-func (h History) epochs() (all []stretch) {
-	for i, s := range h.Shown {
-		if n := len(all); n > 0 && h.Shown[all[n-1].last].Epoch == s.Epoch {
-			all[n-1].last = i
-			continue
+// lastOfEpochs are the last positions shown in each epoch while somebody was
+// ahead.
+func (h History) lastOfEpochs() (all []Shown) {
+	for _, s := range h.Shown {
+		switch n := len(all); {
+		case s.Position == 0:
+		case n > 0 && all[n-1].Epoch == s.Epoch:
+			all[n-1] = s
+		default:
+			all = append(all, s)
 		}
-		all = append(all, stretch{i, i})
 	}
 	return all
 }
 
-// shownBy is the last position that was shown by then in that epoch.
-func (h History) shownBy(at Moment, epoch string) (Shown, bool) {
-	i, _ := slices.BinarySearchFunc(h.Shown, at, func(s Shown, at Moment) int {
-		if s.At <= at {
-			return -1
+// shownBefore is the last position that was true before another one of the same
+// epoch was: by the offers made until then, for frames overtake each other.
+func (h History) shownBefore(other Shown) (last Shown, ok bool) {
+	for _, s := range h.Shown {
+		if s.Epoch == other.Epoch && s.Served < other.Served {
+			last, ok = s, true
 		}
-		return 1
-	})
-	if i == 0 || h.Shown[i-1].Epoch != epoch {
-		return Shown{}, false
 	}
-	return h.Shown[i-1], true
+	return last, ok
 }
 
 // judgeOnce wants one turn for each place: another one only where the first was

@@ -70,6 +70,9 @@ func (r *run) follow(ctx context.Context, fans int) error {
 	return nil
 }
 
+// effective is how long it takes until a change has reached every fan's frame.
+const effective = 2 * time.Second
+
 // limits are cap and rate, as the staff's API takes them.
 type limits struct {
 	Cap  int `json:"cap"`
@@ -90,7 +93,7 @@ func (r *run) do(ctx context.Context, c *client, s Step, now *limits) error {
 		err := r.order(ctx, c, "limits", body)
 		*now = body.limits
 		r.hall.board.raise(s.Cap)
-		r.unforeseen = append(r.unforeseen, Period{began, r.clock.since()})
+		r.unforeseen = append(r.unforeseen, Period{began, r.clock.since() + effective})
 		return err
 	case KillEdge:
 		return r.Stack.KillEdge()
