@@ -27,14 +27,14 @@ func TestTheLineGoesOverAnEdgeThatDiedWithMany(t *testing.T) {
 	if err := errors.Join(dying.PublishSale(t.Context(), sale), dying.Draw(t.Context(), sale.ID)); err != nil {
 		t.Fatal(err)
 	}
-	living.see(sale.ID)
+	living.see(sale.ID, 1)
 	crowd := func(store *Store, name string, n int) (places []Place) {
 		var ids []ropeline.PlaceID
 		for i := range n {
 			ids = append(ids, ropeline.PlaceID(fmt.Sprintf("%s-%05d", name, i)))
 		}
 		for chunk := range slices.Chunk(ids, joinBatch) {
-			for _, r := range store.joinAll(t.Context(), sale.ID, entries(chunk)) {
+			for _, r := range store.joinAll(t.Context(), lineID{sale.ID, 0}, entries(chunk)) {
 				if r.Err != nil {
 					t.Fatal(r.Err)
 				}
@@ -71,7 +71,7 @@ func TestTheLineGoesOverAnEdgeThatDiedWithMany(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := living.attend(t.Context(), sale.ID, state.Epoch, true, nil, nil, []returning{{p.ID, grace}}); err != nil {
+		if err := living.attend(t.Context(), lineID{sale.ID, 0}, state.Epoch, true, nil, nil, []returning{{p.ID, grace}}); err != nil {
 			t.Fatal(err)
 		}
 		ticks(time.Second)
@@ -94,5 +94,44 @@ func TestTheLineGoesOverAnEdgeThatDiedWithMany(t *testing.T) {
 	now = now.Add(GracePhone)
 	if state := back(gone[14_003], GracePhone); state != ropeline.PlacePassed {
 		t.Errorf("whose phone came back after its grace is %s, want passed", state)
+	}
+}
+
+// A fan comes back with another edge than before, which takes the place back to
+// the front; the old edge, where nobody is any more, took it off again, and the
+// fan was shown as next and never offered.
+func TestAnEdgeTakesNobodyOffWhoIsWithAnother(t *testing.T) {
+	t.Parallel()
+	old, sale, rdb := open(t, func(s *ropeline.Sale) { s.Cap = 1 })
+	other := New(rdb, testKeys)
+	t.Cleanup(other.Close)
+	first, second := join(t, old, sale.ID), join(t, old, sale.ID)
+	state, err := old.State(t.Context(), sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	went := []told{{first.ID, first.Ordinal}}
+	if err := old.attend(t.Context(), lineID{sale.ID, 0}, state.Epoch, true, nil, went, nil); err != nil {
+		t.Fatal(err)
+	}
+	admitUntil(t, old, sale.ID, second.ID)
+	back := []returning{{first.ID, Grace}}
+	places := []ropeline.PlaceID{first.ID}
+	err = errors.Join(
+		other.attend(t.Context(), lineID{sale.ID, 0}, state.Epoch, true, nil, nil, back),
+		old.keepBack(t.Context(), sale.ID, places), other.keepBack(t.Context(), sale.ID, places),
+		old.away(t.Context(), sale.ID, places),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is, err := other.Find(t.Context(), sale.ID, first.ID); err != nil || !is.Back {
+		t.Errorf("the edge that the fan left took the place off: %+v, %v", is, err)
+	}
+	if err := other.away(t.Context(), sale.ID, places); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := other.Find(t.Context(), sale.ID, first.ID); err != nil || is.Back || is.State != ropeline.PlacePassed {
+		t.Errorf("who has gone from everywhere still goes before everybody: %+v, %v", is, err)
 	}
 }

@@ -48,6 +48,7 @@ type guest struct {
 	// What Redis was told of it: in which epoch that it is present, "" for not;
 	// and that it was registered with the settling line.
 	marked     string
+	kept       string // the epoch in which it was told that it is here, being a comeback
 	registered bool
 }
 

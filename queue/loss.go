@@ -267,23 +267,46 @@ func (s *Store) attend(ctx context.Context, l lineID, epoch string, all bool, ca
 var awaySource string
 var awayScript = newScript("away", awaySource)
 
-// away takes places off the comebacks that have gone again.
+// away takes places off the comebacks that have gone again from this edge and
+// are kept by no other.
 func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
+	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
+		_, err := s.run(ctx, awayScript, l.keys("comebacks", "keepers", "edges"), args...)
+		return err
+	})
+}
+
+//go:embed lua/keep.lua
+var keepSource string
+var keepScript = newScript("keep", keepSource)
+
+// keepBack says that places among the comebacks are here, so that no other edge that
+// they left takes them off.
+func (s *Store) keepBack(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
+	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
+		_, err := s.run(ctx, keepScript, l.keys("keepers"), args...)
+		return err
+	})
+}
+
+// onShards does something with the arguments of each line: this edge, and those
+// of the places that are in it.
+func (s *Store) onShards(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID, do func(lineID, []any) error) error {
 	lines, err := s.lines(ctx, sale)
 	if err != nil {
 		return err
 	}
-	gone := byShard(places, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	in := byShard(places, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
 	return onEach(lines, func(l lineID) error {
-		if len(gone[l.shard]) == 0 {
+		if len(in[l.shard]) == 0 {
 			return nil
 		}
-		args := make([]any, len(gone[l.shard]))
-		for i, id := range gone[l.shard] {
-			args[i] = string(id)
+		args := make([]any, 1, 1+len(in[l.shard]))
+		args[0] = s.edge
+		for _, id := range in[l.shard] {
+			args = append(args, string(id))
 		}
-		_, err := s.run(ctx, awayScript, l.keys("comebacks"), args...)
-		return err
+		return do(l, args)
 	})
 }
 

@@ -409,9 +409,14 @@ var leaveScript = newScript("leave", leaveSource)
 var dropSource string
 var dropScript = newScript("drop", dropSource)
 
-// drop gives up the place's turn and says what it was.
-func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (string, error) {
-	reply, err := s.runOn(ctx, sale, dropScript, keysOf(sale, "offered", "active", "numbers", "sessions"), string(id))
+// drop gives up the place's turn and says what it was. One that the line has
+// come to may have had a turn that a loss forgot: then it is ErrSettling.
+func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, reached bool) (string, error) {
+	flag := 0
+	if reached {
+		flag = 1
+	}
+	reply, err := s.runOn(ctx, sale, dropScript, keysOf(sale, "offered", "active", "numbers", "sessions", "state"), string(id), flag)
 	was, _ := reply.(string)
 	return was, err
 }
@@ -421,7 +426,7 @@ func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 // acknowledged the end of a session (true where there was none). Leaving twice
 // is no error; an unknown place is ErrPlaceUnknown.
 func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
-	was, err := s.drop(ctx, sale, id)
+	was, err := s.drop(ctx, sale, id, false)
 	if err != nil {
 		return false, err
 	}
@@ -440,7 +445,7 @@ func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 		case "unknown":
 			return false, ErrPlaceUnknown
 		case "reached": // offered between the two calls, perhaps
-			if was, err = s.drop(ctx, sale, id); err != nil {
+			if was, err = s.drop(ctx, sale, id, true); err != nil {
 				return false, err
 			}
 		}

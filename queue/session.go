@@ -106,8 +106,8 @@ const (
 // have not within a second, acknowledged is false and the slot stays counted
 // until the last token has expired. Ending twice is no error.
 func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
-	keys := keysOf(sale, "active", "sessions")
-	reply, err := s.run(ctx, endScript, keys, string(id))
+	keys := keysOf(sale, "active", "sessions", "state")
+	reply, err := s.runOn(ctx, sale, endScript, keys, string(id))
 	if err != nil {
 		return false, err
 	}
@@ -124,7 +124,7 @@ func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.Place
 	if heard, err := s.awaitGates(ctx, entry); !heard || err != nil {
 		return false, err
 	}
-	_, err = s.run(ctx, freeScript, keys, string(id))
+	_, err = s.run(ctx, freeScript, keys[:2], string(id))
 	return err == nil, err
 }
 

@@ -270,7 +270,7 @@ func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candi
 		return Stand{}, nil, err
 	}
 	for _, ordinal := range withdrawn { // left after the front was read
-		if _, err := s.drop(ctx, l.sale, ropeline.PlaceID(byOrdinal[ordinal])); err != nil {
+		if _, err := s.drop(ctx, l.sale, ropeline.PlaceID(byOrdinal[ordinal]), false); err != nil {
 			return Stand{}, nil, err
 		}
 	}

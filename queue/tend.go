@@ -163,7 +163,7 @@ func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) (Place, error
 func (l *Line) attend(ctx context.Context) error {
 	v := l.View()
 	stands := v.stands()
-	came, went, back, away := l.guests.changes(v, l.store.time())
+	came, went, back, away, kept := l.guests.changes(v, l.store.time())
 	comers := byShard(came, len(stands), func(t told) ropeline.PlaceID { return t.place })
 	goers := byShard(went, len(stands), func(t told) ropeline.PlaceID { return t.place })
 	returners := byShard(back, len(stands), func(r returning) ropeline.PlaceID { return r.place })
@@ -173,10 +173,17 @@ func (l *Line) attend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(kept) > 0 {
+		if err := l.store.keepBack(ctx, l.sale, kept); err != nil {
+			return err
+		}
+		l.guests.keeping(kept, v.Epoch)
+	}
 	if len(away) > 0 {
 		if err := l.store.away(ctx, l.sale, away); err != nil {
 			return err
 		}
+		l.guests.keeping(away, "")
 	}
 	if len(back)+len(away) == 0 {
 		return nil
@@ -225,7 +232,7 @@ type returning struct {
 const returnMost = 500
 
 // changes lists what Redis must be told.
-func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []returning, away []ropeline.PlaceID) {
+func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []returning, away, kept []ropeline.PlaceID) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	for id, g := range gs.byPlace {
@@ -237,6 +244,8 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 		case p.State == ropeline.PlaceWaiting && p.Back:
 			if !here {
 				away = append(away, id)
+			} else if g.kept != v.Epoch {
+				kept = append(kept, id)
 			}
 		case p.State == ropeline.PlaceWaiting && !p.Beside && p.Ordinal >= 0:
 			if here && g.marked != v.Epoch {
@@ -247,6 +256,9 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 				back = append(back, returning{id, GraceOf(g.phone)})
 			}
 		}
+		if g.kept == v.Epoch && !p.Back {
+			away = append(away, id) // it had its turn
+		}
 		if !here && g.marked != "" {
 			// In a new epoch, too: it may be that of another line of the sale.
 			if p.Ordinal >= 0 {
@@ -256,7 +268,18 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 			}
 		}
 	}
-	return came, went, back, away
+	return came, went, back, away, kept
+}
+
+// keeping notes for which comebacks Redis was told that they are here.
+func (gs *guests) keeping(ids []ropeline.PlaceID, epoch string) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for _, id := range ids {
+		if g := gs.byPlace[id]; g != nil {
+			g.kept = epoch
+		}
+	}
 }
 
 // marked notes what Redis was told.

@@ -1,9 +1,10 @@
 -- Gives up the turn of a place that leaves, with all its slots.
--- KEYS 1 offered  2 active  3 numbers  4 sessions
--- ARGV 1 (clock, unused)  2 place id
+-- KEYS 1 offered  2 active  3 numbers  4 sessions  5 state
+-- ARGV 1 clock (us) or ''  2 place id  3 1 if the line has come to the place
 -- Returns 'left' (an offer is given up: its slot is free at once, for no token
 -- was issued), 'active' (end the session first: its slot is counted still),
--- 'final' (the turn is over) or '' (there was none). Idempotent.
+-- 'final' (the turn is over) or '' (there was none), or the errors SALE or
+-- SETTLING: there was none, but a loss may have forgotten it. Idempotent.
 -- Cost O(log N).
 local place = ARGV[2]
 if redis.call('ZREM', KEYS[1], unpack(slots_of(place, PARTY_MOST))) > 0 then
@@ -18,4 +19,5 @@ if number_ and string.sub(number_, -1) == 'c' then
   redis.call('HSET', KEYS[4], place, 'left') -- it waits for its second turn
   return ''
 end
-return (session or number_) and 'final' or ''
+if session or number_ then return 'final' end
+return ARGV[3] == '1' and forgotten(KEYS[5], math.floor(clock() / 1000)) or ''
