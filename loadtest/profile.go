@@ -47,12 +47,13 @@ func Profiles() []Profile {
 	fewStay.Longest = 12 * time.Second
 	crash := small
 	crash.TokenLife = 15
-	lobby, surge, phones, loss := demo, demo, demo, demo
+	lobby, surge, phones, loss, wait := demo, demo, demo, demo, demo
 	lobby.OpensIn, lobby.Cap, lobby.Rate = 20, 400, 3000
 	surge.OpensIn, surge.Cap, surge.Rate = 12, 400, 600
 	phones.OpensIn, phones.Cap, phones.Rate = 10, 400, 180
 	loss.OpensIn, loss.Cap, loss.Rate, loss.TokenLife = 12, 60, 1200, 6
-	for _, d := range []*Demo{&lobby, &surge, &phones, &loss} {
+	wait.OpensIn, wait.Cap, wait.Rate = 8, 400, 480
+	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait} {
 		d.Seats, d.General = 60, 20
 	}
 	return []Profile{
@@ -75,6 +76,10 @@ func Profiles() []Profile {
 		{Name: "flaky-phones", About: "700 fans who drop off, sleep, poll, come back elsewhere; an edge dies", Demo: phones,
 			Lobby: 400, Late: 300, Span: 20 * time.Second, Mix: flaky, Limit: 9 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 20, Deed: KillEdge}}, Excuse: append(unless(InvReturns, InvLonger), shop...)},
+		{Name: "mutant-wait", About: "360 fans, short; the rate is halved", Demo: wait,
+			Lobby: 160, Late: 200, Span: 6 * time.Second, Mix: strollers, Limit: 3 * time.Minute,
+			Steps:  []Step{{After: 20 * time.Second, Deed: Change, Cap: 400, Rate: 240}},
+			Excuse: append(unless(InvEstimate, InvLonger), shop...)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},

@@ -51,7 +51,7 @@ func (l lab) examine(ctx context.Context, m mutant) (result string, ok bool, err
 			return "", false, err
 		}
 	}
-	code, report, log, err := l.load(ctx, m.name, program)
+	code, report, log, err := l.run(ctx, m.name, program)
 	if err != nil {
 		return "", false, err
 	}
@@ -119,15 +119,15 @@ func (e edit) apply(root string) (string, error) {
 }
 
 // loadLimit bounds one run, its start and audit included.
-const loadLimit = 5 * time.Minute
+const loadLimit = 10 * time.Minute
 
-// load runs the short profile on a private stack of program.
-func (l lab) load(ctx context.Context, name, program string) (code int, report loadtest.Report, log string, err error) {
+// run puts the mutant's profile on a private stack of program.
+func (l lab) run(ctx context.Context, name, program string) (code int, report loadtest.Report, log string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loadLimit)
 	defer cancel()
 	stored := filepath.Join(l.folder, name+".json")
-	cmd := exec.CommandContext(ctx, filepath.Join(l.clean, "ropeline-loadtest"), "--profile", "mutant",
-		"--start", program, "--check-binary", filepath.Join(l.clean, "ropeline"), "--json", stored)
+	args := append(slices.Clone(load(name)), "--start", program, "--check-binary", filepath.Join(l.clean, "ropeline"), "--json", stored)
+	cmd := exec.CommandContext(ctx, filepath.Join(l.clean, "ropeline-loadtest"), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it stops its stack
 	cmd.WaitDelay = time.Minute
 	var out bytes.Buffer

@@ -27,8 +27,8 @@ var mutants = []mutant{
 	}},
 	{"token-outlives", "a slot is free before the session's token has expired", []string{loadtest.InvCap}, []edit{
 		{"queue/lua/claim.lua",
-			`redis.call('ZADD', KEYS[3], (exp + margin) * 1000, place)`,
-			`redis.call('ZADD', KEYS[3], (exp - margin) * 1000, place)`},
+			`redis.call('ZADD', KEYS[3], (exp + margin) * 1000, slot)`,
+			`redis.call('ZADD', KEYS[3], (exp - margin) * 1000, slot)`},
 	}},
 	{"cursor-skips", "the cursor skips one place after each batch of offers", []string{loadtest.InvForgotten, loadtest.InvOrder}, []edit{
 		{"queue/stand.go", "cursor = max(cursor, c.ordinal+1)", "cursor = max(cursor, c.ordinal+2)"},
@@ -52,4 +52,46 @@ var mutants = []mutant{
     finish(KEYS[7] .. id, id, 'expired')
     redis.call('SETBIT', KEYS[2], lost, 1)`},
 	}},
+	{"wait-halved", "estimates are made for half of those ahead", []string{loadtest.InvEstimate}, []edit{
+		{"queue/estimate.go", `v.Gauge.wait(float64(position),`, `v.Gauge.wait(float64(position)/2,`},
+	}},
+	{"longer-untold", "nobody is told why it takes longer", []string{loadtest.InvLonger}, []edit{
+		{"queue/estimate.go", `w.Longer = v.Gauge.Longer`, `w.Longer = ""`},
+	}},
+	{"draw-by-other-bits", "the score of a place is not what the draw's description says", []string{loadtest.InvDraw}, []edit{
+		{"queue/draw/draw.go", `>> 12`, `<< 8 >> 12`},
+	}},
+	{"order-lost", "a line that was lost comes back the other way round", []string{loadtest.InvKept, loadtest.InvOrder, loadtest.InvLobby}, []edit{
+		{"queue/lua/register.lua", `redis.call('ZADD', KEYS[2], 'NX', score, place)`, `redis.call('ZADD', KEYS[2], 'NX', 9007199254740991 - score, place)`},
+	}},
+	{"offered-again", "after a loss the line begins some places too early, and nobody remembers who had a turn", []string{loadtest.InvOnce}, []edit{
+		{"queue/lua/settle.lua", `local cursor = redis.call('ZCOUNT', KEYS[2], '-inf', score)`, `local cursor = math.max(0, redis.call('ZCOUNT', KEYS[2], '-inf', score) - 30)`},
+		{"queue/lua/reinstate.lua", `redis.call('HSETNX', KEYS[4], place, number_)`, ``},
+	}},
+	{"offer-forgotten", "an offer that is not put back yet is refused for good", []string{loadtest.InvHonored}, []edit{
+		{"queue/lua/claim.lua", `return forgotten(KEYS[1], now * 1000) or redis.error_reply('NOOFFER nothing is offered')`, `return redis.error_reply('NOOFFER nothing is offered')`},
+	}},
+	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
+		{"queue/lua/away.lua", `if not elsewhere then`, `if true then`},
+	}},
+}
+
+// loads says what a mutant is tried with, where the short profile would not
+// meet what it breaks.
+var loads = map[string][]string{
+	"wait-halved":        {"--profile", "mutant-wait"},
+	"longer-untold":      {"--profile", "mutant-wait"},
+	"draw-by-other-bits": {"--profile", "lobby", "--fans", "100"},
+	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
+	"offered-again":      {"--profile", "redis-loss", "--fans", "150"},
+	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
+	"comeback-dropped":   {"--profile", "flaky-phones", "--fans", "350"}, // six minutes
+}
+
+// load is the load of a mutant.
+func load(name string) []string {
+	if args := loads[name]; args != nil {
+		return args
+	}
+	return []string{"--profile", "mutant"}
 }
