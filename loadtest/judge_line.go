@@ -149,6 +149,9 @@ func judgePosition(e Evidence) finding {
 	}
 	var f finding
 	for _, h := range e.Fans {
+		if h.Beside && len(h.Naps) > 0 {
+			continue // the turn came while the fan was away, and was had again later
+		}
 		own := h.Offer
 		if own == 0 && h.Stayed && e.Emptied {
 			own = 1<<62 - 1 // everybody else was offered before

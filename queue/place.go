@@ -368,6 +368,9 @@ func (p *Place) turn(now time.Time, r *reader) {
 		p.State = ropeline.PlaceExpired
 		if how == "" || how == "beside" {
 			p.MissedAt = missed
+			if missed.IsZero() { // the next tick says so
+				p.MissedAt = claimBy
+			}
 		}
 	}
 }

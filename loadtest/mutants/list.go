@@ -31,7 +31,7 @@ var mutants = []mutant{
 			`redis.call('ZADD', KEYS[3], (exp - margin) * 1000, slot)`},
 	}},
 	{"cursor-skips", "the cursor skips one place after each batch of offers", []string{loadtest.InvForgotten, loadtest.InvOrder}, []edit{
-		{"queue/stand.go", "cursor = max(cursor, c.ordinal+1)", "cursor = max(cursor, c.ordinal+2)"},
+		{"queue/lua/advance.lua", `redis.call('HSET', KEYS[1], 'cursor', to)`, `redis.call('HSET', KEYS[1], 'cursor', to + 1)`},
 	}},
 	{"departed-off", "who leaves is marked one place too far back", []string{loadtest.InvForgotten, loadtest.InvLeavers}, []edit{
 		{"queue/lua/leave.lua", `redis.call('SETBIT', KEYS[5], rank, 1)`, `redis.call('SETBIT', KEYS[5], rank + 1, 1)`},
