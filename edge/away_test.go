@@ -37,7 +37,7 @@ func TestEachRouteDoesWhatItsTableSaysWhileRedisIsAway(t *testing.T) {
 	t.Parallel()
 	table := readAwayTable(t)
 	private := devtest.PrivateRedis(t)
-	g := newRigOn(t, private.Client, withPages, opened, shut)
+	g := newRigOn(t, private.Client, withPages, forFriends, opened, shut)
 	g.draw()
 	f, stranger := g.browser(), g.browser()
 	f.join()
