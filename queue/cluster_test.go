@@ -2,8 +2,10 @@ package queue
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -256,5 +258,58 @@ func TestHowManyLinesASaleHasIsFixed(t *testing.T) {
 	}
 	if n := rdb.Exists(t.Context(), lineID{sale.ID, 2}.key("line")).Val(); n != 0 {
 		t.Error("the third line is there")
+	}
+}
+
+// The capacity of a sale may be on another node than its lines and lose its last
+// moments alone. An edge that has told a fan of an offer knows better.
+func TestAnEdgeRemindsTheStoreOfATurn(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, func(s *ropeline.Sale) { s.ClaimWindow = 60 })
+	ctx, stop := context.WithCancel(t.Context())
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	var running sync.WaitGroup
+	running.Go(func() { _ = line.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	<-line.Ready()
+	p := join(t, store, sale.ID)
+	told := make(chan struct{}, 100)
+	link := line.Attend(Ticket{Sale: sale.ID, Place: p.ID, Score: p.Score, Epoch: p.Epoch}, p, false, func(ropeline.PlaceState) {
+		select {
+		case told <- struct{}{}:
+		default:
+		}
+	})
+	deadline := time.After(30 * time.Second)
+	until := func(what string, done func(Place) bool) {
+		t.Helper()
+		for every := time.Tick(20 * time.Millisecond); !done(link.Place()); {
+			tick(t, store, sale.ID)
+			select {
+			case <-told:
+			case <-every:
+			case <-deadline:
+				t.Fatalf("%s: not in time, the place is %+v", what, link.Place())
+			}
+		}
+	}
+	until("the offer", func(p Place) bool { return p.State == ropeline.PlaceOffered })
+	offer := *link.Place().Offer
+
+	_, err := rdb.Pipelined(ctx, func(r redis.Pipeliner) error {
+		r.HDel(ctx, key(sale.ID, "numbers"), string(p.ID))
+		r.ZRem(ctx, key(sale.ID, "offered"), string(p.ID))
+		r.HSet(ctx, key(sale.ID, "state"), "run_id", "of the master that was")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until("the offer is back", func(Place) bool {
+		n, err := rdb.ZCard(ctx, key(sale.ID, "offered")).Result()
+		return err == nil && n == 1
+	})
+	if found, err := store.Find(ctx, sale.ID, p.ID); err != nil || found.Offer == nil || *found.Offer != offer {
+		t.Errorf("the place is %+v, %v; want its offer %+v", found, err, offer)
 	}
 }
