@@ -56,7 +56,8 @@ var layout = []room{
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
 	{"internal/bench", nil, "how results are handed over, whatever was measured"},
-	{"internal/bench/line", []string{"internal/bench", "internal/devstack", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
+	{"internal/bench/sockets", []string{"internal/bench", "internal/devstack", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
+	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/devstack", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
@@ -65,14 +66,14 @@ var layout = []room{
 var owners = map[string][]string{
 	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate"},
 	"github.com/danielgtaylor/":   {"booking/api"},
-	"github.com/coder/websocket":  {"edge", "loadtest"},
+	"github.com/coder/websocket":  {"edge", "loadtest", "internal/bench/sockets"},
 	"github.com/ulule/limiter":    {"edge"},
 	"github.com/alecthomas/kong":  {"cmd/ropeline", "cmd/ropeline-loadtest"},
 	"github.com/pressly/goose":    {"internal/migrations"},
 	"github.com/golang-jwt/":      {"admission", "admission/token"},
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"internal/qr"},
-	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line"},
+	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line", "internal/bench/sockets"},
 }
 
 func matches(pkg, pattern string) bool {

@@ -68,6 +68,12 @@ func (r Row) AtMost(limit float64) Row {
 	return r
 }
 
+// AtLeast gives a row its target.
+func (r Row) AtLeast(limit float64) Row {
+	r.Target, r.Held = "≥ "+short(limit)+" "+r.Unit, r.Value >= limit
+	return r
+}
+
 // Median is the middle value, of an even number the upper one of the two.
 func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))

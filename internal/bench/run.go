@@ -13,6 +13,7 @@ import (
 // The bench of one thing may have parts in several packages.
 type Part struct {
 	Name    string
+	Asked   bool // measured only when it is asked for by name
 	Measure func(ctx context.Context, p Plan, out io.Writer) ([]Row, error)
 }
 
@@ -25,10 +26,11 @@ type Plan struct {
 // Of is a size at the plan's scale, at least 1.
 func (p Plan) Of(size int) int { return max(1, int(float64(size)*p.Scale)) }
 
-// Choose picks parts by their names, separated by commas; all of them for "".
+// Choose picks parts by their names, separated by commas; for "" all
+// that need not be asked for.
 func Choose(parts []Part, names string) ([]Part, error) {
 	if names == "" {
-		return parts, nil
+		return slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return p.Asked }), nil
 	}
 	var chosen []Part
 	for name := range strings.SplitSeq(names, ",") {

@@ -24,27 +24,32 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/internal/bench/sockets"
 	"github.com/ropeline/ropeline/internal/devstack"
 	"github.com/ropeline/ropeline/internal/dial"
 )
 
 // parts lists everything that is measured, in this order.
 func parts() []bench.Part {
-	return []bench.Part{
+	return append([]bench.Part{
 		{Name: "joins", Measure: joinRows},
 		{Name: "http", Measure: httpRows},
 		{Name: "ticks", Measure: tickRows},
 		{Name: "follow", Measure: followRows},
 		{Name: "draw", Measure: drawRows},
 		{Name: "rebuild", Measure: rebuildRows},
-	}
+	}, sockets.Parts()...)
 }
 
 func main() {
 	beBare()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	do := func() error { return run(ctx, os.Args[1:], os.Stdout) }
+	if role := os.Getenv(sockets.RoleVariable); role != "" { // one of the processes that are measured
+		do = func() error { return sockets.Play(ctx, role, os.Stdin, os.Stdout) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench line:", err)
 		os.Exit(1)
 	}

@@ -1,0 +1,159 @@
+package sockets
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// How long each server is watched: three pushes of those far behind, and one
+// ping of each.
+const watched = 20 * time.Second
+
+// costs is what sockets cost in one run.
+type costs struct {
+	memory, plain float64 // KB a socket: the edge's, and the library's alone
+	push, raw     float64 // µs a frame: the edge's, and one write's
+}
+
+func costRows(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.Row, error) {
+	sockets := p.Of(19_000)
+	if err := checkRoom(sockets); err != nil {
+		return nil, err
+	}
+	var memory, plain, push, raw []float64
+	for n := range p.Runs {
+		c, err := measureCosts(ctx, sockets)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(out, "run %d: %.2f KB a socket (library alone %.2f), %.2f µs a push (raw write %.2f)\n", n+1, c.memory, c.plain, c.push, c.raw)
+		memory, plain = append(memory, c.memory), append(plain, c.plain)
+		push, raw = append(push, c.push), append(raw, c.raw)
+	}
+	return []bench.Row{
+		bench.Compare(fmt.Sprintf("memory of the edge a waiting socket, %d in one process", sockets), "KB", memory,
+			"coder/websocket on net/http, no place", plain).AtMost(6),
+		bench.Compare("edge CPU a pushed position, same", "µs", push,
+			"one write(2) of as many bytes to as many sockets, same pace", raw).RatioAtMost(1.6),
+	}, nil
+}
+
+func measureCosts(ctx context.Context, sockets int) (c costs, err error) {
+	s, err := newScene(ctx, sockets+int(rate*2)) // the line moves, and does not end
+	if err != nil {
+		return c, err
+	}
+	defer closing(&err, s)
+	size, pace, err := measureEdge(ctx, s, sockets, &c)
+	if err != nil {
+		return c, fmt.Errorf("edge: %w", err)
+	}
+	if c.plain, err = measurePlain(ctx, s, sockets); err != nil {
+		return c, fmt.Errorf("library alone: %w", err)
+	}
+	if c.raw, err = measureRaw(ctx, s, sockets, size, pace); err != nil {
+		return c, fmt.Errorf("raw writes: %w", err)
+	}
+	return c, nil
+}
+
+// perSocket is the memory that a server has taken for each socket, in KB.
+func (p *pair) perSocket() (float64, error) {
+	full, err := p.server.rss()
+	return (full - p.empty) / 1024 / float64(p.sockets), err
+}
+
+// measureEdge returns the size of a frame and how many were pushed a second.
+func measureEdge(ctx context.Context, s *scene, sockets int, c *costs) (size int, pace float64, err error) {
+	p, err := newPair(ctx, s, "edge", sockets, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer closing(&err, p)
+	if err := p.opened(ctx); err != nil {
+		return 0, 0, err
+	}
+	if err := pass(ctx, 5*time.Second); err != nil { // the handshakes' garbage is not a push's cost
+		return 0, 0, err
+	}
+	before, err := p.count(ctx, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	used, err := p.server.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := pass(ctx, watched); err != nil {
+		return 0, 0, err
+	}
+	after, err := p.count(ctx, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	now, err := p.server.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	frames := after.frames - before.frames
+	if frames < int64(sockets) {
+		return 0, 0, fmt.Errorf("%d frames came for %d sockets in %s", frames, sockets, watched)
+	}
+	c.push = (now - used).Seconds() * 1e6 / float64(frames)
+	c.memory, err = p.perSocket()
+	const head = 4 // of a frame of this size
+	return int((after.bytes-before.bytes)/frames) - head, float64(frames) / watched.Seconds(), err
+}
+
+func measurePlain(ctx context.Context, s *scene, sockets int) (kb float64, err error) {
+	p, err := newPair(ctx, s, "plain", sockets, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer closing(&err, p)
+	if err := p.opened(ctx); err != nil {
+		return 0, err
+	}
+	if _, err := p.count(ctx, nil); err != nil {
+		return 0, err
+	}
+	return p.perSocket()
+}
+
+// measureRaw writes to each socket three times, as many frames a second as the
+// edge did.
+func measureRaw(ctx context.Context, s *scene, sockets, size int, pace float64) (us float64, err error) {
+	p, err := newPair(ctx, s, "raw", sockets, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer closing(&err, p)
+	if err := p.opened(ctx); err != nil {
+		return 0, err
+	}
+	used, err := p.server.cpu()
+	if err != nil {
+		return 0, err
+	}
+	const rounds = 3
+	for range rounds {
+		if err := p.server.say(fmt.Sprintf("write %d %f", size, pace)); err != nil {
+			return 0, err
+		}
+		if _, err := p.server.hear(ctx, "written", nil); err != nil {
+			return 0, err
+		}
+	}
+	now, err := p.server.cpu()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := p.count(ctx, nil); err != nil {
+		return 0, err
+	}
+	return (now - used).Seconds() * 1e6 / float64(rounds*sockets), nil
+}

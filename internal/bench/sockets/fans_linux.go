@@ -1,0 +1,272 @@
+package sockets
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fans are many sockets read by one loop: a client that costs as little as it
+// can, because it shares the processors with the server.
+type fans struct {
+	out    io.Writer
+	epoll  int
+	byFile []*seat // by descriptor
+
+	// What has been read, all by the loop.
+	mu     sync.Mutex
+	frames int64
+	bytes  int64
+	open   int
+	mark   []byte // looked for in frames
+	marks  int    // sockets that have shown it
+	round  int    // of marks
+}
+
+// seat is one open socket.
+type seat struct {
+	fd    int
+	rest  []byte // of a frame that has not come whole
+	round int    // in which it has shown the mark
+}
+
+// playFans opens sockets and says "open", then "offer NUMBER NANOSECONDS" for
+// each offer that comes. The command "count" is answered with frames, bytes and
+// open sockets; after "mark TEXT", "marked NANOSECONDS" is said when each
+// socket has got a frame with that text.
+func playFans(ctx context.Context, o order, commands <-chan string, out io.Writer) (err error) {
+	f := &fans{out: out}
+	if f.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	tickets, err := readTickets(o)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		if loopErr := f.loop(ctx); loopErr != nil {
+			fmt.Fprintln(os.Stderr, "fans:", loopErr)
+		}
+	})
+	defer reading.Wait()
+	defer stop()
+	if err := f.enter(ctx, o.Address, tickets); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "open")
+	for command := range commands {
+		f.obey(command)
+	}
+	return nil
+}
+
+func readTickets(o order) ([]string, error) {
+	file, err := os.Open(o.Tickets)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	var all []string
+	for n, lines := 0, bufio.NewScanner(file); lines.Scan() && len(all) < o.Sockets; n++ {
+		if n >= o.From {
+			all = append(all, lines.Text())
+		}
+	}
+	if len(all) != o.Sockets {
+		return nil, fmt.Errorf("%d tickets, want %d", len(all), o.Sockets)
+	}
+	return all, nil
+}
+
+func (f *fans) obey(command string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if text, ok := strings.CutPrefix(command, "mark "); ok {
+		f.mark, f.marks = []byte(text), 0
+		f.round++
+		return
+	}
+	fmt.Fprintln(f.out, "count", f.frames, f.bytes, f.open)
+}
+
+// connecting is how many handshakes are under way at once.
+const connecting = 32
+
+func (f *fans) enter(ctx context.Context, address string, tickets []string) error {
+	var running sync.WaitGroup
+	next, errs := make(chan string), make(chan error, connecting)
+	for range connecting {
+		running.Go(func() {
+			for ticket := range next {
+				if err := f.connect(address, ticket); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	var err error
+	for _, ticket := range tickets {
+		select {
+		case next <- ticket:
+			continue
+		case err = <-errs:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		break
+	}
+	close(next)
+	running.Wait()
+	select {
+	case late := <-errs:
+		err = errors.Join(err, late)
+	default:
+	}
+	return err
+}
+
+// connect does a handshake and hands the socket to the loop.
+func (f *fans) connect(address, ticket string) error {
+	to, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return err
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}); err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	request := "GET /api/v1/sales/" + string(sale) + "/place/live HTTP/1.1\r\nHost: edge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer " + ticket + "\r\n\r\n"
+	if _, err := syscall.Write(fd, []byte(request)); err != nil {
+		return os.NewSyscallError("write", err)
+	}
+	answer, buffer := []byte(nil), make([]byte, 4096)
+	end := -1
+	for end < 0 {
+		n, err := syscall.Read(fd, buffer)
+		if err != nil || n == 0 {
+			return fmt.Errorf("the handshake was cut after %q: %w", answer, err)
+		}
+		answer = append(answer, buffer[:n]...)
+		end = bytes.Index(answer, []byte("\r\n\r\n"))
+	}
+	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) {
+		return fmt.Errorf("the handshake was refused: %q", answer)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.byFile) <= fd {
+		f.byFile = append(f.byFile, nil)
+	}
+	f.byFile[fd] = &seat{fd: fd, rest: append([]byte(nil), answer[end+4:]...)}
+	f.open++
+	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(f.epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{
+		Events: syscall.EPOLLIN, Fd: int32(fd),
+	}))
+}
+
+func (f *fans) loop(ctx context.Context) error {
+	events, buffer := make([]syscall.EpollEvent, 1024), make([]byte, 64<<10)
+	for ctx.Err() == nil {
+		n, err := syscall.EpollWait(f.epoll, events, 100)
+		if err != nil && err != syscall.EINTR {
+			return os.NewSyscallError("epoll_wait", err)
+		}
+		now := time.Now().UnixNano()
+		f.mu.Lock()
+		for _, e := range events[:max(n, 0)] {
+			f.read(f.byFile[e.Fd], buffer, now)
+		}
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+// read takes in what has come for a socket. mu is held.
+func (f *fans) read(s *seat, buffer []byte, now int64) {
+	n, err := syscall.Read(s.fd, buffer)
+	if err == syscall.EAGAIN {
+		return
+	}
+	if n <= 0 {
+		_ = syscall.Close(s.fd)
+		f.open--
+		return
+	}
+	in := buffer[:n]
+	if len(s.rest) > 0 {
+		in = append(s.rest, in...)
+	}
+	for {
+		op, payload, size := parse(in)
+		if size == 0 {
+			break
+		}
+		f.frame(s, op, payload, size, now)
+		in = in[size:]
+	}
+	s.rest = append([]byte(nil), in...)
+}
+
+var offered = []byte(`"offer":{"number":`)
+
+func (f *fans) frame(s *seat, op byte, payload []byte, size int, now int64) {
+	switch op {
+	case 9:
+		_, _ = syscall.Write(s.fd, []byte{0x8a, 0x80, 0, 0, 0, 0})
+		return
+	case 8:
+		fmt.Fprintf(os.Stderr, "fans: a socket is closed with % x\n", payload)
+		return
+	}
+	f.frames++
+	f.bytes += int64(size)
+	if at := bytes.Index(payload, offered); at >= 0 {
+		number, _, _ := bytes.Cut(payload[at+len(offered):], []byte(","))
+		fmt.Fprintln(f.out, "offer", string(number), strconv.FormatInt(now, 10))
+	}
+	if len(f.mark) > 0 && s.round != f.round && bytes.Contains(payload, f.mark) {
+		s.round = f.round
+		if f.marks++; f.marks == f.open {
+			fmt.Fprintln(f.out, "marked", time.Now().UnixNano())
+		}
+	}
+}
+
+// parse reads one frame of a server; its size is 0 if it has not come whole.
+func parse(in []byte) (op byte, payload []byte, size int) {
+	if len(in) < 2 {
+		return 0, nil, 0
+	}
+	head, length := 2, int(in[1])
+	if length == 126 {
+		if len(in) < 4 {
+			return 0, nil, 0
+		}
+		head, length = 4, int(binary.BigEndian.Uint16(in[2:]))
+	}
+	if len(in) < head+length {
+		return 0, nil, 0
+	}
+	return in[0] & 0x0f, in[head : head+length], head + length
+}

@@ -1,0 +1,229 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// crowd is fans at several edges.
+type crowd struct {
+	scene *scene
+	pairs []*pair
+}
+
+// newCrowd opens sockets at as many edges, and waits until all are open.
+func newCrowd(ctx context.Context, sockets, edges, places int) (c *crowd, err error) {
+	c = &crowd{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.scene, err = newScene(ctx, places); err != nil {
+		return c, err
+	}
+	for i := range edges {
+		from, to := i*sockets/edges, (i+1)*sockets/edges
+		p, err := newPair(ctx, c.scene, "edge", to-from, from)
+		if err != nil {
+			return c, err
+		}
+		c.pairs = append(c.pairs, p)
+	}
+	for _, p := range c.pairs {
+		if err := p.opened(ctx); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// count sums what all fans have received; lines that they say beside go to
+// others.
+func (c *crowd) count(ctx context.Context, others func(string)) (sum count, err error) {
+	for _, p := range c.pairs {
+		n, err := p.count(ctx, others)
+		if err != nil {
+			return sum, err
+		}
+		sum.frames, sum.bytes, sum.open = sum.frames+n.frames, sum.bytes+n.bytes, sum.open+n.open
+	}
+	return sum, nil
+}
+
+func (c *crowd) Close() error {
+	var errs []error
+	for _, p := range c.pairs {
+		errs = append(errs, p.Close())
+	}
+	if c.scene != nil {
+		errs = append(errs, c.scene.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func pushRows(ctx context.Context, p bench.Plan, out io.Writer) (rows []bench.Row, err error) {
+	sockets, edges := p.Of(50_000), 3
+	if err := checkRoom(sockets / edges); err != nil {
+		return nil, err
+	}
+	c, err := newCrowd(ctx, sockets, edges, sockets)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, c)
+	var toAll, toOne []float64
+	missing := 0
+	for n := range p.Runs {
+		waits, lost, err := c.offers(ctx, watched)
+		if err != nil {
+			return nil, fmt.Errorf("offers: %w", err)
+		}
+		all, err := c.everybody(ctx, n)
+		if err != nil {
+			return nil, fmt.Errorf("one frame to each: %w", err)
+		}
+		sort.Float64s(waits)
+		p99 := waits[len(waits)*99/100]
+		fmt.Fprintf(out, "run %d: one frame to each in %.3f s; %d offers, p50 %.1f ms, p99 %.1f ms, most %.1f ms, %d did not arrive\n",
+			n+1, all, len(waits), waits[len(waits)/2], p99, waits[len(waits)-1], lost)
+		toAll, toOne, missing = append(toAll, all), append(toOne, p99), missing+lost
+	}
+	return []bench.Row{
+		bench.Alone(fmt.Sprintf("one frame to each of %d sockets at %d edges, from the tick to the last fan", sockets, edges), "s", toAll).AtMost(0.6),
+		bench.Alone(fmt.Sprintf("from the tick that offers to the fan, p99, %d sockets open and ticking", sockets), "ms", toOne).AtMost(250).
+			And("no fan left out", missing == 0),
+	}, nil
+}
+
+// everybody pauses the sale, which is told at once, and returns the seconds
+// from the tick to the last fan's frame.
+func (c *crowd) everybody(ctx context.Context, run int) (float64, error) {
+	reason := fmt.Sprintf("run %d", run)
+	for _, p := range c.pairs {
+		if err := p.fans.say("mark " + reason); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := c.count(ctx, nil); err != nil { // they have all heard of the mark
+		return 0, err
+	}
+	began := time.Now()
+	if err := c.scene.store.SetPaused(ctx, sale, true, reason); err != nil {
+		return 0, err
+	}
+	last := int64(0)
+	for _, p := range c.pairs {
+		at, err := p.fans.numbers(ctx, "marked", nil)
+		if err != nil {
+			return 0, err
+		}
+		last = max(last, at[0])
+	}
+	ticks, err := c.scene.offers()
+	if err != nil {
+		return 0, err
+	}
+	// The tick that told of the pause is the first that began after it.
+	i := slices.IndexFunc(ticks, func(t tick) bool { return t.began.After(began) })
+	if i > 0 && i < len(ticks) {
+		began = ticks[i].began
+	}
+	return float64(last-began.UnixNano()) / 1e9, c.scene.store.SetPaused(ctx, sale, false, "")
+}
+
+// offers watches the offers of some time and returns how many ms each took to
+// arrive, and how many did not.
+func (c *crowd) offers(ctx context.Context, d time.Duration) (waits []float64, lost int, err error) {
+	arrived := map[int64]int64{}
+	note := func(line string) {
+		var number, at int64
+		if n, _ := fmt.Sscanf(line, "offer %d %d", &number, &at); n == 2 && arrived[number] == 0 { // later frames tell it again
+			arrived[number] = at
+		}
+	}
+	before, err := c.scene.offers()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := pass(ctx, d); err != nil {
+		return nil, 0, err
+	}
+	after, err := c.scene.offers()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := pass(ctx, 2*time.Second); err != nil { // whatever is later than that is lost
+		return nil, 0, err
+	}
+	if _, err := c.count(ctx, note); err != nil {
+		return nil, 0, err
+	}
+	from := before[len(before)-1].last
+	for _, t := range after[len(before):] {
+		for number := from + 1; number <= t.last; number++ {
+			if at, ok := arrived[number]; ok {
+				waits = append(waits, float64(at-t.began.UnixNano())/1e6)
+			} else {
+				lost++
+			}
+		}
+		from = max(from, t.last)
+	}
+	if len(waits) == 0 {
+		return nil, 0, errors.New("nobody was offered anything")
+	}
+	return waits, lost, nil
+}
+
+// perEdge is how many sockets an edge has where there are as many as possible:
+// a little below what a descriptor limit of 20,000 allows.
+const perEdge = 18_500
+
+// fanRows opens as many sockets as the scale says and checks that all are told
+// of every step of the line.
+func fanRows(ctx context.Context, p bench.Plan, out io.Writer) (rows []bench.Row, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	defer cancel()
+	sockets := p.Of(200_000)
+	edges := (sockets + perEdge - 1) / perEdge
+	if err := checkRoom(sockets / edges); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	c, err := newCrowd(ctx, sockets, edges, sockets+rate)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, c)
+	fmt.Fprintf(out, "%d sockets at %d edges after %s\n", sockets, edges, time.Since(began).Round(time.Second))
+	if err := pass(ctx, 10*time.Second); err != nil {
+		return nil, err
+	}
+	const span = 20 * time.Second
+	before, err := c.count(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	from := time.Now()
+	if err := pass(ctx, span); err != nil {
+		return nil, err
+	}
+	after, err := c.count(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	apart := time.Since(from).Seconds() * float64(sockets) / float64(after.frames-before.frames)
+	fmt.Fprintf(out, "%d open, a frame every %.2f s each\n", after.open, apart)
+	return []bench.Row{
+		bench.Alone(fmt.Sprintf("fans live on one machine, at %d edges", edges), "fans", []float64{float64(after.open)}).AtLeast(200_000).
+			And("a push every 5 s", apart <= 5.25),
+	}, nil
+}
