@@ -2,6 +2,7 @@ package queue
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,20 @@ type guests struct {
 	byPlace map[ropeline.PlaceID]*guest
 	dirty   map[ropeline.PlaceID]bool // to be looked up
 	left    map[ropeline.PlaceID]time.Time
+	epoch   string // the newest that was seen
+}
+
+// shared returns the one copy of an epoch's name: each place came with one of
+// its own, which would be read, and missed in the processor's cache, whenever all
+// guests are looked at. mu is held.
+func (gs *guests) shared(epoch string) string {
+	if epoch != gs.epoch && epoch != "" {
+		gs.epoch = strings.Clone(epoch)
+	}
+	if epoch == "" {
+		return ""
+	}
+	return gs.epoch
 }
 
 // guestsMost is more than a process serves with pollers that come every 20 s.
@@ -160,9 +175,9 @@ func (gs *guests) welcome(t Ticket, p Place, phone bool) *guest {
 // admit finds or makes a guest. mu is held.
 func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 	g := gs.byPlace[p.ID]
-	p.Visitor = t.Visitor
+	p.Visitor, p.Epoch = t.Visitor, gs.shared(p.Epoch)
 	if g == nil {
-		g = &guest{epoch: t.Epoch}
+		g = &guest{epoch: gs.shared(t.Epoch)}
 		gs.byPlace[p.ID] = g
 		g.hears(p.Generation, true, &p)
 		g.place.Store(&p)
@@ -279,6 +294,7 @@ func (gs *guests) found(places []Place) {
 			continue
 		}
 		old := g.place.Load()
+		p.Epoch = gs.shared(p.Epoch)
 		g.hears(p.Generation, true, &p)
 		if p.State == "" {
 			p = *old
@@ -307,7 +323,7 @@ func (gs *guests) sweep(v *View, now time.Time) {
 			delete(gs.dirty, id)
 			continue
 		}
-		if outdated(v, *p) || overdue(v, *p) || ended(v, *p) {
+		if outdated(v, p) || overdue(v, p) || ended(v, p) {
 			gs.dirty[id] = true
 		}
 	}
@@ -327,7 +343,7 @@ func (g *guest) gone(now time.Time) bool {
 
 // outdated reports whether the view knows another order than the one in which
 // the place's ordinal holds.
-func outdated(v *View, p Place) bool {
+func outdated(v *View, p *Place) bool {
 	switch p.State {
 	case ropeline.PlaceCollected:
 		return v.Drawn
@@ -339,14 +355,14 @@ func outdated(v *View, p Place) bool {
 
 // overdue reports whether the line has passed a place without a word of an
 // offer having come here: it was passed over, or the message is lost.
-func overdue(v *View, p Place) bool {
+func overdue(v *View, p *Place) bool {
 	return p.State == ropeline.PlaceWaiting && !p.Beside && !p.Back && p.Ordinal >= 0 && !outdated(v, p) && p.Ordinal < v.standOf(p.ID).Cursor
 }
 
 // ended reports whether a state is over that ends by itself, which nobody
 // announces: an offer that is not claimed, a session whose last token nobody
 // accepts any more.
-func ended(v *View, p Place) bool {
+func ended(v *View, p *Place) bool {
 	switch {
 	case p.State == ropeline.PlaceOffered && p.Offer != nil:
 		return !v.Now.Before(p.Offer.ClaimBy)

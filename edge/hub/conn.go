@@ -72,10 +72,14 @@ func (p *pumped) read(b []byte) (int, error) {
 		return 0, errAgain
 	}
 	n := copy(b, p.in)
-	if p.in = p.in[n:]; len(p.in) == 0 && p.inErr == nil {
+	p.in = p.in[n:]
+	switch {
+	case len(p.in) > 0:
+		return n, nil // which is all that b takes
+	case p.inErr == nil:
 		p.taken <- struct{}{} // there is room: the pump waits for it
 	}
-	return n, nil
+	return n, p.inErr
 }
 
 func (p *pumped) write(b []byte) (int, error) {

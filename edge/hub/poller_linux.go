@@ -102,7 +102,11 @@ func (p *poller) tell(events []syscall.EpollEvent) {
 	defer p.mu.Unlock()
 	for _, e := range events {
 		if s := p.sockets[e.Fd]; s != nil {
-			s.writer.leave(s, noteReady, Soon)
+			n := noteReady
+			if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+				n |= noteLast
+			}
+			s.writer.leave(s, n, Soon)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (s *Socket) turn(n note, now moment) {
 	if n&noteOpen != 0 {
 		s.open = true
 		s.pingAt = now + rand.N(w.hub.pace.Ping) // at a moment of its own: pings of a crowd spread
-		n |= noteReady | noteNews                // what came early, and the first message
+		n |= noteReady | noteLast | noteNews     // what came early, and the first message
 		if w.told {
 			s.end = w.hub.endings.Stopping
 		}
@@ -76,7 +76,7 @@ func (s *Socket) turn(n note, now moment) {
 	if n&noteNews != 0 {
 		s.askAt = now
 	}
-	if !s.open || n&noteReady != 0 && !s.read() || !s.write(now) {
+	if !s.open || n&noteReady != 0 && !s.read(n&noteLast != 0) || !s.write(now) {
 		return
 	}
 	w.wheel.put(s, s.due(), now)
@@ -115,9 +115,9 @@ func (s *Socket) drop() bool {
 }
 
 // read takes in some of what has come and reports whether the socket is open
-// still. Whether there is more only a read that finds nothing says: it follows
-// in a turn of its own, so that a client who never stops is one among others.
-func (s *Socket) read() bool {
+// still. If there may be more, that follows in a turn of its own, so that a
+// client who never stops is one among others.
+func (s *Socket) read(last bool) bool {
 	in := slices.Grow(append(s.writer.in[:0], s.early...), readSize)
 	n, err := s.conn.read(in[len(in) : len(in)+readSize])
 	in = in[:len(in)+n]
@@ -127,8 +127,8 @@ func (s *Socket) read() bool {
 	case errors.Is(err, errAgain):
 	case err != nil: // also a half-closed connection: there is nobody to tell
 		return s.drop()
-	default:
-		s.writer.leave(s, noteReady, Soon)
+	case n == readSize || last:
+		s.writer.leave(s, noteReady|noteLast, Soon)
 	}
 	return true
 }
@@ -218,20 +218,22 @@ func (s *Socket) frames(now moment) (out []byte, alive bool) {
 		out = appendFrame(out, opPong, s.echo)
 		s.echoing, s.echo = false, nil
 	}
-	if s.end == nil && now >= s.pingAt {
-		if s.waiting {
-			return nil, false
-		}
-		out = appendFrame(out, opPing, nil)
-		s.waiting, s.pingAt, s.heard = true, now+w.hub.pace.Ping, 0
+	if s.end == nil && now >= s.pingAt && s.waiting {
+		return nil, false
 	}
+	pingFrom := s.pingAt
 	if s.end == nil && now >= s.askAt {
 		message, again, end := s.teller.Tell(w.body[:0])
 		if len(message) > 0 {
 			out = appendFrame(out, opText, message)
+			pingFrom -= w.hub.pace.Ping / 4 // a ping that goes with a message costs no write
 		}
 		w.body = message[:0]
 		s.askAt, s.end = now+max(again, wheelStep), end
+	}
+	if s.end == nil && !s.waiting && now >= pingFrom {
+		out = appendFrame(out, opPing, nil)
+		s.waiting, s.pingAt, s.heard = true, now+w.hub.pace.Ping, 0
 	}
 	if s.end != nil {
 		out = appendClose(out, s.end)

@@ -15,7 +15,7 @@ type wheel struct {
 }
 
 const (
-	wheelStep  = 10 * time.Millisecond // spreads a second's frames over 100 moments
+	wheelStep  = 20 * time.Millisecond // spreads a second's frames over 50 moments: each is a wake-up of the writer
 	wheelSlots = 1024
 )
 

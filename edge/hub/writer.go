@@ -41,6 +41,7 @@ const (
 	noteOpen  note = 1 << iota // it has been opened
 	noteNews                   // its teller has something to say
 	noteReady                  // its connection can be read, or written again
+	noteLast                   // the end may stand behind what can be read
 	noteQueue                  // noteQueue<<p: it is in the queue of p
 )
 

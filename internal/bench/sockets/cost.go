@@ -9,9 +9,20 @@ import (
 	"github.com/ropeline/ropeline/internal/bench"
 )
 
-// How long each server is watched: three pushes of those far behind, and one
-// ping of each.
-const watched = 20 * time.Second
+// spans are how long things take that need time rather than work.
+type spans struct {
+	settle time.Duration // after the handshakes, whose garbage is not a push's cost
+	watch  time.Duration // some pushes of those far behind, and a ping of each
+	rounds int           // of raw writes
+}
+
+// spansOf gives a test that only looks whether this still works less of them.
+func spansOf(p bench.Plan) spans {
+	if p.Scale < 0.1 {
+		return spans{time.Second, 6 * time.Second, 1}
+	}
+	return spans{5 * time.Second, 20 * time.Second, 3}
+}
 
 // costs is what sockets cost in one run.
 type costs struct {
@@ -26,7 +37,7 @@ func costRows(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.Row, er
 	}
 	var memory, plain, push, raw []float64
 	for n := range p.Runs {
-		c, err := measureCosts(ctx, sockets)
+		c, err := measureCosts(ctx, sockets, spansOf(p))
 		if err != nil {
 			return nil, err
 		}
@@ -42,20 +53,20 @@ func costRows(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.Row, er
 	}, nil
 }
 
-func measureCosts(ctx context.Context, sockets int) (c costs, err error) {
+func measureCosts(ctx context.Context, sockets int, t spans) (c costs, err error) {
 	s, err := newScene(ctx, sockets+int(rate*2)) // the line moves, and does not end
 	if err != nil {
 		return c, err
 	}
 	defer closing(&err, s)
-	size, pace, err := measureEdge(ctx, s, sockets, &c)
+	size, pace, err := measureEdge(ctx, s, sockets, t, &c)
 	if err != nil {
 		return c, fmt.Errorf("edge: %w", err)
 	}
 	if c.plain, err = measurePlain(ctx, s, sockets); err != nil {
 		return c, fmt.Errorf("library alone: %w", err)
 	}
-	if c.raw, err = measureRaw(ctx, s, sockets, size, pace); err != nil {
+	if c.raw, err = measureRaw(ctx, s, sockets, size, pace, t.rounds); err != nil {
 		return c, fmt.Errorf("raw writes: %w", err)
 	}
 	return c, nil
@@ -68,7 +79,7 @@ func (p *pair) perSocket() (float64, error) {
 }
 
 // measureEdge returns the size of a frame and how many were pushed a second.
-func measureEdge(ctx context.Context, s *scene, sockets int, c *costs) (size int, pace float64, err error) {
+func measureEdge(ctx context.Context, s *scene, sockets int, t spans, c *costs) (size int, pace float64, err error) {
 	p, err := newPair(ctx, s, "edge", sockets, 0)
 	if err != nil {
 		return 0, 0, err
@@ -77,7 +88,7 @@ func measureEdge(ctx context.Context, s *scene, sockets int, c *costs) (size int
 	if err := p.opened(ctx); err != nil {
 		return 0, 0, err
 	}
-	if err := pass(ctx, 5*time.Second); err != nil { // the handshakes' garbage is not a push's cost
+	if err := pass(ctx, t.settle); err != nil {
 		return 0, 0, err
 	}
 	before, err := p.count(ctx, nil)
@@ -88,7 +99,7 @@ func measureEdge(ctx context.Context, s *scene, sockets int, c *costs) (size int
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := pass(ctx, watched); err != nil {
+	if err := pass(ctx, t.watch); err != nil {
 		return 0, 0, err
 	}
 	after, err := p.count(ctx, nil)
@@ -101,12 +112,12 @@ func measureEdge(ctx context.Context, s *scene, sockets int, c *costs) (size int
 	}
 	frames := after.frames - before.frames
 	if frames < int64(sockets) {
-		return 0, 0, fmt.Errorf("%d frames came for %d sockets in %s", frames, sockets, watched)
+		return 0, 0, fmt.Errorf("%d frames came for %d sockets in %s", frames, sockets, t.watch)
 	}
 	c.push = (now - used).Seconds() * 1e6 / float64(frames)
 	c.memory, err = p.perSocket()
 	const head = 4 // of a frame of this size
-	return int((after.bytes-before.bytes)/frames) - head, float64(frames) / watched.Seconds(), err
+	return int((after.bytes-before.bytes)/frames) - head, float64(frames) / t.watch.Seconds(), err
 }
 
 func measurePlain(ctx context.Context, s *scene, sockets int) (kb float64, err error) {
@@ -124,9 +135,9 @@ func measurePlain(ctx context.Context, s *scene, sockets int) (kb float64, err e
 	return p.perSocket()
 }
 
-// measureRaw writes to each socket three times, as many frames a second as the
+// measureRaw writes to each socket some times, as many frames a second as the
 // edge did.
-func measureRaw(ctx context.Context, s *scene, sockets, size int, pace float64) (us float64, err error) {
+func measureRaw(ctx context.Context, s *scene, sockets, size int, pace float64, rounds int) (us float64, err error) {
 	p, err := newPair(ctx, s, "raw", sockets, 0)
 	if err != nil {
 		return 0, err
@@ -139,7 +150,6 @@ func measureRaw(ctx context.Context, s *scene, sockets, size int, pace float64) 
 	if err != nil {
 		return 0, err
 	}
-	const rounds = 3
 	for range rounds {
 		if err := p.server.say(fmt.Sprintf("write %d %f", size, pace)); err != nil {
 			return 0, err

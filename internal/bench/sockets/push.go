@@ -82,7 +82,7 @@ func pushRows(ctx context.Context, p bench.Plan, out io.Writer) (rows []bench.Ro
 	var toAll, toOne []float64
 	missing := 0
 	for n := range p.Runs {
-		waits, lost, err := c.offers(ctx, watched)
+		waits, lost, err := c.offers(ctx, spansOf(p).watch)
 		if err != nil {
 			return nil, fmt.Errorf("offers: %w", err)
 		}

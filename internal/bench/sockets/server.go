@@ -142,7 +142,7 @@ func textFrame(size int) []byte {
 	return append(head, make([]byte, size)...)
 }
 
-// writeAll spreads the writes over steps of 10 ms, as the edge does.
+// writeAll spreads the writes over steps of 20 ms, as the edge does.
 func writeAll(open []*net.TCPConn, size int, rate float64) error {
 	frame := textFrame(size)
 	fds := make([]int, len(open))
@@ -155,10 +155,10 @@ func writeAll(open []*net.TCPConn, size int, rate float64) error {
 			return err
 		}
 	}
-	step := time.NewTicker(10 * time.Millisecond)
+	step := time.NewTicker(20 * time.Millisecond)
 	defer step.Stop()
 	for i, fd := range fds {
-		if each := max(1, int(rate/100)); i%each == 0 {
+		if each := max(1, int(rate/50)); i%each == 0 {
 			<-step.C
 		}
 		if n, err := syscall.Write(fd, frame); err != nil || n != len(frame) {
