@@ -68,20 +68,48 @@ type Limits struct {
 	// Handovers is how many codes one address may ask for or try a minute. At
 	// the default, 1,000 addresses try 60,000 of 2^50 codes while one lives.
 	Handovers int64
-	Sockets   int64 // open at once in this process
+	Sockets   int64 // open at once in this process; the default is what its descriptors allow
+	Polls     int64 // answered at once; the others are put off
 	Rooms     int   // sales followed at once
+
+	connections int64 // besides the sockets; tests set it
 }
 
 // The defaults. A whole office or a mobile carrier may share one IPv4 address,
-// so the rates only stop a machine gone wild. A process of the usual
-// descriptor limit of 20,000 needs some for Redis, upstreams and polls.
+// so the rates only stop a machine gone wild. 1,000 polls are answered in 50 ms
+// of two processors; where Redis is slow they wait for it, and more of them would
+// wait for longer.
 const (
 	defaultJoins     = 600
 	defaultRequests  = 12_000
 	defaultHandovers = 30
-	defaultSockets   = 18_000
+	defaultPolls     = 1_000
 	defaultRooms     = 1_000
 )
+
+// How descriptors are divided: nine tenths are for sockets, some for Redis,
+// upstreams and files, and the rest for connections of HTTP.
+const (
+	descriptorsUnknown = 20_000
+	descriptorsSpare   = 500
+	socketsMost        = 100_000 // that two processors can tell something every second
+	connectionsLeast   = 100
+	connectionsMost    = 20_000
+)
+
+// divide gives sockets and other connections their shares of the descriptors.
+func (l *Limits) divide(descriptors int64) {
+	if l.Sockets == 0 {
+		l.Sockets = min(descriptors*9/10, socketsMost)
+	}
+	if l.connections == 0 {
+		l.connections = shareOfHTTP(descriptors, l.Sockets)
+	}
+}
+
+func shareOfHTTP(descriptors, sockets int64) int64 {
+	return min(max(descriptors-polite(sockets)-descriptorsSpare, connectionsLeast), connectionsMost)
+}
 
 func (c Config) withDefaults() Config {
 	orDefault := func(n *int64, d int64) {
@@ -92,7 +120,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Limits.Joins, defaultJoins)
 	orDefault(&c.Limits.Requests, defaultRequests)
 	orDefault(&c.Limits.Handovers, defaultHandovers)
-	orDefault(&c.Limits.Sockets, defaultSockets)
+	orDefault(&c.Limits.Polls, defaultPolls)
+	c.Limits.divide(descriptors())
 	if c.Limits.Rooms == 0 {
 		c.Limits.Rooms = defaultRooms
 	}

@@ -76,7 +76,7 @@ func subtree(path string, who who, h handler) []route {
 func (s *Server) newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, rt := range s.routes() {
-		mux.Handle(strings.TrimSpace(rt.method+" "+rt.pattern), s.guarded(rt))
+		mux.Handle(strings.TrimSpace(rt.method+" "+rt.pattern), s.bounded(rt, s.guarded(rt)))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.unknown(w, r)) })
 	// Without this the mux would redirect to /assets/, in HTML.

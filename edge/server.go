@@ -37,6 +37,7 @@ type Server struct {
 	rooms     *rooms
 	sales     salesCache
 	sockets   sockets
+	load      load
 	hub       *hub.Hub
 	draws     drawCache
 	booking   http.Handler
@@ -76,6 +77,7 @@ func New(c Config) (*Server, error) {
 		requestPrefix: hex.EncodeToString(prefix),
 	}
 	s.sockets.most = c.Limits.Sockets
+	s.load.most, s.load.now = c.Limits.Polls, c.Now
 	s.hub, err = hub.New(s.pace.Pace, hub.Endings{Stopping: restarting, Slow: tooSlow, Unexpected: unexpected}, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("making room for sockets: %w", err)
@@ -119,8 +121,16 @@ const (
 // more connections, tells the sockets to come back, and waits for them and for
 // the requests that are under way.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	doors := newDoors(ln, s.config.Limits.connections)
+	answer := s.Handler()
 	hs := &http.Server{
-		Handler:           s.Handler(),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Upgrade") == "" && doors.crowded() {
+				w.Header().Set("Connection", "close")
+			}
+			answer.ServeHTTP(w, r)
+		}),
+		ConnState:         doors.state,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
@@ -144,7 +154,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			_ = hs.Close() // what has not ended by now is cut
 		}
 	})
-	err := hs.Serve(ln)
+	err := hs.Serve(doors)
 	stop()
 	running.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

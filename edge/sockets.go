@@ -27,14 +27,17 @@ var (
 	}
 )
 
+// polite is how many sockets are open at most: those beyond most only for as
+// long as it takes to tell them.
+func polite(most int64) int64 { return most + most/50 + 1 }
+
 // enter counts a socket in and reports whether it is one too many. Some of
 // those are let in for as long as it takes to say so, because a page cannot
 // read why a handshake was refused; the others get errSocketsFull.
 func (k *sockets) enter() (surplus bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	polite := k.most + k.most/50 + 1
-	if k.open >= polite {
+	if k.open >= polite(k.most) {
 		return false, errSocketsFull
 	}
 	k.open++

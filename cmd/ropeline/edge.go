@@ -36,6 +36,8 @@ type edgeCommand struct {
 type edgeLimits struct {
 	TrustedProxies []netip.Prefix `placeholder:"PREFIX" help:"Addresses of balancers whose X-Forwarded-For is believed."`
 	JoinsLimit     int64          `placeholder:"N" help:"Joins of one address a minute; 0 for the default, -1 for no limit."`
+	SocketsLimit   int64          `placeholder:"N" help:"WebSockets open at once; 0 for what the descriptors allow."`
+	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
 }
 
@@ -94,7 +96,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Signer: signer, JWKS: jwks,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,
-		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit},
+		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Sockets: limits.SocketsLimit, Polls: limits.PollsLimit},
 		TrustedProxies: limits.TrustedProxies,
 		Log:            log.With("part", "edge"),
 	})
