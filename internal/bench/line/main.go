@@ -24,7 +24,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/bench/sockets"
+	live "github.com/ropeline/ropeline/internal/bench/sockets"
 	"github.com/ropeline/ropeline/internal/devstack"
 	"github.com/ropeline/ropeline/internal/dial"
 )
@@ -38,7 +38,7 @@ func parts() []bench.Part {
 		{Name: "follow", Measure: followRows},
 		{Name: "draw", Measure: drawRows},
 		{Name: "rebuild", Measure: rebuildRows},
-	}, sockets.Parts()...)
+	}, live.Parts()...)
 }
 
 func main() {
@@ -46,8 +46,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	do := func() error { return run(ctx, os.Args[1:], os.Stdout) }
-	if role := os.Getenv(sockets.RoleVariable); role != "" { // one of the processes that are measured
-		do = func() error { return sockets.Play(ctx, role, os.Stdin, os.Stdout) }
+	if role := os.Getenv(live.RoleVariable); role != "" { // one of the processes that are measured
+		do = func() error { return live.Play(ctx, role, os.Stdin, os.Stdout) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench line:", err)
