@@ -156,14 +156,14 @@ func TestAltchaLibAndWeAgree(t *testing.T) {
 
 func FuzzProof(f *testing.F) {
 	b, sale := NewBrowsers("secret", rand.Reader, time.Now), browserSale(3)
-	c := challenge(f, b, sale, "mine")
-	valid := solved(f, c)
+	valid := solved(f, challenge(f, b, sale, "mine"))
 	for _, seed := range []string{valid, valid[:40], "", "e30=", "bnVsbA==", base64.StdEncoding.EncodeToString([]byte(`{"challenge":{},"solution":{"counter":-1}}`))} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		// Each of the fuzzer's processes has made a challenge of its own.
 		who, attempt, err := b.Recognize(sale, wire.Join{Proof: text})
-		if err == nil && (who != NameOf("mine") || attempt != c.Parameters.Nonce) {
+		if err == nil && (who != NameOf("mine") || len(attempt) != 32) {
 			t.Errorf("%q is taken for a proof of %q", text, who)
 		}
 	})
