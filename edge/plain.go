@@ -350,6 +350,7 @@ func waitRange(from, to int64) string {
 var longerTexts = map[wire.Longer]string{
 	wire.LongerLimits:   ". Longer than before: fewer people are let in",
 	wire.LongerReturns:  ". Longer than before: people who were away go first",
+	wire.LongerParties:  ". Longer than before: a group went in together",
 	wire.LongerSlower:   ". Longer than before: the line moves more slowly",
 	wire.LongerRestored: ". Longer than before: the line was put together again",
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // How long a fan still waits.
@@ -21,19 +23,19 @@ import (
 
 // Pace is what an estimate is made from.
 type Pace struct {
-	Rate      float64 `json:"rate"`      // offers a second at most, as set
+	Rate      float64 `json:"rate"`      // people a second at most, as set
 	Cap       float64 `json:"cap"`       // slots, as set
 	Turnover  float64 `json:"turnover"`  // share of the slots in use that becomes free in a second; 0 not known yet
-	Share     float64 `json:"share"`     // offers made for each place of the line that is reached
+	Share     float64 `json:"share"`     // people offered for each place of the line that is reached
 	Leaving   float64 `json:"leaving"`   // share of those who wait that leaves in a second
 	Comebacks float64 `json:"comebacks"` // who goes before everybody, in every other turn
 }
 
-// The share is bounded: at most half of those ahead are believed not to come,
-// and comebacks take at most every other turn.
+// The share is bounded: at most half of those ahead are believed not to come.
+// Comebacks take at most every other turn, and a party is several people.
 const (
 	leastShare = 0.5
-	mostShare  = 2
+	mostShare  = 2 * ropeline.MaxParty
 )
 
 // wait returns the seconds until the turn of a place with so many ahead, while
@@ -89,6 +91,7 @@ type Longer string
 const (
 	LongerLimits   Longer = "limits"   // fewer are let in than before
 	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
+	LongerParties  Longer = "parties"  // a group went in, which takes several slots
 	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
 	LongerRestored Longer = "restored" // the line was put together again
 )
@@ -107,7 +110,7 @@ type Gauge struct {
 	// What was seen, the older the less it counts.
 	Freed   float64 `json:"freed"`   // slots that became free
 	Busy    float64 `json:"busy"`    // seconds that slots were in use
-	Taken   float64 `json:"taken"`   // offers made
+	Taken   float64 `json:"taken"`   // people offered
 	Reached float64 `json:"reached"` // living places that the cursor came to
 	Gone    float64 `json:"left"`    // places that left while they waited
 	Waited  float64 `json:"waited"`  // seconds that places waited
@@ -120,7 +123,8 @@ type Gauge struct {
 	At      time.Time `json:"at,omitzero"`
 	Epoch   string    `json:"epoch"`
 	Run     string    `json:"run"`
-	Offers  int64     `json:"offers"`
+	Offers  int64     `json:"offers"` // people
+	Friends int64     `json:"friends"`
 	InUse   int64     `json:"in_use"`
 	Passed  int64     `json:"passed"` // by the cursor, or departed behind it
 	Departs int64     `json:"departs"`
@@ -133,7 +137,7 @@ const gaugeInterval = time.Second
 // due reports whether the gauge is to move on: limits count at once.
 func (g Gauge) due(s State) bool {
 	return s.Drawn && !s.Settling && (s.Now.Sub(g.At) >= gaugeInterval || s.Now.Before(g.At) || g.Epoch != s.Epoch ||
-		g.Rate != perSecond(s.Rate) || g.Cap != float64(s.Cap))
+		g.Friends != s.Friends || g.Rate != perSecond(s.Rate) || g.Cap != float64(s.Cap))
 }
 
 func perSecond(rate int64) float64 { return float64(rate) / 60 }
@@ -145,7 +149,8 @@ func (s State) inUse() int64 { return s.Offered + s.Active + s.Ghosts }
 func (g Gauge) next(s State) Gauge {
 	n := g
 	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
-	n.Offers, n.InUse, n.Passed, n.Departs = s.LastOffer, s.inUse(), s.Cursor+s.Gone, s.Departures
+	n.Offers, n.Friends = s.LastOffer+s.Friends, s.Friends
+	n.InUse, n.Passed, n.Departs = s.inUse(), s.Cursor+s.Gone, s.Departures
 	same := g.Epoch == s.Epoch && g.Run == s.Run
 	if same {
 		n.see(g, s)
@@ -161,24 +166,33 @@ func (g Gauge) next(s State) Gauge {
 	case g.LateSeq != s.LateSeq && s.Late > 0:
 		return n.rise(measured, LongerReturns)
 	}
-	before := moment{g.Pace, float64(g.InUse)}
+	before, holds := moment{g.Pace, float64(g.InUse)}, false
 	for _, weight := range []float64{1, 0.5, 0.2, 0.1, 0.05, 0} {
 		n.Pace = g.Pace.toward(measured, weight)
-		if before.worst(moment{n.Pace, float64(n.InUse)}, s.ahead(), float64(reached)) <= 0 {
+		if holds = before.worst(moment{n.Pace, float64(n.InUse)}, s.ahead(), float64(reached)) <= 0; holds {
 			break
 		}
 	}
 	// What could not be told yet without a rise.
-	if (moment{n.Pace, float64(n.InUse)}).worst(moment{measured, float64(n.InUse)}, s.ahead(), 0) < farWorse {
+	hidden := (moment{n.Pace, float64(n.InUse)}).worst(moment{measured, float64(n.InUse)}, s.ahead(), 0)
+	if hidden < farWorse && (holds || n.Friends == g.Friends) {
 		return n
 	}
-	why := LongerSlower
-	if n.Rate > measured.Rate || n.Cap > measured.Cap || g.Rate > measured.Rate || g.Cap > measured.Cap {
-		why = LongerLimits
-	} else if measured.Comebacks > 2*n.Comebacks+10 {
-		why = LongerReturns
+	return n.rise(measured, n.cause(g, measured))
+}
+
+// cause says why estimates rise from what n tells to what was measured, a
+// moment after g.
+func (n Gauge) cause(g Gauge, measured Pace) Longer {
+	switch {
+	case n.Rate > measured.Rate || n.Cap > measured.Cap || g.Rate > measured.Rate || g.Cap > measured.Cap:
+		return LongerLimits
+	case measured.Comebacks > 2*n.Comebacks+10:
+		return LongerReturns
+	case n.Friends > g.Friends:
+		return LongerParties
 	}
-	return n.rise(measured, why)
+	return LongerSlower
 }
 
 // farWorse is by how much estimates are too low before they rise with a reason.

@@ -859,7 +859,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 // compareWait wants a reason where an estimate has risen by more than a tick.
 func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
 	w, ok := view.Wait(s.position(f))
-	if !ok || s.anyParty { // a party takes several slots at once: the estimate knows no parties
+	if !ok || s.anyParty { // a party takes several slots at once, and those who stay at the front see it
 		return
 	}
 	if old, shown := s.waits[f.id]; shown && w.High > old.High+TickInterval && w.Longer == "" {

@@ -34,7 +34,8 @@ type State struct {
 	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
 	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
 	PastOffer  int64     `json:"past_offer"`
-	Gauge      Gauge     `json:"gauge"` // how fast the line moves
+	Gauge      Gauge     `json:"gauge"`   // how fast the line moves
+	Friends    int64     `json:"friends"` // who were offered in parties, beside one of each
 
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
@@ -319,7 +320,7 @@ func readState(reply any) (State, error) {
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	gauge, err := readGauge(r.text())
-	s.Gauge = gauge
+	s.Gauge, s.Friends = gauge, r.integer()
 	return s, errors.Join(r.failed("state of a sale"), err)
 }
 

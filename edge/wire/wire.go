@@ -110,6 +110,7 @@ type Longer string
 const (
 	LongerLimits   Longer = "limits"   // fewer are let in than before
 	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
+	LongerParties  Longer = "parties"  // a group went in, which takes several slots
 	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
 	LongerRestored Longer = "restored" // the line was put together again
 )

@@ -21,7 +21,7 @@ local now = clock()
 local ms = math.floor(now / 1000)
 local _, bucket, free = room(ms, tonumber(ARGV[3]), KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 local s = redis.call('HMGET', KEYS[2], 'claim', 'last_offer', 'max_in_use', 'holder', 'held_since', 'saver', 'saved')
-local last_offer, made = tonumber(s[2] or '0'), 0
+local last_offer, made, friends = tonumber(s[2] or '0'), 0, 0
 local deadline = ms + tonumber(s[1] or '0') * 1000
 
 -- Places and their numbers are read and written at once: a call to Redis for
@@ -38,7 +38,7 @@ local function served(i) return had[i] and string.sub(had[i], -1) ~= 'c' end
 local function offer(i, size)
   local place, kind, n = places[i], ARGV[3 + 2 * i], #numbers
   last_offer, made = last_offer + 1, made + 1
-  free, bucket = free - size, bucket - size * 60000
+  free, bucket, friends = free - size, bucket - size * 60000, friends + size - 1
   for _, slot in ipairs(slots_of(place, size)) do
     slots[#slots + 1] = deadline
     slots[#slots + 1] = slot
@@ -95,6 +95,7 @@ if #again > 0 then redis.call('ZREM', KEYS[10], unpack(again)) end
 local in_use = redis.call('ZCARD', KEYS[4]) + redis.call('ZCARD', KEYS[5])
 redis.call('HSET', KEYS[2], 'last_offer', text(last_offer), 'bucket', text(bucket), 'bucket_at', ms,
   'max_in_use', math.max(in_use, tonumber(s[3] or '0')))
+if friends > 0 then redis.call('HINCRBY', KEYS[2], 'friends', friends) end
 if holder ~= (s[4] or '') then redis.call('HSET', KEYS[2], 'holder', holder, 'held_since', since) end
 if saver ~= (s[6] or '') or saved ~= tonumber(s[7] or '0') then redis.call('HSET', KEYS[2], 'saver', saver, 'saved', saved) end
 keep_pace(KEYS[9], now, last_offer)
