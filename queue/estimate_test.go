@@ -16,6 +16,7 @@ type synthetic struct {
 	absent    float64                        // share that is away when their turn comes
 	return_   float64                        // share of those that comes back
 	leaving   float64                        // share that leaves in a second
+	parties   float64                        // share of the places that three people share
 	stay      func(*rand.Rand) time.Duration // how long a slot is in use
 	steps     []step
 }
@@ -54,8 +55,12 @@ func (y synthetic) play(seed uint64) played {
 		Stand: Stand{Epoch: "e", Drawn: true, Size: int64(y.people)}}
 	p := played{offered: make([]time.Duration, y.people), reasons: map[Longer]int{}}
 	away, gone := make([]bool, y.people), make([]bool, y.people)
+	sizes := slices.Repeat([]int{1}, y.people)
 	for i := range away {
 		away[i] = rng.Float64() < y.absent
+		if y.parties > 0 && rng.Float64() < y.parties {
+			sizes[i] = 3
+		}
 	}
 	var inside, returning []time.Duration
 	var bucket float64
@@ -88,22 +93,27 @@ func (y synthetic) play(seed uint64) played {
 				state.Comebacks++
 			}
 		}
-		enter := func() {
-			bucket--
+		enter := func(size int) {
+			bucket -= float64(size)
 			state.LastOffer++
-			inside = append(inside, t+y.stay(rng))
+			state.Friends += int64(size - 1)
+			inside = append(inside, slices.Repeat([]time.Duration{t + y.stay(rng)}, size)...)
 		}
-		room := func() bool { return t >= 0 && !state.Paused && bucket >= 1 && int64(len(inside)) < state.Cap }
+		fits := func(size int) bool {
+			return t >= 0 && !state.Paused && bucket >= 1 && len(inside)+size <= int(state.Cap)
+		}
+		room := func() bool { return fits(1) }
 		for room() && state.Cursor < state.Size {
 			if state.Comebacks > 0 {
 				state.Comebacks--
 				slices.Sort(returning)
 				returning = returning[1:]
-				enter()
+				enter(1)
 			}
+			blocked := false
 			for state.Cursor < state.Size {
 				i := state.Cursor
-				if !gone[i] && !away[i] && !room() {
+				if blocked = !gone[i] && !away[i] && !fits(sizes[i]); blocked {
 					break
 				}
 				state.Cursor++
@@ -118,7 +128,10 @@ func (y synthetic) play(seed uint64) played {
 					continue
 				}
 				p.offered[i] = t
-				enter()
+				enter(sizes[i])
+				break
+			}
+			if blocked {
 				break
 			}
 		}
@@ -253,6 +266,8 @@ func TestEstimatesAreRightAndRiseOnlyForAReason(t *testing.T) {
 		{"30 % do not show up, at the cap", synthetic{rate: 3000, cap: 150, people: 2000, absent: 0.3, stay: about(30 * time.Second)}, nil, nil},
 		{"half of them come back", synthetic{rate: 300, cap: 10_000, people: 2000, absent: 0.3, return_: 0.5, stay: about(minutes(1))}, nil, []Longer{LongerReturns, LongerSlower}},
 		{"many leave", synthetic{rate: 300, cap: 10_000, people: 2000, leaving: 0.002, stay: about(minutes(1))}, nil, nil},
+		{"a third are parties", synthetic{rate: 300, cap: 10_000, people: 1500, parties: 0.33, stay: about(minutes(1))}, nil, []Longer{LongerParties}},
+		{"a third are parties, at the cap", synthetic{rate: 3000, cap: 300, people: 3000, parties: 0.33, stay: about(30 * time.Second)}, nil, []Longer{LongerParties, LongerSlower}},
 		{"the rate is halved", synthetic{rate: 400, cap: 10_000, people: 2000, stay: about(minutes(1)),
 			steps: []step{{minutes(2), func(s *State) { s.Rate = 200 }}}}, []Longer{LongerLimits}, nil},
 		{"the rate is doubled", synthetic{rate: 200, cap: 10_000, people: 2000, stay: about(minutes(1)),
@@ -268,6 +283,9 @@ func TestEstimatesAreRightAndRiseOnlyForAReason(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(4) {
 				p := c.sale.play(seed)
+				if c.sale.parties > 0 { // how many come in parties is known when the first have come
+					p.shown = slices.DeleteFunc(p.shown, func(w shownWait) bool { return w.at < minutes(1) })
+				}
 				samples, inside, width, median := p.judge()
 				rises, worst, by := p.rises()
 				t.Logf("seed %d: %d samples, %.0f %% inside, width %.2f, median error %.1f %%, %d without estimate, reasons %v",
