@@ -135,9 +135,9 @@ func TestShardsKeepTheOrderOfArrival(t *testing.T) {
 		t.Fatal(err)
 	}
 	type arrival struct {
-		id             ropeline.PlaceID
-		began, came    time.Time
-		score, ordered int64
+		id          ropeline.PlaceID
+		began, came time.Time
+		score       int64
 	}
 	var mu sync.Mutex
 	var arrivals []arrival

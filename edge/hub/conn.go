@@ -31,7 +31,6 @@ type pumped struct {
 	mu      sync.Mutex // guards the rest
 	in      []byte
 	inErr   error
-	closed  bool
 	writing bool
 	wrote   bool // outN and outErr say how far the last write came
 	outN    int

@@ -53,7 +53,7 @@ func TestAProofIsTheBrowsersThatAskedForIt(t *testing.T) {
 		}
 		return known{who, attempt}
 	}
-	if recognize(mine) != recognize(mine) {
+	if first, second := recognize(mine), recognize(mine); first != second {
 		t.Error("the same proof is another attempt")
 	}
 	if a, c := recognize(mine), recognize(again); a.who != c.who || a.attempt == c.attempt {
