@@ -181,15 +181,15 @@ func (g Gauge) next(s State) Gauge {
 	return n.rise(measured, n.cause(g, measured))
 }
 
-// cause says why estimates rise from what n tells to what was measured, a
-// moment after g.
-func (n Gauge) cause(g Gauge, measured Pace) Longer {
+// cause says why estimates rise from what g tells to what was measured, a
+// moment after another gauge.
+func (g Gauge) cause(before Gauge, measured Pace) Longer {
 	switch {
-	case n.Rate > measured.Rate || n.Cap > measured.Cap || g.Rate > measured.Rate || g.Cap > measured.Cap:
+	case g.Rate > measured.Rate || g.Cap > measured.Cap || before.Rate > measured.Rate || before.Cap > measured.Cap:
 		return LongerLimits
-	case measured.Comebacks > 2*n.Comebacks+10:
+	case measured.Comebacks > 2*g.Comebacks+10:
 		return LongerReturns
-	case n.Friends > g.Friends:
+	case g.Friends > before.Friends:
 		return LongerParties
 	}
 	return LongerSlower
