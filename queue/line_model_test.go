@@ -696,12 +696,9 @@ func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 	}
 	if from >= 0 && f.told {
 		tell(from, nil, []told{{f.id, f.ordinal}}, nil)
-		if f.back && !f.allowed {
-			if err := s.store.away(ctx, s.sale.ID, []ropeline.PlaceID{f.id}); err != nil {
-				t.Fatal(err)
-			}
-			f.back = false
-		}
+	}
+	if from >= 0 && f.back && !f.allowed {
+		s.follow(ctx, t, f, from, to)
 	}
 	f.edge, f.told = to, false
 	if to < 0 || !s.drawn || f.ordinal < 0 {
@@ -714,6 +711,30 @@ func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 		tell(to, []told{{f.id, f.ordinal}}, nil, nil)
 		f.told = true
 	}
+}
+
+// follow takes somebody who goes before everybody from an edge, which takes the
+// place off the comebacks, be it before or after the fan's next edge keeps it.
+func (s *system) follow(ctx contextT, t *rapid.T, f *fan, from, to int) {
+	places := []ropeline.PlaceID{f.id}
+	early := rapid.Bool().Draw(t, "kept early")
+	keep := func() error {
+		if to < 0 || f.lost {
+			return nil
+		}
+		return s.stores[to].keepBack(ctx, s.sale.ID, places)
+	}
+	var err error
+	if early {
+		err = keep()
+	}
+	if err = errors.Join(err, s.stores[from].away(ctx, s.sale.ID, places)); !early {
+		err = errors.Join(err, keep())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.back = to >= 0
 }
 
 // beat lets the living edges say that they live and, in a new epoch, who of

@@ -258,7 +258,7 @@ func (s *Store) attend(ctx context.Context, l lineID, epoch string, all bool, ca
 	for _, r := range back {
 		args = append(args, string(r.place), r.grace.Milliseconds())
 	}
-	keys := append(l.keys("line", "order", "departed", "comebacks", "edges", "reported"), l.presence()+s.edge, l.key("passed"))
+	keys := append(l.keys("line", "order", "departed", "comebacks", "edges", "reported"), l.presence()+s.edge, l.key("passed"), l.key("keepers"))
 	_, err := s.runOn(ctx, l.sale, attendScript, keys, args...)
 	return err
 }
@@ -280,11 +280,11 @@ func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropelin
 var keepSource string
 var keepScript = newScript("keep", keepSource)
 
-// keepBack says that places among the comebacks are here, so that no other edge that
-// they left takes them off.
+// keepBack says that places among the comebacks are here: no edge that they left
+// takes them off, and what it has taken off is put back.
 func (s *Store) keepBack(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
 	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
-		_, err := s.run(ctx, keepScript, l.keys("keepers"), args...)
+		_, err := s.runOn(ctx, sale, keepScript, l.keys("line", "order", "departed", "comebacks", "keepers"), args...)
 		return err
 	})
 }

@@ -173,6 +173,9 @@ func (l *Line) attend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, r := range back {
+		l.guests.keeping([]ropeline.PlaceID{r.place}, v.Epoch)
+	}
 	if len(kept) > 0 {
 		if err := l.store.keepBack(ctx, l.sale, kept); err != nil {
 			return err

@@ -1,7 +1,7 @@
 -- An edge says that it lives, who has come to it and who has gone, and takes
 -- back who was passed over and is here again.
 -- KEYS 1 line  2 order  3 departed  4 comebacks  5 edges  6 reported
---      7 presence bitmap of the edge  8 passed
+--      7 presence bitmap of the edge  8 passed  9 keepers
 -- ARGV 1 clock (us) or ''  2 edge  3 epoch of the ordinals  4 1 if with this
 --      call all of them are told  5 how many came  6 how many went
 --      7.. ordinals that came, ordinals that went, then place and grace (ms) of
@@ -35,6 +35,7 @@ for i = 7 + came + went, #ARGV, 2 do
     local passed = redis.call('ZRANGEBYSCORE', KEYS[8], '(' .. rank, '+inf', 'LIMIT', 0, 1)[1]
     if passed and ms - tonumber(passed) * 1000 <= tonumber(ARGV[i + 1]) then
       back = back + redis.call('ZADD', KEYS[4], 'NX', redis.call('ZSCORE', KEYS[2], place), place)
+      redis.call('HSET', KEYS[9], place .. ' ' .. ARGV[2], 1) -- at once: an edge that the fan left may take it off
     end
   end
 end
