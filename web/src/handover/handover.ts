@@ -4,18 +4,11 @@
 import type { Handover, Status } from "../api/documents";
 import { call, nonce, Refusal } from "../api/http";
 import { leave } from "../api/line";
-import { common, handover as words } from "../messages/en";
-import { h, say } from "../waiting/dom";
+import { handover as words } from "../messages/en";
+import { button, insist, note, title, why } from "../waiting/asking";
+import { h } from "../waiting/dom";
 
 const placeAt = (sale: string) => `/api/v1/sales/${encodeURIComponent(sale)}/place`;
-const title = (text: string) => h("h2", { id: "asked" }, text);
-const note = (text: string) => h("p", { class: "note" }, text);
-
-function button(text: string, kind: string, action: () => void): HTMLButtonElement {
-  const element = h("button", { type: "button", class: kind }, text);
-  element.addEventListener("click", action);
-  return element;
-}
 
 /** Shows a code that moves the place, and where to type one; to a device that only watches, only that. */
 export function open(dialog: HTMLDialogElement, sale: string, watching: boolean): void {
@@ -46,38 +39,23 @@ async function show(shown: HTMLElement, sale: string): Promise<void> {
   }
 }
 
-const why = (cause: unknown) => (cause instanceof Refusal ? cause.message || common.trouble : common.offline);
-
 /** Takes over the place of the code in the address. undefined: the fan would rather stand in line here. */
-export async function take(dialog: HTMLDialogElement, sale: string): Promise<Status | undefined> {
+export function take(dialog: HTMLDialogElement, sale: string): Promise<Status | undefined> {
   const body = { code: decodeURIComponent(location.hash.slice("#handover=".length)), device: nonce() };
   history.replaceState(null, "", location.pathname); // a reload asks for nothing again
-  const heading = title(words.taking.heading);
-  const lead = note(words.taking.lead);
-  const choices = h("div", { class: "choices" });
-  const ask = (head: string, text: string, other: string, yes: string) =>
-    new Promise<boolean>((done) => {
-      say(heading, head);
-      say(lead, text);
-      choices.replaceChildren(button(other, "", () => done(false)), button(yes, "primary", () => done(true)));
-      dialog.oncancel = () => done(false);
-    });
-  dialog.replaceChildren(heading, lead, choices);
-  dialog.showModal();
-  try {
-    for (;;) {
-      try {
-        return (await call<Status>("POST", `${placeAt(sale)}/handover/exchange`, { body })).body;
-      } catch (cause) {
-        const held = cause instanceof Refusal && cause.code === "place-held";
-        const goOn = held
-          ? await ask(words.held.heading, words.held.lead, words.held.keep, words.held.take)
-          : await ask(words.failed.heading, why(cause), words.failed.stay, words.failed.again);
-        if (!goOn) return undefined;
-        if (held) await leave(sale).catch(() => {}); // the next exchange tells whether it worked
-      }
-    }
-  } finally {
-    dialog.close();
-  }
+  let held = false;
+  return insist(
+    dialog,
+    [words.taking.heading, words.taking.lead],
+    async () => {
+      if (held) await leave(sale).catch(() => {}); // the exchange tells whether it worked
+      return (await call<Status>("POST", `${placeAt(sale)}/handover/exchange`, { body })).body;
+    },
+    (cause) => {
+      held = cause instanceof Refusal && cause.code === "place-held";
+      return held
+        ? [words.held.heading, words.held.lead, words.held.keep, words.held.take]
+        : [words.failed.heading, why(cause), words.failed.stay, words.failed.again];
+    },
+  );
 }
