@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { BrowserContext, Locator, Page } from "playwright-core";
+import type { Sale } from "../src/api/documents";
 import { shop as words, waiting } from "../src/messages/en";
 import { settled, watch } from "./look";
 import type { Stack } from "./stack";
@@ -31,6 +32,21 @@ export class Fan {
     watch(page, this.troubles);
     await page.goto(this.page.url());
     return new Fan(this.stack, this.context, page, this.troubles);
+  }
+
+  /** Another device, or another person: a browser that shares nothing with this one. */
+  async another(width: number): Promise<Fan> {
+    const context = await this.context.browser()!.newContext({ locale: "en-GB", viewport: { width, height: 844 } });
+    context.setDefaultTimeout(15_000);
+    const page = await context.newPage();
+    watch(page, this.troubles);
+    return new Fan(this.stack, context, page, this.troubles);
+  }
+
+  /** How many are in line, as the sale tells. */
+  async inLine(): Promise<number> {
+    const sale: Sale = await (await this.page.request.get(`${this.stack.url}/api/v1/sales/${this.stack.sale}`)).json();
+    return sale.status.entrants;
   }
 
   async arrive(): Promise<void> {
@@ -94,4 +110,10 @@ export class Fan {
   async basketLines(): Promise<string[]> {
     return this.page.locator(".lines li").allInnerTexts();
   }
+}
+
+/** What is told of a sale is a tick old at most. */
+export async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((done) => setTimeout(done, 100))) if (await holds()) return;
+  throw new Error(`never: ${what}`);
 }

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Sale } from "../src/api/documents";
 import { handover as words, waiting } from "../src/messages/en";
-import { Fan } from "./fan";
-import { look, watch } from "./look";
+import { type Fan, until } from "./fan";
+import { look } from "./look";
 import { Staff } from "./staff";
 
 /** One place goes from the desk to a phone by link and on to a tablet by typing; the last one holds it. */
@@ -10,12 +9,12 @@ export async function handover(desk: Fan): Promise<void> {
   const staff = new Staff(desk.stack);
   const { cap } = await staff.live();
   await staff.cap(0);
-  const phone = await another(desk, 390);
-  const tablet = await another(desk, 1280);
+  const phone = await desk.another(390);
+  const tablet = await desk.another(1280);
   try {
     await desk.arrive();
     await desk.sees("waiting");
-    const [position, people] = [await desk.position(), await inLine(desk)];
+    const [position, people] = [await desk.position(), await desk.inLine()];
     const link = `${desk.room}#handover=${await code(desk)}`;
     await look(desk.page, "handover");
 
@@ -33,7 +32,7 @@ export async function handover(desk: Fan): Promise<void> {
     assert.equal(await desk.button(waiting.leave).count(), 0, "who only watches cannot leave");
     await desk.page.reload();
     await desk.sees("elsewhere"); // joins nothing
-    assert.equal(await inLine(desk), people, "no place is lost or doubled");
+    await until(async () => (await desk.inLine()) === people, "no place is lost or doubled");
 
     await tablet.arrive();
     await tablet.sees("waiting");
@@ -47,7 +46,7 @@ export async function handover(desk: Fan): Promise<void> {
     await phone.sees("elsewhere");
     await tablet.sees("waiting");
     assert.equal(await tablet.position(), position);
-    assert.equal(await inLine(desk), people, "the tablet gave its own place up");
+    await until(async () => (await desk.inLine()) === people, "the tablet gave its own place up");
   } finally {
     await staff.cap(cap);
   }
@@ -58,23 +57,9 @@ export async function handover(desk: Fan): Promise<void> {
   for (const fan of [phone, tablet]) await fan.context.close();
 }
 
-/** Another device: a browser that shares nothing with the first. */
-async function another(desk: Fan, width: number): Promise<Fan> {
-  const context = await desk.context.browser()!.newContext({ locale: "en-GB", viewport: { width, height: 844 } });
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  watch(page, desk.troubles);
-  return new Fan(desk.stack, context, page, desk.troubles);
-}
-
 async function code(fan: Fan): Promise<string> {
   await fan.button(waiting.move).click();
   const text = await fan.page.locator(".code .words").innerText();
   await fan.page.locator(".code img").waitFor();
   return text;
-}
-
-async function inLine(fan: Fan): Promise<number> {
-  const sale: Sale = await (await fan.page.request.get(`${fan.stack.url}/api/v1/sales/${fan.stack.sale}`)).json();
-  return sale.status.entrants;
 }

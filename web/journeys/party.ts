@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import type { Sale } from "../src/api/documents";
 import { party as words, waiting } from "../src/messages/en";
-import { Fan } from "./fan";
-import { look, watch } from "./look";
+import { type Fan, until } from "./fan";
+import { look } from "./look";
 import { Staff } from "./staff";
 
 /** Three friends share a place by a link: one position, one claim, and each comes in. */
 export async function party(host: Fan): Promise<void> {
   const staff = new Staff(host.stack);
   const { cap } = await staff.live();
-  const [near, far] = [await another(host, 390), await another(host, 1280)];
+  const [near, far] = [await host.another(390), await host.another(1280)];
   await staff.cap(0);
   try {
     await host.arrive();
@@ -32,7 +31,7 @@ export async function party(host: Fan): Promise<void> {
     // The third has a place alone, and is asked before it is given up.
     await far.arrive();
     await far.sees("waiting");
-    const people = await inLine(host);
+    const people = await host.inLine();
     await far.page.goto(link);
     await far.page.reload();
     await far.page.getByText(words.own.heading).waitFor();
@@ -40,7 +39,7 @@ export async function party(host: Fan): Promise<void> {
     await far.button(words.own.take).click();
     for (const fan of [host, near, far]) await fan.button(waiting.party(3)).waitFor();
     assert.equal(await far.position(), position);
-    await until(async () => (await inLine(host)) === people - 1, "the third's own place was given up");
+    await until(async () => (await host.inLine()) === people - 1, "the third's own place was given up");
     await look(near.page, "party");
     await near.page.reload();
     await near.button(waiting.party(3)).waitFor();
@@ -59,23 +58,4 @@ export async function party(host: Fan): Promise<void> {
   const live = await staff.live();
   assert.ok(live.active >= 3 && live.active <= cap, `three people are inside: ${live.active}`);
   for (const fan of [near, far]) await fan.context.close();
-}
-
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((done) => setTimeout(done, 100))) if (await holds()) return;
-  throw new Error(`never: ${what}`);
-}
-
-/** A friend: a browser that shares nothing with the host's. */
-async function another(host: Fan, width: number): Promise<Fan> {
-  const context = await host.context.browser()!.newContext({ locale: "en-GB", viewport: { width, height: 844 } });
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  watch(page, host.troubles);
-  return new Fan(host.stack, context, page, host.troubles);
-}
-
-async function inLine(fan: Fan): Promise<number> {
-  const sale: Sale = await (await fan.page.request.get(`${fan.stack.url}/api/v1/sales/${fan.stack.sale}`)).json();
-  return sale.status.entrants;
 }
