@@ -29,9 +29,10 @@ export async function party(host: Fan): Promise<void> {
     assert.ok(!near.page.url().includes("#"), "the code is not left in the address");
 
     // The third has a place alone, and is asked before it is given up.
+    const people = await host.inLine();
     await far.arrive();
     await far.sees("waiting");
-    const people = await host.inLine();
+    await until(async () => (await host.inLine()) === people + 1, "the third is in line");
     await far.page.goto(link);
     await far.page.reload();
     await far.page.getByText(words.own.heading).waitFor();
@@ -39,7 +40,7 @@ export async function party(host: Fan): Promise<void> {
     await far.button(words.own.take).click();
     for (const fan of [host, near, far]) await fan.button(waiting.party(3)).waitFor();
     assert.equal(await far.position(), position);
-    await until(async () => (await host.inLine()) === people - 1, "the third's own place was given up");
+    await until(async () => (await host.inLine()) === people, "the third's own place was given up");
     await look(near.page, "party");
     await near.page.reload();
     await near.button(waiting.party(3)).waitFor();
