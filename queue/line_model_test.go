@@ -359,7 +359,7 @@ func (m *model) renew(f *fan, tag string) error {
 	return nil
 }
 
-func (m *model) leave(f *fan) (err error) {
+func (m *model) leave(f *fan) error {
 	switch {
 	case f.lost && f.number == 0:
 		return ErrPlaceUnknown
@@ -372,19 +372,11 @@ func (m *model) leave(f *fan) (err error) {
 		if m.waitsInLine(f) {
 			m.left++
 		}
-		// It is left then, but may have had a turn that was forgotten: it has to
-		// be asked again.
-		reached := m.drawn && (f.late || f.back || f.reached)
-		if f.state == ropeline.PlaceWaiting && reached && f.number == 0 && m.ms() < m.haunted {
-			err = ErrSettling
-		}
 		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
 	case f.exp > 0 && !f.ended && f.slot > 0:
 		m.end(f)
-	case f.state == ropeline.PlaceLeft && f.number == 0 && m.drawn && f.ordinal >= 0 && f.reached && m.ms() < m.haunted:
-		return ErrSettling
 	}
-	return err
+	return nil
 }
 
 func (m *model) end(f *fan) {
@@ -1122,7 +1114,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.exp*1000+margin*1000 > s.ms()
 	switch {
 	case !remembered:
-		f.visitor = ""
+		f.visitor, f.dropped = "", false
 		f.number, f.exp, f.ended, f.slot = 0, 0, false, 0
 		if f.state != ropeline.PlaceLeft && f.state != ropeline.PlaceCollected {
 			f.state = ropeline.PlaceWaiting // as far as its ticket goes

@@ -426,8 +426,9 @@ func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 
 // Leave gives a place up for ever: a waiting fan departs, an offer's slot is
 // free at once, a session is ended as End does. It reports whether every gate
-// acknowledged the end of a session (true where there was none). Leaving twice
-// is no error; an unknown place is ErrPlaceUnknown.
+// acknowledged the end of a session (true where there was none; false, too, while
+// a loss may have forgotten one, which ends with its last token then). Leaving
+// twice is no error; an unknown place is ErrPlaceUnknown.
 func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
 	was, err := s.drop(ctx, sale, id, false)
 	if err != nil {
@@ -448,7 +449,12 @@ func (s *Store) Leave(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 		case "unknown":
 			return false, ErrPlaceUnknown
 		case "reached": // offered between the two calls, perhaps
-			if was, err = s.drop(ctx, sale, id, true); err != nil {
+			was, err = s.drop(ctx, sale, id, true)
+			if errors.Is(err, ErrSettling) { // a turn that a loss forgot ends with its last token
+				s.announce(ctx, sale, id)
+				return false, nil
+			}
+			if err != nil {
 				return false, err
 			}
 		}
