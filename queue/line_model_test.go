@@ -726,7 +726,7 @@ func (s *system) follow(ctx contextT, t *rapid.T, f *fan, from, to int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.back = to >= 0
+	f.back = to >= 0 || f.ordinal < 0 // one that was put back after a loss stands nowhere else
 }
 
 // beat lets the living edges say that they live and, in a new epoch, who of

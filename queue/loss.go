@@ -271,7 +271,7 @@ var awayScript = newScript("away", awaySource)
 // are kept by no other.
 func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
 	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
-		_, err := s.run(ctx, awayScript, l.keys("comebacks", "keepers", "edges"), args...)
+		_, err := s.run(ctx, awayScript, l.keys("comebacks", "keepers", "edges", "order"), args...)
 		return err
 	})
 }
