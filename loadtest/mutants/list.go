@@ -72,7 +72,7 @@ var mutants = []mutant{
 		{"queue/lua/claim.lua", `return forgotten(KEYS[1], now * 1000) or redis.error_reply('NOOFFER nothing is offered')`, `return redis.error_reply('NOOFFER nothing is offered')`},
 	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
-		{"queue/lua/away.lua", `if not elsewhere then`, `if true then`},
+		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
 }
 
