@@ -173,8 +173,8 @@ func TestTheSameSeedMakesTheSameFans(t *testing.T) {
 	t.Parallel()
 	kinds := map[Errand]int{}
 	for n := range uint64(200) {
-		a := rough.persona(rand.New(rand.NewPCG(42, n)))
-		if b := rough.persona(rand.New(rand.NewPCG(42, n))); a != b {
+		a := rough.persona(rand.New(rand.NewPCG(42, n)), hand{42, int(n)})
+		if b := rough.persona(rand.New(rand.NewPCG(42, n)), hand{42, int(n)}); a != b {
 			t.Fatalf("fan %d is %+v and %+v", n, a, b)
 		}
 		kinds[a.Errand]++
@@ -194,4 +194,34 @@ func FuzzReadToken(f *testing.F) {
 			t.Errorf("%q was read as %+v", token, c)
 		}
 	})
+}
+
+// A promise that nobody meets is not judged, and fails the run: so a run of a
+// hundred fans has some of everybody, whatever its seed.
+func TestEveryHundredFansHaveExactShares(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		for name, m := range map[string]Mix{"rough": rough, "strollers": strollers, "flaky": flaky} {
+			var pollers, misses, leavers, hasty, browsers int
+			for n := 300; n < 400; n++ {
+				p := m.persona(rand.New(rand.NewPCG(seed, uint64(n))), hand{seed, n})
+				count := func(in bool, total *int) {
+					if in {
+						*total++
+					}
+				}
+				count(p.Poller, &pollers)
+				count(p.NoShow, &misses)
+				count(p.Leaves > 0, &leavers)
+				count(p.Leaves > 0 && p.Leaves <= 2*time.Second, &hasty)
+				count(p.Errand == Browse, &browsers)
+			}
+			if got, want := [...]int{pollers, misses, leavers, browsers}, [...]int{m.Pollers, m.NoShows, m.Leavers, m.Browsers}; got != want {
+				t.Errorf("%s, seed %d: pollers, no-shows, leavers, browsers are %d, want %d", name, seed, got, want)
+			}
+			if hasty < m.hasty() || m.hasty() == 0 {
+				t.Errorf("%s, seed %d: %d leave at once, want %d at least", name, seed, hasty, m.hasty())
+			}
+		}
+	}
 }

@@ -101,30 +101,38 @@ var gentle = Mix{
 	Think: 4 * time.Second, Longest: 3 * time.Minute,
 }
 
-// persona draws fan n's behaviour.
-func (m Mix) persona(rng *rand.Rand) Persona {
+// hasty is how many of a hundred fans leave within moments, so that even the
+// shortest wait sees somebody leave.
+func (m Mix) hasty() int { return (m.Leavers + 2) / 3 }
+
+// persona makes one fan's behavior. What a share is promised of is dealt, the
+// rest is drawn.
+func (m Mix) persona(rng *rand.Rand, d hand) Persona {
 	in := func(percent int) bool { return rng.IntN(100) < percent }
 	p := Persona{
-		Poller: in(m.Pollers), NoShow: in(m.NoShows), ClaimTwice: in(10),
-		Errand: m.errand(rng.IntN(100)), Quantity: 1 + rng.IntN(4),
+		Poller: d.card(toPoll) < m.Pollers, NoShow: d.card(toMiss) < m.NoShows, ClaimTwice: in(10),
+		Errand: m.errand(d.card(toDo)), Quantity: 1 + rng.IntN(4),
 		Ask:    []Ask{AskSeats, AskSeats, AskBest, AskGeneral}[rng.IntN(4)],
 		Covets: in(8), Repeats: in(30), Impatient: in(10), Renews: in(15),
 		Parting: []Parting{EndSession, EndSession, EndSession, EndSession, GivePlace, WalkAway}[rng.IntN(6)],
 		think:   m.Think,
 	}
-	if in(m.Leavers) {
+	switch card := d.card(toLeave); {
+	case card < m.hasty():
+		p.Leaves = time.Second + time.Duration(rng.Int64N(int64(time.Second)))
+	case card < m.Leavers:
 		p.Leaves = time.Second + time.Duration(rng.Int64N(int64(m.Longest)))
 	}
-	if !p.Poller && in(m.Reconnecters) {
+	if d.card(toReconnect) < m.Reconnecters && !p.Poller {
 		p.Reconnects = 2*time.Second + time.Duration(rng.Int64N(int64(6*time.Second)))
 		p.Rejoins = in(50)
 	}
-	if in(m.Nappers) {
+	if d.card(toNap) < m.Nappers && p.Leaves == 0 {
 		p.Phone = in(50)
 		p.Naps = time.Second + time.Duration(rng.Int64N(int64(m.NapsFrom)))
 		p.NapsFor = m.NapsFor[rng.IntN(len(m.NapsFor))]
 		p.NapsFor += time.Duration(rng.Int64N(int64(p.NapsFor / 5)))
-		p.Moves, p.ToPolling, p.Leaves = in(40), in(30), 0
+		p.Moves, p.ToPolling = in(40), in(30)
 	}
 	return p
 }
@@ -142,4 +150,27 @@ func (m Mix) errand(draw int) Errand {
 		return Stroll
 	}
 	return buyers[draw%len(buyers)]
+}
+
+// What is dealt, a deck each.
+const (
+	toPoll = iota
+	toMiss
+	toDo
+	toLeave
+	toReconnect
+	toNap
+)
+
+// hand is what fan number n of a run is dealt. Of each hundred fans every one
+// gets another card of each deck, from 0 to 99: so shares are exact, and a run
+// of a hundred meets everything that its mix has one percent of.
+type hand struct {
+	seed uint64
+	n    int
+}
+
+func (h hand) card(deck uint64) int {
+	shuffled := rand.New(rand.NewPCG(h.seed^(deck+1)<<32, uint64(h.n/100))).Perm(100)
+	return shuffled[h.n%100]
 }

@@ -184,7 +184,7 @@ func (r *run) admitEverybody(ctx, patient context.Context, pace Pace) {
 func (r *run) fan(n int) *fan {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(n)+1))
 	c := newClient(source(n), r.target, r.clock, r.meter)
-	p := r.Profile.Mix.persona(rng)
+	p := r.Profile.Mix.persona(rng, hand{r.Seed, n})
 	c.edge, c.phone = n, p.Phone
 	return newFan(n, p, rng, c, r.hall)
 }
