@@ -178,3 +178,27 @@ func TestASaleWithoutParties(t *testing.T) {
 	wantProblem(t, f.do("POST", "place/party", "{}"), http.StatusConflict, "parties-off")
 	wantProblem(t, g.browser().follow(g.store.Invite(g.sale.ID, "x"), ""), http.StatusConflict, "parties-off")
 }
+
+// This edge may serve the party and not have heard yet of a friend who joined
+// through another one.
+func TestAFriendWhoJoinedElsewhereIsNotTakenForOneWhoLeft(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, forFriends)
+	for n := range 20 {
+		first, friend := g.phone(), g.phone()
+		first.join()
+		first.open().next()
+		code := first.invite()
+		id, err := g.store.ReadInvite(g.sale.ID, code.Code)
+		must(t, err)
+		first.poll() // what this edge knows is new
+		seat := queue.Ticket{Sale: g.sale.ID, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, fmt.Sprint(n))}
+		seat.Party, err = g.store.JoinParty(t.Context(), g.sale.ID, seat, 3) // as another edge does
+		must(t, err)
+		friend.ticket, err = g.store.SignTicket(seat)
+		must(t, err)
+		if s := friend.poll(); s.State != ropeline.PlaceCollected || s.Party == nil || s.Party.Size != 2 {
+			t.Fatalf("friend %d is told %+v", n, s)
+		}
+	}
+}

@@ -96,7 +96,8 @@ func (s *Server) whereabouts(ctx context.Context, m *room, ticket queue.Ticket, 
 }
 
 func (s *Server) lookUp(ctx context.Context, m *room, ticket queue.Ticket, phone bool) (queue.Place, error) {
-	if place, ok := m.line.Known(ticket.Place); ok {
+	// What is known may be a moment too old to tell of a friend who joined elsewhere.
+	if place, ok := m.line.Known(ticket.Place); ok && place.Party.Seat(ticket) > 0 {
 		return place, nil
 	}
 	place, err := s.store.Find(ctx, m.id, ticket.Place)

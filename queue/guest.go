@@ -187,6 +187,13 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 			gs.dirty[p.ID] = true
 		}
 	}
+	// A friend who has just joined may be here before the look that tells of it,
+	// and must not be taken for one who left.
+	if known := *g.place.Load(); known.Party.Seat(t) == 0 && p.Party.Seat(t) > 0 {
+		gs.dirty[p.ID] = true
+		known.Party = p.Party
+		g.adopt(known)
+	}
 	g.phone = phone
 	if known := *g.place.Load(); g.hears(t.Generation, false, &known) {
 		g.adopt(known)

@@ -75,3 +75,26 @@ func TestAnEdgeTakesInSoManyPollersAndNoMore(t *testing.T) {
 		t.Error("a socket was not taken in")
 	}
 }
+
+// The look that tells of a new member may come after the friend's socket, whose
+// page once said then that the place had been given up.
+func TestAFriendWhoHasJustJoinedIsNotTakenForOneWhoLeft(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	told := 0
+	alone := Place{ID: "a", State: ropeline.PlaceWaiting, Party: "0"}
+	line.Attend(Ticket{Place: "a"}, alone, false, func(ropeline.PlaceState) { told++ })
+	friend := Ticket{Place: "a", Member: "f"}
+	both := alone
+	both.Party = "0 f"
+	link := line.Attend(friend, both, false, func(ropeline.PlaceState) {})
+	if p := link.Place(); p.Party.Seat(friend) != 2 || told != 1 {
+		t.Errorf("the friend's socket is told %+v, and the other one was told %d times", p, told)
+	}
+	// What the first one finds may be older than what is known.
+	line.Visit(Ticket{Place: "a"}, alone, false, time.Now().Add(time.Minute))
+	if p := link.Place(); p.Party.Seat(friend) != 2 {
+		t.Errorf("after an older answer the friend's socket is told %+v", p)
+	}
+}
