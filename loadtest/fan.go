@@ -27,6 +27,8 @@ type fan struct {
 	hall *hall
 	h    History
 
+	party *party // the friends with whom the fan comes; nil: alone
+
 	woke  bool   // nothing was heard of the place since the nap
 	place string // path of the place's routes
 
@@ -56,7 +58,7 @@ func newFan(n int, p Persona, rng *rand.Rand, c *client, h *hall) *fan {
 // (the waiting) or ctx (everything) ends.
 func (f *fan) live(ctx, patient context.Context) {
 	defer f.rest()
-	if !f.join(ctx) {
+	if !f.arrive(ctx) {
 		f.h.End = "no place"
 		return
 	}
@@ -88,6 +90,11 @@ func (f *fan) pauseALittle(ctx context.Context) bool {
 // and lets it pass, like a no-show.
 func (f *fan) join(ctx context.Context) bool {
 	a := f.insist(ctx, f.rng, tries, request{method: http.MethodPost, path: f.place + "/place", bearer: f.ticket, body: struct{}{}})
+	return f.stands(a)
+}
+
+// stands takes in the answer of a join, and reports whether there is a place.
+func (f *fan) stands(a answer) bool {
 	var s wire.Status
 	if !a.ok() || a.decode(&s) != nil || s.Ticket == "" {
 		return false
@@ -116,6 +123,9 @@ func (f *fan) see(s wire.Status) {
 	if s.Offer != nil && f.h.Offer == 0 {
 		f.h.Offer, f.h.OfferedAt, f.h.ClaimBy = s.Offer.Number, now, f.clock.at(s.Offer.ClaimBy)
 		f.h.Beside = s.Offer.Beside
+		if s.Party != nil {
+			f.h.Size = s.Party.Size
+		}
 		f.hall.board.offer(now)
 		made := f.clock.at(s.Offer.ClaimBy.Add(-f.hall.about.ClaimWindow.Duration()))
 		if !f.Poller {

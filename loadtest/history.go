@@ -120,6 +120,10 @@ type History struct {
 	Join Call // the request that was given the place
 	Late bool // it was sent after the lobby's close
 
+	Party int  // number of the party whose place the fan shares, from 1; 0: none
+	Guest bool // a friend had taken the place: the join says nothing of its order
+	Size  int  // of the party, as told with the offer
+
 	Shown   []Shown
 	Waits   []Estimate
 	Skipped int // shown positions and estimates beyond maxShown

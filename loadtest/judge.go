@@ -108,6 +108,7 @@ const (
 	InvForgotten  = "nobody-forgotten"
 	InvLeavers    = "leavers"
 	InvNumbers    = "offer-numbers"
+	InvParty      = "parties"
 	InvUnits      = "units-once"
 	InvConfirmed  = "confirmed-kept"
 	InvAccounted  = "orders-known"
@@ -137,7 +138,8 @@ func Invariants() []Invariant {
 		{InvDraw, "everybody of the lobby found the draw right, and their place in it", judgeDraw},
 		{InvForgotten, "everybody who stayed until the line was empty was offered", judgeForgotten},
 		{InvLeavers, "nobody was offered after the leave was answered", judgeLeavers},
-		{InvNumbers, "no two fans were given the same offer number", judgeNumbers},
+		{InvNumbers, "no two places were given the same offer number", judgeNumbers},
+		{InvParty, "friends who share a place had one turn and one session, and were counted", judgeParty},
 		{InvUnits, "no unit was sold twice", judgeUnits},
 		{InvConfirmed, "every confirmed order is in Postgres, paid, with its tickets and one captured payment", judgeConfirmed},
 		{InvAccounted, "every order and captured payment in Postgres is one that a fan asked for", judgeAccounted},

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -14,9 +15,10 @@ import (
 // answer of the request that ended the session.
 func judgeCap(e Evidence) finding {
 	var stays []stay
+	over := overs(e.Fans)
 	for _, h := range e.Fans {
 		for _, s := range h.Sessions {
-			stays = append(stays, stay{h.Fan, s.First, s.ends()})
+			stays = append(stays, stay{h.Fan, s.First, min(s.ends(), over[s.ID])})
 		}
 	}
 	return atOnce(e.Cap, stays)
@@ -26,13 +28,14 @@ func judgeCap(e Evidence) finding {
 // claimed, given up or ran out: the slot is taken from then on.
 func judgeCapOffered(e Evidence) finding {
 	var stays []stay
+	over := overs(e.Fans)
 	for _, h := range e.Fans {
 		for i, s := range h.Sessions {
 			from := s.First
 			if i == 0 && h.Offer != 0 {
 				from = h.OfferedAt
 			}
-			stays = append(stays, stay{h.Fan, from, s.ends()})
+			stays = append(stays, stay{h.Fan, from, min(s.ends(), over[s.ID])})
 		}
 		if h.Offer != 0 && len(h.Sessions) == 0 {
 			stays = append(stays, stay{h.Fan, h.OfferedAt, h.Leave.ends(h.ClaimBy)})
@@ -76,6 +79,22 @@ func atOnce(limit int64, stays []stay) finding {
 	return f
 }
 
+// overs is when each session had been ended for good: a friend who goes gives
+// up one slot, the last one those of all.
+func overs(fans []History) map[string]Moment {
+	over := map[string]Moment{}
+	for _, h := range fans {
+		for _, s := range h.Sessions {
+			end, known := over[s.ID]
+			if !known {
+				end = math.MaxInt64
+			}
+			over[s.ID] = s.End.ends(end)
+		}
+	}
+	return over
+}
+
 // ends is when nobody may count the session any more.
 func (s Session) ends() Moment { return s.End.ends(s.Expires) }
 
@@ -113,8 +132,8 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 			continue
 		}
 		for _, a := range e.Fans {
-			// Whoever left, or missed the offer's number, proves nothing.
-			if !comparable(a, b) || a.Beside || b.Beside || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
+			// Whoever left, missed the offer's number or joined friends proves nothing.
+			if !comparable(a, b) || a.Beside || b.Beside || a.Guest || b.Guest || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
 				continue
 			}
 			if a.Offer == 0 && !(a.Stayed && e.Emptied) {
@@ -134,8 +153,8 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 	return f
 }
 
-// judgePosition counts, for every position that was shown, the people who were
-// really seen being offered after it and before the fan.
+// judgePosition counts, for every position that was shown, the places that were
+// really seen being offered after it and before the fan's. Friends have one.
 func judgePosition(e Evidence) finding {
 	var numbers []int64
 	for _, h := range e.Fans {
@@ -144,13 +163,14 @@ func judgePosition(e Evidence) finding {
 		}
 	}
 	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
 	upTo := func(n int64) int64 { // offers seen with a number <= n
 		return int64(sort.Search(len(numbers), func(i int) bool { return numbers[i] > n }))
 	}
 	var f finding
 	for _, h := range e.Fans {
-		if h.Beside && len(h.Naps) > 0 {
-			continue // the turn came while the fan was away, and was had again later
+		if h.Beside && (len(h.Naps) > 0 || h.Party != 0) {
+			continue // the turn came while the fan was away, or did not fit, and was had again later
 		}
 		own := h.Offer
 		if own == 0 && h.Stayed && e.Emptied {
@@ -221,7 +241,7 @@ func judgeLeavers(e Evidence) finding {
 		}
 		for _, state := range h.AfterLeaving {
 			f.facts++
-			if state != ropeline.PlaceLeft {
+			if friends := h.Party != 0 && state == ropeline.PlaceDone; state != ropeline.PlaceLeft && !friends {
 				f.breach("fan %d left at %v, and the place said %q later", h.Fan, h.Leave.Answered, state)
 			}
 		}
@@ -231,16 +251,16 @@ func judgeLeavers(e Evidence) finding {
 
 func judgeNumbers(e Evidence) finding {
 	var f finding
-	first := map[int64]int{}
+	first := map[int64]*History{}
 	for _, h := range e.Fans {
 		if h.Offer == 0 {
 			continue
 		}
 		f.facts++
-		if other, twice := first[h.Offer]; twice {
-			f.breach("fans %d and %d both got offer %d", other, h.Fan, h.Offer)
+		if other, twice := first[h.Offer]; twice && other.lot() != h.lot() {
+			f.breach("fans %d and %d both got offer %d", other.Fan, h.Fan, h.Offer)
 		}
-		first[h.Offer] = h.Fan
+		first[h.Offer] = &h
 	}
 	return f
 }

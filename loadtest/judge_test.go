@@ -44,6 +44,7 @@ func goodRun() Evidence {
 			Leave: call(9, 9.1, 204), AfterLeaving: []ropeline.PlaceState{ropeline.PlaceLeft}},
 		waitsLong(), away(),
 	}
+	fans = append(fans, friends()...)
 	var probes []Probe
 	for _, where := range []string{"edge", "core"} {
 		for _, kind := range probeKinds {
@@ -248,6 +249,7 @@ func TestACheckThatSawNothingDoesNotPass(t *testing.T) {
 		{"nobody was shown an estimate", func(e *Evidence) { e.fan(5).Waits = nil }, []string{InvEstimate, InvLonger}},
 		{"the limits changed after every estimate", func(e *Evidence) { e.Unforeseen = []Period{{sec(399), sec(399)}} }, []string{InvEstimate}},
 		{"nobody was away for long", func(e *Evidence) { e.fan(6).Naps = nil }, []string{InvReturns}},
+		{"nobody came with friends", func(e *Evidence) { e.fan(7).Party, e.fan(8).Party, e.fan(8).Offer = 0, 0, 8 }, []string{InvParty}},
 		{"nobody checked the draw", func(e *Evidence) { e.Fans[0].DrawChecked, e.Fans[1].DrawChecked = false, false }, []string{InvDraw}},
 		{"no audit", func(e *Evidence) { e.Books = nil }, []string{InvUnits, InvConfirmed, InvAccounted, InvTickets}},
 		{"nobody looked at the shelf", func(e *Evidence) { e.Shelf = nil }, []string{InvHolds}},

@@ -120,7 +120,7 @@ func judgeKept(e Evidence) finding {
 		}
 		for _, last := range b.lastOfEpochs() {
 			for _, a := range e.Fans {
-				if a.Fan == b.Fan || a.Offer == 0 || a.Beside {
+				if a.lot() == b.lot() || a.Offer == 0 || a.Beside {
 					continue
 				}
 				if seen, ok := a.shownBefore(last); ok && seen.Position < last.Position {

@@ -73,6 +73,7 @@ type Mix struct {
 	Think                                   time.Duration
 	Longest                                 time.Duration // a leaver's longest wait
 
+	Parties  int             // of ten tens: so many come as friends
 	Nappers  int             // of a hundred
 	NapsFrom time.Duration   // they go in this time after the join, at the latest
 	NapsFor  []time.Duration // for one of these, and up to a fifth longer
@@ -80,6 +81,9 @@ type Mix struct {
 
 // strollers only look: no shop to be judged, and a stay of one token's life.
 var strollers = Mix{Pollers: 12, Leavers: 6, Reconnecters: 8, NoShows: 3, Browsers: 25, Strollers: 75, Think: 150 * time.Millisecond, Longest: 30 * time.Second}
+
+// sociable are strollers of whom some come as friends.
+var sociable = func() Mix { m := strollers; m.Parties = 2; return m }()
 
 // flaky are phones and other people who are away for a while: so short that
 // they count as present all the time, so long that the line passes them over,

@@ -47,13 +47,17 @@ func Profiles() []Profile {
 	fewStay.Longest = 12 * time.Second
 	crash := small
 	crash.TokenLife = 15
-	lobby, surge, phones, loss, wait := demo, demo, demo, demo, demo
+	lobby, surge, phones, loss, wait, friends := demo, demo, demo, demo, demo, demo
 	lobby.OpensIn, lobby.Cap, lobby.Rate = 20, 400, 3000
 	surge.OpensIn, surge.Cap, surge.Rate = 12, 400, 600
 	phones.OpensIn, phones.Cap, phones.Rate = 10, 400, 180
 	loss.OpensIn, loss.Cap, loss.Rate, loss.TokenLife = 12, 60, 1200, 6
 	wait.OpensIn, wait.Cap, wait.Rate = 8, 400, 480
-	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait} {
+	friends.OpensIn, friends.Cap, friends.Rate = 8, 24, 2400
+	lobby.PartyMax, surge.PartyMax, friends.PartyMax = partyMost, partyMost, partyMost
+	crowd := sociable
+	crowd.Parties = 5
+	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait, &friends} {
 		d.Seats, d.General = 60, 20
 	}
 	return []Profile{
@@ -66,13 +70,13 @@ func Profiles() []Profile {
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.
 			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true, Excuse: unless()},
 		{Name: "lobby", About: "1,500 fans in the lobby, each checks the draw", Demo: lobby,
-			Lobby: 1500, Late: 100, Span: 10 * time.Second, Mix: strollers, Limit: 3 * time.Minute, ChecksDraw: true,
-			Excuse: append(unless(InvDraw), shop...)},
+			Lobby: 1500, Late: 100, Span: 10 * time.Second, Mix: sociable, Limit: 3 * time.Minute, ChecksDraw: true,
+			Excuse: append(unless(InvDraw, InvParty), shop...)},
 		{Name: "surge", About: "1,500 fans, most at the opening; the rate changes twice, and a pause", Demo: surge,
-			Lobby: 400, Late: 1100, Span: 15 * time.Second, Mix: strollers, Limit: 6 * time.Minute,
+			Lobby: 400, Late: 1100, Span: 15 * time.Second, Mix: sociable, Limit: 6 * time.Minute,
 			Steps: []Step{{After: 40 * time.Second, Deed: Pause, For: 10 * time.Second},
 				{After: 75 * time.Second, Deed: Change, Cap: 400, Rate: 360}, {After: 130 * time.Second, Deed: Change, Cap: 400, Rate: 720}},
-			Excuse: append(unless(InvEstimate, InvLonger), shop...)},
+			Excuse: append(unless(InvEstimate, InvLonger, InvParty), shop...)},
 		{Name: "flaky-phones", About: "700 fans who drop off, sleep, poll, come back elsewhere; an edge dies", Demo: phones,
 			Lobby: 400, Late: 300, Span: 20 * time.Second, Mix: flaky, Limit: 9 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 20, Deed: KillEdge}}, Excuse: append(unless(InvReturns, InvLonger), shop...)},
@@ -80,6 +84,9 @@ func Profiles() []Profile {
 			Lobby: 160, Late: 200, Span: 6 * time.Second, Mix: strollers, Limit: 3 * time.Minute,
 			Steps:  []Step{{After: 20 * time.Second, Deed: Change, Cap: 400, Rate: 240}},
 			Excuse: append(unless(InvEstimate, InvLonger), shop...)},
+		{Name: "mutant-party", About: "120 fans, half of them in parties, for 24 slots; short", Demo: friends,
+			Lobby: 80, Late: 40, Span: 8 * time.Second, Mix: crowd, Limit: 2 * time.Minute,
+			Excuse: append(unless(InvParty), shop...)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
@@ -92,7 +99,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 

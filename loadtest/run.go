@@ -38,7 +38,8 @@ type run struct {
 	done       int // steps of the profile
 	pauses     []Period
 	unforeseen []Period
-	outage     *Outage // of a crash, nil without one
+	outage     *Outage  // of a crash, nil without one
+	parties    sync.Map // by the number of their first fan
 }
 
 // Run walks the fans through the sale, audits and judges. An error means that
@@ -186,7 +187,12 @@ func (r *run) fan(n int) *fan {
 	c := newClient(source(n), r.target, r.clock, r.meter)
 	p := r.Profile.Mix.persona(rng, hand{r.Seed, n})
 	c.edge, c.phone = n, p.Phone
-	return newFan(n, p, rng, c, r.hall)
+	f := newFan(n, p, rng, c, r.hall)
+	if first, any := r.Profile.Mix.friends(n); any {
+		shared, _ := r.parties.LoadOrStore(first, newParty(first))
+		f.party = shared.(*party)
+	}
+	return f
 }
 
 // watch tells the log how the run stands, and sends everybody home who still

@@ -33,6 +33,7 @@ type Demo struct {
 	UnitsPerHold   int    `json:"units_per_hold"`
 	Seats          int    `json:"seats"`
 	General        int    `json:"general"`
+	PartyMax       int    `json:"party_max"`
 }
 
 // Access is how a running installation is reached, as `ropeline dev` writes it.

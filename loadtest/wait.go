@@ -100,12 +100,29 @@ func (f *fan) learn(s wire.Status) news {
 		f.h.Passed = f.h.Offer == 0
 		f.h.End = "turn missed"
 		return over
-	case ropeline.PlaceLeft, ropeline.PlaceDone, ropeline.PlaceActive:
-		f.vanish() // it was this fan's to leave or to claim, and nobody else's
-		f.h.End = "place ended as " + string(s.State)
-		return over
+	case ropeline.PlaceActive:
+		if f.h.Party != 0 { // a friend was quicker: the session is for all
+			return offered
+		}
+		return f.ended(s.State)
+	case ropeline.PlaceDone:
+		if f.h.Party != 0 {
+			f.h.Passed = true
+			f.h.End = "friends were quicker"
+			return over
+		}
+		return f.ended(s.State)
+	case ropeline.PlaceLeft:
+		return f.ended(s.State)
 	}
 	return nothing
+}
+
+// ended notes an end that was this fan's to make, and nobody else's.
+func (f *fan) ended(state ropeline.PlaceState) news {
+	f.vanish()
+	f.h.End = "place ended as " + string(state)
+	return over
 }
 
 // poll asks again and again, when it was told to.

@@ -71,6 +71,10 @@ var mutants = []mutant{
 	{"offer-forgotten", "an offer that is not put back yet is refused for good", []string{loadtest.InvHonored}, []edit{
 		{"queue/lua/claim.lua", `return forgotten(KEYS[1], now * 1000) or redis.error_reply('NOOFFER nothing is offered')`, `return redis.error_reply('NOOFFER nothing is offered')`},
 	}},
+	{"friends-uncounted", "a party takes one slot, however many are in it", []string{loadtest.InvCap, loadtest.InvCapOffered}, []edit{
+		{"queue/lua/prelude.lua", `  for n = 2, size do slots[n] = place .. '#' .. n end
+`, ``},
+	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
 		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
@@ -84,6 +88,7 @@ var loads = map[string][]string{
 	"draw-by-other-bits": {"--profile", "lobby", "--fans", "100"},
 	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
 	"offered-again":      {"--profile", "redis-loss", "--fans", "150"},
+	"friends-uncounted":  {"--profile", "mutant-party"},
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
 	"comeback-dropped":   {"--profile", "flaky-phones", "--fans", "350"}, // six minutes
 }
