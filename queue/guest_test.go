@@ -22,9 +22,9 @@ type cuts struct {
 	whole bool
 }
 
-func (c *cuts) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+func (c *cuts) FCall(ctx context.Context, name string, keys []string, args ...any) *redis.Cmd {
 	if c.whole || !slices.ContainsFunc(keys, func(k string) bool { return strings.HasSuffix(k, c.key) }) {
-		return c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+		return c.UniversalClient.FCall(ctx, name, keys, args...)
 	}
 	cmd := redis.NewCmd(ctx)
 	cmd.SetErr(io.ErrUnexpectedEOF)

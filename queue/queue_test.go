@@ -300,11 +300,26 @@ type losesFirst struct {
 	lost bool
 }
 
-func (l *losesFirst) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	cmd := l.UniversalClient.EvalSha(ctx, sha, keys, args...)
+func (l *losesFirst) FCall(ctx context.Context, name string, keys []string, args ...any) *redis.Cmd {
+	cmd := l.UniversalClient.FCall(ctx, name, keys, args...)
 	if cmd.Err() == nil && !l.lost {
 		l.lost = true
 		cmd.SetErr(io.ErrUnexpectedEOF)
 	}
 	return cmd
+}
+
+// A server that took over from one that hung may not have heard of the scripts.
+func TestScriptsAreToldToAServerThatLacksThem(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	sale := testSale("told", time.Now().Add(-time.Minute))
+	if err := errors.Join(store.PublishSale(ctx, sale), store.Draw(ctx, sale.ID), rdb.FunctionFlush(ctx).Err()); err != nil {
+		t.Fatal(err)
+	}
+	if p := join(t, store, sale.ID); p.Ordinal != 0 {
+		t.Errorf("the first place stands at %d", p.Ordinal)
+	}
 }

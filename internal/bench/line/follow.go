@@ -97,7 +97,7 @@ func measureFollowing(ctx context.Context, b *bed, store *queue.Store, size int)
 	const ticks = 25
 	every := time.NewTicker(queue.TickInterval)
 	defer every.Stop()
-	asked := []string{"evalsha", "eval", "publish", "xrange", "mget", "hgetall"} // of the controller and the edges
+	asked := []string{"fcall", "publish", "xrange", "mget", "hgetall"} // of the controller and the edges
 	before, err := commandTime(ctx, b.rdb, asked...)
 	if err != nil {
 		return 0, err

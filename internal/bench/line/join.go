@@ -60,7 +60,7 @@ func joinRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, 
 	}
 	return []bench.Row{
 		bench.Compare(fmt.Sprintf("Redis CPU of a join, %d callers", callers), "µs", cpu[0],
-			fmt.Sprintf("one EVALSHA a join, %d connections", connections), cpu[1]).RatioAtMost(0.25),
+			fmt.Sprintf("one script call a join, %d connections", connections), cpu[1]).RatioAtMost(0.25),
 		bench.Compare(fmt.Sprintf("joins through the queue package, %d callers", callers), "/s", rate[0],
 			fmt.Sprintf("ZADD NX, one connection, pipeline of %d", pipeline), rate[2]).RatioAtLeast(0.9),
 	}, nil
