@@ -93,6 +93,81 @@ func TestASlotIsFreeOnlyWhenEveryGateRefuses(t *testing.T) {
 	}
 }
 
+// A store that has lost everything knows of no gate, so nobody would be waited
+// for: an end was acknowledged, and its slot given away, while the token still
+// worked for up to half a second.
+func TestAnEndAfterALossWaitsUntilGatesHaveToldThatTheyLive(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	sale := testSale("gates", time.Now().Add(-time.Minute))
+	sale.TokenLife, sale.SessionMax = 60, 600
+	if err := errors.Join(store.PublishSale(ctx, sale), store.Draw(ctx, sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	fans := []Place{join(t, store, sale.ID), join(t, store, sale.ID)}
+	for i, p := range fans {
+		admitUntil(t, store, sale.ID, p.ID)
+		_, err := store.Claim(ctx, sale.ID, p.ID)
+		if err == nil {
+			fans[i], err = store.Find(ctx, sale.ID, p.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	gate := NewRevocations(store, "late", slog.New(slog.DiscardHandler))
+	if err := errors.Join(gate.round(ctx), gate.round(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := store.charter(ctx, sale.ID)
+	known, stateErr := store.State(ctx, sale.ID)
+	if err := errors.Join(err, stateErr, rdb.FlushAll(ctx).Err()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(store.restore(ctx, sale.ID, settings, known), store.Reinstate(ctx, sale.ID, fans)); err != nil {
+		t.Fatal(err)
+	}
+
+	// Its next beat is due half a second after the last one, that is, after the loss.
+	end := func(p Place, beat func() error) (acknowledged bool) {
+		t.Helper()
+		answered := make(chan bool, 1)
+		var ending sync.WaitGroup
+		defer ending.Wait()
+		ending.Go(func() {
+			acknowledged, err := store.End(ctx, sale.ID, p.ID)
+			if err != nil {
+				t.Errorf("ending: %v", err)
+			}
+			answered <- acknowledged
+		})
+		select {
+		case acknowledged = <-answered:
+			t.Errorf("the end is answered before any gate could tell that it lives: acknowledged %v", acknowledged)
+			return acknowledged
+		case <-time.After(gateBeat):
+		}
+		if err := beat(); err != nil {
+			t.Error(err)
+		}
+		return <-answered
+	}
+	if !end(fans[0], func() error { return gate.round(ctx) }) {
+		t.Error("the gate has read of the end, which is not acknowledged")
+	}
+	if over, err := gate.Ended(fans[0].Session.ID); err != nil || !over {
+		t.Errorf("the gate lets the ended session pass: %v, %v", over, err)
+	}
+	if end(fans[1], func() error {
+		_, err := store.run(ctx, beatScript, []string{keyGatesSeen, keyGatesAcked}, "deaf", "0-0")
+		return err
+	}) {
+		t.Error("an end is acknowledged that a gate has not read of, which told only after the loss that it lives")
+	}
+}
+
 // A gate that starts while more sessions have ended than one read returns must
 // not be believed before it has read them all.
 func TestAGateIsBlindUntilItHasReadEveryEndedSession(t *testing.T) {
