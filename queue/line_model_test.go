@@ -83,6 +83,7 @@ type model struct {
 	epoch   string
 	epochs  []string // of each line
 	epochAt []int64  // ms
+	heard   []int64  // ms, when the line began to settle last: who was heard since is waited for; 0 for never
 	losses  []int    // of each line
 	ghosts  int64
 	haunted int64 // ms, until when
@@ -208,8 +209,12 @@ func (m *model) ready() bool {
 		if m.ms()-m.epochAt[i] >= 5000 {
 			continue
 		}
+		from := m.ms() - 3000
+		if m.heard[i] > 0 {
+			from = min(from, m.heard[i])
+		}
 		for _, e := range m.edges {
-			if e.at[i].beat > 0 && m.ms()-e.at[i].beat <= 3000 && e.at[i].reported != epoch {
+			if e.at[i].beat > 0 && e.at[i].beat >= from && e.at[i].reported != epoch {
 				return false
 			}
 		}
@@ -401,8 +406,9 @@ func (m *model) shown(f *fan) ropeline.PlaceState {
 }
 
 // settle is what a loss of one line comes to: the order of those who are known
-// again, with new ordinals, up to the last cursor score.
-func (m *model) settle(shard int) {
+// again, with new ordinals, up to the last cursor score. It began then (ms).
+func (m *model) settle(shard int, from int64) {
+	m.heard[shard] = from
 	var line []*fan
 	for _, f := range m.fans {
 		if f.shard != shard {
@@ -730,11 +736,12 @@ func (s *system) follow(ctx contextT, t *rapid.T, f *fan, from, to int) {
 }
 
 // beat lets the living edges say that they live and, in a new epoch, who of
-// their fans is present.
+// their fans is present; one may be slow.
 func (s *system) beat(ctx contextT, t *rapid.T) {
+	slow := rapid.IntRange(0, 5).Draw(t, "slow edge")
 	for i := range s.edges {
 		e := &s.edges[i]
-		if e.dead {
+		if e.dead || i == slow {
 			continue
 		}
 		for k, epoch := range s.epochs {
@@ -914,7 +921,8 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int,
 	// Far from today, so that living gates of other tests are not waited for.
 	start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
-	s.lines, s.epochs, s.epochAt, s.losses = make([][]*fan, lines), make([]string, lines), make([]int64, lines), make([]int, lines)
+	s.lines, s.epochs, s.losses = make([][]*fan, lines), make([]string, lines), make([]int, lines)
+	s.epochAt, s.heard = make([]int64, lines), make([]int64, lines)
 	s.sale = testSale(name, start)
 	s.sale.Shards, s.sale.PartyMax = lines, 4
 	s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
@@ -974,6 +982,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	for _, k := range affected {
 		names = append(names, lineID{s.sale.ID, k}.key("line"))
 	}
+	s.lagged(ctx, t, affected)
 	for _, name := range names { // what it kept is of another life of the server
 		if err := s.rdb.HSet(ctx, name, "run_id", "another", "restored", "another").Err(); err != nil {
 			t.Fatal(err)
@@ -1008,7 +1017,56 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
 			t.Fatal(err)
 		}
+		s.remember(ctx, t, stale, affected)
 	})
+}
+
+// lagged lets the last who joined a line be forgotten by the server that has it
+// now, if an edge remembers the place.
+func (s *system) lagged(ctx contextT, t *rapid.T, affected []int) {
+	for _, k := range affected {
+		if len(s.lines[k]) == 0 || !rapid.Bool().Draw(t, "its last join is lost") {
+			continue
+		}
+		if f := s.lines[k][len(s.lines[k])-1]; s.waitsInLine(f) && f.edge >= 0 && !s.edges[f.edge].dead {
+			if err := s.rdb.ZRem(ctx, lineID{s.sale.ID, k}.key("order"), string(f.id)).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// remember lets the living edges tell lines that settle of their fans, and of
+// some who have left.
+func (s *system) remember(ctx contextT, t *rapid.T, known State, affected []int) {
+	for i := range s.edges {
+		var places []Place
+		var left []ropeline.PlaceID
+		for _, f := range s.fans {
+			switch {
+			case !slices.Contains(affected, f.shard) || s.edges[i].dead || f.lost:
+			case f.state == ropeline.PlaceLeft && rapid.Bool().Draw(t, "is remembered as left"):
+				left = append(left, f.id)
+				f.gaveUp = false // its ordinal is free now
+			case f.edge == i && f.score >= 0 && (f.ordinal >= 0 || f.late) && f.state != ropeline.PlaceLeft && (f.number == 0 || f.score <= s.score):
+				places = append(places, Place{ID: f.id, Score: strconv.FormatInt(f.score, 10)})
+			}
+		}
+		s.registers(ctx, t, i, known, left, places)
+	}
+}
+
+// registers lets an edge tell lines that settle what it knows.
+func (s *system) registers(ctx contextT, t *rapid.T, edge int, known State, left []ropeline.PlaceID, places []Place) {
+	if err := s.stores[edge].register(ctx, s.sale.ID, known, left, places); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range left {
+		s.edges[edge].at[shardOf(id, len(s.lines))].beat = s.ms()
+	}
+	for _, p := range places {
+		s.edges[edge].at[shardOf(p.ID, len(s.lines))].beat = s.ms()
+	}
 }
 
 // idIn is a place id of this line.
@@ -1037,7 +1095,8 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var places, turns []Place
+	var places [len(s.edges)][]Place // that each edge remembers
+	var turns []Place
 	var moved []copied
 	for _, f := range s.fans {
 		f.stored = 0
@@ -1052,7 +1111,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 				p.Score = strconv.FormatInt(f.score, 10)
 			}
 			if p.ordered(s.score) {
-				places = append(places, p)
+				places[f.edge] = append(places[f.edge], p)
 			}
 		}
 		if remembered && f.copies > 0 {
@@ -1087,10 +1146,12 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	s.settleBoth(ctx, t, all, func() {
-		s.recall(ctx, t, places)
-		err := s.store.register(ctx, s.sale.ID, known, nil, places)
+		s.recall(ctx, t, slices.Concat(places[:]...))
+		for i := range places {
+			s.registers(ctx, t, i, known, nil, places[i])
+		}
 		_, raised := s.store.raise(ctx, s.sale.ID, moved)
-		if err := errors.Join(err, raised, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
+		if err := errors.Join(raised, s.store.Reinstate(ctx, s.sale.ID, turns)); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range s.fans {
@@ -1141,6 +1202,7 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 	if ticked := step(); !ticked.Settling {
 		t.Fatalf("the line does not settle: %+v", ticked.Stand)
 	}
+	from := s.ms()
 	register()
 	s.now += (settleLeast + time.Millisecond).Microseconds()
 	step()
@@ -1150,7 +1212,7 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 	}
 	for _, k := range affected {
 		if s.losses[k]++; s.drawn { // the lobby has no order
-			s.settle(k)
+			s.settle(k, from)
 		}
 	}
 	s.epoch = view.Epoch

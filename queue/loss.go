@@ -150,14 +150,14 @@ func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State,
 
 func (s *Store) registerIn(ctx context.Context, l lineID, known Stand, left []ropeline.PlaceID, places []Place) error {
 	reached, _ := scoreOf(known.CursorScore)
-	args := []any{reached, flag(known.Drawn), len(left)}
+	args := []any{s.edge, reached, flag(known.Drawn), settleMost, len(left)}
 	for _, id := range left {
 		args = append(args, string(id))
 	}
 	for _, p := range places {
 		args = append(args, string(p.ID), p.Score, p.Visitor)
 	}
-	_, err := s.run(ctx, registerScript, l.keys("line", "order", "collected", "pending", "quit", "visitors"), args...)
+	_, err := s.run(ctx, registerScript, l.keys("line", "order", "collected", "pending", "quit", "visitors", "departed", "edges"), args...)
 	return err
 }
 

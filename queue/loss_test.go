@@ -339,3 +339,132 @@ func TestALobbyOutlivesItsServer(t *testing.T) {
 		t.Errorf("who left the lobby is %+v after the draw, %v", p, err)
 	}
 }
+
+// An edge that remembers who left told so before the line itself had taken them
+// out. Ordinals did not hold any more then: if it was the last of the line, the
+// line could not be put together again and the sale stood still for ever; else
+// whoever stood behind was taken for the one who had left.
+func TestOnlyWhoLeftIsTakenOutOfALineThatSettles(t *testing.T) {
+	t.Parallel()
+	for name, leaver := range map[string]int{"the first": 0, "one in the middle": 2, "the last": 5} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, rdb := t.Context(), devtest.Redis(t)
+			now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+			store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+			t.Cleanup(store.Close)
+			sale := testSale(fmt.Sprintf("left-%d", time.Now().UnixNano()), now.Add(-time.Minute))
+			if err := errors.Join(store.PublishSale(ctx, sale), store.Draw(ctx, sale.ID)); err != nil {
+				t.Fatal(err)
+			}
+			var places []Place
+			for range 6 {
+				places = append(places, join(t, store, sale.ID))
+			}
+			gone := places[leaver].ID
+			if _, err := store.Leave(ctx, sale.ID, gone); err != nil {
+				t.Fatal(err)
+			}
+			known, err := store.State(ctx, sale.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A replica takes over, which may not have heard of the last one yet.
+			line := lineID{sale.ID, 0}
+			err = rdb.HSet(ctx, line.key("line"), "run_id", "of the master that was").Err()
+			if leaver < 5 {
+				err = errors.Join(err, rdb.ZRem(ctx, line.key("order"), string(places[5].ID)).Err())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := store.Tick(ctx, sale.ID, "controller", testLease); err != nil {
+					t.Fatal("the sale stands still:", err)
+				}
+				stand, _, _, err := store.stand(ctx, line, false)
+				if err == nil && stand.Settling {
+					err = store.register(ctx, sale.ID, known, []ropeline.PlaceID{gone}, slices.Delete(slices.Clone(places), leaver, leaver+1))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(settleLeast)
+			}
+			ordinal := int64(0)
+			for i, p := range places {
+				switch found, err := store.Find(ctx, sale.ID, p.ID); {
+				case err != nil:
+					t.Errorf("place %d: %v", i, err)
+				case i == leaver:
+					if found.State != ropeline.PlaceLeft {
+						t.Errorf("place %d, which has left, is %s", i, found.State)
+					}
+				case found.State != ropeline.PlaceWaiting || found.Ordinal != ordinal:
+					t.Errorf("place %d is %s at %d; want it waiting at %d", i, found.State, found.Ordinal, ordinal)
+					fallthrough
+				default:
+					ordinal++
+				}
+			}
+		})
+	}
+}
+
+// Edges cannot beat while a line settles, so that an edge which told of its places
+// later than another after it was not waited for: its fans were passed over, and
+// came back beside the line, in another order than that of the line.
+func TestAfterALossEdgesThatRegisteredPlacesAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	quick := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	slow := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(quick.Close)
+	t.Cleanup(slow.Close)
+	sale := testSale(fmt.Sprintf("slow-%d", time.Now().UnixNano()), now.Add(-time.Minute))
+	sale.Cap = 10_000 // there is room beside the ghosts
+	if err := errors.Join(quick.PublishSale(ctx, sale), quick.Draw(ctx, sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	first, second := join(t, slow, sale.ID), join(t, quick, sale.ID)
+	settings, err := quick.charter(ctx, sale.ID)
+	known, stateErr := quick.State(ctx, sale.ID)
+	names, namesErr := rdb.Keys(ctx, "ropeline:{"+string(sale.ID)+"[.}]*").Result()
+	if err := errors.Join(err, stateErr, namesErr, rdb.Del(ctx, names...).Err()); err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(quick.restore(ctx, sale.ID, settings, known),
+		quick.register(ctx, sale.ID, known, nil, []Place{second}), slow.register(ctx, sale.ID, known, nil, []Place{first}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticked := func(after time.Duration) State {
+		t.Helper()
+		now = now.Add(after)
+		state, err := quick.Tick(ctx, sale.ID, "controller", testLease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.State
+	}
+	ticked(0)
+	ticked(settleLeast + time.Second)
+	line, epoch := lineID{sale.ID, 0}, view(t, quick, sale.ID).Epoch
+	if err := quick.attend(ctx, line, epoch, true, []told{{second.ID, 1}}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if s := ticked(time.Second); s.Offered != 0 || s.Cursor != 0 {
+		t.Errorf("before the slow edge has told who is there, %d are offered and the cursor is at %d", s.Offered, s.Cursor)
+	}
+	if err := slow.attend(ctx, line, epoch, true, []told{{first.ID, 0}}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	ticked(time.Second)
+	for i, p := range []Place{first, second} {
+		found, err := quick.Find(ctx, sale.ID, p.ID)
+		if err != nil || found.Offer == nil || found.Offer.Beside || found.Offer.Number != known.LastOffer+1000+int64(i)+1 {
+			t.Errorf("number %d of the line is %+v, %v; want it offered in that order", i, found, err)
+		}
+	}
+}

@@ -13,13 +13,15 @@
 local refused = unsettled(KEYS[1])
 if refused then return refused end
 local ms, most = math.floor(clock() / 1000), tonumber(ARGV[3])
-local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor', 'epoch_at')
+local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor', 'epoch_at', 'heard_from')
 if not l[1] then return { {}, {}, {}, 0, '0' } end
 
 -- An edge looks up the ordinals of all its places when the epoch is new. Whoever
--- it has not reported yet would be passed over.
+-- it has not reported yet would be passed over. While a line settles an edge says
+-- that it lives by registering places, and that may be longer ago.
 if ms - tonumber(l[3]) < 5000 then
-  for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], ms - 3000, '+inf')) do
+  local from = math.min(ms - 3000, tonumber(l[4] or ms))
+  for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], from, '+inf')) do
     if redis.call('HGET', KEYS[7], edge) ~= l[1] then return { {}, {}, {}, 0, '0' } end
   end
 end

@@ -97,6 +97,33 @@ local function next_living(departed, from)
   return at
 end
 
+-- Takes whoever left out of a line that settles, for as long as ordinals hold:
+-- before anybody else is put into the order or taken out of it. From the back, so
+-- that the ordinals of the others do. At most so many in this call; returns
+-- whether that was all.
+local function take_out_departed(line, order, departed, quit, most, ms)
+  while redis.call('STRLEN', departed) > 0 do
+    if most <= 0 then return false end
+    local bytes = redis.call('STRLEN', departed)
+    local chunk = math.max(0, bytes - 64)
+    for at = bytes * 8 - 1, chunk * 8, -1 do
+      if redis.call('GETBIT', departed, at) == 1 then
+        local place = redis.call('ZRANGE', order, at, at)[1]
+        redis.call('SADD', quit, place) -- a leave is final, whatever ticket comes
+        redis.call('ZREM', order, place)
+        most = most - 1
+      end
+    end
+    if chunk == 0 then
+      redis.call('DEL', departed)
+    else
+      redis.call('SET', departed, redis.call('GETRANGE', departed, 0, chunk - 1))
+    end
+    redis.call('HSET', line, 'settle_last', ms)
+  end
+  return true
+end
+
 -- Which edges count as present: those that beat less than this long ago. One
 -- that died is counted until its fans have had time to come back elsewhere.
 local EDGE_KEPT = 60000

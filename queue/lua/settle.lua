@@ -19,28 +19,7 @@ if l[2] ~= here then
 end
 if not l[3] then return 'steady' end
 
--- Whoever left is taken out while ordinals still hold: from the back, so that
--- the ordinals of the others do.
-local most = tonumber(ARGV[6])
-while redis.call('STRLEN', KEYS[3]) > 0 do
-  local bytes = redis.call('STRLEN', KEYS[3])
-  local chunk = math.max(0, bytes - 64)
-  for at = bytes * 8 - 1, chunk * 8, -1 do
-    if redis.call('GETBIT', KEYS[3], at) == 1 then
-      local place = redis.call('ZRANGE', KEYS[2], at, at)[1]
-      redis.call('SADD', KEYS[5], place) -- a leave is final, whatever ticket comes
-      redis.call('ZREM', KEYS[2], place)
-      most = most - 1
-    end
-  end
-  if chunk == 0 then
-    redis.call('DEL', KEYS[3])
-  else
-    redis.call('SET', KEYS[3], redis.call('GETRANGE', KEYS[3], 0, chunk - 1))
-  end
-  redis.call('HSET', KEYS[1], 'settle_last', ms)
-  if most <= 0 then return 'settling' end
-end
+if not take_out_departed(KEYS[1], KEYS[2], KEYS[3], KEYS[5], tonumber(ARGV[6]), ms) then return 'settling' end
 if ms - tonumber(l[3]) < tonumber(ARGV[4]) or ms - tonumber(l[4]) < tonumber(ARGV[5]) then return 'settling' end
 
 redis.call('HDEL', KEYS[1], 'settling', 'settle_last', 'bound') -- entrants may be missing: the root is made anew
@@ -54,6 +33,7 @@ redis.call('UNLINK', KEYS[4], KEYS[6], KEYS[7], KEYS[9])
 local cursor = redis.call('ZCOUNT', KEYS[2], '-inf', score)
 -- When the cursor passed whom is forgotten: everybody's right to return begins anew.
 redis.call('ZADD', KEYS[7], cursor, math.floor(ms / 1000))
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'epoch_at', ms, 'gone', 0, 'cursor', cursor)
+-- Whoever registered places will also say who of them is present: see front.lua.
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'epoch_at', ms, 'heard_from', l[3], 'gone', 0, 'cursor', cursor)
 redis.call('HINCRBY', KEYS[1], 'late_seq', 1)
 return 'settled'
