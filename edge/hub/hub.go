@@ -76,16 +76,17 @@ func (h *Hub) Run(ctx context.Context) error {
 		writing.Go(w.run)
 	}
 	var failed error
-	polling.Go(func() { failed = h.poller.run() })
+	over := make(chan struct{})
+	polling.Go(func() { failed = h.poller.run(over) })
 	<-ctx.Done()
 	for _, w := range h.writers {
 		w.end()
 	}
 	writing.Wait()
-	closed := h.poller.close()
+	close(over)
 	polling.Wait()
 	h.pumps.Wait()
-	return errors.Join(failed, closed)
+	return errors.Join(failed, h.poller.close())
 }
 
 // Socket makes a socket that is not open yet: it may be woken already.

@@ -8,6 +8,6 @@ import "net"
 type poller struct{}
 
 func newPoller() (*poller, error)            { return nil, nil }
-func (*poller) run() error                   { return nil }
+func (*poller) run(<-chan struct{}) error    { return nil }
 func (*poller) close() error                 { return nil }
 func (*poller) watch(*Socket, net.Conn) conn { return nil }
