@@ -43,7 +43,7 @@ func mustMarshal(s wire.Status) []byte {
 // encoding/json.
 func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait}
-	if s != plain || s.Position == nil || s.Served == nil || s.Wait != nil && *s.Wait != (wire.Wait{Low: s.Wait.Low, High: s.Wait.High}) {
+	if s != plain || s.Position == nil || s.Served == nil {
 		return append(b, mustMarshal(s)...)
 	}
 	c := m.shared.Load()
@@ -57,6 +57,9 @@ func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 	if s.Wait != nil {
 		b = strconv.AppendInt(append(b, `,"wait":{"low":`...), s.Wait.Low, 10)
 		b = strconv.AppendInt(append(b, `,"high":`...), s.Wait.High, 10)
+		if s.Wait.Longer != "" { // a word of ours, nothing to escape
+			b = append(append(append(b, `,"longer":"`...), s.Wait.Longer...), '"')
+		}
 		b = append(b, '}')
 	}
 	return append(b, '}')

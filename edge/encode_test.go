@@ -27,7 +27,7 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		s := wire.Status{State: ropeline.PlaceWaiting, Position: number(), Served: number(), Epoch: "x<&\"é" + string(rune('a'+r.IntN(3)))}
 		s.Sale = wire.SaleStatus{ID: "lanterns", Phase: ropeline.PhaseOpen, OpensAt: at, Now: at.Add(time.Duration(r.IntN(3)) * time.Second)}
 		if maybe() {
-			s.Wait = &wire.Wait{Low: *number(), High: *number()}
+			s.Wait = &wire.Wait{Low: *number(), High: *number(), Longer: []wire.Longer{"", wire.LongerLimits, wire.LongerSlower}[r.IntN(3)]}
 		}
 		if maybe() {
 			s.Sale.Paused, s.Sale.Reason, s.Sale.Entrants = true, `"a <break>"`, *number()
