@@ -37,20 +37,38 @@ func presentAfterClose(phone bool) time.Duration {
 
 // guest is a place that this edge serves.
 type guest struct {
-	place  atomic.Pointer[Place] // the newest that is known
-	links  []*Link               // its open sockets
-	until  time.Time             // present so long without a socket
-	asking bool                  // a look is under way
-	epoch  string                // of the place's ticket: where its score comes from
-	phone  bool
-	early  uint8  // polls since it was told when to come back
-	dueAt  int64  // ms, when that is
-	moved  *moved // nil for a place that never moved to another device
-	// What Redis was told of it: in which epoch that it is present, "" for not;
-	// and that it was registered with the settling line.
-	marked     string
-	kept       string // the epoch in which it was told that it is here, being a comeback
-	registered bool
+	// What calm reads comes first: it is read of all guests every second, from
+	// memory that is in no cache.
+	links   []*Link // its open sockets
+	moved   *moved  // nil for a place that never moved to another device
+	waits   string  // the epoch in which the place waits for its turn in the line; "" if it does not
+	ordinal int64   // while it does
+	marked  string  // the epoch in which Redis was told that it is present, "" for not
+	kept    string  // the epoch in which it was told that it is here, being a comeback
+
+	place      atomic.Pointer[Place] // the newest that is known
+	until      time.Time             // present so long without a socket
+	asking     bool                  // a look is under way
+	epoch      string                // of the place's ticket: where its score comes from
+	phone      bool
+	early      uint8 // polls since it was told when to come back
+	dueAt      int64 // ms, when that is
+	registered bool  // Redis was told of it with the settling line
+}
+
+// know makes p what is known of the place.
+func (g *guest) know(p *Place) {
+	g.place.Store(p)
+	g.waits, g.ordinal = "", p.Ordinal
+	if p.State == ropeline.PlaceWaiting && !p.Beside && !p.Back && p.Ordinal >= 0 {
+		g.waits = p.Epoch
+	}
+}
+
+// calm reports whether there is nothing to do for a guest: it waits in the order
+// of this epoch, where no line has come to, has a socket open, and Redis knows.
+func (g *guest) calm(epoch string, reached int64) bool {
+	return g.waits == epoch && epoch != "" && g.ordinal >= reached && len(g.links) > 0 && g.moved == nil && g.marked == epoch && g.kept == ""
 }
 
 func (g *guest) present(now time.Time) bool {
@@ -180,7 +198,7 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 		g = &guest{epoch: gs.shared(t.Epoch)}
 		gs.byPlace[p.ID] = g
 		g.hears(p.Generation, true, &p)
-		g.place.Store(&p)
+		g.know(&p)
 	} else if !gs.dirty[p.ID] {
 		// What the caller has just found may be older than what came since: look again.
 		if known := g.place.Load(); known.State != p.State || known.Ordinal != p.Ordinal || known.Party != p.Party {
@@ -263,7 +281,7 @@ func (gs *guests) offer(id ropeline.PlaceID, o Offer) {
 
 // adopt makes p what is known and tells the sockets. mu is held.
 func (g *guest) adopt(p Place) {
-	g.place.Store(&p)
+	g.know(&p)
 	g.registered = false // a settling line must hear of the change, too
 	for _, k := range g.links {
 		k.notify(p.State)
@@ -319,11 +337,17 @@ func (gs *guests) found(places []Place) {
 }
 
 // sweep marks whoever must be looked up because of the time or the cursor, and
-// forgets guests that went long ago.
-func (gs *guests) sweep(v *View, now time.Time) {
+// forgets guests that went long ago. It reports whether any of the places has
+// moved to another device.
+func (gs *guests) sweep(v *View, now time.Time) (moved bool) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
+	reached := v.reached()
 	for id, g := range gs.byPlace {
+		if g.calm(v.Epoch, reached) {
+			continue
+		}
+		moved = moved || g.moved != nil
 		p := g.place.Load()
 		if g.gone(now) {
 			delete(gs.byPlace, id)
@@ -339,6 +363,7 @@ func (gs *guests) sweep(v *View, now time.Time) {
 			delete(gs.left, id)
 		}
 	}
+	return moved
 }
 
 // gone reports whether nobody has been here with a place for so long that it

@@ -31,6 +31,9 @@ func (p Party) Seat(t Ticket) int {
 	if p == "" {
 		p = holderTag
 	}
+	if string(p) == t.tag() { // a place of one, as nearly all are
+		return 1
+	}
 	return slices.Index(strings.Fields(string(p)), t.tag()) + 1
 }
 

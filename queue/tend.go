@@ -44,9 +44,9 @@ func (l *Line) tend(ctx context.Context) {
 
 // round is one look after everything.
 func (l *Line) round(ctx context.Context) error {
-	l.guests.sweep(l.View(), l.store.time())
+	moved := l.guests.sweep(l.View(), l.store.time())
 	err := l.look(ctx)
-	if err == nil {
+	if err == nil && moved {
 		err = l.vouch(ctx)
 	}
 	if err == nil {
@@ -238,7 +238,11 @@ const returnMost = 500
 func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []returning, away, kept []ropeline.PlaceID) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
+	reached := v.reached()
 	for id, g := range gs.byPlace {
+		if g.calm(v.Epoch, reached) {
+			continue
+		}
 		p, here := g.place.Load(), g.present(now)
 		if p.Epoch != v.Epoch || v.Epoch == "" {
 			continue

@@ -61,6 +61,14 @@ func (s State) standOf(id ropeline.PlaceID) Stand {
 	return s.Lines[shardOf(id, len(s.Lines))]
 }
 
+// reached is the cursor of the line that has come furthest.
+func (s State) reached() (cursor int64) {
+	for _, stand := range s.stands() {
+		cursor = max(cursor, stand.Cursor)
+	}
+	return cursor
+}
+
 // setStands is told how far each line has come.
 func (s *State) setStands(stands []Stand) {
 	s.Stand = combined(stands)
