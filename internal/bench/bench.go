@@ -94,7 +94,10 @@ func Print(out io.Writer, rows []Row) error {
 	fmt.Fprintln(table, "what\tvalue\treference\tits value\tratio\ttarget\theld")
 	for _, r := range rows {
 		held := "yes"
-		if !r.Held {
+		switch {
+		case r.Target == "":
+			held = "–"
+		case !r.Held:
 			held = "NO"
 		}
 		beside, ratio := "–\t–", "–"

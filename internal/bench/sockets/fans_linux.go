@@ -32,6 +32,7 @@ type fans struct {
 	mark   []byte // looked for in frames
 	marks  int    // sockets that have shown it
 	round  int    // of marks
+	wrote  int64  // ns: when the last of those frames came into this system
 }
 
 // seat is one open socket.
@@ -43,8 +44,10 @@ type seat struct {
 
 // playFans opens sockets and says "open", then "offer NUMBER NANOSECONDS" for
 // each offer that comes. The command "count" is answered with frames, bytes and
-// open sockets; after "mark TEXT", "marked NANOSECONDS" is said when each
-// socket has got a frame with that text.
+// open sockets; after "mark TEXT", "marked WRITTEN READ" is said when each
+// socket has got a frame with that text: when the last of them came into this
+// system, which on loopback is in the middle of its write(2), and when it was
+// read, both in nanoseconds.
 func playFans(ctx context.Context, o order, commands <-chan string, out io.Writer) (err error) {
 	f := &fans{out: out}
 	if f.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
@@ -95,8 +98,9 @@ func (f *fans) obey(command string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if text, ok := strings.CutPrefix(command, "mark "); ok {
-		f.mark, f.marks = []byte(text), 0
+		f.mark, f.marks, f.wrote = []byte(text), 0, 0
 		f.round++
+		f.stamp()
 		return
 	}
 	fmt.Fprintln(f.out, "count", f.frames, f.bytes, f.open)
@@ -204,7 +208,7 @@ func (f *fans) loop(ctx context.Context) error {
 
 // read takes in what has come for a socket. mu is held.
 func (f *fans) read(s *seat, buffer []byte, now int64) {
-	n, err := syscall.Read(s.fd, buffer)
+	n, came, err := f.receive(s, buffer)
 	if err == syscall.EAGAIN {
 		return
 	}
@@ -222,15 +226,39 @@ func (f *fans) read(s *seat, buffer []byte, now int64) {
 		if size == 0 {
 			break
 		}
-		f.frame(s, op, payload, size, now)
+		f.frame(s, op, payload, size, now, came)
 		in = in[size:]
 	}
 	s.rest = append([]byte(nil), in...)
 }
 
+// stamp lets the system note when bytes come. mu is held.
+func (f *fans) stamp() {
+	for _, s := range f.byFile {
+		if s != nil {
+			_ = syscall.SetsockoptInt(s.fd, syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1)
+		}
+	}
+}
+
+// receive reads what has come and, while a mark is looked for, says when it
+// came, 0 if that is not known.
+func (f *fans) receive(s *seat, buffer []byte) (n int, came int64, err error) {
+	if len(f.mark) == 0 || s.round == f.round {
+		n, err = syscall.Read(s.fd, buffer)
+		return n, 0, err
+	}
+	var beside [64]byte
+	n, size, _, _, err := syscall.Recvmsg(s.fd, buffer, beside[:], 0)
+	if size < 32 || binary.NativeEndian.Uint32(beside[12:]) != syscall.SCM_TIMESTAMPNS { // a header of 16 bytes, and a timespec
+		return n, 0, err
+	}
+	return n, int64(binary.NativeEndian.Uint64(beside[16:]))*1e9 + int64(binary.NativeEndian.Uint64(beside[24:])), err
+}
+
 var offered = []byte(`"offer":{"number":`)
 
-func (f *fans) frame(s *seat, op byte, payload []byte, size int, now int64) {
+func (f *fans) frame(s *seat, op byte, payload []byte, size int, now, came int64) {
 	switch op {
 	case 9:
 		_, _ = syscall.Write(s.fd, []byte{0x8a, 0x80, 0, 0, 0, 0})
@@ -246,9 +274,12 @@ func (f *fans) frame(s *seat, op byte, payload []byte, size int, now int64) {
 		fmt.Fprintln(f.out, "offer", string(number), strconv.FormatInt(now, 10))
 	}
 	if len(f.mark) > 0 && s.round != f.round && bytes.Contains(payload, f.mark) {
-		s.round = f.round
+		if came == 0 {
+			came = now // no earlier than it was written
+		}
+		s.round, f.wrote = f.round, max(f.wrote, came)
 		if f.marks++; f.marks == f.open {
-			fmt.Fprintln(f.out, "marked", time.Now().UnixNano())
+			fmt.Fprintln(f.out, "marked", f.wrote, time.Now().UnixNano())
 		}
 	}
 }
