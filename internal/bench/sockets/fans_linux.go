@@ -115,7 +115,7 @@ func (f *fans) enter(ctx context.Context, address string, tickets []string) erro
 	for range connecting {
 		running.Go(func() {
 			for ticket := range next {
-				if err := f.connect(address, ticket); err != nil {
+				if err := f.insist(address, ticket); err != nil {
 					errs <- err
 					return
 				}
@@ -143,8 +143,20 @@ func (f *fans) enter(ctx context.Context, address string, tickets []string) erro
 	return err
 }
 
+// insist connects, after some refusals too: where very many come at once, some
+// are put off.
+func (f *fans) insist(address, ticket string) (err error) {
+	for range 5 {
+		if err = f.connect(address, ticket); err == nil {
+			return nil
+		}
+		time.Sleep(time.Second)
+	}
+	return err
+}
+
 // connect does a handshake and hands the socket to the loop.
-func (f *fans) connect(address, ticket string) error {
+func (f *fans) connect(address, ticket string) (err error) {
 	to, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return err
@@ -153,6 +165,11 @@ func (f *fans) connect(address, ticket string) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
+	defer func() {
+		if err != nil {
+			_ = syscall.Close(fd)
+		}
+	}()
 	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}); err != nil {
 		return os.NewSyscallError("connect", err)
 	}

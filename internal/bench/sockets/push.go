@@ -128,7 +128,7 @@ func (c *crowd) everybody(ctx context.Context, run int) (written, read float64, 
 		}
 		lastWritten, lastRead = max(lastWritten, at[0]), max(lastRead, at[1])
 	}
-	ticks, err := c.scene.offers()
+	ticks, err := c.scene.past()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -150,14 +150,14 @@ func (c *crowd) offers(ctx context.Context, d time.Duration) (waits []float64, l
 			arrived[number] = at
 		}
 	}
-	before, err := c.scene.offers()
+	before, err := c.scene.past()
 	if err != nil {
 		return nil, 0, err
 	}
 	if err := pass(ctx, d); err != nil {
 		return nil, 0, err
 	}
-	after, err := c.scene.offers()
+	after, err := c.scene.past()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -221,7 +221,7 @@ func fanRows(ctx context.Context, p bench.Plan, out io.Writer) (rows []bench.Row
 	if err != nil {
 		return nil, err
 	}
-	ticks, err := c.scene.offers()
+	ticks, err := c.scene.past()
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,6 @@ type scene struct {
 
 	mu    sync.Mutex
 	ticks []tick
-	err   error
 }
 
 // tick is one tick of the line: the offers up to last were made after began.
@@ -148,9 +147,13 @@ func (s *scene) tick(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.mu.Lock()
-		s.ticks, s.err = append(s.ticks, tick{began, state.LastOffer, state.Reason}), errors.Join(s.err, err)
-		s.mu.Unlock()
+		if err != nil { // as any controller, it goes on
+			fmt.Fprintln(os.Stderr, "a tick failed:", err)
+		} else {
+			s.mu.Lock()
+			s.ticks = append(s.ticks, tick{began, state.LastOffer, state.Reason})
+			s.mu.Unlock()
+		}
 		select {
 		case <-every.C:
 		case <-ctx.Done():
@@ -159,11 +162,14 @@ func (s *scene) tick(ctx context.Context) {
 	}
 }
 
-// offers returns the ticks so far.
-func (s *scene) offers() ([]tick, error) {
+// past returns the ticks so far, one at least.
+func (s *scene) past() ([]tick, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]tick(nil), s.ticks...), s.err
+	if len(s.ticks) == 0 {
+		return nil, errors.New("the line has not moved yet")
+	}
+	return append([]tick(nil), s.ticks...), nil
 }
 
 // Close stops everything and removes what it wrote.
