@@ -46,6 +46,7 @@ type hall struct {
 	board *board
 
 	checksDraw bool // everybody of the lobby does
+	glances    bool // who had a turn looks at the place afterwards
 }
 
 func newFan(n int, p Persona, rng *rand.Rand, c *client, h *hall) *fan {
@@ -72,6 +73,7 @@ func (f *fan) live(ctx, patient context.Context) {
 	switch {
 	case turn:
 		f.enter(ctx)
+		f.glance(ctx)
 	case f.h.left():
 		f.lookBack(ctx)
 	case patient.Err() != nil:
@@ -289,6 +291,26 @@ func (f *fan) outstay(ctx context.Context) {
 		}
 	}
 }
+
+// glance looks at the place for a while after the turn, however it went: a line
+// that was lost may not offer it again. Only such a run has that to see.
+func (f *fan) glance(ctx context.Context) {
+	for until := time.Now().Add(glanceFor); f.hall.glances && time.Now().Before(until); {
+		if !sleep(ctx, time.Second+time.Duration(f.rng.Int64N(int64(2*time.Second)))) {
+			return
+		}
+		s, a := f.look(ctx)
+		if !a.ok() {
+			return
+		}
+		f.see(s)
+		f.rest()
+	}
+}
+
+// glanceFor is longer than a lost line takes to be put together and to offer
+// again.
+const glanceFor = 20 * time.Second
 
 // lookBack asks a place that was given up what it says of itself, now and
 // later, and tries to claim with it: nothing may come of that.

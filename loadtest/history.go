@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -193,6 +194,14 @@ func (h *History) estimate(e Estimate) {
 // left reports whether the fan asked to leave while it waited. What the line
 // did with such a fan before it read the request is nobody's fault.
 func (h *History) left() bool { return h.Leave.Sent != 0 }
+
+// turn names the fan's offer.
+func (h *History) turn() string {
+	if h.Beside {
+		return fmt.Sprintf("offer %d, beside the line", h.Offer)
+	}
+	return fmt.Sprintf("offer %d", h.Offer)
+}
 
 // offered reports whether the fan had its turn, seen or missed.
 func (h *History) offered() bool { return h.Offer != 0 || h.Passed }

@@ -182,8 +182,8 @@ func judgePosition(e Evidence) finding {
 		for _, s := range h.Shown {
 			f.facts++
 			if before := upTo(own-1) - upTo(s.Served); before > s.Position {
-				f.breach("fan %d was shown position %d at %v (served %d), but %d were offered before offer %d",
-					h.Fan, s.Position, s.At, s.Served, before, h.Offer)
+				f.breach("fan %d was shown position %d at %v (served %d), but %d were offered before %s",
+					h.Fan, s.Position, s.At, s.Served, before, h.turn())
 			}
 		}
 	}
@@ -208,12 +208,16 @@ func judgeFalling(e Evidence) finding {
 	return f
 }
 
-// judgeForgotten looks at everybody who did not leave by themselves.
+// judgeForgotten looks at everybody who did not leave by themselves. Who was told
+// that the turn was over, without having seen it, is believed to have had one
+// only as far as there were offers that nobody saw: but for a loss their numbers
+// have no gaps.
 func judgeForgotten(e Evidence) finding {
 	if !e.Emptied {
 		return unjudged("the run was cut off while the line still moved")
 	}
 	var f finding
+	missed := 0
 	for _, h := range e.Fans {
 		if h.Join.Answered == 0 || h.left() {
 			continue
@@ -224,9 +228,29 @@ func judgeForgotten(e Evidence) finding {
 			f.breach("fan %d lost the place: %s", h.Fan, h.End)
 		case h.Stayed && !h.offered():
 			f.breach("fan %d joined at %v, stayed, and was never offered", h.Fan, h.Join.Answered)
+		case h.Passed && h.Offer == 0 && h.Party == 0 && len(h.Naps) == 0:
+			missed++
 		}
 	}
+	if offers := unseenOffers(e.Fans); missed > offers {
+		f.breach("%d fans were told that their turn was over, and %d offers were made that nobody saw", missed, offers)
+	}
 	return f
+}
+
+// unseenOffers is how many numbers were given to offers that no fan saw.
+func unseenOffers(fans []History) int {
+	seen, last := map[int64]bool{}, int64(0)
+	for _, h := range fans {
+		if h.Offer > 0 {
+			seen[h.Offer] = true
+			last = max(last, h.Offer)
+		}
+		for _, s := range h.Shown {
+			last = max(last, s.Served)
+		}
+	}
+	return int(last) - len(seen)
 }
 
 // judgeLeavers asks the places of those who left what has become of them.

@@ -136,6 +136,9 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		{"the last in line was forgotten", func(e *Evidence) {
 			e.Fans[3].Offer, e.Fans[3].Stayed, e.Fans[3].Sessions = 0, true, nil
 		}, []string{InvForgotten}},
+		{"the cursor went over a fan who was there", func(e *Evidence) {
+			e.fan(6).Offer, e.fan(6).Passed, e.fan(6).Naps, e.fan(6).Stayed = 0, true, nil, false
+		}, []string{InvForgotten}},
 		{"a place was lost", func(e *Evidence) {
 			e.Fans[3].Offer, e.Fans[3].Gone, e.Fans[3].Sessions = 0, true, nil
 		}, []string{InvForgotten}},

@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func newRun(o Options) *run {
 	return &run{Options: o, clock: &clock{start: time.Now()}, meter: newMeter(),
 		target: newTarget(o.address()),
-		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board), checksDraw: o.Profile.ChecksDraw}}
+		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board), checksDraw: o.Profile.ChecksDraw, glances: o.Profile.losses() > 0}}
 }
 
 // address is where the sale is served.
