@@ -89,9 +89,15 @@ func (f *fan) pauseALittle(ctx context.Context) bool {
 
 // join asks for a place. A join whose answer was lost is asked again without a
 // ticket, so the line may hold a place that nobody knows of: it gets its turn
-// and lets it pass, like a no-show.
+// and lets it pass, like a no-show. Not where a proof is asked for, which brings
+// one place.
 func (f *fan) join(ctx context.Context) bool {
-	a := f.insist(ctx, f.rng, tries, request{method: http.MethodPost, path: f.place + "/place", bearer: f.ticket, body: struct{}{}})
+	credential, err := f.credential(ctx)
+	if err != nil {
+		f.meter.count("proofs not made")
+		return false
+	}
+	a := f.insist(ctx, f.rng, tries, request{method: http.MethodPost, path: f.place + "/place", bearer: f.ticket, body: credential})
 	return f.stands(a)
 }
 

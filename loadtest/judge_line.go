@@ -132,8 +132,8 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 			continue
 		}
 		for _, a := range e.Fans {
-			// Whoever left, missed the offer's number or joined friends proves nothing.
-			if !comparable(a, b) || a.Beside || b.Beside || a.Guest || b.Guest || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
+			// Whoever left, missed the offer's number, joined friends or had to ask twice proves nothing.
+			if !comparable(a, b) || a.Beside || b.Beside || a.Guest || b.Guest || a.Join.Lost != 0 || b.Join.Lost != 0 || a.Join.Answered == 0 || a.Join.Answered >= b.Join.Sent || a.left() || a.Passed {
 				continue
 			}
 			if a.Offer == 0 && !(a.Stayed && e.Emptied) {

@@ -55,6 +55,8 @@ func Profiles() []Profile {
 	wait.OpensIn, wait.Cap, wait.Rate = 8, 400, 480
 	friends.OpensIn, friends.Cap, friends.Rate = 8, 24, 2400
 	lobby.PartyMax, surge.PartyMax, friends.PartyMax = partyMost, partyMost, partyMost
+	// Little work: it is that of all fans, and this machine does nothing else well meanwhile.
+	lobby.Visitor = ropeline.VisitorRule{Kind: ropeline.VisitorBrowser, Work: 4, PerNetwork: 10_000}
 	crowd := sociable
 	crowd.Parties = 5
 	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait, &friends} {
@@ -69,7 +71,7 @@ func Profiles() []Profile {
 			// Nothing is excused: Redis has handed to the kernel what it answers for. The exception is what it takes while
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.
 			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true, Excuse: unless()},
-		{Name: "lobby", About: "1,500 fans in the lobby, each checks the draw", Demo: lobby,
+		{Name: "lobby", About: "1,500 fans in the lobby, each does some work to join and checks the draw", Demo: lobby,
 			Lobby: 1500, Late: 100, Span: 10 * time.Second, Mix: sociable, Limit: 3 * time.Minute, ChecksDraw: true,
 			Excuse: append(unless(InvDraw, InvParty), shop...)},
 		{Name: "surge", About: "1,500 fans, most at the opening; the rate changes twice, and a pause", Demo: surge,

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // Demo is the sale that a private stack is started with, as `ropeline dev
@@ -34,6 +36,8 @@ type Demo struct {
 	Seats          int    `json:"seats"`
 	General        int    `json:"general"`
 	PartyMax       int    `json:"party_max"`
+
+	Visitor ropeline.VisitorRule `json:"visitor,omitzero"` // who may join
 }
 
 // Access is how a running installation is reached, as `ropeline dev` writes it.
