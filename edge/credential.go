@@ -25,7 +25,7 @@ func isApp(r *http.Request) bool { return r.Header.Get(wire.AppHeader) == "1" }
 // isPhone reports whether the client puts sleeping pages away, as phones do:
 // its place is waited for longer.
 func isPhone(r *http.Request) bool {
-	return r.Header.Get("Sec-CH-UA-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
+	return r.Header.Get("Sec-Ch-Ua-Mobile") == "?1" || strings.Contains(r.UserAgent(), "Mobi")
 }
 
 // ticket reads the place ticket of a request: errTicketMissing without one,
@@ -61,10 +61,35 @@ func placePath(sale ropeline.SaleID) string { return "/api/v1/sales/" + string(s
 const admissionPath = "/api/v1"
 
 func (s *Server) setCookie(w http.ResponseWriter, name, value, path string, until time.Time) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, cookie(name, value, path, until))
+}
+
+func cookie(name, value, path string, until time.Time) *http.Cookie {
+	return &http.Cookie{
 		Name: name, Value: value, Path: path, Expires: until,
 		HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
-	})
+	}
+}
+
+// placeCookies is what the cookies of all places of a sale have in common: to
+// write one anew costs more than to sign the ticket in it.
+type placeCookies struct {
+	ends       time.Time // the sale
+	head, tail string
+}
+
+// placeCookie is the cookie of a place ticket, as setCookie would write it.
+func (m *room) placeCookie(ends time.Time, ticket string) string {
+	c := m.cookies.Load()
+	if c == nil || !c.ends.Equal(ends) {
+		const here = "ticket"
+		text := cookie(wire.PlaceCookie(m.id), here, placePath(m.id), ends.Add(ticketKept)).String()
+		c = &placeCookies{ends: ends}
+		c.head, c.tail, _ = strings.Cut(text, "="+here)
+		c.head += "="
+		m.cookies.Store(c)
+	}
+	return c.head + ticket + c.tail
 }
 
 func (s *Server) dropCookie(w http.ResponseWriter, name, path string) {

@@ -39,10 +39,11 @@ func mustMarshal(s wire.Status) []byte {
 }
 
 // encode appends a status as JSON. It knows the plain status of somebody who
-// waits, which is nearly every frame; whatever has more goes through
+// waits, which is nearly every frame and answer; whatever has more goes through
 // encoding/json.
 func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
-	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait}
+	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait,
+		NextContact: s.NextContact}
 	if s != plain || s.Position == nil || s.Served == nil {
 		return append(b, mustMarshal(s)...)
 	}
@@ -61,6 +62,9 @@ func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 			b = append(append(append(b, `,"longer":"`...), s.Wait.Longer...), '"')
 		}
 		b = append(b, '}')
+	}
+	if s.NextContact != 0 {
+		b = strconv.AppendInt(append(b, `,"next_contact":`...), int64(s.NextContact), 10)
 	}
 	return append(b, '}')
 }

@@ -30,6 +30,9 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 			s.Wait = &wire.Wait{Low: *number(), High: *number(), Longer: []wire.Longer{"", wire.LongerLimits, wire.LongerSlower}[r.IntN(3)]}
 		}
 		if maybe() {
+			s.NextContact = r.IntN(3)
+		}
+		if maybe() {
 			s.Sale.Paused, s.Sale.Reason, s.Sale.Entrants = true, `"a <break>"`, *number()
 		}
 		switch r.IntN(12) { // what is less plain
@@ -47,6 +50,8 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 			s.Served = nil
 		case 6:
 			s.Sale.Trouble = wire.TroubleAway
+		case 7:
+			s.Ticket = "1.a.b.c"
 		}
 		want, err := json.Marshal(s)
 		must(t, err)
@@ -58,6 +63,21 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		for range 2 {
 			if got := string(m.encode([]byte("before"), view, s)); got != "before"+string(want) {
 				t.Fatalf("frame\n%s\nwant\n%s", got, want)
+			}
+		}
+	}
+}
+
+// The cookie of a place made from its parts is the one that net/http writes, also
+// when the sale's end has been moved.
+func TestAPlaceCookieIsWhatNetHTTPMakesOfIt(t *testing.T) {
+	t.Parallel()
+	m := &room{id: "lanterns"}
+	for _, ends := range []time.Time{time.Date(2026, 11, 25, 20, 0, 0, 5, time.UTC), time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))} {
+		for _, ticket := range []string{"1.a.b.c", "1.ticket.=ticket"} {
+			want := cookie("ropeline_place_lanterns", ticket, "/api/v1/sales/lanterns", ends.Add(ticketKept)).String()
+			if got := m.placeCookie(ends, ticket); got != want || want == "" {
+				t.Errorf("cookie\n%s\nwant\n%s", got, want)
 			}
 		}
 	}

@@ -50,10 +50,20 @@ type limits struct {
 	restTo time.Time
 }
 
+func (r rule) unlimited() bool { return r.rate.Limit < 0 }
+
+// count counts a request for the caller's address.
+func (s *Server) count(w http.ResponseWriter, r *http.Request, of rule) error {
+	if of.unlimited() {
+		return nil
+	}
+	return s.limits.take(r.Context(), w.Header(), of, limitKey(s.client(r)))
+}
+
 // take counts one request of key and returns ropeline.ErrRateLimited when it
 // is one too many.
 func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) error {
-	if r.rate.Limit < 0 {
+	if r.unlimited() {
 		return nil
 	}
 	store := l.ready()

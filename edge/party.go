@@ -61,7 +61,7 @@ func (s *Server) joinParty(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
+	if err := s.count(w, r, s.joins); err != nil {
 		return err
 	}
 	var body wire.JoinParty

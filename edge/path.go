@@ -26,17 +26,23 @@ func checkMethod(r *http.Request) error {
 // differently: what is not refused means the same before and after decoding,
 // so the path that was matched is the path that is forwarded.
 func checkPath(r *http.Request) error {
-	path, raw := r.URL.Path, strings.ToLower(r.URL.EscapedPath())
+	path := r.URL.Path
 	if !strings.HasPrefix(path, "/") {
 		return errPathInvalid // "OPTIONS *", CONNECT
 	}
-	for _, encoded := range []string{"%2f", "%5c", "%2e", "%00", "%25", "%3b"} {
-		if strings.Contains(raw, encoded) {
-			return errPathInvalid
+	if raw := r.URL.EscapedPath(); strings.Contains(raw, "%") {
+		raw = strings.ToLower(raw)
+		for _, encoded := range []string{"%2f", "%5c", "%2e", "%00", "%25", "%3b"} {
+			if strings.Contains(raw, encoded) {
+				return errPathInvalid
+			}
 		}
 	}
 	if strings.ContainsAny(path, "\\\x00;") || strings.Contains(path, "//") {
 		return errPathInvalid
+	}
+	if !strings.Contains(path, "/.") {
+		return nil
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -38,7 +39,7 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 
 // enter returns the place that the caller has (200) or was given now (201).
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (queue.Ticket, queue.Place, int, error) {
-	if err := s.limits.take(r.Context(), w.Header(), s.joins, limitKey(callOf(r.Context()).client)); err != nil {
+	if err := s.count(w, r, s.joins); err != nil {
 		return queue.Ticket{}, queue.Place{}, 0, err
 	}
 	ticket, place, err := s.held(w, r, m)
@@ -151,30 +152,36 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request) (*room, queue.Ti
 
 // show answers with the status of a place.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) error {
-	status, err := s.answer(w, r, m, ticket, place, code)
+	status, view, err := s.answer(w, r, m, ticket, place, code)
 	if err != nil {
 		return err
 	}
-	return ropeline.WriteJSON(w, code, status)
+	body, _ := bodies.Get().(*[]byte)
+	if body == nil {
+		body = new([]byte)
+	}
+	defer bodies.Put(body)
+	*body = append(m.encode((*body)[:0], view, status), '\n')
+	ropeline.SendJSON(w, code, *body)
+	return nil
 }
 
-// answer makes the status of a place and, where the place's order became known
-// or changed, a new ticket, which browsers get as a cookie.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) (wire.Status, error) {
+var bodies sync.Pool // of *[]byte, for statuses
+
+// answer makes the status of a place as the newest view sees it and, where the
+// place's order became known or changed, a new ticket, which browsers get as a
+// cookie.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket queue.Ticket, place queue.Place, code int) (wire.Status, *queue.View, error) {
 	view, err := m.view(r.Context())
 	if err != nil {
-		return wire.Status{}, err
+		return wire.Status{}, nil, err
 	}
-	status := seated(statusOf(m.id, view, place, isPhone(r)), view, place, ticket)
-	now := s.now()
-	status.NextContact = nextContact(status)
-	if rest := m.line.Due(place.ID).Sub(now); rest > 0 { // come when you were told to
-		status.NextContact = min(status.NextContact, int((rest+time.Second-1)/time.Second))
-	}
+	phone := isPhone(r)
+	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
 	if !status.State.Final() {
-		next := time.Duration(status.NextContact) * time.Second
-		m.line.Visit(ticket, place, isPhone(r), now.Add(max(2*next, queue.PresentAfterClose)))
-		m.line.Expect(place.ID, now.Add(next))
+		every := time.Duration(nextContact(status)) * time.Second
+		every = m.line.Visit(ticket, place, phone, s.now(), every)
+		status.NextContact = int((every + time.Second - 1) / time.Second)
 	}
 	renewed := ticket
 	renewed.Party = place.Party
@@ -184,20 +191,19 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	switch {
 	case isApp(r):
 		if status.Ticket, err = s.store.SignTicket(renewed); err != nil {
-			return status, err
+			return wire.Status{}, nil, err
 		}
 	case code == http.StatusCreated || renewed != ticket && bearer(r) == "":
 		raw, err := s.store.SignTicket(renewed)
 		if err != nil {
-			return status, err
+			return wire.Status{}, nil, err
 		}
-		until := m.settings(r.Context(), s.store, s.now()).EndsAt.Add(ticketKept)
-		s.setCookie(w, wire.PlaceCookie(m.id), raw, placePath(m.id), until)
+		w.Header().Add("Set-Cookie", m.placeCookie(m.settings(r.Context(), s.store, s.now()).EndsAt, raw))
 	}
 	if status.NextContact > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(status.NextContact))
 	}
-	return status, nil
+	return status, view, nil
 }
 
 // claim takes the offer. Repeating it, in a second tab or because the answer

@@ -94,7 +94,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if view.Status, err = s.answer(w, r, room, ticket, place, http.StatusOK); err != nil {
+	if view.Status, _, err = s.answer(w, r, room, ticket, place, http.StatusOK); err != nil {
 		return err
 	}
 	view.see()
@@ -236,7 +236,7 @@ func (s *Server) plainJoin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.answer(w, r, room, ticket, place, status)
+	_, _, err = s.answer(w, r, room, ticket, place, status)
 	return err
 }
 
@@ -280,7 +280,7 @@ func (s *Server) plainExchange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.answer(w, r, room, ticket, place, http.StatusCreated)
+	_, _, err = s.answer(w, r, room, ticket, place, http.StatusCreated)
 	return err
 }
 

@@ -25,7 +25,7 @@ func (a *asked) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if callOf(ctx).id != "" {
+		if ctx.Value(http.ServerContextKey) != nil {
 			a.commands.Add(1)
 		}
 		return next(ctx, cmd)
@@ -34,7 +34,7 @@ func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if callOf(ctx).id != "" {
+		if ctx.Value(http.ServerContextKey) != nil {
 			a.commands.Add(int64(len(cmds)))
 		}
 		return next(ctx, cmds)

@@ -31,7 +31,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if status == http.StatusServiceUnavailable {
 			level = slog.LevelWarn // a store that is away, not a fault of this process
 		}
-		s.log.LogAttrs(r.Context(), level, "request failed", slog.String("request", callOf(r.Context()).id),
+		s.log.LogAttrs(r.Context(), level, "request failed", slog.String("request", w.Header().Get(requestID)),
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.Any("err", err))
 	}
 }

@@ -49,15 +49,14 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 			p.SetURL(to)
 			p.Out.Host = p.In.Host // upstreams compare it with Origin
 			cleanHeader(p.Out.Header, cookie(p.In.Header))
-			call := callOf(p.In.Context())
-			if call.client.IsValid() {
-				p.Out.Header.Set("X-Forwarded-For", call.client.String())
+			if client := s.client(p.In); client.IsValid() {
+				p.Out.Header.Set("X-Forwarded-For", client.String())
 			}
-			p.Out.Header.Set("X-Request-Id", call.id)
+			p.Out.Header.Set(requestID, p.In.Header.Get(requestID))
 		},
 		ModifyResponse: func(r *http.Response) error {
 			r.Header.Del("Ropeline-Session")
-			r.Header.Del("X-Request-Id") // ours is set already
+			r.Header.Del(requestID) // ours is set already
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -84,7 +83,7 @@ func cleanHeader(h http.Header, cookie string) {
 			delete(h, name)
 		}
 	}
-	for _, name := range []string{"Ropeline-Session", "Forwarded", "X-Real-Ip", "X-Request-Id"} {
+	for _, name := range []string{"Ropeline-Session", "Forwarded", "X-Real-Ip", requestID} {
 		h.Del(name)
 	}
 	cookies := (&http.Request{Header: h}).CookiesNamed(cookie)
@@ -120,6 +119,7 @@ func forward(proxy http.Handler) handler {
 		// No upstream of ours switches protocols, and a switched connection
 		// would carry requests past every check made here.
 		r.Header.Del("Upgrade")
+		r.Header.Set(requestID, w.Header().Get(requestID))
 		proxy.ServeHTTP(w, r)
 		return nil
 	}

@@ -22,19 +22,22 @@ type room struct {
 	over    <-chan struct{} // closed when the line is not followed any more
 	sockets hub.Group
 	shared  atomic.Pointer[shared]
+	cookies atomic.Pointer[placeCookies]
+	usedAt  atomic.Int64 // ns
 
 	mu     sync.Mutex // guards the rest
 	sale   ropeline.Sale
 	drawn  queue.Drawing
 	readAt time.Time
-	usedAt time.Time
 }
 
 func newRoom(store *queue.Store, sale ropeline.Sale, now time.Time, log *slog.Logger) *room {
-	return &room{
+	m := &room{
 		id: sale.ID, line: queue.NewLine(store, sale.ID, log),
-		sale: sale, readAt: now, usedAt: now,
+		sale: sale, readAt: now,
 	}
+	m.use(now)
+	return m
 }
 
 // run follows the line until ctx, which is the room's own, ends.
@@ -204,17 +207,8 @@ func (m *rooms) known(id ropeline.SaleID, now time.Time) (*room, error) {
 	return found, nil
 }
 
-func (m *room) use(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.usedAt = now
-}
-
-func (m *room) unusedSince() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.usedAt
-}
+func (m *room) use(now time.Time)      { m.usedAt.Store(now.UnixNano()) }
+func (m *room) unusedSince() time.Time { return time.Unix(0, m.usedAt.Load()) }
 
 // add makes a room, unless another request was faster.
 func (m *rooms) add(sale ropeline.Sale, now time.Time) (*room, error) {

@@ -106,7 +106,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	if s.early(r) {
 		return nil
 	}
-	if err := s.limits.take(r.Context(), w.Header(), s.calls, limitKey(callOf(r.Context()).client)); err != nil {
+	if err := s.count(w, r, s.calls); err != nil {
 		return err
 	}
 	return ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get)
@@ -115,8 +115,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 // early reports whether a request is a poll that comes before its time and can
 // be answered from memory: it is not counted, so that Redis hears nothing of it.
 func (s *Server) early(r *http.Request) bool {
+	if s.calls.unlimited() || r.Method != http.MethodGet {
+		return false
+	}
 	id := ropeline.SaleID(r.PathValue("sale"))
-	if r.Method != http.MethodGet || r.URL.Path != placePath(id)+"/place" {
+	if r.URL.Path != placePath(id)+"/place" {
 		return false
 	}
 	room, err := s.rooms.known(id, s.now())

@@ -13,11 +13,7 @@ import (
 
 // room returns the room of the sale that the path names.
 func (s *Server) room(r *http.Request) (*room, error) {
-	id := ropeline.SaleID(r.PathValue("sale"))
-	if !id.Valid() {
-		return nil, ropeline.ErrSaleUnknown
-	}
-	return s.rooms.get(r.Context(), id, s.now())
+	return s.rooms.get(r.Context(), ropeline.SaleID(r.PathValue("sale")), s.now())
 }
 
 func (s *Server) showSale(w http.ResponseWriter, r *http.Request) error {

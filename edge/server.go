@@ -169,34 +169,30 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // Handler answers every request of the edge.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := call{
-			id:     s.requestPrefix + "-" + strconv.FormatInt(s.requests.Add(1), 36),
-			client: clientAddress(r, s.config.TrustedProxies),
-		}
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
-		w.Header().Set("X-Request-Id", call.id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		h := w.Header()
+		h[requestID] = []string{s.requestPrefix + "-" + strconv.FormatInt(s.requests.Add(1), 36)}
+		h["X-Content-Type-Options"] = noSniff
 		if err := cmp.Or(checkMethod(r), checkPath(r)); err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		s.log.LogAttrs(r.Context(), slog.LevelDebug, "request", slog.String("request", call.id),
-			slog.String("client", call.client.String()), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+		if s.log.Enabled(r.Context(), slog.LevelDebug) {
+			s.log.LogAttrs(r.Context(), slog.LevelDebug, "request", slog.String("request", h.Get(requestID)),
+				slog.String("client", s.client(r).String()), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+		}
 		s.mux.ServeHTTP(w, r)
 	})
 }
 
-// call is what is known of every request.
-type call struct {
-	id     string
-	client netip.Addr
-}
+// requestID is the header that names a request. It is where the name is kept, too:
+// a context of its own would cost every request a copy.
+const requestID = "X-Request-Id"
 
-type callKey struct{}
+var noSniff = []string{"nosniff"}
 
-func callOf(ctx context.Context) call {
-	c, _ := ctx.Value(callKey{}).(call)
-	return c
+// client is the address that a request comes from.
+func (s *Server) client(r *http.Request) netip.Addr {
+	return clientAddress(r, s.config.TrustedProxies)
 }
 
 var errStarting = &ropeline.Error{

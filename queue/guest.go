@@ -139,15 +139,6 @@ func (l *Line) Attend(t Ticket, p Place, phone bool, notify func(ropeline.PlaceS
 	return k
 }
 
-// Visit notes that a place polled, and will again before until.
-func (l *Line) Visit(t Ticket, p Place, phone bool, until time.Time) {
-	l.guests.mu.Lock()
-	defer l.guests.mu.Unlock()
-	if g := l.guests.welcome(t, p, phone); g != nil {
-		g.here(t.Generation, until)
-	}
-}
-
 // Known returns what this edge knows of a place that it serves, which is as new
 // as what Find would tell but for a moment.
 func (l *Line) Known(id ropeline.PlaceID) (Place, bool) {
@@ -184,7 +175,7 @@ const leftMost = 100_000
 
 // welcome finds or makes a guest, nil if there are too many. mu is held.
 func (gs *guests) welcome(t Ticket, p Place, phone bool) *guest {
-	if gs.byPlace[p.ID] == nil && len(gs.byPlace) >= gs.most {
+	if len(gs.byPlace) >= gs.most && gs.byPlace[p.ID] == nil {
 		return nil
 	}
 	return gs.admit(t, p, phone)
@@ -196,9 +187,13 @@ func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
 	p.Visitor, p.Epoch = t.Visitor, gs.shared(p.Epoch)
 	if g == nil {
 		g = &guest{epoch: gs.shared(t.Epoch)}
+		if p.New {
+			g.marked = p.Epoch // the script that joined it has told
+		}
 		gs.byPlace[p.ID] = g
-		g.hears(p.Generation, true, &p)
-		g.know(&p)
+		fresh := p
+		g.hears(p.Generation, true, &fresh)
+		g.know(&fresh)
 	} else if !gs.dirty[p.ID] {
 		// What the caller has just found may be older than what came since: look again.
 		if known := g.place.Load(); known.State != p.State || known.Ordinal != p.Ordinal || known.Party != p.Party {
@@ -357,6 +352,7 @@ func (gs *guests) sweep(v *View, now time.Time) (moved bool) {
 		if outdated(v, p) || overdue(v, p) || ended(v, p) {
 			gs.dirty[id] = true
 		}
+		untold = untold || g.moved != nil && !g.moved.told
 	}
 	for id, at := range gs.left {
 		if now.Sub(at) > GracePhone+time.Hour {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -62,7 +63,7 @@ func TestAnEdgeTakesInSoManyPollersAndNoMore(t *testing.T) {
 	line.guests.most = 2
 	for _, id := range []ropeline.PlaceID{"a", "b", "c"} {
 		p := Place{ID: id, State: ropeline.PlaceWaiting}
-		line.Visit(Ticket{Place: id}, p, false, time.Now().Add(time.Minute))
+		line.Visit(Ticket{Place: id}, p, false, time.Now(), time.Minute)
 		if got := line.Recall(Ticket{Place: id}, false); got.ID != id {
 			t.Errorf("recalled %s as %+v", id, got)
 		}
@@ -93,8 +94,40 @@ func TestAFriendWhoHasJustJoinedIsNotTakenForOneWhoLeft(t *testing.T) {
 		t.Errorf("the friend's socket is told %+v, and the other one was told %d times", p, told)
 	}
 	// What the first one finds may be older than what is known.
-	line.Visit(Ticket{Place: "a"}, alone, false, time.Now().Add(time.Minute))
+	line.Visit(Ticket{Place: "a"}, alone, false, time.Now(), time.Minute)
 	if p := link.Place(); p.Party.Seat(friend) != 2 {
 		t.Errorf("after an older answer the friend's socket is told %+v", p)
+	}
+}
+
+// The script that joins a place tells that it is here: it is not told a second
+// time, but it is told that it went.
+func TestWhoJoinsIsToldOnce(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, nil)
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	id, err := NewPlaceID(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := store.Join(t.Context(), sale.ID, id, "")
+	if err != nil || p.Epoch == "" {
+		t.Fatalf("joining an open line: %+v, %v", p, err)
+	}
+	if err := line.snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	here := func() int64 {
+		return rdb.GetBit(t.Context(), lineID{sale.ID, 0}.presence()+store.edge, p.Ordinal).Val()
+	}
+	now := time.Now()
+	line.Visit(Ticket{Place: id}, p, false, now, time.Second)
+	came, went, _, _, _ := line.guests.changes(line.View(), now)
+	if len(came)+len(went) > 0 || here() != 1 {
+		t.Errorf("whoever has just joined is told again: came %v, went %v, present %d", came, went, here())
+	}
+	_, went, _, _, _ = line.guests.changes(line.View(), now.Add(time.Hour))
+	if len(went) != 1 || went[0] != (told{id, p.Ordinal}) {
+		t.Errorf("an hour later %v went, want the place", went)
 	}
 }

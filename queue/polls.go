@@ -14,13 +14,22 @@ import (
 // come back: its tabs and a few reloads. What is more is a program gone wild.
 const earlyMost = 20
 
-// Expect notes when a place that polls was told to come back.
-func (l *Line) Expect(id ropeline.PlaceID, at time.Time) {
+// Visit notes that a place polled and returns when it should come back: after
+// every, or when it was told before if it came early. Until twice that it counts
+// as present.
+func (l *Line) Visit(t Ticket, p Place, phone bool, now time.Time, every time.Duration) time.Duration {
 	l.guests.mu.Lock()
 	defer l.guests.mu.Unlock()
-	if g := l.guests.byPlace[id]; g != nil {
-		g.dueAt = at.UnixMilli()
+	g := l.guests.welcome(t, p, phone)
+	if g == nil {
+		return every
 	}
+	if rest := time.UnixMilli(g.dueAt).Sub(now); rest > 0 {
+		every = min(every, rest)
+	}
+	g.dueAt = now.Add(every).UnixMilli()
+	g.here(t.Generation, now.Add(max(2*every, PresentAfterClose)))
+	return every
 }
 
 // Early takes one of the uncounted polls of a place, and reports whether there
@@ -40,14 +49,4 @@ func (l *Line) Early(id ropeline.PlaceID, now time.Time) bool {
 	}
 	g.early++
 	return true
-}
-
-// Due is when a place was told to come back, in the past if it was not.
-func (l *Line) Due(id ropeline.PlaceID) time.Time {
-	l.guests.mu.Lock()
-	defer l.guests.mu.Unlock()
-	if g := l.guests.byPlace[id]; g != nil {
-		return time.UnixMilli(g.dueAt)
-	}
-	return time.Time{}
 }

@@ -59,14 +59,14 @@ type Store struct {
 	now       func() time.Time // nil: Redis's clock
 	stopwatch func() time.Time // our own clock, which nobody sets
 
-	archive Archive  // nil: none
-	tickets sync.Map // ticketKey by sale
+	archive Archive // nil: none
 
-	mu     sync.Mutex // guards what follows
-	joins  map[lineID]*joinGatherer
-	seen   map[ropeline.SaleID]int // sales that were there once, and their number of lines: one that is not there any more was lost
-	clocks map[ropeline.SaleID]*clockWatch
-	closed bool
+	mu      sync.Mutex // guards what follows
+	tickets map[ropeline.SaleID]*ticketKey
+	joins   map[lineID]*joinGatherer
+	seen    map[ropeline.SaleID]int // sales that were there once, and their number of lines: one that is not there any more was lost
+	clocks  map[ropeline.SaleID]*clockWatch
+	closed  bool
 }
 
 type joinGatherer = batch.Gatherer[entry, Place]
@@ -75,7 +75,7 @@ type joinGatherer = batch.Gatherer[entry, Place]
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
-		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{},
+		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
 		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{},
 	}
 }

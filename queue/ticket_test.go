@@ -3,9 +3,12 @@ package queue
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/ropeline/ropeline"
 )
 
 // FuzzTicketIsOursToTheLastBit: whatever is presented, only the exact text
@@ -35,6 +38,23 @@ func FuzzTicketIsOursToTheLastBit(f *testing.F) {
 		}
 		if err != nil && !errors.Is(err, ErrTicketInvalid) {
 			t.Fatalf("ReadTicket(%q): %v", raw, err)
+		}
+	})
+}
+
+// Tickets made by hand are those that encoding/json makes, byte for byte.
+func FuzzTicketIsWhatJSONMakesOfIt(f *testing.F) {
+	f.Add("demo", "cGxhY2U", "", "", 0, "v", "4503599627370497", "e")
+	f.Add("a\"b", "\\", "<&>", "0 x\x00\x7f", 3, "é\xff\u2028", "", "")
+	f.Fuzz(func(t *testing.T, sale, place, member, party string, generation int, visitor, score, epoch string) {
+		ticket := Ticket{Sale: ropeline.SaleID(sale), Lane: MainLane, Place: ropeline.PlaceID(place), Member: member, Party: Party(party),
+			Generation: generation, Visitor: visitor, Score: score, Epoch: epoch}
+		want, err := json.Marshal(ticket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ticket.appendJSON([]byte("before")); string(got) != "before"+string(want) {
+			t.Fatalf("ticket\n%s\nwant\n%s", got, want)
 		}
 	})
 }
