@@ -39,15 +39,15 @@ func presentAfterClose(phone bool) time.Duration {
 type guest struct {
 	// What calm reads comes first: it is read of all guests every second, from
 	// memory that is in no cache.
-	links   []*Link // its open sockets
-	moved   *moved  // nil for a place that never moved to another device
-	waits   string  // the epoch in which the place waits for its turn in the line; "" if it does not
-	ordinal int64   // while it does
-	marked  string  // the epoch in which Redis was told that it is present, "" for not
-	kept    string  // the epoch in which it was told that it is here, being a comeback
+	links   []*Link   // its open sockets
+	moved   *moved    // nil for a place that never moved to another device
+	waits   string    // the epoch in which the place waits for its turn in the line; "" if it does not
+	ordinal int64     // while it does
+	marked  string    // the epoch in which Redis was told that it is present, "" for not
+	kept    string    // the epoch in which it was told that it is here, being a comeback
+	until   time.Time // present so long without a socket
 
 	place      atomic.Pointer[Place] // the newest that is known
-	until      time.Time             // present so long without a socket
 	asking     bool                  // a look is under way
 	epoch      string                // of the place's ticket: where its score comes from
 	phone      bool
@@ -66,9 +66,9 @@ func (g *guest) know(p *Place) {
 }
 
 // calm reports whether there is nothing to do for a guest: it waits in the order
-// of this epoch, where no line has come to, has a socket open, and Redis knows.
-func (g *guest) calm(epoch string, reached int64) bool {
-	return g.waits == epoch && epoch != "" && g.ordinal >= reached && len(g.links) > 0 && g.moved == nil && g.marked == epoch && g.kept == ""
+// of this epoch, where no line has come to, is here, and Redis knows.
+func (g *guest) calm(epoch string, reached int64, now time.Time) bool {
+	return g.waits == epoch && epoch != "" && g.ordinal >= reached && g.moved == nil && g.marked == epoch && g.kept == "" && g.present(now)
 }
 
 func (g *guest) present(now time.Time) bool {
@@ -339,7 +339,7 @@ func (gs *guests) sweep(v *View, now time.Time) (moved bool) {
 	defer gs.mu.Unlock()
 	reached := v.reached()
 	for id, g := range gs.byPlace {
-		if g.calm(v.Epoch, reached) {
+		if g.calm(v.Epoch, reached, now) {
 			continue
 		}
 		moved = moved || g.moved != nil
@@ -352,7 +352,6 @@ func (gs *guests) sweep(v *View, now time.Time) (moved bool) {
 		if outdated(v, p) || overdue(v, p) || ended(v, p) {
 			gs.dirty[id] = true
 		}
-		untold = untold || g.moved != nil && !g.moved.told
 	}
 	for id, at := range gs.left {
 		if now.Sub(at) > GracePhone+time.Hour {

@@ -240,7 +240,7 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 	defer gs.mu.Unlock()
 	reached := v.reached()
 	for id, g := range gs.byPlace {
-		if g.calm(v.Epoch, reached) {
+		if g.calm(v.Epoch, reached, now) {
 			continue
 		}
 		p, here := g.place.Load(), g.present(now)
