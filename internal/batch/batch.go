@@ -3,7 +3,7 @@
 // 15 to 30.
 //
 // It gathers without waiting: while one batch is under way the next one
-// collects, so a lone call is not delayed and batches grow with the load. A
+// collects, and before one begins the processor is left to all who are ready, so a lone call is not delayed and batches grow with the load. A
 // second batch goes beside the first once it is half full: with one at a time
 // the store stood idle while answers were read and callers woken, and small ones
 // beside each other would cost it more than they save. Each caller gets its own
@@ -15,6 +15,7 @@ package batch
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -120,6 +121,9 @@ func (g *Gatherer[Req, Res]) halfFull() bool { return 2*len(g.waiting) >= g.size
 // for the drain beside it.
 func (g *Gatherer[Req, Res]) drain() {
 	for {
+		// Whoever is ready to run, and so may be about to call, comes along; where
+		// nobody is, nobody is waited for.
+		runtime.Gosched()
 		calls := g.take()
 		if len(calls) == 0 {
 			return
