@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -85,6 +86,9 @@ func TestSlotsOutliveAClockThatJumps(t *testing.T) {
 			if got.Jumped < jump-time.Second || got.Jumped > jump+time.Second {
 				t.Errorf("a jump of %v is told as %v", jump, got.Jumped)
 			}
+			if g := got.Gauge; got.Now.Sub(g.At).Abs() > time.Minute || g.Busy > 60 {
+				t.Errorf("the jump counts as time that slots were in use: %+v", g)
+			}
 			if got.Offered != 2 || got.Active != 1 {
 				t.Errorf("after the jump %d are offered and %d active, want the 2 and 1 of before", got.Offered, got.Active)
 			}
@@ -112,5 +116,44 @@ func TestSlotsOutliveAClockThatJumps(t *testing.T) {
 				t.Errorf("%d slots were in use, %v; the cap is %d", state.MaxInUse, err, sale.Cap)
 			}
 		})
+	}
+}
+
+// Who is with an edge that died counts as present for a minute, also if the clock
+// is set back meanwhile.
+func TestADeadEdgeDoesNotLiveOnWhenTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	ours := time.Date(2047, 1, 1, 0, 0, 0, 0, time.UTC)
+	set := time.Duration(0)
+	var edges [2]*Store
+	for i := range edges {
+		edges[i] = New(rdb, testKeys).WithClock(func() time.Time { return ours.Add(set) })
+		edges[i].stopwatch = func() time.Time { return ours }
+		t.Cleanup(edges[i].Close)
+	}
+	dying, living := edges[0], edges[1]
+	sale := testSale(fmt.Sprintf("back-%d", time.Now().UnixNano()), ours.Add(-2*time.Hour))
+	sale.EndsAt = ours.Add(time.Hour)
+	if err := errors.Join(dying.PublishSale(ctx, sale), dying.Draw(ctx, sale.ID), dying.SetPaused(ctx, sale.ID, true, "")); err != nil {
+		t.Fatal(err)
+	}
+	gone, here := join(t, dying, sale.ID), join(t, living, sale.ID)
+	for _, jump := range []time.Duration{0, -time.Hour, 0, 0} {
+		set += jump
+		ours = ours.Add(31 * time.Second)
+		tick(t, living, sale.ID)
+	}
+	if err := living.SetPaused(ctx, sale.ID, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ours = ours.Add(TickInterval)
+		tick(t, living, sale.ID)
+	}
+	for p, want := range map[Place]ropeline.PlaceState{gone: ropeline.PlacePassed, here: ropeline.PlaceOffered} {
+		if is, err := living.Find(ctx, sale.ID, p.ID); err != nil || is.State != want {
+			t.Errorf("%s is %s, %v; want %s", p.ID, is.State, err, want)
+		}
 	}
 }

@@ -125,6 +125,7 @@ type Gauge struct {
 	Run     string    `json:"run"`
 	Offers  int64     `json:"offers"` // people
 	Friends int64     `json:"friends"`
+	Brought int64     `json:"brought"`
 	InUse   int64     `json:"in_use"`
 	Passed  int64     `json:"passed"` // by the cursor, or departed behind it
 	Departs int64     `json:"departs"`
@@ -145,12 +146,26 @@ func perSecond(rate int64) float64 { return float64(rate) / 60 }
 // inUse is how many slots count against the cap.
 func (s State) inUse() int64 { return s.Offered + s.Active + s.Ghosts }
 
+// moved is the gauge on a clock that was set so far ahead, or back: an hour that
+// was none would count as one in which no slot became free.
+func (g Gauge) moved(by time.Duration) Gauge {
+	for _, at := range []*time.Time{&g.At, &g.Since, &g.RoseAt} {
+		if !at.IsZero() {
+			*at = at.Add(by)
+		}
+	}
+	return g
+}
+
 // next is the gauge at s.
 func (g Gauge) next(s State) Gauge {
 	n := g
 	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
-	n.Offers, n.Friends = s.LastOffer+s.Friends, s.Friends
+	n.Offers, n.Friends, n.Brought = s.LastOffer+s.Friends, s.Friends, s.Brought
 	n.InUse, n.Passed, n.Departs = s.inUse(), s.Cursor+s.Gone, s.Departures
+	if s.Paused && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
+		n.RoseAt = n.RoseAt.Add(s.Now.Sub(g.At))
+	}
 	same := g.Epoch == s.Epoch && g.Run == s.Run
 	if same {
 		n.see(g, s)
@@ -166,16 +181,25 @@ func (g Gauge) next(s State) Gauge {
 	case g.LateSeq != s.LateSeq && s.Late > 0:
 		return n.rise(measured, LongerReturns)
 	}
-	before, holds := moment{g.Pace, float64(g.InUse)}, false
+	now := float64(n.InUse)
+	if (measured.Rate < g.Rate || measured.Cap < g.Cap) && (moment{g.Pace, now}).worst(moment{measured, now}, s.ahead(), 0) > unnoticed {
+		return n.rise(measured, LongerLimits) // and not first for as much as hides behind who moved on
+	}
+	before, rise := moment{g.Pace, float64(g.InUse)}, 0.0
 	for _, weight := range []float64{1, 0.5, 0.2, 0.1, 0.05, 0} {
 		n.Pace = g.Pace.toward(measured, weight)
-		if holds = before.worst(moment{n.Pace, float64(n.InUse)}, s.ahead(), float64(reached)) <= 0; holds {
+		after := moment{n.Pace, now}
+		if rise = before.worst(after, s.ahead(), float64(reached)); s.Comebacks > 0 {
+			rise = max(rise, before.worstInFront(after))
+		}
+		if rise <= 0 {
 			break
 		}
 	}
 	// What could not be told yet without a rise.
-	hidden := (moment{n.Pace, float64(n.InUse)}).worst(moment{measured, float64(n.InUse)}, s.ahead(), 0)
-	if hidden < farWorse && (holds || n.Friends == g.Friends) {
+	hidden := (moment{n.Pace, now}).worst(moment{measured, now}, s.ahead(), 0)
+	vanishes := math.IsInf(rise, 1) // there is no estimate any more, and no rise to be told
+	if hidden < farWorse && (rise <= 0 || (rise < unnoticed || vanishes) && n.Friends == g.Friends) {
 		return n
 	}
 	return n.rise(measured, n.cause(g, measured))
@@ -189,14 +213,19 @@ func (g Gauge) cause(before Gauge, measured Pace) Longer {
 		return LongerLimits
 	case measured.Comebacks > 2*g.Comebacks+10:
 		return LongerReturns
-	case g.Friends > before.Friends:
+	case g.Friends > before.Friends || g.Brought > before.Brought:
 		return LongerParties
 	}
 	return LongerSlower
 }
 
-// farWorse is by how much estimates are too low before they rise with a reason.
-const farWorse = 0.12
+// farWorse is by how much estimates are too low before they rise with a reason,
+// and unnoticed what may remain where not even the pace before keeps them from
+// rising: slots were taken, but nobody moved on. Less than that no fan is sent.
+const (
+	farWorse  = 0.12
+	unnoticed = 0.05
+)
 
 func (g Gauge) rise(to Pace, why Longer) Gauge {
 	g.Pace, g.Longer, g.RoseAt = to, why, g.At
@@ -260,12 +289,13 @@ func (g Gauge) measure(before Pace, s State) Pace {
 	if g.known(before, p, s) {
 		p.Turnover = g.Freed / g.Busy
 	}
-	// Who is here now says how many will come, until it has been seen.
-	here := g.Here
-	if here == 0 {
-		here = 1
+	// Who is here now, and how many share a place, says how many will come until
+	// it has been seen.
+	people := s.people()
+	if g.Here > 0 {
+		people *= g.Here
 	}
-	p.Share = min(max((g.Taken+doubt*here)/(g.Reached+doubt), leastShare), mostShare)
+	p.Share = min(max((g.Taken+doubt*people)/(g.Reached+doubt), leastShare), mostShare)
 	if g.Waited > 0 {
 		p.Leaving = g.Gone / g.Waited * g.Gone / (g.Gone + doubt)
 	}
@@ -331,12 +361,34 @@ func (m moment) worst(later moment, line, reached float64) float64 {
 	return worst
 }
 
+// worstInFront is the same for whoever goes before everybody: no others who are
+// reached bring them nearer. What is less than a tick is none.
+func (m moment) worstInFront(later moment) float64 {
+	was, ok := m.pace.wait(0, m.inUse)
+	if !ok {
+		return math.Inf(-1)
+	}
+	is, ok := later.pace.wait(0, later.inUse)
+	if !ok {
+		return math.Inf(1)
+	}
+	if is-was <= TickInterval.Seconds() {
+		return 0
+	}
+	return (is - was) / (was + 1)
+}
+
 // lookedAt are the places whose estimates are compared, with the last of the
 // line: between them an estimate moves evenly.
 var lookedAt = []float64{0, 30, 100, 300, 1000, 3000, 10_000, 100_000}
 
 // ahead is how many stand in the line.
 func (s State) ahead() float64 { return float64(s.Size - s.Cursor - s.Gone + s.Late) }
+
+// people is how many share a place of the line, on average.
+func (s State) people() float64 {
+	return 1 + float64(s.Brought)/float64(max(1, s.Size-s.Departures))
+}
 
 // The range that is shown about the middle. It is checked in the load test: at
 // least four fifths of the true waits lie in it.

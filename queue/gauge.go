@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ropeline/ropeline"
 )
@@ -14,23 +15,25 @@ import (
 var gaugeSource string
 var gaugeScript = newScript("gauge", gaugeSource)
 
-// gauge moves the gauge of a sale on if it is due, and keeps it.
-func (s *Store) gauge(ctx context.Context, sale ropeline.SaleID, controller string, state State) (Gauge, error) {
-	if !state.Gauge.due(state) {
-		return state.Gauge, nil
+// gauge moves the gauge of a sale on if it is due, and keeps it; it goes along
+// with a clock that jumped.
+func (s *Store) gauge(ctx context.Context, sale ropeline.SaleID, controller string, state State, jumped time.Duration) (Gauge, error) {
+	g := state.Gauge.moved(jumped)
+	if g.due(state) {
+		living, present, err := s.attendance(ctx, sale)
+		if err != nil && !errors.Is(err, ErrSettling) {
+			return Gauge{}, err
+		}
+		if living > 0 {
+			g.Here = float64(present) / float64(living)
+		}
+		if err == nil {
+			g = g.next(state)
+		}
 	}
-	living, present, err := s.attendance(ctx, sale)
-	if errors.Is(err, ErrSettling) {
-		return state.Gauge, nil
+	if g == state.Gauge {
+		return g, nil
 	}
-	if err != nil {
-		return Gauge{}, err
-	}
-	g := state.Gauge
-	if living > 0 {
-		g.Here = float64(present) / float64(living)
-	}
-	g = g.next(state)
 	text, err := json.Marshal(g)
 	if err != nil {
 		return Gauge{}, fmt.Errorf("writing a gauge: %w", err)

@@ -39,7 +39,6 @@ type fan struct {
 
 	edge    int   // where the fan is present, −1 for nowhere
 	told    bool  // the presence is in Redis
-	passed  int64 // ms, when the cursor went by, to the second
 	missed  int64 // ms, when the offer ran out
 	again   bool  // a missed turn was repeated: not another time
 	allowed bool  // it may be, and was not yet
@@ -81,18 +80,20 @@ type model struct {
 	bucket  int64
 	filled  int64 // ms, when the bucket was
 	epoch   string
-	epochs  []string // of each line
-	epochAt []int64  // ms
-	heard   []int64  // ms, when the line began to settle last: who was heard since is waited for; 0 for never
-	losses  []int    // of each line
+	epochs  []string          // of each line
+	epochAt []int64           // ms
+	heard   []int64           // ms, when the line began to settle last: who was heard since is waited for; 0 for never
+	losses  []int             // of each line
+	passes  []map[int64]int64 // of each line: how far the cursor had come in which second
 	ghosts  int64
 	haunted int64 // ms, until when
 	edges   [2]edgeModel
 	left    int64 // the line before they were reached
 
 	queueing
-	anyParty bool // since the last loss
-	largest  int  // party, since the last loss
+	anyParty bool  // since the last loss
+	largest  int   // party, since the last loss
+	brought  int64 // who stood in line in parties, beside one of each
 }
 
 func (m *model) ms() int64  { return m.now / 1000 }
@@ -203,6 +204,15 @@ func (m *model) present(f *fan) bool {
 	return f.edge >= 0 && f.told && m.ms()-m.edges[f.edge].at[f.shard].beat <= 60_000
 }
 
+// beats is an edge that says to a line that it lives. None has in the future.
+func (m *model) beats(edge, shard int) {
+	m.edges[edge].at[shard].beat = m.ms()
+	for i := range m.edges {
+		at := &m.edges[i].at[shard]
+		at.beat = min(at.beat, m.ms())
+	}
+}
+
 // ready reports whether every edge that lives has said who is present.
 func (m *model) ready() bool {
 	for i, epoch := range m.epochs {
@@ -311,14 +321,30 @@ func (m *model) tick() {
 		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+int64(m.sale.ClaimWindow)*1000
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
 	}
-	for _, line := range m.lines {
+	for k, line := range m.lines {
+		reached := int64(0)
 		for _, f := range line {
 			if last != nil && order(f, last) <= 0 && !f.reached {
-				f.reached, f.passed = true, m.sec()*1000
+				f.reached, reached = true, f.ordinal+1
 			}
+		}
+		if reached > 0 {
+			m.passes[k][m.sec()] = reached
 		}
 	}
 	m.filled = m.ms()
+}
+
+// mayReturn reports whether the cursor went by a fan not too long ago, as far as
+// is known: a second that a clock tells twice is the later one.
+func (m *model) mayReturn(f *fan) bool {
+	past, at := int64(math.MaxInt64), int64(0)
+	for second, cursor := range m.passes[f.shard] {
+		if cursor > f.ordinal && cursor < past {
+			past, at = cursor, second
+		}
+	}
+	return past < math.MaxInt64 && m.ms()-at*1000 <= Grace.Milliseconds()
 }
 
 func (m *model) claim(f *fan, tag string) error {
@@ -390,6 +416,28 @@ func (m *model) end(f *fan) {
 	}
 }
 
+// moveDeadlines is what a jump of the clock by so many ms that is seen does: what
+// is left of every deadline stays. A token is good as long as its exp says.
+func (m *model) moveDeadlines(by int64) {
+	for _, f := range m.fans {
+		least := int64(0)
+		if by < 0 && f.exp > 0 {
+			least = (f.exp + margin) * 1000
+		}
+		f.claimBy += by
+		if f.slot > 0 {
+			f.slot = max(f.slot+by, least)
+		}
+		for i := range f.more {
+			f.more[i] = max(f.more[i]+by, least)
+		}
+	}
+	m.haunted, m.queueing.since = max(0, m.haunted+by), m.queueing.since+by
+	if m.filled > 0 {
+		m.filled += by
+	}
+}
+
 // shown is the state that Find answers now.
 func (m *model) shown(f *fan) ropeline.PlaceState {
 	switch {
@@ -424,12 +472,13 @@ func (m *model) settle(shard int, from int64) {
 	}
 	slices.SortFunc(line, order)
 	m.lines[shard] = line
+	reached := int64(0)
 	for i, f := range line {
-		f.ordinal, f.reached = int64(i), f.score <= m.score
-		if m.passedOver(f) {
-			f.passed = m.sec() * 1000
+		if f.ordinal, f.reached = int64(i), f.score <= m.score; f.reached {
+			reached++
 		}
 	}
+	m.passes[shard] = map[int64]int64{m.sec(): reached}
 	for i := range m.edges {
 		m.edges[i].at[shard].reported = ""
 	}
@@ -446,7 +495,9 @@ type system struct {
 	key            draw.Hash // of the draw, once there is one
 	lobby          map[ropeline.PlaceID]bool
 	seen           map[ropeline.PlaceID]int64 // the last position shown, which never rises
-	waits          map[ropeline.PlaceID]Wait  // the last estimate, which rises for a reason only
+	looks          map[ropeline.PlaceID]look  // the last estimate, which rises for a reason only
+	skew           int64                      // us: how far the server's clock is ahead of ours
+	ticked         bool                       // since compare
 	counted        string                     // epoch for which compare has counted who left
 	count, friends int
 	t              *rapid.T
@@ -612,6 +663,12 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			s.compareTick(ctx, t)
 			s.compareTick(ctx, t)
 		},
+		"the clock jumps": func(t *rapid.T) {
+			if !s.drawn {
+				t.Skip("nobody has a slot")
+			}
+			s.jump(ctx, t, rapid.OneOf(rapid.Int64Range(-1_999, 1_999), rapid.Int64Range(2_001, 90_000), rapid.Int64Range(-90_000, -2_001)).Draw(t, "ms"))
+		},
 		"set limits": func(t *rapid.T) {
 			to := Limits{Cap: rapid.Int64Range(0, 6).Draw(t, "cap"), Rate: rapid.SampledFrom([]int64{0, 30, 600, 60_000}).Draw(t, "rate")}
 			same(t, "stale limits", s.store.SetLimits(ctx, id, Limits{Cap: s.limits.Cap + 1, Rate: s.limits.Rate}, to), ErrLimitsChanged)
@@ -628,6 +685,19 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"": func(t *rapid.T) { s.compare(ctx, t) },
 	}
+}
+
+// jump sets the clock of the server, which the next tick sees.
+func (s *system) jump(ctx contextT, t *rapid.T, by int64) {
+	s.compareTick(ctx, t)
+	s.now, s.skew = s.now+by*1000, s.skew+by*1000
+	if seen := by > clockSlack.Milliseconds() || by < -clockSlack.Milliseconds(); seen {
+		s.moveDeadlines(by)
+		for id, l := range s.looks {
+			s.looks[id] = look{l.Wait, l.at.Add(time.Duration(by) * time.Millisecond)}
+		}
+	}
+	s.compareTick(ctx, t)
 }
 
 // handOver moves a place to another device, whose ticket is newer.
@@ -690,7 +760,7 @@ func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 		if err := s.stores[edge].attend(ctx, lineID{s.sale.ID, f.shard}, epoch, at.reported == epoch, came, went, back); err != nil {
 			t.Fatal(err)
 		}
-		at.beat = s.ms()
+		s.beats(edge, f.shard)
 	}
 	if from >= 0 && f.told {
 		tell(from, nil, []told{{f.id, f.ordinal}}, nil)
@@ -704,7 +774,7 @@ func (s *system) move(ctx contextT, t *rapid.T, f *fan, to int) {
 	}
 	if s.passedOver(f) {
 		tell(to, nil, nil, []returning{{f.id, Grace}})
-		f.back = s.ms()-f.passed <= Grace.Milliseconds()
+		f.back = s.mayReturn(f)
 	} else {
 		tell(to, []told{{f.id, f.ordinal}}, nil, nil)
 		f.told = true
@@ -755,7 +825,7 @@ func (s *system) beat(ctx contextT, t *rapid.T) {
 			if err := s.stores[i].attend(ctx, lineID{s.sale.ID, k}, epoch, true, came, nil, nil); err != nil {
 				t.Fatal(err)
 			}
-			e.at[k].beat = s.ms()
+			s.beats(i, k)
 			if epoch != "" {
 				e.at[k].reported = epoch
 			}
@@ -812,6 +882,7 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 		t.Fatal(err)
 	}
 	s.tick()
+	s.ticked = true
 	if state.LastOffer != s.last || state.Cursor != s.cursor() {
 		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor(), len(s.fans))
 	}
@@ -839,6 +910,9 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 	if view.Departures != s.left {
 		t.Fatalf("%d are said to have left the line, want %d", view.Departures, s.left)
 	}
+	if view.Brought != s.brought {
+		t.Fatalf("%d are said to stand in line in parties, want %d", view.Brought, s.brought)
+	}
 	ids := make([]ropeline.PlaceID, len(s.fans))
 	for i, f := range s.fans {
 		ids[i] = f.id
@@ -862,6 +936,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 			t.Fatalf("%s has offer %d (%+v), want %d, beside the line %v", f.id, number, p.Offer, f.number, f.beside)
 		}
 		if p.State != ropeline.PlaceWaiting {
+			delete(s.looks, f.id)
 			continue
 		}
 		position := view.Position(p)
@@ -872,20 +947,37 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 			t.Fatalf("%s: the position rose from %d to %d", f.id, shown, position)
 		}
 		s.seen[f.id] = position
-		s.compareWait(t, f, view)
+		if s.ticked {
+			s.compareWait(t, f, view)
+		}
 	}
+	s.ticked = false
 }
 
-// compareWait wants a reason where an estimate has risen by more than a tick.
+// look is what a fan saw last of a wait.
+type look struct {
+	Wait
+	at time.Time
+}
+
+// compareWait wants a reason where an estimate has risen by more than a tick and
+// what goes unnoticed since the fan looked last. Edges hear of the line by its ticks, so a fan looks
+// after each; who looked longer ago than a reason is told is as good as new.
 func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
+	old, shown := s.looks[f.id]
+	shown = shown && view.Now.Sub(old.at) < longerShown-gaugeInterval
 	w, ok := view.Wait(s.position(f))
-	if !ok || s.anyParty { // a party takes several slots at once, and those who stay at the front see it
-		return
+	ok = ok && !view.Now.Before(s.sale.OpensAt) // until then it is mostly the time till the opening
+	switch {
+	case ok && shown && w.High > old.High+old.High/20+TickInterval && w.Longer == "":
+		t.Fatalf("%s: the wait rose from %v to %v in %v: %+v", f.id, old.Wait, w, view.Now.Sub(old.at), view.State)
+	case ok:
+		s.looks[f.id] = look{w, view.Now}
+	case shown && (view.Paused || view.Now.Before(s.sale.OpensAt)): // what was told before is remembered
+		s.looks[f.id] = look{old.Wait, view.Now}
+	default:
+		delete(s.looks, f.id)
 	}
-	if old, shown := s.waits[f.id]; shown && w.High > old.High+TickInterval && w.Longer == "" {
-		t.Fatalf("%s: the wait rose from %v to %v: %+v", f.id, old, w, view.Gauge)
-	}
-	s.waits[f.id] = w
 }
 
 func offerNumber(p Place) int64 {
@@ -920,14 +1012,18 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int,
 	ctx := t.Context()
 	// Far from today, so that living gates of other tests are not waited for.
 	start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, waits: map[ropeline.PlaceID]Wait{}, t: t}
+	s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, looks: map[ropeline.PlaceID]look{}, t: t}
 	s.lines, s.epochs, s.losses = make([][]*fan, lines), make([]string, lines), make([]int, lines)
 	s.epochAt, s.heard = make([]int64, lines), make([]int64, lines)
+	for range lines {
+		s.passes = append(s.passes, map[int64]int64{})
+	}
 	s.sale = testSale(name, start)
 	s.sale.Shards, s.sale.PartyMax = lines, 4
 	s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
 	for i := range s.stores {
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
+		s.stores[i].stopwatch = func() time.Time { return time.UnixMicro(s.now - s.skew) }
 		defer s.stores[i].Close()
 	}
 	s.store = s.stores[0]
@@ -1139,7 +1235,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	}
 	lost := 2*math.Ceil(float64(TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1
 	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
-	s.queueing, s.anyParty, s.largest = queueing{}, false, 0
+	s.queueing, s.anyParty, s.largest, s.brought = queueing{}, false, 0, 0
 	s.last = known.LastOffer + 1000
 	s.bucket, s.filled = 0, 0
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
@@ -1159,6 +1255,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 			if s.anyParty = s.anyParty || f.open; f.size() > 1 {
 				s.largest = max(s.largest, f.size())
 			}
+			s.brought += int64(f.size() - 1)
 		}
 	})
 }
@@ -1172,7 +1269,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	if f.more = nil; !remembered {
 		f.ticket, f.members = f.members, nil
 	}
-	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.exp*1000+margin*1000 > s.ms()
+	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.slot > 0 && f.exp*1000+margin*1000 > s.ms()
 	switch {
 	case !remembered:
 		f.visitor, f.dropped = "", false
@@ -1256,7 +1353,7 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 			t.Fatal(err)
 		}
 		f.members, f.ticket, f.open, s.anyParty = f.ticket, nil, true, true
-		s.largest = max(s.largest, len(f.members))
+		s.largest, s.brought = max(s.largest, len(f.members)), s.brought+int64(len(f.members)-1)
 	}
 	if f.state = ropeline.PlaceCollected; !s.drawn {
 		return

@@ -135,7 +135,7 @@ func (m *model) joinParty(f *fan, tag string) error {
 		f.open, m.anyParty = true, true
 		f.members = append(f.members, tag)
 		if len(f.members) > 1 {
-			m.largest = max(m.largest, len(f.members))
+			m.largest, m.brought = max(m.largest, len(f.members)), m.brought+1
 		}
 		return nil
 	}
@@ -144,7 +144,11 @@ func (m *model) joinParty(f *fan, tag string) error {
 // leaveAs lets one member go and reports whether the place was given up.
 func (m *model) leaveAs(f *fan, tag string) (given bool, err error) {
 	if f.open && len(f.members) > 0 && (len(f.members) > 1 || f.members[0] != tag) {
+		had := len(f.members)
 		f.members = slices.DeleteFunc(f.members, func(each string) bool { return each == tag })
+		if f.number == 0 {
+			m.brought -= int64(had - len(f.members))
+		}
 		return false, nil
 	}
 	f.members = nil

@@ -36,6 +36,7 @@ type State struct {
 	PastOffer  int64     `json:"past_offer"`
 	Gauge      Gauge     `json:"gauge"`   // how fast the line moves
 	Friends    int64     `json:"friends"` // who were offered in parties, beside one of each
+	Brought    int64     `json:"brought"` // who ever stood in line in parties, beside one of each
 
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
@@ -162,7 +163,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	if err := s.moveOn(ctx, lines, fronts, next, fates, &m); err != nil {
 		return Ticked{}, err
 	}
-	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State); err != nil {
+	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State, jumped); err != nil {
 		return Ticked{}, err
 	}
 	t.State = m.State
@@ -328,7 +329,7 @@ func readState(reply any) (State, error) {
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	gauge, err := readGauge(r.text())
-	s.Gauge, s.Friends = gauge, r.integer()
+	s.Gauge, s.Friends, s.Brought = gauge, r.integer(), r.integer()
 	return s, errors.Join(r.failed("state of a sale"), err)
 }
 

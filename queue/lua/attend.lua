@@ -13,6 +13,8 @@ local refused = unsettled(KEYS[1])
 if refused then return refused end
 local ms = math.floor(clock() / 1000)
 redis.call('ZADD', KEYS[5], ms, ARGV[2])
+-- The clock was set back: an edge that has died since would be counted for as long.
+for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. ms, '+inf')) do redis.call('ZADD', KEYS[5], ms, edge) end
 for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ms - 3600000, 'LIMIT', 0, 10)) do -- gone for an hour
   redis.call('ZREM', KEYS[5], edge)
   redis.call('HDEL', KEYS[6], edge)

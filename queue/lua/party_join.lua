@@ -20,6 +20,7 @@ if members then
   if cap > 0 and size > cap then return redis.error_reply('PARTYLARGE larger than the cap') end
   members = members .. ' ' .. tag
   largest(KEYS[1], size)
+  redis.call('HINCRBY', KEYS[1], 'brought', 1)
 end
 redis.call('HSET', KEYS[4], place, members or tag)
 return members or tag

@@ -10,8 +10,9 @@
 local place, tag = ARGV[2], ARGV[3]
 if redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_reply('SALE not published') end
 local members = redis.call('HGET', KEYS[5], place)
+local offered, known = redis.call('HEXISTS', KEYS[4], place) == 1, size_of(members)
 -- Once there was an offer its slots were counted: nobody is remembered later.
-if not members and redis.call('HEXISTS', KEYS[4], place) == 0 then members = ARGV[4] end
+if not members and not offered then members = ARGV[4] end
 if not members then return tag == '0' and 'alone' or 'left' end
 if members == '' then return 'alone' end
 local rest = without(members, tag)
@@ -21,6 +22,7 @@ if rest == '' then
 end
 if rest then
   redis.call('HSET', KEYS[5], place, rest)
+  if not offered then redis.call('HINCRBY', KEYS[1], 'brought', size_of(rest) - known) end
   local slots = slots_of(place, size_of(members))
   redis.call('ZREM', KEYS[2], slots[#slots])
 end

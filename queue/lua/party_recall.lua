@@ -20,6 +20,7 @@ for i = 3, #ARGV, 2 do
     if #all > had then
       redis.call('HSET', KEYS[3], place, table.concat(all, ' '))
       largest(KEYS[1], #all)
+      redis.call('HINCRBY', KEYS[1], 'brought', #all - math.max(had, 1))
       back = back + #all - had
     end
   end

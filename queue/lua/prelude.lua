@@ -213,7 +213,7 @@ end
 -- expects.
 local function describe(now, state, limits, offered, active, pace)
   local s = redis.call('HMGET', state, 'run_id', 'last_offer', 'close', 'open', 'end', 'max_in_use', 'ghosts', 'ghosts_until',
-    'missed', 'claimed', 'gauge', 'friends')
+    'missed', 'claimed', 'gauge', 'friends', 'brought')
   local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused', 'reason')
   local age, before = minute_ago(pace, now)
   local expiry = redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
@@ -221,7 +221,7 @@ local function describe(now, state, limits, offered, active, pace)
   return {
     text(now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', ghosts, s[9] or '0', s[10] or '0',
     l[1] or '0', l[2] or '0', l[3] or '0', l[4] or '',
-    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before, s[11] or '', s[12] or '0',
+    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before, s[11] or '', s[12] or '0', s[13] or '0',
   }
 end
 

@@ -13,7 +13,9 @@ for i = 3, #ARGV, 5 do
   local n = string.match(number_, '^%d+')
   if tonumber(n) > number(KEYS[1], 'last_offer') then redis.call('HSET', KEYS[1], 'last_offer', n) end
   redis.call('HSETNX', KEYS[4], place, number_)
-  if ARGV[i + 4] ~= '' then redis.call('HSETNX', KEYS[6], place, ARGV[i + 4]) end
+  if ARGV[i + 4] ~= '' and redis.call('HSETNX', KEYS[6], place, ARGV[i + 4]) == 1 then
+    redis.call('HINCRBY', KEYS[1], 'brought', size_of(ARGV[i + 4]) - 1)
+  end
   local slots = slots_of(place, size_of(redis.call('HGET', KEYS[6], place)))
   largest(KEYS[1], #slots)
   local known = redis.call('HGET', KEYS[5], place)

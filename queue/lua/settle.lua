@@ -20,6 +20,10 @@ end
 if not l[3] then return 'steady' end
 
 if not take_out_departed(KEYS[1], KEYS[2], KEYS[3], KEYS[5], tonumber(ARGV[6]), ms) then return 'settling' end
+if ms < tonumber(l[3]) then -- the clock was set back
+  redis.call('HSET', KEYS[1], 'settling', ms, 'settle_last', ms)
+  return 'settling'
+end
 if ms - tonumber(l[3]) < tonumber(ARGV[4]) or ms - tonumber(l[4]) < tonumber(ARGV[5]) then return 'settling' end
 
 redis.call('HDEL', KEYS[1], 'settling', 'settle_last', 'bound') -- entrants may be missing: the root is made anew
