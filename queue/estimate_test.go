@@ -308,3 +308,44 @@ func TestEstimatesAreRightAndRiseOnlyForAReason(t *testing.T) {
 		})
 	}
 }
+
+// Whoever goes before everybody takes every other turn at most: an estimate
+// knows of them before it has seen them go in.
+func TestAnEstimateCountsWhoGoesFirst(t *testing.T) {
+	t.Parallel()
+	for comebacks, want := range map[float64]float64{0: 10, 50: 15, 100: 20, 5000: 20} {
+		p := Pace{Rate: 10, Cap: 10_000, Turnover: 1, Share: 1, Comebacks: comebacks}
+		if got, ok := p.wait(99, 0); !ok || math.Abs(got-want) > 1e-6 {
+			t.Errorf("99 ahead and %.0f before everybody: %.2f s, %v; want %.0f s", comebacks, got, ok, want)
+		}
+	}
+}
+
+// A reason outlives a pause, in which nobody is told of it.
+func TestAReasonIsToldForAMinuteThatIsNoPause(t *testing.T) {
+	t.Parallel()
+	s := State{Now: opening, OpensAt: opening, EndsAt: opening.Add(time.Hour), Cap: 100, Rate: 600, Run: "r",
+		Stand: Stand{Epoch: "e", Drawn: true, Size: 1000}}
+	pass := func(d time.Duration) {
+		for end := s.Now.Add(d); s.Now.Before(end); {
+			s.Now = s.Now.Add(gaugeInterval)
+			s.Gauge = s.Gauge.next(s)
+		}
+	}
+	pass(10 * time.Second)
+	s.Rate = 300
+	pass(10 * time.Second)
+	s.Paused = true
+	pass(5 * time.Minute)
+	s.Paused = false
+	told := func() Longer {
+		w, _ := (&View{State: s}).Wait(50)
+		return w.Longer
+	}
+	if pass(45 * time.Second); told() != LongerLimits {
+		t.Errorf("after a pause of five minutes %q is told, want %q", told(), LongerLimits)
+	}
+	if pass(10 * time.Second); told() != "" {
+		t.Errorf("more than a minute after the rise, but for the pause, %q is told", told())
+	}
+}

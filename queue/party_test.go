@@ -294,3 +294,40 @@ func FuzzInviteIsUnforgeable(f *testing.F) {
 		}
 	})
 }
+
+// What a loss forgot of parties that were offered or inside is put back with all
+// their slots, each in the place of a ghost.
+func TestALossForgetsNoSlotOfAParty(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 6)
+	ctx, id := t.Context(), k.sale.ID
+	inside, offered := k.party(3), k.party(3)
+	k.tick()
+	k.claim(member(inside.ID, 0))
+	turns := []Place{k.is(inside, ropeline.PlaceActive), k.is(offered, ropeline.PlaceOffered)}
+	known, err := k.State(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, err := k.charter(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := k.rdb.Keys(ctx, "ropeline:{"+string(id)+"[.}]*").Result()
+	if err := errors.Join(err, k.rdb.Del(ctx, names...).Err(), k.restore(ctx, id, charter, known)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := k.State(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // two edges remember them
+		if err := k.Reinstate(ctx, id, turns); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := k.State(ctx, id); err != nil || s.Active != 3 || s.Offered != 3 || s.Ghosts != before.Ghosts-6 || s.Brought != 4 {
+			t.Errorf("put back: %d inside, %d offered, %d ghosts of %d, %d brought, %v; want 3 and 3 for 6 ghosts, and 4",
+				s.Active, s.Offered, s.Ghosts, before.Ghosts, s.Brought, err)
+		}
+	}
+}
