@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -48,46 +47,58 @@ func (w *clockWatch) look(theirs, asked, heard time.Time) time.Duration {
 	return 0
 }
 
-//go:embed lua/now.lua
-var nowSource string
-var nowScript = newScript("now", nowSource)
+// between returns where the clock must be, if it does not jump, when somebody
+// is asked who is asked now and answers at once. look says so of an answer at any
+// time; whoever comes later finds the clock too far, and has to be asked again.
+func (w *clockWatch) between(asked time.Time) (earliest, latest time.Time) {
+	return w.theirs.Add(asked.Sub(w.heard) - clockSlack), w.theirs.Add(asked.Sub(w.asked) + clockSlack)
+}
 
 //go:embed lua/jump.lua
 var jumpSource string
 var jumpScript = newScript("jump", jumpSource)
 
-// watchClock moves the deadlines of a sale along if the server's clock has
-// jumped, and returns how far.
-func (s *Store) watchClock(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (time.Duration, error) {
-	asked := s.stopwatch()
-	reply, err := s.run(ctx, nowScript, keysOf(sale, "state"))
-	if err != nil {
-		return 0, err
+// payClock moves the deadlines of a sale along by what its server's clock is
+// known to have jumped, and returns how far.
+func (s *Store) payClock(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (time.Duration, error) {
+	s.mu.Lock()
+	owed := time.Duration(0)
+	if w := s.clocks[sale]; w != nil {
+		owed = w.owed
 	}
-	heard := s.stopwatch()
-	text, _ := reply.(string)
-	us, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("now: unexpected reply: %w", err)
-	}
-	owed := s.sawClock(sale, time.UnixMicro(us), asked, heard)
+	s.mu.Unlock()
 	if owed == 0 {
 		return 0, nil
 	}
-	reply, err = s.run(ctx, jumpScript, keysOf(sale, "leader", "state", "offered", "active", "sessions"),
+	reply, err := s.run(ctx, jumpScript, keysOf(sale, "leader", "state", "offered", "active", "sessions"),
 		controller, lease.Milliseconds(), owed.Milliseconds(), margin)
 	if err != nil {
 		return 0, err // and it is owed still
 	}
-	s.paidClock(sale)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clocks[sale].owed -= owed
 	if reply != int64(1) { // the one who leads has done it
 		return 0, nil
 	}
 	return owed, nil
 }
 
-// sawClock returns the jumps that a sale's deadlines have not followed yet.
-func (s *Store) sawClock(sale ropeline.SaleID, theirs, asked, heard time.Time) time.Duration {
+// clockBetween returns between which times (us) a sale's clock is if it has not
+// jumped since it was seen last; "" if that is not known.
+func (s *Store) clockBetween(sale ropeline.SaleID, asked time.Time) (earliest, latest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.clocks[sale]
+	if w == nil {
+		return "", ""
+	}
+	from, to := w.between(asked)
+	return strconv.FormatInt(from.UnixMicro(), 10), strconv.FormatInt(to.UnixMicro(), 10)
+}
+
+// sawClock takes in a reading of a sale's clock.
+func (s *Store) sawClock(sale ropeline.SaleID, theirs, asked, heard time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.clocks[sale]
@@ -96,11 +107,4 @@ func (s *Store) sawClock(sale ropeline.SaleID, theirs, asked, heard time.Time) t
 		s.clocks[sale] = w
 	}
 	w.owed += w.look(theirs, asked, heard)
-	return w.owed
-}
-
-func (s *Store) paidClock(sale ropeline.SaleID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clocks[sale].owed = 0
 }

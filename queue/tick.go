@@ -134,40 +134,38 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	if err != nil {
 		return Ticked{}, err
 	}
-	jumped, err := s.watchClock(ctx, sale, controller, lease)
-	if err != nil {
-		return Ticked{}, err
-	}
-	most, t, err := s.begin(ctx, sale, controller, lease)
-	if t.Jumped = jumped; err != nil || !t.Leads {
+	b, err := s.begin(ctx, sale, controller, lease)
+	t := Ticked{Leads: b.leads, More: b.more, Jumped: b.jumped}
+	if err != nil || !t.Leads {
 		return t, err
 	}
 	fronts := make([]front, len(lines))
 	var next []candidate
-	if most > 0 {
+	var fates string
+	state := b.state
+	if b.most > 0 {
 		var more bool
-		next, more, err = s.next(ctx, lines, fronts, most)
-		t.More = t.More || more
-	}
-	if err != nil {
-		return Ticked{}, err
-	}
-	fates, made, state, err := s.offer(ctx, sale, controller, next)
-	if errors.Is(err, errFenced) { // it slept, and another one leads
-		return Ticked{}, nil
-	}
-	if err != nil {
-		return Ticked{}, err
+		if next, more, err = s.next(ctx, lines, fronts, b.most); err != nil {
+			return Ticked{}, err
+		}
+		var made int64
+		fates, made, state, err = s.offer(ctx, sale, controller, next)
+		if errors.Is(err, errFenced) { // it slept, and another one leads
+			return Ticked{}, nil
+		}
+		if err != nil {
+			return Ticked{}, err
+		}
+		t.More = t.More || more || made == offerMost
 	}
 	m := message{State: state}
 	if err := s.moveOn(ctx, lines, fronts, next, fates, &m); err != nil {
 		return Ticked{}, err
 	}
-	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State, jumped); err != nil {
+	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State, b.jumped); err != nil {
 		return Ticked{}, err
 	}
 	t.State = m.State
-	t.More = t.More || made == offerMost
 	for _, left := range m.Left {
 		t.More = t.More || len(left) == tickMost
 	}
@@ -211,22 +209,58 @@ func (s *Store) moveOn(ctx context.Context, lines []lineID, fronts []front, fron
 	return err
 }
 
-// begin also returns how many are to be looked up at the front.
-func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (most int64, t Ticked, err error) {
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed", "parties")
+// begun is what came of the beginning of a tick.
+type begun struct {
+	leads, more bool
+	most        int64         // how many are to be looked up at the front
+	state       State         // if that is 0: the tick of the capacity is over
+	jumped      time.Duration // as of Ticked
+}
+
+// begin moves the sale's deadlines along first if its server's clock has jumped.
+func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (begun, error) {
+	var jumped time.Duration
+	for range 3 { // a second time if the clock jumped, or the call was late
+		moved, err := s.payClock(ctx, sale, controller, lease)
+		if err != nil {
+			return begun{}, err
+		}
+		jumped += moved
+		b, done, err := s.tryBegin(ctx, sale, controller, lease)
+		b.jumped = jumped
+		if err != nil || done {
+			return b, err
+		}
+	}
+	return begun{}, fmt.Errorf("the clock of the server jumps again and again")
+}
+
+// tryBegin does nothing, and is not done, if the clock is not where it should be.
+func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (b begun, done bool, err error) {
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed", "parties", "pace")
+	asked := s.stopwatch()
+	earliest, latest := s.clockBetween(sale, asked)
 	reply, err := s.runOn(ctx, sale, beginScript, keys, controller, lease.Milliseconds(), TickInterval.Milliseconds(), tickMost,
-		ropeline.TokenMargin.Milliseconds())
+		ropeline.TokenMargin.Milliseconds(), earliest, latest)
 	if err != nil {
-		return 0, Ticked{}, err
+		return b, false, err
 	}
-	fields, err := integers(reply)
-	if err != nil || len(fields) != 4 {
-		return 0, Ticked{}, errors.Join(err, fmt.Errorf("begin: unexpected reply of %d fields", len(fields)))
+	fields, _ := reply.([]any)
+	r := reader{fields: fields}
+	leads, now, room, more, parties, described := r.integer(), r.integer(), r.integer(), r.integer(), r.integer(), r.next()
+	if err := r.failed("begin"); err != nil {
+		return b, false, err
 	}
-	if most = fields[1]; most > 0 && fields[3] == 1 {
-		most = 2*most + partiesAside // some may be parties that do not fit, whom others go past
+	s.sawClock(sale, time.UnixMicro(now), asked, s.stopwatch())
+	b.leads, b.more, b.most = leads == 1, more == 1, room
+	if room > 0 && parties == 1 {
+		b.most = 2*room + partiesAside // some may be parties that do not fit, whom others go past
 	}
-	return min(most, offerMost), Ticked{Leads: fields[0] == 1, More: fields[2] == 1}, nil
+	b.most = min(b.most, offerMost)
+	if b.leads && room == 0 {
+		b.state, err = readState(described)
+	}
+	return b, leads >= 0, err
 }
 
 // offer returns what became of each of the front, and how many were offered by

@@ -23,7 +23,7 @@ var mutants = []mutant{
 		{"queue/lua/prelude.lua", `local free = cap -`, `local free = 2 * cap -`},
 	}},
 	{"offers-uncounted", "offers do not count towards the cap", []string{loadtest.InvCapOffered}, []edit{
-		{"queue/lua/prelude.lua", `local free = cap - redis.call('ZCARD', offered) - `, `local free = cap - `},
+		{"queue/lua/prelude.lua", `local free = cap - s.offered - `, `local free = cap - `},
 	}},
 	{"token-outlives", "a slot is free before the session's token has expired", []string{loadtest.InvCap}, []edit{
 		{"queue/lua/claim.lua",

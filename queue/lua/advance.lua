@@ -13,18 +13,21 @@
 -- the ordinals that were offered although they had left meanwhile}, or the error
 -- SALE or SETTLING. Monotone and so repeatable, but for what it tells.
 -- Cost O(log N) an offer beside the line.
-local refused = unsettled(KEYS[1])
+local l, refused = read_line(KEYS[1])
 if refused then return refused end
-local ms = math.floor(clock() / 1000)
-local from, to = number(KEYS[1], 'cursor'), 0
+local from, to = tonumber(l.cursor or '0'), 0
 if ARGV[2] ~= '' then to = math.min(up_to(KEYS[2], ARGV[2], ARGV[3]), tonumber(ARGV[4])) end
 -- In a line whose cursor stays, too: after a loss it says who had a turn.
-if ARGV[2] ~= '' and tonumber(ARGV[2]) > number(KEYS[1], 'cursor_score') then redis.call('HSET', KEYS[1], 'cursor_score', ARGV[2]) end
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > tonumber(l.cursor_score or '0') then
+  l.cursor_score = ARGV[2]
+  redis.call('HSET', KEYS[1], 'cursor_score', ARGV[2])
+end
 if to > from then
+  l.cursor, l.gone = to, tonumber(l.gone or '0') - redis.call('BITCOUNT', KEYS[4], from, to - 1, 'BIT')
   redis.call('HSET', KEYS[1], 'cursor', to)
-  redis.call('HSET', KEYS[1], 'gone', number(KEYS[1], 'gone') - redis.call('BITCOUNT', KEYS[4], from, to - 1, 'BIT'))
+  redis.call('HSET', KEYS[1], 'gone', l.gone)
   -- When the cursor passed whom, to the second, for an hour.
-  redis.call('ZADD', KEYS[8], to, math.floor(ms / 1000))
+  redis.call('ZADD', KEYS[8], to, math.floor(clock() / 1000000))
   if redis.call('ZCARD', KEYS[8]) > 3700 then redis.call('ZREMRANGEBYRANK', KEYS[8], 0, 99) end
 end
 
@@ -44,8 +47,8 @@ for i = 8 + ordinals + aside, #ARGV do
   redis.call('ZREM', KEYS[6], ARGV[i])
   moved = moved + redis.call('ZREM', KEYS[7], ARGV[i])
 end
-if moved > 0 then redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
+if moved > 0 then l.late_seq = redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
 
-redis.call('HINCRBY', KEYS[1], 'seq', 1)
+l.seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 local gone = redis.call('LPOP', KEYS[5], tonumber(ARGV[5])) or {}
-return { describe_line(KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]), gone, withdrawn }
+return { describe_line(l, KEYS[2], KEYS[3], KEYS[6], KEYS[7]), gone, withdrawn }

@@ -9,25 +9,26 @@
 -- Returns {how many of those back were taken}, or the error SALE, SETTLING or
 -- EPOCH: the ordinals are of another one.
 -- Cost O(1) an ordinal.
-local refused = unsettled(KEYS[1])
+local l, refused = read_line(KEYS[1])
 if refused then return refused end
 local ms = math.floor(clock() / 1000)
-redis.call('ZADD', KEYS[5], ms, ARGV[2])
+local comes = redis.call('ZADD', KEYS[5], ms, ARGV[2]) == 1
 -- The clock was set back: an edge that has died since would be counted for as long.
 for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. ms, '+inf')) do redis.call('ZADD', KEYS[5], ms, edge) end
-for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ms - 3600000, 'LIMIT', 0, 10)) do -- gone for an hour
-  redis.call('ZREM', KEYS[5], edge)
-  redis.call('HDEL', KEYS[6], edge)
-  redis.call('UNLINK', string.sub(KEYS[7], 1, -#ARGV[2] - 1) .. edge)
+if comes then -- and so there may be some that are gone, for an hour
+  for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ms - 3600000, 'LIMIT', 0, 10)) do
+    redis.call('ZREM', KEYS[5], edge)
+    redis.call('HDEL', KEYS[6], edge)
+    redis.call('UNLINK', string.sub(KEYS[7], 1, -#ARGV[2] - 1) .. edge)
+  end
 end
-local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor')
-if ARGV[3] ~= (l[1] or '') then return redis.error_reply('EPOCH another one') end
-if not l[1] then return { 0 } end -- nobody has an ordinal yet
-local cursor = tonumber(l[2] or '0')
+if ARGV[3] ~= (l.epoch or '') then return redis.error_reply('EPOCH another one') end
+if not l.epoch then return { 0 } end -- nobody has an ordinal yet
+local cursor = tonumber(l.cursor or '0')
 local came, went = tonumber(ARGV[5]), tonumber(ARGV[6])
 for i = 7, 6 + came do redis.call('SETBIT', KEYS[7], ARGV[i], 1) end
 for i = 7 + came, 6 + came + went do redis.call('SETBIT', KEYS[7], ARGV[i], 0) end
-if ARGV[4] == '1' then redis.call('HSET', KEYS[6], ARGV[2], l[1]) end
+if ARGV[4] == '1' then redis.call('HSET', KEYS[6], ARGV[2], l.epoch) end
 
 local back = 0
 for i = 7 + came + went, #ARGV, 2 do

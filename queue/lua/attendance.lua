@@ -6,15 +6,15 @@
 -- no more than are living. Both 0 while edges are still to say who is present in
 -- a new epoch; or the error SALE or SETTLING.
 -- Cost 0.5 us an edge for 4,096 ordinals.
-local refused = unsettled(KEYS[1])
+local l, refused = read_line(KEYS[1])
 if refused then return refused end
-local l = redis.call('HMGET', KEYS[1], 'epoch', 'cursor')
-if not l[1] then return { 0, 0 } end
+if not l.epoch then return { 0, 0 } end
 local ms = math.floor(clock() / 1000)
-for _, edge in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], ms - 3000, '+inf')) do
-  if redis.call('HGET', KEYS[5], edge) ~= l[1] then return { 0, 0 } end
+local edges = redis.call('ZRANGEBYSCORE', KEYS[4], ms - 3000, '+inf')
+for _, epoch in ipairs(#edges > 0 and redis.call('HMGET', KEYS[5], unpack(edges)) or {}) do
+  if epoch ~= l.epoch then return { 0, 0 } end
 end
-local from = tonumber(l[2])
+local from = tonumber(l.cursor)
 local to = math.min(from + tonumber(ARGV[3]), redis.call('ZCARD', KEYS[2])) - 1
 if to < from then return { 0, 0 } end
 local living = to - from + 1 - redis.call('BITCOUNT', KEYS[3], from, to, 'BIT')

@@ -19,10 +19,10 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return redis.error_reply('FENCED another controller ticks') end
 local now = clock()
 local ms = math.floor(now / 1000)
-local _, bucket, free = room(ms, tonumber(ARGV[3]), KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-local s = redis.call('HMGET', KEYS[2], 'claim', 'last_offer', 'max_in_use', 'holder', 'held_since', 'saver', 'saved')
-local last_offer, made, friends = tonumber(s[2] or '0'), 0, 0
-local deadline = ms + tonumber(s[1] or '0') * 1000
+local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+local _, bucket, free = room(s, ms, tonumber(ARGV[3]))
+local last_offer, made, friends = tonumber(s.last_offer or '0'), 0, 0
+local deadline = ms + tonumber(s.claim or '0') * 1000
 
 -- Places and their numbers are read and written at once: a call to Redis for
 -- each would be most of the cost.
@@ -51,13 +51,13 @@ end
 
 -- The party for which slots are saved comes first of all. One that is larger
 -- than the cap would stop everybody.
-local cap, saving = number(KEYS[3], 'cap'), nil
+local cap, saving = tonumber(s.cap or '0'), nil
 for i = 1, #places do
   letters[i] = '-'
   local size = size_of(parties[i])
   if not saving and size > 1 and size <= cap and ARGV[3 + 2 * i] == 'c' and not served(i) then saving = i end
 end
-local saver, saved = s[6] or '', tonumber(s[7] or '0')
+local saver, saved = s.saver or '', tonumber(s.saved or '0')
 if #places > 0 then
   local first = saving and places[saving] or ''
   if saver ~= first then saver, saved = first, 0 end
@@ -67,7 +67,7 @@ if #places > 0 then
   end
 end
 
-local holder, since = s[4] or '', tonumber(s[5] or '0')
+local holder, since = s.holder or '', tonumber(s.held_since or '0')
 for i, place in ipairs(places) do
   local size = size_of(parties[i])
   if served(i) then
@@ -87,16 +87,13 @@ for i, place in ipairs(places) do
   end
 end
 if made > 0 then
-  redis.call('ZADD', KEYS[4], unpack(slots))
+  s.offered = s.offered + redis.call('ZADD', KEYS[4], unpack(slots))
   redis.call('HSET', KEYS[6], unpack(numbers))
 end
 if #again > 0 then redis.call('ZREM', KEYS[10], unpack(again)) end
-
-local in_use = redis.call('ZCARD', KEYS[4]) + redis.call('ZCARD', KEYS[5])
-redis.call('HSET', KEYS[2], 'last_offer', text(last_offer), 'bucket', text(bucket), 'bucket_at', ms,
-  'max_in_use', math.max(in_use, tonumber(s[3] or '0')))
-if friends > 0 then redis.call('HINCRBY', KEYS[2], 'friends', friends) end
-if holder ~= (s[4] or '') then redis.call('HSET', KEYS[2], 'holder', holder, 'held_since', since) end
-if saver ~= (s[6] or '') or saved ~= tonumber(s[7] or '0') then redis.call('HSET', KEYS[2], 'saver', saver, 'saved', saved) end
-keep_pace(KEYS[9], now, last_offer)
-return { table.concat(letters), made, describe(now, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]) }
+if friends > 0 then s.friends = redis.call('HINCRBY', KEYS[2], 'friends', friends) end
+if holder ~= (s.holder or '') then redis.call('HSET', KEYS[2], 'holder', holder, 'held_since', since) end
+if saver ~= (s.saver or '') or saved ~= tonumber(s.saved or '0') then redis.call('HSET', KEYS[2], 'saver', saver, 'saved', saved) end
+s.last_offer = text(last_offer)
+keep_tick(s, now, bucket, made, KEYS[2], KEYS[9])
+return { table.concat(letters), made, describe(s, now, KEYS[5], KEYS[9]) }

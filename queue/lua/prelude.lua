@@ -190,6 +190,23 @@ local function is_member(members, tag)
   return without(members or '0', tag) ~= nil
 end
 
+-- What counts a sale's slots, read at once: each call to Redis costs 1 us, and 4
+-- where a script comes seldom. A field that is not there is false.
+local STATE = { 'version', 'run_id', 'life', 'claim', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
+  'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved' }
+local LIMITS = { 'cap', 'rate', 'paused', 'reason' }
+
+local function fields_into(s, key, names)
+  for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do s[names[i]] = value end
+end
+
+local function read_sale(state, limits, offered, active)
+  local s = { offered = redis.call('ZCARD', offered), active = redis.call('ZCARD', active) }
+  fields_into(s, state, STATE)
+  fields_into(s, limits, LIMITS)
+  return s
+end
+
 -- How many more may be offered now, what the rate bucket holds and how many
 -- slots are free. The bucket counts in 1/60,000 of a person: a millisecond adds
 -- the rate, a person offered costs 60,000. It holds two ticks, so a minute's rate
@@ -197,42 +214,56 @@ end
 -- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
 -- missing on credit: a bucket that small would never hold enough for it.
 -- Ghosts are slots that may be in use though a loss of Redis forgot them.
-local function room(ms, tick, state, limits, offered, active)
-  local s = redis.call('HMGET', state, 'open', 'end', 'bucket', 'bucket_at', 'ghosts', 'ghosts_until')
-  local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused')
-  if ms < tonumber(s[1] or '0') or ms >= tonumber(s[2] or '0') or l[3] == '1' then return 0, 0, 0 end
-  local cap, rate = tonumber(l[1] or '0'), tonumber(l[2] or '0')
-  local fresh = math.max(0, ms - tonumber(s[4] or ms)) * rate
-  local bucket = math.min(tonumber(s[3] or '0') + fresh, 60000 + 2 * tick * rate)
-  local ghosts = ms < tonumber(s[6] or '0') and tonumber(s[5] or '0') or 0
-  local free = cap - redis.call('ZCARD', offered) - redis.call('ZCARD', active) - ghosts
+local function room(s, ms, tick)
+  if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or s.paused == '1' then return 0, 0, 0 end
+  local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
+  local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate
+  local bucket = math.min(tonumber(s.bucket or '0') + fresh, 60000 + 2 * tick * rate)
+  local ghosts = ms < tonumber(s.ghosts_until or '0') and tonumber(s.ghosts or '0') or 0
+  local free = cap - s.offered - s.active - ghosts
   return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket, free
+end
+
+-- Keeps what a tick changed of a sale: the bucket, the most that ever was in use
+-- and, each second and when somebody was offered, the pace.
+local function keep_tick(s, now, bucket, made, state, pace)
+  local ms, before = math.floor(now / 1000), tonumber(s.bucket_at or '0')
+  s.max_in_use = math.max(s.offered + s.active, tonumber(s.max_in_use or '0'))
+  s.last_offer = s.last_offer or '0'
+  redis.call('HSET', state, 'last_offer', s.last_offer, 'bucket', text(bucket), 'bucket_at', ms, 'max_in_use', s.max_in_use)
+  if made > 0 or math.floor(ms / 1000) ~= math.floor(before / 1000) then keep_pace(pace, now, tonumber(s.last_offer)) end
 end
 
 -- A sale's capacity as an edge sees it, in the order that Go's readState
 -- expects.
-local function describe(now, state, limits, offered, active, pace)
-  local s = redis.call('HMGET', state, 'run_id', 'last_offer', 'close', 'open', 'end', 'max_in_use', 'ghosts', 'ghosts_until',
-    'missed', 'claimed', 'gauge', 'friends', 'brought')
-  local l = redis.call('HMGET', limits, 'cap', 'rate', 'paused', 'reason')
+local function describe(s, now, active, pace)
   local age, before = minute_ago(pace, now)
-  local expiry = redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
-  local ghosts = math.floor(now / 1000) < tonumber(s[8] or '0') and s[7] or '0'
+  local expiry = s.active > 0 and redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
+  local ghosts = math.floor(now / 1000) < tonumber(s.ghosts_until or '0') and s.ghosts or '0'
   return {
-    text(now), s[1] or '', s[2] or '0', s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', ghosts, s[9] or '0', s[10] or '0',
-    l[1] or '0', l[2] or '0', l[3] or '0', l[4] or '',
-    redis.call('ZCARD', offered), redis.call('ZCARD', active), expiry, age, before, s[11] or '', s[12] or '0', s[13] or '0',
+    text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
+    s.missed or '0', s.claimed or '0', s.cap or '0', s.rate or '0', s.paused or '0', s.reason or '',
+    s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0',
   }
 end
 
+-- A line, read at once, in a table; or an error as of unsettled.
+local LINE = { 'close', 'run_id', 'settling', 'epoch', 'seq', 'drawn', 'cursor', 'cursor_score', 'gone', 'late_seq', 'losses', 'departures' }
+
+local function read_line(line)
+  local l = {}
+  fields_into(l, line, LINE)
+  if not l.close then return l, redis.error_reply('SALE not published') end
+  if l.settling or l.run_id ~= run_id() then return l, redis.error_reply('SETTLING the line is being put together again') end
+  return l
+end
+
 -- A line as an edge sees it, in the order that Go's readStand expects.
-local function describe_line(line, order, collected, comebacks, late)
-  local l = redis.call('HMGET', line, 'epoch', 'seq', 'drawn', 'settling', 'cursor', 'cursor_score', 'gone', 'late_seq', 'losses',
-    'departures')
+local function describe_line(l, order, collected, comebacks, late)
   return {
-    l[1] or '', l[2] or '0', l[3] or '0', l[4] and 1 or 0, l[5] or '0', l[6] or '0', l[7] or '0', l[8] or '0',
-    redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late), l[9] or '0',
-    l[10] or '0',
+    l.epoch or '', l.seq or '0', l.drawn or '0', l.settling and 1 or 0, l.cursor or '0', l.cursor_score or '0', l.gone or '0', l.late_seq or '0',
+    redis.call('ZCARD', order), redis.call('SCARD', collected), redis.call('ZCARD', comebacks), redis.call('ZCARD', late), l.losses or '0',
+    l.departures or '0',
   }
 end
 

@@ -3,4 +3,4 @@
 -- ARGV 1 clock (us) or ''
 -- Returns what describe tells.
 -- Cost O(1).
-return describe(clock(), KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+return describe(read_sale(KEYS[1], KEYS[2], KEYS[3], KEYS[4]), clock(), KEYS[4], KEYS[5])

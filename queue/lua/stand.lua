@@ -5,8 +5,9 @@
 -- Returns {line as describe_line tells, departed bitmap or '', scores of the
 -- late}. A server that was restarted counts as settling.
 -- Cost O(late) and a copy of the bitmap (125 KB a million).
-local line = describe_line(KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6])
-if line[4] == 0 and redis.call('HGET', KEYS[1], 'run_id') ~= run_id() then line[4] = 1 end
+local l = read_line(KEYS[1])
+l.settling = l.settling or l.run_id ~= run_id()
+local line = describe_line(l, KEYS[2], KEYS[3], KEYS[5], KEYS[6])
 if ARGV[2] ~= '1' then return { line, '', {} } end
 local late = redis.call('ZRANGE', KEYS[6], 0, -1, 'WITHSCORES')
 local scores = {}
