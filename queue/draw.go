@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/queue/draw"
@@ -34,10 +35,12 @@ var finishDrawSource string
 var finishDrawScript = newScript("finish draw", finishDrawSource)
 
 // drawBatch is how many scores go to Redis in one ZADD, 2 to 3 ms;
-// drawRead how many entrants are asked for in one SSCAN.
+// drawWrites how many of those are under way, so that the next is there when
+// Redis has done one; drawRead how many entrants are asked for in one SSCAN.
 const (
-	drawBatch = 1000
-	drawRead  = 10_000
+	drawBatch  = 1000
+	drawWrites = 3
+	drawRead   = 10_000
 )
 
 // commit makes the commitment to a sale's seed public, for the close that it
@@ -212,17 +215,21 @@ func (s *Store) entrants(ctx context.Context, l lineID, name string) ([]ropeline
 	}
 }
 
+// scoreLobby writes the scores of a line in their order: each then goes to the
+// end of what is there, which costs Redis a third of a place at random.
 func (s *Store) scoreLobby(ctx context.Context, l lineID, drawKey draw.Hash, entrants []ropeline.PlaceID) error {
-	for chunk := range slices.Chunk(entrants, drawBatch) {
-		scored := make([]redis.Z, len(chunk))
-		for i, id := range chunk {
-			scored[i] = redis.Z{Member: string(id), Score: float64(draw.Score(drawKey, id))}
-		}
-		if err := s.rdb.ZAdd(ctx, l.key("drawing"), scored...).Err(); err != nil {
-			return storeError("writing the draw", err)
-		}
+	writes, ctx := errgroup.WithContext(ctx)
+	writes.SetLimit(drawWrites)
+	for chunk := range slices.Chunk(draw.Scores(drawKey, entrants), drawBatch) {
+		writes.Go(func() error {
+			scored := make([]redis.Z, len(chunk))
+			for i, e := range chunk {
+				scored[i] = redis.Z{Member: string(e.Place), Score: float64(e.Score)}
+			}
+			return storeError("writing the draw", s.rdb.ZAdd(ctx, l.key("drawing"), scored...).Err())
+		})
 	}
-	return nil
+	return writes.Wait()
 }
 
 // Drawing is what is public of a sale's draw.

@@ -50,6 +50,12 @@ func (r Row) And(promise string, held bool) Row {
 	return r
 }
 
+// Untargeted says that nothing was promised of a row.
+func (r Row) Untargeted() Row {
+	r.Target, r.Held = "none", true
+	return r
+}
+
 // RatioAtMost gives a row its target.
 func (r Row) RatioAtMost(limit float64) Row {
 	r.Target, r.Held = "ratio ≤ "+short(limit), r.Ratio <= limit
