@@ -39,6 +39,54 @@ func TestAStoppedServerHasNotJumped(t *testing.T) {
 	}
 }
 
+// What a tick takes for no jump without asking is none for look, either.
+func TestAClockBetweenWhatWasExpectedHasNotJumped(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
+	for _, asked := range []float64{0.2, 1, 30} {
+		for _, late := range []float64{0, 0.3, 5} {
+			before := clockWatch{theirs: start, asked: at(-0.1), heard: at(0.1)}
+			earliest, latest := before.between(at(asked))
+			for _, theirs := range []time.Time{earliest, at(asked), latest} {
+				w := before
+				if jump := w.look(theirs, at(asked), at(asked+late)); jump != 0 {
+					t.Errorf("asked after %v s, heard %v s later: %v has jumped by %v", asked, late, theirs.Sub(start), jump)
+				}
+			}
+			if latest.Sub(at(asked)) > clockSlack+time.Second || at(asked).Sub(earliest) > clockSlack+time.Second {
+				t.Errorf("asked after %v s: a clock between %v and %v is believed", asked, earliest.Sub(start), latest.Sub(start))
+			}
+		}
+	}
+}
+
+// A server that was stopped answers late: its clock is where the controller did
+// not expect it when it asked, and has not jumped.
+func TestATickAtAServerThatWasStoppedIsDone(t *testing.T) {
+	t.Parallel()
+	ours, stopped := time.Date(2047, 1, 1, 0, 0, 0, 0, time.UTC), time.Duration(0)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return ours })
+	store.stopwatch = func() time.Time {
+		now := ours
+		ours, stopped = ours.Add(stopped), 0
+		return now
+	}
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("stopped-%d", time.Now().UnixNano()), ours.Add(-2*time.Hour))
+	sale.EndsAt = ours.Add(10 * time.Hour)
+	if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	join(t, store, sale.ID)
+	tick(t, store, sale.ID)
+	ours = ours.Add(TickInterval)
+	stopped = 30 * time.Second
+	if got := tick(t, store, sale.ID); !got.Leads || got.Jumped != 0 || got.Now.Before(ours) {
+		t.Errorf("a tick that was 30 s under way: %+v", got)
+	}
+}
+
 // A clock that is set, ahead or back, changes nothing of how long an offer may be
 // claimed and a session lasts; the cap holds, and the rate goes on.
 func TestSlotsOutliveAClockThatJumps(t *testing.T) {
