@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -106,6 +107,10 @@ type site struct {
 	controllers []process
 	stop        time.Duration // how long processes are stopped
 
+	ctx    context.Context // of the crowd
+	client *http.Client
+	crowd  sync.WaitGroup
+
 	mu   sync.Mutex
 	fans []*shopper
 }
@@ -114,6 +119,7 @@ type site struct {
 // shop.
 type shopper struct {
 	ticket  string
+	joined  bool
 	rank    int64 // in the line, −1 until it is known
 	numbers []int64
 	beside  bool
@@ -167,36 +173,49 @@ func build(t *testing.T, stop time.Duration) *site {
 // gather lets the crowd join and wait until everybody has been in the shop, or
 // the test ends.
 func (s *site) gather() {
+	s.client = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowdSize}}
 	ctx, cancel := context.WithCancel(context.Background())
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowdSize}}
-	var crowd, joining sync.WaitGroup
-	s.t.Cleanup(func() { cancel(); crowd.Wait(); client.CloseIdleConnections() })
-	for i := range crowdSize {
-		f := &shopper{rank: -1}
-		s.fans = append(s.fans, f)
-		joining.Add(1)
-		crowd.Go(func() {
-			w := walker{s, client, i}
-			w.join(ctx, f)
-			joining.Done()
-			w.wait(ctx, f)
-		})
+	s.t.Cleanup(func() { cancel(); s.crowd.Wait(); s.client.CloseIdleConnections() })
+	s.ctx = ctx
+	for range crowdSize {
+		s.arrive(-1)
 	}
-	joining.Wait()
+	s.await("everybody has joined", time.Minute, func() bool {
+		return s.count(func(f *shopper) bool { return f.joined }) == crowdSize
+	})
 }
+
+// arrive lets one more fan come, whose rank in the line is known or −1.
+func (s *site) arrive(rank int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, w := &shopper{rank: rank}, walker{s, len(s.fans)}
+	s.fans = append(s.fans, f)
+	s.crowd.Go(func() {
+		w.join(s.ctx, f)
+		w.wait(s.ctx, f)
+	})
+}
+
+// size is how many fans have come.
+func (s *site) size() int { return s.count(func(*shopper) bool { return true }) }
 
 // walker makes one fan's requests, at another edge when one does not answer.
 type walker struct {
 	*site
-	client *http.Client
-	edge   int
+	edge int
 }
 
-func (w *walker) call(ctx context.Context, method, path, ticket string, reply any) bool {
-	base := w.edges[w.edge%len(w.edges)].address
-	req, err := http.NewRequestWithContext(ctx, method, base+"/api/v1/sales/"+string(w.sale.ID)+path, bytes.NewReader([]byte("{}")))
+// call returns the status of a success, else 0.
+func (w *walker) call(ctx context.Context, method, path, ticket string, body, reply any) int {
+	text, err := json.Marshal(body)
 	if err != nil {
-		return false
+		return 0
+	}
+	base := w.edges[w.edge%len(w.edges)].address
+	req, err := http.NewRequestWithContext(ctx, method, base+"/api/v1/sales/"+string(w.sale.ID)+path, bytes.NewReader(text))
+	if err != nil {
+		return 0
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(wire.AppHeader, "1")
@@ -206,20 +225,18 @@ func (w *walker) call(ctx context.Context, method, path, ticket string, reply an
 	res, err := w.client.Do(req)
 	if err != nil {
 		w.edge++
-		return false
+		return 0
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	switch {
 	case err != nil || res.StatusCode >= 500:
 		w.edge++
-		return false
-	case res.StatusCode >= 300:
-		return false
-	case reply != nil:
-		return json.Unmarshal(answer, reply) == nil
+		return 0
+	case res.StatusCode >= 300, reply != nil && json.Unmarshal(answer, reply) != nil:
+		return 0
 	}
-	return true
+	return res.StatusCode
 }
 
 // pause is the time between two requests of one fan; false when the test ends.
@@ -233,10 +250,13 @@ func pause(ctx context.Context) bool {
 }
 
 func (w *walker) join(ctx context.Context, f *shopper) {
+	attempt := wire.Join{Attempt: rand.Text()} // who asks again, because nobody answered, has one place
 	for more := true; more; more = pause(ctx) {
 		var status wire.Status
-		if w.call(ctx, "POST", "/place", "", &status) && status.Ticket != "" {
-			f.ticket = status.Ticket
+		if w.call(ctx, "POST", "/place", "", attempt, &status) != 0 && status.Ticket != "" {
+			w.mu.Lock()
+			f.ticket, f.joined = status.Ticket, true
+			w.mu.Unlock()
 			return
 		}
 	}
@@ -245,7 +265,7 @@ func (w *walker) join(ctx context.Context, f *shopper) {
 func (w *walker) wait(ctx context.Context, f *shopper) {
 	for pause(ctx) {
 		var status wire.Status
-		if !w.call(ctx, "GET", "/place", f.ticket, &status) {
+		if w.call(ctx, "GET", "/place", f.ticket, struct{}{}, &status) == 0 {
 			continue
 		}
 		w.mu.Lock()
@@ -268,18 +288,22 @@ func (w *walker) wait(ctx context.Context, f *shopper) {
 // shop takes the offer, stays a second and ends the session, or lets it run out.
 func (w *walker) shop(ctx context.Context, f *shopper) bool {
 	var given wire.Admission
-	if !w.call(ctx, "POST", "/place/claim", f.ticket, &given) {
+	if w.call(ctx, "POST", "/place/claim", f.ticket, struct{}{}, &given) == 0 {
 		return false
 	}
 	for range 4 {
 		pause(ctx)
 	}
-	ended := time.Now()
-	for time.Now().Before(given.ExpiresAt) && !w.call(ctx, "DELETE", "/session", f.ticket, nil) {
-		if !pause(ctx) {
+	ended := given.ExpiresAt
+	for time.Now().Before(given.ExpiresAt) {
+		asked := time.Now() // an end that nobody answered may not have been one
+		status := w.call(ctx, "DELETE", "/session", f.ticket, struct{}{}, nil)
+		if status == http.StatusNoContent { // with 202 a gate may still take the token, until it expires
+			ended = asked
+		}
+		if status != 0 || !pause(ctx) {
 			break
 		}
-		ended = time.Now() // an end that nobody answered may not have been one
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -389,9 +413,14 @@ func TestASaleOutlivesStoppedProcesses(t *testing.T) {
 		t.Run(who, func(t *testing.T) {
 			t.Parallel()
 			s := build(t, stopTime(t))
+			// A fan comes during each stop. One who comes when offers are made stands at the
+			// tail; before, the position tells where.
+			tail := map[int]int64{3: 10 * crowdSize}
 			phase := 0
 			stop := func() {
 				t.Helper()
+				rank := cmp.Or(tail[phase], -1)
+				time.AfterFunc(s.stop/4, func() { s.arrive(rank) }) // while something is stopped
 				t.Logf("phase %d: stopping for %v, at %s", phase, s.stop, time.Now().Format("15:04:05"))
 				switch who {
 				case "controller":
@@ -407,7 +436,7 @@ func TestASaleOutlivesStoppedProcesses(t *testing.T) {
 			<-time.After(time.Until(s.sale.LobbyClosesAt.Add(-s.stop / 2)))
 			stop() // while the lobby is to be drawn
 			s.await("everybody knows their position", time.Minute, func() bool {
-				return s.count(func(f *shopper) bool { return f.rank >= 0 }) == crowdSize
+				return s.count(func(f *shopper) bool { return f.rank >= 0 }) == s.size()
 			})
 			stop() // in the line, before the opening
 			s.await("some have had their turn", time.Minute+2*s.stop, func() bool {
@@ -415,7 +444,7 @@ func TestASaleOutlivesStoppedProcesses(t *testing.T) {
 			})
 			stop() // with offers and sessions
 			s.await("everybody has had a turn", 2*time.Minute, func() bool {
-				return s.count(func(f *shopper) bool { return f.done }) == crowdSize
+				return s.count(func(f *shopper) bool { return f.done }) == s.size()
 			})
 			s.judge()
 		})
