@@ -66,14 +66,27 @@ func playFans(ctx context.Context, o order, commands <-chan string, out io.Write
 	})
 	defer reading.Wait()
 	defer stop()
-	if err := f.enter(ctx, o.Address, tickets); err != nil {
-		return err
+	entered := make(chan error)
+	reading.Go(func() {
+		select {
+		case entered <- f.enter(ctx, o.Address, tickets):
+		case <-ctx.Done():
+		}
+	})
+	for {
+		select {
+		case err := <-entered:
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(out, "open")
+		case command, more := <-commands:
+			if !more {
+				return nil
+			}
+			f.obey(command)
+		}
 	}
-	fmt.Fprintln(out, "open")
-	for command := range commands {
-		f.obey(command)
-	}
-	return nil
 }
 
 func readTickets(o order) ([]string, error) {
