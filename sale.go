@@ -159,6 +159,8 @@ func (s Sale) Validate() error {
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
 	case s.PartyMax < 0 || s.PartyMax > MaxParty:
 		return bad("party_max", fmt.Sprintf("must lie between 0 and %d", MaxParty))
+	case s.PartyMax > 1 && s.Visitor.Kind == VisitorInvitation: // a party's link lets in whoever has it
+		return bad("party_max", "must be 0 in a sale for the invited alone")
 	}
 	if field, why := s.Visitor.validate(); field != "" {
 		return bad(field, why)

@@ -6,7 +6,7 @@ import { binary, startStack } from "./stack";
 
 /** A sale by invitation: the link is the way in, for one. */
 export async function invited(fan: Fan): Promise<void> {
-  const stack = await startStack({ opens_in: 600, visitor: { kind: "invitation" } });
+  const stack = await startStack({ opens_in: 600, party_max: 0, visitor: { kind: "invitation" } });
   const browser = fan.context.browser();
   assert.ok(browser && stack.keys);
   const elsewhere = await browser.newContext();
