@@ -3,11 +3,12 @@
 // 15 to 30.
 //
 // It gathers without waiting: while one batch is under way the next one
-// collects, and before one begins the processor is left to all who are ready, so a lone call is not delayed and batches grow with the load. A
-// second batch goes beside the first once it is half full: with one at a time
-// the store stood idle while answers were read and callers woken, and small ones
-// beside each other would cost it more than they save. Each caller gets its own
-// result, and one caller's canceled context cancels nobody else's work.
+// collects, and before one begins the processor is left to all who are ready.
+// So a lone call is not delayed, and batches grow with the load. A second batch
+// goes beside the first once it is half full: with one at a time the store stood
+// idle while answers were read and callers woken, and small ones beside each
+// other would cost it more than they save. Each caller gets its own result, and
+// one caller's canceled context cancels nobody else's work.
 //
 // It does not repeat anything. What a lost answer means is the caller's
 // knowledge.
