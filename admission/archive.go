@@ -97,6 +97,38 @@ func (a *Archive) Entrants(ctx context.Context, sale ropeline.SaleID, root draw.
 	return unpack(packed)
 }
 
+// Newest returns the root of what was kept last for a sale, and not before since.
+func (a *Archive) Newest(ctx context.Context, sale ropeline.SaleID, since time.Time) (root draw.Hash, there bool, err error) {
+	files, err := filepath.Glob(filepath.Join(a.folder, string(sale)+".*"+fileEnd))
+	if err != nil {
+		return root, false, fmt.Errorf("looking for entrants in files: %w", err)
+	}
+	for _, file := range files { // what is not entered yet is newer than what is
+		if info, err := os.Stat(file); err == nil && !info.ModTime().Before(since) {
+			since = info.ModTime()
+			if _, root, err = readName(file); err != nil {
+				return root, false, err
+			}
+			there = true
+		}
+	}
+	if there {
+		return root, true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	var raw []byte
+	err = a.db.QueryRow(ctx, `
+		select root from draw_entrants where sale_id = $1 and kept_at >= $2 order by kept_at desc limit 1`, sale, since).Scan(&raw)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return root, false, nil
+	}
+	if err != nil {
+		return root, false, ropeline.ErrStoreAway.Because(fmt.Errorf("looking for the entrants of %s: %w", sale, err))
+	}
+	return draw.Hash(raw), true, nil
+}
+
 // Run enters what lies in files, until ctx ends.
 func (a *Archive) Run(ctx context.Context) error {
 	every := time.NewTicker(enterEvery)
@@ -125,10 +157,9 @@ func (a *Archive) enterFiles(ctx context.Context) {
 }
 
 func (a *Archive) enterFile(ctx context.Context, file string) error {
-	sale, text, ok := strings.Cut(strings.TrimSuffix(filepath.Base(file), fileEnd), ".")
-	raw, err := hex.DecodeString(text)
-	if !ok || err != nil || len(raw) != len(draw.Hash{}) {
-		return fmt.Errorf("its name is none of ours")
+	sale, root, err := readName(file)
+	if err != nil {
+		return err
 	}
 	packed, err := os.ReadFile(file)
 	if err != nil {
@@ -138,7 +169,7 @@ func (a *Archive) enterFile(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.enter(ctx, ropeline.SaleID(sale), draw.Hash(raw), len(entrants), packed); err != nil {
+	if err := a.enter(ctx, sale, root, len(entrants), packed); err != nil {
 		return err
 	}
 	a.log.Info("entrants are entered", "sale", sale, "entrants", len(entrants))
@@ -149,6 +180,16 @@ const fileEnd = ".entrants.gz"
 
 func (a *Archive) file(sale ropeline.SaleID, root draw.Hash) string {
 	return filepath.Join(a.folder, fmt.Sprintf("%s.%x%s", sale, root, fileEnd))
+}
+
+// readName is what the name of a file says of its content.
+func readName(file string) (sale ropeline.SaleID, root draw.Hash, err error) {
+	name, text, ok := strings.Cut(strings.TrimSuffix(filepath.Base(file), fileEnd), ".")
+	raw, err := hex.DecodeString(text)
+	if !ok || err != nil || len(raw) != len(draw.Hash{}) {
+		return "", root, fmt.Errorf("the name of %s is none of ours", file)
+	}
+	return ropeline.SaleID(name), draw.Hash(raw), nil
 }
 
 // writeWhole writes a file whole or not at all, and to the disk.

@@ -237,6 +237,19 @@ func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 	if left, err := os.ReadDir(files); err != nil || len(left) != 1 {
 		t.Fatalf("%d files, %v; want the entrants in one", len(left), err)
 	}
+	// Where Redis has lost the root, too, the archive tells what was bound last; of
+	// an earlier sale of that name it must not.
+	newest := func(since time.Time) (string, error) {
+		root, there, err := archive.Newest(ctx, sale.ID, since)
+		return fmt.Sprint(root == before.Root, there), err
+	}
+	after := time.Now().Add(time.Minute)
+	if got, err := newest(sale.LobbyClosesAt.Add(-time.Minute)); err != nil || got != "true true" {
+		t.Errorf("the newest in a file: %s, %v", got, err)
+	}
+	if _, err := newest(after); err == nil {
+		t.Error("without Postgres it is said that nothing newer was kept")
+	}
 
 	postgres, err = folder.StartPostgres(ctx, devstack.Durable)
 	check(t, err)
@@ -246,6 +259,12 @@ func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 		left, err := os.ReadDir(files)
 		return err == nil && len(left) == 0
 	})
+	if got, err := newest(sale.LobbyClosesAt.Add(-time.Minute)); err != nil || got != "true true" {
+		t.Errorf("the newest in Postgres: %s, %v", got, err)
+	}
+	if got, err := newest(after); err != nil || got != "false false" {
+		t.Errorf("the newest of what was kept later: %s, %v", got, err)
+	}
 	lose := rdb.Del(t.Context(), "ropeline:{"+string(sale.ID)+".0}:entrants")
 	if n, err := lose.Result(); err != nil || n != 1 {
 		t.Fatalf("losing the entrants: %d, %v", n, err)

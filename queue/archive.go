@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/queue/draw"
@@ -16,6 +19,9 @@ type Archive interface {
 	Keep(ctx context.Context, sale ropeline.SaleID, root draw.Hash, entrants []ropeline.PlaceID)
 	// Entrants returns what was kept, nil if nothing was.
 	Entrants(ctx context.Context, sale ropeline.SaleID, root draw.Hash) ([]ropeline.PlaceID, error)
+	// Newest returns the root of what was kept last for a sale, but not before
+	// since, when another sale may have had its name; false if nothing was.
+	Newest(ctx context.Context, sale ropeline.SaleID, since time.Time) (draw.Hash, bool, error)
 }
 
 // UseArchive lets draws keep their entrants there. Call it before anything else.
@@ -57,12 +63,9 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 	if err != nil {
 		return false, err
 	}
-	kept, err := s.archive.Entrants(ctx, sale, root)
+	kept, err := s.kept(ctx, sale, root)
 	if err != nil || kept == nil {
 		return false, err
-	}
-	if draw.Root(kept) != root {
-		return false, fmt.Errorf("the archive of sale %s has not the entrants of its root %s", sale, d.Root)
 	}
 	of := byShard(kept, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
 	err = onEach(lines, func(l lineID) error {
@@ -78,4 +81,96 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 		return nil
 	})
 	return err == nil, err
+}
+
+// kept returns the entrants that the archive has for a root, nil if it has none.
+func (s *Store) kept(ctx context.Context, sale ropeline.SaleID, root draw.Hash) ([]ropeline.PlaceID, error) {
+	kept, err := s.archive.Entrants(ctx, sale, root)
+	if err == nil && kept != nil && draw.Root(kept) != root {
+		err = fmt.Errorf("the archive of sale %s has not the entrants of its root %x", sale, root)
+	}
+	return kept, err
+}
+
+//go:embed lua/rebind.lua
+var rebindSource string
+var rebindScript = newScript("rebind", rebindSource)
+
+// rebind makes lobbies that were lost since their root was published, or only
+// kept, again what they were then: a root binds who takes part. Where the archive
+// has nothing of it the draw is made over those who came back. An archive that
+// cannot be asked is waited for until the sale opens.
+func (s *Store) rebind(ctx context.Context, sale ropeline.SaleID, published string, lines []lineID, lobbies []lobby) error {
+	if s.archive == nil || !slices.ContainsFunc(lobbies, func(l lobby) bool { return l.lost }) {
+		return nil
+	}
+	doc, err := s.Sale(ctx, sale)
+	if err != nil {
+		return err
+	}
+	bound, err := s.boundEntrants(ctx, doc, published)
+	if err != nil && s.time().Before(doc.OpensAt) {
+		return err
+	}
+	if err != nil || bound == nil {
+		return nil
+	}
+	of := byShard(bound, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	return onEach(lines, func(l lineID) error {
+		if lobbies[l.shard].drawn {
+			return nil
+		}
+		here := lobbies[l.shard].entrants
+		lobbies[l.shard].entrants = of[l.shard]
+		return errors.Join(s.rebindLine(ctx, l, without(here, of[l.shard]), true), s.rebindLine(ctx, l, without(of[l.shard], here), false))
+	})
+}
+
+// closeSlack is how far the clocks of Redis and of the archive may differ.
+const closeSlack = time.Minute
+
+// boundEntrants returns who was bound by the root that was published, or by the
+// one that was kept last if that has been lost, too; nil if nobody knows.
+func (s *Store) boundEntrants(ctx context.Context, sale ropeline.Sale, published string) ([]ropeline.PlaceID, error) {
+	if published != "" {
+		root, err := readHash(published)
+		if err != nil {
+			return nil, err
+		}
+		return s.kept(ctx, sale.ID, root)
+	}
+	root, there, err := s.archive.Newest(ctx, sale.ID, sale.LobbyClosesAt.Add(-closeSlack))
+	if err != nil || !there {
+		return nil, err
+	}
+	return s.kept(ctx, sale.ID, root)
+}
+
+// rebindLine tells a lobby of places that are strangers there, or entrants.
+func (s *Store) rebindLine(ctx context.Context, l lineID, places []ropeline.PlaceID, strangers bool) error {
+	for chunk := range slices.Chunk(places, drawBatch) {
+		args := make([]any, 1, 1+len(chunk))
+		args[0] = 0
+		if strangers {
+			args[0] = len(chunk)
+		}
+		for _, id := range chunk {
+			args = append(args, string(id))
+		}
+		if _, err := s.runOn(ctx, l.sale, rebindScript, l.keys("line", "collected", "pending"), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// without returns those of a that are not in b; both are sorted.
+func without(a, b []ropeline.PlaceID) []ropeline.PlaceID {
+	var rest []ropeline.PlaceID
+	for _, id := range a {
+		if _, there := slices.BinarySearch(b, id); !there {
+			rest = append(rest, id)
+		}
+	}
+	return rest
 }

@@ -19,15 +19,21 @@ import (
 
 // shelf is an archive in memory.
 type shelf struct {
-	kept map[draw.Hash][]ropeline.PlaceID
+	kept   map[draw.Hash][]ropeline.PlaceID
+	newest draw.Hash
+	err    error // it cannot be asked
 }
 
 func (s *shelf) Keep(_ context.Context, _ ropeline.SaleID, root draw.Hash, entrants []ropeline.PlaceID) {
-	s.kept[root] = slices.Clone(entrants)
+	s.kept[root], s.newest = slices.Clone(entrants), root
 }
 
 func (s *shelf) Entrants(_ context.Context, _ ropeline.SaleID, root draw.Hash) ([]ropeline.PlaceID, error) {
-	return s.kept[root], nil
+	return s.kept[root], s.err
+}
+
+func (s *shelf) Newest(context.Context, ropeline.SaleID, time.Time) (draw.Hash, bool, error) {
+	return s.newest, len(s.kept) > 0, s.err
 }
 
 // lottery is a sale with a beacon, and some people in its lobby.

@@ -107,6 +107,9 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err != nil || !slices.ContainsFunc(lobbies, func(l lobby) bool { return !l.drawn }) {
 		return err
 	}
+	if err := s.rebind(ctx, sale, public.Root, lines, lobbies); err != nil {
+		return err
+	}
 	root, err := s.bindLobbies(ctx, sale, lines, lobbies)
 	if err != nil {
 		return err
@@ -140,20 +143,21 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 
 // lobby is who takes part in a draw by one line.
 type lobby struct {
-	entrants []ropeline.PlaceID
-	drawn    bool // already
+	entrants []ropeline.PlaceID // sorted
+	drawn    bool               // already
+	lost     bool               // once, by its server: some may be missing
 }
 
 func (s *Store) lobby(ctx context.Context, l lineID) (lobby, error) {
-	drawn, err := s.rdb.HGet(ctx, l.key("line"), "drawn").Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	fields, err := s.rdb.HMGet(ctx, l.key("line"), "drawn", "losses").Result()
+	if err != nil {
 		return lobby{}, storeError("reading the lobby", err)
 	}
-	if drawn == "1" {
+	if fields[0] == "1" {
 		return lobby{drawn: true}, nil
 	}
 	entrants, err := s.entrants(ctx, l, "collected")
-	return lobby{entrants: entrants}, err
+	return lobby{entrants: entrants, lost: fields[1] != nil}, err
 }
 
 // bindLobbies publishes the root over all entrants. Once a line has been drawn
