@@ -222,6 +222,7 @@ func TestEveryStateHasAPlainPage(t *testing.T) {
 		"ended":    {State: ropeline.PlaceWaiting, NextContact: 5, Sale: wire.SaleStatus{Phase: ropeline.PhaseEnded}},
 		"drawing":  {State: ropeline.PlaceCollected, NextContact: 2, Sale: wire.SaleStatus{Phase: ropeline.PhaseDrawing}},
 		"waiting ": {State: ropeline.PlaceWaiting, NextContact: 2, Position: &two, Elsewhere: true, Sale: wire.SaleStatus{Trouble: wire.TroubleSettling}},
+		" waiting": {State: ropeline.PlaceWaiting, NextContact: 2, Position: &two, Party: &wire.Party{Size: 4, You: 2, TooLarge: true}},
 	} {
 		status.Sale.Now, status.Sale.OpensAt = now, now.Add(90*time.Minute)
 		if status.Sale.Phase == "" && scene == "lobby" {
@@ -240,7 +241,8 @@ func TestEveryStateHasAPlainPage(t *testing.T) {
 		if strings.Contains(text, "<Lanterns>") || !strings.Contains(text, "</html>") {
 			t.Errorf("%s: %s", scene, text)
 		}
-		for in, want := range map[string]string{"waiting": "1,234,567", "lobby": "Opens in 90 minutes", "offered": "45 seconds left", "active": "19:00 UTC", "waiting ": "in its old order"} {
+		for in, want := range map[string]string{"waiting": "1,234,567", "lobby": "Opens in 90 minutes", "offered": "45 seconds left", "active": "19:00 UTC", "waiting ": "in its old order",
+			" waiting": "a party of 4. It is larger than what is let in at once"} {
 			if in == scene && !strings.Contains(text, want) {
 				t.Errorf("%s does not say %q: %s", scene, want, text)
 			}
