@@ -215,8 +215,10 @@ func (f *fans) connect(address, ticket string) (err error) {
 	for len(f.byFile) <= fd {
 		f.byFile = append(f.byFile, nil)
 	}
-	f.byFile[fd] = &seat{fd: fd, rest: append([]byte(nil), answer[end+4:]...)}
+	s := &seat{fd: fd}
+	f.byFile[fd] = s
 	f.open++
+	f.take(s, answer[end+4:], time.Now().UnixNano(), 0) // a ping may have come along, and nothing behind it for long
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(f.epoll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{
 		Events: syscall.EPOLLIN, Fd: int32(fd),
 	}))
@@ -262,7 +264,11 @@ func (f *fans) read(s *seat, buffer []byte, now int64) {
 		f.open--
 		return
 	}
-	in := buffer[:n]
+	f.take(s, buffer[:n], now, came)
+}
+
+// take understands what has come. mu is held.
+func (f *fans) take(s *seat, in []byte, now, came int64) {
 	if len(s.rest) > 0 {
 		in = append(s.rest, in...)
 	}
