@@ -131,3 +131,37 @@ func TestWhoJoinsIsToldOnce(t *testing.T) {
 		t.Errorf("an hour later %v went, want the place", went)
 	}
 }
+
+// A look over all guests goes past those with whom nothing is to be done: each
+// thing that may have to be done ends that.
+func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*guest, *Place, *View)
+		calm   bool
+	}{
+		"nothing":                      {func(*guest, *Place, *View) {}, true},
+		"it is next":                   {func(_ *guest, _ *Place, v *View) { v.Cursor = 7 }, true},
+		"the line has passed it":       {func(_ *guest, _ *Place, v *View) { v.Cursor = 8 }, false},
+		"another line is further":      {func(_ *guest, _ *Place, v *View) { v.Lines = []Stand{{Cursor: 2}, {Cursor: 8}} }, false},
+		"a new order":                  {func(_ *guest, _ *Place, v *View) { v.Epoch = "f" }, false},
+		"no order":                     {func(g *guest, p *Place, v *View) { p.Epoch, g.marked, v.Epoch = "", "", "" }, false},
+		"no ordinal":                   {func(_ *guest, p *Place, _ *View) { p.Ordinal = -1 }, false},
+		"its socket has closed":        {func(g *guest, _ *Place, _ *View) { g.links = nil }, false},
+		"it is not told to be here":    {func(g *guest, _ *Place, _ *View) { g.marked = "" }, false},
+		"it was a comeback":            {func(g *guest, _ *Place, _ *View) { g.kept = "e" }, false},
+		"it moved to another device":   {func(g *guest, _ *Place, _ *View) { g.moved = &moved{} }, false},
+		"it stands before everybody":   {func(_ *guest, p *Place, _ *View) { p.Back = true }, false},
+		"it stands beside the line":    {func(_ *guest, p *Place, _ *View) { p.Beside = true }, false},
+		"it has been passed over":      {func(_ *guest, p *Place, _ *View) { p.State = ropeline.PlacePassed }, false},
+		"its turn has come":            {func(_ *guest, p *Place, _ *View) { p.State = ropeline.PlaceOffered }, false},
+		"it was known to be a lobby's": {func(_ *guest, p *Place, _ *View) { p.State = ropeline.PlaceCollected }, false},
+	} {
+		g, p, v := &guest{marked: "e", links: []*Link{{}}}, &Place{State: ropeline.PlaceWaiting, Epoch: "e", Ordinal: 7}, &View{}
+		v.Epoch, v.Cursor = "e", 3
+		c.change(g, p, v)
+		if g.know(p); g.calm(v.Epoch, v.reached()) != c.calm {
+			t.Errorf("%s: calm %v, want %v", name, !c.calm, c.calm)
+		}
+	}
+}
