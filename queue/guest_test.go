@@ -136,6 +136,7 @@ func TestWhoJoinsIsToldOnce(t *testing.T) {
 // thing that may have to be done ends that.
 func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
 	t.Parallel()
+	now := time.Now()
 	for name, c := range map[string]struct {
 		change func(*guest, *Place, *View)
 		calm   bool
@@ -148,6 +149,7 @@ func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
 		"no order":                     {func(g *guest, p *Place, v *View) { p.Epoch, g.marked, v.Epoch = "", "", "" }, false},
 		"no ordinal":                   {func(_ *guest, p *Place, _ *View) { p.Ordinal = -1 }, false},
 		"its socket has closed":        {func(g *guest, _ *Place, _ *View) { g.links = nil }, false},
+		"it polls":                     {func(g *guest, _ *Place, _ *View) { g.links, g.until = nil, now.Add(time.Second) }, true},
 		"it is not told to be here":    {func(g *guest, _ *Place, _ *View) { g.marked = "" }, false},
 		"it was a comeback":            {func(g *guest, _ *Place, _ *View) { g.kept = "e" }, false},
 		"it moved to another device":   {func(g *guest, _ *Place, _ *View) { g.moved = &moved{} }, false},
@@ -160,7 +162,7 @@ func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
 		g, p, v := &guest{marked: "e", links: []*Link{{}}}, &Place{State: ropeline.PlaceWaiting, Epoch: "e", Ordinal: 7}, &View{}
 		v.Epoch, v.Cursor = "e", 3
 		c.change(g, p, v)
-		if g.know(p); g.calm(v.Epoch, v.reached()) != c.calm {
+		if g.know(p); g.calm(v.Epoch, v.reached(), now) != c.calm {
 			t.Errorf("%s: calm %v, want %v", name, !c.calm, c.calm)
 		}
 	}
