@@ -29,30 +29,39 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
 	if err := ropeline.ReadJSON(w, r, &struct{}{}); err != nil {
 		return err
 	}
-	most := room.settings(r.Context(), s.store, s.now()).PartyMax
-	place, err := s.whereabouts(r.Context(), room, ticket, isPhone(r))
+	doc, err := s.invitation(r, room, ticket)
+	if err != nil {
+		return err
+	}
+	return ropeline.WriteJSON(w, http.StatusOK, doc)
+}
+
+func (s *Server) invitation(r *http.Request, m *room, ticket queue.Ticket) (wire.Invite, error) {
+	most := m.settings(r.Context(), s.store, s.now()).PartyMax
+	place, err := s.whereabouts(r.Context(), m, ticket, isPhone(r))
 	switch {
 	case err != nil:
-		return err
+		return wire.Invite{}, err
 	case most < 2:
-		return errNoParties
+		return wire.Invite{}, errNoParties
 	case place.State.Final():
-		return queue.ErrPlaceUnknown
+		return wire.Invite{}, queue.ErrPlaceUnknown
 	case place.Party.Seat(ticket) == 0:
-		return queue.ErrParted
+		return wire.Invite{}, queue.ErrParted
 	}
 	party := place.Party
 	if party == "" {
-		if party, err = s.store.OpenParty(r.Context(), room.id, ticket.Place); err != nil {
-			return err
+		if party, err = s.store.OpenParty(r.Context(), m.id, ticket.Place); err != nil {
+			return wire.Invite{}, err
 		}
-		room.line.Changed(ticket.Place)
+		m.line.Changed(ticket.Place)
 	}
-	code := s.store.Invite(room.id, ticket.Place)
-	return ropeline.WriteJSON(w, http.StatusOK, wire.Invite{
-		Code: code, URL: roomLink(r, room.id, "party="+code), Size: party.Size(), Max: most,
-	})
+	code := s.store.Invite(m.id, ticket.Place)
+	return wire.Invite{Code: code, URL: roomLink(r, m.id, partyFragment+code), Size: party.Size(), Max: most}, nil
 }
+
+// partyFragment is what stands before a party's code in its link.
+const partyFragment = "party="
 
 // joinParty gives a friend a seat in the party of a code. A friend needs no
 // credential of a visitor: a party has one chance in the draw, whoever is in it.
@@ -68,39 +77,43 @@ func (s *Server) joinParty(w http.ResponseWriter, r *http.Request) error {
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err
 	}
+	ticket, place, status, err := s.befriend(w, r, room, body)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, room, ticket, place, status)
+}
+
+// befriend returns the place that the caller shares already (200) or from now on
+// (201).
+func (s *Server) befriend(w http.ResponseWriter, r *http.Request, m *room, body wire.JoinParty) (queue.Ticket, queue.Place, int, error) {
 	if body.Device != "" && !randomName.MatchString(body.Device) {
-		return ropeline.ErrBodyMalformed
+		return queue.Ticket{}, queue.Place{}, 0, ropeline.ErrBodyMalformed
 	}
-	id, err := s.store.ReadInvite(room.id, body.Code)
+	id, err := s.store.ReadInvite(m.id, body.Code)
 	if err != nil {
-		return err
+		return queue.Ticket{}, queue.Place{}, 0, err
 	}
-	own, had, err := s.ownPlace(w, r, room)
-	if err != nil {
-		return err
-	}
-	if own.Place == id {
-		return s.show(w, r, room, own, had, http.StatusOK)
+	own, had, err := s.ownPlace(w, r, m)
+	if err != nil || own.Place == id {
+		return own, had, http.StatusOK, err
 	}
 	if err := mayGiveUp(own, had, body.GiveUp); err != nil {
-		return err
+		return queue.Ticket{}, queue.Place{}, 0, err
 	}
-	ticket, err := s.takeSeat(r.Context(), room, id, body.Device)
+	ticket, err := s.takeSeat(r.Context(), m, id, body.Device)
 	if err != nil {
-		return err
+		return queue.Ticket{}, queue.Place{}, 0, err
 	}
 	if own.Place != "" { // after the seat is there: who is refused keeps the place
-		if _, _, err := s.store.LeaveAs(r.Context(), room.id, own); err != nil && !errors.Is(err, queue.ErrPlaceUnknown) {
-			return err
+		if _, _, err := s.store.LeaveAs(r.Context(), m.id, own); err != nil && !errors.Is(err, queue.ErrPlaceUnknown) {
+			return queue.Ticket{}, queue.Place{}, 0, err
 		}
-		room.line.Left(own.Place)
-		room.line.Changed(own.Place)
+		m.line.Left(own.Place)
+		m.line.Changed(own.Place)
 	}
-	place, err := s.store.Find(r.Context(), room.id, id)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, room, ticket, place, http.StatusCreated)
+	place, err := s.store.Find(r.Context(), m.id, id)
+	return ticket, place, http.StatusCreated, err
 }
 
 // takeSeat makes the ticket of a new member.

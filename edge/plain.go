@@ -50,6 +50,7 @@ type plainView struct {
 	Left    time.Duration // until the opening, or to come in
 	Again   int           // seconds until the page loads itself again, 0 for never
 	Code    wire.Handover
+	Invite  wire.Invite
 	QR      template.URL
 	Problem ropeline.Problem
 }
@@ -216,6 +217,10 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 		return s.plainHandover(w, r)
 	case "exchange":
 		err = s.plainExchange(w, r)
+	case "invite":
+		return s.plainInvite(w, r)
+	case "befriend":
+		err = s.plainBefriend(w, r)
 	default:
 		err = errForm
 	}
@@ -281,6 +286,45 @@ func (s *Server) plainExchange(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	_, _, err = s.answer(w, r, room, ticket, place, http.StatusCreated)
+	return err
+}
+
+func (s *Server) plainInvite(w http.ResponseWriter, r *http.Request) error {
+	room, view, err := s.plainView(r)
+	if err != nil {
+		return err
+	}
+	_, ticket, err := s.holder(w, r)
+	if err != nil {
+		return err
+	}
+	if view.Invite, err = s.invitation(r, room, ticket); err != nil {
+		return err
+	}
+	view.Scene = "invite"
+	return s.writePlain(w, http.StatusOK, view)
+}
+
+// plainBefriend takes the whole link of a party, too: its code is in the
+// fragment, which a browser without scripts tells nobody.
+func (s *Server) plainBefriend(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	if err := s.count(w, r, s.joins); err != nil {
+		return err
+	}
+	code := strings.TrimSpace(r.PostForm.Get("code"))
+	if _, after, ok := strings.Cut(code, "#"+partyFragment); ok {
+		code = after
+	}
+	body := wire.JoinParty{Code: code, Device: formKey(r)}
+	ticket, place, status, err := s.befriend(w, r, room, body)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.answer(w, r, room, ticket, place, status)
 	return err
 }
 
@@ -350,7 +394,7 @@ func waitRange(from, to int64) string {
 var longerTexts = map[wire.Longer]string{
 	wire.LongerLimits:   ". Longer than before: fewer people are let in",
 	wire.LongerReturns:  ". Longer than before: people who were away go first",
-	wire.LongerParties:  ". Longer than before: a group went in together",
+	wire.LongerParties:  ". Longer than before: groups go in together",
 	wire.LongerSlower:   ". Longer than before: the line moves more slowly",
 	wire.LongerRestored: ". Longer than before: the line was put together again",
 }

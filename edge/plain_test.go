@@ -274,3 +274,46 @@ func TestWordsOfThePlainPage(t *testing.T) {
 		}
 	}
 }
+
+func TestFriendsWithoutScriptsShareAPlace(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, withPages, forFriends)
+	host, friend := g.browser().still(), g.browser().still()
+	wantStatus(t, host.submit("join"), http.StatusSeeOther)
+	invited := wantStatus(t, host.submit("invite"), http.StatusOK)
+	wantScene(t, invited, "invite")
+	link := g.url + "/sales/" + string(g.sale.ID) + "#" + partyFragment + host.invite().Code
+	if text := string(invited.body); !strings.Contains(text, `value="`+link+`"`) || !strings.Contains(text, "Up to 3 people") {
+		t.Errorf("want %s: %s", link, text)
+	}
+	if text := friend.page("none"); !strings.Contains(text, `value="befriend"`) {
+		t.Errorf("no way to join friends: %s", text)
+	}
+	wantScene(t, wantStatus(t, friend.submit("befriend", "code", "https://elsewhere.example/"), http.StatusUnprocessableEntity), "problem")
+	wantStatus(t, friend.submit("befriend", "code", " "+link+"\n", "key", "a-form-that-is-sent-twice"), http.StatusSeeOther)
+	wantStatus(t, friend.submit("befriend", "code", link, "key", "a-form-that-is-sent-twice"), http.StatusSeeOther)
+	for _, f := range []*fan{host, friend} {
+		g.until("both are told", func() bool { return strings.Contains(f.page("lobby"), "a party of 2") })
+	}
+	if n := g.snapshot().Collected; n != 1 {
+		t.Errorf("%d places in the lobby, want one", n)
+	}
+	alone := g.browser().still()
+	wantStatus(t, alone.submit("join"), http.StatusSeeOther)
+	wantScene(t, wantStatus(t, alone.submit("befriend", "code", link), http.StatusConflict), "problem")
+	if n := g.snapshot().Collected; n != 2 {
+		t.Errorf("%d places in the lobby, want that of the one who is alone, too", n)
+	}
+}
+
+func TestAPageWithoutScriptsOffersNoPartyWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, withPages)
+	f := g.browser().still()
+	before := f.page("none")
+	wantStatus(t, f.submit("join"), http.StatusSeeOther)
+	if text := before + f.page("lobby"); strings.Contains(text, "befriend") || strings.Contains(text, `value="invite"`) {
+		t.Errorf("friends are offered: %s", text)
+	}
+	wantScene(t, wantStatus(t, f.submit("invite"), http.StatusConflict), "problem")
+}

@@ -27,7 +27,7 @@ export async function plain(fan: Fan): Promise<void> {
     await scene(page, "waiting");
     const before = await ahead(page);
     assert.ok(before >= 3, `behind those who were there: ${before}`);
-    await pictures(fan, page, "plain-waiting", "Move to another device");
+    await pictures(fan, page, "plain-waiting", { handover: "Move to another device", invite: "Invite friends" });
     await fan.page.evaluate(() => localStorage.clear()); // it left before
     await fan.arrive(); // the same place, with scripts
     await fan.sees("waiting");
@@ -41,8 +41,21 @@ export async function plain(fan: Fan): Promise<void> {
     await page.getByRole("link", { name: "Back to the line" }).click();
     await scene(page, "waiting");
 
+    await page.getByRole("button", { name: "Invite friends" }).click();
+    const link = await page.getByLabel("The link").inputValue();
+    await page.getByRole("link", { name: "Back to the line" }).click();
+
     const other = await (await fan.context.browser()!.newContext({ javaScriptEnabled: false })).newPage();
     await other.goto(page.url());
+    await other.getByText("Share the place of friends").click();
+    await other.getByLabel("The link that a friend sent you").fill(link);
+    await other.getByRole("button", { name: "Join them" }).click();
+    for (const each of [page, other]) await each.getByText("a party of 2").waitFor({ timeout: 30_000 });
+    await other.getByText("Leave the line").click();
+    await other.getByRole("button", { name: "Leave for good" }).click();
+    await scene(other, "none");
+    await page.getByText("a party of 2").waitFor({ state: "detached", timeout: 30_000 });
+
     await other.getByRole("button", { name: "Join the line" }).click();
     await other.getByText("Leave the line").click();
     await other.getByRole("button", { name: "Leave for good" }).click();
@@ -67,8 +80,8 @@ async function ahead(page: Page): Promise<number> {
   return Number((await page.locator("h1").innerText()).split("\n")[0]!.replace(/\D/g, ""));
 }
 
-/** Of the same page, and what a button of it leads to, in a browser that holds still and in which axe can run. */
-async function pictures(fan: Fan, page: Page, name: string, button?: string): Promise<void> {
+/** Of the same page, and the scenes that buttons of it lead to, in a browser that holds still and in which axe can run. */
+async function pictures(fan: Fan, page: Page, name: string, buttons: Record<string, string> = {}): Promise<void> {
   await fan.context.addCookies(await page.context().cookies());
   await fan.page.route("**/plain", async (route) => {
     const response = await route.fetch();
@@ -77,10 +90,12 @@ async function pictures(fan: Fan, page: Page, name: string, button?: string): Pr
   });
   await fan.page.goto(page.url());
   await look(fan.page, name);
-  if (button) {
+  for (const [leadsTo, button] of Object.entries(buttons)) {
     await fan.page.getByRole("button", { name: button }).click();
-    await scene(fan.page, "handover");
-    await look(fan.page, "plain-handover");
+    await scene(fan.page, leadsTo);
+    await look(fan.page, `plain-${leadsTo}`);
+    await fan.page.getByRole("link", { name: "Back to the line" }).click();
+    await scene(fan.page, "waiting");
   }
   await fan.page.unroute("**/plain");
 }

@@ -55,7 +55,7 @@ export const waiting = {
     longer: {
       limits: ". Longer than before: fewer people are let in",
       returns: ". Longer than before: people who were away go first",
-      parties: ". Longer than before: a group went in together",
+      parties: ". Longer than before: groups go in together",
       slower: ". Longer than before: the line moves more slowly",
       restored: ". Longer than before: the line was put together again",
     },
