@@ -388,11 +388,14 @@ func TestSocketsAreBounded(t *testing.T) {
 	})
 	must(t, first.conn.Close(websocket.StatusNormalClosure, ""))
 	g.until("a closed socket makes room", func() bool {
-		b := f.open()
-		defer func() { _ = b.conn.CloseNow() }()
+		conn, _, err := f.dial()
+		if err != nil { // the one of the try before is not gone yet
+			return false
+		}
+		defer func() { _ = conn.CloseNow() }()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		_, _, err := b.conn.Read(ctx)
+		_, _, err = conn.Read(ctx)
 		return err == nil
 	})
 	g.server.sockets.mu.Lock()
