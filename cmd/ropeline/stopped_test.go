@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
@@ -133,11 +136,20 @@ const (
 	crowdCap  = 3
 )
 
-// build starts everything and lets the crowd join. The sale's phases are long
-// enough for a stop in each.
+// build starts everything on a Redis of its own, which can be stopped.
 func build(t *testing.T, stop time.Duration) *site {
 	t.Helper()
-	s := &site{t: t, redis: devtest.PrivateRedis(t), stop: stop}
+	r := devtest.PrivateRedis(t)
+	s := assemble(t, r.URL, r.Client, stop, 1)
+	s.redis = r
+	return s
+}
+
+// assemble starts everything, for a sale of so many lines, and lets the crowd
+// join. The sale's phases are long enough for a stop in each.
+func assemble(t *testing.T, url string, rdb redis.UniversalClient, stop time.Duration, shards int) *site {
+	t.Helper()
+	s := &site{t: t, stop: stop}
 	keys := keyFolder(filepath.Join(t.TempDir(), "keys"))
 	if _, err := keys.init(); err != nil {
 		t.Fatal(err)
@@ -150,18 +162,18 @@ func build(t *testing.T, stop time.Duration) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.store = queue.New(s.redis.Client, queue.Keys{Place: place, Seed: seed})
+	s.store = queue.New(rdb, queue.Keys{Place: place, Seed: seed})
 	t.Cleanup(s.store.Close)
 	for range 2 {
-		s.controllers = append(s.controllers, startProcess(t, "admission", "--redis", s.redis.URL, "--keys", string(keys), "--listen", "127.0.0.1:0"))
-		s.edges = append(s.edges, startProcess(t, "edge", "--redis", s.redis.URL, "--keys", string(keys), "--listen", "127.0.0.1:0",
+		s.controllers = append(s.controllers, startProcess(t, "admission", "--redis", url, "--keys", string(keys), "--listen", "127.0.0.1:0"))
+		s.edges = append(s.edges, startProcess(t, "edge", "--redis", url, "--keys", string(keys), "--listen", "127.0.0.1:0",
 			"--booking", "http://127.0.0.1:1", "--ops", "http://127.0.0.1:1", "--joins-limit=-1", "--requests-limit=-1"))
 	}
 	closes := time.Now().Add(4*time.Second + 3*stop/2)
 	s.sale = ropeline.Sale{
 		ID: "stopped", Version: 1, Title: "Stopped", LobbyClosesAt: closes, OpensAt: closes.Add(4*time.Second + 3*stop/2), EndsAt: closes.Add(time.Hour),
 		Cap: crowdCap, Rate: 6000, ClaimWindow: ropeline.Seconds((30*time.Second + 3*stop) / time.Second), TokenLife: 10,
-		SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
+		SessionMax: 1800, Hold: 600, UnitsPerHold: 6, Shards: shards,
 	}
 	if err := s.store.PublishSale(t.Context(), s.sale); err != nil {
 		t.Fatal(err)
@@ -448,6 +460,32 @@ func TestASaleOutlivesStoppedProcesses(t *testing.T) {
 			})
 			s.judge()
 		})
+	}
+}
+
+// The same programs on a Redis Cluster, with a sale that is spread over two of
+// its masters.
+func TestProcessesServeASaleThatIsSpreadOverACluster(t *testing.T) {
+	t.Parallel()
+	c := devtest.Cluster(t)
+	s := assemble(t, c.URL, c.Client, 0, 2)
+	s.await("everybody knows their position", time.Minute, func() bool {
+		return s.count(func(f *shopper) bool { return f.rank >= 0 }) == crowdSize
+	})
+	s.await("everybody has had a turn", 2*time.Minute, func() bool {
+		return s.count(func(f *shopper) bool { return f.done }) == crowdSize
+	})
+	s.judge()
+	sum := int64(0)
+	for shard := range s.sale.Shards {
+		n, err := c.Client.ZCard(t.Context(), fmt.Sprintf("ropeline:{%s.%d}:order", s.sale.ID, shard)).Result()
+		if err != nil || n == 0 || n == crowdSize {
+			t.Errorf("line %d has %d of %d, %v", shard, n, crowdSize, err)
+		}
+		sum += n
+	}
+	if sum != crowdSize {
+		t.Errorf("%d places in all lines, want %d", sum, crowdSize)
 	}
 }
 

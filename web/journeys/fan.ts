@@ -53,6 +53,14 @@ export class Fan {
     await this.page.goto(this.room);
   }
 
+  /** Until whoever joins stands behind who is there already, on a stack that has just begun, too. Caps are 0 meanwhile. */
+  async outlastTheDraw(): Promise<void> {
+    await this.arrive();
+    await this.sees("waiting");
+    await this.leave();
+    await this.page.evaluate(() => localStorage.clear()); // where the page notes that it left
+  }
+
   async sees(...scenes: Scene[]): Promise<Scene> {
     const any = scenes.map((scene) => `[data-scene="${scene}"]`).join(",");
     // Up to the opening of a stack of our own, the draw, and the crowd ahead.

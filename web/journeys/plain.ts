@@ -15,9 +15,7 @@ export async function plain(fan: Fan): Promise<void> {
   await staff.cap(0);
   try {
     const page = await context.newPage();
-    await fan.arrive(); // past the draw: who joins now stands behind
-    await fan.sees("waiting");
-    await fan.leave();
+    await fan.outlastTheDraw();
     await crowd.join(3);
     await page.goto(fan.room);
     await page.waitForURL("**/plain"); // the page leads there itself
@@ -28,7 +26,6 @@ export async function plain(fan: Fan): Promise<void> {
     const before = await ahead(page);
     assert.ok(before >= 3, `behind those who were there: ${before}`);
     await pictures(fan, page, "plain-waiting", { handover: "Move to another device", invite: "Invite friends" });
-    await fan.page.evaluate(() => localStorage.clear()); // it left before
     await fan.arrive(); // the same place, with scripts
     await fan.sees("waiting");
     assert.equal(await fan.position(), before);

@@ -11,6 +11,7 @@ export async function polling(fan: Fan): Promise<void> {
   const crowd = new Crowd(fan.stack);
   await staff.cap(0);
   try {
+    await fan.outlastTheDraw();
     await page.routeWebSocket(/\/place\/live$/, (socket) => void socket.close({ code: 1011 }));
     await crowd.join(3);
     await fan.arrive();
