@@ -29,6 +29,7 @@ func TestOnlyWhatAFanSeesIsAChange(t *testing.T) {
 		"no estimate":        {func(s *wire.Status) { s.Wait = nil }, true, false},
 		"the position":       {func(s *wire.Status) { p := position - 1; s.Position = &p }, true, false},
 		"the line's length":  {func(s *wire.Status) { s.Sale.Entrants-- }, true, false},
+		"who goes first":     {func(s *wire.Status) { s.Sale.Comebacks = 3 }, true, false},
 		"a new order":        {func(s *wire.Status) { s.Epoch = "f" }, true, false},
 		"the opening moves":  {func(s *wire.Status) { s.Sale.OpensAt = time.Now() }, true, false},
 		"a pause":            {func(s *wire.Status) { s.Sale.Paused = true }, true, true},
@@ -42,6 +43,19 @@ func TestOnlyWhatAFanSeesIsAChange(t *testing.T) {
 		c.change(&next)
 		if different, urgent := changed(base, next); different != c.different || urgent != c.urgent {
 			t.Errorf("%s: different %v, urgent %v; want %v, %v", name, different, urgent, c.different, c.urgent)
+		}
+	}
+	// Who is not in line any more is not told of the line.
+	in := base
+	in.State = ropeline.PlaceActive
+	for name, change := range map[string]func(*wire.Status){
+		"the line's length": func(s *wire.Status) { s.Sale.Entrants-- },
+		"who goes first":    func(s *wire.Status) { s.Sale.Comebacks = 3 },
+	} {
+		next := in
+		change(&next)
+		if different, _ := changed(in, next); different {
+			t.Errorf("%s is told to somebody inside", name)
 		}
 	}
 }

@@ -331,3 +331,31 @@ func TestALossForgetsNoSlotOfAParty(t *testing.T) {
 		}
 	}
 }
+
+// A loss forgot who shares a place, and the first that is heard of the party is
+// that one leaves: the others are counted then.
+func TestALeaveTellsOfAPartyThatWasForgotten(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 6)
+	ctx, id := t.Context(), k.sale.ID
+	place := k.party(4)
+	brought := func(want int64) {
+		t.Helper()
+		if s, err := k.State(ctx, id); err != nil || s.Brought != want {
+			t.Fatalf("%d are brought, %v; want %d", s.Brought, err, want)
+		}
+	}
+	brought(3)
+	if err := errors.Join(k.rdb.Del(ctx, key(id, "parties")).Err(), k.rdb.HDel(ctx, key(id, "state"), "brought").Err()); err != nil {
+		t.Fatal(err)
+	}
+	brought(0)
+	gone := member(place.ID, 1)
+	gone.Party = "0 member1 member2 member3"
+	for range 2 { // the answer was lost
+		if given, _, err := k.LeaveAs(ctx, id, gone); err != nil || given {
+			t.Fatalf("a member leaves: the place is given up %v, %v", given, err)
+		}
+		brought(2)
+	}
+}
