@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -68,27 +65,17 @@ func measureDraw(ctx context.Context, b *bed, entrants int) (drew, seen float64,
 	if err != nil {
 		return 0, 0, err
 	}
-	following, stop := context.WithCancel(ctx)
-	edges, following := errgroup.WithContext(following)
-	defer func() { stop(); err = errors.Join(err, edges.Wait()) }()
-	lines, links := make([]*queue.Line, followers), []*queue.Link{}
+	edges, err := b.follow(ctx, followers)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer closing(&err, edges)
+	links := []*queue.Link{}
 	var unknown sync.WaitGroup // places
-	for i := range lines {
-		rdb, err := dial.Redis(b.url)
-		if err != nil {
-			return 0, 0, err
-		}
-		defer closing(&err, rdb)
-		lines[i] = queue.NewLine(queue.New(rdb, keys), sale, slog.New(slog.DiscardHandler))
-		edges.Go(func() error { return lines[i].Run(following) })
-		select {
-		case <-lines[i].Ready():
-		case <-following.Done():
-			return 0, 0, context.Cause(following)
-		}
+	for i, line := range edges.lines {
 		for n := range max(1, entrants/served) {
 			unknown.Add(1)
-			links = append(links, attend(lines[i], ids[(i*entrants/followers+n)%entrants], unknown.Done))
+			links = append(links, attend(line, ids[(i*entrants/followers+n)%entrants], unknown.Done))
 		}
 	}
 
@@ -104,13 +91,13 @@ func measureDraw(ctx context.Context, b *bed, entrants int) (drew, seen float64,
 	go func() { unknown.Wait(); close(known) }()
 	select {
 	case <-known:
-	case <-following.Done():
-		return 0, 0, context.Cause(following)
+	case <-edges.ctx.Done():
+		return 0, 0, context.Cause(edges.ctx)
 	case <-time.After(time.Minute):
 		return 0, 0, errors.New("the edges do not learn the places of all")
 	}
 	seen = time.Since(began).Seconds()
-	v := lines[0].View()
+	v := edges.lines[0].View()
 	for _, k := range links {
 		if p := k.Place(); v.Size != int64(entrants) || p.Epoch != v.Epoch || v.Position(p) != p.Ordinal {
 			return 0, 0, fmt.Errorf("%d of %d are in the line, and %+v is at %d", v.Size, entrants, p, v.Position(p))

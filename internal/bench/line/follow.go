@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -82,29 +79,11 @@ func followRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row
 // leave, and returns the µs that Redis spent on all of their commands and the
 // controller's, a tick.
 func measureFollowing(ctx context.Context, b *bed, store *queue.Store, size, edgesThere int) (us float64, err error) {
-	following, stop := context.WithCancel(ctx)
-	edges, following := errgroup.WithContext(following)
-	defer func() {
-		stop()
-		if e := edges.Wait(); err == nil {
-			err = e
-		}
-	}()
-	lines := make([]*queue.Line, edgesThere)
-	for i := range lines {
-		rdb, err := dial.Redis(b.url)
-		if err != nil {
-			return 0, err
-		}
-		defer closing(&err, rdb)
-		lines[i] = queue.NewLine(queue.New(rdb, keys), sale, slog.New(slog.DiscardHandler))
-		edges.Go(func() error { return lines[i].Run(following) })
-		select {
-		case <-lines[i].Ready():
-		case <-following.Done():
-			return 0, context.Cause(following)
-		}
+	edges, err := b.follow(ctx, edgesThere)
+	if err != nil {
+		return 0, err
 	}
+	defer closing(&err, edges)
 	if err := store.SetPaused(ctx, sale, true, "bench"); err != nil { // offers are measured by themselves
 		return 0, err
 	}
@@ -133,7 +112,7 @@ func measureFollowing(ctx context.Context, b *bed, store *queue.Store, size, edg
 	if err != nil {
 		return 0, err
 	}
-	for _, l := range lines {
+	for _, l := range edges.lines {
 		if v := l.View(); v.Seq != state.Seq || v.Size != int64(size) {
 			return 0, fmt.Errorf("an edge knows tick %d with %d places, want %d with %d", v.Seq, v.Size, state.Seq, size)
 		}

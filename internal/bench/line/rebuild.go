@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -82,20 +80,15 @@ func measureRebuild(ctx context.Context, out io.Writer, waiting int) (took float
 	if err := a.store.SetLimits(ctx, sale, queue.Limits{Cap: ropeline.MaxCap, Rate: ropeline.MaxRate}, queue.Limits{Cap: rebuildCap, Rate: 6000}); err != nil {
 		return 0, d, err
 	}
+	edges, err := b.follow(ctx, followers)
+	if err != nil {
+		return 0, d, err
+	}
+	defer closing(&err, edges)
+	a.lines = edges.lines
 	running, stop := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	defer func() { stop(); parts.Wait() }()
-	for range followers {
-		rdb, err := dial.Redis(b.url)
-		if err != nil {
-			return 0, d, err
-		}
-		defer closing(&err, rdb)
-		line := queue.NewLine(queue.New(rdb, keys), sale, slog.New(slog.DiscardHandler))
-		a.lines = append(a.lines, line)
-		parts.Go(func() { _ = line.Run(running) }) // its views tell how it fares
-		<-line.Ready()
-	}
 	a.arrive()
 	// Whoever is not known to be here would be passed over.
 	if err := a.await(ctx, "everybody is present", func() bool { return present(ctx, b.rdb) == int64(waiting) }); err != nil {

@@ -128,7 +128,7 @@ func (f *fans) enter(ctx context.Context, address string, tickets []string) erro
 	for range connecting {
 		running.Go(func() {
 			for ticket := range next {
-				if err := f.insist(address, ticket); err != nil {
+				if err := f.insist(ctx, address, ticket); err != nil {
 					errs <- err
 					return
 				}
@@ -158,14 +158,18 @@ func (f *fans) enter(ctx context.Context, address string, tickets []string) erro
 
 // insist connects, after some refusals too: where very many come at once, some
 // are put off.
-func (f *fans) insist(address, ticket string) (err error) {
-	for range 5 {
-		if err = f.connect(address, ticket); err == nil {
-			return nil
+func (f *fans) insist(ctx context.Context, address, ticket string) error {
+	for tries := 1; ; tries++ {
+		err := f.connect(address, ticket)
+		if err == nil || tries == 5 {
+			return err
 		}
-		time.Sleep(time.Second)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
 	}
-	return err
 }
 
 // connect does a handshake and hands the socket to the loop.
