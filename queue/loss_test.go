@@ -468,3 +468,52 @@ func TestAfterALossEdgesThatRegisteredPlacesAreWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is set back while a line settles does not keep it settling for as
+// long as the clock went back; it waits anew for who registers.
+func TestALineSettlesThoughTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("back-%d", time.Now().UnixNano()), now.Add(-2*time.Hour))
+	sale.EndsAt = now.Add(time.Hour)
+	if err := errors.Join(store.PublishSale(ctx, sale), store.Draw(ctx, sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	p := join(t, store, sale.ID)
+	line := lineID{sale.ID, 0}
+	if err := rdb.HSet(ctx, line.key("line"), "run_id", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+	settling := func() bool {
+		t.Helper()
+		if err := store.settle(ctx, line); err != nil {
+			t.Fatal(err)
+		}
+		stand, _, _, err := store.stand(ctx, line, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stand.Settling
+	}
+	if !settling() {
+		t.Fatal("a line of another server does not settle")
+	}
+	now = now.Add(-time.Hour)
+	if !settling() {
+		t.Error("it has settled at once when the clock went back")
+	}
+	now = now.Add(settleLeast - time.Second)
+	if !settling() {
+		t.Error("it does not wait anew after the clock went back")
+	}
+	now = now.Add(2 * time.Second)
+	if settling() {
+		t.Fatal("it still settles a moment later")
+	}
+	if found, err := store.Find(ctx, sale.ID, p.ID); err != nil || found.State != ropeline.PlaceWaiting || found.Ordinal != 0 {
+		t.Errorf("the place is %+v, %v", found, err)
+	}
+}
