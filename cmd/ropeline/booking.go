@@ -67,7 +67,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	ended := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, log)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
-		Gate:     gate.New(token.NewVerifier(trusted, time.Now), ended),
+		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, nil),
 		OrderKey: links, Provider: sandbox.New(db), Log: log,
 	})
 	if err != nil {
