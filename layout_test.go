@@ -29,6 +29,7 @@ var layout = []room{
 	{"", nil, "the words everybody says depend on nothing"},
 	{"internal/batch", nil, "a leaf that knows one thing"},
 	{"internal/dial", nil, "a leaf: how we connect"},
+	{"internal/monitor", nil, "a leaf: it serves metrics and knows none of a part's"},
 	{"internal/qr", nil, "a leaf that knows one thing"},
 	{"queue/draw", nil, "whoever checks a draw needs no line"},
 	{"queue", []string{"internal/batch", "queue/draw"}, "the line knows nobody who uses it"},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
@@ -38,8 +39,8 @@ type challenger interface {
 	Challenge(sale ropeline.Sale, browser string) (any, error)
 }
 
-// Config is what a Server is made of. Zero values of the last five fields mean
-// their defaults.
+// Config is what a Server is made of. Zero values from Limits on mean their
+// defaults.
 type Config struct {
 	Store      *queue.Store          // closed when Run ends
 	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
@@ -52,7 +53,8 @@ type Config struct {
 	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document
 
 	Limits         Limits
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed
+	Metrics        prometheus.Registerer // absent: nothing is registered
 	Log            *slog.Logger
 	Now            func() time.Time
 	Rand           io.Reader

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
@@ -17,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline/edge"
 	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 	"github.com/ropeline/ropeline/web"
 )
@@ -30,6 +33,7 @@ type edgeCommand struct {
 	Ops     *url.URL `required:"" placeholder:"URL" help:"The admission part, which serves the staff's API."`
 
 	edgeLimits
+	privateListener `set:"private=9080"`
 }
 
 // edgeLimits are what `dev` sets too.
@@ -47,7 +51,8 @@ func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, rdb)
-	srv, err := newEdge(rdb, c.Keys, c.Booking, c.Ops, c.edgeLimits, con.log)
+	reg := monitor.NewRegistry()
+	srv, err := newEdge(rdb, c.Keys, c.Booking, c.Ops, c.edgeLimits, reg, con.log)
 	if err != nil {
 		return err
 	}
@@ -55,13 +60,20 @@ func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
+	parts, err := c.watched(ctx, reg, con.log, []part{{"edge", func(ctx context.Context) error { return srv.Serve(ctx, ln) }}})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	con.log.Info("serving fans", "address", address(ln))
-	return srv.Serve(ctx, ln)
+	return runAll(ctx, con.log, parts...)
 }
 
 // newEdge wires an edge: it holds the keys that sign places and admissions,
 // and knows the other parts by their addresses only.
-func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, limits edgeLimits, log *slog.Logger) (*edge.Server, error) {
+func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, limits edgeLimits,
+	reg prometheus.Registerer, log *slog.Logger) (*edge.Server, error) {
+	reg = monitor.Part(reg, "edge")
+	monitor.Redis(reg, rdb)
 	place, err := keys.secret(placeKey)
 	if err != nil {
 		return nil, err
@@ -98,6 +110,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Pages: web.Pages(), OpenAPI: doc,
 		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Sockets: limits.SocketsLimit, Polls: limits.PollsLimit},
 		TrustedProxies: limits.TrustedProxies,
+		Metrics:        reg,
 		Log:            log.With("part", "edge"),
 	})
 }
