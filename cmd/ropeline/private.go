@@ -28,7 +28,7 @@ func (p privateListener) watched(ctx context.Context, reg *prometheus.Registry, 
 	if err != nil {
 		return nil, err
 	}
-	log.Info("serving metrics", "address", address(ln).JoinPath("metrics"))
+	log.Info("open to operators", "metrics", address(ln).JoinPath("metrics"))
 	return append([]part{privatePart(ln, reg, log)}, parts...), nil
 }
 
