@@ -56,6 +56,10 @@ func wantMemory(t *testing.T, name string, r reply) {
 	switch {
 	case strings.Contains(name, "/live"): // TestSocketsLiveThroughARedisRestart looks at it
 		wantProblem(t, r, http.StatusUpgradeRequired, "upgrade-required")
+	case strings.HasSuffix(name, "/terms") || strings.Contains(name, "/terms of"):
+		if r.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %d %s", name, r.StatusCode, r.body)
+		}
 	case strings.Contains(name, "/plain"):
 		if r.StatusCode >= 400 {
 			t.Errorf("%s answers %d %s", name, r.StatusCode, r.body)
@@ -72,6 +76,7 @@ func TestEachRouteDoesWhatItsTableSaysWhileRedisIsAway(t *testing.T) {
 	private := devtest.PrivateRedis(t)
 	g := newRigOn(t, private.Client, withPages, forFriends, opened, shut)
 	g.draw()
+	g.post(1, 6)
 	f, stranger := g.browser(), g.browser()
 	f.join()
 	moved := g.servedElsewhere()

@@ -46,6 +46,7 @@ type Config struct {
 	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
 	Signer     Signer
 	JWKS       []byte   // public keys of Signer, served as they are
+	TermsJWKS  []byte   // public keys that terms are signed with
 	BookingURL *url.URL // the booking core
 	OpsURL     *url.URL // the staff's API, served by the admission part
 	Visitors   map[ropeline.VisitorKind]Visitors

@@ -6,9 +6,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // schema is as much of a JSON schema as the document uses.
@@ -129,6 +131,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "DELETE", place, 204, "")
 	check(stranger, "DELETE", place, 401, "")
 	check(f, "GET", "/.well-known/jwks.json", 200, "")
+	check(f, "GET", "/.well-known/terms-jwks.json", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}/terms", 404, "")
+	g.post(1, 6)
+	g.say(queue.Message{Texts: map[string]string{"en": "Welcome"}, Default: "en", Until: time.Now().Add(time.Hour)})
+	g.until("the edge has the terms", func() bool { return f.do("GET", "terms", "").StatusCode == 200 })
+	check(f, "GET", "/api/v1/sales/{sale}/terms", 200, "")
+	f.ticket = ""
+	check(f, "POST", place, 201, "")
 	check(f, "GET", "/openapi.json", 200, "")
 	check(f, "GET", "/healthz", 200, "")
 	check(f, "GET", "/readyz", 200, "")

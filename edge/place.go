@@ -124,7 +124,7 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err == nil {
 		err = who.may(place)
 	}
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor}, place, err
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
 }
 
 // poll answers where the place stands and when to ask again.
@@ -178,6 +178,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	}
 	phone := isPhone(r)
 	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
+	status.Message = m.message(view, r.Header.Get("Accept-Language"))
 	if !status.State.Final() {
 		every := time.Duration(nextContact(status)) * time.Second
 		every = m.line.Visit(ticket, place, phone, s.now(), every)

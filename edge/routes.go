@@ -40,6 +40,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
+		{"GET", sale + "/terms", public, s.showTerms},
 		{"GET", sale + "/draw/file", public, s.drawFile},
 		{"GET", sale + "/draw/proof", placeTicket, s.drawProof},
 		{"GET", sale + "/challenge", public, s.challenge},
@@ -58,6 +59,7 @@ func (s *Server) routes() []route {
 		{"DELETE", sale + "/session", placeTicket, s.end},
 
 		{"GET", "/.well-known/jwks.json", public, s.document(s.config.JWKS, "application/jwk-set+json", "public, max-age=60")},
+		{"GET", "/.well-known/terms-jwks.json", public, s.document(s.config.TermsJWKS, "application/jwk-set+json", "public, max-age=60")},
 		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},

@@ -75,6 +75,19 @@ func (s Sheet) Hash() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// Text returns the canonical text that a signed sheet holds, and its hash.
+func Text(signed string) (text []byte, hash string, err error) {
+	parts := strings.Split(signed, ".")
+	if len(parts) != 3 {
+		return nil, "", errors.New("this is no signed terms sheet")
+	}
+	if text, err = base64.RawURLEncoding.Strict().DecodeString(parts[1]); err != nil {
+		return nil, "", fmt.Errorf("reading the sheet: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return text, hex.EncodeToString(sum[:]), nil
+}
+
 // ErrSignature means that a text is no sheet that one of the keys has signed.
 var ErrSignature = errors.New("the signature is not one of these keys")
 

@@ -193,7 +193,7 @@ end
 -- What counts a sale's slots, read at once: each call to Redis costs 1 us, and 4
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
-  'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved' }
+  'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved', 'board' }
 local LIMITS = { 'cap', 'rate', 'paused', 'reason' }
 
 local function fields_into(s, key, names)
@@ -243,7 +243,7 @@ local function describe(s, now, active, pace)
   return {
     text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
     s.missed or '0', s.claimed or '0', s.cap or '0', s.rate or '0', s.paused or '0', s.reason or '',
-    s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0',
+    s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
   }
 end
 
