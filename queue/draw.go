@@ -30,6 +30,10 @@ var bindScript = newScript("bind", bindSource)
 var rootSource string
 var rootScript = newScript("root", rootSource)
 
+//go:embed lua/reveal.lua
+var revealSource string
+var revealScript = newScript("reveal", revealSource)
+
 //go:embed lua/finish_draw.lua
 var finishDrawSource string
 var finishDrawScript = newScript("finish draw", finishDrawSource)
@@ -56,7 +60,7 @@ func (s *Store) commit(ctx context.Context, id ropeline.SaleID) error {
 	}
 	terms := termsOf(sale)
 	commitment := draw.Commitment(terms, seed)
-	_, err = s.run(ctx, commitScript, keysOf(id, "state", "draw"), terms.Close, terms.Beacon, hex.EncodeToString(commitment[:]))
+	_, err = s.run(ctx, commitScript, keysOf(id, "state", "draw", "events"), terms.Close, terms.Beacon, hex.EncodeToString(commitment[:]))
 	return err
 }
 
@@ -130,8 +134,8 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	}
 	// Before the order is there, so that a draw killed in between is not left
 	// without its proof; the root has bound the entrants.
-	if err := s.rdb.HSet(ctx, key(sale, "draw"), "seed", hex.EncodeToString(seed[:])).Err(); err != nil {
-		return storeError("revealing the seed", err)
+	if _, err := s.run(ctx, revealScript, keysOf(sale, "draw", "events"), hex.EncodeToString(seed[:])); err != nil {
+		return err
 	}
 	// Nobody has an ordinal before all lines are drawn: see epochOf.
 	return onEach(lines, func(l lineID) error {
@@ -190,7 +194,7 @@ func (s *Store) bindLobbies(ctx context.Context, sale ropeline.SaleID, lines []l
 	if err != nil || begun {
 		return root, err
 	}
-	_, err = s.run(ctx, rootScript, []string{key(sale, "draw")}, text, len(all))
+	_, err = s.run(ctx, rootScript, keysOf(sale, "draw", "events"), text, len(all))
 	return root, err
 }
 

@@ -47,6 +47,10 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err != nil {
 		return fmt.Errorf("writing sale document: %w", err)
 	}
+	public, err := json.Marshal(published(sale))
+	if err != nil {
+		return fmt.Errorf("writing what is public of a sale: %w", err)
+	}
 	sealed, err := s.sealSeed(sale.ID)
 	if err != nil {
 		return err
@@ -65,10 +69,10 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	}); err != nil {
 		return err
 	}
-	keys := keysOf(sale.ID, "state", "limits", "sale", "seed")
+	keys := keysOf(sale.ID, "state", "limits", "sale", "seed", "events")
 	_, err = s.run(ctx, publishScript, keys, doc, sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.OpensAt.UnixMilli(), sale.EndsAt.UnixMilli(),
-		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed, len(lines))
+		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed, len(lines), public)
 	if err != nil {
 		return err
 	}
@@ -77,6 +81,14 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 		return err
 	}
 	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
+}
+
+// published is what the public is told of a sale's settings.
+func published(sale ropeline.Sale) map[string]any {
+	return map[string]any{
+		"version": sale.Version, "lobby_closes_at": sale.LobbyClosesAt.UTC(), "opens_at": sale.OpensAt.UTC(), "ends_at": sale.EndsAt.UTC(),
+		"cap": sale.Cap, "rate": sale.Rate,
+	}
 }
 
 // keepsRule refuses another beacon once the lobby has closed.

@@ -1,9 +1,10 @@
 -- Publishes a sale's settings document; the newest version wins. Live limits
 -- and the draw's seed are set once and outlive later versions.
--- KEYS 1 state  2 limits  3 sale  4 seed
+-- KEYS 1 state  2 limits  3 sale  4 seed  5 events
 -- ARGV 1 clock (us) or ''  2 document  3 version  4 close  5 open  6 end (ms)
 --      7 claim window  8 token life  9 session maximum (s)  10 cap  11 rate
---      12 encrypted seed  13 over how many lines it is spread
+--      12 encrypted seed  13 over how many lines it is spread  14 what the public
+--      is told of it, as JSON
 -- Returns 1 if stored, 0 if the stored version is as new or newer, or the errors
 -- CLOSED (the lobby's close has passed and cannot be moved, for the draw may be
 -- under way) and SHARDS (how many lines there are cannot be changed).
@@ -24,4 +25,5 @@ redis.call('HSETNX', KEYS[2], 'cap', ARGV[10])
 redis.call('HSETNX', KEYS[2], 'rate', ARGV[11])
 redis.call('HSETNX', KEYS[2], 'paused', '0')
 redis.call('HSETNX', KEYS[2], 'reason', '')
+tell(KEYS[5], clock(), 'published', ARGV[14])
 return 1

@@ -2,7 +2,7 @@
 -- order: from here on nobody slips in or out. A root that differs from one
 -- published before, which only a loss of the store can bring about, is published
 -- beside it.
--- KEYS 1 draw
+-- KEYS 1 draw  2 events
 -- ARGV 1 clock (us) or ''  2 root  3 number of entrants
 -- Returns 1.
 -- Cost O(1).
@@ -12,5 +12,6 @@ if before then
   redis.call('HSET', KEYS[1], 'root_before', before)
   redis.call('HDEL', KEYS[1], 'beacon') -- its value was known before this root
 end
+tell(KEYS[2], clock(), 'draw-bound', { root = ARGV[2], entrants = tonumber(ARGV[3]), root_before = before or nil })
 redis.call('HSET', KEYS[1], 'root', ARGV[2], 'count', ARGV[3], 'root_at', math.floor(clock() / 1000))
 return 1
