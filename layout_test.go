@@ -42,7 +42,8 @@ var layout = []room{
 	{"web", nil, "the built pages"},
 	{"edge/visitor", []string{"edge/wire"}, "who somebody is depends on what they bring, not on the line"},
 	{"edge/hub", nil, "it writes what it is told to, to whoever it is told to"},
-	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/visitor", "edge/wire", "admission/token", "internal/qr", "terms"}, "the edge goes on when the booking core is down, so it cannot need it"},
+	{"edge/passage", nil, "what a gate lets through is a question of addresses alone"},
+	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/passage", "edge/visitor", "edge/wire", "admission/gate", "admission/token", "internal/qr", "terms"}, "the edge goes on when the booking core is down, so it cannot need it"},
 	{"booking", nil, "the words of the booking core"},
 	{"booking/ticket", nil, "a leaf that knows one thing"},
 	{"booking/catalogue", []string{"booking", "terms"}, "what there is to sell knows nothing of who buys it"},
@@ -75,6 +76,7 @@ var owners = map[string][]string{
 	"github.com/golang-jwt/":      {"admission", "admission/token"},
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"internal/qr"},
+	"go.yaml.in/":                 {"edge/passage"},
 	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line", "internal/bench/sockets"},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/passage"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -53,8 +54,14 @@ type Config struct {
 	Pages      fs.FS  // built pages, index.html at its root; absent: 503
 	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document
 
+	// Of a gate for other shops: what it protects, and how it knows who is in.
+	// Without Routes there is none.
+	Routes *passage.Table
+	Gate   Gate
+	Sight  Sight
+
 	Limits         Limits
-	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed, and who may ask the gate
 	Metrics        prometheus.Registerer // absent: nothing is registered
 	Log            *slog.Logger
 	Now            func() time.Time
@@ -159,6 +166,8 @@ func (c Config) validate() error {
 		return errors.New("edge: BookingURL is missing")
 	case c.OpsURL == nil || c.OpsURL.Host == "":
 		return errors.New("edge: OpsURL is missing")
+	case c.Routes != nil && (c.Gate == nil || c.Sight == nil):
+		return errors.New("edge: Gate or Sight is missing")
 	}
-	return nil
+	return c.checkRoutes()
 }

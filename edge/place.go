@@ -250,7 +250,7 @@ func (s *Server) admission(w http.ResponseWriter, r *http.Request,
 		return wire.Admission{}, err
 	}
 	if !isApp(r) {
-		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
+		s.setCookie(w, token.Cookie(room.id), raw, s.tokenPath(r, room.id), session.EndsAt)
 	}
 	return wire.Admission{Token: raw, ExpiresAt: session.ExpiresAt, Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt}}, nil
 }
@@ -282,7 +282,7 @@ func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bo
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
-		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
 	}
 	return acknowledged, nil
 }
@@ -309,7 +309,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	}
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
-		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
 	}
 	w.WriteHeader(ended(acknowledged))
 	return nil

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -67,11 +65,9 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 		return nil, err
 	}
 	if name == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			return nil, fmt.Errorf("naming the gate: %w", err)
+		if name, err = gateName("booking"); err != nil {
+			return nil, err
 		}
-		name = fmt.Sprintf("booking-%s-%d", host, os.Getpid())
 	}
 	log = log.With("part", "booking")
 	reg = monitor.Part(reg, "booking")

@@ -139,7 +139,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	if err != nil {
 		return nil, err
 	}
-	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), limits, d.registry, d.log)
+	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), d.edge, limits, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	parts = append(parts, admission...)
 	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], d.registry, d.log).Run})
 	parts = append(parts, booking...)
-	parts = append(parts, part{"edge", func(ctx context.Context) error { return edge.Serve(ctx, d.edge) }})
+	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil
 }
 
