@@ -225,7 +225,7 @@ func TestBadOperationsChangeNothing(t *testing.T) {
 		}
 	}
 	s, err := store.State(t.Context(), sale.ID)
-	if err != nil || s.Cap != 2 || s.Rate != 6000 || s.Paused {
+	if err != nil || s.Cap != 2 || s.Rate != 6000 || s.Paused() {
 		t.Errorf("after bad requests: %+v, %v; want nothing changed", s, err)
 	}
 }
@@ -373,7 +373,7 @@ func FuzzOps(f *testing.F) {
 		if changed := s.Cap != 2 || s.Rate != 3; changed && w.Code != 200 {
 			t.Fatalf("%q answered %d and changed the limits to %d and %d", body, w.Code, s.Cap, s.Rate)
 		}
-		if err := store.SetLimits(t.Context(), sale.ID, queue.Limits{Cap: s.Cap, Rate: s.Rate}, queue.Limits{Cap: 2, Rate: 3}); err != nil {
+		if _, err := store.Steer(t.Context(), sale.ID, queue.Change{Set: queue.Settings{Cap: new(int64(2)), Rate: new(int64(3))}}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -184,7 +184,7 @@ func (o *Ops) look(r *http.Request, id ropeline.SaleID) (live, error) {
 		return live{}, err
 	}
 	return live{
-		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused, Reason: s.Reason, Cap: s.Cap, Rate: s.Rate,
+		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Reason: s.Reason, Cap: s.Cap, Rate: s.Rate,
 		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastOffer - s.PastOffer,
 		LastOffer: s.LastOffer, MaxInUse: s.MaxInUse, Now: s.Now, OpensAt: s.OpensAt,
 	}, nil
@@ -257,7 +257,9 @@ func (o *Ops) setLimits(w http.ResponseWriter, r *http.Request) error {
 	if err := o.known(r, sale); err != nil {
 		return err
 	}
-	if err := o.store.SetLimits(r.Context(), sale, *body.Expect, to); err != nil {
+	change := queue.Change{By: who(r), Reason: body.Reason,
+		Set: queue.Settings{Cap: &to.Cap, Rate: &to.Rate}, Expect: queue.Settings{Cap: &body.Expect.Cap, Rate: &body.Expect.Rate}}
+	if _, err := o.store.Steer(r.Context(), sale, change); err != nil {
 		return err
 	}
 	o.log.Info("limits changed", "who", who(r), "sale", sale, "from", *body.Expect, "to", to, "reason", body.Reason)
@@ -281,7 +283,11 @@ func (o *Ops) setPaused(w http.ResponseWriter, r *http.Request, paused bool) err
 	if err := o.known(r, sale); err != nil {
 		return err
 	}
-	if err := o.store.SetPaused(r.Context(), sale, paused, body.Reason); err != nil {
+	mode := ropeline.ModeRun
+	if paused {
+		mode = ropeline.ModePause
+	}
+	if _, err := o.store.Steer(r.Context(), sale, queue.Change{By: who(r), Reason: body.Reason, Set: queue.Settings{Mode: &mode}}); err != nil {
 		return err
 	}
 	o.log.Info("pause changed", "who", who(r), "sale", sale, "paused", paused, "reason", body.Reason)

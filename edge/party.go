@@ -98,6 +98,9 @@ func (s *Server) befriend(w http.ResponseWriter, r *http.Request, m *room, body 
 	if err != nil || own.Place == id {
 		return own, had, http.StatusOK, err
 	}
+	if err := mayJoin(r.Context(), m); err != nil {
+		return queue.Ticket{}, queue.Place{}, 0, err
+	}
 	if err := mayGiveUp(own, had, body.GiveUp); err != nil {
 		return queue.Ticket{}, queue.Place{}, 0, err
 	}
@@ -129,7 +132,7 @@ func (s *Server) takeSeat(ctx context.Context, m *room, id ropeline.PlaceID, dev
 	if err != nil {
 		return queue.Ticket{}, err
 	}
-	ticket := queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, device), Generation: place.Generation, Terms: m.terms()}
+	ticket := queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, device), Generation: place.Generation}
 	if ticket.Party, err = s.store.JoinParty(ctx, m.id, ticket, most); err == nil {
 		m.line.Changed(id)
 	}
@@ -171,7 +174,6 @@ func mayGiveUp(own queue.Ticket, had queue.Place, agreed bool) error {
 // seated adds who shares the place. Who is not a member any more has left it.
 func seated(s wire.Status, v *queue.View, p queue.Place, t queue.Ticket) wire.Status {
 	seat := p.Party.Seat(t)
-	s.Terms = t.Terms
 	switch {
 	case seat == 0:
 		gone := wire.Status{State: ropeline.PlaceLeft, Sale: s.Sale}
@@ -181,7 +183,7 @@ func seated(s wire.Status, v *queue.View, p queue.Place, t queue.Ticket) wire.St
 		return gone
 	case p.Party != "":
 		size := p.Party.Size()
-		s.Party = &wire.Party{Size: size, You: seat, TooLarge: size > 1 && v.Cap > 0 && int64(size) > v.Cap}
+		s.Party = &wire.Party{Size: size, You: seat, TooLarge: size > 1 && v.Cap > 0 && int64(size) > v.Cap && v.Mode != ropeline.ModePass}
 	}
 	return s
 }

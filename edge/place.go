@@ -114,8 +114,23 @@ func (s *Server) lookUp(ctx context.Context, m *room, ticket queue.Ticket, phone
 	return place, err
 }
 
+var errLineClosed = &ropeline.Error{Kind: ropeline.Conflict, Code: "line-closed",
+	Detail: "Nobody can join this line any more. Whoever is in it keeps their place."}
+
+// mayJoin refuses whoever comes to a line that is being drained.
+func mayJoin(ctx context.Context, m *room) error {
+	view, err := m.view(ctx)
+	if err == nil && view.Mode == ropeline.ModeDrain {
+		return errLineClosed
+	}
+	return err
+}
+
 // newPlace joins the line for whoever the sale's rule makes the caller.
 func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (queue.Ticket, queue.Place, error) {
+	if err := mayJoin(r.Context(), m); err != nil {
+		return queue.Ticket{}, queue.Place{}, err
+	}
 	who, err := s.recognize(w, r, m, brought)
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
@@ -124,7 +139,7 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err == nil {
 		err = who.may(place)
 	}
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor}, place, err
 }
 
 // poll answers where the place stands and when to ask again.
@@ -178,7 +193,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	}
 	phone := isPhone(r)
 	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
-	status.Message = m.message(view, r.Header.Get("Accept-Language"))
 	if !status.State.Final() {
 		every := time.Duration(nextContact(status)) * time.Second
 		every = m.line.Visit(ticket, place, phone, s.now(), every)
@@ -250,7 +264,7 @@ func (s *Server) admission(w http.ResponseWriter, r *http.Request,
 		return wire.Admission{}, err
 	}
 	if !isApp(r) {
-		s.setCookie(w, token.Cookie(room.id), raw, s.tokenPath(r, room.id), session.EndsAt)
+		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
 	}
 	return wire.Admission{Token: raw, ExpiresAt: session.ExpiresAt, Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt}}, nil
 }
@@ -282,7 +296,7 @@ func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bo
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
-		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
+		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}
 	return acknowledged, nil
 }
@@ -309,7 +323,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	}
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
-		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
+		s.dropCookie(w, token.Cookie(room.id), admissionPath)
 	}
 	w.WriteHeader(ended(acknowledged))
 	return nil

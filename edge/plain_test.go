@@ -61,13 +61,13 @@ func wantScene(tb testing.TB, r reply, scene string) {
 func TestAFanWithoutScriptsGoesFromTheLobbyToTheShop(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
-	g.server.pages.files["waiting.html"] = file{plain: []byte(`<link rel="stylesheet" href="/ropeline/x.css"><link rel="modulepreload" href="/y.js">`)}
+	g.server.pages.files["waiting.html"] = file{plain: []byte(`<link rel="stylesheet" href="/assets/x.css"><link rel="modulepreload" href="/y.js">`)}
 	f := g.browser().still()
 	r := wantStatus(t, f.do("GET", "/sales/"+string(g.sale.ID)+"?plain", ""), http.StatusSeeOther)
 	if to := r.Header.Get("Location"); to != plainPath(g.sale.ID) {
 		t.Fatalf("the waiting room without scripts is at %s", to)
 	}
-	if text := f.page("none"); !strings.Contains(text, "/ropeline/x.css") || strings.Contains(text, "y.js") || g.snapshot().Collected != 0 {
+	if text := f.page("none"); !strings.Contains(text, "/assets/x.css") || strings.Contains(text, "y.js") || g.snapshot().Collected != 0 {
 		t.Errorf("before the join, with %d in the lobby: %s", g.snapshot().Collected, text)
 	}
 	joined := wantStatus(t, f.submit("join"), http.StatusSeeOther)
@@ -96,12 +96,12 @@ func TestAFanWithoutScriptsGoesFromTheLobbyToTheShop(t *testing.T) {
 	if s := f.poll(); s.State != ropeline.PlaceWaiting { // the same place as with scripts
 		t.Errorf("by the API: %+v", s)
 	}
-	must(t, g.store.SetPaused(t.Context(), g.sale.ID, true, "The band <b>is late</b>."))
+	g.steer(t, ropeline.ModePause, "The band <b>is late</b>.")
 	g.tick()
 	g.until("the pause and its reason are shown", func() bool {
 		return strings.Contains(f.page("waiting"), "The band &lt;b&gt;is late&lt;/b&gt;.")
 	})
-	must(t, g.store.SetPaused(t.Context(), g.sale.ID, false, ""))
+	g.steer(t, ropeline.ModeRun, "")
 	g.admit(1)
 	g.until("the offer", func() bool { return strings.Contains(string(f.do("GET", "plain", "").body), `data-scene="offered"`) })
 	r = wantStatus(t, f.submit("claim"), http.StatusSeeOther)

@@ -86,7 +86,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 		Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
 	}
 	config := Config{
-		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, TermsJWKS: jwks, BookingURL: up.url, OpsURL: up.url,
+		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, BookingURL: up.url, OpsURL: up.url,
 		Visitors: map[ropeline.VisitorKind]Visitors{
 			ropeline.VisitorBrowser: visitor.NewBrowsers("secret", rand.Reader, time.Now),
 		},
@@ -132,6 +132,13 @@ func (g *rig) draw() {
 	}
 	must(g.TB, g.store.Draw(g.Context(), g.sale.ID))
 	g.tick()
+}
+
+// steer changes how the sale admits.
+func (g *rig) steer(t *testing.T, mode ropeline.Mode, reason string) {
+	t.Helper()
+	_, err := g.store.Steer(t.Context(), g.sale.ID, queue.Change{Set: queue.Settings{Mode: &mode}, By: "sre", Reason: reason})
+	must(t, err)
 }
 
 func (g *rig) tick() queue.State {

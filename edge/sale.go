@@ -63,7 +63,7 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 		Draw:   drawOf(m.drawing(ctx, s.store)),
 		Status: saleStatus(m.id, view), Title: sale.Title,
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
-		ClaimWindow: sale.ClaimWindow, SessionMax: sale.SessionMax,
+		ClaimWindow: view.Claim, SessionMax: view.Session,
 		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,
 		Visitor: sale.Visitor.Kind,
 	}, nil

@@ -194,12 +194,12 @@ func TestPauseIsPushedAtOnce(t *testing.T) {
 	f.join()
 	b := f.open()
 	b.next()
-	must(t, g.store.SetPaused(t.Context(), g.sale.ID, true, "The band asked for ten minutes."))
+	g.steer(t, ropeline.ModePause, "The band asked for ten minutes.")
 	g.tick()
 	if s := b.next(); !s.Sale.Paused || s.Sale.Reason != "The band asked for ten minutes." {
 		t.Errorf("frame %+v, want the pause", s)
 	}
-	must(t, g.store.SetPaused(t.Context(), g.sale.ID, false, ""))
+	g.steer(t, ropeline.ModeRun, "")
 	g.tick()
 	if s := b.next(); s.Sale.Paused || s.Sale.Reason != "" {
 		t.Errorf("frame %+v, want the end of the pause", s)
@@ -250,7 +250,7 @@ func TestAWakeIsNoReasonToExceedThePace(t *testing.T) {
 		g.tick()
 		must(t, rdb.Publish(t.Context(), "ropeline:{"+string(g.sale.ID)+"}:changed", string(ticket.Place)).Err())
 	}
-	must(t, g.store.SetPaused(t.Context(), g.sale.ID, true, "a break"))
+	g.steer(t, ropeline.ModePause, "a break")
 	g.tick()
 	if s := b.next(); !s.Sale.Paused {
 		t.Errorf("frame %+v came before its time", s)

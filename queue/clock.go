@@ -70,7 +70,7 @@ func (s *Store) payClock(ctx context.Context, sale ropeline.SaleID, controller s
 	if owed == 0 {
 		return 0, nil
 	}
-	reply, err := s.run(ctx, jumpScript, keysOf(sale, "leader", "state", "offered", "active", "sessions"),
+	reply, err := s.run(ctx, jumpScript, keysOf(sale, "leader", "state", "offered", "active", "sessions", "limits"),
 		controller, lease.Milliseconds(), owed.Milliseconds(), margin)
 	if err != nil {
 		return 0, err // and it is owed still

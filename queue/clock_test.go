@@ -183,18 +183,17 @@ func TestADeadEdgeDoesNotLiveOnWhenTheClockIsSetBack(t *testing.T) {
 	dying, living := edges[0], edges[1]
 	sale := testSale(fmt.Sprintf("back-%d", time.Now().UnixNano()), ours.Add(-2*time.Hour))
 	sale.EndsAt = ours.Add(time.Hour)
-	if err := errors.Join(dying.PublishSale(ctx, sale), dying.Draw(ctx, sale.ID), dying.SetPaused(ctx, sale.ID, true, "")); err != nil {
+	if err := errors.Join(dying.PublishSale(ctx, sale), dying.Draw(ctx, sale.ID)); err != nil {
 		t.Fatal(err)
 	}
+	steer(t, dying, sale.ID, Settings{Mode: new(ropeline.ModePause)})
 	gone, here := join(t, dying, sale.ID), join(t, living, sale.ID)
 	for _, jump := range []time.Duration{0, -time.Hour, 0, 0} {
 		set += jump
 		ours = ours.Add(31 * time.Second)
 		tick(t, living, sale.ID)
 	}
-	if err := living.SetPaused(ctx, sale.ID, false, ""); err != nil {
-		t.Fatal(err)
-	}
+	steer(t, living, sale.ID, Settings{Mode: new(ropeline.ModeRun)})
 	for range 2 {
 		ours = ours.Add(TickInterval)
 		tick(t, living, sale.ID)

@@ -137,11 +137,21 @@ const gaugeInterval = time.Second
 
 // due reports whether the gauge is to move on: limits count at once.
 func (g Gauge) due(s State) bool {
+	slots, rate := s.inForce()
+	limitsChanged := g.Rate != perSecond(rate) || g.Cap != float64(slots)
 	return s.Drawn && !s.Settling && (s.Now.Sub(g.At) >= gaugeInterval || s.Now.Before(g.At) || g.Epoch != s.Epoch ||
-		g.Friends != s.Friends || g.Rate != perSecond(s.Rate) || g.Cap != float64(s.Cap))
+		g.Friends != s.Friends || limitsChanged)
 }
 
 func perSecond(rate int64) float64 { return float64(rate) / 60 }
+
+// inForce are the limits by which people are offered: none where all pass.
+func (s State) inForce() (slots, rate int64) {
+	if s.Mode == ropeline.ModePass {
+		return ropeline.MaxCap, ropeline.MaxRate
+	}
+	return s.Cap, s.Rate
+}
 
 // inUse is how many slots count against the cap.
 func (s State) inUse() int64 { return s.Offered + s.Active + s.Ghosts }
@@ -163,7 +173,7 @@ func (g Gauge) next(s State) Gauge {
 	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
 	n.Offers, n.Friends, n.Brought = s.LastOffer+s.Friends, s.Friends, s.Brought
 	n.InUse, n.Passed, n.Departs = s.inUse(), s.Cursor+s.Gone, s.Departures
-	if s.Paused && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
+	if s.Paused() && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
 		n.RoseAt = n.RoseAt.Add(s.Now.Sub(g.At))
 	}
 	same := g.Epoch == s.Epoch && g.Run == s.Run
@@ -285,7 +295,8 @@ const doubt = 40
 
 // measure is the pace as it was seen. The pace before says what was believed.
 func (g Gauge) measure(before Pace, s State) Pace {
-	p := Pace{Rate: perSecond(s.Rate), Cap: float64(s.Cap), Turnover: before.Turnover, Comebacks: float64(s.Comebacks)}
+	slots, rate := s.inForce()
+	p := Pace{Rate: perSecond(rate), Cap: float64(slots), Turnover: before.Turnover, Comebacks: float64(s.Comebacks)}
 	if g.known(before, p, s) {
 		p.Turnover = g.Freed / g.Busy
 	}
@@ -401,7 +412,7 @@ const (
 // says why it rose if it did of late. There is none while the line stands still,
 // or nothing was seen that it could be made from.
 func (v *View) Wait(position int64) (w Wait, ok bool) {
-	if v.Paused || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
+	if v.Paused() || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
 		return Wait{}, false
 	}
 	middle, ok := v.Gauge.wait(float64(position), float64(v.inUse()))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // synthetic is a sale that is played through in memory, to compare estimates
@@ -51,7 +53,7 @@ var opening = time.Date(2040, 1, 1, 20, 0, 0, 0, time.UTC)
 func (y synthetic) play(seed uint64) played {
 	const before = 20 * time.Second
 	rng := rand.New(rand.NewPCG(seed, 1))
-	state := State{OpensAt: opening, EndsAt: opening.Add(24 * time.Hour), Cap: y.cap, Rate: y.rate, Run: "r",
+	state := State{OpensAt: opening, EndsAt: opening.Add(24 * time.Hour), Limits: Limits{Cap: y.cap, Rate: y.rate}, Run: "r",
 		Stand: Stand{Epoch: "e", Drawn: true, Size: int64(y.people)}}
 	p := played{offered: make([]time.Duration, y.people), reasons: map[Longer]int{}}
 	away, gone := make([]bool, y.people), make([]bool, y.people)
@@ -76,7 +78,7 @@ func (y synthetic) play(seed uint64) played {
 			}
 			y.steps = y.steps[1:]
 		}
-		if state.Paused {
+		if state.Paused() {
 			p.paused = append(p.paused, t)
 		}
 		inside = slices.DeleteFunc(inside, func(end time.Duration) bool { return end <= t })
@@ -101,7 +103,7 @@ func (y synthetic) play(seed uint64) played {
 			inside = append(inside, slices.Repeat([]time.Duration{t + y.stay(rng)}, size)...)
 		}
 		fits := func(size int) bool {
-			return t >= 0 && !state.Paused && bucket >= 1 && len(inside)+size <= int(state.Cap)
+			return t >= 0 && !state.Paused() && bucket >= 1 && len(inside)+size <= int(state.Cap)
 		}
 		room := func() bool { return fits(1) }
 		for room() && state.Cursor < state.Size {
@@ -176,7 +178,7 @@ func (p *played) look(t time.Duration, s State, gone []bool) {
 		if i%20 == 0 {
 			if w, ok := v.Wait(ahead); ok {
 				p.shown = append(p.shown, shownWait{int(i), t, math.Round(w.Low.Seconds()), math.Round(w.High.Seconds()), w.Longer})
-			} else if !s.Paused {
+			} else if !s.Paused() {
 				p.missing++
 			}
 		}
@@ -244,7 +246,7 @@ func about(middle time.Duration) func(*rand.Rand) time.Duration {
 }
 
 func pause(at, until time.Duration) []step {
-	return []step{{at, func(s *State) { s.Paused = true }}, {until, func(s *State) { s.Paused = false }}}
+	return []step{{at, func(s *State) { s.Mode = ropeline.ModePause }}, {until, func(s *State) { s.Mode = ropeline.ModeRun }}}
 }
 
 // The requirement: the true wait lies in the range for four fifths of samples,
@@ -324,7 +326,7 @@ func TestAnEstimateCountsWhoGoesFirst(t *testing.T) {
 // A reason outlives a pause, in which nobody is told of it.
 func TestAReasonIsToldForAMinuteThatIsNoPause(t *testing.T) {
 	t.Parallel()
-	s := State{Now: opening, OpensAt: opening, EndsAt: opening.Add(time.Hour), Cap: 100, Rate: 600, Run: "r",
+	s := State{Now: opening, OpensAt: opening, EndsAt: opening.Add(time.Hour), Limits: Limits{Cap: 100, Rate: 600}, Run: "r",
 		Stand: Stand{Epoch: "e", Drawn: true, Size: 1000}}
 	pass := func(d time.Duration) {
 		for end := s.Now.Add(d); s.Now.Before(end); {
@@ -335,9 +337,9 @@ func TestAReasonIsToldForAMinuteThatIsNoPause(t *testing.T) {
 	pass(10 * time.Second)
 	s.Rate = 300
 	pass(10 * time.Second)
-	s.Paused = true
+	s.Mode = ropeline.ModePause
 	pass(5 * time.Minute)
-	s.Paused = false
+	s.Mode = ropeline.ModeRun
 	told := func() Longer {
 		w, _ := (&View{State: s}).Wait(50)
 		return w.Longer

@@ -33,7 +33,6 @@ type Line struct {
 
 	showing sync.Mutex // held by whoever makes a new View
 	offers  int64      // the last offer number that guests were told of
-	posted  *Board     // what was read last
 
 	guests guests
 
@@ -46,7 +45,7 @@ type Line struct {
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
 	return &Line{
 		store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), kick: make(chan struct{}, 1),
-		guests: newGuests(guestsMost), posted: &Board{},
+		guests: newGuests(guestsMost),
 	}
 }
 
@@ -104,9 +103,7 @@ func (l *Line) missing(err error) {
 	}
 	s := v.State
 	s.Settling, s.Away = settling, !settling
-	next := newView(s, v.departed, v.late)
-	next.Board = v.Board
-	l.swap(next)
+	l.swap(newView(s, v.departed, v.late))
 }
 
 // follow subscribes first and takes a snapshot then, so that no message is
@@ -214,18 +211,16 @@ func (l *Line) swap(v *View) (old *View) {
 // show makes a new View current and tells the guests of new offers. showing is
 // held.
 func (l *Line) show(ctx context.Context, v *View) error {
-	if err := l.board(ctx, v); err != nil {
-		return err
-	}
 	old := l.swap(v)
 	if old == nil {
 		l.offers = v.LastOffer // guests look for themselves when they come
 		close(l.ready)
 	}
-	if old != nil && old.Run != v.Run { // the server of the capacity may have lost turns
+	resumed := old != nil && old.Mode == ropeline.ModeStop && v.Mode != ropeline.ModeStop // which moves all deadlines along
+	if resumed || old != nil && old.Run != v.Run {                                        // the server of the capacity may have lost turns
 		l.guests.suspectAll()
 	}
-	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run {
+	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run || resumed {
 		l.awake()
 	}
 	if v.LastOffer < l.offers { // Redis lost its last second: numbers are given anew

@@ -68,14 +68,13 @@ type edgeModel struct {
 const modelLines = 3
 
 type model struct {
-	sale    ropeline.Sale
-	now     int64 // us
-	fans    []*fan
-	lines   [][]*fan // each by ordinal
-	score   int64    // of the last offered in the order of the line
-	last    int64    // offer number
-	limits  Limits
-	paused  bool
+	sale  ropeline.Sale
+	now   int64 // us
+	fans  []*fan
+	lines [][]*fan // each by ordinal
+	score int64    // of the last offered in the order of the line
+	last  int64    // offer number
+	steering
 	drawn   bool
 	bucket  int64
 	filled  int64 // ms, when the bucket was
@@ -100,7 +99,7 @@ func (m *model) ms() int64  { return m.now / 1000 }
 func (m *model) sec() int64 { return m.now / 1_000_000 }
 
 func (m *model) running() bool {
-	return m.ms() >= m.sale.OpensAt.UnixMilli() && m.ms() < m.sale.EndsAt.UnixMilli() && !m.paused
+	return m.ms() >= m.sale.OpensAt.UnixMilli() && m.ms() < m.sale.EndsAt.UnixMilli() && !m.standsStill()
 }
 
 func (m *model) inUse() (n int64) {
@@ -258,13 +257,13 @@ func (m *model) front() []*fan {
 
 func (m *model) expire() {
 	for _, f := range m.fans {
-		if f.state == ropeline.PlaceOffered && f.claimBy <= m.ms() {
+		if f.state == ropeline.PlaceOffered && f.claimBy <= m.turnTime() {
 			f.state, f.missed = ropeline.PlaceExpired, m.ms()
 		}
-		if f.slot > 0 && f.slot <= m.ms() {
+		if f.slot > 0 && f.slot <= m.turnTime() {
 			f.slot = 0
 		}
-		f.more = slices.DeleteFunc(f.more, func(until int64) bool { return until <= m.ms() })
+		f.more = slices.DeleteFunc(f.more, func(until int64) bool { return until <= m.turnTime() })
 	}
 }
 
@@ -276,6 +275,10 @@ func (m *model) room() (room, free int64) {
 	}
 	if m.filled == 0 {
 		m.filled = m.ms() // the bucket starts empty
+	}
+	if m.mode == ropeline.ModePass {
+		m.bucket = 1e15
+		return 1_000_000, 1_000_000_000
 	}
 	tick := TickInterval.Milliseconds()
 	m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, 60000+2*tick*m.limits.Rate)
@@ -290,6 +293,7 @@ func (m *model) room() (room, free int64) {
 // tick offers places.
 func (m *model) tick() {
 	m.expire()
+	m.prove()
 	room, free := m.room()
 	var front []*fan
 	if room > 0 {
@@ -318,7 +322,7 @@ func (m *model) tick() {
 			pass(f)
 		}
 		f.again, f.beside = f.again || f.allowed, f.back || f.late
-		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+int64(m.sale.ClaimWindow)*1000
+		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+m.claimWindow*1000
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
 	}
 	for k, line := range m.lines {
@@ -332,7 +336,7 @@ func (m *model) tick() {
 			m.passes[k][m.sec()] = reached
 		}
 	}
-	m.filled = m.ms()
+	m.keepTick()
 }
 
 // mayReturn reports whether the cursor went by a fan not too long ago, as far as
@@ -349,6 +353,8 @@ func (m *model) mayReturn(f *fan) bool {
 
 func (m *model) claim(f *fan, tag string) error {
 	switch {
+	case m.mode == ropeline.ModeStop:
+		return ErrSaleStopped
 	case !f.isMember(tag):
 		return ErrParted
 	case f.exp > 0 && (f.ended || f.slot <= m.ms()):
@@ -356,7 +362,7 @@ func (m *model) claim(f *fan, tag string) error {
 	case f.exp > 0:
 		return nil
 	case f.state == ropeline.PlaceOffered && f.claimBy > m.ms():
-		f.ends = m.sec() + int64(m.sale.SessionMax)
+		f.ends = m.sec() + m.session
 		f.exp = min(m.sec()+int64(m.sale.TokenLife), f.ends-margin)
 		f.state = ropeline.PlaceActive
 		f.fill((f.exp + margin) * 1000)
@@ -372,6 +378,9 @@ func (m *model) claim(f *fan, tag string) error {
 }
 
 func (m *model) renew(f *fan, tag string) error {
+	if m.mode == ropeline.ModeStop {
+		return ErrSaleStopped
+	}
 	if !f.isMember(tag) {
 		return ErrParted
 	}
@@ -432,6 +441,9 @@ func (m *model) moveDeadlines(by int64) {
 			f.more[i] = max(f.more[i]+by, least)
 		}
 	}
+	if m.mode == ropeline.ModeStop {
+		m.stoppedAt += by
+	}
 	m.haunted, m.queueing.since = max(0, m.haunted+by), m.queueing.since+by
 	if m.filled > 0 {
 		m.filled += by
@@ -443,9 +455,9 @@ func (m *model) shown(f *fan) ropeline.PlaceState {
 	switch {
 	case f.lost:
 		return "" // unknown
-	case f.state == ropeline.PlaceOffered && f.claimBy <= m.ms():
+	case f.state == ropeline.PlaceOffered && f.claimBy <= m.turnTime():
 		return ropeline.PlaceExpired
-	case f.state == ropeline.PlaceActive && (f.ended || f.slot <= m.ms()):
+	case f.state == ropeline.PlaceActive && (f.ended || f.slot <= m.turnTime()):
 		return ropeline.PlaceDone
 	case m.passedOver(f):
 		return ropeline.PlacePassed
@@ -666,21 +678,9 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"the clock jumps": func(t *rapid.T) {
 			s.jump(ctx, t, rapid.OneOf(rapid.Int64Range(-1_999, 1_999), rapid.Int64Range(2_001, 90_000), rapid.Int64Range(-90_000, -2_001)).Draw(t, "ms"))
 		},
-		"set limits": func(t *rapid.T) {
-			to := Limits{Cap: rapid.Int64Range(0, 6).Draw(t, "cap"), Rate: rapid.SampledFrom([]int64{0, 30, 600, 60_000}).Draw(t, "rate")}
-			same(t, "stale limits", s.store.SetLimits(ctx, id, Limits{Cap: s.limits.Cap + 1, Rate: s.limits.Rate}, to), ErrLimitsChanged)
-			if err := s.store.SetLimits(ctx, id, s.limits, to); err != nil {
-				t.Fatal(err)
-			}
-			s.limits = to
-		},
-		"pause": func(t *rapid.T) {
-			s.paused = !s.paused
-			if err := s.store.SetPaused(ctx, id, s.paused, "because"); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"": func(t *rapid.T) { s.compare(ctx, t) },
+		"set limits":      func(t *rapid.T) { s.steerAnyhow(ctx, t) },
+		"change the mode": func(t *rapid.T) { s.changeMode(ctx, t) },
+		"":                func(t *rapid.T) { s.compare(ctx, t) },
 	}
 }
 
@@ -873,7 +873,6 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 
 func (s *system) compareTick(ctx contextT, t *rapid.T) {
 	s.beat(ctx, t)
-	before := s.inUse()
 	state, err := s.store.Tick(ctx, s.sale.ID, "controller", time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -883,9 +882,10 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 	if state.LastOffer != s.last || state.Cursor != s.cursor() {
 		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor(), len(s.fans))
 	}
-	if inUse := state.Offered + state.Active; inUse > max(s.limits.Cap, before) || inUse != s.inUse() {
+	if inUse := state.Offered + state.Active; inUse != s.inUse() {
 		t.Fatalf("%d in use with a cap of %d, want %d", inUse, s.limits.Cap, s.inUse())
 	}
+	s.compareProof(t, state.State)
 }
 
 // compare looks at every fan on both sides.
@@ -970,7 +970,7 @@ func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
 		t.Fatalf("%s: the wait rose from %v to %v in %v: %+v", f.id, old.Wait, w, view.Now.Sub(old.at), view.State)
 	case ok:
 		s.looks[f.id] = look{w, view.Now}
-	case shown && (view.Paused || view.Now.Before(s.sale.OpensAt)): // what was told before is remembered
+	case shown && (view.Paused() || view.Now.Before(s.sale.OpensAt)): // what was told before is remembered
 		s.looks[f.id] = look{old.Wait, view.Now}
 	default:
 		delete(s.looks, f.id)
@@ -1017,7 +1017,7 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int,
 	}
 	s.sale = testSale(name, start)
 	s.sale.Shards, s.sale.PartyMax = lines, 4
-	s.now, s.limits = start.UnixMicro(), Limits{s.sale.Cap, s.sale.Rate}
+	s.now, s.steering = start.UnixMicro(), newSteering(s.sale)
 	for i := range s.stores {
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
 		s.stores[i].stopwatch = func() time.Time { return time.UnixMicro(s.now - s.skew) }
@@ -1070,7 +1070,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale.Cap, stale.LastOffer = stale.Cap+1, stale.LastOffer+5000
+	stale.Cap, stale.LastOffer, stale.Version = stale.Cap+1, stale.LastOffer+5000, stale.Version+5000
 	names := []string{key(s.sale.ID, "state")}
 	for _, k := range affected {
 		names = append(names, lineID{s.sale.ID, k}.key("line"))
@@ -1096,12 +1096,13 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	}
 	s.haunt(math.Ceil(float64(s.limits.Rate)*1000/60000) + math.Ceil(float64(2*TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1 + math.Max(0, float64(s.largest-1)))
 	for _, f := range s.fans {
-		if f.slot > 0 && f.slot > s.ms() {
-			f.slot = max(f.slot, s.haunted)
+		longest := s.turnTime() + s.haunted - s.ms()
+		if f.slot > 0 && f.slot > s.turnTime() {
+			f.slot = max(f.slot, longest)
 		}
 		for i, until := range f.more {
-			if until > s.ms() {
-				f.more[i] = max(until, s.haunted)
+			if until > s.turnTime() {
+				f.more[i] = max(until, longest)
 			}
 		}
 	}
@@ -1234,7 +1235,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
 	s.queueing, s.anyParty, s.largest, s.brought = queueing{}, false, 0, 0
 	s.last = known.LastOffer + 1000
-	s.bucket, s.filled = 0, 0
+	s.bucket, s.filled, s.lostSlots = 0, 0, true
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
 	}
@@ -1266,7 +1267,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	if f.more = nil; !remembered {
 		f.ticket, f.members = f.members, nil
 	}
-	living := f.state == ropeline.PlaceOffered && f.claimBy > s.ms() || f.state == ropeline.PlaceActive && !f.ended && f.slot > 0 && f.exp*1000+margin*1000 > s.ms()
+	living := f.state == ropeline.PlaceOffered && f.claimBy > s.turnTime() || f.state == ropeline.PlaceActive && !f.ended && f.slot > 0 && f.exp*1000+margin*1000 > s.turnTime()
 	switch {
 	case !remembered:
 		f.visitor, f.dropped = "", false
@@ -1290,7 +1291,10 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 		}
 		s.expire()
 		_, _ = s.room()
-		s.filled = s.ms()
+		if s.keepTick(); s.lostSlots { // they are not put back yet
+			s.beginStretch(0)
+			s.lostSlots = false
+		}
 		return ticked
 	}
 	if ticked := step(); !ticked.Settling {

@@ -154,16 +154,12 @@ func TestEveryEdgeReadsTheSamePace(t *testing.T) {
 	if want := time.Duration(ahead) * time.Second / 2; !ok || w.Low > want || w.High < want || w.Longer != "" {
 		t.Errorf("with %d ahead at 2/s the wait is shown as %+v, want about %v inside", ahead, w, want)
 	}
-	if err := store.SetLimits(t.Context(), sale.ID, Limits{Cap: 1000, Rate: 120}, Limits{Cap: 1000, Rate: 60}); err != nil {
-		t.Fatal(err)
-	}
+	steer(t, store, sale.ID, Settings{Rate: new(int64(60))})
 	tick(t, store, sale.ID)
 	if slow, ok := view(t, store, sale.ID).Wait(ahead); !ok || slow.Longer != LongerLimits || slow.Low < 19*w.Low/10 {
 		t.Errorf("at half the rate the wait is shown as %+v after %+v", slow, w)
 	}
-	if err := store.SetPaused(t.Context(), sale.ID, true, "a break"); err != nil {
-		t.Fatal(err)
-	}
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModePause)})
 	if s := run(61 * time.Second); s.LastOffer != s.PastOffer {
 		t.Errorf("in a minute's pause %d were offered", s.LastOffer-s.PastOffer)
 	}

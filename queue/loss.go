@@ -85,10 +85,6 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	if err != nil {
 		return err
 	}
-	paused := 0
-	if known.Paused {
-		paused = 1
-	}
 	stands := known.stands()
 	if len(stands) != doc.Lines() {
 		return nil // nothing has been seen of it yet
@@ -109,8 +105,10 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	}
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
-		known.Cap, known.Rate, paused, known.Reason, known.LastOffer, known.Offered + known.Active + credit(doc),
+		known.Rate, known.LastOffer, known.Offered + known.Active + credit(doc),
 		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, doc.Lines()}
+	limits := known.written(doc)
+	args = append(append(args, len(limits)), limits...)
 	for field, value := range c.draw {
 		args = append(args, field, value)
 	}
@@ -191,7 +189,7 @@ func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Pla
 		}
 		args = append(args, string(p.ID), number, by, session, string(p.Party))
 	}
-	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties"), args...)
+	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits"), args...)
 	return err
 }
 

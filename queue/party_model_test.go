@@ -74,7 +74,7 @@ func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
 		m.bucket -= 60000 * int64(f.size())
 	}
 	if len(front) > 0 {
-		i := slices.IndexFunc(front, func(f *fan) bool { return f.back && f.size() > 1 && int64(f.size()) <= m.limits.Cap })
+		i := slices.IndexFunc(front, func(f *fan) bool { return f.back && f.size() > 1 && int64(f.size()) <= m.mostSlots() })
 		var first *fan
 		if i >= 0 {
 			first = front[i]
@@ -109,7 +109,7 @@ func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
 		if q.holder != f {
 			q.holder, q.since = f, m.ms()
 		}
-		if size <= m.limits.Cap && m.ms()-q.since < holdMost {
+		if size <= m.mostSlots() && m.ms()-q.since < holdMost {
 			break
 		}
 		q.holder = nil
@@ -209,7 +209,7 @@ func (s *system) recall(ctx contextT, t *rapid.T, places []Place) {
 // most of the time.
 func TestPartiesGoInAsTheModelSays(t *testing.T) {
 	checkAgainstModel(t, func(s *system, actions map[string]func(*rapid.T)) {
-		for _, rare := range []string{"pause", "rejoin", "draw", "an edge dies or lives again", "present a ticket", "the server loses all", "the server starts anew", "wait"} {
+		for _, rare := range []string{"change the mode", "rejoin", "draw", "an edge dies or lives again", "present a ticket", "the server loses all", "the server starts anew", "wait"} {
 			delete(actions, rare)
 		}
 		ctx := s.t.Context()
@@ -218,10 +218,7 @@ func TestPartiesGoInAsTheModelSays(t *testing.T) {
 		}
 		actions["set limits"] = func(t *rapid.T) {
 			to := Limits{Cap: 6 - rapid.Int64Range(0, 4).Draw(t, "less cap"), Rate: rapid.SampledFrom([]int64{60_000, 600, 120}).Draw(t, "rate")}
-			if err := s.store.SetLimits(ctx, s.sale.ID, s.limits, to); err != nil {
-				t.Fatal(err)
-			}
-			s.limits = to
+			s.steer(ctx, t, Settings{Cap: &to.Cap, Rate: &to.Rate})
 		}
 		for _, name := range []string{"a moment", "another moment", "some seconds"} {
 			most := int64(400_000)

@@ -209,9 +209,7 @@ func TestAPartyThatIsTooLargeStopsNobody(t *testing.T) {
 	t.Parallel()
 	k := openTimed(t, 4)
 	p, single := k.party(4), k.party(1)
-	if err := k.SetLimits(t.Context(), k.sale.ID, Limits{4, k.sale.Rate}, Limits{3, k.sale.Rate}); err != nil {
-		t.Fatal(err)
-	}
+	steer(t, k.Store, k.sale.ID, Settings{Cap: new(int64(3))})
 	k.tick()
 	k.is(single, ropeline.PlaceOffered)
 	if _, _, err := k.LeaveAs(t.Context(), k.sale.ID, member(p.ID, 1)); err != nil {

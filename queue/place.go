@@ -268,7 +268,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		return nil, settling
 	}
 	// The turns after the spots: what moves between the two moves forward.
-	reply, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties", "state"), args...)
+	reply, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties", "state", "limits"), args...)
 	if err != nil {
 		return nil, err
 	}

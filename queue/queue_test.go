@@ -34,6 +34,16 @@ func testSale(id string, start time.Time) ropeline.Sale {
 	}
 }
 
+// steer changes limits of a sale.
+func steer(t testing.TB, store *Store, sale ropeline.SaleID, to Settings) Steered {
+	t.Helper()
+	steered, err := store.Steer(t.Context(), sale, Change{Set: to, By: "sre", Reason: "a reason"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steered
+}
+
 // open publishes a sale whose lobby has closed and draws it.
 func open(t *testing.T, change func(*ropeline.Sale)) (*Store, ropeline.Sale, redis.UniversalClient) {
 	t.Helper()
@@ -127,9 +137,7 @@ func TestTheNewestVersionOfASaleWinsAndKeepsLiveLimits(t *testing.T) {
 	t.Parallel()
 	store, sale, rdb := open(t, nil)
 	seed := rdb.Get(t.Context(), key(sale.ID, "seed")).Val()
-	if err := store.SetLimits(t.Context(), sale.ID, Limits{3, 60_000}, Limits{7, 70}); err != nil {
-		t.Fatal(err)
-	}
+	steer(t, store, sale.ID, Settings{Cap: new(int64(7)), Rate: new(int64(70))})
 	newer, older := sale, sale
 	newer.Version, newer.Title, newer.Cap = 3, "Newer", 99
 	older.Version, older.Title = 2, "Older"
@@ -173,7 +181,7 @@ func TestUnknownSaleAndPlace(t *testing.T) {
 	if _, err := store.Claim(t.Context(), sale.ID, "nobody"); !errors.Is(err, ErrNoOffer) {
 		t.Errorf("nobody claims: %v", err)
 	}
-	if err := store.SetPaused(t.Context(), "nobody-sells-this", true, ""); !errors.Is(err, ropeline.ErrSaleUnknown) {
+	if _, err := store.Steer(t.Context(), "nobody-sells-this", Change{Set: Settings{Mode: new(ropeline.ModePause)}}); !errors.Is(err, ropeline.ErrSaleUnknown) {
 		t.Errorf("pausing an unknown sale: %v", err)
 	}
 }

@@ -65,6 +65,14 @@ func milli(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// micro converts Unix microseconds, 0 to the zero time.
+func micro(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
 // readSession reads the session text that the scripts keep: session id, issue,
 // expiry and end in Unix seconds, and open or ended.
 func readSession(text string, err error) (*Session, error) {

@@ -38,6 +38,7 @@ type Revocations struct {
 
 	mu     sync.RWMutex         // guards what follows
 	ended  map[string]time.Time // session id → expiry of its last token
+	modes  map[string]string    // sales in which everybody or nobody passes → mode
 	beatAt time.Time            // when the last beat that may be trusted was sent; monotonic
 }
 
@@ -61,6 +62,17 @@ func (r *Revocations) Ended(session string) (bool, error) {
 	}
 	_, over := r.ended[session]
 	return over, nil
+}
+
+// Mode says how a sale admits as far as a gate must know: in pass and stop it
+// does not go by tokens. Everything else is run.
+func (r *Revocations) Mode(sale ropeline.SaleID) ropeline.Mode {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if mode := ropeline.Mode(r.modes[string(sale)]); mode.Known() {
+		return mode
+	}
+	return ropeline.ModeRun
 }
 
 // Run follows the ended sessions until ctx ends.
@@ -97,6 +109,9 @@ func (r *Revocations) round(ctx context.Context) error {
 			return err
 		}
 		complete = n < endedRead
+	}
+	if err := r.readModes(ctx); err != nil {
+		return err
 	}
 	sent := time.Now()
 	if _, err := r.store.run(ctx, beatScript, []string{keyGatesSeen, keyGatesAcked}, r.gate, r.last); err != nil {
@@ -144,6 +159,18 @@ func (r *Revocations) read(ctx context.Context) (int, error) {
 		r.last = entry.ID
 	}
 	return len(streams[0].Messages), nil
+}
+
+// readModes asks anew which sales do not go by tokens: they are few.
+func (r *Revocations) readModes(ctx context.Context) error {
+	modes, err := r.store.rdb.HGetAll(ctx, keyModes).Result()
+	if err != nil {
+		return storeError("reading the modes", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.modes = modes
+	return nil
 }
 
 // forget drops sessions whose last token nobody accepts any more.

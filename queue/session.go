@@ -42,7 +42,7 @@ func (s *Store) ClaimAs(ctx context.Context, sale ropeline.SaleID, t Ticket) (Se
 	if err != nil {
 		return Session{}, fmt.Errorf("making a session id: %w", err)
 	}
-	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties")
+	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits")
 	return s.session(ctx, sale, t.Place, claimScript, keys, string(t.Place), sid.String(), margin, t.tag())
 }
 
@@ -59,7 +59,7 @@ func (s *Store) Renew(ctx context.Context, sale ropeline.SaleID, id ropeline.Pla
 // RenewAs is Renew for the member of a party that the ticket names. It also
 // fails with ErrParted.
 func (s *Store) RenewAs(ctx context.Context, sale ropeline.SaleID, t Ticket) (Session, error) {
-	keys := keysOf(sale, "state", "active", "sessions", "parties")
+	keys := keysOf(sale, "state", "active", "sessions", "parties", "limits")
 	return s.session(ctx, sale, t.Place, renewScript, keys, string(t.Place), margin, t.tag())
 }
 

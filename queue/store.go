@@ -66,6 +66,7 @@ type Store struct {
 	joins   map[lineID]*joinGatherer
 	seen    map[ropeline.SaleID]int // sales that were there once, and their number of lines: one that is not there any more was lost
 	clocks  map[ropeline.SaleID]*clockWatch
+	modes   map[ropeline.SaleID]toldMode // what gates were told last
 	closed  bool
 }
 
@@ -76,7 +77,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
-		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{},
+		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{}, modes: map[ropeline.SaleID]toldMode{},
 	}
 }
 
@@ -272,6 +273,10 @@ func storeError(doing string, err error) error {
 			return ErrBeaconNotAwaited
 		case "MISMATCH", "OPEN":
 			return errDrawIncomplete
+		case "STOPPED":
+			return stopped(reply.Error())
+		case "BOUNDS":
+			return outOfBounds(reply.Error())
 		case "CLOSED":
 			return ErrLobbyClosed
 		case "SHARDS":

@@ -25,19 +25,17 @@ type State struct {
 	Ghosts     int64     `json:"ghosts"`     // slots that a loss of the store may have forgotten
 	Missed     int64     `json:"missed"`     // offers that nobody claimed
 	Claimed    int64     `json:"claimed"`    // offers that were
-	Cap        int64     `json:"cap"`
-	Rate       int64     `json:"rate"`
-	Paused     bool      `json:"paused"`
-	Reason     string    `json:"reason"`
 	Offered    int64     `json:"offered"`
 	Active     int64     `json:"active"`
 	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
 	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
 	PastOffer  int64     `json:"past_offer"`
-	Gauge      Gauge     `json:"gauge"`            // how fast the line moves
-	Friends    int64     `json:"friends"`          // who were offered in parties, beside one of each
-	Brought    int64     `json:"brought"`          // who ever stood in line in parties, beside one of each
-	Posted     int64     `json:"posted,omitempty"` // the number of the board: higher when something was posted
+	Gauge      Gauge     `json:"gauge"`   // how fast the line moves
+	Friends    int64     `json:"friends"` // who were offered in parties, beside one of each
+	Brought    int64     `json:"brought"` // who ever stood in line in parties, beside one of each
+
+	Limits
+	Proof Proof `json:"proof"` // that the cap holds
 
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
@@ -90,6 +88,11 @@ func (s State) Phase() ropeline.Phase {
 		return ropeline.PhaseLobby
 	}
 	return ropeline.PhaseDrawing
+}
+
+// Paused reports whether nobody is let in because the sale's SRE says so.
+func (s State) Paused() bool {
+	return s.Mode == ropeline.ModePause || s.Mode == ropeline.ModeQueue || s.Mode == ropeline.ModeStop
 }
 
 // Waiting is how many people stand in the lobby or in the line.
@@ -170,7 +173,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	for _, left := range m.Left {
 		t.More = t.More || len(left) == tickMost
 	}
-	return t, s.tell(ctx, sale, m)
+	return t, errors.Join(s.tell(ctx, sale, m), s.remindGates(ctx, sale, m.Limits))
 }
 
 // next reads the fronts of all lines and returns who is to be offered; nobody
@@ -359,52 +362,12 @@ func readState(reply any) (State, error) {
 		Now: time.UnixMicro(r.integer()).UTC(), Run: r.text(), LastOffer: r.integer(),
 		ClosesAt: milli(r.integer()), OpensAt: milli(r.integer()), EndsAt: milli(r.integer()), MaxInUse: r.integer(),
 		Ghosts: r.integer(), Missed: r.integer(), Claimed: r.integer(),
-		Cap: r.integer(), Rate: r.integer(), Paused: r.integer() == 1, Reason: r.text(),
 		Offered: r.integer(), Active: r.integer(), LastExpiry: milli(r.integer()),
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	gauge, err := readGauge(r.text())
-	s.Gauge, s.Friends, s.Brought, s.Posted = gauge, r.integer(), r.integer(), r.integer()
+	s.Gauge, s.Friends, s.Brought = gauge, r.integer(), r.integer()
+	s.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
+	s.Limits = readLimits(&r)
 	return s, errors.Join(r.failed("state of a sale"), err)
-}
-
-//go:embed lua/steer.lua
-var steerSource string
-var steerScript = newScript("steer", steerSource)
-
-// ErrLimitsChanged means that somebody else changed the limits meanwhile.
-var ErrLimitsChanged = &ropeline.Error{Kind: ropeline.Conflict, Code: "limits-changed",
-	Detail: "Somebody else changed the limits meanwhile. Look at the new values and try again."}
-
-// Limits are cap and rate, as an SRE sees and sets them.
-type Limits struct {
-	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
-	Rate int64 `json:"rate"` // people offered per minute
-}
-
-// SetLimits changes cap and rate if they are still what was expected, else
-// ErrLimitsChanged.
-func (s *Store) SetLimits(ctx context.Context, sale ropeline.SaleID, expect, to Limits) error {
-	return s.steer(ctx, sale, expect.Cap, expect.Rate, to.Cap, to.Rate, "", "")
-}
-
-// SetPaused stops or restarts admission; everybody keeps their place. The
-// reason of a pause is shown to the fans.
-func (s *Store) SetPaused(ctx context.Context, sale ropeline.SaleID, paused bool, reason string) error {
-	flag := 0
-	if paused {
-		flag = 1
-	}
-	return s.steer(ctx, sale, "", "", "", "", flag, reason)
-}
-
-func (s *Store) steer(ctx context.Context, sale ropeline.SaleID, args ...any) error {
-	reply, err := s.run(ctx, steerScript, []string{key(sale, "limits")}, args...)
-	if err != nil {
-		return err
-	}
-	if reply != int64(1) {
-		return ErrLimitsChanged
-	}
-	return nil
 }

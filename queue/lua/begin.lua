@@ -20,16 +20,18 @@ local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 if not s.version then return redis.error_reply('SALE not published') end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 local ms, most = math.floor(now / 1000), tonumber(ARGV[5])
+local due = turn_time(s.live, ms)
 
 -- A server that started anew may have lost its last second: offers and claims
 -- of it are counted as ghosts, and as nobody knows which sessions were renewed
 -- in it, each is counted for as long as a token of it may live.
 local here = run_id()
 if s.run_id ~= here then
-  local until_ = ms + tonumber(s.life) * 1000 + tonumber(ARGV[6])
-  for _, place in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. ms, '+inf')) do
-    redis.call('ZADD', KEYS[5], 'GT', until_, place)
+  local longest = tonumber(s.life) * 1000 + tonumber(ARGV[6])
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. due, '+inf')) do
+    redis.call('ZADD', KEYS[5], 'GT', due + longest, place)
   end
+  local until_ = ms + longest
   local rate = tonumber(s.rate or '0')
   local lost = math.ceil(1000 * rate / 60000) + math.ceil(2 * tonumber(ARGV[4]) * rate / 60000) + 1
     + math.max(0, number(KEYS[2], 'largest') - 1) -- a party is offered on credit
@@ -38,7 +40,7 @@ if s.run_id ~= here then
 end
 
 local missed = 0
-local offers_over = s.offered > 0 and redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ms, 'LIMIT', 0, most) or {}
+local offers_over = s.offered > 0 and redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', due, 'LIMIT', 0, most) or {}
 for _, slot in ipairs(offers_over) do
   redis.call('ZREM', KEYS[4], slot)
   if not string.find(slot, '#', 1, true) then
@@ -50,7 +52,7 @@ if missed > 0 then
   s.missed = redis.call('HINCRBY', KEYS[2], 'missed', missed)
   redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', ms - 3600000)
 end
-local sessions_over = s.active > 0 and redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', ms, 'LIMIT', 0, most) or {}
+local sessions_over = s.active > 0 and redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', due, 'LIMIT', 0, most) or {}
 for _, place in ipairs(sessions_over) do redis.call('ZREM', KEYS[5], place) end
 s.offered, s.active = s.offered - #offers_over, s.active - #sessions_over
 local more = (#offers_over == most or #sessions_over == most) and 1 or 0

@@ -1,6 +1,6 @@
 -- Moves the deadlines of a sale's slots along with a clock that jumped: a
 -- deadline says how long a slot may still be in use, and that has not changed.
--- KEYS 1 leader  2 state  3 offered  4 active  5 sessions
+-- KEYS 1 leader  2 state  3 offered  4 active  5 sessions  6 limits
 -- ARGV 1 clock (us) or ''  2 controller  3 lease (ms)  4 jump (ms), negative if
 --      the clock went back  5 margin (s): a token may be accepted that long
 --      after its exp
@@ -14,15 +14,12 @@ for _, field in ipairs({ 'bucket_at', 'ghosts_until', 'held_since' }) do
   local at = redis.call('HGET', KEYS[2], field)
   if at then redis.call('HSET', KEYS[2], field, text(math.max(0, tonumber(at) + jump))) end
 end
-local slots = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
-for i = 1, #slots, 2 do redis.call('ZADD', KEYS[3], slots[i + 1] + jump, slots[i]) end
-slots = redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')
-for i = 1, #slots, 2 do
-  local until_ = slots[i + 1] + jump
+if redis.call('HGET', KEYS[6], 'mode') == 'stop' then redis.call('HINCRBY', KEYS[6], 'stopped', jump) end
+move_deadlines(KEYS[3], KEYS[4], jump, function(slot, before)
   -- Not below what the token itself says: whoever checks it has a clock of their
   -- own, and a token that was issued before a jump back lives all the longer.
-  local exp = string.match(redis.call('HGET', KEYS[5], string.match(slots[i], '^[^#]+')) or '', '^%S+ %d+ (%d+) ')
-  if jump < 0 and exp then until_ = math.max(until_, (exp + margin) * 1000) end
-  redis.call('ZADD', KEYS[4], until_, slots[i])
-end
+  local exp = string.match(redis.call('HGET', KEYS[5], string.match(slot, '^[^#]+')) or '', '^%S+ %d+ (%d+) ')
+  if jump < 0 and exp then return math.max(before + jump, (exp + margin) * 1000) end
+  return before + jump
+end)
 return 1

@@ -1,5 +1,5 @@
 -- Offers places, in the order given, as far as cap and rate allow, and
--- describes the sale. Everything that decides (cap, rate, pause, times) is read
+-- describes the sale. Everything that decides (cap, rate, mode, times) is read
 -- here, never passed in, so a caller with old values can do no harm; and only
 -- the controller that holds the lease may call, so nobody offers places that it
 -- looked up long ago.
@@ -20,9 +20,10 @@ if redis.call('GET', KEYS[1]) ~= ARGV[2] then return redis.error_reply('FENCED a
 local now = clock()
 local ms = math.floor(now / 1000)
 local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+prove(s, now) -- before anybody is offered
 local _, bucket, free = room(s, ms, tonumber(ARGV[3]))
 local last_offer, made, friends = tonumber(s.last_offer or '0'), 0, 0
-local deadline = ms + tonumber(s.claim or '0') * 1000
+local deadline = ms + tonumber(s.live.claim) * 1000
 
 -- Places and their numbers are read and written at once: a call to Redis for
 -- each would be most of the cost.
@@ -51,7 +52,7 @@ end
 
 -- The party for which slots are saved comes first of all. One that is larger
 -- than the cap would stop everybody.
-local cap, saving = tonumber(s.cap or '0'), nil
+local cap, saving = s.mode == 'pass' and math.huge or tonumber(s.cap), nil
 for i = 1, #places do
   letters[i] = '-'
   local size = size_of(parties[i])

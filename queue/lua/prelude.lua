@@ -201,19 +201,52 @@ end
 
 -- What counts a sale's slots, read at once: each call to Redis costs 1 us, and 4
 -- where a script comes seldom. A field that is not there is false.
-local STATE = { 'version', 'run_id', 'life', 'claim', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
-  'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved', 'board' }
-local LIMITS = { 'cap', 'rate', 'paused', 'reason' }
+local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
+  'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
+  'limit', 'limit_since', 'limit_from', 'limit_max' }
+
+-- What is steered live, and what a field counts as that was never set. Times are
+-- those of the sale's document until they are steered. The last two of the
+-- bounds are ropeline.MaxCap and MaxRate.
+local LIMITS = { 'cap', 'rate', 'mode', 'reason', 'session', 'claim', 'auto', 'min_cap', 'max_cap', 'min_rate', 'max_rate', 'version', 'stopped' }
+local UNSET = { cap = '0', rate = '0', mode = 'run', reason = '', auto = '', min_cap = '0', max_cap = '10000000', min_rate = '0',
+  max_rate = '10000000', version = '0', stopped = '0' }
 
 local function fields_into(s, key, names)
   for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do s[names[i]] = value end
 end
 
 local function read_sale(state, limits, offered, active)
-  local s = { offered = redis.call('ZCARD', offered), active = redis.call('ZCARD', active) }
+  local s = { offered = redis.call('ZCARD', offered), active = redis.call('ZCARD', active), live = {} }
   fields_into(s, state, STATE)
-  fields_into(s, limits, LIMITS)
+  fields_into(s.live, limits, LIMITS)
+  for name, value in pairs(UNSET) do s.live[name] = s.live[name] or value end
+  s.live.session, s.live.claim = s.live.session or s.session or '0', s.live.claim or s.claim or '0'
+  s.cap, s.rate, s.mode = s.live.cap, s.live.rate, s.live.mode
   return s
+end
+
+-- A time of a sale (s) as it was steered, else as the document says.
+local function live_time(limits, state, name)
+  return tonumber(redis.call('HGET', limits, name) or redis.call('HGET', state, name) or '0')
+end
+
+-- An error with the reason while the sale is stopped, else nil.
+local function stopped(limits)
+  local l = redis.call('HMGET', limits, 'mode', 'reason')
+  if l[1] == 'stop' then return redis.error_reply('STOPPED ' .. (l[2] or '')) end
+end
+
+-- The time (ms) by which turns and slots run out. It stands still while the sale
+-- is stopped: nobody can use theirs then.
+local function turn_time(live, ms) return live.mode == 'stop' and tonumber(live.stopped) or ms end
+
+-- Moves the deadlines of all slots by so many ms. Cost 3 us each.
+local function move_deadlines(offered, active, by, until_)
+  local slots = redis.call('ZRANGE', offered, 0, -1, 'WITHSCORES')
+  for i = 1, #slots, 2 do redis.call('ZADD', offered, slots[i + 1] + by, slots[i]) end
+  slots = redis.call('ZRANGE', active, 0, -1, 'WITHSCORES')
+  for i = 1, #slots, 2 do redis.call('ZADD', active, until_(slots[i], tonumber(slots[i + 1])), slots[i]) end
 end
 
 -- How many more may be offered now, what the rate bucket holds and how many
@@ -222,9 +255,13 @@ end
 -- is spread over the minute, and one person more: what is left of one may not be
 -- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
 -- missing on credit: a bucket that small would never hold enough for it.
--- Ghosts are slots that may be in use though a loss of Redis forgot them.
+-- Ghosts are slots that may be in use though a loss of Redis forgot them. Where
+-- everybody passes there is room for all.
+local CLOSED = { pause = true, queue = true, stop = true }
+
 local function room(s, ms, tick)
-  if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or s.paused == '1' then return 0, 0, 0 end
+  if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0 end
+  if s.mode == 'pass' then return 1000000, 1e15, 1e9 end
   local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
   local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate
   local bucket = math.min(tonumber(s.bucket or '0') + fresh, 60000 + 2 * tick * rate)
@@ -233,13 +270,27 @@ local function room(s, ms, tick)
   return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket, free
 end
 
+-- The proof that the cap holds, for the stretch of time in which a limit does:
+-- since when (us), how many were in use then and the most since. Whoever changes
+-- the limit begins a new stretch before anybody is offered. Nothing is limited,
+-- -1, where everybody passes.
+local function prove(s, now)
+  local limit, in_use = s.mode == 'pass' and -1 or tonumber(s.cap), s.offered + s.active
+  if not s.limit or tonumber(s.limit) ~= limit then
+    s.limit, s.limit_since, s.limit_from, s.limit_max = limit, text(now), in_use, in_use
+  end
+  s.limit_max = math.max(in_use, tonumber(s.limit_max))
+  return 'limit', s.limit, 'limit_since', s.limit_since, 'limit_from', s.limit_from, 'limit_max', s.limit_max
+end
+
 -- Keeps what a tick changed of a sale: the bucket, the most that ever was in use
 -- and, each second and when somebody was offered, the pace.
 local function keep_tick(s, now, bucket, made, state, pace)
   local ms, before = math.floor(now / 1000), tonumber(s.bucket_at or '0')
   s.max_in_use = math.max(s.offered + s.active, tonumber(s.max_in_use or '0'))
   s.last_offer = s.last_offer or '0'
-  redis.call('HSET', state, 'last_offer', s.last_offer, 'bucket', text(bucket), 'bucket_at', ms, 'max_in_use', s.max_in_use)
+  if s.mode == 'pass' then bucket = 0 end
+  redis.call('HSET', state, 'last_offer', s.last_offer, 'bucket', text(bucket), 'bucket_at', ms, 'max_in_use', s.max_in_use, prove(s, now))
   if made > 0 or math.floor(ms / 1000) ~= math.floor(before / 1000) then keep_pace(pace, now, tonumber(s.last_offer)) end
 end
 
@@ -251,8 +302,10 @@ local function describe(s, now, active, pace)
   local ghosts = math.floor(now / 1000) < tonumber(s.ghosts_until or '0') and s.ghosts or '0'
   return {
     text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
-    s.missed or '0', s.claimed or '0', s.cap or '0', s.rate or '0', s.paused or '0', s.reason or '',
-    s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
+    s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0',
+    s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
+    s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
+    s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped,
   }
 end
 

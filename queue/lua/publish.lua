@@ -23,7 +23,6 @@ redis.call('HSET', KEYS[1], 'version', ARGV[3], 'close', ARGV[4], 'open', ARGV[5
 redis.call('HSETNX', KEYS[1], 'run_id', run_id())
 redis.call('HSETNX', KEYS[2], 'cap', ARGV[10])
 redis.call('HSETNX', KEYS[2], 'rate', ARGV[11])
-redis.call('HSETNX', KEYS[2], 'paused', '0')
-redis.call('HSETNX', KEYS[2], 'reason', '')
+redis.call('HSETNX', KEYS[2], 'mode', 'run')
 tell(KEYS[5], clock(), 'published', ARGV[14])
 return 1

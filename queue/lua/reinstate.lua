@@ -1,12 +1,14 @@
 -- Puts back turns that a loss of the server forgot, from what edges and tokens
 -- tell. Each takes the place of a ghost.
--- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties
+-- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties  7 limits
 -- ARGV 1 clock (us) or ''  2 margin (ms)  3.. place, number, claim by (ms) or
 --      0, session text or '', members of a party or '' in turns
 -- Returns how many slots were put back.
 -- Cost O(log N) a turn.
 local ms = math.floor(clock() / 1000)
 if ms >= number(KEYS[1], 'ghosts_until') then return 0 end -- every slot forgotten is over
+local live = redis.call('HMGET', KEYS[7], 'mode', 'stopped')
+ms = turn_time({ mode = live[1], stopped = live[2] or '0' }, ms)
 local back = 0
 for i = 3, #ARGV, 5 do
   local place, number_, by, session = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]

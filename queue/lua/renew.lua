@@ -1,11 +1,13 @@
 -- Gives a session's next token, up to the session's end.
--- KEYS 1 state  2 active  3 sessions  4 parties
+-- KEYS 1 state  2 active  3 sessions  4 parties  5 limits
 -- ARGV 1 clock (us) or ''  2 place  3 margin (s)  4 tag of the member
--- Returns the session text as claim does, or the errors OVER, PARTED, SALE or
--- SETTLING: there is no session, but a loss may have forgotten it. The slot of a
+-- Returns the session text as claim does, or the errors OVER, PARTED, STOPPED,
+-- SALE or SETTLING: there is no session, but a loss may have forgotten it. The slot of a
 -- member who left a party is not renewed: it is free when the last token that the
 -- member may have has expired.
 -- Cost O(log N).
+local refused = stopped(KEYS[5])
+if refused then return refused end
 local place, margin = ARGV[2], tonumber(ARGV[3])
 local now = math.floor(clock() / 1000000)
 local over = redis.error_reply('OVER the session is over')

@@ -1,17 +1,77 @@
--- Changes what an SRE may change, if the values are still those they saw.
--- KEYS 1 limits
--- ARGV 1 (clock, unused)  2 expected cap or ''  3 expected rate or ''
---      4 cap or ''  5 rate or ''  6 paused 0 or 1 or ''  7 reason
--- Returns 1, or 0 if an expected value is another one by now, or the error
--- SALE (not published).
--- Cost O(1).
-local l = redis.call('HMGET', KEYS[1], 'cap', 'rate')
-if not l[1] then return redis.error_reply('SALE not published') end
-if ARGV[2] ~= '' and ARGV[2] ~= l[1] then return 0 end
-if ARGV[3] ~= '' and ARGV[3] ~= l[2] then return 0 end
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'cap', ARGV[4]) end
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'rate', ARGV[5]) end
-if ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[1], 'paused', ARGV[6], 'reason', ARGV[6] == '1' and ARGV[7] or '')
+-- Changes what may be steered of a sale, all of it or nothing, if the values are
+-- still those that were seen and stay within the sale's bounds.
+--
+-- A stop stops the clock of turns and slots, and its end sets it going again: the
+-- deadlines move along by as long as it took, but no slot past the end of its
+-- session.
+-- KEYS 1 state  2 limits  3 offered  4 active  5 sessions  6 events  7 steered
+-- ARGV 1 clock (us) or ''  2 id of the change: one that is repeated is answered
+--      as before  3 sale  4 who (a role)  5 reason  6 changes that are
+--      remembered  7 how many values are expected  8.. fields and the expected
+--      values in turns, then fields and values to set
+-- Returns {1, or 0 if a value is another one by now, clock (us) when it was
+-- changed, then field, value before and value now in turns: of those that are
+-- set if it was changed, else of all}, or the errors SALE (not published) and
+-- BOUNDS with the field that would pass them.
+-- Cost O(1); the end of a stop 3 us a slot in use.
+local now = clock()
+local ms = math.floor(now / 1000)
+local s = read_sale(KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+if not s.version then return redis.error_reply('SALE not published') end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[7], '-', '+')) do
+  if entry[2][2] == ARGV[2] then return cjson.decode(entry[2][4]) end
 end
-return 1
+
+local was, values = s.live, 8 + 2 * tonumber(ARGV[7])
+for i = 8, values - 1, 2 do
+  if was[ARGV[i]] ~= ARGV[i + 1] then
+    local reply = { 0, text(now) }
+    for _, name in ipairs(LIMITS) do
+      for _, part in ipairs({ name, was[name], was[name] }) do reply[#reply + 1] = part end
+    end
+    return reply
+  end
+end
+local to, reply = setmetatable({}, { __index = was }), { 1, text(now) }
+for i = values, #ARGV, 2 do
+  to[ARGV[i]] = ARGV[i + 1]
+  for _, part in ipairs({ ARGV[i], was[ARGV[i]], ARGV[i + 1] }) do reply[#reply + 1] = part end
+end
+for _, name in ipairs({ 'cap', 'rate' }) do
+  local touched = rawget(to, name) or rawget(to, 'min_' .. name) or rawget(to, 'max_' .. name)
+  local value = tonumber(to[name])
+  if touched and (value < tonumber(to['min_' .. name]) or value > tonumber(to['max_' .. name])) then
+    return redis.error_reply('BOUNDS ' .. name .. ' ' .. to['min_' .. name] .. ' ' .. to['max_' .. name])
+  end
+end
+if rawget(to, 'mode') then
+  to.reason = to.mode == 'run' and '' or ARGV[5]
+  if to.mode == 'stop' and was.mode ~= 'stop' then to.stopped = text(ms) end
+  if to.mode ~= 'stop' and was.mode == 'stop' then
+    local by = math.max(0, ms - tonumber(was.stopped))
+    move_deadlines(KEYS[3], KEYS[4], by, function(slot, before)
+      local ends = string.match(redis.call('HGET', KEYS[5], string.match(slot, '^[^#]+')) or '', '^%S+ %d+ %d+ (%d+) ')
+      return math.max(before, math.min(before + by, tonumber(ends or '0') * 1000))
+    end)
+  end
+end
+to.version = text(tonumber(was.version) + 1)
+for name, value in pairs(to) do redis.call('HSET', KEYS[2], name, value) end
+
+-- The stretch of the old limit is over; what was proved of it is public.
+local limit, since, most = s.limit, s.limit_since, s.limit_max
+s.cap, s.mode = to.cap, to.mode
+redis.call('HSET', KEYS[1], prove(s, now))
+local event, kind = { set = {}, was = {}, by = ARGV[4] }, rawget(to, 'mode') and 'mode' or 'limits'
+for i = values, #ARGV, 2 do
+  local name = ARGV[i]
+  event.set[name], event.was[name] = tonumber(ARGV[i + 1]) or ARGV[i + 1], tonumber(was[name]) or was[name]
+end
+if kind == 'mode' and to.reason ~= '' then event.reason = to.reason end
+if limit and since ~= s.limit_since then
+  event.proof = { limit = tonumber(limit), since_ms = math.floor(tonumber(since) / 1000), max_active = tonumber(most) }
+end
+tell(KEYS[6], now, kind, cjson.encode(event))
+redis.call('XADD', KEYS[7], 'MAXLEN', ARGV[6], '*', 'id', ARGV[2], 'reply', cjson.encode(reply))
+redis.call('PUBLISH', 'ropeline:steered', ARGV[3])
+return reply

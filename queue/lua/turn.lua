@@ -1,14 +1,15 @@
 -- Says what has become of the turns of places. Changes nothing.
 -- KEYS 1 offered  2 active  3 numbers  4 sessions  5 missed
---      6 generations  7 parties  8 state
+--      6 generations  7 parties  8 state  9 limits
 -- ARGV 1 clock (us) or ''  2.. place ids
--- Returns {now (ms), then for each place: number text or '', claim by (ms) or
+-- Returns {the time by which turns run out (ms), then for each place: number text or '', claim by (ms) or
 -- 0, session text or '', slot until (ms) or 0, offer missed at (ms) or 0,
 -- generation, members of a party or ''}, or the error SALE: what they were is
 -- lost.
 -- Cost O(log N) a place.
 if redis.call('EXISTS', KEYS[8]) == 0 then return redis.error_reply('SALE not published') end
-local reply = { math.floor(clock() / 1000) }
+local live = redis.call('HMGET', KEYS[9], 'mode', 'stopped')
+local reply = { turn_time({ mode = live[1], stopped = live[2] or '0' }, math.floor(clock() / 1000)) }
 local moved = redis.call('HLEN', KEYS[6]) > 0 -- most sales have no such place
 local parties = redis.call('EXISTS', KEYS[7]) == 1
 for i = 2, #ARGV do

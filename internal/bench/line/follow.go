@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/bench"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -84,7 +85,7 @@ func measureFollowing(ctx context.Context, b *bed, store *queue.Store, size, edg
 		return 0, err
 	}
 	defer closing(&err, edges)
-	if err := store.SetPaused(ctx, sale, true, "bench"); err != nil { // offers are measured by themselves
+	if err := steer(ctx, store, ropeline.ModePause, "bench"); err != nil { // offers are measured by themselves
 		return 0, err
 	}
 	const ticks = 25

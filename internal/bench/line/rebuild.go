@@ -77,7 +77,7 @@ func measureRebuild(ctx context.Context, out io.Writer, waiting int) (took float
 	if err := fill(ctx, b.rdb, a.store, waiting); err != nil {
 		return 0, d, fmt.Errorf("filling the line: %w", err)
 	}
-	if err := a.store.SetLimits(ctx, sale, queue.Limits{Cap: ropeline.MaxCap, Rate: ropeline.MaxRate}, queue.Limits{Cap: rebuildCap, Rate: 6000}); err != nil {
+	if _, err := a.store.Steer(ctx, sale, queue.Change{Set: queue.Settings{Cap: new(int64(rebuildCap)), Rate: new(int64(6000))}, Reason: "bench"}); err != nil {
 		return 0, d, err
 	}
 	edges, err := b.follow(ctx, followers)

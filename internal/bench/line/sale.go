@@ -38,3 +38,9 @@ func open(ctx context.Context, store *queue.Store) error {
 	}
 	return store.Draw(ctx, sale)
 }
+
+// steer changes how the sale admits.
+func steer(ctx context.Context, store *queue.Store, mode ropeline.Mode, reason string) error {
+	_, err := store.Steer(ctx, sale, queue.Change{Set: queue.Settings{Mode: &mode}, By: "sre", Reason: reason})
+	return err
+}

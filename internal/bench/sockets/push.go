@@ -9,7 +9,9 @@ import (
 	"sort"
 	"time"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // crowd is fans at several edges.
@@ -31,7 +33,7 @@ func newCrowd(ctx context.Context, sockets, edges, places int, rate int64) (c *c
 	if c.scene, err = newScene(ctx, places, rate); err != nil {
 		return c, err
 	}
-	if err := c.scene.store.SetPaused(ctx, sale, true, "everybody comes"); err != nil {
+	if err := steer(ctx, c.scene.store, ropeline.ModePause, "everybody comes"); err != nil {
 		return c, err
 	}
 	for i := range edges {
@@ -49,7 +51,7 @@ func newCrowd(ctx context.Context, sockets, edges, places int, rate int64) (c *c
 			return c, err
 		}
 	}
-	return c, c.scene.store.SetPaused(ctx, sale, false, "")
+	return c, steer(ctx, c.scene.store, ropeline.ModeRun, "-")
 }
 
 // openingMost is how long 500,000 may take; whoever is not in by then is missing
@@ -133,7 +135,7 @@ func (c *crowd) everybody(ctx context.Context, run int) (written, read float64, 
 	if _, err := c.count(ctx, nil); err != nil { // they have all heard of the mark
 		return 0, 0, err
 	}
-	if err := c.scene.store.SetPaused(ctx, sale, true, reason); err != nil {
+	if err := steer(ctx, c.scene.store, ropeline.ModePause, reason); err != nil {
 		return 0, 0, err
 	}
 	var lastWritten, lastRead int64
@@ -153,7 +155,7 @@ func (c *crowd) everybody(ctx context.Context, run int) (written, read float64, 
 		return 0, 0, errors.New("no tick told of the pause")
 	}
 	since := func(at int64) float64 { return float64(at-ticks[told].began.UnixNano()) / 1e9 }
-	return since(lastWritten), since(lastRead), c.scene.store.SetPaused(ctx, sale, false, "")
+	return since(lastWritten), since(lastRead), steer(ctx, c.scene.store, ropeline.ModeRun, "-")
 }
 
 // offers watches the offers of some time and returns how many ms each took to
@@ -248,4 +250,10 @@ func fanRows(ctx context.Context, p bench.Plan, out io.Writer) (rows []bench.Row
 		bench.Alone(fmt.Sprintf("fans live on one machine, at %d edges", edges), "fans", []float64{float64(after.open)}).AtLeast(200_000).
 			And("a push every 5 s", apart <= 5.25),
 	}, nil
+}
+
+// steer changes how the sale admits.
+func steer(ctx context.Context, store *queue.Store, mode ropeline.Mode, reason string) error {
+	_, err := store.Steer(ctx, sale, queue.Change{Set: queue.Settings{Mode: &mode}, By: "sre", Reason: reason})
+	return err
 }

@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
+)
+
+//go:embed lua/steer.lua
+var steerSource string
+var steerScript = newScript("steer", steerSource)
+
+// Change is something that is steered of a sale at once.
+type Change struct {
+	ID     string   // names it; "" makes a name up
+	Set    Settings // what is changed
+	Expect Settings // what must be as it was seen
+	By     string   // the role of whoever does it; public
+	Reason string   // of a mode it is public
+}
+
+// Steered is what came of a change.
+type Steered struct {
+	At  time.Time // by Redis's clock
+	Was Settings  // what was set, as it was before
+	Now Settings  // and as it is; all settings where they were not as expected
+}
+
+// remembered is how many changes of a sale are known again if they are repeated.
+const remembered = 100
+
+// Steer changes limits of a sale, all that are given or none. If one is not as
+// expected any more it is ErrLimitsChanged, together with the settings as they
+// are. A change of the same ID is made once, and answered alike each time; so
+// one whose answer was lost can be repeated. Every edge hears of it with the next
+// tick, and every gate.
+func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Steered, error) {
+	if err := c.Set.Check(); err != nil {
+		return Steered{}, err
+	}
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
+	expect, set := c.Expect.values(), c.Set.values()
+	args := []any{c.ID, string(sale), c.By, c.Reason, remembered, len(expect)}
+	for _, values := range []map[string]string{expect, set} {
+		for field, value := range values {
+			args = append(args, field, value)
+		}
+	}
+	reply, err := s.runOn(ctx, sale, steerScript, keysOf(sale, "state", "limits", "offered", "active", "sessions", "events", "steered"), args...)
+	if err != nil {
+		return Steered{}, err
+	}
+	var r reader
+	r.fields, _ = reply.([]any)
+	done, at := r.integer(), micro(r.integer())
+	was, now := map[string]string{}, map[string]string{}
+	for len(r.fields) > 0 {
+		field := r.text()
+		was[field], now[field] = r.text(), r.text()
+	}
+	if err := r.failed("steer"); err != nil {
+		return Steered{}, err
+	}
+	delete(now, "reason") // they are no settings
+	delete(now, "stopped")
+	steered := Steered{At: at, Was: settingsOf(was), Now: settingsOf(now)}
+	if done == 0 {
+		steered.Was = Settings{}
+		return steered, ErrLimitsChanged
+	}
+	if c.Set.Mode != nil {
+		// The change is made: a gate that is not told now is told by whoever ticks.
+		_ = s.tellGatesMode(ctx, sale, *c.Set.Mode)
+	}
+	return steered, nil
+}
+
+// outOfBounds reads the script's error: which field, and its bounds.
+func outOfBounds(text string) error {
+	words := strings.Fields(text)
+	if len(words) != 4 {
+		return ErrOutOfBounds
+	}
+	return with(fmt.Sprintf("The sale's bounds let %s lie between %s and %s.", words[1], words[2], words[3]), ErrOutOfBounds)
+}
+
+// stopped is what a script answers while the sale is stopped, with the reason.
+func stopped(text string) error {
+	_, reason, _ := strings.Cut(text, " ")
+	if reason == "" {
+		return ErrSaleStopped
+	}
+	return with("The sale is stopped for the moment: "+reason, ErrSaleStopped)
+}
+
+// keyModes is a hash from the sales in which gates let everybody or nobody pass
+// to their modes. All gates read it, so it has a slot of its own.
+const keyModes = "ropeline:{gates}:modes"
+
+// tellGatesMode tells every gate how a sale admits.
+func (s *Store) tellGatesMode(ctx context.Context, sale ropeline.SaleID, mode ropeline.Mode) error {
+	if mode == ropeline.ModePass || mode == ropeline.ModeStop {
+		return storeError("telling gates the mode", s.rdb.HSet(ctx, keyModes, string(sale), string(mode)).Err())
+	}
+	return storeError("telling gates the mode", s.rdb.HDel(ctx, keyModes, string(sale)).Err())
+}
+
+// toldMode is what gates were told of a sale, and when by our own clock.
+type toldMode struct {
+	version int64
+	at      time.Time
+}
+
+// modeTold is how often whoever ticks a sale tells gates its mode anew: the node
+// that keeps the modes may have lost them, or a slow hand have written an older
+// one.
+const modeTold = time.Second
+
+// remindGates tells gates the mode of a sale that this controller ticks, when it
+// is new or was told long ago.
+func (s *Store) remindGates(ctx context.Context, sale ropeline.SaleID, l Limits) error {
+	now := s.stopwatch()
+	s.mu.Lock()
+	last := s.modes[sale]
+	s.mu.Unlock()
+	if last.version == l.Version && now.Sub(last.at) < modeTold && !last.at.IsZero() {
+		return nil
+	}
+	if err := s.tellGatesMode(ctx, sale, l.Mode); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.modes[sale] = toldMode{l.Version, now}
+	return nil
+}

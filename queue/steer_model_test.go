@@ -1,0 +1,194 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"pgregory.net/rapid"
+
+	"github.com/ropeline/ropeline"
+)
+
+// steering is how an SRE steers the model.
+type steering struct {
+	limits         struct{ Cap, Rate int64 }
+	mode           ropeline.Mode
+	session        int64 // s
+	claimWindow    int64
+	capMin, capMax int64
+	stoppedAt      int64 // ms
+	version        int64
+	stretch        Proof
+	lostSlots      bool // by the server, and the edges have not put any back
+	changes        int
+}
+
+func newSteering(sale ropeline.Sale) steering {
+	s := steering{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap}
+	s.limits.Cap, s.limits.Rate = sale.Cap, sale.Rate
+	return s
+}
+
+func (s *steering) standsStill() bool {
+	return s.mode == ropeline.ModePause || s.mode == ropeline.ModeQueue || s.mode == ropeline.ModeStop
+}
+
+// turnTime is the clock of turns and slots, which a stop stops.
+func (m *model) turnTime() int64 {
+	if m.mode == ropeline.ModeStop {
+		return m.stoppedAt
+	}
+	return m.ms()
+}
+
+// mostSlots is how many there are at all.
+func (m *model) mostSlots() int64 {
+	if m.mode == ropeline.ModePass {
+		return math.MaxInt64
+	}
+	return m.limits.Cap
+}
+
+// keepTick is the end of a tick.
+func (m *model) keepTick() {
+	if m.filled = m.ms(); m.mode == ropeline.ModePass {
+		m.bucket = 0
+	}
+	m.prove()
+}
+
+// prove keeps the proof of the cap.
+func (m *model) prove() {
+	if m.stretch.Since.IsZero() || m.stretch.Limit != m.limit() {
+		m.beginStretch(m.inUse())
+	}
+	m.stretch.Most = max(m.stretch.Most, m.inUse())
+}
+
+func (m *model) beginStretch(inUse int64) {
+	m.stretch = Proof{Limit: m.limit(), Since: micro(m.now), From: inUse, Most: inUse}
+}
+
+// limit is the one in force.
+func (m *model) limit() int64 {
+	if m.mode == ropeline.ModePass {
+		return Unlimited
+	}
+	return m.limits.Cap
+}
+
+// compareProof wants the proof to say what the model has seen, and to hold.
+func (s *system) compareProof(t *rapid.T, state State) {
+	if state.Proof != s.stretch || !state.Proof.Holds() {
+		t.Fatalf("the proof of the cap is %+v, want %+v that holds", state.Proof, s.stretch)
+	}
+	if state.Version != s.version || state.Mode != s.mode || int64(state.Session) != s.session || int64(state.Claim) != s.claimWindow {
+		t.Fatalf("the limits are %+v, want %+v", state.Limits, s.steering)
+	}
+}
+
+// steer changes limits on both sides.
+func (s *system) steer(ctx contextT, t *rapid.T, to Settings) {
+	s.changes++
+	before := s.version
+	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because"}
+	if _, err := s.store.Steer(ctx, s.sale.ID, change); err != nil {
+		t.Fatalf("steering to %+v: %v", to, err)
+	}
+	s.apply(to)
+	// It was done once, and another one comes too late.
+	_, again := s.store.Steer(ctx, s.sale.ID, change)
+	change.ID += " another"
+	if _, late := s.store.Steer(ctx, s.sale.ID, change); again != nil || !errors.Is(late, ErrLimitsChanged) {
+		t.Fatalf("a change that is repeated: %v; one that expects what was before: %v", again, late)
+	}
+}
+
+func (s *system) apply(to Settings) {
+	s.version++
+	if to.Cap != nil {
+		s.limits.Cap = *to.Cap
+	}
+	if to.Rate != nil {
+		s.limits.Rate = *to.Rate
+	}
+	if to.Session != nil {
+		s.session = int64(*to.Session)
+	}
+	if to.Claim != nil {
+		s.claimWindow = int64(*to.Claim)
+	}
+	if to.MinCap != nil {
+		s.capMin, s.capMax = *to.MinCap, *to.MaxCap
+	}
+	if to.Mode != nil {
+		s.enter(*to.Mode)
+	}
+	s.prove()
+}
+
+func (s *system) enter(mode ropeline.Mode) {
+	switch by := s.ms() - s.stoppedAt; {
+	case mode == ropeline.ModeStop && s.mode != ropeline.ModeStop:
+		s.stoppedAt = s.ms()
+	case mode != ropeline.ModeStop && s.mode == ropeline.ModeStop:
+		for _, f := range s.fans {
+			if f.state == ropeline.PlaceOffered {
+				f.claimBy += by
+			}
+			move := func(until int64) int64 { return max(until, min(until+by, f.ends*1000)) }
+			if f.slot > 0 {
+				f.slot = move(f.slot)
+			}
+			for i := range f.more {
+				if f.state == ropeline.PlaceActive {
+					f.more[i] = move(f.more[i])
+				} else {
+					f.more[i] += by
+				}
+			}
+		}
+	}
+	s.mode = mode
+}
+
+// steerAnyhow sets some of the limits, within the bounds or not.
+func (s *system) steerAnyhow(ctx contextT, t *rapid.T) {
+	var to Settings
+	slots := rapid.Int64Range(0, 6).Draw(t, "cap")
+	switch rapid.IntRange(0, 5).Draw(t, "what") {
+	case 0:
+		to.Session = new(ropeline.Seconds(rapid.Int64Range(5, 40).Draw(t, "session")))
+	case 1:
+		to.Claim = new(ropeline.Seconds(rapid.Int64Range(1, 10).Draw(t, "claim")))
+	case 2:
+		to.MinCap = new(rapid.Int64Range(0, 2).Draw(t, "least cap"))
+		to.MaxCap = new(rapid.Int64Range(3, 7).Draw(t, "most cap"))
+	case 3:
+		to.Cap = &slots
+	default:
+		to.Cap, to.Rate = &slots, new(rapid.SampledFrom([]int64{0, 30, 600, 60_000}).Draw(t, "rate"))
+	}
+	is, least, most := s.limits.Cap, s.capMin, s.capMax
+	if to.Cap != nil {
+		is = *to.Cap
+	}
+	if to.MinCap != nil {
+		least, most = *to.MinCap, *to.MaxCap
+	}
+	if (to.Cap != nil || to.MinCap != nil) && (is < least || is > most) {
+		_, err := s.store.Steer(ctx, s.sale.ID, Change{Set: to, Reason: "because"})
+		same(t, "passing the bounds", err, ErrOutOfBounds)
+		return
+	}
+	s.steer(ctx, t, to)
+}
+
+func (s *system) changeMode(ctx contextT, t *rapid.T) {
+	modes := []ropeline.Mode{ropeline.ModeRun, ropeline.ModePause, ropeline.ModeDrain, ropeline.ModeQueue, ropeline.ModePass, ropeline.ModeStop}
+	if s.mode != ropeline.ModeRun && rapid.Bool().Draw(t, "goes on") {
+		modes = modes[:1]
+	}
+	s.steer(ctx, t, Settings{Mode: new(rapid.SampledFrom(modes).Draw(t, "mode"))})
+}

@@ -1,0 +1,187 @@
+package queue
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func TestNoAbsurdSettingIsTaken(t *testing.T) {
+	t.Parallel()
+	for doc, names := range map[string]string{
+		`{}`:                     "Nothing",
+		`{"cap":-1}`:             "cap",
+		`{"cap":10000001}`:       "cap",
+		`{"rate":-5}`:            "rate",
+		`{"rate":99999999}`:      "rate",
+		`{"mode":"open"}`:        "open",
+		`{"session":0}`:          "Session",
+		`{"session":-3}`:         "Session",
+		`{"session":86401}`:      "Session",
+		`{"claim":0}`:            "Claim",
+		`{"claim":3601}`:         "Claim",
+		`{"min_cap":-1}`:         "min_cap",
+		`{"max_rate":999999999}`: "max_rate",
+		`{"version":7}`:          "ersion",
+		`{"cap":1,"version":7}`:  "ersion",
+		`{"auto":"` + strings.Repeat("x", 5000) + `"}`: "Auto",
+	} {
+		var s Settings
+		if err := json.Unmarshal([]byte(doc), &s); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Check()
+		if e, ok := errors.AsType[*ropeline.Error](err); !errors.Is(err, ErrSettingInvalid) || !ok || !strings.Contains(e.Detail, names) {
+			t.Errorf("%.60s: %v, want it refused by name", doc, err)
+		}
+	}
+}
+
+func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	for _, doc := range []string{
+		`{"cap":500,"rate":60,"mode":"pass","session":600,"claim":30,"min_cap":0,"max_cap":10000000,"min_rate":1,"max_rate":2,"auto":{"target":0.2},"version":9}`,
+		`{"rate":0}`, `{"auto":null}`,
+	} {
+		var s Settings
+		if err := json.Unmarshal([]byte(doc), &s); err != nil {
+			t.Fatal(err)
+		}
+		if doc == `{"auto":null}` {
+			s.Auto = json.RawMessage("null")
+		}
+		got, err := json.Marshal(settingsOf(s.values()))
+		if err != nil || string(got) != doc {
+			t.Errorf("%s came back as %s, %v", doc, got, err)
+		}
+	}
+}
+
+// Two who steer at once: the second is shown what is now.
+func TestWhoExpectsOldValuesChangesNothing(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, nil)
+	steer(t, store, sale.ID, Settings{Cap: new(int64(8)), Auto: json.RawMessage(`{"on": true}`)})
+	got, err := store.Steer(t.Context(), sale.ID, Change{Set: Settings{Cap: new(int64(9)), Rate: new(int64(1))}, Expect: Settings{Cap: &sale.Cap}})
+	if !errors.Is(err, ErrLimitsChanged) || *got.Now.Cap != 8 || *got.Now.Rate != sale.Rate || *got.Now.Mode != ropeline.ModeRun || *got.Now.Session != sale.SessionMax {
+		t.Errorf("%+v, %v; want the limits as they are", got, err)
+	}
+	done := steer(t, store, sale.ID, Settings{Cap: new(int64(9))})
+	if *done.Was.Cap != 8 || *done.Now.Cap != 9 || done.Now.Rate != nil || done.At.IsZero() {
+		t.Errorf("changed: %+v", done)
+	}
+	s, err := store.State(t.Context(), sale.ID)
+	if err != nil || s.Cap != 9 || s.Rate != sale.Rate || s.Version != 2 || s.Auto != `{"on":true}` {
+		t.Errorf("%+v, %v", s.Limits, err)
+	}
+	if now := s.Of([]string{"cap", "auto"}); *now.Cap != 9 || string(now.Auto) != s.Auto || now.Rate != nil {
+		t.Errorf("the limits' cap and auto are %+v", now)
+	}
+	_, data := publicEvents(t, rdb, sale.ID)
+	if !strings.Contains(data["limits"], `"by":"sre"`) || !strings.Contains(data["limits"], `"cap":9`) || !strings.Contains(data["limits"], `"proof":{`) {
+		t.Errorf("the public is told %s", data["limits"])
+	}
+}
+
+// A stop's reason goes to whoever claims; turns and sessions do not run out in it.
+func TestAStopStopsTheClockOfTurns(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 4)
+	id := k.sale.ID
+	inside, next := join(t, k.Store, id), join(t, k.Store, id)
+	k.tick()
+	k.is(next, ropeline.PlaceOffered)
+	if _, err := k.Claim(t.Context(), id, inside.ID); err != nil {
+		t.Fatal(err)
+	}
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeStop)})
+	k.now = k.now.Add(10 * time.Minute) // longer than everything
+	k.tick()
+	_, err := k.Claim(t.Context(), id, next.ID)
+	_, renewing := k.Renew(t.Context(), id, inside.ID)
+	e, _ := errors.AsType[*ropeline.Error](err)
+	if !errors.Is(err, ErrSaleStopped) || !errors.Is(renewing, ErrSaleStopped) || !strings.Contains(e.Detail, "a reason") {
+		t.Errorf("claiming: %v, renewing: %v", err, renewing)
+	}
+	k.is(inside, ropeline.PlaceActive)
+	k.is(next, ropeline.PlaceOffered)
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeRun)})
+	k.tick()
+	if _, err := k.Claim(t.Context(), id, next.ID); err != nil {
+		t.Error("claiming after the stop:", err)
+	}
+	// This session's time was over meanwhile; one that has time left is renewed.
+	if _, err := k.Renew(t.Context(), id, inside.ID); !errors.Is(err, ErrSessionOver) {
+		t.Error("renewing a session past its end:", err)
+	}
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeStop)})
+	k.now = k.now.Add(12 * time.Second) // a token's life and more, not the session's
+	k.tick()
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeRun)})
+	k.tick()
+	if _, err := k.Renew(t.Context(), id, next.ID); err != nil {
+		t.Error("renewing after the stop:", err)
+	}
+}
+
+// Where everybody passes, the proof says that nothing was limited; the limit that
+// follows starts with who is inside.
+func TestTheProofOfTheCapIsHonestAboutPassing(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, func(s *ropeline.Sale) { s.Cap, s.Rate = 2, 60 })
+	for range 9 {
+		join(t, store, sale.ID)
+	}
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModePass)})
+	s := tick(t, store, sale.ID)
+	if want := (Proof{Limit: Unlimited, Since: s.Proof.Since, Most: 9}); s.Offered != 9 || s.Proof != want || s.MaxInUse != 9 {
+		t.Errorf("everybody passes: %d offered, proof %+v", s.Offered, s.Proof)
+	}
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeRun)})
+	join(t, store, sale.ID)
+	s = tick(t, store, sale.ID)
+	if want := (Proof{Limit: 2, Since: s.Proof.Since, From: 9, Most: 9}); s.Offered != 9 || s.Proof != want || !s.Proof.Holds() {
+		t.Errorf("with the cap in force again: %d offered, proof %+v", s.Offered, s.Proof)
+	}
+	if (Proof{Limit: 2, From: 1, Most: 3}).Holds() {
+		t.Error("three of two is said to hold")
+	}
+}
+
+func TestGatesHearOfAStopAndWhoeverTicksPutsItRight(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.PrivateRedis(t).Client // gates are global to a Redis
+	store := New(rdb, testKeys)
+	t.Cleanup(store.Close)
+	sale := testSale("stops", time.Now().Add(-time.Minute))
+	if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	gate := gateOf(t, store, "gate")
+	hears := func(mode ropeline.Mode) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); gate.Mode(sale.ID) != mode; {
+			tick(t, store, sale.ID)
+			if time.Now().After(deadline) {
+				t.Fatalf("the gate goes by %s, want %s", gate.Mode(sale.ID), mode)
+			}
+		}
+	}
+	hears(ropeline.ModeRun)
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeStop)})
+	hears(ropeline.ModeStop)
+	if err := rdb.Del(t.Context(), keyModes).Err(); err != nil { // its node has lost it
+		t.Fatal(err)
+	}
+	hears(ropeline.ModeRun)
+	hears(ropeline.ModeStop)
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModePass)})
+	hears(ropeline.ModePass)
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeDrain)})
+	hears(ropeline.ModeRun)
+}
