@@ -28,7 +28,9 @@ type room struct {
 var layout = []room{
 	{"", nil, "the words everybody says depend on nothing"},
 	{"internal/batch", nil, "a leaf that knows one thing"},
+	{"terms", nil, "whoever checks a sheet needs no sale"},
 	{"internal/dial", nil, "a leaf: how we connect"},
+	{"internal/monitor", nil, "a leaf: it serves metrics and knows none of a part's"},
 	{"internal/qr", nil, "a leaf that knows one thing"},
 	{"queue/draw", nil, "whoever checks a draw needs no line"},
 	{"queue", []string{"internal/batch", "queue/draw"}, "the line knows nobody who uses it"},
@@ -40,10 +42,11 @@ var layout = []room{
 	{"web", nil, "the built pages"},
 	{"edge/visitor", []string{"edge/wire"}, "who somebody is depends on what they bring, not on the line"},
 	{"edge/hub", nil, "it writes what it is told to, to whoever it is told to"},
-	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/visitor", "edge/wire", "admission/token", "internal/qr"}, "the edge goes on when the booking core is down, so it cannot need it"},
+	{"edge/passage", nil, "what a gate lets through is a question of addresses alone"},
+	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/passage", "edge/visitor", "edge/wire", "admission/gate", "admission/token", "internal/qr", "terms"}, "the edge goes on when the booking core is down, so it cannot need it"},
 	{"booking", nil, "the words of the booking core"},
 	{"booking/ticket", nil, "a leaf that knows one thing"},
-	{"booking/catalogue", []string{"booking"}, "what there is to sell knows nothing of who buys it"},
+	{"booking/catalogue", []string{"booking", "terms"}, "what there is to sell knows nothing of who buys it"},
 	{"booking/inventory", nil, "what is free knows nothing of holds' rules or orders"},
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
 	{"booking/payment/sandbox", []string{"booking", "booking/payment"}, "a foreign system in all but address: it shares no code with orders"},
@@ -73,6 +76,7 @@ var owners = map[string][]string{
 	"github.com/golang-jwt/":      {"admission", "admission/token"},
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"internal/qr"},
+	"go.yaml.in/":                 {"edge/passage"},
 	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line", "internal/bench/sockets"},
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/queue"
@@ -21,6 +22,7 @@ type Controller struct {
 	store   *queue.Store
 	beacons *Beacons
 	name    string
+	metrics *metrics
 	log     *slog.Logger
 }
 
@@ -35,12 +37,18 @@ const (
 
 // NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
-	return &Controller{store: store, beacons: &Beacons{}, name: uuid.NewString(), log: log}
+	return &Controller{store: store, beacons: &Beacons{}, name: uuid.NewString(), metrics: newMetrics(nil), log: log}
 }
 
 // WithBeacons lets draws ask these sources.
 func (c *Controller) WithBeacons(b *Beacons) *Controller {
 	c.beacons = b
+	return c
+}
+
+// WithMetrics registers what the controller counts and sees, with nil nothing.
+func (c *Controller) WithMetrics(reg prometheus.Registerer) *Controller {
+	c.metrics = newMetrics(reg)
 	return c
 }
 
@@ -54,6 +62,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	for {
 		ids, err := c.store.Sales(ctx)
 		if err != nil && ctx.Err() == nil {
+			c.metrics.unknown.Inc()
 			c.log.Warn("looking for sales", "err", err)
 		}
 		for _, id := range ids {
@@ -98,7 +107,9 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 // step does one tick, and the draw when it is due.
 func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.Phase, error) {
 	for {
+		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
+		c.metrics.ticked(sale, state, err, began, time.Now())
 		if state.Jumped != 0 {
 			c.log.Error("the clock of Redis was set; slots in use keep their time, but look after it: the sale's times and tokens follow that clock",
 				"sale", sale, "by", state.Jumped)

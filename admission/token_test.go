@@ -182,17 +182,17 @@ func TestAGateRefusesEndedSessionsAndClosesWhenBlind(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
 	v, raw := verifier(t, s, issued), sign(t, s, claims)
-	if _, err := gate.New(v, sessions{}).Check(raw); err != nil {
+	if _, err := gate.New(v, sessions{}, nil).Check(raw); err != nil {
 		t.Errorf("a good token: %v", err)
 	}
-	if _, err := gate.New(v, sessions{ended: map[string]bool{claims.Session: true}}).Check(raw); !errors.Is(err, token.ErrRevoked) {
+	if _, err := gate.New(v, sessions{ended: map[string]bool{claims.Session: true}}, nil).Check(raw); !errors.Is(err, token.ErrRevoked) {
 		t.Errorf("an ended session: %v, want ErrRevoked", err)
 	}
 	blind := errors.New("blind")
-	if _, err := gate.New(v, sessions{err: blind}).Check(raw); !errors.Is(err, blind) {
+	if _, err := gate.New(v, sessions{err: blind}, nil).Check(raw); !errors.Is(err, blind) {
 		t.Errorf("a blind gate: %v, want it closed", err)
 	}
-	if _, err := gate.New(v, sessions{err: blind}).Check("x"); !errors.Is(err, token.ErrInvalid) {
+	if _, err := gate.New(v, sessions{err: blind}, nil).Check("x"); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("a forged token at a blind gate: %v, want ErrInvalid", err)
 	}
 }

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/passage"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -38,21 +40,29 @@ type challenger interface {
 	Challenge(sale ropeline.Sale, browser string) (any, error)
 }
 
-// Config is what a Server is made of. Zero values of the last five fields mean
-// their defaults.
+// Config is what a Server is made of. Zero values from Limits on mean their
+// defaults.
 type Config struct {
 	Store      *queue.Store          // closed when Run ends
 	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
 	Signer     Signer
 	JWKS       []byte   // public keys of Signer, served as they are
+	TermsJWKS  []byte   // public keys that terms are signed with
 	BookingURL *url.URL // the booking core
 	OpsURL     *url.URL // the staff's API, served by the admission part
 	Visitors   map[ropeline.VisitorKind]Visitors
 	Pages      fs.FS  // built pages, index.html at its root; absent: 503
 	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document
 
+	// Of a gate for other shops: what it protects, and how it knows who is in.
+	// Without Routes there is none.
+	Routes *passage.Table
+	Gate   Gate
+	Sight  Sight
+
 	Limits         Limits
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed, and who may ask the gate
+	Metrics        prometheus.Registerer // absent: nothing is registered
 	Log            *slog.Logger
 	Now            func() time.Time
 	Rand           io.Reader
@@ -156,6 +166,8 @@ func (c Config) validate() error {
 		return errors.New("edge: BookingURL is missing")
 	case c.OpsURL == nil || c.OpsURL.Host == "":
 		return errors.New("edge: OpsURL is missing")
+	case c.Routes != nil && (c.Gate == nil || c.Sight == nil):
+		return errors.New("edge: Gate or Sight is missing")
 	}
-	return nil
+	return c.checkRoutes()
 }

@@ -30,7 +30,7 @@ func shareOf(v *queue.View, s wire.Status) *shared {
 }
 
 // mustMarshal cannot fail: a Status has no type that JSON lacks.
-func mustMarshal(s wire.Status) []byte {
+func mustMarshal(s any) []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
 		panic(err)
@@ -43,7 +43,7 @@ func mustMarshal(s wire.Status) []byte {
 // encoding/json.
 func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait,
-		NextContact: s.NextContact}
+		Terms: s.Terms, Message: s.Message, NextContact: s.NextContact}
 	if s != plain || s.Position == nil || s.Served == nil {
 		return append(b, mustMarshal(s)...)
 	}
@@ -62,6 +62,12 @@ func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 			b = append(append(append(b, `,"longer":"`...), s.Wait.Longer...), '"')
 		}
 		b = append(b, '}')
+	}
+	if s.Terms != 0 {
+		b = strconv.AppendInt(append(b, `,"terms":`...), int64(s.Terms), 10)
+	}
+	if s.Message != nil {
+		b = append(append(b, `,"message":`...), mustMarshal(s.Message)...)
 	}
 	if s.NextContact != 0 {
 		b = strconv.AppendInt(append(b, `,"next_contact":`...), int64(s.NextContact), 10)

@@ -35,6 +35,12 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		if maybe() {
 			s.Sale.Paused, s.Sale.Reason, s.Sale.Entrants = true, `"a <break>"`, *number()
 		}
+		if maybe() {
+			s.Terms, s.Sale.Terms = r.IntN(3), r.IntN(3)
+		}
+		if r.IntN(8) == 0 {
+			s.Message = &wire.Message{Number: *number(), Lang: "de", Text: "a <b>\n\u2028", Until: []*time.Time{nil, &at}[r.IntN(2)]}
+		}
 		switch r.IntN(12) { // what is less plain
 		case 0:
 			s.State = ropeline.PlaceOffered

@@ -1,14 +1,17 @@
 package edge
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // schema is as much of a JSON schema as the document uses.
@@ -56,9 +59,9 @@ func TestDocumentAndTableNameTheSameRoutes(t *testing.T) {
 	table := map[string]who{}
 	for _, rt := range g.server.routes() {
 		page := !strings.HasPrefix(rt.pattern, "/api/") && (strings.HasPrefix(rt.pattern, "/sales") || strings.HasPrefix(rt.pattern, "/orders") ||
-			strings.HasPrefix(rt.pattern, "/assets") || rt.pattern == "/ops" || rt.pattern == "/{$}")
-		if !page && (rt.who == public || rt.who == placeTicket) { // the others' own documents describe them
-			table[rt.method+" "+rt.pattern] = rt.who
+			strings.HasPrefix(rt.pattern, "/ropeline") || rt.pattern == "/ops" || rt.pattern == "/{$}")
+		if !page && (rt.who == public || rt.who == placeTicket || rt.who == proxy) { // the others' own documents describe them
+			table[cmp.Or(rt.method, "GET")+" "+rt.pattern] = rt.who
 		}
 	}
 	ids := map[string]bool{}
@@ -129,6 +132,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "DELETE", place, 204, "")
 	check(stranger, "DELETE", place, 401, "")
 	check(f, "GET", "/.well-known/jwks.json", 200, "")
+	check(f, "GET", "/.well-known/terms-jwks.json", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}/terms", 404, "")
+	g.post(1, 6)
+	g.say(queue.Message{Texts: map[string]string{"en": "Welcome"}, Default: "en", Until: time.Now().Add(time.Hour)})
+	g.until("the edge has the terms", func() bool { return f.do("GET", "terms", "").StatusCode == 200 })
+	check(f, "GET", "/api/v1/sales/{sale}/terms", 200, "")
+	f.ticket = ""
+	check(f, "POST", place, 201, "")
 	check(f, "GET", "/openapi.json", 200, "")
 	check(f, "GET", "/healthz", 200, "")
 	check(f, "GET", "/readyz", 200, "")

@@ -20,7 +20,7 @@ import (
 // pages holds the built pages in memory, compressed once: they are a few
 // hundred KB and everybody asks for them at the same moment.
 type pages struct {
-	files map[string]file // by path, as index.html or assets/waiting-x1.js
+	files map[string]file // by path, as index.html or ropeline/waiting-x1.js
 }
 
 type file struct {
@@ -128,7 +128,7 @@ func (s *Server) page(name string) handler {
 
 // asset serves what the pages load. Built names carry a hash of the content.
 func (s *Server) asset(w http.ResponseWriter, r *http.Request) error {
-	f, ok := s.pages.files["assets/"+r.PathValue("path")]
+	f, ok := s.pages.files["ropeline/"+r.PathValue("path")]
 	if !ok {
 		return ropeline.ErrRouteUnknown
 	}

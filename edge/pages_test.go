@@ -14,15 +14,15 @@ import (
 
 func withPages(c *Config, _ *ropeline.Sale) {
 	c.Pages = fstest.MapFS{
-		"index.html":             {Data: []byte("<title>index</title>" + strings.Repeat("<p>", 500))},
-		"waiting.html":           {Data: []byte("<title>waiting</title>")},
-		"shop.html":              {Data: []byte("<title>shop</title>")},
-		"draw.html":              {Data: []byte("<title>draw</title>")},
-		"order.html":             {Data: []byte("<title>order</title>")},
-		"ops.html":               {Data: []byte("<title>ops</title>")},
-		"assets/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
-		"assets/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
-		".keep":                  {},
+		"index.html":               {Data: []byte("<title>index</title>" + strings.Repeat("<p>", 500))},
+		"waiting.html":             {Data: []byte("<title>waiting</title>")},
+		"shop.html":                {Data: []byte("<title>shop</title>")},
+		"draw.html":                {Data: []byte("<title>draw</title>")},
+		"order.html":               {Data: []byte("<title>order</title>")},
+		"ops.html":                 {Data: []byte("<title>ops</title>")},
+		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
+		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
+		".keep":                    {},
 	}
 }
 
@@ -45,12 +45,12 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 		}
 		wantStatus(t, f.do("GET", path, "", "If-None-Match", r.Header.Get("ETag")), http.StatusNotModified)
 	}
-	r := wantStatus(t, f.do("GET", "/assets/app-x1.js", ""), http.StatusOK)
+	r := wantStatus(t, f.do("GET", "/ropeline/app-x1.js", ""), http.StatusOK)
 	if r.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || r.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
 		t.Errorf("asset header %v", r.Header)
 	}
-	wantStatus(t, f.do("GET", "/assets/deep/font.woff2", ""), http.StatusOK)
-	for _, path := range []string{"/assets/none.js", "/assets/", "/assets/deep", "/index.html", "/.keep", "/assets/.keep"} {
+	wantStatus(t, f.do("GET", "/ropeline/deep/font.woff2", ""), http.StatusOK)
+	for _, path := range []string{"/ropeline/none.js", "/ropeline/", "/ropeline/deep", "/index.html", "/.keep", "/ropeline/.keep"} {
 		wantProblem(t, f.do("GET", path, ""), http.StatusNotFound, "route-unknown")
 	}
 	head := wantStatus(t, f.do("HEAD", "/", ""), http.StatusOK)
@@ -75,7 +75,7 @@ func TestPagesAreCompressedForThoseWhoCan(t *testing.T) {
 	if !bytes.Equal(text, plain.body) || plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("ETag") == r.Header.Get("ETag") {
 		t.Errorf("plain %v, compressed %v", plain.Header, r.Header)
 	}
-	if font := f.do("GET", "/assets/deep/font.woff2", "", "Accept-Encoding", "gzip"); font.Header.Get("Content-Encoding") != "" {
+	if font := f.do("GET", "/ropeline/deep/font.woff2", "", "Accept-Encoding", "gzip"); font.Header.Get("Content-Encoding") != "" {
 		t.Error("a font was compressed twice")
 	}
 }

@@ -132,7 +132,7 @@ func (s *Server) takeSeat(ctx context.Context, m *room, id ropeline.PlaceID, dev
 	if err != nil {
 		return queue.Ticket{}, err
 	}
-	ticket := queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, device), Generation: place.Generation}
+	ticket := queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, device), Generation: place.Generation, Terms: m.terms()}
 	if ticket.Party, err = s.store.JoinParty(ctx, m.id, ticket, most); err == nil {
 		m.line.Changed(id)
 	}
@@ -174,6 +174,7 @@ func mayGiveUp(own queue.Ticket, had queue.Place, agreed bool) error {
 // seated adds who shares the place. Who is not a member any more has left it.
 func seated(s wire.Status, v *queue.View, p queue.Place, t queue.Ticket) wire.Status {
 	seat := p.Party.Seat(t)
+	s.Terms = t.Terms
 	switch {
 	case seat == 0:
 		gone := wire.Status{State: ropeline.PlaceLeft, Sale: s.Sale}

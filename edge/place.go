@@ -139,7 +139,7 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err == nil {
 		err = who.may(place)
 	}
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor}, place, err
+	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
 }
 
 // poll answers where the place stands and when to ask again.
@@ -193,6 +193,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	}
 	phone := isPhone(r)
 	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
+	status.Message = m.message(view, r.Header.Get("Accept-Language"))
 	if !status.State.Final() {
 		every := time.Duration(nextContact(status)) * time.Second
 		every = m.line.Visit(ticket, place, phone, s.now(), every)
@@ -264,7 +265,7 @@ func (s *Server) admission(w http.ResponseWriter, r *http.Request,
 		return wire.Admission{}, err
 	}
 	if !isApp(r) {
-		s.setCookie(w, token.Cookie(room.id), raw, admissionPath, session.EndsAt)
+		s.setCookie(w, token.Cookie(room.id), raw, s.tokenPath(r, room.id), session.EndsAt)
 	}
 	return wire.Admission{Token: raw, ExpiresAt: session.ExpiresAt, Session: wire.Session{ID: session.ID, EndsAt: session.EndsAt}}, nil
 }
@@ -296,7 +297,7 @@ func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bo
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
 		s.dropCookie(w, wire.PlaceCookie(room.id), placePath(room.id))
-		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
 	}
 	return acknowledged, nil
 }
@@ -323,7 +324,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request) error {
 	}
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {
-		s.dropCookie(w, token.Cookie(room.id), admissionPath)
+		s.dropCookie(w, token.Cookie(room.id), s.tokenPath(r, room.id))
 	}
 	w.WriteHeader(ended(acknowledged))
 	return nil

@@ -61,13 +61,13 @@ func wantScene(tb testing.TB, r reply, scene string) {
 func TestAFanWithoutScriptsGoesFromTheLobbyToTheShop(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
-	g.server.pages.files["waiting.html"] = file{plain: []byte(`<link rel="stylesheet" href="/assets/x.css"><link rel="modulepreload" href="/y.js">`)}
+	g.server.pages.files["waiting.html"] = file{plain: []byte(`<link rel="stylesheet" href="/ropeline/x.css"><link rel="modulepreload" href="/y.js">`)}
 	f := g.browser().still()
 	r := wantStatus(t, f.do("GET", "/sales/"+string(g.sale.ID)+"?plain", ""), http.StatusSeeOther)
 	if to := r.Header.Get("Location"); to != plainPath(g.sale.ID) {
 		t.Fatalf("the waiting room without scripts is at %s", to)
 	}
-	if text := f.page("none"); !strings.Contains(text, "/assets/x.css") || strings.Contains(text, "y.js") || g.snapshot().Collected != 0 {
+	if text := f.page("none"); !strings.Contains(text, "/ropeline/x.css") || strings.Contains(text, "y.js") || g.snapshot().Collected != 0 {
 		t.Errorf("before the join, with %d in the lobby: %s", g.snapshot().Collected, text)
 	}
 	joined := wantStatus(t, f.submit("join"), http.StatusSeeOther)

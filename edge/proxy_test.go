@@ -100,9 +100,9 @@ func TestPathTricksNeverReachAnUpstream(t *testing.T) {
 			t.Errorf("%s: %d %s, want 400 path-invalid", target, status, body)
 		}
 	}
-	for _, path := range []string{"/api/v1/holdsx", "/api/v1/Holds", "/api/v1", "/api/v1/", "/api/v2/holds", "/api", "/metrics", "/debug/pprof/", "/assets/../index.html", "/nothing", "/ops/", "/sales", "/sales/x/y"} {
+	for _, path := range []string{"/api/v1/holdsx", "/api/v1/Holds", "/api/v1", "/api/v1/", "/api/v2/holds", "/api", "/metrics", "/debug/pprof/", "/ropeline/../index.html", "/nothing", "/ops/", "/sales", "/sales/x/y"} {
 		r := g.browser().do("GET", path, "")
-		if path == "/assets/../index.html" {
+		if path == "/ropeline/../index.html" {
 			continue // the client cleans it itself
 		}
 		wantProblem(t, r, http.StatusNotFound, "route-unknown")
@@ -191,7 +191,7 @@ func TestABrokenBodyIsTheClientsFault(t *testing.T) {
 	if status, body := rawRequest(t, g, "FOO /api/v1/holds HTTP/1.1\r\nHost: edge\r\n\r\n"); status != 405 || !strings.Contains(body, "method-unknown") {
 		t.Errorf("a method of nobody's: %d %s", status, body)
 	}
-	wantProblem(t, g.browser().do("GET", "/assets", ""), http.StatusNotFound, "route-unknown")
+	wantProblem(t, g.browser().do("GET", "/ropeline", ""), http.StatusNotFound, "route-unknown")
 	if up := g.upstream.last(); up != nil {
 		t.Errorf("%s %s reached the upstream", up.Method, up.URL)
 	}

@@ -23,6 +23,7 @@ type room struct {
 	sockets hub.Group
 	shared  atomic.Pointer[shared]
 	cookies atomic.Pointer[placeCookies]
+	said    atomic.Pointer[said]
 	usedAt  atomic.Int64 // ns
 
 	mu     sync.Mutex // guards the rest
@@ -65,7 +66,8 @@ func (m *room) watch(ctx context.Context) {
 			return
 		}
 		next := m.line.View()
-		if next.Phase() != shown.Phase() || next.Paused() != shown.Paused() || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) {
+		if next.Phase() != shown.Phase() || next.Paused() != shown.Paused() || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) ||
+			next.Board.Newest() != shown.Board.Newest() || messageNumber(next) != messageNumber(shown) {
 			m.sockets.Wake()
 		}
 		shown = next

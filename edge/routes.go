@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/passage"
 )
 
 // who says who may call a route.
@@ -15,6 +16,7 @@ const (
 	placeTicket who = "place ticket"
 	staff       who = "staff"   // checked by the admission part
 	proxied     who = "proxied" // checked by the booking core, route by route
+	proxy       who = "proxy"   // one that stands in front of a shop
 )
 
 // route is one line of the table of everything an edge answers.
@@ -33,13 +35,14 @@ func (s *Server) routes() []route {
 		{"GET", "/{$}", public, s.page("index.html")},
 		{"GET", "/sales/{sale}", public, s.waitingPage},
 		{"GET", "/sales/{sale}/draw", public, s.page("draw.html")},
-		{"GET", "/sales/{sale}/shop", public, s.page("shop.html")},
+		{"GET", "/sales/{sale}/shop", public, s.shopPage},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
-		{"GET", "/assets/{path...}", public, s.asset},
+		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
+		{"GET", sale + "/terms", public, s.showTerms},
 		{"GET", sale + "/draw/file", public, s.drawFile},
 		{"GET", sale + "/draw/proof", placeTicket, s.drawProof},
 		{"GET", sale + "/challenge", public, s.challenge},
@@ -58,7 +61,9 @@ func (s *Server) routes() []route {
 		{"DELETE", sale + "/session", placeTicket, s.end},
 
 		{"GET", "/.well-known/jwks.json", public, s.document(s.config.JWKS, "application/jwk-set+json", "public, max-age=60")},
+		{"GET", "/.well-known/terms-jwks.json", public, s.document(s.config.TermsJWKS, "application/jwk-set+json", "public, max-age=60")},
 		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},
+		{"", passage.Verify, proxy, s.verify}, // Envoy asks with its client's method
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
@@ -79,8 +84,8 @@ func (s *Server) newMux() *http.ServeMux {
 		mux.Handle(strings.TrimSpace(rt.method+" "+rt.pattern), s.bounded(rt, s.guarded(rt)))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.unknown(w, r)) })
-	// Without this the mux would redirect to /assets/, in HTML.
-	mux.HandleFunc("/assets", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, ropeline.ErrRouteUnknown) })
+	// Without this the mux would redirect to /ropeline/, in HTML.
+	mux.HandleFunc("/ropeline", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, ropeline.ErrRouteUnknown) })
 	return mux
 }
 

@@ -40,6 +40,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusUnprocessableEntity, "party-code-invalid") // it wants an invitation
 				break
 			}
+			if strings.HasSuffix(path, "/terms") { // none were published
+				wantProblem(t, r, http.StatusNotFound, "terms-unknown")
+				break
+			}
 			if strings.HasSuffix(path, "/challenge") { // a sale for anybody has none
 				wantProblem(t, r, http.StatusConflict, "no-challenge")
 				break
@@ -58,6 +62,8 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 			}
 			f.client.Jar = g.browser().client.Jar
 			wantProblem(t, f.do(method, path, ""), http.StatusUnauthorized, "place-ticket-missing")
+		case proxy:
+			wantProblem(t, r, http.StatusNotFound, "route-unknown") // it has no routes
 		case staff, proxied:
 			if r.StatusCode != http.StatusTeapot || r.Header.Get("X-Upstream") != path {
 				t.Errorf("%s %s was not forwarded: %d %s", method, path, r.StatusCode, r.body)

@@ -44,6 +44,7 @@ type Server struct {
 	ops       http.Handler
 	pages     *pages
 	mux       *http.ServeMux
+	renewals  renewals
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -172,6 +173,14 @@ func (s *Server) Handler() http.Handler {
 		h := w.Header()
 		h[requestID] = []string{s.requestPrefix + "-" + strconv.FormatInt(s.requests.Add(1), 36)}
 		h["X-Content-Type-Options"] = noSniff
+		if s.config.Routes != nil {
+			if ours, err := s.addressed(w, r); err != nil {
+				s.fail(w, r, err)
+				return
+			} else if !ours {
+				return
+			}
+		}
 		if err := cmp.Or(checkMethod(r), checkPath(r)); err != nil {
 			s.fail(w, r, err)
 			return

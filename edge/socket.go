@@ -2,6 +2,7 @@ package edge
 
 import (
 	"time"
+	"unique"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/hub"
@@ -18,9 +19,11 @@ type socket struct {
 	out     *hub.Socket
 	link    *queue.Link
 	phone   bool
-	member  string        // of a party, as the ticket says
-	surplus bool          // one too many: it is open for as long as it takes to say so
-	phase   time.Duration // when in its pace it looks: a crowd's frames spread
+	member  string                // of a party, as the ticket says
+	terms   int                   // the version that it joined under, as the ticket says
+	reads   unique.Handle[string] // languages
+	surplus bool                  // one too many: it is open for as long as it takes to say so
+	phase   time.Duration         // when in its pace it looks: a crowd's frames spread
 
 	told   bool // what follows
 	shown  wire.Status
@@ -69,7 +72,7 @@ func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hu
 	}
 	now, view := k.server.now(), k.room.line.View()
 	place := k.link.Place()
-	status := seated(statusOf(k.room.id, view, place, k.phone), view, place, queue.Ticket{Member: k.member})
+	status := seated(statusOf(k.room.id, view, place, k.phone), view, place, queue.Ticket{Member: k.member, Terms: k.terms})
 	pace := k.server.pace.of(status)
 	again = pace - (time.Duration(now.UnixNano())+k.phase)%pace
 	if k.told {
@@ -78,6 +81,9 @@ func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hu
 		if !different || !urgent && now.Sub(k.sentAt) < pace*3/4 {
 			return nil, again, nil
 		}
+	}
+	if !k.told || k.shown.Sale.Message != status.Sale.Message {
+		status.Message = k.room.message(view, k.reads.Value())
 	}
 	k.told, k.shown, k.sentAt = true, status, now
 	if status.State.Final() {

@@ -75,7 +75,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 		s.sockets.leave()
 		return nil // Accept has answered
 	}
-	k := &socket{server: s, room: room, phone: isPhone(r), member: ticket.Member, surplus: surplus, phase: rand.N(s.pace.far)}
+	k := &socket{server: s, room: room, phone: isPhone(r), member: ticket.Member, terms: ticket.Terms, reads: languages(r), surplus: surplus, phase: rand.N(s.pace.far)}
 	k.out = s.hub.Socket(k)
 	if !surplus {
 		k.link = room.line.Attend(ticket, place, k.phone, k.wake)

@@ -18,7 +18,15 @@ func saleStatus(id ropeline.SaleID, v *queue.View) wire.SaleStatus {
 	return wire.SaleStatus{
 		ID: id, Phase: v.Phase(), OpensAt: v.OpensAt, Now: v.Now,
 		Paused: v.Paused(), Reason: reason, Entrants: v.Waiting(), Comebacks: v.Comebacks, Trouble: trouble(v),
+		Terms: v.Board.Newest(), Message: messageNumber(v),
 	}
+}
+
+func messageNumber(v *queue.View) int64 {
+	if m := v.Message(); m != nil {
+		return m.Number
+	}
+	return 0
 }
 
 func trouble(v *queue.View) wire.Trouble {
@@ -70,6 +78,7 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
 		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason ||
+		shown.Sale.Message != next.Sale.Message || shown.Sale.Terms != next.Sale.Terms ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	queued := next.State == ropeline.PlaceWaiting || next.State == ropeline.PlaceCollected // others are not shown how many wait, or go first
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||

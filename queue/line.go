@@ -33,6 +33,7 @@ type Line struct {
 
 	showing sync.Mutex // held by whoever makes a new View
 	offers  int64      // the last offer number that guests were told of
+	posted  *Board     // what was read last
 
 	guests guests
 
@@ -45,7 +46,7 @@ type Line struct {
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
 	return &Line{
 		store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), kick: make(chan struct{}, 1),
-		guests: newGuests(guestsMost),
+		guests: newGuests(guestsMost), posted: &Board{},
 	}
 }
 
@@ -103,7 +104,9 @@ func (l *Line) missing(err error) {
 	}
 	s := v.State
 	s.Settling, s.Away = settling, !settling
-	l.swap(newView(s, v.departed, v.late))
+	next := newView(s, v.departed, v.late)
+	next.Board = v.Board
+	l.swap(next)
 }
 
 // follow subscribes first and takes a snapshot then, so that no message is
@@ -211,6 +214,9 @@ func (l *Line) swap(v *View) (old *View) {
 // show makes a new View current and tells the guests of new offers. showing is
 // held.
 func (l *Line) show(ctx context.Context, v *View) error {
+	if err := l.board(ctx, v); err != nil {
+		return err
+	}
 	old := l.swap(v)
 	if old == nil {
 		l.offers = v.LastOffer // guests look for themselves when they come

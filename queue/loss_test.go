@@ -240,6 +240,7 @@ func TestALineOutlivesItsServer(t *testing.T) {
 			const people = 400
 			c := gather(t, server, people)
 			c.await("a few have had a turn", func() bool { return c.offered() >= 60 })
+			said := c.post()
 			epoch := c.lines[0].View().Epoch
 			disaster(t, server)
 			c.await("the line settles", func() bool {
@@ -254,6 +255,10 @@ func TestALineOutlivesItsServer(t *testing.T) {
 			c.await("everybody has had a turn", func() bool { return c.offered() == people*3/2 })
 			c.await("everybody has taken it", func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.claimed) == people*3/2 })
 			c.judge(people * 3 / 2)
+			c.await("what was posted is there again", func() bool {
+				b, err := c.edges[1].Board(t.Context(), c.sale.ID)
+				return err == nil && b.Message != nil && b.Message.Number == said && b.Newest() == 2
+			})
 		})
 	}
 }

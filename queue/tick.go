@@ -30,9 +30,10 @@ type State struct {
 	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
 	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
 	PastOffer  int64     `json:"past_offer"`
-	Gauge      Gauge     `json:"gauge"`   // how fast the line moves
-	Friends    int64     `json:"friends"` // who were offered in parties, beside one of each
-	Brought    int64     `json:"brought"` // who ever stood in line in parties, beside one of each
+	Gauge      Gauge     `json:"gauge"`            // how fast the line moves
+	Friends    int64     `json:"friends"`          // who were offered in parties, beside one of each
+	Brought    int64     `json:"brought"`          // who ever stood in line in parties, beside one of each
+	Posted     int64     `json:"posted,omitempty"` // the number of the board: higher when something was posted
 
 	Limits
 	Proof Proof `json:"proof"` // that the cap holds
@@ -366,7 +367,7 @@ func readState(reply any) (State, error) {
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	gauge, err := readGauge(r.text())
-	s.Gauge, s.Friends, s.Brought = gauge, r.integer(), r.integer()
+	s.Gauge, s.Friends, s.Brought, s.Posted = gauge, r.integer(), r.integer(), r.integer()
 	s.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
 	s.Limits = readLimits(&r)
 	return s, errors.Join(r.failed("state of a sale"), err)

@@ -27,6 +27,7 @@ type Ticket struct {
 	Visitor    string           `json:"visitor"`          // an HMAC of what the sale says a visitor is
 	Score      string           `json:"score,omitempty"`  // none for a lobby place: the draw gives it
 	Epoch      string           `json:"epoch,omitempty"`  // in which the place was last seen
+	Terms      int              `json:"terms,omitempty"`  // the version of the sale's terms when it joined
 }
 
 // MainLane is the lane that everybody is in who is in no other.
@@ -114,6 +115,9 @@ func (t Ticket) appendJSON(b []byte) []byte {
 	}
 	if t.Epoch != "" {
 		field("epoch", t.Epoch)
+	}
+	if t.Terms != 0 {
+		b = strconv.AppendInt(append(b, `,"terms":`...), int64(t.Terms), 10)
 	}
 	return append(b, '}')
 }

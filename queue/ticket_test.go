@@ -48,7 +48,7 @@ func FuzzTicketIsWhatJSONMakesOfIt(f *testing.F) {
 	f.Add("a\"b", "\\", "<&>", "0 x\x00\x7f", 3, "é\xff\u2028", "", "")
 	f.Fuzz(func(t *testing.T, sale, place, member, party string, generation int, visitor, score, epoch string) {
 		ticket := Ticket{Sale: ropeline.SaleID(sale), Lane: MainLane, Place: ropeline.PlaceID(place), Member: member, Party: Party(party),
-			Generation: generation, Visitor: visitor, Score: score, Epoch: epoch}
+			Generation: generation, Visitor: visitor, Score: score, Epoch: epoch, Terms: generation / 2}
 		want, err := json.Marshal(ticket)
 		if err != nil {
 			t.Fatal(err)

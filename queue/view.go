@@ -11,6 +11,7 @@ import (
 // Superseded says when there is a newer one.
 type View struct {
 	State
+	Board      *Board   // what is posted; nil of a snapshot
 	departed   []bitmap // of each line
 	late       []int64  // scores of the late of all lines, rising
 	superseded chan struct{}

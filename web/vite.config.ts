@@ -15,6 +15,8 @@ export default defineConfig({
   server: { proxy: { "/api": { target: stack, ws: true } }, fs: { allow: [".."] } }, // ..: the golden files of edge/wire
   build: {
     target: "es2022",
+    // Beside a shop of somebody else's on one host, "assets" would be theirs.
+    assetsDir: "ropeline",
     // The edge forbids inline scripts and data: styles, so nothing is inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -7,19 +7,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ropeline/ropeline"
 )
 
 // KeySet maps key ids to the public keys that a Verifier trusts.
 type KeySet map[string]ed25519.PublicKey
 
-func (k KeySet) find(t *jwt.Token) (any, error) {
-	kid, _ := t.Header["kid"].(string)
-	key, ok := k[kid]
+// Keys finds the key of an id among those that are trusted at this moment:
+// keys come and go while a Verifier uses them. It fails with ErrKeysAway if
+// that cannot be told, and with any other error if no such key is trusted.
+type Keys interface {
+	Key(id string) (ed25519.PublicKey, error)
+}
+
+// ErrKeysAway means that there are no keys to check a token with: not yet, or
+// none that is recent enough.
+var ErrKeysAway = &ropeline.Error{Kind: ropeline.Unavailable, Code: "keys-away", RetryAfter: 2 * time.Second,
+	Detail: "We cannot check your admission at the moment. Nothing is lost; please try again."}
+
+// Key finds a key by its id. A KeySet is Keys that never change.
+func (k KeySet) Key(id string) (ed25519.PublicKey, error) {
+	key, ok := k[id]
 	if !ok {
-		return nil, fmt.Errorf("no key with id %q", kid)
+		return nil, fmt.Errorf("no key with id %q", id)
 	}
 	return key, nil
 }

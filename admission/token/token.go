@@ -12,6 +12,7 @@
 package token
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"time"
@@ -56,15 +57,16 @@ type JWT struct {
 	SessionEnds *jwt.NumericDate `json:"end"`
 }
 
-// Verifier checks admission tokens against a set of public keys.
+// Verifier checks admission tokens against public keys.
 type Verifier struct {
-	keys   KeySet
+	keys   Keys
+	now    func() time.Time
 	parser *jwt.Parser
 }
 
 // NewVerifier returns a Verifier that trusts keys and asks now for the time.
-func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
-	return &Verifier{keys: keys, parser: jwt.NewParser(
+func NewVerifier(keys Keys, now func() time.Time) *Verifier {
+	return &Verifier{keys: keys, now: now, parser: jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), // never what the header asks for
 		jwt.WithIssuer(Issuer),
 		jwt.WithExpirationRequired(),
@@ -74,41 +76,66 @@ func NewVerifier(keys KeySet, now func() time.Time) *Verifier {
 	)}
 }
 
+// verified is a token that was checked, and the key that signed it.
+type verified struct {
+	claims Claims
+	kid    string
+	key    ed25519.PublicKey
+}
+
 // Verify returns what a token says if one of our keys signed it and it has
-// not expired; else ErrMissing, ErrInvalid or ErrExpired.
+// not expired; else ErrMissing, ErrInvalid, ErrExpired or ErrKeysAway.
 func (v *Verifier) Verify(raw string) (Claims, error) {
+	found, err := v.check(raw)
+	return found.claims, err
+}
+
+func (v *Verifier) check(raw string) (verified, error) {
 	if raw == "" {
-		return Claims{}, ErrMissing
+		return verified{}, ErrMissing
 	}
 	if strings.ContainsAny(raw, "\r\n") {
-		return Claims{}, ErrInvalid // a base64 decoder would skip them: one token, one text
+		return verified{}, ErrInvalid // a base64 decoder would skip them: one token, one text
 	}
 	var c JWT
-	_, err := v.parser.ParseWithClaims(raw, &c, v.keys.find)
-	if errors.Is(err, jwt.ErrTokenExpired) {
-		return Claims{}, ErrExpired
-	}
-	if err != nil {
-		return Claims{}, ErrInvalid.Because(err)
+	var by verified
+	_, err := v.parser.ParseWithClaims(raw, &c, func(t *jwt.Token) (_ any, err error) {
+		by.kid, _ = t.Header["kid"].(string)
+		by.key, err = v.keys.Key(by.kid)
+		return by.key, err
+	})
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return verified{}, ErrExpired
+	case errors.Is(err, ErrKeysAway):
+		return verified{}, ErrKeysAway
+	case err != nil:
+		return verified{}, ErrInvalid.Because(err)
 	}
 	if len(c.Audience) != 1 || !ropeline.SaleID(c.Audience[0]).Valid() || c.Subject == "" || c.Session == "" ||
 		c.IssuedAt == nil || c.SessionEnds == nil {
-		return Claims{}, ErrInvalid
+		return verified{}, ErrInvalid
 	}
-	return Claims{
+	by.claims = Claims{
 		Sale: ropeline.SaleID(c.Audience[0]), Place: ropeline.PlaceID(c.Subject), Session: c.Session,
 		IssuedAt: c.IssuedAt.Time, Expires: c.ExpiresAt.Time, SessionEnds: c.SessionEnds.Time,
-	}, nil
+	}
+	return by, nil
 }
 
 // Raw finds the token in a request, given how to read a header and a cookie:
 // an Authorization header first, else the cookie of the sale that SaleHeader
 // names. It returns "" where there is none.
 func Raw(header, cookie func(name string) string) string {
+	return RawOf(ropeline.SaleID(header(SaleHeader)), header, cookie)
+}
+
+// RawOf is Raw where it is known which sale the request is about.
+func RawOf(sale ropeline.SaleID, header, cookie func(name string) string) string {
 	if bearer := ropeline.Bearer(header("Authorization")); bearer != "" {
 		return bearer
 	}
-	if sale := ropeline.SaleID(header(SaleHeader)); sale.Valid() {
+	if sale.Valid() {
 		return cookie(Cookie(sale))
 	}
 	return ""

@@ -86,7 +86,7 @@ func start(t testing.TB) *core {
 	db := bounded(t, c.db)
 	c.api, err = New(Config{
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(db),
-		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended), Log: slog.New(slog.DiscardHandler),
+		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/gate/fibergate"
 )
 
@@ -71,7 +72,7 @@ type (
 // guard sets a guard before every route of the table and closes everything
 // else. What is registered later is only reachable through a guard.
 func (s *server) guard(app *fiber.App) {
-	token := fibergate.New(s.gate)
+	token := fibergate.New(s.gate, gate.Rule{})
 	for _, r := range Routes {
 		chain := []fiber.Handler{plainBody, pass}
 		switch r.Access {

@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	recovery "github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -33,6 +34,7 @@ type Config struct {
 	Gate     *gate.Gate
 	OrderKey []byte // 32 bytes; keys of order links are made with it
 	Provider payment.Provider
+	Metrics  prometheus.Registerer // absent: nothing is registered
 	Log      *slog.Logger
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -26,6 +27,7 @@ type WorkerConfig struct {
 	Postgres *pgxpool.Pool
 	Redis    redis.UniversalClient
 	Provider payment.Provider
+	Metrics  prometheus.Registerer // absent: nothing is registered
 	Log      *slog.Logger
 
 	SweepEvery  time.Duration // 250 ms: a hold's units are back at most this late

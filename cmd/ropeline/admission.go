@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -21,6 +24,8 @@ type admissionCommand struct {
 	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws are kept; without one they are in Redis only."`
 	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for entrants while the database is away."`
 	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
+
+	privateListener `set:"private=9082"`
 }
 
 func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
@@ -42,9 +47,13 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	parts, err := newAdmission(rdb, db, c.Keys, c.Archive, c.Beacon, ln, con.log)
+	reg := monitor.NewRegistry()
+	parts, err := newAdmission(rdb, db, c.Keys, c.Archive, c.Beacon, ln, reg, con.log)
+	if err == nil {
+		parts, err = c.watched(ctx, reg, con.log, parts)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, ln.Close())
 	}
 	con.log.Info("moving the lines", "ops", address(ln))
 	return runAll(ctx, con.log, parts...)
@@ -52,7 +61,7 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 
 // newAdmission wires the controller, the archive of draws and the staff's API.
 func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, folder string, sources map[string]string,
-	ln net.Listener, log *slog.Logger) ([]part, error) {
+	ln net.Listener, reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	seed, err := keys.secret(seedKey)
 	if err != nil {
 		return nil, err
@@ -66,8 +75,13 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 	if err != nil {
 		return nil, err
 	}
+	reg = monitor.Part(reg, "admission")
+	monitor.Redis(reg, rdb)
+	if db != nil {
+		monitor.Postgres(reg, db)
+	}
 	store := queue.New(rdb, queue.Keys{Seed: seed})
-	parts := []part{{"controller", admission.NewController(store, log).WithBeacons(beacons).Run}}
+	parts := []part{{"controller", admission.NewController(store, log).WithBeacons(beacons).WithMetrics(reg).Run}}
 	if db != nil {
 		archive, err := admission.NewArchive(db, folder, log)
 		if err != nil {

@@ -22,6 +22,7 @@ type devFile struct {
 	Edge        string                 `json:"edge"`
 	Booking     string                 `json:"booking"`
 	Admission   string                 `json:"admission"`
+	Metrics     string                 `json:"metrics"` // and profiles
 	Redis       string                 `json:"redis"`
 	Postgres    string                 `json:"postgres"`
 	Sale        ropeline.SaleID        `json:"sale"`
@@ -106,7 +107,7 @@ func answers(ctx context.Context, u *url.URL) bool {
 // once.
 func (d *dev) write(path string) error {
 	text, err := json.MarshalIndent(devFile{
-		Edge: address(d.edge).String(), Booking: address(d.booking).String(), Admission: address(d.ops).String(),
+		Edge: address(d.edge).String(), Booking: address(d.booking).String(), Admission: address(d.ops).String(), Metrics: address(d.private).String(),
 		Redis: d.stack.RedisURL, Postgres: d.stack.PostgresDSN,
 		Sale: d.sale.ID, Performance: d.sale.Performances[0], StaffKey: d.staff,
 		RedisPID: d.stack.RedisPID, PostgresPID: d.stack.PostgresPID,
@@ -142,11 +143,12 @@ Ropeline is running.
   fans    %[1]s/sales/%[2]s   (the sale %[3]s)
   staff   %[1]s/ops#key=%[4]s
   API     %[1]s/openapi.json
+  metrics %[6]s/metrics
   data    %[5]s   (make dev RESET=1 starts afresh)
 
 Ctrl-C stops everything.
 
-`, edge, d.sale.ID, opening, d.staff, d.Data)
+`, edge, d.sale.ID, opening, d.staff, d.Data, address(d.private))
 }
 
 // letFansIn runs the load test's fans, who do not judge, until they are done.

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/admission/gate"
@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -25,6 +26,8 @@ type bookingCommand struct {
 	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub and order.key."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
+
+	privateListener `set:"private=9081"`
 }
 
 func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
@@ -37,9 +40,13 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, ln, con.log)
+	reg := monitor.NewRegistry()
+	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, ln, reg, con.log)
+	if err == nil {
+		parts, err = c.watched(ctx, reg, con.log, parts)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, ln.Close())
 	}
 	con.log.Info("serving the booking core", "address", address(ln))
 	return runAll(ctx, con.log, parts...)
@@ -47,7 +54,8 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, ln net.Listener, log *slog.Logger) ([]part, error) {
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, ln net.Listener,
+	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.LoadKeySet(keys.path(admissionPublic))
 	if err != nil {
 		return nil, err
@@ -57,18 +65,19 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 		return nil, err
 	}
 	if name == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			return nil, fmt.Errorf("naming the gate: %w", err)
+		if name, err = gateName("booking"); err != nil {
+			return nil, err
 		}
-		name = fmt.Sprintf("booking-%s-%d", host, os.Getpid())
 	}
 	log = log.With("part", "booking")
+	reg = monitor.Part(reg, "booking")
+	monitor.Redis(reg, rdb)
+	monitor.Postgres(reg, db)
 	ended := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, log)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
-		Gate:     gate.New(token.NewVerifier(trusted, time.Now), ended),
-		OrderKey: links, Provider: sandbox.New(db), Log: log,
+		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, nil),
+		OrderKey: links, Provider: sandbox.New(db), Metrics: reg, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -82,6 +91,8 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 type workerCommand struct {
 	Redis    string `required:"" placeholder:"URL" help:"Redis of the inventory, redis:// or unix://."`
 	Postgres string `required:"" placeholder:"DSN" help:"The database."`
+
+	privateListener `set:"private=9083"`
 }
 
 func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
@@ -91,11 +102,19 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	}
 	defer closing(&err, on)
 	con.log.Info("sweeping holds and settling payments")
-	return newWorker(on.redis, on.postgres, con.log).Run(ctx)
+	reg := monitor.NewRegistry()
+	parts, err := c.watched(ctx, reg, con.log, []part{{"worker", newWorker(on.redis, on.postgres, reg, con.log).Run}})
+	if err != nil {
+		return err
+	}
+	return runAll(ctx, con.log, parts...)
 }
 
-func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, log *slog.Logger) *order.Worker {
+func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, reg prometheus.Registerer, log *slog.Logger) *order.Worker {
+	reg = monitor.Part(reg, "worker")
+	monitor.Redis(reg, rdb)
+	monitor.Postgres(reg, db)
 	return order.NewWorker(order.WorkerConfig{
-		Postgres: db, Redis: rdb, Provider: sandbox.New(db), Log: log.With("part", "worker"),
+		Postgres: db, Redis: rdb, Provider: sandbox.New(db), Metrics: reg, Log: log.With("part", "worker"),
 	})
 }

@@ -26,6 +26,7 @@ import (
 type checkCommand struct {
 	Installation checkInstallation `cmd:"" default:"withargs" help:"Look at Redis, Postgres and the keys (the default)."`
 	Inventory    checkInventory    `cmd:"" help:"Compare the inventory in Redis with what Postgres has sold."`
+	Routes       checkRoutes       `cmd:"" help:"Read a file of routes, and say which rule an address meets."`
 }
 
 type checkInstallation struct {

@@ -228,3 +228,30 @@ func TestInvite(t *testing.T) {
 		t.Errorf("a bad name: %s", out)
 	}
 }
+
+func TestRoutesAreCheckedAndLookedUp(t *testing.T) {
+	t.Parallel()
+	const routes = "../../docs/gate/routes.yaml"
+	expect(t, session(t, "", "check", "routes", routes), "ok     shop.example: sale lanterns, 4 routes, in front of 127.0.0.1:9000\n")
+	expect(t, session(t, "", "check", "routes", routes, "--url", "https://shop.example/Static//a.css?x", "--url", "https://shop.example/buy/%2e%2e",
+		"--url", "shop.example:443/buy,1", "--url", "https://tickets.example/", "--url", "https://shop.example/sales/lanterns", "--url", "http://evil.example"),
+		`GET https://shop.example/Static//a.css?x
+       line 15: no token needed, fails open; forwarded as /Static/a.css?x (refused where a proxy asks, which would forward it as it came)
+GET https://shop.example/buy/%2e%2e
+       refused: path-invalid: This address is written in a way that two servers may read differently.
+GET shop.example:443/buy,1
+       line 28: needs a token of lanterns, fails closed; forwarded as /buy,1
+GET https://tickets.example/
+       the edge's own host
+GET https://shop.example/sales/lanterns
+       the waiting room
+GET http://evil.example
+       refused: host-unknown: This server does not know the host that was asked for.
+`)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "routes.yaml"), []byte("hosts:\n  - host: shop.example\n    sale: lanterns\n    routes: [{paths: /**, token: required}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, session(t, dir, "check", "routes", "DIR/routes.yaml"),
+		"ropeline: DIR/routes.yaml: line 4: fail: say \"open\" or \"closed\": what shall happen while the gate cannot see?\n[1]\n")
+}

@@ -10,12 +10,14 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/migrations"
+	"github.com/ropeline/ropeline/internal/monitor"
 )
 
 type devCommand struct {
@@ -39,13 +41,15 @@ type dev struct {
 	sale  ropeline.Sale
 	staff string // key of a member of staff
 
-	edge, booking, ops net.Listener
+	edge, booking, ops, private net.Listener
+
+	registry *prometheus.Registry
 }
 
 // Run starts everything and stops it in the reverse order: fans, edge,
 // booking, worker, admission, then the servers.
 func (c *devCommand) Run(ctx context.Context, con console) (err error) {
-	d := &dev{devCommand: *c, console: con}
+	d := &dev{devCommand: *c, console: con, registry: monitor.NewRegistry()}
 	if d.Data, err = filepath.Abs(c.Data); err != nil {
 		return fmt.Errorf("finding the data folder: %w", err)
 	}
@@ -114,7 +118,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	}
 	parts, err := d.parts(clients, pools)
 	if err != nil {
-		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close())
+		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close(), d.private.Close())
 	}
 	return runAll(ctx, d.log, parts...)
 }
@@ -127,27 +131,27 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	if limits.RequestsLimit == 0 {
 		limits.RequestsLimit = -1
 	}
-	admission, err := newAdmission(clients[0], pools[2], d.keys, filepath.Join(d.Data, "archive"), nil, d.ops, d.log)
+	admission, err := newAdmission(clients[0], pools[2], d.keys, filepath.Join(d.Data, "archive"), nil, d.ops, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], d.keys, "", d.booking, d.log)
+	booking, err := newBooking(clients[1], pools[0], d.keys, "", d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
-	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), limits, d.log)
+	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), d.edge, limits, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
-	parts := []part{{"servers", d.stack.Watch}}
+	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log)}
 	parts = append(parts, admission...)
-	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], d.log).Run})
+	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], d.registry, d.log).Run})
 	parts = append(parts, booking...)
-	parts = append(parts, part{"edge", func(ctx context.Context) error { return edge.Serve(ctx, d.edge) }})
+	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil
 }
 
-// listen opens the three addresses. Only the edge's is one to remember.
+// listen opens the four addresses. Only the edge's is one to remember.
 func (d *dev) listen(ctx context.Context) (err error) {
 	if d.edge, err = listen(ctx, d.Listen); errors.Is(err, syscall.EADDRINUSE) {
 		host, _, splitErr := net.SplitHostPort(d.Listen)
@@ -165,6 +169,9 @@ func (d *dev) listen(ctx context.Context) (err error) {
 	}
 	if d.ops, err = listen(ctx, "127.0.0.1:0"); err != nil {
 		return errors.Join(err, d.edge.Close(), d.booking.Close())
+	}
+	if d.private, err = listen(ctx, "127.0.0.1:0"); err != nil {
+		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close())
 	}
 	return nil
 }

@@ -3,20 +3,28 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/gate"
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/edge"
+	"github.com/ropeline/ropeline/edge/passage"
 	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 	"github.com/ropeline/ropeline/web"
 )
@@ -30,14 +38,16 @@ type edgeCommand struct {
 	Ops     *url.URL `required:"" placeholder:"URL" help:"The admission part, which serves the staff's API."`
 
 	edgeLimits
+	privateListener `set:"private=9080"`
 }
 
 // edgeLimits are what `dev` sets too.
 type edgeLimits struct {
-	TrustedProxies []netip.Prefix `placeholder:"PREFIX" help:"Addresses of balancers whose X-Forwarded-For is believed."`
+	TrustedProxies []netip.Prefix `placeholder:"PREFIX" help:"Addresses of balancers whose X-Forwarded-For is believed, and of proxies that ask the gate."`
 	JoinsLimit     int64          `placeholder:"N" help:"Joins of one address a minute; 0 for the default, -1 for no limit."`
 	SocketsLimit   int64          `placeholder:"N" help:"WebSockets open at once; 0 for what the descriptors allow."`
 	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
+	Routes         string         `type:"existingfile" placeholder:"FILE" help:"What the gate for other shops protects; without it there is no gate."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
 }
 
@@ -47,21 +57,28 @@ func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, rdb)
-	srv, err := newEdge(rdb, c.Keys, c.Booking, c.Ops, c.edgeLimits, con.log)
-	if err != nil {
-		return err
-	}
+	reg := monitor.NewRegistry()
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
+	parts, err := newEdge(rdb, c.Keys, c.Booking, c.Ops, ln, c.edgeLimits, reg, con.log)
+	if err == nil {
+		parts, err = c.watched(ctx, reg, con.log, parts)
+	}
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	con.log.Info("serving fans", "address", address(ln))
-	return srv.Serve(ctx, ln)
+	return runAll(ctx, con.log, parts...)
 }
 
 // newEdge wires an edge: it holds the keys that sign places and admissions,
 // and knows the other parts by their addresses only.
-func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, limits edgeLimits, log *slog.Logger) (*edge.Server, error) {
+func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, ln net.Listener, limits edgeLimits,
+	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
+	reg = monitor.Part(reg, "edge")
+	monitor.Redis(reg, rdb)
 	place, err := keys.secret(placeKey)
 	if err != nil {
 		return nil, err
@@ -87,7 +104,8 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		return nil, err
 	}
 	store := queue.New(rdb, queue.Keys{Place: place})
-	return edge.New(edge.Config{
+	log = log.With("part", "edge")
+	config := edge.Config{
 		Store: store, Redis: rdb,
 		Visitors: map[ropeline.VisitorKind]edge.Visitors{
 			ropeline.VisitorBrowser:    visitor.NewBrowsers(store.Secret("proofs of work"), rand.Reader, time.Now),
@@ -98,6 +116,44 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Pages: web.Pages(), OpenAPI: doc,
 		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Sockets: limits.SocketsLimit, Polls: limits.PollsLimit},
 		TrustedProxies: limits.TrustedProxies,
-		Log:            log.With("part", "edge"),
-	})
+		Metrics:        reg,
+		Log:            log,
+	}
+	var parts []part
+	if limits.Routes != "" {
+		sight, err := addGate(&config, rdb, signer.KeySet(), limits.Routes)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{"gate", sight.Run})
+	}
+	srv, err := edge.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return append(parts, part{"edge", func(ctx context.Context) error { return srv.Serve(ctx, ln) }}), nil
+}
+
+// addGate makes the edge a gate for the shops of a file of routes.
+func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.KeySet, routes string) (*queue.Revocations, error) {
+	table, err := passage.Load(routes)
+	if err != nil {
+		return nil, err
+	}
+	name, err := gateName("edge")
+	if err != nil {
+		return nil, err
+	}
+	sight := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, c.Log)
+	c.Routes, c.Sight, c.Gate = table, sight, gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, nil)
+	return sight, nil
+}
+
+// gateName names this process among all gates.
+func gateName(kind string) (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("naming the gate: %w", err)
+	}
+	return fmt.Sprintf("%s-%s-%d", kind, host, os.Getpid()), nil
 }

@@ -8,6 +8,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -45,6 +46,14 @@ type Status struct {
 	// little has been seen of it.
 	Wait *Wait `json:"wait,omitempty"`
 
+	// Terms is the version of the sale's terms that the place joined under:
+	// where Sale.Terms is higher, they have changed since.
+	Terms int `json:"terms,omitempty"`
+	// Message is what the organizer says, in the reader's language. It is in each
+	// answer to a poll, and in the first frame of a socket that has it: Sale.Message
+	// says whether it still holds.
+	Message *Message `json:"message,omitempty"`
+
 	// Back says that the place was passed over, or missed its turn, and stands
 	// before everybody now.
 	Back bool `json:"back,omitempty"`
@@ -81,6 +90,10 @@ type SaleStatus struct {
 	// Comebacks is how many people go before everybody in the line, because
 	// they were away when their turn came and are back.
 	Comebacks int64 `json:"comebacks,omitempty"`
+	// Terms is the newest version of the sale's terms, absent while it has none.
+	Terms int `json:"terms,omitempty"`
+	// Message is the number of the organizer's message, absent while there is none.
+	Message int64 `json:"message,omitempty"`
 	// Trouble says why the line stands still for reasons of ours.
 	Trouble Trouble `json:"trouble,omitempty"`
 }
@@ -93,6 +106,24 @@ const (
 	TroubleAway     Trouble = "away"     // our store does not answer
 	TroubleSettling Trouble = "settling" // it lost the line, which is being put together again
 )
+
+// Message is what the organizer tells everybody: plain text.
+type Message struct {
+	Number int64      `json:"number"` // a higher one is newer
+	Lang   string     `json:"lang"`   // BCP 47
+	Text   string     `json:"text"`
+	Until  *time.Time `json:"until,omitempty"` // absent: until it is taken away
+}
+
+// Terms is one version of a sale's terms.
+type Terms struct {
+	Version int    `json:"version"`
+	Newest  int    `json:"newest"`
+	Hash    string `json:"hash"`   // SHA-256 of the sheet's canonical text, in hexadecimal
+	Signed  string `json:"signed"` // that text as a compact JWS, by a key of /.well-known/terms-jwks.json
+	// Sheet is the same text, for reading.
+	Sheet json.RawMessage `json:"sheet"`
+}
 
 // Wait is an estimated waiting time as a range, in seconds.
 type Wait struct {

@@ -203,7 +203,7 @@ end
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
-  'limit', 'limit_since', 'limit_from', 'limit_max' }
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'board' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
 -- those of the sale's document until they are steered. The last two of the
@@ -302,7 +302,7 @@ local function describe(s, now, active, pace)
   local ghosts = math.floor(now / 1000) < tonumber(s.ghosts_until or '0') and s.ghosts or '0'
   return {
     text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
-    s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0',
+    s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
     s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
     s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped,

@@ -1,6 +1,7 @@
 // Package fibergate is the Gate as a Fiber v2 middleware, for the booking core
 // and for any shop built on Fiber. It answers a problem document to whoever
-// holds no admission token and never calls the next handler then.
+// the rule does not let through, or sends them to the waiting room, and never
+// calls the next handler then.
 package fibergate
 
 import (
@@ -15,25 +16,28 @@ import (
 
 type claimsKey struct{}
 
-// New returns a middleware that lets only token holders pass. The handlers
-// behind it read the token with Claims.
-func New(g *gate.Gate) fiber.Handler {
+// New returns a middleware that lets only those requests pass that the rule
+// lets through. The handlers behind it read the token with Claims.
+func New(g *gate.Gate, rule gate.Rule) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		raw := token.Raw(
-			func(name string) string { return c.Get(name) },
-			func(name string) string { return c.Cookies(name) },
-		)
-		claims, err := g.Check(raw)
-		if err != nil {
+		header := func(name string) string { return c.Get(name) }
+		claims, err := g.Decide(rule, rule.Raw(header, func(name string) string { return c.Cookies(name) }))
+		switch {
+		case err != nil && rule.Leads(err, c.Method(), header):
+			c.Set(fiber.HeaderCacheControl, "no-store")
+			return c.Redirect(rule.Room, fiber.StatusSeeOther)
+		case err != nil:
 			return refuse(c, err)
+		case claims.Session != "":
+			c.Locals(claimsKey{}, claims)
 		}
-		c.Locals(claimsKey{}, claims)
 		return c.Next()
 	}
 }
 
 // Claims returns what the request's token says, from the context of a handler
-// behind New.
+// behind New. There are none where the rule let the request through without a
+// token.
 func Claims(ctx context.Context) (token.Claims, bool) {
 	claims, ok := ctx.Value(claimsKey{}).(token.Claims)
 	return claims, ok
@@ -44,5 +48,6 @@ func refuse(c *fiber.Ctx, err error) error {
 	if retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, ropeline.RetryAfter(retry))
 	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.Status(p.Status).JSON(p, "application/problem+json")
 }

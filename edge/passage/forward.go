@@ -1,0 +1,63 @@
+package passage
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/ropeline/ropeline"
+)
+
+// ErrForwardUnclear is the answer to a proxy that does not say, or says in two
+// ways, what it was asked for.
+var ErrForwardUnclear = &ropeline.Error{Kind: ropeline.Invalid, Code: "forward-unclear", Status: http.StatusBadRequest,
+	Detail: "The proxy does not say in one way what it was asked for."}
+
+// Asked is what a proxy in front of us was asked for.
+type Asked struct{ Method, Host, Target string }
+
+// ReadForwarded reads what a proxy says that it was asked for: X-Original-URI
+// and X-Original-Method as nginx is told to, or X-Forwarded-Uri and
+// -Method, as Caddy and Traefik do. Whoever calls must trust the proxy.
+//
+// A proxy overwrites the headers that it knows and passes the others on as its
+// client sent them. So two that do not say the same are refused: one of them is
+// a forgery.
+func ReadForwarded(h http.Header, host string) (Asked, error) {
+	asked := Asked{}
+	for _, field := range []struct {
+		into  *string
+		names []string
+	}{
+		{&asked.Method, []string{"X-Original-Method", "X-Forwarded-Method"}},
+		{&asked.Target, []string{"X-Original-Uri", "X-Forwarded-Uri"}},
+		{&asked.Host, []string{"X-Original-Host", "X-Forwarded-Host"}},
+	} {
+		var said []string
+		for _, name := range field.names {
+			said = append(said, h.Values(name)...)
+		}
+		if len(said) > 1 && len(slices.Compact(said)) > 1 {
+			return Asked{}, ErrForwardUnclear
+		}
+		if len(said) > 0 {
+			*field.into = said[0]
+		}
+	}
+	if asked.Host == "" {
+		asked.Host = host
+	}
+	if asked.Method == "" || asked.Target == "" {
+		return Asked{}, ErrForwardUnclear
+	}
+	return asked, nil
+}
+
+// DecideForwarded is Decide for a proxy that forwards the address as it came: it
+// must be normal already, or what is matched would not be what is forwarded.
+func (t *Table) DecideForwarded(a Asked) (Passage, error) {
+	p, err := t.Decide(a.Method, a.Host, a.Target)
+	if err == nil && !p.Path.Exact {
+		return Passage{}, ErrPathInvalid
+	}
+	return p, err
+}
