@@ -57,6 +57,8 @@ var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/sales/{sale}/limits", staff, (*Ops).setLimits},
 	{"POST", opsPath + "/sales/{sale}/pause", staff, (*Ops).pause},
 	{"POST", opsPath + "/sales/{sale}/resume", staff, (*Ops).resume},
+	{"GET", opsPath + "/sales/{sale}/message", staff, (*Ops).showMessage},
+	{"POST", opsPath + "/sales/{sale}/message", staff, (*Ops).setMessage},
 	{"POST", opsPath + "/sales/{sale}/beacon", staff, (*Ops).giveBeacon},
 }
 

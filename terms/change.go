@@ -18,6 +18,15 @@ type Change struct {
 	To   string `json:"to"`
 }
 
+// String is for those who check a sheet on the command line.
+func (c Change) String() string {
+	text := c.What
+	if c.Of != "" {
+		text += " of " + c.Of
+	}
+	return fmt.Sprintf("%s: %q, now %q", text, c.From, c.To)
+}
+
 // compared collects changes.
 type compared []Change
 

@@ -13,63 +13,68 @@ import (
 	"github.com/ropeline/ropeline/terms"
 )
 
-// ErrReasonMissing refuses a change of terms that nobody gave a reason for.
-var ErrReasonMissing = &ropeline.Error{Kind: ropeline.Invalid, Code: "reason-missing",
-	Detail: "The terms of the sale have changed since they were published: give a reason, which the fans are shown."}
+// Refusals of a change of terms.
+var (
+	ErrReasonMissing = &ropeline.Error{Kind: ropeline.Invalid, Code: "reason-missing",
+		Detail: "The terms of the sale have changed since they were published: give a reason, which the fans are shown."}
+	ErrTermsChanged = &ropeline.Error{Kind: ropeline.Conflict, Code: "terms-changed",
+		Detail: "Somebody else has published the terms of this sale at the same time. Look at them and try again."}
+)
 
-// errTermsRace means that somebody else published the same version just now.
-var errTermsRace = &ropeline.Error{Kind: ropeline.Conflict, Code: "terms-changed",
-	Detail: "Somebody else has published the terms of this sale at the same time. Look at them and try again."}
+// TermsDraft is what there is of a sale's terms, and what comes next.
+type TermsDraft struct {
+	Signed []string     // all versions, version 1 first
+	Next   *terms.Sheet // nil if the newest says what the catalogue says
+}
 
-// Publish writes the next version of a sale's terms if the catalogue says
-// something else than the newest one, and returns all versions, signed. A change
-// needs a reason; the first version has none. The settings are of the sale's
-// document in the database.
-func (s *Store) Publish(ctx context.Context, sale ropeline.Sale, reason string, sign func(kind string, text []byte) string) ([]string, error) {
-	signed, err := s.Terms(ctx, sale.ID)
+// DraftTerms compares the terms of a sale with what the catalogue says now. A
+// change needs a reason; the first version has none.
+func (s *Store) DraftTerms(ctx context.Context, sale ropeline.Sale, reason string) (TermsDraft, error) {
+	signed, err := s.terms(ctx, sale.ID)
 	if err != nil {
-		return nil, err
+		return TermsDraft{}, err
 	}
 	content, err := s.content(ctx, sale)
 	if err != nil {
-		return nil, err
+		return TermsDraft{}, err
 	}
-	sheet := terms.First(sale.ID, content, time.Now())
-	if n := len(signed); n > 0 {
-		newest, err := terms.Unverified(signed[n-1])
-		if err != nil {
-			return nil, fmt.Errorf("reading the terms of %s: %w", sale.ID, err)
-		}
-		next, ok, err := newest.Next(content, time.Now(), reason)
-		if err != nil || !ok {
-			return signed, err
-		}
-		if reason == "" {
-			return nil, ErrReasonMissing
-		}
-		sheet = next
+	if len(signed) == 0 {
+		first := terms.First(sale.ID, content, time.Now())
+		return TermsDraft{Next: &first}, nil
 	}
-	text, err := terms.Canonical(sheet)
+	newest, err := terms.Unverified(signed[len(signed)-1])
 	if err != nil {
-		return nil, err
+		return TermsDraft{}, fmt.Errorf("reading the terms of %s: %w", sale.ID, err)
 	}
-	hash, err := sheet.Hash()
-	if err != nil {
-		return nil, err
+	next, different, err := newest.Next(content, time.Now(), reason)
+	switch {
+	case err != nil:
+		return TermsDraft{}, err
+	case !different:
+		return TermsDraft{Signed: signed}, nil
+	case reason == "":
+		return TermsDraft{}, ErrReasonMissing
 	}
-	made := sign(terms.Type, text)
-	_, err = s.db.Exec(ctx, `insert into sale_terms (sale_id, version, hash, signed) values ($1, $2, $3, $4)`, sale.ID, sheet.Version, hash, made)
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == "23505" {
-		return nil, errTermsRace
-	}
-	if err != nil {
-		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("keeping the terms of %s: %w", sale.ID, err))
-	}
-	return append(signed, made), nil
+	return TermsDraft{Signed: signed, Next: &next}, nil
 }
 
-// Terms returns every version of a sale's terms, signed: version 1 first.
-func (s *Store) Terms(ctx context.Context, sale ropeline.SaleID) ([]string, error) {
+// KeepTerms keeps a version for ever, unless there is one of its number.
+func (s *Store) KeepTerms(ctx context.Context, sheet terms.Sheet, signed string) error {
+	hash, err := sheet.Hash()
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `insert into sale_terms (sale_id, version, hash, signed) values ($1, $2, $3, $4)`, sheet.Sale, sheet.Version, hash, signed)
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == "23505" {
+		return ErrTermsChanged
+	}
+	if err != nil {
+		return ropeline.ErrStoreAway.Because(fmt.Errorf("keeping the terms of %s: %w", sheet.Sale, err))
+	}
+	return nil
+}
+
+func (s *Store) terms(ctx context.Context, sale ropeline.SaleID) ([]string, error) {
 	rows, err := s.db.Query(ctx, `select signed from sale_terms where sale_id = $1 order by version`, sale)
 	if err != nil {
 		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading the terms of %s: %w", sale, err))

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
-	"github.com/ropeline/ropeline/queue"
 )
 
 // demo describes the sale that `dev` makes. Times are seconds.
@@ -97,9 +96,6 @@ func (d demo) seed(ctx context.Context, db *pgxpool.Pool, rdb redis.UniversalCli
 	if len(sale.Performances) == 0 {
 		return ropeline.Sale{}, fmt.Errorf("sale %s sells no performance", sale.ID)
 	}
-	seed, err := keys.secret(seedKey)
-	if err != nil {
-		return ropeline.Sale{}, err
-	}
-	return sale, queue.New(rdb, queue.Keys{Seed: seed}).PublishSale(ctx, sale)
+	_, err = publish(ctx, shows, rdb, keys, sale, "The settings of the demo have changed.")
+	return sale, err
 }

@@ -31,7 +31,7 @@ import (
 
 type edgeCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.key, place.key and invite.pub."`
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.key, place.key, invite.pub and terms.pub."`
 	Listen string    `default:"127.0.0.1:8080" help:"Address to serve fans on."`
 
 	Booking *url.URL `required:"" placeholder:"URL" help:"The booking core."`
@@ -91,6 +91,10 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, err
 	}
+	termsJWKS, err := keys.termsJWKS()
+	if err != nil {
+		return nil, err
+	}
 	core, err := api.OpenAPI()
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 			ropeline.VisitorBrowser:    visitor.NewBrowsers(store.Secret("proofs of work"), rand.Reader, time.Now),
 			ropeline.VisitorInvitation: guests,
 		},
-		Signer: signer, JWKS: jwks,
+		Signer: signer, JWKS: jwks, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,
 		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Sockets: limits.SocketsLimit, Polls: limits.PollsLimit},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/visitor"
 )
 
@@ -25,6 +26,8 @@ const (
 	placeKey        = "place.key"     // signs place tickets: the edges'
 	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
 	orderKey        = "order.key"     // makes order links: the booking core's
+	termsKey        = "terms.key"     // signs terms sheets: whoever publishes sales
+	termsPublic     = "terms.pub"     // JWKS: the edges serve it
 	inviteKey       = "invite.key"    // signs invitations: the organizer's
 	invitePublic    = "invite.pub"    // checks them, one organizer a line: the edges'
 	staffFile       = "staff"         // who may use the staff's API: the admission part's
@@ -43,22 +46,10 @@ func (k keyFolder) init() (made []string, err error) {
 			return made, err
 		}
 	}
-	text, err := admission.GenerateKey()
-	if err != nil {
+	if made, err = k.addPair(made, admissionKey, admissionPublic); err != nil {
 		return made, err
 	}
-	if made, err = k.add(made, admissionKey, []byte(text)); err != nil {
-		return made, err
-	}
-	signer, err := admission.LoadSigner(k.path(admissionKey))
-	if err != nil {
-		return made, err
-	}
-	jwks, err := signer.KeySet().JWKS()
-	if err != nil {
-		return made, err
-	}
-	if made, err = k.add(made, admissionPublic, jwks); err != nil {
+	if made, err = k.addPair(made, termsKey, termsPublic); err != nil {
 		return made, err
 	}
 	private, public, err := visitor.GenerateInviter()
@@ -72,6 +63,39 @@ func (k keyFolder) init() (made []string, err error) {
 		return made, err
 	}
 	return k.add(made, staffFile, nil)
+}
+
+// addPair makes a key that signs, and the file that trusts it.
+func (k keyFolder) addPair(made []string, private, public string) ([]string, error) {
+	text, err := admission.GenerateKey()
+	if err != nil {
+		return made, err
+	}
+	if made, err = k.add(made, private, []byte(text)); err != nil {
+		return made, err
+	}
+	signer, err := admission.LoadSigner(k.path(private))
+	if err != nil {
+		return made, err
+	}
+	jwks, err := signer.KeySet().JWKS()
+	if err != nil {
+		return made, err
+	}
+	return k.add(made, public, jwks)
+}
+
+// termsJWKS is what edges serve of terms.pub. A folder that was made before there
+// were terms has none.
+func (k keyFolder) termsJWKS() ([]byte, error) {
+	keys, err := token.LoadKeySet(k.path(termsPublic))
+	if errors.Is(err, os.ErrNotExist) {
+		return []byte(`{"keys":[]}`), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keys.JWKS()
 }
 
 // add makes one file whole or not at all, unless it is there.
