@@ -11,6 +11,7 @@ import (
 // TestNothingThatWasConfirmedIsLostInACrash kills the whole stack in the middle
 // of a small run, starts it again on the same data, and lets the fans go on.
 func TestNothingThatWasConfirmedIsLostInACrash(t *testing.T) {
+	t.Parallel()
 	profile := find(t, "crash", 90)
 	profile.Demo.Cap = 20
 	// A payment that the crash cut off leaves its hold to the fan for minutes.
