@@ -83,6 +83,7 @@ func (c *Controller) Run(ctx context.Context) error {
 func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
+	var chart chart
 	pause := queue.TickInterval
 	for {
 		select {
@@ -90,7 +91,7 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 			return
 		case <-time.After(pause):
 		}
-		phase, err := c.step(ctx, sale)
+		phase, err := c.step(ctx, sale, &chart)
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
 		}
@@ -105,7 +106,7 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 }
 
 // step does one tick, and the draw when it is due.
-func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.Phase, error) {
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart) (ropeline.Phase, error) {
 	for {
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
@@ -126,7 +127,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID) (ropeline.P
 			continue
 		}
 		if !state.More {
-			return phase, nil
+			return phase, chart.keep(ctx, c.store, sale, state.State)
 		}
 	}
 }

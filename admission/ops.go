@@ -54,6 +54,8 @@ var opsRoutes = []opsRoute{
 	{"DELETE", opsPath + "/sign-in", public, (*Ops).signOut},
 	{"GET", opsPath + "/sales", staff, (*Ops).list},
 	{"GET", opsPath + "/sales/{sale}", staff, (*Ops).show},
+	{"GET", opsPath + "/sales/{sale}/history", staff, (*Ops).history},
+	{"GET", opsPath + "/edges", staff, (*Ops).edges},
 	{"POST", opsPath + "/sales/{sale}/limits", staff, (*Ops).setLimits},
 	{"POST", opsPath + "/sales/{sale}/pause", staff, (*Ops).pause},
 	{"POST", opsPath + "/sales/{sale}/resume", staff, (*Ops).resume},

@@ -238,6 +238,23 @@ func (m *rooms) add(sale ropeline.Sale, now time.Time) (*room, error) {
 	return made, nil
 }
 
+// count returns how many rooms there are, and of how many the line is not heard.
+func (m *rooms) count() (all, away int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.byID {
+		select {
+		case <-r.line.Ready():
+			if r.line.View().Away {
+				away++
+			}
+		default:
+			away++
+		}
+	}
+	return len(m.byID), away
+}
+
 // makeWay ends the idle room that was not used for longest. mu is held.
 func (m *rooms) makeWay(now time.Time) bool {
 	var oldest *room

@@ -99,7 +99,10 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) untilOver(ctx context.Context) error {
+	var reports sync.WaitGroup
+	reports.Go(func() { s.tellReports(ctx) })
 	err := s.hub.Run(ctx)
+	reports.Wait()
 	s.rooms.wait()
 	s.store.Close()
 	for _, t := range s.transports {

@@ -50,6 +50,12 @@ func (k *sockets) leave() {
 	k.open--
 }
 
+func (k *sockets) count() (open, most int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.open, k.most
+}
+
 // live upgrades to the WebSocket that pushes the status of a place.
 func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	if err := checkHandshake(r); err != nil {
