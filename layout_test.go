@@ -51,6 +51,7 @@ var layout = []room{
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
 	{"booking/payment/sandbox", []string{"booking", "booking/payment"}, "a foreign system in all but address: it shares no code with orders"},
 	{"booking/hold", []string{"booking/inventory", "booking/catalogue"}, "a hold ends by itself, whether or not there are orders"},
+	{"booking/stock", []string{"booking/catalogue", "booking/inventory"}, "it counts; the line hears of it through an interface"},
 	{"booking/order", []string{"booking", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/ticket"}, "checkout joins them; the provider comes through its interface"},
 	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr"}, "the core sees a public key, never package admission, which can sign"},
 	{"loadtest", []string{"edge/wire"}, "it judges from outside, so it may not know the inside"},

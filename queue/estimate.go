@@ -173,7 +173,7 @@ func (g Gauge) next(s State) Gauge {
 	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
 	n.Offers, n.Friends, n.Brought = s.LastOffer+s.Friends, s.Friends, s.Brought
 	n.InUse, n.Passed, n.Departs = s.inUse(), s.Cursor+s.Gone, s.Departures
-	if s.Paused() && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
+	if s.still() && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
 		n.RoseAt = n.RoseAt.Add(s.Now.Sub(g.At))
 	}
 	same := g.Epoch == s.Epoch && g.Run == s.Run
@@ -412,7 +412,7 @@ const (
 // says why it rose if it did of late. There is none while the line stands still,
 // or nothing was seen that it could be made from.
 func (v *View) Wait(position int64) (w Wait, ok bool) {
-	if v.Paused() || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
+	if v.still() || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
 		return Wait{}, false
 	}
 	middle, ok := v.Gauge.wait(float64(position), float64(v.inUse()))

@@ -170,6 +170,9 @@ func (l *Line) tick(ctx context.Context, text string) error {
 	case again || !m.follows(v):
 		return l.snapshot(ctx)
 	}
+	if m.Stock == nil { // as before
+		m.Stock = v.Stock
+	}
 	departed := make([]bitmap, len(v.departed))
 	for i, b := range v.departed {
 		departed[i] = b.with(m.Left[i])

@@ -89,6 +89,7 @@ type model struct {
 	edges   [2]edgeModel
 	left    int64 // the line before they were reached
 
+	stock *stockModel // nil: no word of it
 	queueing
 	anyParty bool  // since the last loss
 	largest  int   // party, since the last loss
@@ -267,18 +268,30 @@ func (m *model) expire() {
 	}
 }
 
-// room is how many people may be offered, and how many slots are free.
-func (m *model) room() (room, free int64) {
+// stockModel is what is known of the stock.
+type stockModel struct{ at, supports, engaged int64 }
+
+// wanted is for how many people more there is stock.
+func (m *model) wanted() int64 {
+	if m.stock == nil {
+		return math.MaxInt64
+	}
+	return m.stock.supports + m.stock.engaged - m.inUse()
+}
+
+// room is how many people may be offered, how many slots are free, and for how
+// many people there is stock.
+func (m *model) room() (room, free, people int64) {
 	if !m.running() {
 		m.bucket = 0
-		return 0, 0
+		return 0, 0, 0
 	}
 	if m.filled == 0 {
 		m.filled = m.ms() // the bucket starts empty
 	}
 	if m.mode == ropeline.ModePass {
 		m.bucket = 1e15
-		return 1_000_000, 1_000_000_000
+		return 1_000_000, 1_000_000_000, 1_000_000_000
 	}
 	tick := TickInterval.Milliseconds()
 	m.bucket = min(m.bucket+max(0, m.ms()-m.filled)*m.limits.Rate, 60000+2*tick*m.limits.Rate)
@@ -286,15 +299,15 @@ func (m *model) room() (room, free int64) {
 	if m.ms() < m.haunted {
 		ghosts = m.ghosts
 	}
-	free = m.limits.Cap - m.inUse() - ghosts
-	return max(0, min(free, m.bucket/60000)), free
+	free, people = m.limits.Cap-m.inUse()-ghosts, m.wanted()
+	return max(0, min(free, m.bucket/60000, people)), free, people
 }
 
 // tick offers places.
 func (m *model) tick() {
 	m.expire()
 	m.prove()
-	room, free := m.room()
+	room, free, people := m.room()
 	var front []*fan
 	if room > 0 {
 		if m.anyParty {
@@ -309,7 +322,7 @@ func (m *model) tick() {
 			last, m.score = f, max(m.score, f.score)
 		}
 	}
-	offered, aside := m.next(front, free)
+	offered, aside := m.next(front, free, people)
 	for _, f := range aside {
 		if m.waitsInLine(f) {
 			pass(f)
@@ -680,6 +693,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"set limits":      func(t *rapid.T) { s.steerAnyhow(ctx, t) },
 		"change the mode": func(t *rapid.T) { s.changeMode(ctx, t) },
+		"stock":           func(t *rapid.T) { s.setStock(ctx, t) },
 		"":                func(t *rapid.T) { s.compare(ctx, t) },
 	}
 }
@@ -873,6 +887,7 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 
 func (s *system) compareTick(ctx contextT, t *rapid.T) {
 	s.beat(ctx, t)
+	last := s.last
 	state, err := s.store.Tick(ctx, s.sale.ID, "controller", time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -881,6 +896,9 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 	s.ticked = true
 	if state.LastOffer != s.last || state.Cursor != s.cursor() {
 		t.Fatalf("tick offered up to %d and came to %d, want %d and %d of %d", state.LastOffer, state.Cursor, s.last, s.cursor(), len(s.fans))
+	}
+	if s.stock != nil && s.last > last && s.stock.supports == 0 && s.stock.engaged == 0 && s.mode != ropeline.ModePass {
+		t.Fatalf("%d were offered though nothing can be sold", s.last-last)
 	}
 	if inUse := state.Offered + state.Active; inUse != s.inUse() {
 		t.Fatalf("%d in use with a cap of %d, want %d", inUse, s.limits.Cap, s.inUse())
@@ -970,7 +988,7 @@ func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
 		t.Fatalf("%s: the wait rose from %v to %v in %v: %+v", f.id, old.Wait, w, view.Now.Sub(old.at), view.State)
 	case ok:
 		s.looks[f.id] = look{w, view.Now}
-	case shown && (view.Paused() || view.Now.Before(s.sale.OpensAt)): // what was told before is remembered
+	case shown && (view.still() || view.Now.Before(s.sale.OpensAt)): // what was told before is remembered
 		s.looks[f.id] = look{old.Wait, view.Now}
 	default:
 		delete(s.looks, f.id)
@@ -1222,6 +1240,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	if err != nil || s.rdb.Del(ctx, names...).Err() != nil {
 		t.Fatal("losing everything:", err)
 	}
+	s.stock = nil
 	_, err = s.store.Join(ctx, s.sale.ID, "meanwhile", "")
 	same(t, "joining a line that was lost", err, ErrSettling)
 	var all []int
@@ -1290,7 +1309,7 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 			t.Fatal(err)
 		}
 		s.expire()
-		_, _ = s.room()
+		_, _, _ = s.room()
 		if s.keepTick(); s.lostSlots { // they are not put back yet
 			s.beginStretch(0)
 			s.lostSlots = false

@@ -66,11 +66,11 @@ type queueing struct {
 const holdMost = 10_000 // ms
 
 // next says who is offered and who steps aside, of those at the front.
-func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
+func (m *model) next(front []*fan, free, people int64) (offered, aside []*fan) {
 	q := &m.queueing
 	take := func(f *fan) {
 		offered = append(offered, f)
-		free -= int64(f.size())
+		free, people = free-int64(f.size()), people-int64(f.size())
 		m.bucket -= 60000 * int64(f.size())
 	}
 	if len(front) > 0 {
@@ -82,7 +82,7 @@ func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
 		if q.saver != first {
 			q.saver, q.saved = first, 0
 		}
-		if first != nil && int64(first.size()) <= free && m.bucket >= 60000 {
+		if first != nil && int64(first.size()) <= free && m.bucket >= 60000 && people >= 1 {
 			take(first)
 			front = slices.Delete(slices.Clone(front), i, i+1)
 			q.saver, q.saved = nil, 0
@@ -90,7 +90,7 @@ func (m *model) next(front []*fan, free int64) (offered, aside []*fan) {
 	}
 	for _, f := range front {
 		size := int64(f.size())
-		if m.bucket < 60000 {
+		if m.bucket < 60000 || people < 1 {
 			break
 		}
 		if size <= free-q.saved {

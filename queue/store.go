@@ -60,6 +60,7 @@ type Store struct {
 	stopwatch func() time.Time // our own clock, which nobody sets
 
 	archive Archive // nil: none
+	stocks  stocks
 
 	mu      sync.Mutex // guards what follows
 	tickets map[ropeline.SaleID]*ticketKey
@@ -78,6 +79,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
 		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{}, modes: map[ropeline.SaleID]toldMode{},
+		stocks: stocks{bySale: map[ropeline.SaleID]*knownStock{}},
 	}
 }
 

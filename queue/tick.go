@@ -38,6 +38,10 @@ type State struct {
 	Limits
 	Proof Proof `json:"proof"` // that the cap holds
 
+	// Stock is what can still be sold, nil where nobody says. A tick tells it only
+	// when it has changed, and every few seconds; whoever follows keeps the last.
+	Stock *ropeline.Stock `json:"stock,omitempty"`
+
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
 
@@ -242,7 +246,7 @@ func (s *Store) begin(ctx context.Context, sale ropeline.SaleID, controller stri
 
 // tryBegin does nothing, and is not done, if the clock is not where it should be.
 func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (b begun, done bool, err error) {
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed", "parties", "pace")
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "missed", "parties", "pace", "stock")
 	asked := s.stopwatch()
 	earliest, latest := s.clockBetween(sale, asked)
 	reply, err := s.runOn(ctx, sale, beginScript, keys, controller, lease.Milliseconds(), TickInterval.Milliseconds(), tickMost,
@@ -263,7 +267,7 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 	}
 	b.most = min(b.most, offerMost)
 	if b.leads && room == 0 {
-		b.state, err = readState(described)
+		b.state, err = s.readState(sale, described)
 	}
 	return b, leads >= 0, err
 }
@@ -276,7 +280,7 @@ func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller stri
 	for _, c := range front {
 		args = append(args, c.place, string(c.kind))
 	}
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties")
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties", "stock")
 	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
 	if err != nil {
 		return "", 0, State{}, err
@@ -290,11 +294,12 @@ func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller stri
 	if len(fates) != len(front) {
 		return "", 0, State{}, fmt.Errorf("offer: %d fates of %d places", len(fates), len(front))
 	}
-	state, err = readState(fields[2])
+	state, err = s.readState(sale, fields[2])
 	return fates, made, state, err
 }
 
 func (s *Store) tell(ctx context.Context, sale ropeline.SaleID, m message) error {
+	m.Stock = s.stocks.news(sale, m.Stock)
 	text, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("writing a tick: %w", err)
@@ -338,11 +343,11 @@ func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) 
 	if err != nil {
 		return nil, err
 	}
-	reply, err := s.runOn(ctx, sale, snapshotScript, keysOf(sale, "state", "limits", "offered", "active", "pace"))
+	reply, err := s.runOn(ctx, sale, snapshotScript, keysOf(sale, "state", "limits", "offered", "active", "pace", "stock"))
 	if err != nil {
 		return nil, err
 	}
-	state, err := readState(reply)
+	state, err := s.readState(sale, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -356,10 +361,10 @@ func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) 
 }
 
 // readState reads what describe in prelude.lua returns.
-func readState(reply any) (State, error) {
+func (s *Store) readState(sale ropeline.SaleID, reply any) (State, error) {
 	fields, _ := reply.([]any)
 	r := reader{fields: fields}
-	s := State{
+	state := State{
 		Now: time.UnixMicro(r.integer()).UTC(), Run: r.text(), LastOffer: r.integer(),
 		ClosesAt: milli(r.integer()), OpensAt: milli(r.integer()), EndsAt: milli(r.integer()), MaxInUse: r.integer(),
 		Ghosts: r.integer(), Missed: r.integer(), Claimed: r.integer(),
@@ -367,8 +372,10 @@ func readState(reply any) (State, error) {
 		PastAge: r.integer(), PastOffer: r.integer(),
 	}
 	gauge, err := readGauge(r.text())
-	s.Gauge, s.Friends, s.Brought, s.Posted = gauge, r.integer(), r.integer(), r.integer()
-	s.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
-	s.Limits = readLimits(&r)
-	return s, errors.Join(r.failed("state of a sale"), err)
+	state.Gauge, state.Friends, state.Brought, state.Posted = gauge, r.integer(), r.integer(), r.integer()
+	state.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
+	state.Limits = readLimits(&r)
+	stock, unread := s.stocks.read(sale, r.text())
+	state.Stock = stock
+	return state, errors.Join(r.failed("state of a sale"), err, unread)
 }

@@ -54,6 +54,41 @@ type core struct {
 	show  *catalogue.Map
 	key   ed25519.PrivateKey
 	ended *ended
+	line  *heard
+}
+
+// heard stands for the line: what it heard last.
+type heard struct {
+	mu     sync.Mutex
+	sale   ropeline.SaleID
+	stock  ropeline.Stock
+	bought map[ropeline.PlaceID]int
+	fails  bool // nothing can be told
+}
+
+func (h *heard) Sales(context.Context) ([]ropeline.SaleID, error) {
+	return []ropeline.SaleID{h.sale}, nil
+}
+
+func (h *heard) Conversion(context.Context, ropeline.SaleID) (float64, time.Duration, error) {
+	return 0, -1, nil
+}
+
+func (h *heard) SetStock(_ context.Context, _ ropeline.SaleID, s ropeline.Stock, _, _ int64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stock = s
+	return nil
+}
+
+func (h *heard) Bought(_ context.Context, _ ropeline.SaleID, place ropeline.PlaceID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bought[place]++
+	if h.fails {
+		return ropeline.ErrStoreAway
+	}
+	return nil
 }
 
 // ended stands for the line's news of sessions that ended early.
@@ -83,10 +118,11 @@ func start(t testing.TB) *core {
 	}
 	c.key = private
 	c.sale, c.show = c.seed(200, 100)
+	c.line = &heard{sale: c.sale.ID, bought: map[ropeline.PlaceID]int{}}
 	db := bounded(t, c.db)
 	c.api, err = New(Config{
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(db),
-		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Log: slog.New(slog.DiscardHandler),
+		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,6 +87,9 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 		ID: id, Performance: p.Map.ID, Sale: fan.Sale, Session: fan.Session, SessionEnds: fan.SessionEnds,
 		Life: p.Sale.Hold.Duration(), Extensions: p.Sale.HoldExtensions,
 	})
+	if soldOut := errors.Is(err, hold.ErrSoldOut); s.counter != nil && (err == nil || soldOut) {
+		s.counter.Stir(fan.Sale, soldOut)
+	}
 	if err != nil {
 		return nil, err
 	}

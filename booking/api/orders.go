@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -77,6 +78,7 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	if err != nil {
 		return nil, err
 	}
+	s.noteBuyer(ctx, fan)
 	body, err := orderAnswer(o)
 	if err != nil {
 		return nil, err
@@ -87,6 +89,19 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 		status = http.StatusAccepted
 	}
 	return &createdOrder{Status: status, Body: body}, nil
+}
+
+// noteBuyer tells the line that a session has bought: it needs no basket any more.
+// What was sold stays sold if that cannot be told.
+func (s *server) noteBuyer(ctx context.Context, fan token.Claims) {
+	if s.line == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := s.line.Bought(ctx, fan.Sale, fan.Place); err != nil {
+		s.log.Warn("a buyer is not counted", "sale", fan.Sale, "err", err)
+	}
 }
 
 type orderID struct {

@@ -25,6 +25,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/stock"
 )
 
 // Config is what a booking core needs.
@@ -35,7 +36,14 @@ type Config struct {
 	OrderKey []byte // 32 bytes; keys of order links are made with it
 	Provider payment.Provider
 	Metrics  prometheus.Registerer // absent: nothing is registered
+	Line     Line                  // told the stock and who bought; nil: nobody
 	Log      *slog.Logger
+}
+
+// Line is what hears of the stock and of buyers.
+type Line interface {
+	stock.Line
+	Bought(ctx context.Context, sale ropeline.SaleID, place ropeline.PlaceID) error
 }
 
 // Core is the booking core.
@@ -49,6 +57,8 @@ type server struct {
 	shows     *catalogue.Store
 	inventory *inventory.Store
 	keeper    *inventory.Keeper
+	counter   *stock.Counter // nil: nobody is told
+	line      Line           // nil, too
 	holds     *hold.Store
 	orders    *order.Store
 	desk      *order.Desk
@@ -67,15 +77,18 @@ func New(c Config) (*Core, error) {
 	shows := catalogue.New(c.Postgres, time.Now)
 	orders := order.NewStore(c.Postgres, shows)
 	holds := hold.New(c.Redis)
-	stock := inventory.New(c.Redis)
+	units := inventory.New(c.Redis)
 	s := &server{
-		shows: shows, inventory: stock, holds: holds, orders: orders, gate: c.Gate,
+		shows: shows, inventory: units, line: c.Line, holds: holds, orders: orders, gate: c.Gate,
 		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
-	s.keeper = &inventory.Keeper{Store: stock, Records: orders, Performances: shows.Performances,
+	s.keeper = &inventory.Keeper{Store: units, Records: orders, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
+	if c.Line != nil {
+		s.counter = stock.NewCounter(stock.Config{Line: c.Line, Catalogue: shows, Inventory: units, Log: c.Log})
+	}
 	app, err := s.app()
 	if err != nil {
 		return nil, err
@@ -142,6 +155,9 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
+	if c.server.counter != nil {
+		g.Go(func() error { return c.server.counter.Run(ctx) })
+	}
 	g.Go(func() error {
 		if err := c.app.Listener(ln); err != nil && ctx.Err() == nil { // at the end ln was closed under it
 			return fmt.Errorf("serving the booking core: %w", err)

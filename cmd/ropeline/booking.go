@@ -73,11 +73,12 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	reg = monitor.Part(reg, "booking")
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
-	ended := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, log)
+	line := queue.New(rdb, queue.Keys{})
+	ended := queue.NewRevocations(line, name, log)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, nil),
-		OrderKey: links, Provider: sandbox.New(db), Metrics: reg, Log: log,
+		OrderKey: links, Provider: sandbox.New(db), Line: line, Metrics: reg, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@
 -- ends what has run out and says how many may be offered. If nobody may, that is
 -- all of the tick that concerns the capacity, and the sale is described.
 -- KEYS 1 leader  2 state  3 limits  4 offered  5 active  6 missed  7 parties
---      8 pace
+--      8 pace  9 stock
 -- ARGV 1 clock (us) or ''  2 controller  3 lease (ms)  4 tick (ms)  5 most
 --      expiries of each kind in this call  6 token life and margin if a loss
 --      of the server is found here (ms): how long what it forgot may be in use
@@ -16,7 +16,7 @@ local now = clock()
 local leader = redis.call('GET', KEYS[1])
 if leader and leader ~= ARGV[2] then return { 0, text(now), 0, 0, 0, {} } end
 if ARGV[7] ~= '' and (now < tonumber(ARGV[7]) or now > tonumber(ARGV[8])) then return { -1, text(now), 0, 0, 0, {} } end
-local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9])
 if not s.version then return redis.error_reply('SALE not published') end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 local ms, most = math.floor(now / 1000), tonumber(ARGV[5])

@@ -1,5 +1,5 @@
--- Offers places, in the order given, as far as cap and rate allow, and
--- describes the sale. Everything that decides (cap, rate, mode, times) is read
+-- Offers places, in the order given, as far as cap, rate and stock allow, and
+-- describes the sale. Everything that decides (cap, rate, stock, mode, times) is read
 -- here, never passed in, so a caller with old values can do no harm; and only
 -- the controller that holds the lease may call, so nobody offers places that it
 -- looked up long ago.
@@ -9,7 +9,7 @@
 -- go first, and for each person who does one slot is saved for the first of the
 -- parties that stand there, so that neither waits for ever.
 -- KEYS 1 leader  2 state  3 limits  4 offered  5 active  6 numbers  7 sessions
---      8 offers  9 pace  10 missed  11 parties
+--      8 offers  9 pace  10 missed  11 parties  12 stock
 -- ARGV 1 clock (us) or ''  2 controller  3 tick (ms)  4.. place id and kind, in
 --      turns: m of the main line, c before everybody, l late
 -- Returns {a letter for each of the places, how many were offered now, sale as
@@ -19,9 +19,9 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return redis.error_reply('FENCED another controller ticks') end
 local now = clock()
 local ms = math.floor(now / 1000)
-local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[12])
 prove(s, now) -- before anybody is offered
-local _, bucket, free = room(s, ms, tonumber(ARGV[3]))
+local _, bucket, free, people = room(s, ms, tonumber(ARGV[3]))
 local last_offer, made, friends = tonumber(s.last_offer or '0'), 0, 0
 local deadline = ms + tonumber(s.live.claim) * 1000
 
@@ -39,7 +39,8 @@ local function served(i) return had[i] and string.sub(had[i], -1) ~= 'c' end
 local function offer(i, size)
   local place, kind, n = places[i], ARGV[3 + 2 * i], #numbers
   last_offer, made = last_offer + 1, made + 1
-  free, bucket, friends = free - size, bucket - size * 60000, friends + size - 1
+  free, people = free - size, people - size
+  bucket, friends = bucket - size * 60000, friends + size - 1
   for _, slot in ipairs(slots_of(place, size)) do
     slots[#slots + 1] = deadline
     slots[#slots + 1] = slot
@@ -62,7 +63,7 @@ local saver, saved = s.saver or '', tonumber(s.saved or '0')
 if #places > 0 then
   local first = saving and places[saving] or ''
   if saver ~= first then saver, saved = first, 0 end
-  if saving and size_of(parties[saving]) <= free and bucket >= 60000 then
+  if saving and size_of(parties[saving]) <= free and bucket >= 60000 and people >= 1 then
     offer(saving, size_of(parties[saving]))
     saver, saved = '', 0
   end
@@ -74,7 +75,7 @@ for i, place in ipairs(places) do
   if served(i) then
     letters[i] = 'o'
   elseif letters[i] == '-' then
-    if bucket < 60000 or #slots > 6000 then break end -- unpack takes 8,000 at most
+    if bucket < 60000 or people < 1 or #slots > 6000 then break end -- unpack takes 8,000 at most
     if size <= free - saved then
       offer(i, size)
       if saver ~= '' then saved = math.min(saved + size, size_of(parties[saving])) end

@@ -145,6 +145,13 @@ local function presences(edges, prefix, ms)
   return keys
 end
 
+-- How many of those in the shop have bought. With very many inside it is not
+-- looked up: then there is more to sell than this could matter for.
+local function buyers_inside(active, bought)
+  if redis.call('ZCARD', active) > 20000 then return 0 end
+  return redis.call('ZINTERCARD', 2, active, bought)
+end
+
 -- The pace: for each of the last 120 seconds, the second and the number of the
 -- last offer then. It gives every edge the same outflow, one just started too.
 local function keep_pace(pace, now, last_offer)
@@ -209,6 +216,7 @@ local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open'
 -- those of the sale's document until they are steered. The last two of the
 -- bounds are ropeline.MaxCap and MaxRate.
 local LIMITS = { 'cap', 'rate', 'mode', 'reason', 'session', 'claim', 'auto', 'min_cap', 'max_cap', 'min_rate', 'max_rate', 'version', 'stopped' }
+local STOCK = { 'doc', 'supports', 'engaged' }
 local UNSET = { cap = '0', rate = '0', mode = 'run', reason = '', auto = '', min_cap = '0', max_cap = '10000000', min_rate = '0',
   max_rate = '10000000', version = '0', stopped = '0' }
 
@@ -216,10 +224,11 @@ local function fields_into(s, key, names)
   for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do s[names[i]] = value end
 end
 
-local function read_sale(state, limits, offered, active)
+local function read_sale(state, limits, offered, active, stock)
   local s = { offered = redis.call('ZCARD', offered), active = redis.call('ZCARD', active), live = {} }
   fields_into(s, state, STATE)
   fields_into(s.live, limits, LIMITS)
+  if stock then fields_into(s, stock, STOCK) end
   for name, value in pairs(UNSET) do s.live[name] = s.live[name] or value end
   s.live.session, s.live.claim = s.live.session or s.session or '0', s.live.claim or s.claim or '0'
   s.cap, s.rate, s.mode = s.live.cap, s.live.rate, s.live.mode
@@ -249,25 +258,36 @@ local function move_deadlines(offered, active, by, until_)
   for i = 1, #slots, 2 do redis.call('ZADD', active, until_(slots[i], tonumber(slots[i + 1])), slots[i]) end
 end
 
--- How many more may be offered now, what the rate bucket holds and how many
--- slots are free. The bucket counts in 1/60,000 of a person: a millisecond adds
+-- The stock rule: how many more may be offered for what can still be sold. So many
+-- as the stock supports may be offered or in the shop without a basket, and nobody
+-- while nothing can be sold. Without a word of the stock there is no such rule.
+local function wanted(s)
+  local supports = tonumber(s.supports or '')
+  if not supports then return math.huge end
+  return supports + (tonumber(s.engaged or '') or 0) - s.offered - s.active
+end
+
+-- How many more may be offered now, what the rate bucket holds, how many slots
+-- are free and for how many more there is stock. The bucket counts in 1/60,000 of a person: a millisecond adds
 -- the rate, a person offered costs 60,000. It holds two ticks, so a minute's rate
 -- is spread over the minute, and one person more: what is left of one may not be
 -- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
--- missing on credit: a bucket that small would never hold enough for it.
+-- missing on credit: a bucket that small would never hold enough for it; and so it does of the stock,
+-- or the last seat would wait for a party's worth of seats.
 -- Ghosts are slots that may be in use though a loss of Redis forgot them. Where
 -- everybody passes there is room for all.
 local CLOSED = { pause = true, queue = true, stop = true }
 
 local function room(s, ms, tick)
-  if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0 end
-  if s.mode == 'pass' then return 1000000, 1e15, 1e9 end
+  if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0, 0 end
+  if s.mode == 'pass' then return 1000000, 1e15, 1e9, 1e9 end
   local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
   local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate
   local bucket = math.min(tonumber(s.bucket or '0') + fresh, 60000 + 2 * tick * rate)
   local ghosts = ms < tonumber(s.ghosts_until or '0') and tonumber(s.ghosts or '0') or 0
   local free = cap - s.offered - s.active - ghosts
-  return math.max(0, math.min(free, math.floor(bucket / 60000))), bucket, free
+  local people = wanted(s)
+  return math.max(0, math.min(free, math.floor(bucket / 60000), people)), bucket, free, people
 end
 
 -- The proof that the cap holds, for the stretch of time in which a limit does:
@@ -305,7 +325,7 @@ local function describe(s, now, active, pace)
     s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
     s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
-    s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped,
+    s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '',
   }
 end
 

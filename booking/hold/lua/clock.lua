@@ -26,9 +26,10 @@ end
 -- record stays a quarter of an hour, so that its fan and repeats of a request
 -- learn how it ended.
 local function finish(key, id, state)
-    local record = redis.call('HMGET', key, 'units', 'session')
+    local record, n = redis.call('HMGET', key, 'units', 'session'), 0
     for unit in string.gmatch(record[1] or '', '%d+') do
         redis.call('SETBIT', KEYS[2], unit, redis.call('GETBIT', KEYS[3], unit))
+        n = n + 1
     end
     redis.call('ZREM', KEYS[4], id)
     redis.call('ZREM', KEYS[5], id)
@@ -38,6 +39,9 @@ local function finish(key, id, state)
     if record[1] then
         redis.call('HSET', key, 'state', state)
         redis.call('PEXPIRE', key, 900000)
+        local ended, what = KEYS[1] .. ':ended', state == 'sold' and 'sold' or 'back' -- see inventory's count.lua
+        redis.call('HINCRBY', ended, what, 1)
+        redis.call('HINCRBY', ended, what .. '_units', n)
     end
 end
 

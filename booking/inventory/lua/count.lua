@@ -1,0 +1,21 @@
+-- Counts what is free, held and sold in each tier of a performance, and what
+-- became of its holds.
+--
+-- KEYS  1 built  2 taken  3 sold  4 deadlines  5 paying
+-- ARGV  first and last unit of each tier, in turns
+-- Returns {"" unless the performance was compared with Postgres, now in us, live
+--         holds, holds that were sold, their units, holds that ended without, their
+--         units, taken and sold units of each tier, in turns}
+-- Cost: O(bytes of the bitmaps): 50,000 units 3 us
+local t = redis.call('TIME')
+local ended = redis.call('HMGET', KEYS[1] .. ':ended', 'sold', 'sold_units', 'back', 'back_units')
+local answer = {
+    redis.call('GET', KEYS[1]) or '', t[1] * 1000000 + t[2],
+    redis.call('ZCARD', KEYS[4]) + redis.call('ZCARD', KEYS[5]),
+    tonumber(ended[1] or 0), tonumber(ended[2] or 0), tonumber(ended[3] or 0), tonumber(ended[4] or 0),
+}
+for i = 1, #ARGV, 2 do
+    answer[#answer + 1] = redis.call('BITCOUNT', KEYS[2], ARGV[i], ARGV[i + 1], 'BIT')
+    answer[#answer + 1] = redis.call('BITCOUNT', KEYS[3], ARGV[i], ARGV[i + 1], 'BIT')
+end
+return answer
