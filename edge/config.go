@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -61,6 +62,7 @@ type Config struct {
 	Sight  Sight
 
 	Limits         Limits
+	Times          Times
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed, and who may ask the gate
 	Metrics        prometheus.Registerer // absent: nothing is registered
 	Log            *slog.Logger
@@ -78,12 +80,33 @@ type Limits struct {
 	// Handovers is how many codes one address may ask for or try a minute. At
 	// the default, 1,000 addresses try 60,000 of 2^50 codes while one lives.
 	Handovers int64
-	Sockets   int64 // open at once in this process; the default is what its descriptors allow
-	Polls     int64 // answered at once; the others are put off
-	Rooms     int   // sales followed at once
+	Visitor   int64 // requests of one place, or of one admission, but for polls
+	Key       int64 // requests of one key of the staff's API
+	// Closed are the names of limits (bounds) that refuse while Redis cannot
+	// count; the others let everybody pass then. Absent: defaultClosed.
+	Closed  []string
+	Sockets int64 // open at once in this process; the default is what its descriptors allow
+	// PerAddress is how many sockets one address may have open here, and how many
+	// connections besides, unless it is a trusted proxy's; negative: no limit.
+	PerAddress int64
+	Header     int   // bytes of a request's header
+	Polls      int64 // answered at once; the others are put off
+	Rooms      int   // sales followed at once
 
 	connections int64 // besides the sockets; tests set it
 }
+
+// Times are how long a client may take, to read our answer too. Zero means the
+// default. Sockets have times of their own: net/http takes its deadlines off a
+// connection that is hijacked.
+type Times struct {
+	Header time.Duration // to send a request's header
+	Body   time.Duration // and all of it
+	Answer time.Duration // from the end of the header until our answer is read; longer than an upstream's
+	Idle   time.Duration // between two requests of a connection
+}
+
+var usualTimes = Times{Header: 10 * time.Second, Body: 30 * time.Second, Answer: time.Minute, Idle: 2 * time.Minute}
 
 // The defaults. A whole office or a mobile carrier may share one IPv4 address,
 // so the rates only stop a machine gone wild. 1,000 polls are answered in 50 ms
@@ -93,6 +116,10 @@ const (
 	defaultJoins     = 600
 	defaultRequests  = 12_000
 	defaultHandovers = 30
+	defaultVisitor   = 600
+	defaultKey       = 3_000
+	defaultAddress   = 1_000
+	defaultHeader    = 32 << 10
 	defaultPolls     = 1_000
 	defaultRooms     = 1_000
 )
@@ -130,7 +157,16 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Limits.Joins, defaultJoins)
 	orDefault(&c.Limits.Requests, defaultRequests)
 	orDefault(&c.Limits.Handovers, defaultHandovers)
+	orDefault(&c.Limits.Visitor, defaultVisitor)
+	orDefault(&c.Limits.Key, defaultKey)
 	orDefault(&c.Limits.Polls, defaultPolls)
+	orDefault(&c.Limits.PerAddress, defaultAddress)
+	c.Limits.Header = cmp.Or(c.Limits.Header, defaultHeader)
+	c.Times.Header, c.Times.Body = cmp.Or(c.Times.Header, usualTimes.Header), cmp.Or(c.Times.Body, usualTimes.Body)
+	c.Times.Answer, c.Times.Idle = cmp.Or(c.Times.Answer, usualTimes.Answer), cmp.Or(c.Times.Idle, usualTimes.Idle)
+	if c.Limits.Closed == nil {
+		c.Limits.Closed = defaultClosed
+	}
 	c.Limits.divide(descriptors())
 	if c.Limits.Rooms == 0 {
 		c.Limits.Rooms = defaultRooms
@@ -169,5 +205,5 @@ func (c Config) validate() error {
 	case c.Routes != nil && (c.Gate == nil || c.Sight == nil):
 		return errors.New("edge: Gate or Sight is missing")
 	}
-	return c.checkRoutes()
+	return cmp.Or(c.checkRoutes(), c.Limits.checkClosed())
 }

@@ -2,12 +2,15 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 	"github.com/ulule/limiter/v3"
 	limitstore "github.com/ulule/limiter/v3/drivers/store/redis"
@@ -28,8 +31,9 @@ const (
 
 // rule is one limit: so many a minute for each key.
 type rule struct {
-	name string
-	rate limiter.Rate
+	name   string
+	rate   limiter.Rate
+	closed bool // while counting is away everybody is refused, else nobody
 }
 
 func perMinute(name string, n int64) rule {
@@ -37,38 +41,44 @@ func perMinute(name string, n int64) rule {
 }
 
 // limits counts requests in Redis, in fixed windows: at the border of two
-// windows an address may do twice its rate. Counting is a help and no
-// guarantee: while Redis is away every request passes, and the handlers answer
-// for themselves.
+// windows a key may do twice its rate. Counting is a help and no guarantee:
+// while Redis is away requests pass, and the handlers answer for themselves, but
+// for the limits that are closed then: what they stop is worse than a refusal.
 type limits struct {
 	redis redis.UniversalClient
 	now   func() time.Time
 	log   *slog.Logger
 
-	mu     sync.Mutex
+	reached, uncounted *prometheus.CounterVec // by limit
+
+	mu     sync.Mutex    // guards the rest
 	store  limiter.Store // made at the first request: it needs Redis
 	restTo time.Time
 }
 
-func (r rule) unlimited() bool { return r.rate.Limit < 0 }
-
-// count counts a request for the caller's address.
-func (s *Server) count(w http.ResponseWriter, r *http.Request, of rule) error {
-	if of.unlimited() {
-		return nil
+func newLimits(c Config) *limits {
+	count := func(name, help string) *prometheus.CounterVec {
+		return promauto.With(c.Metrics).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"limit"})
 	}
-	return s.limits.take(r.Context(), w.Header(), of, limitKey(s.client(r)))
+	return &limits{
+		redis: c.Redis, now: c.Now, log: c.Log,
+		reached:   count("ropeline_edge_limited_total", "Requests that were refused with 429, by the limit that they were too much for."),
+		uncounted: count("ropeline_edge_uncounted_total", "Requests that could not be counted because Redis did not answer, by limit."),
+	}
 }
 
+func (r rule) unlimited() bool { return r.rate.Limit < 0 }
+
 // take counts one request of key and returns ropeline.ErrRateLimited when it
-// is one too many.
+// is one too many, ropeline.ErrStoreAway if it cannot be counted and the limit is
+// closed then.
 func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) error {
 	if r.unlimited() {
 		return nil
 	}
 	store := l.ready()
 	if store == nil {
-		return nil
+		return l.miss(r, errRests)
 	}
 	counting, cancel := context.WithTimeout(ctx, limitPatience)
 	defer cancel()
@@ -77,7 +87,7 @@ func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) er
 		if ctx.Err() == nil { // else the client went away, which says nothing about Redis
 			l.rest(err)
 		}
-		return nil
+		return l.miss(r, err)
 	}
 	reset := max(time.Unix(got.Reset, 0).Sub(l.now()), time.Second)
 	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", r.name, r.rate.Limit, int64(limitWindow.Seconds())))
@@ -85,9 +95,21 @@ func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) er
 	if !got.Reached {
 		return nil
 	}
+	l.reached.WithLabelValues(r.name).Inc()
 	limited := *ropeline.ErrRateLimited
 	limited.RetryAfter = reset
 	return &limited
+}
+
+var errRests = errors.New("the store of the limits did not answer a moment ago")
+
+// miss is what comes of a request that could not be counted.
+func (l *limits) miss(r rule, err error) error {
+	l.uncounted.WithLabelValues(r.name).Inc()
+	if !r.closed {
+		return nil
+	}
+	return ropeline.ErrStoreAway.Because(err)
 }
 
 // ready returns the store, made on the way, or nil while counting rests.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -71,6 +72,44 @@ func TestRequestsOfOneSubscriberAreLimited(t *testing.T) {
 		t.Error("a refused request reached the upstream")
 	}
 	wantStatus(t, f.do("GET", "/healthz", "", "X-Forwarded-For", prefix+"::1"), http.StatusOK) // not the API
+}
+
+// Only what a trusted proxy wrote says where somebody comes from.
+func TestForgedAddressesDoNotHelp(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, behindProxy(-1, 2))
+	mine := someAddress(t)
+	ask := func(header ...string) reply { return g.browser().do("GET", "", "", header...) }
+	for range 2 {
+		wantStatus(t, ask("X-Forwarded-For", mine), http.StatusOK)
+	}
+	for name, value := range map[string]string{
+		"Forwarded": "for=" + someAddress(t), "X-Real-Ip": someAddress(t), "X-Client-Ip": someAddress(t), "True-Client-Ip": someAddress(t),
+		"Cf-Connecting-Ip": someAddress(t), "X-Forwarded": someAddress(t), "Via": "1.1 " + someAddress(t),
+	} {
+		wantProblem(t, ask("X-Forwarded-For", mine, name, value), http.StatusTooManyRequests, "rate-limited")
+	}
+	for _, hops := range []string{someAddress(t) + ", " + mine, "garbage, " + mine, mine + ", 127.0.0.9", "[::ffff:" + mine + "]:4711"} {
+		wantProblem(t, ask("X-Forwarded-For", hops), http.StatusTooManyRequests, "rate-limited")
+	}
+
+	// An edge that trusts nobody hears of no other address than the connection's.
+	alone := newRig(t, func(c *Config, _ *ropeline.Sale) { c.Limits.Requests = 2_000 })
+	r := wantStatus(t, alone.browser().do("GET", "", "", "X-Forwarded-For", someAddress(t)), http.StatusOK)
+	again := wantStatus(t, alone.browser().do("GET", "", "", "X-Forwarded-For", someAddress(t)), http.StatusOK)
+	if left(t, again) >= left(t, r) {
+		t.Errorf("RateLimit %s, then %s: a forged address is another one", r.Header.Get("RateLimit"), again.Header.Get("RateLimit"))
+	}
+}
+
+// left is how many requests a RateLimit header leaves.
+func left(t *testing.T, r reply) int {
+	t.Helper()
+	var n, wait int
+	if _, err := fmt.Sscanf(r.Header.Get("RateLimit"), `"requests";r=%d;t=%d`, &n, &wait); err != nil {
+		t.Fatalf("RateLimit %q: %v", r.Header.Get("RateLimit"), err)
+	}
+	return n
 }
 
 func TestWithoutRedisRequestsPassUncounted(t *testing.T) {

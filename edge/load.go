@@ -5,11 +5,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ropeline/ropeline"
 )
@@ -20,10 +23,10 @@ import (
 // one that is a few lines long and loads nothing. Claims, joins and what stands
 // behind them are not refused: their rates are bounded elsewhere.
 type load struct {
-	most  int64 // polls answered at once
+	polls shares // that are answered at once
 	now   func() time.Time
-	polls atomic.Int64
 	shed  atomic.Int64 // when a poll was put off last, in ns
+	off   prometheus.Counter
 }
 
 // busyFor is how long after a poll was put off pages are short. Those polls
@@ -37,18 +40,16 @@ var errBusy = &ropeline.Error{
 
 // enter counts a poll in, or says when it should come back: spread over as long
 // again.
-func (l *load) enter() error {
-	if l.polls.Add(1) <= l.most {
+func (l *load) enter(sale ropeline.SaleID, sales int) error {
+	if l.polls.take(sale, sales) {
 		return nil
 	}
-	l.leave()
+	l.off.Inc()
 	l.shed.Store(l.now().UnixNano())
 	later := *errBusy
 	later.RetryAfter += rand.N(busyFor)
 	return &later
 }
-
-func (l *load) leave() { l.polls.Add(-1) }
 
 func (l *load) busy() bool {
 	at := l.shed.Load()
@@ -67,9 +68,10 @@ func (s *Server) bounded(rt route, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if poll {
-			err := s.load.enter()
+			sale := ropeline.SaleID(r.PathValue("sale"))
+			err := s.load.enter(sale, s.rooms.len())
 			if err == nil {
-				defer s.load.leave()
+				defer s.load.polls.leave(sale)
 			} else if !plain {
 				s.fail(w, r, err)
 				return
@@ -107,37 +109,65 @@ func serveBusy(w http.ResponseWriter) {
 
 // doors lets in as many connections as there are descriptors for, besides those
 // of sockets. The others wait in the system's queue: an edge without
-// descriptors could not even ask Redis.
+// descriptors could not even ask Redis. Of one address only so many are inside at
+// once, whatever they do there; the others are closed. A trusted proxy has
+// everybody's and is not counted so.
 type doors struct {
 	net.Listener
-	most int
+	most       int
+	perAddress int // 0: no limit
+	trusted    []netip.Prefix
+	turned     prometheus.Counter
 
-	mu     sync.Mutex // guards the rest
-	inside map[net.Conn]bool
+	mu     sync.Mutex          // guards the rest
+	inside map[net.Conn]string // by address, "" for a proxy's
+	of     map[string]int
 	closed bool
 	room   *sync.Cond
 }
 
-func newDoors(ln net.Listener, most int64) *doors {
-	d := &doors{Listener: ln, most: int(most), inside: map[net.Conn]bool{}}
+func newDoors(ln net.Listener, l Limits, trusted []netip.Prefix, turned prometheus.Counter) *doors {
+	d := &doors{
+		Listener: ln, most: int(l.connections), perAddress: l.doorsPerAddress(), trusted: trusted, turned: turned,
+		inside: map[net.Conn]string{}, of: map[string]int{},
+	}
 	d.room = sync.NewCond(&d.mu)
 	return d
 }
 
 // Accept waits until there is room.
 func (d *doors) Accept() (net.Conn, error) {
-	d.mu.Lock()
-	for len(d.inside) >= d.most && !d.closed {
-		d.room.Wait()
-	}
-	d.mu.Unlock()
-	c, err := d.Listener.Accept()
-	if err == nil {
+	for {
 		d.mu.Lock()
-		d.inside[c] = true
+		for len(d.inside) >= d.most && !d.closed {
+			d.room.Wait()
+		}
 		d.mu.Unlock()
+		c, err := d.Listener.Accept()
+		if err != nil || d.enter(c) {
+			return c, err
+		}
+		d.turned.Inc()
+		_ = c.Close()
 	}
-	return c, err
+}
+
+// enter counts a connection in unless its address has as many as it may.
+func (d *doors) enter(c net.Conn) bool {
+	address := ""
+	if a, ok := parseAddress(c.RemoteAddr().String()); ok && d.perAddress > 0 && !within(a, d.trusted) {
+		address = limitKey(a)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if address != "" {
+		if d.of[address] >= d.perAddress {
+			return false
+		}
+		d.of[address]++
+	}
+	d.inside[c] = address
+	return true
 }
 
 func (d *doors) Close() error {
@@ -155,6 +185,11 @@ func (d *doors) state(c net.Conn, s http.ConnState) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if address := d.inside[c]; address != "" {
+		if d.of[address]--; d.of[address] == 0 {
+			delete(d.of, address)
+		}
+	}
 	delete(d.inside, c)
 	d.room.Signal()
 }
@@ -164,4 +199,13 @@ func (d *doors) crowded() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.inside) > d.most/2
+}
+
+// doorsPerAddress leaves three quarters of the connections to others, whatever
+// one address may have: those of a slow-loris are never given back by themselves.
+func (l Limits) doorsPerAddress() int {
+	if l.PerAddress < 0 {
+		return 0
+	}
+	return int(min(l.PerAddress, max(l.connections/4, 10)))
 }

@@ -52,8 +52,8 @@ func TestAnOverloadedEdgeShedsInOrder(t *testing.T) {
 	}
 
 	// As many polls as can be answered are under way: another one is put off.
-	must(t, g.server.load.enter())
-	must(t, g.server.load.enter())
+	must(t, g.server.load.enter(g.sale.ID, 1))
+	must(t, g.server.load.enter(g.sale.ID, 1))
 	private.Kill() // and Redis is not asked
 	r := f.do("GET", "place", "")
 	wantProblem(t, r, http.StatusServiceUnavailable, "edge-busy")
@@ -71,8 +71,8 @@ func TestAnOverloadedEdgeShedsInOrder(t *testing.T) {
 	wantStatus(t, f.do("GET", "/healthz", ""), http.StatusOK)
 
 	// And back, when no poll was put off for some time.
-	g.server.load.leave()
-	g.server.load.leave()
+	g.server.load.polls.leave(g.sale.ID)
+	g.server.load.polls.leave(g.sale.ID)
 	private.Start()
 	past.Store(int64(2 * busyFor))
 	if r := wantStatus(t, f.do("GET", "/sales/"+string(g.sale.ID), ""), http.StatusOK); string(r.body) != "the whole page" {
@@ -149,7 +149,7 @@ func TestNeverMoreConnectionsAreInsideThanThereIsRoomFor(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	d := newDoors(ln, 2)
+	d := newDoors(ln, Limits{connections: 2}, nil, nil)
 	for range 3 {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		must(t, err)

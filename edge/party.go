@@ -70,9 +70,6 @@ func (s *Server) joinParty(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.count(w, r, s.joins); err != nil {
-		return err
-	}
 	var body wire.JoinParty
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err

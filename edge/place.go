@@ -39,9 +39,6 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 
 // enter returns the place that the caller has (200) or was given now (201).
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (queue.Ticket, queue.Place, int, error) {
-	if err := s.count(w, r, s.joins); err != nil {
-		return queue.Ticket{}, queue.Place{}, 0, err
-	}
 	ticket, place, err := s.held(w, r, m)
 	if err != nil || ticket.Place != "" {
 		return ticket, place, http.StatusOK, err
@@ -138,6 +135,9 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	place, err := s.store.Join(r.Context(), m.id, who.place, who.visitor)
 	if err == nil {
 		err = who.may(place)
+	}
+	if err == nil && place.New {
+		s.metrics.joins.WithLabelValues(string(m.id)).Inc()
 	}
 	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
 }

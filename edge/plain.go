@@ -204,8 +204,11 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 		return errForm.Because(err)
 	}
 	id := ropeline.SaleID(r.PathValue("sale"))
-	next := plainPath(id)
-	switch r.PostForm.Get("do") {
+	next, do := plainPath(id), r.PostForm.Get("do")
+	if err := s.countForm(w, r, do); err != nil {
+		return err
+	}
+	switch do {
 	case "join":
 		err = s.plainJoin(w, r)
 	case "claim":
@@ -310,9 +313,6 @@ func (s *Server) plainInvite(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) plainBefriend(w http.ResponseWriter, r *http.Request) error {
 	room, err := s.room(r)
 	if err != nil {
-		return err
-	}
-	if err := s.count(w, r, s.joins); err != nil {
 		return err
 	}
 	code := strings.TrimSpace(r.PostForm.Get("code"))

@@ -20,6 +20,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client went away; there is nobody to answer
 	}
+	s.metrics.refused(err)
 	var status int
 	if isPlain(r) {
 		status = s.plainProblem(w, r, err)

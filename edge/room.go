@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,6 +196,20 @@ func (m *rooms) get(ctx context.Context, id ropeline.SaleID, now time.Time) (*ro
 		return nil, err
 	}
 	return m.add(sale, now)
+}
+
+// all are the rooms that there are.
+func (m *rooms) all() []*room {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.byID))
+}
+
+// len is how many sales are followed.
+func (m *rooms) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.byID)
 }
 
 func (m *rooms) known(id ropeline.SaleID, now time.Time) (*room, error) {

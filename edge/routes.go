@@ -30,7 +30,7 @@ type route struct {
 // routes is the whole public surface of an edge. What is not in it is a 404:
 // nothing is forwarded blindly.
 func (s *Server) routes() []route {
-	const sale = "/api/v1/sales/{sale}"
+	const sale = salePath
 	table := []route{
 		{"GET", "/{$}", public, s.page("index.html")},
 		{"GET", "/sales/{sale}", public, s.waitingPage},
@@ -91,11 +91,12 @@ func (s *Server) newMux() *http.ServeMux {
 
 // guarded is a route's handler behind what all routes of the API share.
 func (s *Server) guarded(rt route) http.Handler {
-	api := strings.HasPrefix(rt.pattern, "/api/")
+	name := strings.TrimSpace(rt.method + " " + rt.pattern)
+	api, bounds := api(name), s.boundsOf(name)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := error(nil)
 		if api {
-			err = s.admit(w, r)
+			err = s.admit(w, r, bounds)
 		}
 		if err == nil {
 			err = rt.handle(w, r)
@@ -106,21 +107,22 @@ func (s *Server) guarded(rt route) http.Handler {
 	})
 }
 
-// admit counts a request and checks where it comes from.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
-	if s.early(r) {
+// admit checks where a request comes from and counts it: what another site made
+// a browser send uses up nothing of the one who looks at it.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, bounds []bound) error {
+	if len(bounds) > 0 && s.early(r) {
 		return nil
 	}
-	if err := s.count(w, r, s.calls); err != nil {
+	if err := ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get); err != nil {
 		return err
 	}
-	return ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get)
+	return s.count(w, r, bounds)
 }
 
 // early reports whether a request is a poll that comes before its time and can
 // be answered from memory: it is not counted, so that Redis hears nothing of it.
 func (s *Server) early(r *http.Request) bool {
-	if s.calls.unlimited() || r.Method != http.MethodGet {
+	if r.Method != http.MethodGet {
 		return false
 	}
 	id := ropeline.SaleID(r.PathValue("sale"))

@@ -74,6 +74,61 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 	}
 }
 
+// No other site makes a browser change anything here, on any route: the table is
+// walked with the cookies that the browser would send.
+func TestOtherSitesChangeNothing(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, forFriends)
+	f := g.browser()
+	f.join()
+	cookies := wire.PlaceCookie(g.sale.ID) + "=" + f.raw() + "; ropeline_staff=key; " + token.Cookie(g.sale.ID) + "=token"
+	changing := 0
+	for _, rt := range g.server.routes() {
+		methods := []string{rt.method}
+		if rt.method == "" {
+			methods = []string{"POST", "PUT", "PATCH", "DELETE"}
+		}
+		path := strings.NewReplacer("{sale}", string(g.sale.ID), "{id}", "x", "{path...}", "x", "{$}", "").Replace(rt.pattern)
+		for _, method := range methods {
+			if method == "GET" {
+				continue
+			}
+			changing++
+			for _, from := range [][]string{
+				{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
+				{"Sec-Fetch-Site", "", "Origin", "null"}, {"Sec-Fetch-Site", ""},
+			} {
+				r := f.do(method, path, "", append([]string{"Cookie", cookies, "Content-Type", "text/plain"}, from...)...)
+				if strings.HasSuffix(path, "/plain") {
+					wantStatus(t, r, http.StatusForbidden)
+					continue
+				}
+				wantProblem(t, r, http.StatusForbidden, "origin-mismatch")
+			}
+		}
+	}
+	if changing < 20 {
+		t.Errorf("only %d routes change something: is the table walked?", changing)
+	}
+	if up := g.upstream.last(); up != nil {
+		t.Errorf("%s %s of another site reached an upstream", up.Method, up.URL)
+	}
+	for _, rt := range g.server.routes() {
+		if !strings.HasSuffix(rt.pattern, "/live") {
+			continue
+		}
+		if conn, resp, err := f.dial("Origin", "https://evil.example"); err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+			t.Errorf("a socket from another site: %v, %v", resp, err)
+			if conn != nil {
+				_ = conn.CloseNow()
+			}
+		}
+	}
+	if s := f.poll(); s.State != ropeline.PlaceCollected {
+		t.Errorf("the place is %s afterwards", s.State)
+	}
+}
+
 func TestWrongMethodsAreToldTheRightOnes(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)

@@ -23,28 +23,27 @@ import (
 
 // Server is one edge.
 type Server struct {
-	store  *queue.Store
-	signer Signer
-	config Config
-	log    *slog.Logger
-	now    func() time.Time
-	pace   pace
-	limits *limits
-	joins  rule
-	calls  rule
+	store   *queue.Store
+	signer  Signer
+	config  Config
+	log     *slog.Logger
+	now     func() time.Time
+	pace    pace
+	limits  *limits
+	bounds  []bound
+	metrics *metrics
 
-	handovers rule
-	rooms     *rooms
-	sales     salesCache
-	sockets   sockets
-	load      load
-	hub       *hub.Hub
-	draws     drawCache
-	booking   http.Handler
-	ops       http.Handler
-	pages     *pages
-	mux       *http.ServeMux
-	renewals  renewals
+	rooms    *rooms
+	sales    salesCache
+	sockets  sockets
+	load     load
+	hub      *hub.Hub
+	draws    drawCache
+	booking  http.Handler
+	ops      http.Handler
+	pages    *pages
+	mux      *http.ServeMux
+	renewals renewals
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -67,18 +66,16 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, signer: c.Signer, config: c, log: c.Log, now: c.Now, pace: c.pace,
-		limits: &limits{redis: c.Redis, now: c.Now, log: c.Log},
-		joins:  perMinute("joins", c.Limits.Joins),
-		calls:  perMinute("requests", c.Limits.Requests),
-
-		handovers: perMinute("handovers", c.Limits.Handovers),
-		rooms:     newRooms(c.Store, c.Limits.Rooms, c.Log),
-		pages:     pages,
+		limits: newLimits(c),
+		bounds: c.Limits.bounds(),
+		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
+		pages:  pages,
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}
-	s.sockets.most = c.Limits.Sockets
-	s.load.most, s.load.now = c.Limits.Polls, c.Now
+	s.sockets.most, s.sockets.perAddress = c.Limits.Sockets, c.Limits.PerAddress
+	s.load.polls.most, s.load.now = c.Limits.Polls, c.Now
+	s.metrics = newMetrics(c.Metrics, s)
 	s.hub, err = hub.New(s.pace.Pace, hub.Endings{Stopping: restarting, Slow: tooSlow, Unexpected: unexpected}, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("making room for sockets: %w", err)
@@ -111,21 +108,14 @@ func (s *Server) untilOver(ctx context.Context) error {
 	return err
 }
 
-// How long a client may take, to read our answer too. Sockets have times of
-// their own: net/http takes its deadlines off a connection that is hijacked.
-const (
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = 30 * time.Second
-	answerTimeout = time.Minute // from the end of the request's header; longer than an upstream's
-	idleTimeout   = 2 * time.Minute
-	drainTimeout  = 10 * time.Second
-)
+// drainTimeout is how long requests that are under way at the end may take.
+const drainTimeout = 10 * time.Second
 
 // Serve answers on ln and does what Run does, until ctx ends. Then it takes no
 // more connections, tells the sockets to come back, and waits for them and for
 // the requests that are under way.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	doors := newDoors(ln, s.config.Limits.connections)
+	doors := newDoors(ln, s.config.Limits, s.config.TrustedProxies, s.metrics.turned)
 	answer := s.Handler()
 	hs := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,11 +125,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			answer.ServeHTTP(w, r)
 		}),
 		ConnState:         doors.state,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    32 << 10,
+		ReadHeaderTimeout: s.config.Times.Header,
+		ReadTimeout:       s.config.Times.Body,
+		WriteTimeout:      s.config.Times.Answer,
+		IdleTimeout:       s.config.Times.Idle,
+		MaxHeaderBytes:    s.config.Limits.Header,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes cut short and the like
 	}
 	ctx, stop := context.WithCancel(ctx)

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"sync/atomic"
 	"time"
 	"unique"
 
@@ -22,8 +23,10 @@ type socket struct {
 	member  string                // of a party, as the ticket says
 	terms   int                   // the version that it joined under, as the ticket says
 	reads   unique.Handle[string] // languages
-	surplus bool                  // one too many: it is open for as long as it takes to say so
+	counted                       // if it is a surplus, it is open for as long as it takes to say so
 	phase   time.Duration         // when in its pace it looks: a crowd's frames spread
+
+	offeredAt atomic.Int64 // ns, when it was woken for an offer that it did not tell yet
 
 	told   bool // what follows
 	shown  wire.Status
@@ -86,6 +89,7 @@ func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hu
 		status.Message = k.room.message(view, k.reads.Value())
 	}
 	k.told, k.shown, k.sentAt = true, status, now
+	k.server.metrics.told(k.offeredAt.Swap(0), now)
 	if status.State.Final() {
 		end = atEnd
 	}
@@ -97,12 +101,13 @@ func (k *socket) Gone() {
 	if k.link != nil {
 		k.link.Close()
 	}
-	k.server.sockets.leave()
+	k.server.sockets.leave(k.counted)
 }
 
 // wake lets the socket look at its place: an offer before all else.
 func (k *socket) wake(state ropeline.PlaceState) {
 	if state == ropeline.PlaceOffered {
+		k.offeredAt.Store(k.server.now().UnixNano())
 		k.out.Wake(hub.First)
 		return
 	}

@@ -27,9 +27,9 @@ type tab struct {
 }
 
 // open opens a socket with the fan's ticket in a cookie or a header.
-func (f *fan) open() *tab {
+func (f *fan) open(header ...string) *tab {
 	f.Helper()
-	conn, resp, err := f.dial()
+	conn, resp, err := f.dial(header...)
 	if err != nil {
 		f.Fatalf("opening a socket: %v (%v)", err, resp)
 	}
@@ -384,7 +384,7 @@ func TestSocketsAreBounded(t *testing.T) {
 	g.until("the room that the third took is free", func() bool {
 		g.server.sockets.mu.Lock()
 		defer g.server.sockets.mu.Unlock()
-		return g.server.sockets.open == 2
+		return g.server.sockets.used == 2
 	})
 	must(t, first.conn.Close(websocket.StatusNormalClosure, ""))
 	g.until("a closed socket makes room", func() bool {
@@ -400,14 +400,14 @@ func TestSocketsAreBounded(t *testing.T) {
 	})
 	g.server.sockets.mu.Lock()
 	g.server.sockets.most = 0 // and one is still told politely, which is taken:
-	g.server.sockets.open++
+	g.server.sockets.used++
 	g.server.sockets.mu.Unlock()
 	_, resp, err := f.dial()
 	if err == nil || resp == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "10" {
 		t.Errorf("beyond the bound: %v, %v, want 503 with Retry-After", err, resp)
 	}
 	g.server.sockets.mu.Lock()
-	g.server.sockets.open--
+	g.server.sockets.used--
 	g.server.sockets.mu.Unlock()
 }
 
@@ -483,7 +483,7 @@ func TestSilentPeersAreFoundByPings(t *testing.T) {
 	g.until("the silent socket is gone", func() bool {
 		g.server.sockets.mu.Lock()
 		defer g.server.sockets.mu.Unlock()
-		return g.server.sockets.open == 0
+		return g.server.sockets.used == 0
 	})
 	if code := b.closed(); code != -1 {
 		t.Errorf("closed with %d, want a cut", code)

@@ -27,7 +27,10 @@ type Line struct {
 	sale  ropeline.SaleID
 	log   *slog.Logger
 
+	born time.Time // monotonic
+
 	view  atomic.Pointer[View] // nil until the first snapshot
+	heard atomic.Int64         // ns after born, when the line was heard of last
 	ready chan struct{}        // closed after it
 	kick  chan struct{}        // holds one: guests are to be looked at
 
@@ -45,13 +48,23 @@ type Line struct {
 // NewLine returns a Line that has no View until Run has read one.
 func NewLine(store *Store, sale ropeline.SaleID, log *slog.Logger) *Line {
 	return &Line{
-		store: store, sale: sale, log: log.With("sale", sale), ready: make(chan struct{}), kick: make(chan struct{}, 1),
+		store: store, sale: sale, log: log.With("sale", sale), born: time.Now(), ready: make(chan struct{}), kick: make(chan struct{}, 1),
 		guests: newGuests(guestsMost), posted: &Board{},
 	}
 }
 
 // View returns the newest View, nil before the first.
 func (l *Line) View() *View { return l.view.Load() }
+
+// HeardAge is how long ago the line was heard of last.
+func (l *Line) HeardAge() time.Duration { return time.Since(l.born) - time.Duration(l.heard.Load()) }
+
+// Guests is how many places this edge serves.
+func (l *Line) Guests() int {
+	l.guests.mu.Lock()
+	defer l.guests.mu.Unlock()
+	return len(l.guests.byPlace)
+}
 
 // Ready is closed when there is a View.
 func (l *Line) Ready() <-chan struct{} { return l.ready }
@@ -220,6 +233,7 @@ func (l *Line) show(ctx context.Context, v *View) error {
 	if err := l.board(ctx, v); err != nil {
 		return err
 	}
+	l.heard.Store(int64(time.Since(l.born)))
 	old := l.swap(v)
 	if old == nil {
 		l.offers = v.LastOffer // guests look for themselves when they come

@@ -49,6 +49,15 @@ type edgeLimits struct {
 	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
 	Routes         string         `type:"existingfile" placeholder:"FILE" help:"What the gate for other shops protects; without it there is no gate."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
+	AddressLimit   int64          `placeholder:"N" help:"WebSockets, and connections, that one address may have open; 0 for the default, -1 for no limit."`
+	VisitorLimit   int64          `placeholder:"N" help:"API requests of one place, or one admission, a minute, but for polls; 0 for the default, -1 for no limit."`
+	KeyLimit       int64          `placeholder:"N" help:"Requests of one staff key a minute; 0 for the default, -1 for no limit."`
+	LimitsClosed   []string       `default:"handovers" placeholder:"NAME" help:"Limits that refuse while Redis cannot count (requests, visitor, key, joins, handovers); the others let everybody pass then."`
+
+	HeaderBytes   int           `placeholder:"N" help:"Bytes that a request's header may have; 0 for the default of 32 KiB."`
+	HeaderTimeout time.Duration `placeholder:"TIME" help:"How long a client may take to send a header; 0 for the default of 10 s."`
+	BodyTimeout   time.Duration `placeholder:"TIME" help:"And a whole request; 0 for the default of 30 s."`
+	IdleTimeout   time.Duration `placeholder:"TIME" help:"How long a connection may stay without a request; 0 for the default of 2 min."`
 }
 
 func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
@@ -118,7 +127,12 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Signer: signer, JWKS: jwks, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,
-		Limits:         edge.Limits{Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Sockets: limits.SocketsLimit, Polls: limits.PollsLimit},
+		Limits: edge.Limits{
+			Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Visitor: limits.VisitorLimit, Key: limits.KeyLimit,
+			Sockets: limits.SocketsLimit, Polls: limits.PollsLimit, PerAddress: limits.AddressLimit,
+			Closed: limits.LimitsClosed, Header: limits.HeaderBytes,
+		},
+		Times:          edge.Times{Header: limits.HeaderTimeout, Body: limits.BodyTimeout, Idle: limits.IdleTimeout},
 		TrustedProxies: limits.TrustedProxies,
 		Metrics:        reg,
 		Log:            log,

@@ -226,7 +226,7 @@ func startEdge(ctx context.Context, redisURL string) (*child, error) {
 	}
 	nobody := (&url.URL{Scheme: "http", Host: "127.0.0.1:1"}).String()
 	ch, err := startServer(ctx, program, "edge", "--redis", redisURL, "--keys", keys, "--listen", "127.0.0.1:0",
-		"--booking", nobody, "--ops", nobody, "--joins-limit=-1", "--requests-limit=-1")
+		"--booking", nobody, "--ops", nobody, "--joins-limit=-1", "--requests-limit=-1", "--address-limit=-1")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

@@ -40,7 +40,7 @@ func playEdge(ctx context.Context, o order, _ <-chan string, out io.Writer) (err
 	nowhere := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	server, err := edge.New(edge.Config{
 		Store: queue.New(rdb, keys), Redis: rdb, Signer: nobody{}, BookingURL: nowhere, OpsURL: nowhere,
-		Limits: edge.Limits{Joins: -1, Requests: -1, Sockets: int64(o.Sockets)},
+		Limits: edge.Limits{Joins: -1, Requests: -1, Sockets: int64(o.Sockets), PerAddress: -1},
 	})
 	if err != nil {
 		return err
