@@ -90,7 +90,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 		}
 		path := strings.NewReplacer("{sale}", string(g.sale.ID), "{id}", "x", "{path...}", "x", "{$}", "").Replace(rt.pattern)
 		for _, method := range methods {
-			if method == "GET" {
+			if method == "GET" || strings.HasPrefix(rt.pattern, "/gate/verify") { // a balancer's question about any request; it changes nothing
 				continue
 			}
 			changing++
