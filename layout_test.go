@@ -33,9 +33,10 @@ var layout = []room{
 	{"internal/monitor", nil, "a leaf: it serves metrics and knows none of a part's"},
 	{"internal/qr", nil, "a leaf that knows one thing"},
 	{"queue/draw", nil, "whoever checks a draw needs no line"},
-	{"queue", []string{"internal/batch", "queue/draw"}, "the line knows nobody who uses it"},
+	{"queue/ledger", []string{"queue/draw"}, "whoever checks a ledger needs no line"},
+	{"queue", []string{"internal/batch", "queue/draw", "queue/ledger"}, "the line knows nobody who uses it"},
 	{"admission/token", nil, "who verifies must not be able to sign"},
-	{"admission", []string{"queue", "queue/draw", "admission/token"}, "policy and signing above the line"},
+	{"admission", []string{"queue", "queue/draw", "queue/ledger", "admission/token"}, "policy and signing above the line"},
 	{"admission/gate", []string{"admission/token"}, "a gate is for any shop: it brings no Redis"},
 	{"admission/gate/fibergate", []string{"admission/gate", "admission/token"}, "the gate for Fiber"},
 	{"edge/wire", nil, "what both ends say; the load test imports it too"},
@@ -78,6 +79,7 @@ var owners = map[string][]string{
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"internal/qr"},
 	"go.yaml.in/":                 {"edge/passage"},
+	"github.com/gowebpki/jcs":     {"queue/ledger"},
 	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line", "internal/bench/sockets"},
 }
 

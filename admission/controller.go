@@ -21,6 +21,7 @@ import (
 type Controller struct {
 	store   *queue.Store
 	beacons *Beacons
+	scribe  *Scribe
 	name    string
 	metrics *metrics
 	log     *slog.Logger
@@ -37,7 +38,8 @@ const (
 
 // NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
-	return &Controller{store: store, beacons: &Beacons{}, name: uuid.NewString(), metrics: newMetrics(nil), log: log}
+	name := uuid.NewString()
+	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, metrics: newMetrics(nil), log: log}
 }
 
 // WithBeacons lets draws ask these sources.
@@ -52,10 +54,18 @@ func (c *Controller) WithMetrics(reg prometheus.Registerer) *Controller {
 	return c
 }
 
+// WithLedger lets ledgers be kept in books and their heads be signed; either may
+// be nil.
+func (c *Controller) WithLedger(books Books, signer *Signer) *Controller {
+	c.scribe.books, c.scribe.signer = books, signer
+	return c
+}
+
 // Run moves every published sale's line until ctx ends.
 func (c *Controller) Run(ctx context.Context) error {
 	var sales sync.WaitGroup
 	defer sales.Wait()
+	sales.Go(func() { c.scribe.Run(ctx) })
 	known := map[ropeline.SaleID]bool{}
 	every := time.NewTicker(discovery)
 	defer every.Stop()

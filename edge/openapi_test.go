@@ -105,6 +105,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	const place = "/api/v1/sales/{sale}/place"
 	check(f, "GET", "/api/v1/sales", 200, "")
 	check(f, "GET", "/api/v1/sales/{sale}", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}/ledger", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}/ledger/file", 200, "")
 	f.ticket = read[struct{ Ticket string }](t, check(f, "POST", place, 201, "")).Ticket
 	check(f, "POST", place, 200, "{}")
 	check(f, "POST", place, 400, "{")

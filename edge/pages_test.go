@@ -18,6 +18,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"waiting.html":             {Data: []byte("<title>waiting</title>")},
 		"shop.html":                {Data: []byte("<title>shop</title>")},
 		"draw.html":                {Data: []byte("<title>draw</title>")},
+		"ledger.html":              {Data: []byte("<title>ledger</title>")},
 		"order.html":               {Data: []byte("<title>order</title>")},
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
@@ -30,7 +31,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/orders/o1": "order", "/ops": "ops"} {
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/ops": "ops"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

@@ -18,7 +18,7 @@ import (
 
 type admissionCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key and staff."`
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key and staff."`
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
 
 	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws are kept; without one they are in Redis only."`
@@ -81,13 +81,22 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 		monitor.Postgres(reg, db)
 	}
 	store := queue.New(rdb, queue.Keys{Seed: seed})
-	parts := []part{{"controller", admission.NewController(store, log).WithBeacons(beacons).WithMetrics(reg).Run}}
+	signer, err := keys.ledgerSigner()
+	if err != nil {
+		return nil, err
+	}
+	if signer == nil {
+		log.Warn("there is no ledger.key, so the ledgers are not signed; make it with: ropeline keygen init")
+	}
+	controller := admission.NewController(store, log).WithBeacons(beacons).WithMetrics(reg).WithLedger(nil, signer)
+	parts := []part{{"controller", controller.Run}}
 	if db != nil {
 		archive, err := admission.NewArchive(db, folder, log)
 		if err != nil {
 			return nil, err
 		}
 		store.UseArchive(archive)
+		controller.WithLedger(archive, signer)
 		parts = append(parts, part{"archive", archive.Run})
 	}
 	ops := admission.NewOps(store, staff, log)

@@ -25,6 +25,8 @@ const (
 	admissionPublic = "admission.pub" // JWKS: the booking core's
 	placeKey        = "place.key"     // signs place tickets: the edges'
 	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
+	ledgerKey       = "ledger.key"    // signs the ledgers' heads: the admission part's
+	ledgerPublic    = "ledger.pub"    // JWKS, for everybody who checks a ledger
 	orderKey        = "order.key"     // makes order links: the booking core's
 	termsKey        = "terms.key"     // signs terms sheets: whoever publishes sales
 	termsPublic     = "terms.pub"     // JWKS: the edges serve it
@@ -46,11 +48,10 @@ func (k keyFolder) init() (made []string, err error) {
 			return made, err
 		}
 	}
-	if made, err = k.addPair(made, admissionKey, admissionPublic); err != nil {
-		return made, err
-	}
-	if made, err = k.addPair(made, termsKey, termsPublic); err != nil {
-		return made, err
+	for _, pair := range [][2]string{{admissionKey, admissionPublic}, {termsKey, termsPublic}, {ledgerKey, ledgerPublic}} {
+		if made, err = k.addPair(made, pair[0], pair[1]); err != nil {
+			return made, err
+		}
 	}
 	private, public, err := visitor.GenerateInviter()
 	if err != nil {
@@ -96,6 +97,16 @@ func (k keyFolder) termsJWKS() ([]byte, error) {
 		return nil, err
 	}
 	return keys.JWKS()
+}
+
+// ledgerSigner loads the key of the ledgers; nil if there is none: they are not
+// signed then.
+func (k keyFolder) ledgerSigner() (*admission.Signer, error) {
+	signer, err := admission.LoadSigner(k.path(ledgerKey))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // as said
+	}
+	return signer, err
 }
 
 // add makes one file whole or not at all, unless it is there.

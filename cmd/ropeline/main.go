@@ -33,18 +33,19 @@ func main() {
 type commands struct {
 	Log string `enum:"debug,info,warn,error" default:"info" help:"Least level of the log: debug, info, warn or error."`
 
-	Dev         devCommand         `cmd:"" help:"Run everything on this machine, with private Redis and Postgres and a demo sale."`
-	Edge        edgeCommand        `cmd:"" help:"Serve fans: pages, places in line, and the way to the booking core."`
-	Admission   admissionCommand   `cmd:"" help:"Move the lines, and serve the staff's API."`
-	Booking     bookingCommand     `cmd:"" help:"Serve the booking core: holds, orders and tickets."`
-	Worker      workerCommand      `cmd:"" help:"Put expired holds back on sale and settle payments left half done."`
-	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this program's version."`
-	Keygen      keygenCommand      `cmd:"" help:"Make keys."`
-	Invite      inviteCommand      `cmd:"" help:"Sign invitations to a sale, and print a link for each."`
-	Publish     publishCommand     `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`
-	VerifyDraw  verifyDrawCommand  `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
-	VerifyTerms verifyTermsCommand `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`
-	Check       checkCommand       `cmd:"" help:"Check a configuration and a running installation."`
+	Dev          devCommand          `cmd:"" help:"Run everything on this machine, with private Redis and Postgres and a demo sale."`
+	Edge         edgeCommand         `cmd:"" help:"Serve fans: pages, places in line, and the way to the booking core."`
+	Admission    admissionCommand    `cmd:"" help:"Move the lines, and serve the staff's API."`
+	Booking      bookingCommand      `cmd:"" help:"Serve the booking core: holds, orders and tickets."`
+	Worker       workerCommand       `cmd:"" help:"Put expired holds back on sale and settle payments left half done."`
+	Migrate      migrateCommand      `cmd:"" help:"Bring the database to this program's version."`
+	Keygen       keygenCommand       `cmd:"" help:"Make keys."`
+	Invite       inviteCommand       `cmd:"" help:"Sign invitations to a sale, and print a link for each."`
+	Publish      publishCommand      `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`
+	VerifyDraw   verifyDrawCommand   `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
+	VerifyTerms  verifyTermsCommand  `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`
+	VerifyLedger verifyLedgerCommand `cmd:"" help:"Check a copy of a sale's public ledger: nothing was rewritten, and the sums hold."`
+	Check        checkCommand        `cmd:"" help:"Check a configuration and a running installation."`
 }
 
 // console is what a command talks to.

@@ -22,7 +22,7 @@ type verifyDrawCommand struct {
 // Run checks a whole draw offline. Exit 1 means that it does not hold, or that
 // the file is none.
 func (c *verifyDrawCommand) Run(con console) (err error) {
-	in, err := c.open()
+	in, err := openFile(c.File, "the draw")
 	if err != nil {
 		return err
 	}
@@ -73,13 +73,13 @@ func noted(name, before string, now draw.Hash) draw.Check {
 	return draw.Check{What: "the " + name + " is the one you noted"}
 }
 
-func (c *verifyDrawCommand) open() (io.ReadCloser, error) {
-	if c.File == "-" {
+func openFile(name, what string) (io.ReadCloser, error) {
+	if name == "-" {
 		return io.NopCloser(os.Stdin), nil
 	}
-	f, err := os.Open(c.File)
+	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the draw: %w", err)
+		return nil, fmt.Errorf("reading %s: %w", what, err)
 	}
 	return f, nil
 }

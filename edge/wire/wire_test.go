@@ -34,6 +34,8 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 			doc = &wire.Handover{}
 		case "invite":
 			doc = &wire.Invite{}
+		case "ledger":
+			doc = &wire.Ledger{}
 		case "terms":
 			doc = &wire.Terms{}
 		case "sale":

@@ -4,6 +4,7 @@ import type { Plugin } from "vite";
 const pages: [RegExp, string][] = [
   [/^\/sales\/[^/]+\/?$/, "/waiting.html"],
   [/^\/sales\/[^/]+\/draw\/?$/, "/draw.html"],
+  [/^\/sales\/[^/]+\/ledger\/?$/, "/ledger.html"],
   [/^\/sales\/[^/]+\/shop\/?$/, "/shop.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
   [/^\/ops\/?$/, "/ops.html"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { draw as words, waiting } from "../src/messages/en";
+import { draw as words, ledger, waiting } from "../src/messages/en";
 import { Fan } from "./fan";
 import { look } from "./look";
 import { startStack } from "./stack";
@@ -23,6 +23,24 @@ export async function draw(fan: Fan): Promise<void> {
     assert.ok(await page.locator(".checks li").filter({ hasText: words.checks.commitmentNoted }).filter({ hasText: words.verdicts.holds }).isVisible());
     assert.ok((await page.locator("dd code").allInnerTexts()).includes(commitment), "the commitment is the one shown before");
     await look(page, "draw-checked");
+
+    // What was told of the sale stands in its ledger, and the browser checks it.
+    await page.getByRole("link", { name: words.ledger }).click();
+    await page.locator('[data-kind="drawn"]').waitFor({ timeout: 20_000 });
+    await page.locator('[data-kind="opened"]').waitFor({ timeout: 20_000 });
+    await page.locator('[data-verdict="holds"]').waitFor();
+    await look(page, "ledger");
+    await page.route("**/ledger?*", async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.text()).replace(/"entrants":1/, '"entrants":2');
+      await route.fulfill({ response: answer, body });
+    });
+    await page.reload();
+    await page.getByText(ledger.bad).waitFor();
+    await look(page, "ledger-broken");
+    await page.unroute("**/ledger?*");
+    await page.getByRole("link", { name: ledger.draw }).click();
+    await page.getByText(words.good).waitFor();
 
     // A server that lies about the score is found out.
     await page.route("**/draw/proof", async (route) => {

@@ -54,6 +54,26 @@ export interface Sale {
   draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string; root_at?: string; beacon?: string };
 }
 
+/** An entry of a sale's public ledger. */
+export interface LedgerEntry {
+  sale: string;
+  seq: number;
+  time: string;
+  kind: string;
+  data: Record<string, unknown>;
+  prev: string;
+  hash: string;
+}
+
+export interface Ledger {
+  sale: string;
+  head: { seq: number; hash: string; signed?: { seq: number; hash: string; key: string; signature: string } };
+  key?: { id: string; public: string };
+  first?: number;
+  entries: LedgerEntry[];
+  next?: number;
+}
+
 export interface DrawProof {
   place: string;
   index: number;

@@ -1,6 +1,6 @@
 // The routes of the line: one sale, this browser's place in it, its session.
 
-import type { Admission, DrawProof, Sale, Status } from "./documents";
+import type { Admission, DrawProof, Ledger, Sale, Status } from "./documents";
 import type { Challenge } from "../visitor/solve";
 import { call, retryAfter } from "./http";
 
@@ -28,6 +28,10 @@ export const endSession = async (id: string) => void (await call("DELETE", `${sa
 
 /** What shows where the draw put this browser's place. */
 export const drawProof = async (id: string) => (await call<DrawProof>("GET", `${saleAt(id)}/draw/proof`)).body;
+
+/** Entries of the public ledger after a number; after −n, the newest n. */
+export const ledger = async (id: string, after: number, limit: number) =>
+  (await call<Ledger>("GET", `${saleAt(id)}/ledger?after=${after}&limit=${limit}`)).body;
 
 export function liveAddress(id: string, page: Location): string {
   return `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}${saleAt(id)}/place/live`;

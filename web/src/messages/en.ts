@@ -8,6 +8,7 @@ export { common } from "./en/common.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";
+export { ledger } from "./en/ledger.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
 export { party } from "./en/party.ts";

@@ -5,6 +5,7 @@ export const draw = {
   noscript: "Checking a draw in your browser needs JavaScript. The whole draw is also a file, with a program and a description to check it.",
   heading: "The draw",
   back: "Back to the line",
+  ledger: "The ledger of this sale",
   how: "How it works",
   steps: [
     "A secret number, the seed, was fixed when this sale was made. Its fingerprint, the commitment, has been public ever since, so nobody can change the seed any more.",
