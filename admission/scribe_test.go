@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
@@ -44,9 +43,9 @@ func (d *desk) wait(by time.Duration) {
 	d.now = d.now.Add(by)
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, rdb redis.UniversalClient) *desk {
 	t.Helper()
-	d := &desk{T: t, rdb: devtest.Redis(t), now: time.Now().Truncate(time.Millisecond)}
+	d := &desk{T: t, rdb: rdb, now: time.Now().Truncate(time.Millisecond)}
 	keys := queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)}
 	d.store = queue.New(d.rdb, keys).WithClock(d.clock)
 	t.Cleanup(d.store.Close)
@@ -142,14 +141,36 @@ func (d *desk) holds(entries []ledger.Entry, signer *Signer) {
 	}
 }
 
-func newBooks(t *testing.T) (*Archive, *pgxpool.Pool) {
-	t.Helper()
-	db := devtest.Postgres(t)
-	a, err := NewArchive(db, t.TempDir(), slog.New(slog.DiscardHandler))
+// The ledgers share a Redis of their own, since controllers of other tests move
+// every sale that they find, and a database.
+func TestLedgers(t *testing.T) {
+	t.Parallel()
+	rdb, db := devtest.PrivateRedis(t).Client, devtest.Postgres(t)
+	books, err := NewArchive(db, t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, db
+	for name, test := range map[string]func(*desk, *Archive){
+		"one tells a sale from its publication to its end":         ledgerOfASale,
+		"several scribes lose and double nothing":                  ledgerOfSeveral,
+		"one that Redis lost goes on from the archive":             func(d *desk, a *Archive) { ledgerLost(d, a, loseAll) },
+		"one whose last moments Redis lost goes on from there":     func(d *desk, a *Archive) { ledgerLost(d, a, loseLast) },
+		"one goes on while the archive is away, and is kept later": ledgerWithoutArchive,
+		"two heads of one are never both archived":                 ledgerWithTwoHeads,
+		"nobody changes what is archived": func(d *desk, a *Archive) {
+			d.write(d.scribe(a, nil))
+			for _, change := range []string{"update sale_ledger set entry = ''", "delete from sale_ledger", "truncate sale_ledger", "truncate sale_ledger_p03"} {
+				if _, err := db.Exec(d.Context(), change); err == nil || !strings.Contains(err.Error(), "append-only") {
+					d.Errorf("%s: %v", change, err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newDesk(t, rdb), books)
+		})
+	}
 }
 
 // open takes the sale to its opening.
@@ -163,10 +184,8 @@ func (d *desk) open(s *Scribe) {
 	d.write(s)
 }
 
-func TestTheLedgerTellsASaleFromItsPublicationToItsEnd(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	books, db := newBooks(t)
+func ledgerOfASale(d *desk, books *Archive) {
+	t := d.T
 	signer := testSigner(t)
 	s := d.scribe(books, signer)
 	d.open(s)
@@ -205,23 +224,16 @@ func TestTheLedgerTellsASaleFromItsPublicationToItsEnd(t *testing.T) {
 	if total == 0 || total != state.LastOffer {
 		t.Errorf("%d were admitted by the ledger, %d offers made", total, state.LastOffer)
 	}
-	// The archive has the same, and nobody changes it.
+	// The archive has the same.
 	kept, err := books.LedgerLast(t.Context(), d.sale.ID, 1000)
 	d.must(err)
 	if archived := read(t, kept); !slices.EqualFunc(archived, entries, func(a, b ledger.Entry) bool { return a.Hash == b.Hash }) {
 		t.Errorf("archived %v, published %v", kinds(archived), want)
 	}
-	for _, change := range []string{"update sale_ledger set entry = ''", "delete from sale_ledger", "truncate sale_ledger", "truncate sale_ledger_p03"} {
-		if _, err := db.Exec(t.Context(), change); err == nil || !strings.Contains(err.Error(), "append-only") {
-			t.Errorf("%s: %v", change, err)
-		}
-	}
 }
 
-func TestTwoScribesAtOnceLoseAndDoubleNothing(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	books, _ := newBooks(t)
+func ledgerOfSeveral(d *desk, books *Archive) {
+	t := d.T
 	signer := testSigner(t)
 	scribes := []*Scribe{d.scribe(books, signer), d.scribe(books, signer), d.scribe(books, signer)}
 	d.open(scribes[0])
@@ -263,45 +275,40 @@ func TestTwoScribesAtOnceLoseAndDoubleNothing(t *testing.T) {
 // keysOfSale are a sale's keys in its capacity slot.
 func (d *desk) key(name string) string { return "ropeline:{" + string(d.sale.ID) + "}:" + name }
 
-func TestALedgerThatRedisLostGoesOnFromTheArchive(t *testing.T) {
-	t.Parallel()
-	for name, lose := range map[string]func(*desk){
-		"all of it": func(d *desk) { d.must(d.rdb.Del(d.Context(), d.key("ledger"), d.key("chain")).Err()) },
-		"its last moments": func(d *desk) { // as a server that starts anew on an older file
-			entries := d.entries()
-			d.must(d.rdb.RPop(d.Context(), d.key("ledger")).Err())
-			last := entries[len(entries)-2]
-			d.must(d.rdb.HSet(d.Context(), d.key("chain"), "seq", last.Seq, "hash", last.Hash, "run", "another", "archived", 1).Err())
-			d.must(d.rdb.XAdd(d.Context(), &redis.XAddArgs{Stream: d.key("events"), ID: "1-1", Values: []string{"kind", "message", "data", `{"text":"known"}`, "at", "1"}}).Err())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := newDesk(t)
-			books, _ := newBooks(t)
-			signer := testSigner(t)
-			d.open(d.scribe(books, signer))
-			before := d.entries()
-			d.must(d.rdb.Del(t.Context(), d.key("events")).Err())
-			lose(d)
+func loseAll(d *desk) { d.must(d.rdb.Del(d.Context(), d.key("ledger"), d.key("chain")).Err()) }
 
-			away := d.scribe(failing{}, signer) // nothing is written while the archive cannot be asked
-			if err := away.Write(t.Context(), d.sale.ID); err == nil {
-				t.Error("the ledger went on, though the archive is away")
-			}
-			d.must(d.store.Tell(t.Context(), d.sale.ID, "message", map[string]any{"text": "new"}))
-			d.wait(time.Second)
-			d.write(d.scribe(books, signer))
-			after := d.entries()
-			if len(after) < len(before)+2 || after[len(before)-1].Hash != before[len(before)-1].Hash || after[len(before)].Kind != ledger.KindLost {
-				t.Fatalf("before %v, after %v", kinds(before), kinds(after))
-			}
-			if n := strings.Count(strings.Join(kinds(after), " "), "message"); n != 1 {
-				t.Errorf("%d messages, want the one that is new: %v", n, kinds(after))
-			}
-			d.holds(after, signer)
-		})
+// loseLast is a server that starts anew on an older file.
+func loseLast(d *desk) {
+	entries := d.entries()
+	last := entries[len(entries)-2]
+	d.must(d.rdb.RPop(d.Context(), d.key("ledger")).Err())
+	d.must(d.rdb.HSet(d.Context(), d.key("chain"), "seq", last.Seq, "hash", last.Hash, "run", "another", "archived", 1).Err())
+	d.must(d.rdb.XAdd(d.Context(), &redis.XAddArgs{Stream: d.key("events"), ID: "1-1", Values: []string{"kind", "message", "data", `{"text":"known"}`, "at", "1"}}).Err())
+}
+
+func ledgerLost(d *desk, books *Archive, lose func(*desk)) {
+	signer := testSigner(d.T)
+	d.open(d.scribe(books, signer))
+	before := d.entries()
+	d.must(d.rdb.Del(d.Context(), d.key("events")).Err())
+	lose(d)
+
+	away := d.scribe(failing{}, signer) // nothing is written while the archive cannot be asked
+	d.tick()
+	if err := away.Write(d.Context(), d.sale.ID); !errors.Is(err, errBooks) {
+		d.Errorf("while the archive is away: %v", err)
 	}
+	d.must(d.store.Tell(d.Context(), d.sale.ID, "message", map[string]any{"text": "new"}))
+	d.wait(time.Second)
+	d.write(d.scribe(books, signer))
+	after := d.entries()
+	if len(after) < len(before)+2 || after[len(before)-1].Hash != before[len(before)-1].Hash || after[len(before)].Kind != ledger.KindLost {
+		d.Fatalf("before %v, after %v", kinds(before), kinds(after))
+	}
+	if n := strings.Count(strings.Join(kinds(after), " "), "message"); n != 1 {
+		d.Errorf("%d messages, want the one that is new: %v", n, kinds(after))
+	}
+	d.holds(after, signer)
 }
 
 // failing are books that cannot be asked.
@@ -318,10 +325,8 @@ func (failing) LedgerLast(context.Context, ropeline.SaleID, int) ([]json.RawMess
 }
 func (failing) EnterLedger(context.Context, []ledger.Entry, string) error { return errBooks }
 
-func TestTheLedgerGoesOnWhileTheArchiveIsAwayAndIsArchivedLater(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	books, _ := newBooks(t)
+func ledgerWithoutArchive(d *desk, books *Archive) {
+	t := d.T
 	signer := testSigner(t)
 	d.write(d.scribe(books, signer))
 	d.must(d.store.Tell(t.Context(), d.sale.ID, "message", map[string]any{"text": "one"}))
@@ -342,10 +347,8 @@ func TestTheLedgerGoesOnWhileTheArchiveIsAwayAndIsArchivedLater(t *testing.T) {
 
 // Of two ledgers of one sale, which only a store that was put back can bring
 // about, one is archived, and that one goes on.
-func TestTwoHeadsAreNeverBothArchived(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	books, _ := newBooks(t)
+func ledgerWithTwoHeads(d *desk, books *Archive) {
+	t := d.T
 	signer := testSigner(t)
 	s := d.scribe(books, signer)
 	d.write(s)

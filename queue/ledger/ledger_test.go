@@ -190,8 +190,12 @@ func TestWhatALedgerMaySayAndWhatNot(t *testing.T) {
 		write func(*writer)
 		says  string // "" holds
 	}{
-		"more than the rate":    {func(w *writer) { w.minute(700, 700, 100, 100) }, "700 were admitted"},
-		"more than the new one": {func(w *writer) { w.tell(KindLimits, fields{"rate": 6}); w.minute(5, 5, 1, 100); w.minute(60, 65, 1, 100) }, "60 were admitted"},
+		"more than the rate": {func(w *writer) { w.minute(700, 700, 100, 100) }, "700 were admitted"},
+		"more than the new one": {func(w *writer) {
+			w.tell(KindLimits, fields{"rate": 6})
+			w.minute(5, 5, 1, 100)
+			w.minute(60, 65, 1, 100)
+		}, "60 were admitted"},
 		"more than the cap":     {func(w *writer) { w.minute(10, 10, 101, 100) }, "101 were in at once"},
 		"a cap nobody set":      {func(w *writer) { w.minute(10, 10, 101, 200) }, "no entry set one above 100"},
 		"a cap that was raised": {func(w *writer) { w.tell(KindLimits, fields{"cap": 200}); w.minute(10, 10, 150, 200) }, ""},
@@ -212,12 +216,18 @@ func TestWhatALedgerMaySayAndWhatNot(t *testing.T) {
 			w.tell(KindAdmissions, Admissions{From: Time(w.at.Add(-time.Minute)), To: Time(w.at), Admitted: 9000, Total: 9000, MaxActive: 5000, Limit: 100, Passed: true})
 			w.tell(KindMode, fields{"mode": run})
 		}, ""},
-		"another seed":          {func(w *writer) { w.tell(KindDrawn, fields{"seed": strings.Repeat("ab", 32)}) }, "and 00ff was published"},
-		"no seed":               {func(w *writer) { w.tell(KindDrawn, fields{"seed": "x"}) }, "the seed is none"},
-		"another root":          {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindDrawn, fields{"root": "bb"}) }, "by another root"},
-		"a root that changes":   {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindBound, fields{"root": "bb"}) }, "changes the root"},
-		"a root beside":         {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindBound, fields{"root": "bb", "root_before": "aa"}) }, ""},
-		"a late commitment":     {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindCommitted, fields{"commitment": "cc"}) }, "commits to another seed"},
+		"another seed":        {func(w *writer) { w.tell(KindDrawn, fields{"seed": strings.Repeat("ab", 32)}) }, "and 00ff was published"},
+		"no seed":             {func(w *writer) { w.tell(KindDrawn, fields{"seed": "x"}) }, "the seed is none"},
+		"another root":        {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindDrawn, fields{"root": "bb"}) }, "by another root"},
+		"a root that changes": {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindBound, fields{"root": "bb"}) }, "changes the root"},
+		"a root beside": {func(w *writer) {
+			w.tell(KindBound, fields{"root": "aa"})
+			w.tell(KindBound, fields{"root": "bb", "root_before": "aa"})
+		}, ""},
+		"a late commitment": {func(w *writer) {
+			w.tell(KindBound, fields{"root": "aa"})
+			w.tell(KindCommitted, fields{"commitment": "cc"})
+		}, "commits to another seed"},
 		"a head of elsewhere":   {func(w *writer) { w.head.Hash = strings.Repeat("ab", 32); w.sign(); w.relink() }, "signs a head that is not in this chain"},
 		"a signature of nobody": {func(w *writer) { w.tell(KindSigned, Signed{Seq: 2, Hash: w.head.Hash, Key: "k1", Signature: "a.b.c"}) }, "cannot be read"},
 	} {
