@@ -152,7 +152,6 @@ func (s *Scribe) begin(ctx context.Context, news queue.News) (*draft, error) {
 	d.to.Run = news.Run
 	if known.Head.Hash == "" && kept.Hash == "" {
 		d.to.Head = ledger.Start(sale)
-		d.to.Mark.Since = news.Now.UnixMilli()
 		if news.Restored {
 			d.lost("a loss of the store; the ledger before it was kept nowhere")
 		}
@@ -220,8 +219,7 @@ func (d *draft) add(at time.Time, kind string, data any) {
 func (d *draft) lost(what string) {
 	n, m := d.news, &d.to.Mark
 	d.add(n.Now, ledger.KindLost, map[string]any{"what": what, "counted_from": ledger.Time(n.Now)})
-	*m = queue.Mark{Opened: m.Opened || !n.Opens.IsZero() && !n.Now.Before(n.Opens), Limit: max(m.Limit, n.Cap), Passed: m.Passed,
-		Since: n.Now.UnixMilli(), Added: n.Added - n.Kept, Total: n.Offers + n.Friends}
+	*m = queue.Mark{Opened: m.Opened || !n.Opens.IsZero() && !n.Now.Before(n.Opens), Added: n.Added - n.Kept, Total: n.Offers + n.Friends}
 	if m.Opened {
 		d.count(n.Now)
 	}
@@ -267,16 +265,6 @@ func (d *draft) events() {
 		}
 		d.add(e.At, e.Kind, e.Data)
 		d.to.Event = e.ID
-		if e.Kind != ledger.KindPublished && e.Kind != ledger.KindLimits && e.Kind != ledger.KindMode {
-			continue
-		}
-		var l ledger.Limits
-		if json.Unmarshal(e.Data, &l) == nil {
-			if l.Cap != nil && (e.Kind != ledger.KindPublished || m.Limit == 0) {
-				m.Limit = max(m.Limit, *l.Cap)
-			}
-			m.Passed = m.Passed || l.Mode != nil && *l.Mode == ropeline.ModePass
-		}
 	}
 	if d.news.Kept > 0 {
 		m.Added = d.news.Added - d.news.Kept + int64(len(d.news.Events))
@@ -289,7 +277,7 @@ func (d *draft) phases(minute time.Duration) {
 	n, m := d.news, &d.to.Mark
 	if !m.Opened && !n.Opens.IsZero() && !n.Now.Before(n.Opens) {
 		m.Opened = true
-		d.add(n.Now, "opened", map[string]any{"opens_at": ledger.Time(n.Opens), "cap": n.Cap})
+		d.add(n.Now, "opened", map[string]any{"opens_at": ledger.Time(n.Opens)})
 		d.count(n.Now)
 		m.Offers, m.Friends, m.Counts = m.Total, 0, map[string]int64{} // whoever was offered before it was seen counts in
 	}
@@ -312,11 +300,11 @@ func (d *draft) tellMinute() {
 			counts[name] = rose
 		}
 	}
-	if admitted > 0 || len(counts) > 0 || n.MaxInUse > m.Active {
-		m.Total, m.Active = m.Total+admitted, n.MaxInUse
+	if admitted > 0 || len(counts) > 0 || !n.Proof.Since.Equal(m.Proof.Since) || n.Proof.Most != m.Proof.Most {
+		m.Total, m.Proof = m.Total+admitted, n.Proof
 		d.add(n.Now, ledger.KindAdmissions, ledger.Admissions{
 			From: ledger.Time(time.UnixMilli(m.From)), To: ledger.Time(n.Now), Admitted: admitted, Total: m.Total, Counts: counts,
-			MaxActive: n.MaxInUse, Limit: m.Limit, Since: ledger.Time(time.UnixMilli(m.Since)), Passed: m.Passed,
+			MaxActive: n.Proof.Most, Limit: n.Proof.Limit, AtFirst: n.Proof.From, Since: ledger.Time(n.Proof.Since),
 		})
 	}
 	d.count(n.Now)

@@ -55,10 +55,7 @@ type Mark struct {
 	Total   int64            `json:"total"`
 	Counts  map[string]int64 `json:"counts"`
 
-	Limit  int64 `json:"limit"` // the largest cap since then
-	Since  int64 `json:"since"` // ms
-	Passed bool  `json:"passed"`
-	Active int64 `json:"active"` // the most at once, as told last
+	Proof Proof `json:"proof"` // as it was told last
 
 	Opened   bool  `json:"opened"`
 	Ended    bool  `json:"ended"`
@@ -98,15 +95,14 @@ type News struct {
 	Opens, Ends time.Time
 	Offers      int64 // numbers of offers so far
 	Friends     int64
-	MaxInUse    int64
-	Cap         int64
+	Proof       Proof
 	Counts      map[string]int64
 }
 
 // LedgerNews returns what a sale's ledger has to take in, and false if there is
 // nothing, or another controller leads.
 func (s *Store) LedgerNews(ctx context.Context, sale ropeline.SaleID, controller string) (News, bool, error) {
-	keys := keysOf(sale, "leader", "chain", "events", "state", "limits", "counts")
+	keys := keysOf(sale, "leader", "chain", "events", "state", "counts")
 	reply, err := s.runOn(ctx, sale, ledgerNewsScript, keys, controller, ledgerEvents)
 	if err != nil {
 		return News{}, false, err
@@ -123,9 +119,9 @@ func (s *Store) LedgerNews(ctx context.Context, sale ropeline.SaleID, controller
 	n.Added, n.Kept = r.integer(), r.integer()
 	n.More = int64(len(n.Events)) < n.Kept
 	n.Opens, n.Ends = milli(r.integer()), milli(r.integer())
-	n.Offers, n.Friends, n.MaxInUse = r.integer(), r.integer(), r.integer()
+	n.Offers, n.Friends = r.integer(), r.integer()
 	missed, claimed := r.integer(), r.integer()
-	n.Cap = r.integer()
+	n.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
 	n.Counts = map[string]int64{"missed": missed, "claimed": claimed}
 	for name, text := range pairs(r.next()) {
 		count, parseErr := strconv.ParseInt(text, 10, 64)

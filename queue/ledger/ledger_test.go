@@ -59,6 +59,10 @@ func (w *writer) sign() {
 
 type fields map[string]any
 
+func (w *writer) set(to fields) { w.tell(KindLimits, fields{"set": to}) }
+
+func (w *writer) mode(to string) { w.tell(KindMode, fields{"set": fields{"mode": to}}) }
+
 // minute tells of a minute that ends now.
 func (w *writer) minute(admitted, total, active, limit int64) {
 	w.at = w.at.Add(59 * time.Second)
@@ -80,9 +84,9 @@ func whole(t interface{ Fatal(...any) }) []Entry {
 	w.tell(KindDrawn, fields{"root": root, "seed": fmt.Sprintf("%x", seed)})
 	w.sign()
 	w.minute(600, 600, 100, 100)
-	w.tell(KindLimits, fields{"cap": 40, "rate": 60, "reason": "the shop is slow"})
-	w.minute(610, 1210, 100, 100) // the rate fell within it
-	w.minute(66, 1276, 100, 100)
+	w.tell(KindLimits, fields{"set": fields{"cap": 40, "rate": 60}, "was": fields{"cap": 100, "rate": 600}, "by": "sre"})
+	w.minute(610, 1210, 40, 40) // the rate fell within it
+	w.minute(66, 1276, 40, 40)
 	w.tell("message", fields{"text": "hello", "share": 0.5})
 	w.sign()
 	return w.entries
@@ -185,37 +189,47 @@ func mustTime(text string) time.Time {
 
 func TestWhatALedgerMaySayAndWhatNot(t *testing.T) {
 	t.Parallel()
-	pass, run := "pass", "run"
 	for name, c := range map[string]struct {
 		write func(*writer)
 		says  string // "" holds
 	}{
 		"more than the rate": {func(w *writer) { w.minute(700, 700, 100, 100) }, "700 were admitted"},
 		"more than the new one": {func(w *writer) {
-			w.tell(KindLimits, fields{"rate": 6})
+			w.set(fields{"rate": 6})
 			w.minute(5, 5, 1, 100)
 			w.minute(60, 65, 1, 100)
 		}, "60 were admitted"},
 		"more than the cap":     {func(w *writer) { w.minute(10, 10, 101, 100) }, "101 were in at once"},
-		"a cap nobody set":      {func(w *writer) { w.minute(10, 10, 101, 200) }, "no entry set one above 100"},
-		"a cap that was raised": {func(w *writer) { w.tell(KindLimits, fields{"cap": 200}); w.minute(10, 10, 150, 200) }, ""},
-		"a missing minute":      {func(w *writer) { w.minute(10, 10, 1, 100); w.minute(10, 30, 1, 100) }, "the minutes add up to 20"},
+		"a cap nobody set":      {func(w *writer) { w.minute(10, 10, 101, 200) }, "the limit was 200, and 100 was set"},
+		"a cap that was raised": {func(w *writer) { w.set(fields{"cap": 200}); w.minute(10, 10, 150, 200) }, ""},
+		"a cap that was lowered": {func(w *writer) {
+			w.set(fields{"cap": 10})
+			w.tell(KindAdmissions, Admissions{From: Time(w.at), To: Time(w.at), MaxActive: 80, Limit: 10, AtFirst: 80})
+		}, ""},
+		"more than the lowered cap": {func(w *writer) {
+			w.set(fields{"cap": 10})
+			w.tell(KindAdmissions, Admissions{From: Time(w.at), To: Time(w.at), MaxActive: 81, Limit: 10, AtFirst: 80})
+		}, "81 were in at once"},
+		"a missing minute": {func(w *writer) { w.minute(10, 10, 1, 100); w.minute(10, 30, 1, 100) }, "the minutes add up to 20"},
 		"a loss in between": {func(w *writer) {
 			w.minute(10, 10, 1, 100)
 			w.tell(KindLost, fields{})
 			w.minute(10, 1030, 1, 100)
 			w.minute(1, 1031, 1, 100)
 		}, ""},
+		"everybody passes, in secret": {func(w *writer) { w.mode("pass"); w.minute(9000, 9000, 5000, 100) }, "the limit was 100, and -1 was set"},
 		"everybody passes": {func(w *writer) {
-			w.tell(KindMode, fields{"mode": pass})
-			w.minute(9000, 9000, 5000, 100)
-		}, "everybody was let pass, and it does not say so"},
-		"and says so": {func(w *writer) {
-			w.tell(KindMode, fields{"mode": pass})
-			w.at = w.at.Add(time.Minute)
-			w.tell(KindAdmissions, Admissions{From: Time(w.at.Add(-time.Minute)), To: Time(w.at), Admitted: 9000, Total: 9000, MaxActive: 5000, Limit: 100, Passed: true})
-			w.tell(KindMode, fields{"mode": run})
+			w.mode("pass")
+			w.minute(9000, 9000, 5000, -1)
+			w.mode("run")
+			w.minute(90, 9090, 100, 100)
 		}, ""},
+		"everybody passed": {func(w *writer) {
+			w.mode("pass")
+			w.mode("run")
+			w.minute(9000, 9000, 100, 100)
+			w.minute(9000, 18000, 100, 100)
+		}, "9000 were admitted"},
 		"another seed":        {func(w *writer) { w.tell(KindDrawn, fields{"seed": strings.Repeat("ab", 32)}) }, "and 00ff was published"},
 		"no seed":             {func(w *writer) { w.tell(KindDrawn, fields{"seed": "x"}) }, "the seed is none"},
 		"another root":        {func(w *writer) { w.tell(KindBound, fields{"root": "aa"}); w.tell(KindDrawn, fields{"root": "bb"}) }, "by another root"},

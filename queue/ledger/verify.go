@@ -27,17 +27,18 @@ type Admissions struct {
 	Total    int64            `json:"total"`    // since the sale was published, or since a loss
 	Counts   map[string]int64 `json:"counts"`   // by how much each other count rose: claimed, missed, bypasses …
 
-	// The cap's proof: never more than MaxActive held an offer or a session at
-	// once since Since, and the largest cap in force since then was Limit.
+	// The cap's proof: since Since, when the limit in force was set, never more
+	// than MaxActive held an offer or a session at once. AtFirst did when it was
+	// set: a lower limit ends nobody's session.
 	MaxActive int64  `json:"max_active"`
-	Limit     int64  `json:"limit"`
+	Limit     int64  `json:"limit"` // -1: everybody may pass
+	AtFirst   int64  `json:"at_first"`
 	Since     string `json:"since"`
-	Passed    bool   `json:"passed,omitempty"` // the sale let everybody pass since: there was no limit
 }
 
-// Limits are what entries of the kinds published, limits and mode say of them;
+// limits are what entries of the kinds published, limits and mode say of them;
 // what they do not say has not changed.
-type Limits struct {
+type limits struct {
 	Cap  *int64         `json:"cap"`
 	Rate *int64         `json:"rate"`
 	Mode *ropeline.Mode `json:"mode"`
@@ -139,7 +140,7 @@ func named(entries []Entry) map[string]ed25519.PublicKey {
 
 // rule is the limits that were in force at some time, as far as is known.
 type rule struct {
-	Limits
+	limits
 	whole bool // the ledger is known from its beginning
 }
 
@@ -150,12 +151,18 @@ func (r *rule) follow(e Entry) {
 	if e.Kind != KindPublished && e.Kind != KindLimits && e.Kind != KindMode {
 		return
 	}
-	var to Limits
-	if json.Unmarshal(e.Data, &to) != nil {
+	var data struct {
+		limits
+		Set limits `json:"set"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil {
 		return
 	}
-	if e.Kind == KindPublished && (!r.whole || r.known()) {
-		return // live limits outlive a new version of the settings
+	to := data.Set
+	if e.Kind == KindPublished {
+		if to = data.limits; !r.whole || r.known() {
+			return // live limits outlive a new version of the settings
+		}
 	}
 	if to.Cap != nil {
 		r.Cap = to.Cap
@@ -170,17 +177,23 @@ func (r *rule) follow(e Entry) {
 
 func (r rule) passes() bool { return r.Mode != nil && *r.Mode == ropeline.ModePass }
 
-// minutes calls see for each entry about a minute, with the highest rate and cap
-// that were in force in it; known is false where they are not known.
-func minutes(entries []Entry, see func(e Entry, m Admissions, rate, cap int64, known, passed bool) error) error {
+// limit is how many may be in at once, -1 where everybody may.
+func (r rule) limit() int64 {
+	if r.passes() {
+		return -1
+	}
+	return *r.Cap
+}
+
+// minutes calls see for each entry about a minute, with the limits at its end, the
+// highest rate that was in force in it, and whether everybody was let pass
+// meanwhile. known is false where the limits are not.
+func minutes(entries []Entry, see func(m Admissions, end rule, rate int64, known, passed bool) error) error {
 	now := rule{whole: entries[0].Seq == 1}
-	rate, limit, passed, since := int64(0), int64(0), false, now.whole
+	rate, passed, since := int64(0), false, now.whole
 	raise := func() {
 		if now.Rate != nil {
 			rate = max(rate, *now.Rate)
-		}
-		if now.Cap != nil {
-			limit = max(limit, *now.Cap)
 		}
 		passed = passed || now.passes()
 	}
@@ -194,10 +207,10 @@ func minutes(entries []Entry, see func(e Entry, m Admissions, rate, cap int64, k
 		if err := json.Unmarshal(e.Data, &m); err != nil {
 			return fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
-		if err := see(e, m, rate, limit, since && now.known(), passed); err != nil {
+		if err := see(m, now, rate, since && now.known(), passed); err != nil {
 			return fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
-		rate, limit, passed, since = 0, 0, false, now.known()
+		rate, passed, since = 0, false, now.known()
 		raise()
 	}
 	return nil
@@ -208,7 +221,7 @@ func minutes(entries []Entry, see func(e Entry, m Admissions, rate, cap int64, k
 func slack(rate int64) int64 { return 2*rate/60 + 1 + ropeline.MaxParty }
 
 func checkRate(entries []Entry) error {
-	return minutes(entries, func(e Entry, m Admissions, rate, _ int64, known, passed bool) error {
+	return minutes(entries, func(m Admissions, _ rule, rate int64, known, passed bool) error {
 		from, err := ParseTime(m.From)
 		to, toErr := ParseTime(m.To)
 		if errors.Join(err, toErr) != nil || to.Before(from) {
@@ -226,19 +239,12 @@ func checkRate(entries []Entry) error {
 }
 
 func checkCap(entries []Entry) error {
-	largest, whole := int64(0), entries[0].Seq == 1
-	return minutes(entries, func(e Entry, m Admissions, _, limit int64, known, passed bool) error {
-		if passed && !m.Passed {
-			return errors.New("everybody was let pass, and it does not say so")
+	return minutes(entries, func(m Admissions, end rule, _ int64, _, _ bool) error {
+		if end.known() && m.Limit != end.limit() {
+			return fmt.Errorf("it says that the limit was %d, and %d was set", m.Limit, end.limit())
 		}
-		if m.Passed {
-			return nil
-		}
-		if m.MaxActive > m.Limit {
-			return fmt.Errorf("%d were in at once, and the largest cap was %d", m.MaxActive, m.Limit)
-		}
-		if largest = max(largest, limit); whole && known && m.Limit > largest {
-			return fmt.Errorf("it says that the largest cap was %d, and no entry set one above %d", m.Limit, largest)
+		if m.Limit >= 0 && m.MaxActive > max(m.Limit, m.AtFirst) {
+			return fmt.Errorf("%d were in at once, and the limit was %d", m.MaxActive, m.Limit)
 		}
 		return nil
 	})

@@ -1,16 +1,18 @@
 -- What the ledger of a sale has to take in, for the controller that leads: what
 -- the public was told since, and how far the counts have come, of one moment.
--- KEYS 1 leader  2 chain  3 events  4 state  5 limits  6 counts
+-- KEYS 1 leader  2 chain  3 events  4 state  5 counts
 -- ARGV 1 clock (us) or ''  2 controller  3 most events
 -- Returns {} if another one leads, if the sale's server started anew and nobody
 -- has ticked since, or if there is nothing to do yet; else {clock (us), run id,
 -- 1 if the sale was lost and restored, chain as HGETALL, events {id, {field,
 -- value, …}}, how many events were added ever, how many are kept, open, end (ms),
--- last offer, friends, most in use, missed, claimed, cap, counts as HGETALL}.
+-- last offer, friends, missed, claimed, limit, since (us), in use then,
+-- most since, counts as HGETALL}.
 -- Cost O(events).
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {} end
 local now, here = clock(), run_id()
-local s = redis.call('HMGET', KEYS[4], 'run_id', 'restored', 'open', 'end', 'last_offer', 'friends', 'max_in_use', 'missed', 'claimed')
+local s = redis.call('HMGET', KEYS[4], 'run_id', 'restored', 'open', 'end', 'last_offer', 'friends', 'missed', 'claimed',
+  'limit', 'limit_since', 'limit_from', 'limit_max')
 if s[1] ~= here then return {} end
 local c, kept = redis.call('HMGET', KEYS[2], 'run', 'due'), redis.call('XLEN', KEYS[3])
 if kept == 0 and c[1] == here and math.floor(now / 1000) < tonumber(c[2]) then return {} end
@@ -21,5 +23,7 @@ if kept > 0 then
     if info[i] == 'entries-added' then added = info[i + 1] end
   end
 end
-return { text(now), here, s[2] and 1 or 0, redis.call('HGETALL', KEYS[2]), redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', ARGV[3]), added, kept,
-  s[3] or '0', s[4] or '0', s[5] or '0', s[6] or '0', s[7] or '0', s[8] or '0', s[9] or '0', text(number(KEYS[5], 'cap')), redis.call('HGETALL', KEYS[6]) }
+local reply = { text(now), here, s[2] and 1 or 0, redis.call('HGETALL', KEYS[2]), redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', ARGV[3]), added, kept }
+for i = 3, 12 do reply[#reply + 1] = s[i] or '0' end
+reply[#reply + 1] = redis.call('HGETALL', KEYS[5])
+return reply

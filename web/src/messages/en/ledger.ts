@@ -4,6 +4,11 @@ type Data = Record<string, unknown>;
 const number = (value: unknown) => count(typeof value === "number" ? value : 0);
 const text = (value: unknown) => (typeof value === "string" ? value : "");
 const because = (data: Data) => (text(data.reason) ? `: ${text(data.reason)}` : "");
+/** What was set, and what it was before. */
+const changes = ({ set, was }: Data) =>
+  Object.entries((set ?? {}) as Data)
+    .map(([name, to]) => `${name.replace("_", " ")} ${String(((was ?? {}) as Data)[name] ?? "")} → ${String(to)}`)
+    .join(", ");
 const short = (hash: unknown) => `${text(hash).slice(0, 12)}…`;
 
 export const ledger = {
@@ -35,11 +40,12 @@ export const ledger = {
     drawn: (d: Data) => `The order was drawn, and the secret number shown: ${short(d.seed)}`,
     opened: () => "The sale opened",
     ended: (d: Data) => `The sale ended; ${number(d.admitted)} were let in`,
-    limits: (d: Data) =>
-      `The limits were changed${d.cap === undefined ? "" : `, up to ${number(d.cap)} inside at once`}${d.rate === undefined ? "" : `, ${number(d.rate)} let in a minute`}${because(d)}`,
-    mode: (d: Data) => `How people are let in was changed to “${text(d.mode)}”${because(d)}`,
+    limits: (d: Data) => `The limits were changed: ${changes(d)}${because(d)}`,
+    mode: (d: Data) => `How people are let in was changed: ${changes(d)}${because(d)}`,
     message: (d: Data) => `The organizer said: ${text(d.text) || JSON.stringify(d)}`,
-    admissions: (d: Data) => `${number(d.admitted)} were let in, ${number(d.total)} so far; never more than ${number(d.max_active)} were inside at once, with a limit of ${number(d.limit)}`,
+    admissions: (d: Data) => `${number(d.admitted)} were let in, ${number(d.total)} so far; ${
+        d.limit === -1 ? "everybody may pass" : `never more than ${number(d.max_active)} were inside at once, with a limit of ${number(d.limit)}`
+      }`,
     lost: (d: Data) => `Something may be missing here: ${text(d.what)}`,
     signed: (d: Data) => `The organizer signed everything up to entry ${number(d.seq)}`,
     key: (d: Data) => `The ledger is signed with the key ${text(d.key)}`,
