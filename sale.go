@@ -21,7 +21,8 @@ func (id SaleID) Valid() bool { return slug.MatchString(string(id)) }
 type PerformanceID string
 
 // PlaceID names one fan's entry in a line: 16 random bytes in unpadded
-// base64url, 22 characters.
+// base64url, 22 characters. In another lane than the main one a tilde and the
+// lane's name follow, so that whoever has an id knows which line to ask.
 type PlaceID string
 
 // Phase says where a sale is in its life.
@@ -79,7 +80,11 @@ type Sale struct {
 	// Beacon goes into the draw; nil for none.
 	Beacon *Beacon `json:"beacon,omitempty"`
 
-	// Shards is over how many lines the sale is spread, each of which may be on
+	// Lanes are the lines beside the main one. Which there are cannot be changed
+	// once the sale is published; their shares can.
+	Lanes []Lane `json:"lanes,omitempty"`
+
+	// Shards is over how many lines each lane is spread, each of which may be on
 	// another node of a Redis Cluster: for sales too large for one. 0 means 1. It
 	// cannot be changed once the sale is published.
 	Shards int `json:"shards,omitempty"`
@@ -120,8 +125,8 @@ const (
 	MaxTokenLife Seconds = 600
 )
 
-// Lines is over how many lines the sale is spread.
-func (s Sale) Lines() int { return max(1, s.Shards) }
+// Lines is over how many lines the sale is spread: so many shards a lane.
+func (s Sale) Lines() int { return (1 + len(s.Lanes)) * max(1, s.Shards) }
 
 // Validate names the first setting that cannot be served.
 func (s Sale) Validate() error {
@@ -163,6 +168,9 @@ func (s Sale) Validate() error {
 		return bad("party_max", "must be 0 in a sale for the invited alone")
 	}
 	if field, why := s.Visitor.validate(); field != "" {
+		return bad(field, why)
+	}
+	if field, why := s.validateLanes(); field != "" {
 		return bad(field, why)
 	}
 	if s.Beacon != nil {

@@ -129,7 +129,7 @@ func (s *Server) takeSeat(ctx context.Context, m *room, id ropeline.PlaceID, dev
 	if err != nil {
 		return queue.Ticket{}, err
 	}
-	ticket := queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: id, Member: queue.NewMember(id, device), Generation: place.Generation, Terms: m.terms()}
+	ticket := queue.Ticket{Sale: m.id, Lane: id.Lane(), Place: id, Member: queue.NewMember(id, device), Generation: place.Generation, Terms: m.terms()}
 	if ticket.Party, err = s.store.JoinParty(ctx, m.id, ticket, most); err == nil {
 		m.line.Changed(id)
 	}
@@ -190,7 +190,7 @@ func seated(s wire.Status, v *queue.View, p queue.Place, t queue.Ticket) wire.St
 // have forgotten who shares the place.
 func partyLost(v *queue.View, p queue.Place, t queue.Ticket) bool {
 	forgotten := p.Party.Seat(t) == 0 || t.Party != "" && p.Party == ""
-	return forgotten && v != nil && v.Losses > 0 && (t.Epoch != v.Epoch || !v.Drawn) && !p.State.Final()
+	return forgotten && v != nil && v.Losses > 0 && (t.Epoch != v.StandIn(p.ID).Epoch || !v.Drawn) && !p.State.Final()
 }
 
 func (s *Server) recallParty(ctx context.Context, m *room, t queue.Ticket) (queue.Place, error) {

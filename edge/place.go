@@ -105,7 +105,7 @@ func (s *Server) lookUp(ctx context.Context, m *room, ticket queue.Ticket, phone
 	case errors.Is(err, queue.ErrSettling), errors.Is(err, ropeline.ErrStoreAway),
 		// The line was lost since this ticket was given: the place is put back
 		// because its fan is here again.
-		errors.Is(err, queue.ErrPlaceUnknown) && view.Losses > 0 && (ticket.Epoch != view.Epoch || !view.Drawn):
+		errors.Is(err, queue.ErrPlaceUnknown) && view.Losses > 0 && (ticket.Epoch != view.StandIn(ticket.Place).Epoch || !view.Drawn):
 		return m.line.Recall(ticket, phone), nil
 	}
 	return place, err
@@ -139,7 +139,7 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err == nil && place.New {
 		s.metrics.joins.WithLabelValues(string(m.id)).Inc()
 	}
-	return queue.Ticket{Sale: m.id, Lane: queue.MainLane, Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
+	return queue.Ticket{Sale: m.id, Lane: place.ID.Lane(), Place: place.ID, Visitor: who.visitor, Terms: m.terms()}, place, err
 }
 
 // poll answers where the place stands and when to ask again.

@@ -52,12 +52,13 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 			s.State = ropeline.PlaceExpired
 		}
 	case ropeline.PlaceWaiting:
-		if p.Ordinal < 0 || p.Epoch != v.Epoch || v.Settling {
+		lane := v.StandIn(p.ID)
+		if p.Ordinal < 0 || p.Epoch != lane.Epoch || v.Settling {
 			break // no order yet, or one that this view does not know
 		}
 		position, served := v.Position(p), v.LastOffer
-		s.Position, s.Served, s.Epoch = &position, &served, v.Epoch
-		if w, ok := v.Wait(position); ok {
+		s.Position, s.Served, s.Epoch = &position, &served, lane.Epoch
+		if w, ok := v.Wait(v.LaneOf(p.ID), position); ok {
 			s.Wait = &wire.Wait{Low: int64(w.Low.Round(time.Second) / time.Second), High: int64(w.High.Round(time.Second) / time.Second),
 				Longer: wire.Longer(w.Longer)}
 		}

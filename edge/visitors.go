@@ -95,7 +95,7 @@ func (s *Server) joiner(sale ropeline.Sale, who, attempt string) (joiner, error)
 			return joiner{}, err
 		}
 	}
-	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, sale.Lines())
+	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, max(1, sale.Shards))
 	return j, nil
 }
 

@@ -44,7 +44,7 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 	if err != nil || d.Seed == "" {
 		return false, err
 	}
-	lines, err := s.lines(ctx, sale)
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return false, err
 	}
@@ -67,9 +67,9 @@ func (s *Store) MendEntrants(ctx context.Context, sale ropeline.SaleID) (bool, e
 	if err != nil || kept == nil {
 		return false, err
 	}
-	of := byShard(kept, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	parts := byLine(kept, sh, func(id ropeline.PlaceID) ropeline.PlaceID { return id })
 	err = onEach(lines, func(l lineID) error {
-		for chunk := range slices.Chunk(of[l.shard], drawBatch) {
+		for chunk := range slices.Chunk(parts[l.number], drawBatch) {
 			members := make([]any, len(chunk))
 			for i, id := range chunk {
 				members[i] = string(id)
@@ -115,14 +115,14 @@ func (s *Store) rebind(ctx context.Context, sale ropeline.SaleID, published stri
 	if err != nil || bound == nil {
 		return nil
 	}
-	of := byShard(bound, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	parts := byLine(bound, shapeOf(doc), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
 	return onEach(lines, func(l lineID) error {
-		if lobbies[l.shard].drawn {
+		if lobbies[l.number].drawn {
 			return nil
 		}
-		here := lobbies[l.shard].entrants
-		lobbies[l.shard].entrants = of[l.shard]
-		return errors.Join(s.rebindLine(ctx, l, without(here, of[l.shard]), true), s.rebindLine(ctx, l, without(of[l.shard], here), false))
+		here, entrants := lobbies[l.number].entrants, parts[l.number]
+		lobbies[l.number].entrants = entrants
+		return errors.Join(s.rebindLine(ctx, l, without(here, entrants), true), s.rebindLine(ctx, l, without(entrants, here), false))
 	})
 }
 

@@ -27,7 +27,7 @@ func TestTheLineGoesOverAnEdgeThatDiedWithMany(t *testing.T) {
 	if err := errors.Join(dying.PublishSale(t.Context(), sale), dying.Draw(t.Context(), sale.ID)); err != nil {
 		t.Fatal(err)
 	}
-	living.see(sale.ID, 1)
+	living.see(sale.ID, shape{shards: 1})
 	crowd := func(store *Store, name string, n int) (places []Place) {
 		var ids []ropeline.PlaceID
 		for i := range n {

@@ -99,13 +99,13 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	if err != nil {
 		return err
 	}
-	lines, err := s.lines(ctx, sale)
+	lines, _, err := s.lines(ctx, sale)
 	if err != nil {
 		return err
 	}
 	lobbies := make([]lobby, len(lines))
 	err = onEach(lines, func(l lineID) (err error) {
-		lobbies[l.shard], err = s.lobby(ctx, l)
+		lobbies[l.number], err = s.lobby(ctx, l)
 		return err
 	})
 	if err != nil || !slices.ContainsFunc(lobbies, func(l lobby) bool { return !l.drawn }) {
@@ -124,10 +124,10 @@ func (s *Store) Draw(ctx context.Context, sale ropeline.SaleID) error {
 	}
 	drawKey := draw.Key(seed, root, value)
 	err = onEach(lines, func(l lineID) error {
-		if lobbies[l.shard].drawn {
+		if lobbies[l.number].drawn {
 			return nil
 		}
-		return s.scoreLobby(ctx, l, drawKey, lobbies[l.shard].entrants)
+		return s.scoreLobby(ctx, l, drawKey, lobbies[l.number].entrants)
 	})
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (s *Store) bindLobbies(ctx context.Context, sale ropeline.SaleID, lines []l
 	}
 	text := hex.EncodeToString(root[:])
 	err = onEach(lines, func(l lineID) error {
-		of := lobbies[l.shard]
+		of := lobbies[l.number]
 		_, err := s.runOn(ctx, sale, bindScript, l.keys("line", "collected"), text, len(of.entrants), flag(of.drawn))
 		return err
 	})
@@ -321,7 +321,7 @@ func (s *Store) DrawFile(ctx context.Context, id ropeline.SaleID) (draw.File, er
 func (s *Store) drawnEntrants(ctx context.Context, sale ropeline.Sale) ([]ropeline.PlaceID, error) {
 	parts := make([][]ropeline.PlaceID, sale.Lines())
 	err := onEach(linesOf(sale.ID, len(parts)), func(l lineID) (err error) {
-		parts[l.shard], err = s.entrants(ctx, l, "entrants")
+		parts[l.number], err = s.entrants(ctx, l, "entrants")
 		return err
 	})
 	all := slices.Concat(parts...)

@@ -29,6 +29,8 @@ type Pace struct {
 	Share     float64 `json:"share"`     // people offered for each place of the line that is reached
 	Leaving   float64 `json:"leaving"`   // share of those who wait that leaves in a second
 	Comebacks float64 `json:"comebacks"` // who goes before everybody, in every other turn
+
+	Waiting byLane[float64] `json:"waiting,omitzero"` // places of each lane, where there are several
 }
 
 // The share is bounded: at most half of those ahead are believed not to come.
@@ -92,6 +94,7 @@ const (
 	LongerLimits   Longer = "limits"   // fewer are let in than before
 	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
 	LongerParties  Longer = "parties"  // a group went in, which takes several slots
+	LongerLanes    Longer = "lanes"    // people came into another lane, which has its share
 	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
 	LongerRestored Longer = "restored" // the line was put together again
 )
@@ -130,6 +133,10 @@ type Gauge struct {
 	Passed  int64     `json:"passed"` // by the cursor, or departed behind it
 	Departs int64     `json:"departs"`
 	LateSeq int64     `json:"late_seq"`
+
+	// Of each lane, where there are several.
+	Came byLane[int64] `json:"came,omitzero"` // places that were reached
+	Idle byLane[bool]  `json:"idle,omitzero"` // nobody of those next is here: its turns go to the others
 }
 
 // gaugeInterval is how often a gauge moves on.
@@ -173,6 +180,13 @@ func (g Gauge) next(s State) Gauge {
 	n.At, n.Epoch, n.Run, n.LateSeq = s.Now, s.Epoch, s.Run, s.LateSeq
 	n.Offers, n.Friends, n.Brought = s.LastOffer+s.Friends, s.Friends, s.Brought
 	n.InUse, n.Passed, n.Departs = s.inUse(), s.Cursor+s.Gone, s.Departures
+	lanes := s.sights()
+	for i := range lanes {
+		if len(lanes) > 1 {
+			n.Came[i] = int64(lanes[i].reached)
+		}
+		lanes[i].reached = max(0, lanes[i].reached-float64(g.Came[i]))
+	}
 	if s.still() && s.Now.Sub(n.RoseAt) < longerShown+s.Now.Sub(g.At) { // nobody is told now: it is told for as long afterwards
 		n.RoseAt = n.RoseAt.Add(s.Now.Sub(g.At))
 	}
@@ -181,7 +195,9 @@ func (g Gauge) next(s State) Gauge {
 		n.see(g, s)
 	}
 	measured := n.measure(g.Pace, s)
-	reached := max(0, n.Passed-g.Passed-(n.Departs-g.Departs))
+	if len(lanes) == 1 {
+		lanes[0].reached = float64(max(0, n.Passed-g.Passed-(n.Departs-g.Departs)))
+	}
 	switch {
 	case g.Epoch == "":
 		n.Pace = measured
@@ -192,22 +208,27 @@ func (g Gauge) next(s State) Gauge {
 		return n.rise(measured, LongerReturns)
 	}
 	now := float64(n.InUse)
-	if (measured.Rate < g.Rate || measured.Cap < g.Cap) && (moment{g.Pace, now}).worst(moment{measured, now}, s.ahead(), 0) > unnoticed {
-		return n.rise(measured, LongerLimits) // and not first for as much as hides behind who moved on
+	if measured.Rate < g.Rate || measured.Cap < g.Cap {
+		worse := (moment{g.Pace, now}).worst(moment{measured, now}, still(lanes))
+		// Nobody would have an estimate with as many inside as now; but in between there
+		// were fewer.
+		if worse > unnoticed || math.IsInf(worse, -1) {
+			return n.rise(measured, LongerLimits) // and not first for as much as hides behind who moved on
+		}
 	}
 	before, rise := moment{g.Pace, float64(g.InUse)}, 0.0
 	for _, weight := range []float64{1, 0.5, 0.2, 0.1, 0.05, 0} {
 		n.Pace = g.Pace.toward(measured, weight)
 		after := moment{n.Pace, now}
-		if rise = before.worst(after, s.ahead(), float64(reached)); s.Comebacks > 0 {
-			rise = max(rise, before.worstInFront(after))
+		if rise = before.worst(after, lanes); s.Comebacks > 0 {
+			rise = max(rise, before.worstInFront(after, lanes))
 		}
 		if rise <= 0 {
 			break
 		}
 	}
 	// What could not be told yet without a rise.
-	hidden := (moment{n.Pace, now}).worst(moment{measured, now}, s.ahead(), 0)
+	hidden := (moment{n.Pace, now}).worst(moment{measured, now}, still(lanes))
 	vanishes := math.IsInf(rise, 1) // there is no estimate any more, and no rise to be told
 	if hidden < farWorse && (rise <= 0 || (rise < unnoticed || vanishes) && n.Friends == g.Friends) {
 		return n
@@ -225,6 +246,8 @@ func (g Gauge) cause(before Gauge, measured Pace) Longer {
 		return LongerReturns
 	case g.Friends > before.Friends || g.Brought > before.Brought:
 		return LongerParties
+	case slices.ContainsFunc(lanesOf(measured.Waiting, g.Waiting), func(n [2]float64) bool { return n[0] > 1.1*n[1] }):
+		return LongerLanes
 	}
 	return LongerSlower
 }
@@ -307,6 +330,7 @@ func (g Gauge) measure(before Pace, s State) Pace {
 		people *= g.Here
 	}
 	p.Share = min(max((g.Taken+doubt*people)/(g.Reached+doubt), leastShare), mostShare)
+	p.Waiting = s.waitingByLane(g.Idle)
 	if g.Waited > 0 {
 		p.Leaving = g.Gone / g.Waited * g.Gone / (g.Gone + doubt)
 	}
@@ -335,6 +359,9 @@ func (p Pace) toward(q Pace, weight float64) Pace {
 	mix := func(a, b float64) float64 { return a + weight*(b-a) }
 	r := Pace{Rate: p.Rate, Cap: p.Cap, Turnover: mix(p.Turnover, q.Turnover), Share: mix(p.Share, q.Share),
 		Leaving: mix(p.Leaving, q.Leaving), Comebacks: mix(p.Comebacks, q.Comebacks)}
+	for i := range p.Waiting {
+		r.Waiting[i] = mix(p.Waiting[i], q.Waiting[i])
+	}
 	if p.Turnover == 0 { // unknown is not nothing
 		r.Turnover = q.Turnover
 	}
@@ -350,43 +377,55 @@ type moment struct {
 	inUse float64
 }
 
-// worst returns by what share the estimate of anybody in a line so long is
-// higher at a later moment, when reached places fewer are ahead; a few seconds
+// wait returns the seconds until the turn of a place of a lane.
+func (m moment) wait(lanes []sight, lane int, ahead float64) (seconds float64, known bool) {
+	return m.pace.wait(m.pace.turns(lanes, lane, ahead), m.inUse)
+}
+
+// worst returns by what share the estimate of anybody in any lane is higher at a
+// later moment, when those who were reached are not ahead any more; a few seconds
 // count as nothing.
-func (m moment) worst(later moment, line, reached float64) float64 {
+func (m moment) worst(later moment, lanes []sight) float64 {
 	worst := math.Inf(-1)
-	for _, ahead := range append(slices.Clone(lookedAt), line) {
-		if ahead > line {
-			continue
+	for lane, at := range lanes {
+		for _, ahead := range append(slices.Clone(lookedAt), at.line) {
+			if ahead > at.line {
+				continue
+			}
+			was, ok := m.wait(lanes, lane, ahead+at.reached)
+			if !ok {
+				continue
+			}
+			is, ok := later.wait(lanes, lane, ahead)
+			if !ok {
+				return math.Inf(1)
+			}
+			worst = max(worst, (is-was)/(was+1))
 		}
-		was, ok := m.pace.wait(ahead+reached, m.inUse)
-		if !ok {
-			continue
-		}
-		is, ok := later.pace.wait(ahead, later.inUse)
-		if !ok {
-			return math.Inf(1)
-		}
-		worst = max(worst, (is-was)/(was+1))
 	}
 	return worst
 }
 
 // worstInFront is the same for whoever goes before everybody: no others who are
 // reached bring them nearer. What is less than a tick is none.
-func (m moment) worstInFront(later moment) float64 {
-	was, ok := m.pace.wait(0, m.inUse)
-	if !ok {
-		return math.Inf(-1)
+func (m moment) worstInFront(later moment, lanes []sight) float64 {
+	worst := math.Inf(-1)
+	for lane := range lanes {
+		was, ok := m.wait(lanes, lane, 0)
+		if !ok {
+			continue
+		}
+		is, ok := later.wait(lanes, lane, 0)
+		if !ok {
+			return math.Inf(1)
+		}
+		if is-was <= TickInterval.Seconds() {
+			worst = max(worst, 0)
+			continue
+		}
+		worst = max(worst, (is-was)/(was+1))
 	}
-	is, ok := later.pace.wait(0, later.inUse)
-	if !ok {
-		return math.Inf(1)
-	}
-	if is-was <= TickInterval.Seconds() {
-		return 0
-	}
-	return (is - was) / (was + 1)
+	return worst
 }
 
 // lookedAt are the places whose estimates are compared, with the last of the
@@ -394,7 +433,7 @@ func (m moment) worstInFront(later moment) float64 {
 var lookedAt = []float64{0, 30, 100, 300, 1000, 3000, 10_000, 100_000}
 
 // ahead is how many stand in the line.
-func (s State) ahead() float64 { return float64(s.Size - s.Cursor - s.Gone + s.Late) }
+func (s Stand) ahead() float64 { return float64(s.Size - s.Cursor - s.Gone + s.Late) }
 
 // people is how many share a place of the line, on average.
 func (s State) people() float64 {
@@ -408,14 +447,14 @@ const (
 	rangeHigh = 1.27
 )
 
-// Wait estimates how long a fan at this position still waits, as a range, and
+// Wait estimates how long a fan at this position of a lane still waits, as a range, and
 // says why it rose if it did of late. There is none while the line stands still,
 // or nothing was seen that it could be made from.
-func (v *View) Wait(position int64) (w Wait, ok bool) {
+func (v *View) Wait(lane int, position int64) (w Wait, ok bool) {
 	if v.still() || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
 		return Wait{}, false
 	}
-	middle, ok := v.Gauge.wait(float64(position), float64(v.inUse()))
+	middle, ok := v.Gauge.wait(v.Gauge.turns(v.seen, lane, float64(position)), float64(v.inUse()))
 	if !ok {
 		return Wait{}, false
 	}

@@ -169,14 +169,14 @@ func (y synthetic) play(seed uint64) played {
 
 // look notes what every 20th of those who wait is shown.
 func (p *played) look(t time.Duration, s State, gone []bool) {
-	v := &View{State: s}
+	v := newView(s, nil, nil)
 	ahead := int64(0)
 	for i := s.Cursor; i < s.Size; i++ {
 		if gone[i] {
 			continue
 		}
 		if i%20 == 0 {
-			if w, ok := v.Wait(ahead); ok {
+			if w, ok := v.Wait(0, ahead); ok {
 				p.shown = append(p.shown, shownWait{int(i), t, math.Round(w.Low.Seconds()), math.Round(w.High.Seconds()), w.Longer})
 			} else if !s.Paused() {
 				p.missing++
@@ -341,7 +341,7 @@ func TestAReasonIsToldForAMinuteThatIsNoPause(t *testing.T) {
 	pass(5 * time.Minute)
 	s.Mode = ropeline.ModeRun
 	told := func() Longer {
-		w, _ := (&View{State: s}).Wait(50)
+		w, _ := newView(s, nil, nil).Wait(0, 50)
 		return w.Longer
 	}
 	if pass(45 * time.Second); told() != LongerLimits {

@@ -20,12 +20,12 @@ var gaugeScript = newScript("gauge", gaugeSource)
 func (s *Store) gauge(ctx context.Context, sale ropeline.SaleID, controller string, state State, jumped time.Duration) (Gauge, error) {
 	g := state.Gauge.moved(jumped)
 	if g.due(state) {
-		living, present, err := s.attendance(ctx, sale)
+		living, present, idle, err := s.attendance(ctx, sale)
 		if err != nil && !errors.Is(err, ErrSettling) {
 			return Gauge{}, err
 		}
 		if living > 0 {
-			g.Here = float64(present) / float64(living)
+			g.Here, g.Idle = float64(present)/float64(living), idle
 		}
 		if err == nil {
 			g = g.next(state)
@@ -65,12 +65,12 @@ var attendanceScript = newScript("attendance", attendanceSource)
 // a share to 2 %, few enough to cost a microsecond.
 const attendanceOf = 4096
 
-// attendance returns how many of those next in line have not left, and how many
-// of them are here.
-func (s *Store) attendance(ctx context.Context, sale ropeline.SaleID) (living, present int64, err error) {
-	lines, err := s.lines(ctx, sale)
+// attendance returns how many of those next in line have not left, how many of
+// them are here, and in which of several lanes nobody is.
+func (s *Store) attendance(ctx context.Context, sale ropeline.SaleID) (living, present int64, idle byLane[bool], err error) {
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, idle, err
 	}
 	counts := make([][]int64, len(lines))
 	err = onEach(lines, func(l lineID) error {
@@ -82,14 +82,19 @@ func (s *Store) attendance(ctx context.Context, sale ropeline.SaleID) (living, p
 		if err != nil || len(fields) != 2 {
 			return errors.Join(err, fmt.Errorf("attendance: unexpected reply of %d fields", len(fields)))
 		}
-		counts[l.shard] = fields
+		counts[l.number] = fields
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, idle, err
 	}
-	for _, c := range counts {
+	here := make([]int64, sh.laneCount())
+	for i, c := range counts {
 		living, present = living+c[0], present+c[1]
+		here[i/sh.shards] += c[1]
 	}
-	return living, present, nil
+	for lane := range len(sh.lanes) {
+		idle[lane] = here[lane] == 0
+	}
+	return living, present, idle, nil
 }

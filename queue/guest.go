@@ -46,6 +46,7 @@ type guest struct {
 	marked  string    // the epoch in which Redis was told that it is present, "" for not
 	kept    string    // the epoch in which it was told that it is here, being a comeback
 	until   time.Time // present so long without a socket
+	lane    uint8
 
 	place      atomic.Pointer[Place] // the newest that is known
 	asking     bool                  // a look is under way
@@ -66,8 +67,9 @@ func (g *guest) know(p *Place) {
 }
 
 // calm reports whether there is nothing to do for a guest: it waits in the order
-// of this epoch, where no line has come to, is here, and Redis knows.
-func (g *guest) calm(epoch string, reached int64, now time.Time) bool {
+// of its lane's epoch, where no line has come to, is here, and Redis knows.
+func (g *guest) calm(lanes []laneView, now time.Time) bool {
+	epoch, reached := lanes[g.lane].Epoch, lanes[g.lane].reached
 	return g.waits == epoch && epoch != "" && g.ordinal >= reached && g.moved == nil && g.marked == epoch && g.kept == "" && g.present(now)
 }
 
@@ -89,20 +91,21 @@ type guests struct {
 	byPlace map[ropeline.PlaceID]*guest
 	dirty   map[ropeline.PlaceID]bool // to be looked up
 	left    map[ropeline.PlaceID]time.Time
-	epoch   string // the newest that was seen
+	shape   shape                     // not known before the first View
+	epochs  [ropeline.MaxLanes]string // the newest that was seen of each lane
 }
 
 // shared returns the one copy of an epoch's name: each place came with one of
 // its own, which would be read, and missed in the processor's cache, whenever all
 // guests are looked at. mu is held.
-func (gs *guests) shared(epoch string) string {
-	if epoch != gs.epoch && epoch != "" {
-		gs.epoch = strings.Clone(epoch)
+func (gs *guests) shared(lane uint8, epoch string) string {
+	if epoch != gs.epochs[lane] && epoch != "" {
+		gs.epochs[lane] = strings.Clone(epoch)
 	}
 	if epoch == "" {
 		return ""
 	}
-	return gs.epoch
+	return gs.epochs[lane]
 }
 
 // guestsMost is more than a process serves with pollers that come every 20 s.
@@ -183,10 +186,10 @@ func (gs *guests) welcome(t Ticket, p Place, phone bool) *guest {
 
 // admit finds or makes a guest. mu is held.
 func (gs *guests) admit(t Ticket, p Place, phone bool) *guest {
-	g := gs.byPlace[p.ID]
-	p.Visitor, p.Epoch = t.Visitor, gs.shared(p.Epoch)
+	g, lane := gs.byPlace[p.ID], uint8(gs.shape.laneOf(p.ID))
+	p.Visitor, p.Epoch = t.Visitor, gs.shared(lane, p.Epoch)
 	if g == nil {
-		g = &guest{epoch: gs.shared(t.Epoch)}
+		g = &guest{lane: lane, epoch: gs.shared(lane, t.Epoch)}
 		if p.New {
 			g.marked = p.Epoch // the script that joined it has told
 		}
@@ -314,7 +317,7 @@ func (gs *guests) found(places []Place) {
 			continue
 		}
 		old := g.place.Load()
-		p.Epoch = gs.shared(p.Epoch)
+		p.Epoch = gs.shared(g.lane, p.Epoch)
 		g.hears(p.Generation, true, &p)
 		if p.State == "" {
 			p = *old
@@ -337,9 +340,8 @@ func (gs *guests) found(places []Place) {
 func (gs *guests) sweep(v *View, now time.Time) (moved bool) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	reached := v.reached()
 	for id, g := range gs.byPlace {
-		if g.calm(v.Epoch, reached, now) {
+		if g.calm(v.lanes, now) {
 			continue
 		}
 		moved = moved || g.moved != nil
@@ -375,7 +377,7 @@ func outdated(v *View, p *Place) bool {
 	case ropeline.PlaceCollected:
 		return v.Drawn
 	case ropeline.PlaceWaiting, ropeline.PlacePassed:
-		return p.Epoch != v.Epoch
+		return p.Epoch != v.StandIn(p.ID).Epoch
 	}
 	return false
 }

@@ -141,10 +141,16 @@ func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
 		change func(*guest, *Place, *View)
 		calm   bool
 	}{
-		"nothing":                      {func(*guest, *Place, *View) {}, true},
-		"it is next":                   {func(_ *guest, _ *Place, v *View) { v.Cursor = 7 }, true},
-		"the line has passed it":       {func(_ *guest, _ *Place, v *View) { v.Cursor = 8 }, false},
-		"another line is further":      {func(_ *guest, _ *Place, v *View) { v.Lines = []Stand{{Cursor: 2}, {Cursor: 8}} }, false},
+		"nothing":                {func(*guest, *Place, *View) {}, true},
+		"it is next":             {func(_ *guest, _ *Place, v *View) { v.Cursor = 7 }, true},
+		"the line has passed it": {func(_ *guest, _ *Place, v *View) { v.Cursor = 8 }, false},
+		"another line is further": {func(g *guest, p *Place, v *View) {
+			v.Lines = []Stand{{Cursor: 2, Epoch: "e"}, {Cursor: 8, Epoch: "e"}}
+			p.Epoch, g.marked = epochOf([]string{"e", "e"}), epochOf([]string{"e", "e"})
+		}, false},
+		"another lane is further": {func(_ *guest, _ *Place, v *View) {
+			v.Lanes, v.Lines = []LaneState{{Name: MainLane}, {Name: "members"}}, []Stand{{Cursor: 3, Epoch: "e"}, {Cursor: 8, Epoch: "f"}}
+		}, true},
 		"a new order":                  {func(_ *guest, _ *Place, v *View) { v.Epoch = "f" }, false},
 		"no order":                     {func(g *guest, p *Place, v *View) { p.Epoch, g.marked, v.Epoch = "", "", "" }, false},
 		"no ordinal":                   {func(_ *guest, p *Place, _ *View) { p.Ordinal = -1 }, false},
@@ -162,7 +168,7 @@ func TestOnlyAGuestWhoJustWaitsIsGoneOver(t *testing.T) {
 		g, p, v := &guest{marked: "e", links: []*Link{{}}}, &Place{State: ropeline.PlaceWaiting, Epoch: "e", Ordinal: 7}, &View{}
 		v.Epoch, v.Cursor = "e", 3
 		c.change(g, p, v)
-		if g.know(p); g.calm(v.Epoch, v.reached(), now) != c.calm {
+		if g.know(p); g.calm(newView(v.State, nil, nil).lanes, now) != c.calm {
 			t.Errorf("%s: calm %v, want %v", name, !c.calm, c.calm)
 		}
 	}

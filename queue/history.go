@@ -29,7 +29,7 @@ type Sample struct {
 	Missed  int64 `json:"missed"`
 	Claimed int64 `json:"claimed"`
 
-	Wait int64 `json:"wait"` // seconds that who joins now waits at most; -1 not known
+	Wait int64 `json:"wait"` // seconds that who joins now, in the main lane, waits at most; -1 not known
 }
 
 // history is a stream of samples by second.
@@ -46,7 +46,8 @@ const (
 // SampleOf is how a sale stands.
 func SampleOf(s State) Sample {
 	wait := int64(-1)
-	if w, ok := (&View{State: s}).Wait(s.Waiting()); ok {
+	v := newView(s, nil, nil)
+	if w, ok := v.Wait(0, v.LaneStand(0).Waiting()); ok {
 		wait = int64(w.High.Seconds())
 	}
 	return Sample{

@@ -234,6 +234,11 @@ func (l *Line) show(ctx context.Context, v *View) error {
 		return err
 	}
 	l.heard.Store(int64(time.Since(l.born)))
+	if l.View() == nil {
+		l.guests.mu.Lock()
+		l.guests.shape = v.shape
+		l.guests.mu.Unlock()
+	}
 	old := l.swap(v)
 	if old == nil {
 		l.offers = v.LastOffer // guests look for themselves when they come

@@ -27,6 +27,7 @@ type fan struct {
 	visitor string
 	state   ropeline.PlaceState // passed over: waiting before the cursor
 	shard   int                 // which line it stands in
+	lane    int                 // of the sale
 	ordinal int64               // in it; −1 before the draw
 	reached bool                // the cursor is past it
 	score   int64               // −1 before the draw
@@ -65,20 +66,25 @@ type edgeModel struct {
 }
 
 // modelLines is the most lines that the model has.
-const modelLines = 3
+const modelLines = 4
+
+// modelLanes are the shares of the lanes of a sale with so many.
+var modelLanes = map[int][]int64{1: {100}, 2: {75, 25}, 3: {50, 30, 20}}
 
 type model struct {
-	sale  ropeline.Sale
-	now   int64 // us
-	fans  []*fan
-	lines [][]*fan // each by ordinal
-	score int64    // of the last offered in the order of the line
-	last  int64    // offer number
+	sale   ropeline.Sale
+	now    int64 // us
+	fans   []*fan
+	lines  [][]*fan // each by ordinal
+	shape  shape
+	scores []int64 // of each lane: of the last offered in its order
+	leads  []int64 // of each lane: how far it is ahead of its share
+	people []int64 // of each lane: ever offered
+	last   int64   // offer number
 	steering
 	drawn   bool
 	bucket  int64
-	filled  int64 // ms, when the bucket was
-	epoch   string
+	filled  int64             // ms, when the bucket was
 	epochs  []string          // of each line
 	epochAt []int64           // ms
 	heard   []int64           // ms, when the line began to settle last: who was heard since is waited for; 0 for never
@@ -116,9 +122,12 @@ func (m *model) join(f *fan) {
 	m.edges[f.edge].at[f.shard].beat = m.ms()
 	if m.drawn {
 		m.place(f)
-		f.told, f.epoch = true, m.epoch
+		f.told, f.epoch = true, m.epoch(f.lane)
 	}
 }
+
+// epoch is that of a lane.
+func (m *model) epoch(lane int) string { return epochOf(of(m.shape, m.epochs, lane)) }
 
 func (m *model) place(f *fan) {
 	if f.state == ropeline.PlaceCollected {
@@ -184,7 +193,7 @@ func (m *model) position(f *fan) (n int64) {
 		return 0
 	}
 	for _, o := range m.fans {
-		if m.waitsInLine(o) && order(o, f) < 0 || o.late && o.score < f.score {
+		if o.lane == f.lane && (m.waitsInLine(o) && order(o, f) < 0 || o.late && o.score < f.score) {
 			n++
 		}
 	}
@@ -232,14 +241,24 @@ func (m *model) ready() bool {
 	return true
 }
 
-// front lists who is to be offered next, in order.
-func (m *model) front() []*fan {
+// fronts lists who is to be offered next by each lane, in order; at most most.
+func (m *model) fronts(most int64) [][]*fan {
+	fronts := make([][]*fan, len(m.scores))
 	if !m.drawn || !m.ready() {
-		return nil
+		return fronts
 	}
+	for lane := range fronts {
+		fronts[lane] = m.front(lane)
+		fronts[lane] = fronts[lane][:min(most, int64(len(fronts[lane])))]
+	}
+	return fronts
+}
+
+func (m *model) front(lane int) []*fan {
 	var back, others []*fan
 	for _, f := range m.fans {
 		switch {
+		case f.lane != lane:
 		case f.back:
 			back = append(back, f)
 		case f.late, m.waitsInLine(f) && m.present(f):
@@ -308,21 +327,20 @@ func (m *model) tick() {
 	m.expire()
 	m.prove()
 	room, free, people := m.room()
-	var front []*fan
+	fronts := make([][]*fan, len(m.scores))
 	if room > 0 {
 		if m.anyParty {
 			room = 2*room + partiesAside
 		}
-		front = m.front()
-		front = front[:min(room, int64(len(front)))]
+		fronts = m.fronts(room)
 	}
-	var last *fan
+	lasts := make([]*fan, len(m.scores))
 	pass := func(f *fan) {
-		if last == nil || order(last, f) < 0 {
-			last, m.score = f, max(m.score, f.score)
+		if last := lasts[f.lane]; last == nil || order(last, f) < 0 {
+			lasts[f.lane], m.scores[f.lane] = f, max(m.scores[f.lane], f.score)
 		}
 	}
-	offered, aside := m.next(front, free, people)
+	offered, aside := m.next(fronts, room, free, people)
 	for _, f := range aside {
 		if m.waitsInLine(f) {
 			pass(f)
@@ -339,7 +357,7 @@ func (m *model) tick() {
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
 	}
 	for k, line := range m.lines {
-		reached := int64(0)
+		reached, last := int64(0), lasts[k/m.shape.shards]
 		for _, f := range line {
 			if last != nil && order(f, last) <= 0 && !f.reached {
 				f.reached, reached = true, f.ordinal+1
@@ -499,7 +517,7 @@ func (m *model) settle(shard int, from int64) {
 	m.lines[shard] = line
 	reached := int64(0)
 	for i, f := range line {
-		if f.ordinal, f.reached = int64(i), f.score <= m.score; f.reached {
+		if f.ordinal, f.reached = int64(i), f.score <= m.scores[f.lane]; f.reached {
 			reached++
 		}
 	}
@@ -560,13 +578,15 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			for range rapid.IntRange(1, 5).Draw(t, "people") {
 				s.count++
 				f := &fan{id: ropeline.PlaceID(fmt.Sprintf("fan-%04d", s.count)), edge: edge}
+				f.lane = rapid.IntRange(0, len(s.scores)-1).Draw(t, "lane")
+				f.id = f.id.In(s.sale.LaneNames()[f.lane])
 				if rapid.Bool().Draw(t, "is a visitor") {
 					f.visitor = "visitor of " + string(f.id)
 				}
 				if s.now < s.sale.LobbyClosesAt.UnixMicro() {
 					s.lobby[f.id] = true
 				}
-				f.shard = shardOf(f.id, len(s.lines))
+				f.shard = s.shape.lineOf(f.id)
 				fans[f.shard], joins[f.shard] = append(fans[f.shard], f), append(joins[f.shard], entry{f.id, f.visitor})
 			}
 			for k := range s.lines {
@@ -589,8 +609,8 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			other := rapid.Bool().Draw(t, "with another place")
 			as := f.id
 			if other && f.visitor != "" {
-				for n := 0; as == f.id || shardOf(as, len(s.lines)) != f.shard; n++ { // one visitor's places are of one line
-					as = ropeline.PlaceID(fmt.Sprintf("another-%d-%s", n, f.id))
+				for n := 0; as == f.id || s.shape.lineOf(as) != f.shard; n++ { // one visitor's places are of one line
+					as = ropeline.PlaceID(fmt.Sprintf("another-%d-%s", n, f.id)).In(f.id.Lane())
 				}
 			}
 			if p, err := s.store.Join(ctx, id, as, f.visitor); err != nil || p.New || p.ID != f.id {
@@ -742,6 +762,15 @@ func (s *system) joinLine(ctx contextT, t *rapid.T, store *Store, fans []*fan, j
 	if len(joins) == 0 {
 		return
 	}
+	for i, f := range fans { // a visitor is known in the main lane
+		if f.lane == 0 || f.visitor == "" {
+			continue
+		}
+		joins[i].visitor = ""
+		if has, err := store.visit(ctx, s.shape.home(s.sale.ID, f.visitor), f.visitor, f.id); err != nil || has != f.id {
+			t.Fatalf("%s of a visitor: %s, %v", f.id, has, err)
+		}
+	}
 	for i, r := range store.joinAll(ctx, lineID{s.sale.ID, fans[0].shard}, joins) {
 		if r.Err != nil || !r.Value.New {
 			t.Fatalf("join: %+v, %v", r.Value, r.Err)
@@ -866,7 +895,6 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.epoch = state.Epoch
 	for i, stand := range state.stands() {
 		s.epochs[i] = stand.Epoch
 	}
@@ -881,7 +909,7 @@ func (s *system) learn(ctx contextT, t *rapid.T) {
 		if score, ok := scoreOf(p.Score); ok {
 			f.score = score
 		}
-		f.epoch = s.epoch
+		f.epoch = s.epoch(f.lane)
 	}
 }
 
@@ -925,6 +953,11 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 	if view.Departures != s.left {
 		t.Fatalf("%d are said to have left the line, want %d", view.Departures, s.left)
 	}
+	for i, l := range view.Lanes {
+		if l.People != s.people[i] || l.Share != modelLanes[len(s.people)][i] {
+			t.Fatalf("the lanes are said to have had %+v, want %v people", view.Lanes, s.people)
+		}
+	}
 	if view.Brought != s.brought {
 		t.Fatalf("%d are said to stand in line in parties, want %d", view.Brought, s.brought)
 	}
@@ -958,7 +991,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		if position != s.position(f) {
 			t.Fatalf("%s at ordinal %d is shown %d ahead, want %d", f.id, p.Ordinal, position, s.position(f))
 		}
-		if shown, ok := s.seen[f.id]; ok && position > shown && view.Late == 0 {
+		if shown, ok := s.seen[f.id]; ok && position > shown && view.StandIn(f.id).Late == 0 {
 			t.Fatalf("%s: the position rose from %d to %d", f.id, shown, position)
 		}
 		s.seen[f.id] = position
@@ -981,7 +1014,7 @@ type look struct {
 func (s *system) compareWait(t *rapid.T, f *fan, view *View) {
 	old, shown := s.looks[f.id]
 	shown = shown && view.Now.Sub(old.at) < longerShown-gaugeInterval
-	w, ok := view.Wait(s.position(f))
+	w, ok := view.Wait(f.lane, s.position(f))
 	ok = ok && !view.Now.Before(s.sale.OpensAt) // until then it is mostly the time till the opening
 	switch {
 	case ok && shown && w.High > old.High+old.High/20+TickInterval && w.Longer == "":
@@ -1002,39 +1035,50 @@ func offerNumber(p Place) int64 {
 	return p.Offer.Number
 }
 
-// A sale that is spread over several lines does what one line does.
+// A sale that is spread over several lines does what one line does, and one with
+// several lanes what each of them does, by their shares.
 func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
-	checkAgainstModel(t, func(*system, map[string]func(*rapid.T)) {})
+	checkAgainstModel(t, []layout{{1, 1}, {1, 3}, {3, 1}}, func(*system, map[string]func(*rapid.T)) {})
 }
+
+// layout is how many lanes a sale has, each of so many lines.
+type layout struct{ lanes, shards int }
 
 // checkAgainstModel does random operations to a line and to its model; choose
 // may take some away or add to them.
-func checkAgainstModel(t *testing.T, choose func(*system, map[string]func(*rapid.T))) {
+func checkAgainstModel(t *testing.T, layouts []layout, choose func(*system, map[string]func(*rapid.T))) {
 	t.Parallel()
-	for _, lines := range []int{1, modelLines} {
-		t.Run(fmt.Sprintf("%d lines", lines), func(t *testing.T) {
+	for _, is := range layouts {
+		t.Run(fmt.Sprintf("%d lanes of %d lines", is.lanes, is.shards), func(t *testing.T) {
 			t.Parallel()
 			rdb, runs := devtest.Redis(t), 0
 			rapid.Check(t, func(t *rapid.T) {
 				runs++
-				doAsTheModel(t, rdb, fmt.Sprintf("model-%d-%d-%d", lines, time.Now().UnixNano(), runs), lines, choose)
+				doAsTheModel(t, rdb, fmt.Sprintf("model-%d-%d-%d-%d", is.lanes, is.shards, time.Now().UnixNano(), runs), is.lanes, is.shards, choose)
 			})
 		})
 	}
 }
 
-func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int, choose func(*system, map[string]func(*rapid.T))) {
+func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, shards int, choose func(*system, map[string]func(*rapid.T))) {
 	ctx := t.Context()
 	// Far from today, so that living gates of other tests are not waited for.
 	start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &system{rdb: rdb, lobby: map[ropeline.PlaceID]bool{}, seen: map[ropeline.PlaceID]int64{}, looks: map[ropeline.PlaceID]look{}, t: t}
+	lines := lanes * shards
 	s.lines, s.epochs, s.losses = make([][]*fan, lines), make([]string, lines), make([]int, lines)
+	s.scores, s.leads, s.people = make([]int64, lanes), make([]int64, lanes), make([]int64, lanes)
 	s.epochAt, s.heard = make([]int64, lines), make([]int64, lines)
 	for range lines {
 		s.passes = append(s.passes, map[int64]int64{})
 	}
 	s.sale = testSale(name, start)
-	s.sale.Shards, s.sale.PartyMax = lines, 4
+	s.sale.Shards, s.sale.PartyMax = shards, 4
+	for i, share := range modelLanes[lanes][1:] {
+		s.sale.Lanes = append(s.sale.Lanes, ropeline.Lane{Name: fmt.Sprint("lane-", i+1), Title: "A lane", Share: int(share),
+			Entry: []ropeline.LaneEntry{ropeline.EntryCode}})
+	}
+	s.shape = shapeOf(s.sale)
 	s.now, s.steering = start.UnixMicro(), newSteering(s.sale)
 	for i := range s.stores {
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
@@ -1045,7 +1089,7 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lines int,
 	if err := s.store.PublishSale(ctx, s.sale); err != nil {
 		t.Fatal(err)
 	}
-	s.stores[1].see(s.sale.ID, lines)
+	s.stores[1].see(s.sale.ID, shapeOf(s.sale))
 	var err error
 	if s.seed, err = s.store.drawSeed(ctx, s.sale.ID); err != nil {
 		t.Fatal(err)
@@ -1099,7 +1143,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = s.store.Join(ctx, s.sale.ID, idIn(affected[0], len(s.lines)), "")
+	_, err = s.store.Join(ctx, s.sale.ID, s.idIn(affected[0]), "")
 	same(t, "joining a line whose server started anew", err, ErrSettling)
 	// What the server still has is newer than what an edge remembers.
 	if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
@@ -1160,7 +1204,7 @@ func (s *system) remember(ctx contextT, t *rapid.T, known State, affected []int)
 			case f.state == ropeline.PlaceLeft && rapid.Bool().Draw(t, "is remembered as left"):
 				left = append(left, f.id)
 				f.gaveUp = false // its ordinal is free now
-			case f.edge == i && f.score >= 0 && (f.ordinal >= 0 || f.late) && f.state != ropeline.PlaceLeft && (f.number == 0 || f.score <= s.score):
+			case f.edge == i && f.score >= 0 && (f.ordinal >= 0 || f.late) && f.state != ropeline.PlaceLeft && (f.number == 0 || f.score <= s.scores[f.lane]):
 				places = append(places, Place{ID: f.id, Score: strconv.FormatInt(f.score, 10)})
 			}
 		}
@@ -1174,17 +1218,18 @@ func (s *system) registers(ctx contextT, t *rapid.T, edge int, known State, left
 		t.Fatal(err)
 	}
 	for _, id := range left {
-		s.edges[edge].at[shardOf(id, len(s.lines))].beat = s.ms()
+		s.edges[edge].at[s.shape.lineOf(id)].beat = s.ms()
 	}
 	for _, p := range places {
-		s.edges[edge].at[shardOf(p.ID, len(s.lines))].beat = s.ms()
+		s.edges[edge].at[s.shape.lineOf(p.ID)].beat = s.ms()
 	}
 }
 
 // idIn is a place id of this line.
-func idIn(shard, lines int) ropeline.PlaceID {
+func (s *system) idIn(line int) ropeline.PlaceID {
 	for n := 0; ; n++ {
-		if id := ropeline.PlaceID(fmt.Sprint("meanwhile-", n)); shardOf(id, lines) == shard {
+		id := ropeline.PlaceID(fmt.Sprint("meanwhile-", n)).In(s.sale.LaneNames()[line/s.shape.shards])
+		if s.shape.lineOf(id) == line {
 			return id
 		}
 	}
@@ -1222,7 +1267,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 			if f.score >= 0 {
 				p.Score = strconv.FormatInt(f.score, 10)
 			}
-			if p.ordered(s.score) {
+			if p.ordered(s.scores[f.lane]) {
 				places[f.edge] = append(places[f.edge], p)
 			}
 		}
@@ -1232,7 +1277,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		if remembered && p.Offer != nil {
 			turns = append(turns, p)
 		}
-		if s.forget(f, remembered); !s.drawn || !p.ordered(s.score) {
+		if s.forget(f, remembered); !s.drawn || !p.ordered(s.scores[f.lane]) {
 			f.ordinal = -1
 		}
 	}
@@ -1254,6 +1299,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
 	s.queueing, s.anyParty, s.largest, s.brought = queueing{}, false, 0, 0
 	s.last = known.LastOffer + 1000
+	clear(s.leads)
 	s.bucket, s.filled, s.lostSlots = 0, 0, true
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
@@ -1324,7 +1370,7 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 	s.now += (settleLeast + time.Millisecond).Microseconds()
 	step()
 	view, err := s.store.Snapshot(ctx, s.sale.ID)
-	if err != nil || view.Settling || s.drawn && view.Epoch == s.epoch || view.Cap != s.limits.Cap {
+	if err != nil || view.Settling || s.drawn && view.Epoch == epochOf(s.epochs) || view.Cap != s.limits.Cap {
 		t.Fatalf("the line has not settled: %+v, %v", view, err)
 	}
 	for _, k := range affected {
@@ -1332,7 +1378,6 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 			s.settle(k, from)
 		}
 	}
-	s.epoch = view.Epoch
 	for k, stand := range view.stands() {
 		s.epochs[k] = stand.Epoch
 	}
@@ -1379,7 +1424,7 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 		return
 	}
 	f.state = ropeline.PlaceWaiting
-	if f.late = f.score > s.score; !f.late {
+	if f.late = f.score > s.scores[f.lane]; !f.late {
 		f.back = true
 	}
 }

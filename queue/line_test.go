@@ -150,20 +150,20 @@ func TestEveryEdgeReadsTheSamePace(t *testing.T) {
 	}
 	v := view(t, store, sale.ID)
 	ahead := v.Position(last)
-	w, ok := v.Wait(ahead)
+	w, ok := v.Wait(0, ahead)
 	if want := time.Duration(ahead) * time.Second / 2; !ok || w.Low > want || w.High < want || w.Longer != "" {
 		t.Errorf("with %d ahead at 2/s the wait is shown as %+v, want about %v inside", ahead, w, want)
 	}
 	steer(t, store, sale.ID, Settings{Rate: new(int64(60))})
 	tick(t, store, sale.ID)
-	if slow, ok := view(t, store, sale.ID).Wait(ahead); !ok || slow.Longer != LongerLimits || slow.Low < 19*w.Low/10 {
+	if slow, ok := view(t, store, sale.ID).Wait(0, ahead); !ok || slow.Longer != LongerLimits || slow.Low < 19*w.Low/10 {
 		t.Errorf("at half the rate the wait is shown as %+v after %+v", slow, w)
 	}
 	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModePause)})
 	if s := run(61 * time.Second); s.LastOffer != s.PastOffer {
 		t.Errorf("in a minute's pause %d were offered", s.LastOffer-s.PastOffer)
 	}
-	if _, ok := view(t, store, sale.ID).Wait(ahead); ok {
+	if _, ok := view(t, store, sale.ID).Wait(0, ahead); ok {
 		t.Error("a wait is estimated while the line is paused")
 	}
 }

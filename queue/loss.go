@@ -86,11 +86,12 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 		return err
 	}
 	stands := known.stands()
-	if len(stands) != doc.Lines() {
+	sh := shapeOf(doc)
+	if len(stands) != sh.lines() {
 		return nil // nothing has been seen of it yet
 	}
-	err = onEach(linesOf(sale, doc.Lines()), func(l lineID) error {
-		stand := stands[l.shard]
+	err = onEach(linesOf(sale, sh.lines()), func(l lineID) error {
+		stand := stands[l.number]
 		reached, _ := scoreOf(stand.CursorScore)
 		_, err := s.run(ctx, restoreLineScript, l.keys("line"), doc.Version,
 			doc.LobbyClosesAt.UnixMilli(), doc.EndsAt.UnixMilli(), flag(stand.Drawn), stand.Seq, reached)
@@ -106,7 +107,7 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
 		known.Rate, known.LastOffer, known.Offered + known.Active + credit(doc),
-		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, doc.Lines()}
+		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, sh.lines(), sharesText(doc), known.turnsText()}
 	limits := known.written(doc)
 	args = append(append(args, len(limits)), limits...)
 	for field, value := range c.draw {
@@ -125,16 +126,16 @@ var registerScript = newScript("register", registerSource)
 // register tells the lines of a sale that settle of places and of places that
 // have left. It returns errSteady if none of those lines does (any more).
 func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State, left []ropeline.PlaceID, places []Place) error {
-	stands := known.stands()
-	gone := byShard(left, len(stands), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
-	here := byShard(places, len(stands), func(p Place) ropeline.PlaceID { return p.ID })
+	stands, sh := known.stands(), known.shape()
+	gone := byLine(left, sh, func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	here := byLine(places, sh, func(p Place) ropeline.PlaceID { return p.ID })
 	settles := make([]bool, len(stands))
 	err := onEach(linesOf(sale, len(stands)), func(l lineID) error {
-		if len(gone[l.shard])+len(here[l.shard]) == 0 {
+		if len(gone[l.number])+len(here[l.number]) == 0 {
 			return nil
 		}
-		err := s.registerIn(ctx, l, stands[l.shard], gone[l.shard], here[l.shard])
-		settles[l.shard] = err == nil
+		err := s.registerIn(ctx, l, stands[l.number], gone[l.number], here[l.number])
+		settles[l.number] = err == nil
 		if errors.Is(err, errSteady) {
 			return nil
 		}
@@ -143,7 +144,20 @@ func (s *Store) register(ctx context.Context, sale ropeline.SaleID, known State,
 	if err == nil && len(left)+len(places) > 0 && !slices.Contains(settles, true) {
 		return errSteady
 	}
-	return err
+	return errors.Join(err, s.revisit(ctx, sale, sh, places))
+}
+
+// revisit tells the main lane which visitors have a place in another one.
+func (s *Store) revisit(ctx context.Context, sale ropeline.SaleID, sh shape, places []Place) error {
+	for _, p := range places {
+		if p.Visitor == "" || sh.laneOf(p.ID) == 0 {
+			continue
+		}
+		if _, err := s.visit(ctx, sh.home(sale, p.Visitor), p.Visitor, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) registerIn(ctx context.Context, l lineID, known Stand, left []ropeline.PlaceID, places []Place) error {
@@ -218,26 +232,26 @@ func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Pl
 }
 
 // epochFor returns the line of a ticket's place, and the epoch of that line if
-// the ticket is of the sale's current one, else another.
+// the ticket is of its lane's current one, else another.
 func (s *Store) epochFor(ctx context.Context, sale ropeline.SaleID, t Ticket) (lineID, string, error) {
-	lines, err := s.lines(ctx, sale)
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return lineID{}, "", err
 	}
-	l := lines[shardOf(t.Place, len(lines))]
-	if len(lines) == 1 {
+	l := lines[sh.lineOf(t.Place)]
+	if sh.shards == 1 {
 		return l, t.Epoch, nil
 	}
-	epochs := make([]string, len(lines))
-	err = onEach(lines, func(l lineID) error {
+	epochs := make([]string, sh.shards)
+	err = onEach(of(sh, lines, sh.laneOf(t.Place)), func(l lineID) error {
 		stand, _, _, err := s.stand(ctx, l, false)
-		epochs[l.shard] = stand.Epoch
+		epochs[l.number%sh.shards] = stand.Epoch
 		return err
 	})
 	if err != nil || t.Epoch != epochOf(epochs) {
 		return l, "", err
 	}
-	return l, epochs[l.shard], nil
+	return l, epochs[l.number%sh.shards], nil
 }
 
 //go:embed lua/attend.lua
@@ -268,7 +282,7 @@ var awayScript = newScript("away", awaySource)
 // away takes places off the comebacks that have gone again from this edge and
 // are kept by no other.
 func (s *Store) away(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
-	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
+	return s.onLines(ctx, sale, places, func(l lineID, args []any) error {
 		_, err := s.run(ctx, awayScript, l.keys("comebacks", "keepers", "edges", "order"), args...)
 		return err
 	})
@@ -281,27 +295,27 @@ var keepScript = newScript("keep", keepSource)
 // keepBack says that places among the comebacks are here: no edge that they left
 // takes them off, and what it has taken off is put back.
 func (s *Store) keepBack(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID) error {
-	return s.onShards(ctx, sale, places, func(l lineID, args []any) error {
+	return s.onLines(ctx, sale, places, func(l lineID, args []any) error {
 		_, err := s.runOn(ctx, sale, keepScript, l.keys("line", "order", "departed", "comebacks", "keepers"), args...)
 		return err
 	})
 }
 
-// onShards does something with the arguments of each line: this edge, and those
+// onLines does something with the arguments of each line: this edge, and those
 // of the places that are in it.
-func (s *Store) onShards(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID, do func(lineID, []any) error) error {
-	lines, err := s.lines(ctx, sale)
+func (s *Store) onLines(ctx context.Context, sale ropeline.SaleID, places []ropeline.PlaceID, do func(lineID, []any) error) error {
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return err
 	}
-	in := byShard(places, len(lines), func(id ropeline.PlaceID) ropeline.PlaceID { return id })
+	in := byLine(places, sh, func(id ropeline.PlaceID) ropeline.PlaceID { return id })
 	return onEach(lines, func(l lineID) error {
-		if len(in[l.shard]) == 0 {
+		if len(in[l.number]) == 0 {
 			return nil
 		}
-		args := make([]any, 1, 1+len(in[l.shard]))
+		args := make([]any, 1, 1+len(in[l.number]))
 		args[0] = s.edge
-		for _, id := range in[l.shard] {
+		for _, id := range in[l.number] {
 			args = append(args, string(id))
 		}
 		return do(l, args)

@@ -65,35 +65,66 @@ type queueing struct {
 
 const holdMost = 10_000 // ms
 
-// next says who is offered and who steps aside, of those at the front.
-func (m *model) next(front []*fan, free, people int64) (offered, aside []*fan) {
+// shareScale is divided by all shares that the model has.
+const shareScale = 300
+
+// turn is the lane that is next: the one that is least ahead of its share of
+// those that have somebody, or may have behind as many as were looked at.
+func (m *model) turn(fronts [][]*fan, cut []bool) int {
+	least := -1
+	for lane, front := range fronts {
+		if (len(front) > 0 || cut[lane]) && (least < 0 || m.leads[lane] < m.leads[least]) {
+			least = lane
+		}
+	}
+	return least
+}
+
+// next says who is offered and who steps aside, of those at the fronts of the
+// lanes, of which at most most were looked at.
+func (m *model) next(fronts [][]*fan, most, free, people int64) (offered, aside []*fan) {
 	q := &m.queueing
 	take := func(f *fan) {
 		offered = append(offered, f)
-		free, people = free-int64(f.size()), people-int64(f.size())
-		m.bucket -= 60000 * int64(f.size())
+		size := int64(f.size())
+		free, people = free-size, people-size
+		m.bucket -= 60000 * size
+		m.leads[f.lane] += size * shareScale / modelLanes[len(m.leads)][f.lane]
+		m.people[f.lane] += size
 	}
-	if len(front) > 0 {
-		i := slices.IndexFunc(front, func(f *fan) bool { return f.back && f.size() > 1 && int64(f.size()) <= m.mostSlots() })
+	cut := make([]bool, len(fronts))
+	for lane, front := range fronts {
+		cut[lane] = len(front) > 0 && int64(len(front)) == most
+	}
+	if slices.ContainsFunc(fronts, func(front []*fan) bool { return len(front) > 0 }) {
 		var first *fan
-		if i >= 0 {
-			first = front[i]
+		for _, front := range fronts {
+			i := slices.IndexFunc(front, func(f *fan) bool { return f.back && f.size() > 1 && int64(f.size()) <= m.mostSlots() })
+			if i >= 0 && (first == nil || m.leads[front[i].lane] < m.leads[first.lane]) {
+				first = front[i]
+			}
 		}
 		if q.saver != first {
 			q.saver, q.saved = first, 0
 		}
 		if first != nil && int64(first.size()) <= free && m.bucket >= 60000 && people >= 1 {
 			take(first)
-			front = slices.Delete(slices.Clone(front), i, i+1)
+			fronts[first.lane] = slices.DeleteFunc(slices.Clone(fronts[first.lane]), func(f *fan) bool { return f == first })
 			q.saver, q.saved = nil, 0
 		}
 	}
-	for _, f := range front {
+	for lane := m.turn(fronts, cut); lane >= 0 && len(fronts[lane]) > 0; lane = m.turn(fronts, cut) {
+		f := fronts[lane][0]
 		size := int64(f.size())
 		if m.bucket < 60000 || people < 1 {
 			break
 		}
 		if size <= free-q.saved {
+			fronts[lane] = fronts[lane][1:]
+			lead := m.leads[lane]
+			for i := range m.leads {
+				m.leads[i] = max(0, m.leads[i]-lead)
+			}
 			take(f)
 			if q.saver != nil {
 				q.saved = min(q.saved+size, int64(q.saver.size()))
@@ -104,6 +135,7 @@ func (m *model) next(front []*fan, free, people int64) (offered, aside []*fan) {
 			break
 		}
 		if f.back {
+			fronts[lane] = fronts[lane][1:]
 			continue
 		}
 		if q.holder != f {
@@ -113,6 +145,7 @@ func (m *model) next(front []*fan, free, people int64) (offered, aside []*fan) {
 			break
 		}
 		q.holder = nil
+		fronts[lane] = fronts[lane][1:]
 		aside = append(aside, f)
 	}
 	return offered, aside
@@ -208,7 +241,7 @@ func (s *system) recall(ctx contextT, t *rapid.T, places []Place) {
 // Random operations of every kind let few parties through: here the line moves
 // most of the time.
 func TestPartiesGoInAsTheModelSays(t *testing.T) {
-	checkAgainstModel(t, func(s *system, actions map[string]func(*rapid.T)) {
+	checkAgainstModel(t, []layout{{1, 1}, {2, 2}}, func(s *system, actions map[string]func(*rapid.T)) {
 		for _, rare := range []string{"change the mode", "rejoin", "draw", "an edge dies or lives again", "present a ticket", "the server loses all", "the server starts anew", "wait"} {
 			delete(actions, rare)
 		}

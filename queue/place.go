@@ -26,7 +26,7 @@ type Place struct {
 	Back     bool      // was passed over or missed its turn, and stands before everybody now
 	Party    Party     // who shares it
 	Visitor  string    // whose it is, where the ticket said so; "" for anybody's
-	ranks    *[]int64  // where a sale has several lines: how many of each stand before it, as lasting as Ordinal
+	ranks    *[]int64  // where its lane has several lines: how many of each stand before it, as lasting as Ordinal
 	Score    string    // its order, an integer below 2^53; "" until there is an order
 	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
 	Offer    *Offer    // set from the offer on
@@ -69,12 +69,17 @@ type entry struct {
 // lost is repeated. It fails with ropeline.ErrSaleUnknown, ErrSaleEnded,
 // ErrSettling, ropeline.ErrStoreAway or batch.ErrFull.
 func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, visitor string) (Place, error) {
-	l, err := s.lineOf(ctx, sale, id)
+	sh, err := s.shape(ctx, sale)
 	if err != nil {
 		return Place{}, err
 	}
+	l := lineID{sale, sh.lineOf(id)}
+	home := l
+	if visitor != "" && sh.laneOf(id) > 0 {
+		home = sh.home(sale, visitor)
+	}
 	for range 2 {
-		p, err := s.joiner(l).Do(ctx, entry{id, visitor})
+		p, err := s.joinFrom(ctx, home, l, entry{id, visitor})
 		if err != nil || p.New {
 			return p, err
 		}
@@ -83,11 +88,31 @@ func (s *Store) Join(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 		if p.ID == id || !over {
 			return has, err
 		}
-		if err := s.forgetVisitor(ctx, l, visitor, p.ID); err != nil {
+		if err := s.forgetVisitor(ctx, home, visitor, p.ID); err != nil {
 			return Place{}, err
 		}
 	}
 	return Place{}, fmt.Errorf("join: the visitor's place ended twice")
+}
+
+// joinFrom joins a line; which place the visitor has is kept at home. Of a place in
+// another lane that is said first, so a second attempt joins that very place: it may
+// not have been joined yet.
+func (s *Store) joinFrom(ctx context.Context, home, l lineID, e entry) (Place, error) {
+	if home == l {
+		return s.joiner(l).Do(ctx, e)
+	}
+	has, err := s.visit(ctx, home, e.visitor, e.place)
+	if err != nil {
+		return Place{}, err
+	}
+	if has.Lane() == ropeline.MainLane {
+		return Place{ID: has}, nil
+	}
+	if l, err = s.lineOf(ctx, l.sale, has); err != nil {
+		return Place{}, err
+	}
+	return s.joiner(l).Do(ctx, entry{place: has})
 }
 
 //go:embed lua/forget_visitor.lua
@@ -165,12 +190,12 @@ func joinArguments(edge string, entries []entry) []any {
 	return args
 }
 
-// rankJoined ranks places that have joined an open line in the sale's others.
+// rankJoined ranks places that have joined an open line in its lane's others.
 // Where that fails the place is there all the same; it is ranked when somebody
 // asks for it.
 func (s *Store) rankJoined(ctx context.Context, sale ropeline.SaleID, results []batch.Result[Place]) {
-	lines, err := s.lines(ctx, sale)
-	if err != nil || len(lines) == 1 {
+	lines, sh, err := s.lines(ctx, sale)
+	if err != nil || sh.shards == 1 {
 		return
 	}
 	var fresh []*Place
@@ -180,7 +205,7 @@ func (s *Store) rankJoined(ctx context.Context, sale ropeline.SaleID, results []
 		}
 	}
 	if len(fresh) > 0 {
-		_ = s.ranks(ctx, lines, fresh)
+		_ = s.rankAll(ctx, lines, sh, fresh)
 	}
 }
 
@@ -248,7 +273,7 @@ func (s *Store) Find(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 // that is unknown has no State. While the line settles it returns ErrSettling
 // unless each of them has left or had a turn, and what is known.
 func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropeline.PlaceID) ([]Place, error) {
-	lines, err := s.lines(ctx, sale)
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return nil, err
 	}
@@ -259,11 +284,11 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		args[i] = string(id)
 		places[i].ID, places[i].Ordinal = id, -1
 	}
-	err = onEach(lines, func(l lineID) error { return s.spots(ctx, l, len(lines), places, spots) })
+	err = onEach(lines, func(l lineID) error { return s.spots(ctx, l, sh, places, spots) })
 	if err != nil {
 		return nil, err
 	}
-	settling := s.rankFound(ctx, lines, places, spots)
+	settling := s.rankFound(ctx, lines, sh, places, spots)
 	if settling != nil && !errors.Is(settling, ErrSettling) {
 		return nil, settling
 	}
@@ -298,11 +323,11 @@ type spot struct {
 }
 
 // spots looks up those of the places that are of this line.
-func (s *Store) spots(ctx context.Context, l lineID, shards int, places []Place, spots []spot) error {
+func (s *Store) spots(ctx context.Context, l lineID, sh shape, places []Place, spots []spot) error {
 	var mine []int
 	var args []any
 	for i := range places { // not a copy: other lines write theirs
-		if id := places[i].ID; shardOf(id, shards) == l.shard {
+		if id := places[i].ID; sh.lineOf(id) == l.number {
 			mine, args = append(mine, i), append(args, string(id))
 		}
 	}
@@ -325,9 +350,9 @@ func (s *Store) spots(ctx context.Context, l lineID, shards int, places []Place,
 	return r.failed("find")
 }
 
-// rankFound ranks the places that stand in a line in the sale's others.
-func (s *Store) rankFound(ctx context.Context, lines []lineID, places []Place, spots []spot) error {
-	if len(lines) == 1 {
+// rankFound ranks the places that stand in a line in its lane's others.
+func (s *Store) rankFound(ctx context.Context, lines []lineID, sh shape, places []Place, spots []spot) error {
+	if sh.shards == 1 {
 		return nil
 	}
 	var standing []*Place
@@ -339,7 +364,7 @@ func (s *Store) rankFound(ctx context.Context, lines []lineID, places []Place, s
 			places[i].Epoch = ""
 		}
 	}
-	return s.ranks(ctx, lines, standing)
+	return s.rankAll(ctx, lines, sh, standing)
 }
 
 // turn sets what has come of the place's turn, if it had one.

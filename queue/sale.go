@@ -58,10 +58,11 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err := s.keepsRule(ctx, sale); err != nil {
 		return err
 	}
-	lines := linesOf(sale.ID, sale.Lines())
+	sh := shapeOf(sale)
+	lines := linesOf(sale.ID, sh.lines())
 	// The script refuses it, too; but then further lines would be there.
 	if n, err := s.rdb.HGet(ctx, key(sale.ID, "state"), "shards").Int(); err == nil && n != len(lines) {
-		return ErrShardsFixed
+		return fixed(sale, n)
 	}
 	if err := onEach(lines, func(l lineID) error {
 		_, err := s.run(ctx, publishLineScript, l.keys("line"), sale.Version, sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before)
@@ -72,11 +73,11 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	keys := keysOf(sale.ID, "state", "limits", "sale", "seed", "events")
 	_, err = s.run(ctx, publishScript, keys, doc, sale.Version,
 		sale.LobbyClosesAt.UnixMilli(), sale.OpensAt.UnixMilli(), sale.EndsAt.UnixMilli(),
-		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed, len(lines), public)
+		int64(sale.ClaimWindow), int64(sale.TokenLife), int64(sale.SessionMax), sale.Cap, sale.Rate, sealed, len(lines), public, sharesText(sale))
 	if err != nil {
 		return err
 	}
-	s.see(sale.ID, len(lines))
+	s.see(sale.ID, sh)
 	if err := s.commit(ctx, sale.ID); err != nil {
 		return err
 	}
@@ -85,10 +86,23 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 
 // published is what the public is told of a sale's settings.
 func published(sale ropeline.Sale) map[string]any {
-	return map[string]any{
+	told := map[string]any{
 		"version": sale.Version, "lobby_closes_at": sale.LobbyClosesAt.UTC(), "opens_at": sale.OpensAt.UTC(), "ends_at": sale.EndsAt.UTC(),
 		"cap": sale.Cap, "rate": sale.Rate,
 	}
+	if len(sale.Lanes) > 0 {
+		told["lanes"], told["main_share"] = sale.Lanes, sale.MainShare()
+	}
+	return told
+}
+
+// fixed says what it is of a document that has not so many lines that cannot be
+// changed.
+func fixed(sale ropeline.Sale, lines int) error {
+	if lines%(1+len(sale.Lanes)) == 0 {
+		return ErrShardsFixed
+	}
+	return ErrLanesFixed
 }
 
 // keepsRule refuses another beacon once the lobby has closed.
@@ -114,7 +128,7 @@ func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, er
 	}
 	sale, err := ropeline.ParseSale(doc)
 	if err == nil {
-		s.see(id, sale.Lines())
+		s.see(id, shapeOf(sale))
 	}
 	return sale, err
 }

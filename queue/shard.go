@@ -14,12 +14,12 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// A sale may be spread over several lines. What that means:
+// A lane may be spread over several lines. What that means:
 //
-// The order is that of the scores, over all lines; equal scores go by the bytes
+// The order is that of the scores, over all lines of the lane; equal scores go by the bytes
 // of the id, as in one sorted set. Each line gives scores by its own clock, but
 // behind every score that it has been asked to compare with: a place that has
-// joined is ranked in all lines, so whoever joins anywhere after that stands
+// joined is ranked in all lines of its lane, so whoever joins anywhere after that stands
 // behind it, whatever the clocks say. Only two joins that are under way at the
 // same time may be ordered by clocks that differ.
 //
@@ -27,17 +27,18 @@ import (
 // is as lasting: nobody is inserted before it. Its position is what is left
 // before it in all of them.
 
-// lineID names one line of a sale. A sale too large for one Redis has several,
-// its shards, numbered from 0; each has a hash tag, and so a slot, of its own,
-// apart from that of the sale's capacity.
+// lineID names one line of a sale. A sale with several lanes has several, and so
+// has a lane too large for one Redis, its shards: they are numbered through, as
+// shape says. Each has a hash tag, and so a slot, of its own, apart from that of
+// the sale's capacity.
 type lineID struct {
-	sale  ropeline.SaleID
-	shard int
+	sale   ropeline.SaleID
+	number int
 }
 
 // key names a key of the line.
 func (l lineID) key(name string) string {
-	return "ropeline:{" + string(l.sale) + "." + strconv.Itoa(l.shard) + "}:" + name
+	return "ropeline:{" + string(l.sale) + "." + strconv.Itoa(l.number) + "}:" + name
 }
 
 // keys names several.
@@ -53,8 +54,7 @@ func (l lineID) keys(names ...string) []string {
 // edge's name follows.
 func (l lineID) presence() string { return l.key("presence:") }
 
-// shardOf says in which of so many lines a place stands. It follows from the
-// place's id alone, so that whoever has a ticket knows where to ask.
+// shardOf says in which of so many lines of its lane a place stands.
 func shardOf(id ropeline.PlaceID, shards int) int {
 	if shards == 1 {
 		return 0
@@ -62,25 +62,25 @@ func shardOf(id ropeline.PlaceID, shards int) int {
 	return int(crc32.ChecksumIEEE([]byte(id)) % uint32(shards))
 }
 
-// shards returns over how many lines a sale is spread, which never changes.
-func (s *Store) shards(ctx context.Context, sale ropeline.SaleID) (int, error) {
+// shape returns over which lines a sale is spread, which never changes.
+func (s *Store) shape(ctx context.Context, sale ropeline.SaleID) (shape, error) {
 	s.mu.Lock()
-	n := s.seen[sale]
+	sh := s.seen[sale]
 	s.mu.Unlock()
-	if n > 0 {
-		return n, nil
+	if sh.shards > 0 {
+		return sh, nil
 	}
 	doc, err := s.Sale(ctx, sale)
 	if err != nil {
-		return 0, err
+		return shape{}, err
 	}
-	return doc.Lines(), nil
+	return shapeOf(doc), nil
 }
 
 // lines returns all lines of a sale.
-func (s *Store) lines(ctx context.Context, sale ropeline.SaleID) ([]lineID, error) {
-	n, err := s.shards(ctx, sale)
-	return linesOf(sale, n), err
+func (s *Store) lines(ctx context.Context, sale ropeline.SaleID) ([]lineID, shape, error) {
+	sh, err := s.shape(ctx, sale)
+	return linesOf(sale, sh.lines()), sh, err
 }
 
 func linesOf(sale ropeline.SaleID, n int) []lineID {
@@ -93,11 +93,11 @@ func linesOf(sale ropeline.SaleID, n int) []lineID {
 
 // lineOf returns the line that a place stands in.
 func (s *Store) lineOf(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (lineID, error) {
-	n, err := s.shards(ctx, sale)
+	sh, err := s.shape(ctx, sale)
 	if err != nil {
 		return lineID{}, err
 	}
-	return lineID{sale, shardOf(id, n)}, nil
+	return lineID{sale, sh.lineOf(id)}, nil
 }
 
 // onEach does something with each line, with all at once, and waits for it.
@@ -114,20 +114,20 @@ func onEach(lines []lineID, do func(l lineID) error) error {
 	return errors.Join(errs...)
 }
 
-// byShard sorts things by the line of the place that each belongs to.
-func byShard[T any](things []T, shards int, place func(T) ropeline.PlaceID) [][]T {
-	if shards == 1 {
+// byLine sorts things by the line of the place that each belongs to.
+func byLine[T any](things []T, sh shape, place func(T) ropeline.PlaceID) [][]T {
+	if sh.lines() == 1 {
 		return [][]T{things}
 	}
-	sorted := make([][]T, shards)
+	sorted := make([][]T, sh.lines())
 	for _, t := range things {
-		k := shardOf(place(t), shards)
+		k := sh.lineOf(place(t))
 		sorted[k] = append(sorted[k], t)
 	}
 	return sorted
 }
 
-// epochOf names the stretch in which the ordinals of none of the lines change;
+// epochOf names the stretch in which the ordinals of none of these lines change;
 // "" while one of them has none.
 func epochOf(epochs []string) string {
 	if len(epochs) == 1 {
@@ -146,23 +146,40 @@ func epochOf(epochs []string) string {
 var rankSource string
 var rankScript = newScript("rank", rankSource)
 
-// ranks sets where places that stand in a line stand among those of the sale's
-// other lines, and the epoch in which that holds.
-func (s *Store) ranks(ctx context.Context, lines []lineID, places []*Place) error {
-	if len(lines) == 1 {
+// rankAll ranks places that stand in a line, lane by lane.
+func (s *Store) rankAll(ctx context.Context, lines []lineID, sh shape, places []*Place) error {
+	if sh.shards == 1 {
 		return nil
 	}
+	byLane := make([][]*Place, sh.laneCount())
+	for _, p := range places {
+		k := sh.laneOf(p.ID)
+		byLane[k] = append(byLane[k], p)
+	}
+	var errs error
+	for k, of := range byLane {
+		if len(of) > 0 {
+			errs = errors.Join(errs, s.ranks(ctx, lines[k*sh.shards:(k+1)*sh.shards], of))
+		}
+	}
+	return errs
+}
+
+// ranks sets where places that stand in a line of a lane stand among those of its
+// other lines, and the epoch in which that holds.
+func (s *Store) ranks(ctx context.Context, lines []lineID, places []*Place) error {
 	epochs := make([]string, len(lines))
 	ranks := make([][]int64, len(places))
 	for i := range ranks {
 		ranks[i] = make([]int64, len(lines))
 	}
 	err := onEach(lines, func(l lineID) error {
+		shard := l.number % len(lines)
 		var strangers []int
 		var args []any
 		for i, p := range places {
-			if shardOf(p.ID, len(lines)) == l.shard {
-				ranks[i][l.shard] = p.Ordinal
+			if shardOf(p.ID, len(lines)) == shard {
+				ranks[i][shard] = p.Ordinal
 				continue
 			}
 			strangers, args = append(strangers, i), append(args, p.Score, string(p.ID))
@@ -173,9 +190,9 @@ func (s *Store) ranks(ctx context.Context, lines []lineID, places []*Place) erro
 		}
 		fields, _ := reply.([]any)
 		r := reader{fields: fields}
-		epochs[l.shard] = r.text()
+		epochs[shard] = r.text()
 		for _, i := range strangers {
-			ranks[i][l.shard] = r.integer()
+			ranks[i][shard] = r.integer()
 		}
 		return r.failed("rank")
 	})

@@ -44,7 +44,7 @@ func readStand(reply any) (Stand, error) {
 	return s, r.failed("stand of a line")
 }
 
-// combined is how far several lines of a sale have come together.
+// combined is how far several lines of a sale, or of a lane, have come together.
 func combined(stands []Stand) Stand {
 	if len(stands) == 1 {
 		return stands[0]
@@ -110,7 +110,7 @@ var frontScript = newScript("front", frontSource)
 type candidate struct {
 	place   string
 	kind    kind
-	shard   int
+	line    int
 	ordinal int64 // of the main line
 	score   int64
 }
@@ -144,8 +144,8 @@ func (s *Store) front(ctx context.Context, l lineID, most int64) (front, error) 
 	}
 	var r reader
 	f := front{
-		main: readFront(&r, fields[0], inLine, l.shard), back: readFront(&r, fields[1], comeback, l.shard),
-		beside: readFront(&r, fields[2], late, l.shard), horizon: math.MaxInt64,
+		main: readFront(&r, fields[0], inLine, l.number), back: readFront(&r, fields[1], comeback, l.number),
+		beside: readFront(&r, fields[2], late, l.number), horizon: math.MaxInt64,
 	}
 	r.fields = fields[3:]
 	f.size = r.integer()
@@ -155,11 +155,11 @@ func (s *Store) front(ctx context.Context, l lineID, most int64) (front, error) 
 	return f, r.failed("front")
 }
 
-func readFront(r *reader, reply any, of kind, shard int) []candidate {
+func readFront(r *reader, reply any, of kind, line int) []candidate {
 	r.fields, _ = reply.([]any)
 	var all []candidate
 	for len(r.fields) > 0 && r.err == nil {
-		c := candidate{place: r.text(), kind: of, shard: shard}
+		c := candidate{place: r.text(), kind: of, line: line}
 		if of == inLine {
 			c.ordinal = r.integer()
 		}
@@ -169,11 +169,18 @@ func readFront(r *reader, reply any, of kind, shard int) []candidate {
 	return all
 }
 
-// mergeFronts returns who is to be offered next, in that order, of the fronts of
-// all lines of a sale; at most most. It stops where one line was not looked at
-// further, for whoever stands there might be before the others; more is true
-// then.
-func mergeFronts(fronts []front, most int64) (next []candidate, more bool) {
+// laneFront is who is to be offered next by a lane, in that order.
+type laneFront struct {
+	next []candidate
+	cut  bool // others stand behind them
+	more bool // others were not looked at
+}
+
+// mergeFronts returns who is to be offered next of the fronts of all lines of a
+// lane; at most most. It stops where one line was not looked at further, for
+// whoever stands there might be before the others. It is not ready while one of
+// them has no order.
+func mergeFronts(fronts []front, most int64) (f laneFront, ready bool) {
 	var mains, backs, besides [][]candidate
 	horizon := int64(math.MaxInt64)
 	for _, f := range fronts {
@@ -181,12 +188,14 @@ func mergeFronts(fronts []front, most int64) (next []candidate, more bool) {
 		horizon = min(horizon, f.horizon)
 	}
 	if horizon == 0 { // one of them has no order now
-		return nil, false
+		return laneFront{}, false
 	}
 	others := merge(append(mains, besides...))
 	end, _ := slices.BinarySearchFunc(others, horizon, func(c candidate, score int64) int { return cmp.Compare(c.score, score) })
-	next = alternate(merge(backs), others[:end])
-	return next[:min(most, int64(len(next)))], horizon < math.MaxInt64
+	next := alternate(merge(backs), others[:end])
+	n := min(most, int64(len(next)))
+	more := horizon < math.MaxInt64
+	return laneFront{next[:n], more || n == most, more}, true
 }
 
 // merge merges lists that are in the order of the line already.
@@ -226,7 +235,7 @@ const (
 	staysInFront = '-'
 )
 
-// advance moves a line on past those of the fronts of all lines of its sale that
+// advance moves a line on past those of the fronts of all lines of its lane that
 // were offered or step aside, and describes it. size is what the line had when
 // its front was read.
 func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candidate, fates string) (stand Stand, left []int64, err error) {
@@ -239,7 +248,7 @@ func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candi
 			score, last = c.score, c.place
 		}
 		switch {
-		case c.shard != l.shard:
+		case c.line != l.number:
 		case fate == stepsAside:
 			aside = append(aside, c.place)
 		case fate == wasOffered && c.kind == inLine:

@@ -113,7 +113,7 @@ func TestNoMoreComeInThanThereIsSomethingFor(t *testing.T) {
 	}
 	k.count(0, 0, 0)
 	offered(0, "nothing is left")
-	if w, ok := view(t, k.Store, k.sale.ID).Wait(3); ok {
+	if w, ok := view(t, k.Store, k.sale.ID).Wait(0, 3); ok {
 		t.Errorf("a wait of %+v is shown for what is sold out", w)
 	}
 	k.count(4, 0, 3)

@@ -65,7 +65,7 @@ type Store struct {
 	mu      sync.Mutex // guards what follows
 	tickets map[ropeline.SaleID]*ticketKey
 	joins   map[lineID]*joinGatherer
-	seen    map[ropeline.SaleID]int // sales that were there once, and their number of lines: one that is not there any more was lost
+	seen    map[ropeline.SaleID]shape // sales that were there once, and their lines: one that is not there any more was lost
 	clocks  map[ropeline.SaleID]*clockWatch
 	modes   map[ropeline.SaleID]toldMode // what gates were told last
 	closed  bool
@@ -78,7 +78,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()),
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
-		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]int{}, modes: map[ropeline.SaleID]toldMode{},
+		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{},
 		stocks: stocks{bySale: map[ropeline.SaleID]*knownStock{}},
 	}
 }
@@ -209,16 +209,16 @@ func (s *Store) lost(sale ropeline.SaleID, err error) error {
 	return err
 }
 
-func (s *Store) see(sale ropeline.SaleID, lines int) {
+func (s *Store) see(sale ropeline.SaleID, sh shape) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen[sale] = lines
+	s.seen[sale] = sh
 }
 
 func (s *Store) wasSeen(sale ropeline.SaleID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.seen[sale] > 0
+	return s.seen[sale].shards > 0
 }
 
 func (s *Store) clock() string {
@@ -283,6 +283,8 @@ func storeError(doing string, err error) error {
 			return ErrLobbyClosed
 		case "SHARDS":
 			return ErrShardsFixed
+		case "LANES":
+			return ErrLanesFixed
 		case "SETTLING":
 			return ErrSettling
 		case "EPOCH":
@@ -315,6 +317,10 @@ var (
 	// ErrShardsFixed refuses a settings document with another number of lines.
 	ErrShardsFixed = &ropeline.Error{Kind: ropeline.Conflict, Code: "shards-fixed",
 		Detail: "The sale is published: over how many lines it is spread cannot be changed any more."}
+
+	// ErrLanesFixed refuses a settings document with other lanes.
+	ErrLanesFixed = &ropeline.Error{Kind: ropeline.Conflict, Code: "lanes-fixed",
+		Detail: "The sale is published: which lanes it has cannot be changed any more, only their shares."}
 
 	// ErrSettling means that the line is being put together again after its
 	// store lost it, from what the edges and the fans remember.

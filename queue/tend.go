@@ -162,31 +162,31 @@ func (l *Line) lookAgain(ctx context.Context, id ropeline.PlaceID) (Place, error
 // and who is back that was passed over.
 func (l *Line) attend(ctx context.Context) error {
 	v := l.View()
-	stands := v.stands()
+	stands, sh := v.stands(), v.shape
 	came, went, back, away, kept := l.guests.changes(v, l.store.time())
-	comers := byShard(came, len(stands), func(t told) ropeline.PlaceID { return t.place })
-	goers := byShard(went, len(stands), func(t told) ropeline.PlaceID { return t.place })
-	returners := byShard(back, len(stands), func(r returning) ropeline.PlaceID { return r.place })
+	comers := byLine(came, sh, func(t told) ropeline.PlaceID { return t.place })
+	goers := byLine(went, sh, func(t told) ropeline.PlaceID { return t.place })
+	returners := byLine(back, sh, func(r returning) ropeline.PlaceID { return r.place })
 	err := onEach(linesOf(l.sale, len(stands)), func(line lineID) error {
-		return l.attendLine(ctx, line, v, comers[line.shard], goers[line.shard], returners[line.shard])
+		return l.attendLine(ctx, line, v, comers[line.number], goers[line.number], returners[line.number])
 	})
 	if err != nil {
 		return err
 	}
 	for _, r := range back {
-		l.guests.keeping([]ropeline.PlaceID{r.place}, v.Epoch)
+		l.guests.keeping([]ropeline.PlaceID{r.place}, v)
 	}
 	if len(kept) > 0 {
 		if err := l.store.keepBack(ctx, l.sale, kept); err != nil {
 			return err
 		}
-		l.guests.keeping(kept, v.Epoch)
+		l.guests.keeping(kept, v)
 	}
 	if len(away) > 0 {
 		if err := l.store.away(ctx, l.sale, away); err != nil {
 			return err
 		}
-		l.guests.keeping(away, "")
+		l.guests.keeping(away, nil)
 	}
 	if len(back)+len(away) == 0 {
 		return nil
@@ -200,7 +200,7 @@ func (l *Line) attend(ctx context.Context) error {
 
 // attendLine tells one line.
 func (l *Line) attendLine(ctx context.Context, line lineID, v *View, came, went []told, back []returning) error {
-	epoch := v.stands()[line.shard].Epoch
+	epoch, lane := v.stands()[line.number].Epoch, v.lanes[line.number/v.shape.shards].Epoch
 	for {
 		n, m := min(len(came), attendMost), min(len(went), attendMost)
 		last := n == len(came) && m == len(went)
@@ -211,7 +211,7 @@ func (l *Line) attendLine(ctx context.Context, line lineID, v *View, came, went 
 		if err := l.store.attend(ctx, line, epoch, last, came[:n], went[:m], returned); err != nil {
 			return err
 		}
-		l.guests.marked(came[:n], v.Epoch)
+		l.guests.marked(came[:n], lane)
 		l.guests.marked(went[:m], "")
 		if came, went = came[n:], went[m:]; last {
 			return nil
@@ -238,24 +238,23 @@ const returnMost = 500
 func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []returning, away, kept []ropeline.PlaceID) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	reached := v.reached()
 	for id, g := range gs.byPlace {
-		if g.calm(v.Epoch, reached, now) {
+		if g.calm(v.lanes, now) {
 			continue
 		}
-		p, here := g.place.Load(), g.present(now)
-		if p.Epoch != v.Epoch || v.Epoch == "" {
+		p, here, epoch := g.place.Load(), g.present(now), v.lanes[g.lane].Epoch
+		if p.Epoch != epoch || epoch == "" {
 			continue
 		}
 		switch {
 		case p.State == ropeline.PlaceWaiting && p.Back:
 			if !here {
 				away = append(away, id)
-			} else if g.kept != v.Epoch {
+			} else if g.kept != epoch {
 				kept = append(kept, id)
 			}
 		case p.State == ropeline.PlaceWaiting && !p.Beside && p.Ordinal >= 0:
-			if here && g.marked != v.Epoch {
+			if here && g.marked != epoch {
 				came = append(came, told{id, p.Ordinal})
 			}
 		case p.State == ropeline.PlacePassed && here && len(back) < returnMost:
@@ -263,7 +262,7 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 				back = append(back, returning{id, GraceOf(g.phone)})
 			}
 		}
-		if g.kept == v.Epoch && !p.Back {
+		if g.kept == epoch && !p.Back {
 			away = append(away, id) // it had its turn
 		}
 		if !here && g.marked != "" {
@@ -278,13 +277,16 @@ func (gs *guests) changes(v *View, now time.Time) (came, went []told, back []ret
 	return came, went, back, away, kept
 }
 
-// keeping notes for which comebacks Redis was told that they are here.
-func (gs *guests) keeping(ids []ropeline.PlaceID, epoch string) {
+// keeping notes for which comebacks Redis was told that they are here, as of this
+// view; nil for that they are not.
+func (gs *guests) keeping(ids []ropeline.PlaceID, v *View) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	for _, id := range ids {
 		if g := gs.byPlace[id]; g != nil {
-			g.kept = epoch
+			if g.kept = ""; v != nil {
+				g.kept = v.lanes[g.lane].Epoch
+			}
 		}
 	}
 }

@@ -42,6 +42,8 @@ type State struct {
 	// when it has changed, and every few seconds; whoever follows keeps the last.
 	Stock *ropeline.Stock `json:"stock,omitempty"`
 
+	Lanes []LaneState `json:"lanes,omitempty"` // where the sale has several, the main one first
+
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
 
@@ -56,22 +58,6 @@ func (s State) stands() []Stand {
 		return []Stand{s.Stand}
 	}
 	return s.Lines
-}
-
-// standOf is the stand of the line in which a place stands.
-func (s State) standOf(id ropeline.PlaceID) Stand {
-	if len(s.Lines) == 0 {
-		return s.Stand
-	}
-	return s.Lines[shardOf(id, len(s.Lines))]
-}
-
-// reached is the cursor of the line that has come furthest.
-func (s State) reached() (cursor int64) {
-	for _, stand := range s.stands() {
-		cursor = max(cursor, stand.Cursor)
-	}
-	return cursor
 }
 
 // setStands is told how far each line has come.
@@ -101,7 +87,10 @@ func (s State) Paused() bool {
 }
 
 // Waiting is how many people stand in the lobby or in the line.
-func (s State) Waiting() int64 {
+func (s State) Waiting() int64 { return s.Stand.Waiting() }
+
+// Waiting is how many people stand in a lane's part of the lobby or the line.
+func (s Stand) Waiting() int64 {
 	if !s.Drawn {
 		return s.Collected
 	}
@@ -139,7 +128,7 @@ type Ticked struct {
 // of the lines cannot be asked, or is being put together again, nobody is
 // offered: whoever stands there might be next.
 func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller string, lease time.Duration) (Ticked, error) {
-	lines, err := s.lines(ctx, sale)
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return Ticked{}, err
 	}
@@ -149,12 +138,10 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return t, err
 	}
 	fronts := make([]front, len(lines))
-	var next []candidate
-	var fates string
+	next, fates := make([]laneFront, sh.laneCount()), make([]string, sh.laneCount())
 	state := b.state
 	if b.most > 0 {
-		var more bool
-		if next, more, err = s.next(ctx, lines, fronts, b.most); err != nil {
+		if err = s.next(ctx, lines, sh, fronts, next, b.most); err != nil {
 			return Ticked{}, err
 		}
 		var made int64
@@ -165,10 +152,10 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		if err != nil {
 			return Ticked{}, err
 		}
-		t.More = t.More || more || made == offerMost
+		t.More = t.More || made == offerMost || slices.ContainsFunc(next, func(f laneFront) bool { return f.more })
 	}
 	m := message{State: state}
-	if err := s.moveOn(ctx, lines, fronts, next, fates, &m); err != nil {
+	if err := s.moveOn(ctx, lines, sh, fronts, next, fates, &m); err != nil {
 		return Ticked{}, err
 	}
 	if m.Gauge, err = s.gauge(ctx, sale, controller, m.State, b.jumped); err != nil {
@@ -181,35 +168,43 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	return t, errors.Join(s.tell(ctx, sale, m), s.remindGates(ctx, sale, m.Limits))
 }
 
-// next reads the fronts of all lines and returns who is to be offered; nobody
-// while a line settles.
-func (s *Store) next(ctx context.Context, lines []lineID, fronts []front, most int64) ([]candidate, bool, error) {
+// next reads the fronts of all lines and finds who is to be offered by each lane;
+// nobody while a line settles, or has no order: a lane that is not there yet would
+// lose its share.
+func (s *Store) next(ctx context.Context, lines []lineID, sh shape, fronts []front, next []laneFront, most int64) error {
 	err := onEach(lines, func(l lineID) (err error) {
-		fronts[l.shard], err = s.front(ctx, l, most)
+		fronts[l.number], err = s.front(ctx, l, most)
 		if errors.Is(err, ErrSettling) {
 			return s.settle(ctx, l)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	next, more := mergeFronts(fronts, most)
-	return next, more, nil
+	for lane := range next {
+		var ready bool
+		if next[lane], ready = mergeFronts(of(sh, fronts, lane), most); !ready {
+			clear(next)
+			break
+		}
+	}
+	return nil
 }
 
 // moveOn moves all lines past those that were offered, or step aside, and
 // describes them. One
 // that settles is helped on.
-func (s *Store) moveOn(ctx context.Context, lines []lineID, fronts []front, front []candidate, fates string, m *message) error {
+func (s *Store) moveOn(ctx context.Context, lines []lineID, sh shape, fronts []front, next []laneFront, fates []string, m *message) error {
 	stands := make([]Stand, len(lines))
 	m.Left = make([][]int64, len(lines))
 	err := onEach(lines, func(l lineID) (err error) {
-		stands[l.shard], m.Left[l.shard], err = s.advance(ctx, l, fronts[l.shard].size, front, fates)
+		lane := l.number / sh.shards
+		stands[l.number], m.Left[l.number], err = s.advance(ctx, l, fronts[l.number].size, next[lane].next, fates[lane])
 		if !errors.Is(err, ErrSettling) {
 			return err
 		}
-		if stands[l.shard], _, _, err = s.stand(ctx, l, false); err != nil {
+		if stands[l.number], _, _, err = s.stand(ctx, l, false); err != nil {
 			return err
 		}
 		return s.settle(ctx, l)
@@ -272,27 +267,36 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 	return b, leads >= 0, err
 }
 
-// offer returns what became of each of the front, and how many were offered by
-// this call.
-func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, front []candidate) (fates string, made int64, state State, err error) {
-	args := make([]any, 0, 2+2*len(front))
-	args = append(args, controller, TickInterval.Milliseconds())
-	for _, c := range front {
-		args = append(args, c.place, string(c.kind))
+// offer returns what became of each of the lanes' fronts, and how many were
+// offered by this call.
+func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, next []laneFront) (fates []string, made int64, state State, err error) {
+	args := []any{controller, TickInterval.Milliseconds(), len(next)}
+	for _, lane := range next {
+		args = append(args, len(lane.next), flag(lane.cut))
+	}
+	for _, lane := range next {
+		for _, c := range lane.next {
+			args = append(args, c.place, string(c.kind))
+		}
 	}
 	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties", "stock")
 	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
 	if err != nil {
-		return "", 0, State{}, err
+		return nil, 0, State{}, err
 	}
 	fields, _ := reply.([]any)
 	if len(fields) != 3 {
-		return "", 0, State{}, fmt.Errorf("offer: unexpected reply of %d fields", len(fields))
+		return nil, 0, State{}, fmt.Errorf("offer: unexpected reply of %d fields", len(fields))
 	}
-	fates, _ = fields[0].(string)
+	letters, _ := fields[0].(string)
 	made, _ = fields[1].(int64)
-	if len(fates) != len(front) {
-		return "", 0, State{}, fmt.Errorf("offer: %d fates of %d places", len(fates), len(front))
+	fates = make([]string, len(next))
+	for i, lane := range next {
+		n := len(lane.next)
+		if len(letters) < n {
+			return nil, 0, State{}, fmt.Errorf("offer: %d fates too few", n-len(letters))
+		}
+		fates[i], letters = letters[:n], letters[n:]
 	}
 	state, err = s.readState(sale, fields[2])
 	return fates, made, state, err
@@ -330,14 +334,14 @@ func (s *Store) Snapshot(ctx context.Context, sale ropeline.SaleID) (*View, erro
 // older cursor goes with the newer last offer, so that for a moment a position
 // may count somebody who was offered just now, and never counts one too few.
 func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) (*View, error) {
-	lines, err := s.lines(ctx, sale)
+	lines, sh, err := s.lines(ctx, sale)
 	if err != nil {
 		return nil, err
 	}
 	stands, departed, late := make([]Stand, len(lines)), make([]bitmap, len(lines)), make([][]int64, len(lines))
 	err = onEach(lines, func(l lineID) error {
 		stand, raw, scores, err := s.stand(ctx, l, whole)
-		stands[l.shard], departed[l.shard], late[l.shard] = stand, newBitmap(raw), scores
+		stands[l.number], departed[l.number], late[l.number] = stand, newBitmap(raw), scores
 		return err
 	})
 	if err != nil {
@@ -355,8 +359,11 @@ func (s *Store) snapshot(ctx context.Context, sale ropeline.SaleID, whole bool) 
 		return nil, s.lost(sale, ropeline.ErrSaleUnknown)
 	}
 	state.setStands(stands)
-	scores := slices.Concat(late...)
-	slices.Sort(scores)
+	scores := make([][]int64, sh.laneCount())
+	for lane := range scores {
+		scores[lane] = slices.Concat(of(sh, late, lane)...)
+		slices.Sort(scores[lane])
+	}
 	return newView(state, departed, scores), nil
 }
 
@@ -377,5 +384,9 @@ func (s *Store) readState(sale ropeline.SaleID, reply any) (State, error) {
 	state.Limits = readLimits(&r)
 	stock, unread := s.stocks.read(sale, r.text())
 	state.Stock = stock
-	return state, errors.Join(r.failed("state of a sale"), err, unread)
+	lanes, lanesErr := readLanes(r.text(), r.text())
+	if len(lanes) > 0 {
+		state.Lanes = lanes
+	}
+	return state, errors.Join(r.failed("state of a sale"), err, unread, lanesErr)
 }

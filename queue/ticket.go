@@ -31,7 +31,7 @@ type Ticket struct {
 }
 
 // MainLane is the lane that everybody is in who is in no other.
-const MainLane = "main"
+const MainLane = ropeline.MainLane
 
 // ErrTicketInvalid means that a place ticket is not one of ours for this sale.
 var ErrTicketInvalid = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "place-ticket-invalid",
@@ -144,7 +144,7 @@ func (s *Store) ticketKey(sale ropeline.SaleID) *ticketKey {
 		sum := sha256.Sum256(s.keys.Place)
 		id := base64.RawURLEncoding.EncodeToString(sum[:6])
 		k = &ticketKey{head: ticketFormat + "." + id + ".", key: sign(s.keys.Place, "place ticket of "+string(sale))}
-		if s.seen[sale] > 0 { // what is asked for may be any text, and is not to be kept
+		if s.seen[sale].shards > 0 { // what is asked for may be any text, and is not to be kept
 			s.tickets[sale] = k
 		}
 	}

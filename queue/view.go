@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/ropeline/ropeline"
 )
 
 // View is a line as an edge sees it at one tick: the state and, from the
@@ -11,36 +13,68 @@ import (
 // Superseded says when there is a newer one.
 type View struct {
 	State
-	Board      *Board   // what is posted; nil of a snapshot
-	departed   []bitmap // of each line
-	late       []int64  // scores of the late of all lines, rising
+	Board      *Board    // what is posted; nil of a snapshot
+	departed   []bitmap  // of each line
+	late       [][]int64 // of each lane, the scores of its late, rising
+	shape      shape
+	lanes      []laneView
+	seen       []sight // what estimates look at of the lanes
 	superseded chan struct{}
 }
 
-func newView(s State, departed []bitmap, late []int64) *View {
-	return &View{State: s, departed: departed, late: late, superseded: make(chan struct{})}
+// laneView is a lane as it is all in all.
+type laneView struct {
+	Stand
+	reached int64 // the cursor of the line that has come furthest
 }
+
+func newView(s State, departed []bitmap, late [][]int64) *View {
+	v := &View{State: s, departed: departed, late: late, shape: s.shape(), seen: s.sights(), superseded: make(chan struct{})}
+	stands := s.stands()
+	v.lanes = make([]laneView, v.shape.laneCount())
+	for i := range v.lanes {
+		mine := of(v.shape, stands, i)
+		v.lanes[i].Stand = combined(mine)
+		for _, stand := range mine {
+			v.lanes[i].reached = max(v.lanes[i].reached, stand.Cursor)
+		}
+	}
+	return v
+}
+
+// LaneOf is the number of the lane that a place is of, 0 for the main one.
+func (v *View) LaneOf(id ropeline.PlaceID) int { return v.shape.laneOf(id) }
+
+// StandIn is how far the lane of a place has come.
+func (v *View) StandIn(id ropeline.PlaceID) Stand { return v.lanes[v.shape.laneOf(id)].Stand }
+
+// LaneStand is how far the lane of this number has come.
+func (v *View) LaneStand(lane int) Stand { return v.lanes[lane].Stand }
+
+// standOf is the stand of the line in which a place stands.
+func (v *View) standOf(id ropeline.PlaceID) Stand { return v.stands()[v.shape.lineOf(id)] }
 
 // Superseded is closed when a newer View is there.
 func (v *View) Superseded() <-chan struct{} { return v.superseded }
 
-// Position returns how many people are before a waiting place: those of the
-// line who have not been reached and not left, and those who were put back
+// Position returns how many people are before a waiting place: those of its lane
+// who have not been reached and not left, and those who were put back
 // before it after a loss. It never rises within an epoch but for the latter.
 // Comebacks, who go before everybody, are counted apart (State.Comebacks).
 func (v *View) Position(p Place) int64 {
 	if p.Back {
 		return 0
 	}
-	n := v.lateBefore(p.Score)
-	if len(v.Lines) == 0 {
-		return n + v.unreached(0, v.Cursor, p.Ordinal)
+	lane := v.shape.laneOf(p.ID)
+	n, first := v.lateBefore(lane, p.Score), lane*v.shape.shards
+	if v.shape.shards == 1 {
+		return n + v.unreached(first, v.lanes[lane].Cursor, p.Ordinal)
 	}
 	if p.ranks == nil { // it could not be ranked yet, and has no epoch either
 		return n
 	}
 	for i, rank := range *p.ranks {
-		n += v.unreached(i, v.Lines[i].Cursor, rank)
+		n += v.unreached(first+i, v.Lines[first+i].Cursor, rank)
 	}
 	return n
 }
@@ -54,16 +88,16 @@ func (v *View) unreached(line int, cursor, rank int64) int64 {
 	return rank - cursor - (v.departed[line].rank(rank) - v.departed[line].rank(cursor))
 }
 
-// lateBefore returns how many of the late stand before a score.
-func (v *View) lateBefore(text string) int64 {
-	if len(v.late) == 0 {
+// lateBefore returns how many of a lane's late stand before a score.
+func (v *View) lateBefore(lane int, text string) int64 {
+	if len(v.late) == 0 || len(v.late[lane]) == 0 {
 		return 0
 	}
 	score, ok := scoreOf(text)
 	if !ok {
 		return 0
 	}
-	n, _ := slices.BinarySearch(v.late, score)
+	n, _ := slices.BinarySearch(v.late[lane], score)
 	return int64(n)
 }
 

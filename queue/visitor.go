@@ -18,14 +18,14 @@ func (s *Store) VisitorOf(sale ropeline.SaleID, kind ropeline.VisitorKind, who s
 // PlaceOf is the place that one attempt of a visitor to join gets: the same one
 // however often the attempt is repeated, so that an answer that was lost loses
 // nothing, and a proof brings no second place when the first is over. All places of
-// a visitor are of one of the sale's lines, where one script sees them. It needs
-// the place key.
-func (s *Store) PlaceOf(sale ropeline.SaleID, visitor, attempt string, lines int) ropeline.PlaceID {
-	line := shardOf(ropeline.PlaceID(visitor), lines)
+// a visitor in the main lane are of one of its lines, where one script sees them.
+// It needs the place key.
+func (s *Store) PlaceOf(sale ropeline.SaleID, visitor, attempt string, shards int) ropeline.PlaceID {
+	line := shardOf(ropeline.PlaceID(visitor), shards)
 	for n := 0; ; n++ {
 		raw := sign(s.keys.Place, fmt.Sprintf("place\n%s\n%s\n%s\n%d", sale, visitor, attempt, n))
 		id := ropeline.PlaceID(base64.RawURLEncoding.EncodeToString(raw[:16]))
-		if shardOf(id, lines) == line {
+		if shardOf(id, shards) == line {
 			return id
 		}
 	}

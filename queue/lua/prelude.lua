@@ -210,7 +210,8 @@ end
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
-  'limit', 'limit_since', 'limit_from', 'limit_max', 'board' }
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'board',
+  'lanes', 'turns', 'leads' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
 -- those of the sale's document until they are steered. The last two of the
@@ -303,6 +304,30 @@ local function prove(s, now)
   return 'limit', s.limit, 'limit_since', s.limit_since, 'limit_from', s.limit_from, 'limit_max', s.limit_max
 end
 
+-- The lanes of a sale: of each what a turn of it costs, how far it is ahead of its
+-- share, and how many people it was given. A sale with one has one that costs 1.
+local function read_lanes(s)
+  local lanes = {}
+  for cost in string.gmatch(s.lanes or 'main 100 1', '%S+ %d+ (%d+)') do
+    lanes[#lanes + 1] = { cost = tonumber(cost), lead = 0, people = 0 }
+  end
+  for field, of in pairs({ lead = s.leads or '', people = s.turns or '' }) do
+    local i = 0
+    for n in string.gmatch(of, '%d+') do
+      i = i + 1
+      if lanes[i] then lanes[i][field] = tonumber(n) end
+    end
+  end
+  return lanes
+end
+
+-- One field of all lanes, as a text.
+local function lanes_text(lanes, field)
+  local all = {}
+  for i, lane in ipairs(lanes) do all[i] = text(lane[field]) end
+  return table.concat(all, ' ')
+end
+
 -- Keeps what a tick changed of a sale: the bucket, the most that ever was in use
 -- and, each second and when somebody was offered, the pace.
 local function keep_tick(s, now, bucket, made, state, pace)
@@ -326,6 +351,7 @@ local function describe(s, now, active, pace)
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
     s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
     s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '',
+    s.lanes or '', s.turns or '',
   }
 end
 

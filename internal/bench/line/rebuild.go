@@ -127,7 +127,7 @@ func (a *audience) arrive() {
 	epoch := a.lines[0].View().Epoch
 	for i := range a.links {
 		id, score := ropeline.PlaceID(member(i)), fmt.Sprint(firstLate+i)
-		a.links[i] = a.lines[i%len(a.lines)].Attend(queue.Ticket{Sale: sale, Lane: queue.MainLane, Place: id, Score: score, Epoch: epoch},
+		a.links[i] = a.lines[i%len(a.lines)].Attend(queue.Ticket{Sale: sale, Lane: ropeline.MainLane, Place: id, Score: score, Epoch: epoch},
 			queue.Place{ID: id, State: ropeline.PlaceWaiting, Epoch: epoch, Ordinal: int64(i), Score: score}, false,
 			func(state ropeline.PlaceState) {
 				if state == ropeline.PlaceOffered {

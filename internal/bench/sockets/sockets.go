@@ -114,7 +114,7 @@ func (s *scene) join(ctx context.Context, places int) error {
 				if err != nil {
 					return err
 				}
-				tickets[i], err = s.store.SignTicket(queue.Ticket{Sale: sale, Lane: queue.MainLane, Place: p.ID, Score: p.Score, Epoch: p.Epoch})
+				tickets[i], err = s.store.SignTicket(queue.Ticket{Sale: sale, Lane: ropeline.MainLane, Place: p.ID, Score: p.Score, Epoch: p.Epoch})
 				if err != nil {
 					return err
 				}

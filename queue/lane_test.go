@@ -1,0 +1,255 @@
+package queue
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func lane(name string, share int) ropeline.Lane {
+	return ropeline.Lane{Name: name, Title: "Lane " + name, Share: share, Entry: []ropeline.LaneEntry{ropeline.EntryCode}}
+}
+
+// A laned sale is open, and its fans stand in their lanes as many as wanted.
+type laned struct {
+	*Store
+	sale ropeline.Sale
+	now  time.Time
+}
+
+func openLaned(t *testing.T, lanes []ropeline.Lane, change func(*ropeline.Sale)) *laned {
+	t.Helper()
+	l := &laned{now: time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC)}
+	l.Store = New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return l.now })
+	t.Cleanup(l.Close)
+	l.sale = testSale(fmt.Sprintf("laned-%d", time.Now().UnixNano()), l.now.Add(-time.Minute))
+	l.sale.Lanes, l.sale.Cap, l.sale.Rate = lanes, 1000, 60_000
+	if change != nil {
+		change(&l.sale)
+	}
+	if err := errors.Join(l.PublishSale(t.Context(), l.sale), l.Draw(t.Context(), l.sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// joins lets so many people join a lane, one after the other.
+func (l *laned) joins(t *testing.T, lane string, n int) (places []Place) {
+	t.Helper()
+	for range n {
+		id, err := NewPlaceID(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := l.Join(t.Context(), l.sale.ID, id.In(lane), "")
+		if err != nil || p.ID.Lane() != lane {
+			t.Fatalf("joining %s: %+v, %v", lane, p, err)
+		}
+		places = append(places, p)
+	}
+	return places
+}
+
+// beat tells all lines that the edge lives and has told who is there.
+func (l *laned) beat(t *testing.T) {
+	t.Helper()
+	state, err := l.State(t.Context(), l.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, stand := range state.stands() {
+		if err := l.attend(t.Context(), lineID{l.sale.ID, i}, stand.Epoch, true, nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ticks moves the line on and returns what the lanes were given by then.
+func (l *laned) ticks(t *testing.T, n int) (people []int64) {
+	t.Helper()
+	for range n {
+		l.now = l.now.Add(TickInterval)
+		l.beat(t)
+		ticked, err := l.Tick(t.Context(), l.sale.ID, "controller", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		people = nil
+		for _, lane := range ticked.Lanes {
+			people = append(people, lane.People)
+		}
+	}
+	return people
+}
+
+// While people wait in every lane, none is ever more than a turn from its share,
+// however large or small the ticks are.
+func TestLanesHaveTheirShares(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		shares := rapid.SampledFrom([][]int{{70, 30}, {50, 30, 20}, {97, 1, 2}, {40, 7, 13, 40}}).Draw(t, "shares")
+		leads, given := make([]int64, len(shares)), make([]int64, len(shares))
+		sale := ropeline.Sale{}
+		for i, s := range shares[1:] {
+			sale.Lanes = append(sale.Lanes, lane(fmt.Sprint("l", i), s))
+		}
+		words := strings.Fields(sharesText(sale))
+		for i, s := range shares {
+			if words[3*i+1] != fmt.Sprint(s) {
+				t.Fatalf("shares %v are told as %v", shares, words)
+			}
+		}
+		common := int64(0)
+		for i, s := range shares {
+			var cost int64
+			if _, err := fmt.Sscan(words[3*i+2], &cost); err != nil {
+				t.Fatal(err)
+			}
+			if common == 0 {
+				common = cost * int64(s)
+			}
+			if cost*int64(s) != common {
+				t.Fatalf("the costs of %v are not in proportion: %v", shares, words)
+			}
+		}
+		// The rule of offer.lua, which the model test holds the script to.
+		for n := range int64(rapid.IntRange(1, 400).Draw(t, "turns")) {
+			k := slices.Index(leads, slices.Min(leads))
+			least := leads[k]
+			for i := range leads {
+				leads[i] = max(0, leads[i]-least)
+			}
+			leads[k] += common / int64(shares[k])
+			given[k]++
+			for i, s := range shares {
+				if want := float64(n+1) * float64(s) / 100; math.Abs(float64(given[i])-want) > 1+float64(len(shares)-1)*float64(s)/100 {
+					t.Fatalf("after %d turns the lanes of %v were given %v", n+1, shares, given)
+				}
+			}
+		}
+	})
+}
+
+// Turns go by share while people wait in all lanes; what one does not use goes to
+// the others, and who was not there has saved up nothing.
+func TestALaneGivesAwayWhatItDoesNotUse(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, func(s *ropeline.Sale) { s.Rate = 3000 }) // 10 a tick
+	general := l.joins(t, ropeline.MainLane, 100)
+	if got := l.ticks(t, 3); got[0] < 20 || got[1] != 0 {
+		t.Fatalf("with nobody in the other lane %v were given", got)
+	}
+	members := l.joins(t, "members", 40)
+	state, err := l.State(t.Context(), l.sale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := []int64{state.Lanes[0].People, state.Lanes[1].People}
+	after := l.ticks(t, 5)
+	main, side := after[0]-before[0], after[1]-before[1]
+	if total := main + side; total < 45 || math.Abs(float64(side)-0.3*float64(total)) > 1.4 {
+		t.Errorf("%d and %d were given, want 70 and 30 in 100", main, side)
+	}
+	// In each lane they go as they came.
+	v := view(t, l.Store, l.sale.ID)
+	for _, places := range [][]Place{general, members} {
+		last, waiting := int64(0), int64(0)
+		for i, p := range places {
+			p, err := l.Find(t.Context(), l.sale.ID, p.ID)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case p.Offer != nil && (p.Offer.Number <= last || waiting > 0):
+				t.Fatalf("place %d of its lane has offer %d after %d, with %d before it who wait", i, p.Offer.Number, last, waiting)
+			case p.Offer != nil:
+				last = p.Offer.Number
+			case v.Position(p) != waiting:
+				t.Fatalf("place %d of its lane is shown %d ahead, want %d", i, v.Position(p), waiting)
+			default:
+				waiting++
+			}
+		}
+	}
+}
+
+// An estimate counts the turns of the other lanes, as long as somebody waits there.
+func TestAnEstimateKnowsTheOtherLanes(t *testing.T) {
+	t.Parallel()
+	s := State{Lanes: []LaneState{{Name: MainLane, Share: 70}, {Name: "members", Share: 30}}, Lines: []Stand{{Size: 700, Drawn: true}, {Size: 60, Drawn: true}}}
+	s.setStands(s.Lines)
+	p := Pace{Waiting: s.waitingByLane(byLane[bool]{})}
+	for _, c := range []struct {
+		lane        int
+		ahead, want float64
+	}{
+		{0, 69.5, 69.5 + 30}, // 30 of the others go meanwhile
+		{0, 600, 600 + 60},   // and never more than there are
+		{1, 29.5, 29.5 + 70},
+	} {
+		if got := p.turns(s.sights(), c.lane, c.ahead); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("with %v ahead in lane %d, %v turns; want %v", c.ahead, c.lane, got, c.want)
+		}
+	}
+	p.Waiting = s.waitingByLane(byLane[bool]{true, false})
+	if got := p.turns(s.sights(), 1, 30); got != 30 {
+		t.Errorf("beside a lane where nobody is, %v turns for 30 places", got)
+	}
+}
+
+// A visitor has one place, whichever lane it is in.
+func TestAVisitorHasOnePlaceInAllLanes(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, func(s *ropeline.Sale) { s.Shards = 2 })
+	ctx, who := t.Context(), l.VisitorOf(l.sale.ID, ropeline.VisitorBrowser, "ada")
+	in := func(attempt, lane string) ropeline.PlaceID {
+		return l.PlaceOf(l.sale.ID, who, attempt, l.sale.Shards).In(lane)
+	}
+	first, err := l.Join(ctx, l.sale.ID, in("one", "members"), who)
+	if err != nil || !first.New {
+		t.Fatalf("joining: %+v, %v", first, err)
+	}
+	for _, again := range []ropeline.PlaceID{in("one", "members"), in("two", "members"), in("two", ropeline.MainLane)} {
+		if p, err := l.Join(ctx, l.sale.ID, again, who); err != nil || p.New || p.ID != first.ID {
+			t.Errorf("joining again as %s: %+v, %v", again, p, err)
+		}
+	}
+	if _, err := l.Leave(ctx, l.sale.ID, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := l.Join(ctx, l.sale.ID, in("three", ropeline.MainLane), who); err != nil || !p.New {
+		t.Errorf("joining after leaving: %+v, %v", p, err)
+	}
+}
+
+func TestWhichLanesASaleHasIsFixed(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, nil)
+	for _, c := range []struct {
+		lanes []ropeline.Lane
+		want  error
+	}{
+		{[]ropeline.Lane{lane("members", 30), lane("staff", 5)}, ErrLanesFixed},
+		{[]ropeline.Lane{lane("staff", 30)}, ErrLanesFixed},
+		{nil, ErrShardsFixed},
+		{[]ropeline.Lane{lane("members", 60)}, nil},
+	} {
+		l.sale.Lanes = c.lanes
+		l.sale.Version++
+		if err := l.PublishSale(t.Context(), l.sale); !errors.Is(err, c.want) {
+			t.Errorf("publishing with %+v: %v, want %v", c.lanes, err, c.want)
+		}
+	}
+	if s, err := l.State(t.Context(), l.sale.ID); err != nil || s.Lanes[1].Share != 60 || s.Lanes[0].Share != 40 {
+		t.Errorf("the shares are %+v, %v", s.Lanes, err)
+	}
+}
