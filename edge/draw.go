@@ -21,7 +21,7 @@ type published struct {
 	file   draw.File // without its places
 	packed []byte
 	sorted []ropeline.PlaceID
-	ranks  []int32 // of the sorted ones, from 0
+	ranks  []int32 // of the sorted ones in their lanes, from 0
 	tree   *draw.Tree
 }
 
@@ -127,9 +127,11 @@ func publish(file draw.File) (*published, error) {
 	d := &published{file: file, packed: packed.Bytes(), sorted: slices.Clone(file.Places), ranks: make([]int32, len(file.Places))}
 	d.file.Places = nil
 	slices.Sort(d.sorted)
-	for rank, id := range file.Places {
+	ranks := map[string]int32{} // of each lane
+	for _, id := range file.Places {
 		at, _ := slices.BinarySearch(d.sorted, id)
-		d.ranks[at] = int32(rank)
+		d.ranks[at] = ranks[id.Lane()]
+		ranks[id.Lane()]++
 	}
 	d.tree = draw.NewTree(d.sorted)
 	return d, nil

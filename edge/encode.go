@@ -10,7 +10,7 @@ import (
 	"github.com/ropeline/ropeline/queue"
 )
 
-// shared is what the frames of all who wait in a room have in common while one
+// shared is what the frames of all who wait in a lane have in common while one
 // view is the newest. encoding/json would make it again for each: a frame would
 // cost twice as much.
 type shared struct {
@@ -22,8 +22,8 @@ type shared struct {
 
 func shareOf(v *queue.View, s wire.Status) *shared {
 	c := &shared{view: v, sale: s.Sale}
-	head := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale})
-	both := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Served: s.Served, Epoch: s.Epoch})
+	head := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Lane: s.Lane})
+	both := mustMarshal(wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Lane: s.Lane, Served: s.Served, Epoch: s.Epoch})
 	c.head = bytes.TrimSuffix(head, []byte("}"))
 	c.tail = bytes.TrimSuffix(bytes.TrimPrefix(both, c.head), []byte("}"))
 	return c
@@ -42,15 +42,16 @@ func mustMarshal(s any) []byte {
 // waits, which is nearly every frame and answer; whatever has more goes through
 // encoding/json.
 func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
-	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait,
+	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Lane: s.Lane, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait,
 		Terms: s.Terms, Message: s.Message, NextContact: s.NextContact}
 	if s != plain || s.Position == nil || s.Served == nil {
 		return append(b, mustMarshal(s)...)
 	}
-	c := m.shared.Load()
+	at := &m.shared[v.LaneNumber(s.Lane)]
+	c := at.Load()
 	if c == nil || c.view != v || c.sale != s.Sale {
 		c = shareOf(v, s)
-		m.shared.Store(c)
+		at.Store(c)
 	}
 	b = append(b, c.head...)
 	b = strconv.AppendInt(append(b, `,"position":`...), *s.Position, 10)

@@ -63,8 +63,8 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		must(t, err)
 		// One view has one sale status, one served and one epoch.
 		view := views[i%2]
-		if c := m.shared.Load(); c != nil && c.view == view {
-			m.shared.Store(nil)
+		if c := m.shared[0].Load(); c != nil && c.view == view {
+			m.shared[0].Store(nil)
 		}
 		for range 2 {
 			if got := string(m.encode([]byte("before"), view, s)); got != "before"+string(want) {

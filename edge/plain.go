@@ -395,6 +395,7 @@ var longerTexts = map[wire.Longer]string{
 	wire.LongerLimits:   ". Longer than before: fewer people are let in",
 	wire.LongerReturns:  ". Longer than before: people who were away go first",
 	wire.LongerParties:  ". Longer than before: groups go in together",
+	wire.LongerLanes:    ". Longer than before: people came into another lane",
 	wire.LongerSlower:   ". Longer than before: the line moves more slowly",
 	wire.LongerRestored: ". Longer than before: the line was put together again",
 }

@@ -23,7 +23,7 @@ type room struct {
 	stop    context.CancelFunc
 	over    <-chan struct{} // closed when the line is not followed any more
 	sockets hub.Group
-	shared  atomic.Pointer[shared]
+	shared  [ropeline.MaxLanes]atomic.Pointer[shared]
 	cookies atomic.Pointer[placeCookies]
 	said    atomic.Pointer[said]
 	usedAt  atomic.Int64 // ns

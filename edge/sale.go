@@ -9,6 +9,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // room returns the room of the sale that the path names.
@@ -65,8 +66,23 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: view.Claim, SessionMax: view.Session,
 		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,
-		Visitor: sale.Visitor.Kind,
+		Visitor: sale.Visitor.Kind, Lanes: lanesOf(sale, view),
 	}, nil
+}
+
+// lanesOf are the lanes of a sale as the public sees them.
+func lanesOf(sale ropeline.Sale, v *queue.View) []wire.Lane {
+	if len(sale.Lanes) == 0 || len(v.Lanes) != len(sale.Lanes)+1 { // not published yet
+		return nil
+	}
+	lanes := []wire.Lane{{Name: ropeline.MainLane}}
+	for _, l := range sale.Lanes {
+		lanes = append(lanes, wire.Lane{Name: l.Name, Title: l.Title, Entry: l.Entry})
+	}
+	for i, l := range v.Lanes { // as it is in force: the settings may be a moment old
+		lanes[i].Share, lanes[i].People, lanes[i].Waiting = int(l.Share), l.People, v.LaneStand(i).Waiting()
+	}
+	return lanes
 }
 
 // salesCache keeps the list of sales for a moment: the front page asks for it

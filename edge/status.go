@@ -42,7 +42,7 @@ func trouble(v *queue.View) wire.Trouble {
 // statusOf says where a place stands. Position and Served come from one view,
 // so that they fit together.
 func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire.Status {
-	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Back: p.Back, Elsewhere: p.Elsewhere}
+	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Lane: v.LaneName(p.ID), Back: p.Back, Elsewhere: p.Elsewhere}
 	if by := p.MissedAt.Add(queue.GraceOf(phone)); !p.MissedAt.IsZero() && by.After(v.Now) {
 		s.ReturnBy = &by
 	}

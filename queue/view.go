@@ -45,6 +45,17 @@ func newView(s State, departed []bitmap, late [][]int64) *View {
 // LaneOf is the number of the lane that a place is of, 0 for the main one.
 func (v *View) LaneOf(id ropeline.PlaceID) int { return v.shape.laneOf(id) }
 
+// LaneNumber is the number of a lane, 0 for one that the sale has not.
+func (v *View) LaneNumber(name string) int { return max(0, slices.Index(v.shape.lanes, name)) }
+
+// LaneName is the name of a place's lane, "" in a sale that has no others.
+func (v *View) LaneName(id ropeline.PlaceID) string {
+	if len(v.shape.lanes) == 0 {
+		return ""
+	}
+	return v.shape.lanes[v.shape.laneOf(id)]
+}
+
 // StandIn is how far the lane of a place has come.
 func (v *View) StandIn(id ropeline.PlaceID) Stand { return v.lanes[v.shape.laneOf(id)].Stand }
 

@@ -35,10 +35,15 @@ type Status struct {
 	State ropeline.PlaceState `json:"state"`
 	Sale  SaleStatus          `json:"sale"`
 
+	// Lane is the one in which the place stands, absent in a sale that has no others.
+	// Position counts those of the lane; how often its turn comes says the sale.
+	Lane string `json:"lane,omitempty"`
+
 	// Position is how many people are still ahead, set while waiting.
 	Position *int64 `json:"position,omitempty"`
 	// Served is the number of the last offer made when Position was true, so
-	// that anybody can check: own offer number - Served - 1 <= Position.
+	// that anybody can check: own offer number - Served - 1 <= Position. In a sale with
+	// lanes the offers of the others come between.
 	Served *int64 `json:"served,omitempty"`
 	// Epoch names the stretch in which positions are comparable.
 	Epoch string `json:"epoch,omitempty"`
@@ -142,6 +147,7 @@ const (
 	LongerLimits   Longer = "limits"   // fewer are let in than before
 	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
 	LongerParties  Longer = "parties"  // a group went in, which takes several slots
+	LongerLanes    Longer = "lanes"    // people came into another lane, which has its share
 	LongerSlower   Longer = "slower"   // those inside take longer, or fewer of those ahead are away
 	LongerRestored Longer = "restored" // the line was put together again
 )
@@ -229,7 +235,20 @@ type Sale struct {
 	PartyMax       int                      `json:"party_max,omitempty"` // members of a party; absent: no parties
 	// Visitor is whom the sale gives one place: absent for anybody.
 	Visitor ropeline.VisitorKind `json:"visitor,omitempty"`
-	Draw    Draw                 `json:"draw"`
+	// Lanes are those of the sale, the main one first; absent where it is the only one.
+	Lanes []Lane `json:"lanes,omitempty"`
+	Draw  Draw   `json:"draw"`
+}
+
+// Lane is a line of its own, and what it is given.
+type Lane struct {
+	Name  string               `json:"name"`
+	Title string               `json:"title,omitempty"` // absent of the main lane
+	Share int                  `json:"share"`           // of 100 turns, while people wait in all lanes
+	Entry []ropeline.LaneEntry `json:"entry,omitempty"` // how one comes in; absent of the main lane
+	// Waiting is how many stand in it, and People how many it has let in so far.
+	Waiting int64 `json:"waiting"`
+	People  int64 `json:"people"`
 }
 
 // Draw is what is public of a draw, all in hexadecimal: note it down, and check
@@ -257,7 +276,7 @@ type DrawProof struct {
 	Count  int              `json:"count"` // of all places
 	Path   []string         `json:"path"`  // hashes beside the way from the leaf up to the root
 	Score  int64            `json:"score"` // below 2^52
-	Rank   int              `json:"rank"`  // in the drawn order, from 1
+	Rank   int              `json:"rank"`  // in the drawn order of its lane, from 1
 	Root   string           `json:"root"`
 	Seed   string           `json:"seed"`
 	Beacon string           `json:"beacon"`

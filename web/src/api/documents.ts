@@ -27,7 +27,7 @@ export interface Status {
   position?: number;
   served?: number;
   epoch?: string;
-  wait?: { low: number; high: number; longer?: "limits" | "returns" | "parties" | "slower" | "restored" };
+  wait?: { low: number; high: number; longer?: "limits" | "returns" | "parties" | "lanes" | "slower" | "restored" };
   back?: boolean;
   return_by?: string;
   elsewhere?: boolean;

@@ -30,7 +30,7 @@ const states: Record<string, Known> = {
   waiting: at(waiting),
   next: at({ ...waiting, position: 0, wait: { low: 0, high: 20 } }),
   longer: at(longer),
-  ...Object.fromEntries((["limits", "returns", "parties", "slower", "restored"] as const).map((why) => [`longer-${why}`, at({ ...longer, wait: { ...longer.wait, longer: why } })])),
+  ...Object.fromEntries((["limits", "returns", "parties", "lanes", "slower", "restored"] as const).map((why) => [`longer-${why}`, at({ ...longer, wait: { ...longer.wait, longer: why } })])),
   paused: at(paused),
   settling: at({ ...waiting, position: undefined, wait: undefined, sale: { ...waiting.sale, trouble: "settling" } }),
   away: at({ ...waiting, wait: undefined, sale: { ...waiting.sale, trouble: "away" } }),

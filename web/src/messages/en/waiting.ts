@@ -56,6 +56,7 @@ export const waiting = {
       limits: ". Longer than before: fewer people are let in",
       returns: ". Longer than before: people who were away go first",
       parties: ". Longer than before: groups go in together",
+      lanes: ". Longer than before: people came into another lane",
       slower: ". Longer than before: the line moves more slowly",
       restored: ". Longer than before: the line was put together again",
     },
