@@ -37,7 +37,11 @@ func openLaned(t *testing.T, lanes []ropeline.Lane, change func(*ropeline.Sale))
 	if change != nil {
 		change(&l.sale)
 	}
-	if err := errors.Join(l.PublishSale(t.Context(), l.sale), l.Draw(t.Context(), l.sale.ID)); err != nil {
+	err := l.PublishSale(t.Context(), l.sale)
+	if err == nil && !l.now.Before(l.sale.LobbyClosesAt) {
+		err = l.Draw(t.Context(), l.sale.ID)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return l

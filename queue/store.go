@@ -27,6 +27,7 @@ import (
 type Keys struct {
 	Place []byte // 32 bytes: signs place tickets
 	Seed  []byte // 32 bytes: encrypts the draw's seed in Redis
+	Code  []byte // 32 bytes: what of codes is kept is made with it; nil: no codes
 }
 
 // TickInterval is how often a controller ticks a line. The rate bucket holds

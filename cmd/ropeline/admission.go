@@ -80,7 +80,11 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 	if db != nil {
 		monitor.Postgres(reg, db)
 	}
-	store := queue.New(rdb, queue.Keys{Seed: seed})
+	codes, err := keys.codes()
+	if err != nil {
+		return nil, err
+	}
+	store := queue.New(rdb, queue.Keys{Seed: seed, Code: codes})
 	signer, err := keys.ledgerSigner()
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ type demo struct {
 	General        int              `json:"general"`
 
 	Visitor ropeline.VisitorRule `json:"visitor"`
+	Lanes   []ropeline.Lane      `json:"lanes"`
 }
 
 var usualDemo = demo{
@@ -74,7 +75,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
 			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
-			Visitor: d.Visitor,
+			Visitor: d.Visitor, Lanes: d.Lanes,
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),

@@ -116,7 +116,11 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, err
 	}
-	store := queue.New(rdb, queue.Keys{Place: place})
+	codes, err := keys.codes()
+	if err != nil {
+		return nil, err
+	}
+	store := queue.New(rdb, queue.Keys{Place: place, Code: codes})
 	log = log.With("part", "edge")
 	config := edge.Config{
 		Store: store, Redis: rdb,

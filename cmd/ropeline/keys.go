@@ -27,6 +27,7 @@ const (
 	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
 	ledgerKey       = "ledger.key"    // signs the ledgers' heads: the admission part's
 	ledgerPublic    = "ledger.pub"    // JWKS, for everybody who checks a ledger
+	codeKey         = "code.key"      // what is kept of presale codes is made with it: the edges' and the admission part's
 	orderKey        = "order.key"     // makes order links: the booking core's
 	termsKey        = "terms.key"     // signs terms sheets: whoever publishes sales
 	termsPublic     = "terms.pub"     // JWKS: the edges serve it
@@ -42,7 +43,7 @@ func (k keyFolder) init() (made []string, err error) {
 	if err := os.MkdirAll(string(k), 0o700); err != nil {
 		return nil, fmt.Errorf("making the key folder: %w", err)
 	}
-	for _, name := range []string{placeKey, seedKey, orderKey} {
+	for _, name := range []string{placeKey, seedKey, codeKey, orderKey} {
 		text := hex.EncodeToString(random(32)) + "\n"
 		if made, err = k.add(made, name, []byte(text)); err != nil {
 			return made, err
@@ -144,6 +145,15 @@ func (k keyFolder) secret(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is damaged: want 64 hexadecimal digits", k.path(name))
 	}
 	return key, nil
+}
+
+// codes reads the key of presale codes. A folder that was made before there were
+// codes has none: codes cannot be checked then.
+func (k keyFolder) codes() ([]byte, error) {
+	if _, err := os.Stat(k.path(codeKey)); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return k.secret(codeKey)
 }
 
 // addStaff appends a person and returns their new key, which is kept nowhere.

@@ -41,6 +41,7 @@ type commands struct {
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database to this program's version."`
 	Keygen       keygenCommand       `cmd:"" help:"Make keys."`
 	Invite       inviteCommand       `cmd:"" help:"Sign invitations to a sale, and print a link for each."`
+	Codes        codesCommand        `cmd:"" help:"Make, keep, revoke and count presale codes."`
 	Publish      publishCommand      `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`
 	VerifyDraw   verifyDrawCommand   `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
 	VerifyTerms  verifyTermsCommand  `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`
