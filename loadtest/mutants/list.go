@@ -53,7 +53,7 @@ var mutants = []mutant{
     redis.call('SETBIT', KEYS[2], lost, 1)`},
 	}},
 	{"wait-halved", "estimates are made for half of those ahead", []string{loadtest.InvEstimate}, []edit{
-		{"queue/estimate.go", `v.Gauge.wait(float64(position),`, `v.Gauge.wait(float64(position)/2,`},
+		{"queue/estimate.go", `v.Gauge.turns(v.seen, lane, float64(position))`, `v.Gauge.turns(v.seen, lane, float64(position)/2)`},
 	}},
 	{"longer-untold", "nobody is told why it takes longer", []string{loadtest.InvLonger}, []edit{
 		{"queue/estimate.go", `w.Longer = v.Gauge.Longer`, `w.Longer = ""`},
