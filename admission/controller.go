@@ -32,6 +32,10 @@ const (
 	lease = 2 * time.Second
 	// discovery is how often a controller looks for new sales.
 	discovery = time.Second
+	// calmTick is how often a sale is ticked where nothing can happen before its
+	// lobby closes or somebody comes. At 1,000 sales that is most of what Redis
+	// has to do; and an edge still hears of a change of the limits in time.
+	calmTick = 500 * time.Millisecond
 	// endedTick is how often an ended sale's sessions are looked through.
 	endedTick = 5 * time.Second
 )
@@ -101,22 +105,34 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 			return
 		case <-time.After(pause):
 		}
-		phase, err := c.step(ctx, sale, &chart)
+		phase, next, err := c.step(ctx, sale, &chart)
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
 		}
 		if (phase == ropeline.PhaseOpen || phase == ropeline.PhaseEnded) && mends.allow(time.Now()) {
 			c.mend(ctx, sale)
 		}
-		pause = queue.TickInterval
-		if phase == ropeline.PhaseEnded {
-			pause = endedTick
-		}
+		pause = next
 	}
 }
 
-// step does one tick, and the draw when it is due.
-func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart) (ropeline.Phase, error) {
+// pauseAfter is how long a sale that is like this need not be ticked.
+func pauseAfter(s queue.State) time.Duration {
+	switch phase := s.Phase(); {
+	case phase == ropeline.PhaseEnded:
+		return endedTick
+	case s.Settling:
+	case phase == ropeline.PhaseLobby:
+		return max(queue.TickInterval, min(calmTick, s.ClosesAt.Sub(s.Now)))
+	case phase == ropeline.PhaseOpen && s.Waiting() == 0 && s.Offered == 0:
+		return calmTick
+	}
+	return queue.TickInterval
+}
+
+// step does one tick, and the draw when it is due. It returns the phase, "" if
+// another controller leads, and how long the sale need not be ticked.
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart) (ropeline.Phase, time.Duration, error) {
 	for {
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
@@ -126,18 +142,18 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *char
 				"sale", sale, "by", state.Jumped)
 		}
 		if err != nil || !state.Leads {
-			return "", err
+			return "", queue.TickInterval, err
 		}
 		phase := state.Phase()
 		if phase == ropeline.PhaseDrawing && !state.Settling {
 			c.log.Info("drawing the lobby", "sale", sale, "entrants", state.Collected)
 			if drawn, err := c.draw(ctx, sale); err != nil || !drawn {
-				return phase, err
+				return phase, queue.TickInterval, err
 			}
 			continue
 		}
 		if !state.More {
-			return phase, chart.keep(ctx, c.store, sale, state.State)
+			return phase, pauseAfter(state.State), chart.keep(ctx, c.store, sale, state.State)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -126,48 +125,44 @@ func (l *Line) missing(err error) {
 // missed between the two.
 func (l *Line) follow(ctx context.Context) error {
 	ticks, changed := key(l.sale, "ticks"), key(l.sale, "changed")
-	sub := l.store.rdb.Subscribe(ctx, ticks, changed)
-	// A blocked read does not see ctx: closing the connection ends it.
-	stop := context.AfterFunc(ctx, func() { sub.Close() })
-	defer func() {
-		if stop() {
-			sub.Close()
-		}
-	}()
-	for range 2 {
-		if _, err := sub.ReceiveTimeout(ctx, lineSilence); err != nil {
-			return fmt.Errorf("subscribing: %w", err)
-		}
+	hearing, err := l.store.listen(ctx, lineSilence, ticks, changed)
+	if err != nil {
+		return err
 	}
+	defer hearing.close()
 	if err := l.snapshot(ctx); err != nil {
 		return err
 	}
 	l.guests.suspectAll() // whatever was missed meanwhile
 	l.awake()
 	for {
-		received, err := sub.ReceiveTimeout(ctx, lineSilence)
-		if silent, ok := errors.AsType[net.Error](err); ok && silent.Timeout() {
+		heard, err := hearing.take(ctx, lineSilence)
+		if errors.Is(err, errSilent) {
 			before := l.View().Seq
 			if err = l.snapshot(ctx); err == nil && l.View().Seq > before {
 				err = errDeaf
+				hearing.distrust(err)
 			}
 		}
 		if err != nil {
 			return err
 		}
-		m, ok := received.(*redis.Message)
-		switch {
-		case !ok:
-		case m.Channel == changed:
-			if l.guests.suspect(ropeline.PlaceID(m.Payload)) {
-				l.awake()
-			}
-		default:
-			if err := l.tick(ctx, m.Payload); err != nil {
+		for _, m := range heard {
+			if err := l.hear(ctx, m, changed); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (l *Line) hear(ctx context.Context, m *redis.Message, changed string) error {
+	if m.Channel != changed {
+		return l.tick(ctx, m.Payload)
+	}
+	if l.guests.suspect(ropeline.PlaceID(m.Payload)) {
+		l.awake()
+	}
+	return nil
 }
 
 func (l *Line) tick(ctx context.Context, text string) error {

@@ -61,6 +61,7 @@ type Store struct {
 	stopwatch func() time.Time // our own clock, which nobody sets
 
 	archive Archive // nil: none
+	ears    ears
 	stocks  stocks
 
 	mu      sync.Mutex // guards what follows
