@@ -192,11 +192,6 @@ func (s *Server) addressed(w http.ResponseWriter, r *http.Request) (ours bool, e
 	return false, s.pass(w, r, p)
 }
 
-// pass lets a request through to a shop, or says why not.
-func (s *Server) pass(http.ResponseWriter, *http.Request, passage.Passage) error {
-	return passage.ErrRouteClosed
-}
-
 // shop is the shop on whose host a request came, nil on our own.
 func (s *Server) shop(r *http.Request) *passage.Host {
 	if s.config.Routes == nil {

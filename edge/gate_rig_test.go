@@ -76,7 +76,7 @@ func gated(t *testing.T, c *Config, s *ropeline.Sale) {
 		stop()
 		<-done
 	})
-	c.Sight, c.Gate = sight, gate.New(token.NewCache(token.NewVerifier(keys.KeySet(), time.Now), 0), sight, nil)
+	c.Sight, c.Gate = sight, gate.New(token.NewCache(token.NewVerifier(keys.KeySet(), time.Now), 0), sight, sight)
 	c.Routes = docRoutes(t, s.ID, strings.TrimPrefix(c.BookingURL.String(), "http://"))
 	c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	// Not the booking core: a shop of somebody else's.

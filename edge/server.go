@@ -18,6 +18,8 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/hub"
+	"github.com/ropeline/ropeline/edge/passage"
+	"github.com/ropeline/ropeline/edge/relay"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -44,6 +46,8 @@ type Server struct {
 	pages    *pages
 	mux      *http.ServeMux
 	renewals renewals
+	shops    map[*passage.Host]*relay.Pool
+	ending   sync.WaitGroup // sessions that an upstream ended
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -80,6 +84,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making room for sockets: %w", err)
 	}
+	s.shops = newPools(c.Routes)
 	s.booking = s.newProxy(c.BookingURL, admissionCookie)
 	s.ops = s.newProxy(c.OpsURL, staffCookie)
 	s.mux = s.newMux()
@@ -151,6 +156,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	err := hs.Serve(doors)
 	stop()
 	running.Wait()
+	for _, p := range s.shops { // WebSockets to them outlive the server
+		p.Close()
+	}
+	s.ending.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
@@ -167,10 +176,11 @@ func (s *Server) Handler() http.Handler {
 		h[requestID] = []string{s.requestPrefix + "-" + strconv.FormatInt(s.requests.Add(1), 36)}
 		h["X-Content-Type-Options"] = noSniff
 		if s.config.Routes != nil {
-			if ours, err := s.addressed(w, r); err != nil {
-				s.fail(w, r, err)
-				return
-			} else if !ours {
+			ours, err := s.addressed(w, r)
+			if err != nil {
+				s.refuseShopper(w, r, err)
+			}
+			if err != nil || !ours {
 				return
 			}
 		}

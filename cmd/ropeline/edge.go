@@ -167,7 +167,7 @@ func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.KeySet, ro
 		return nil, err
 	}
 	sight := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, c.Log)
-	c.Routes, c.Sight, c.Gate = table, sight, gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, nil)
+	c.Routes, c.Sight, c.Gate = table, sight, gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, sight)
 	return sight, nil
 }
 

@@ -1,0 +1,227 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one request to forward.
+type Call struct {
+	In      *http.Request
+	Target  string                   // path and query, as they are written
+	Skip    func(header string) bool // headers that stay here
+	Extra   []string                 // name, value, name, …; empty values are not sent
+	Body    int64                    // bytes at most, -1 for any
+	Timeout time.Duration            // until the answer's head, and the longest silence after it
+
+	// Answered looks at the answer's head, and may change it, before it goes on.
+	Answered func(http.Header)
+	// Still reports whether an answer that takes long, or a tunnel, may go on. It
+	// is asked about once a second.
+	Still func() bool
+
+	upgrade bool
+}
+
+func itoa(n int64) string { return strconv.FormatInt(max(n, 0), 10) }
+
+// Forward answers a request with what the upstream says. When it returns an
+// error, nothing has been written. An answer that breaks off is cut for the
+// client, too: it panics with http.ErrAbortHandler, as net/http wants it.
+func (p *Pool) Forward(w http.ResponseWriter, call Call) error {
+	r := call.In
+	if call.Body >= 0 && r.ContentLength > call.Body {
+		return ErrTooLarge
+	}
+	call.upgrade = isWebSocket(r)
+	if err := p.enter(); err != nil {
+		return err
+	}
+	defer p.leave()
+	p.running.Add(1)
+	defer p.running.Done()
+	for fresh := false; ; fresh = true {
+		c, err := p.take(r.Context(), fresh, call.upgrade || !repeatable(r))
+		if err != nil {
+			return err
+		}
+		err = p.exchange(w, &call, c)
+		// An idle connection may have been closed just now. What has no body and
+		// changes nothing is asked again, once, on a new one.
+		if err == nil || fresh || !c.used || !errors.Is(err, errUnanswered) || !repeatable(r) {
+			return err
+		}
+	}
+}
+
+func repeatable(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) && noBody(r)
+}
+
+func noBody(r *http.Request) bool {
+	return r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0
+}
+
+// serverPatience is much less than any server lets an answer take.
+const serverPatience = 5 * time.Second
+
+// errUnanswered marks an error before the first byte of an answer.
+var errUnanswered = errors.New("no answer")
+
+// exchange sends the request on a connection and passes the answer on. It owns
+// the connection from here.
+func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
+	r := call.In
+	gone := context.AfterFunc(r.Context(), func() { _ = c.Close() })
+	defer gone()
+	reuse := false
+	defer func() {
+		if reuse && gone() {
+			p.put(c)
+		} else {
+			p.drop(c)
+		}
+	}()
+	began := time.Now()
+	_ = c.SetDeadline(began.Add(call.Timeout))
+	body := noBody(r)
+	if err := c.writeHead(call, !body && r.ContentLength < 0); err != nil {
+		return failed("sending the request", err)
+	}
+	up := &upload{}
+	if body {
+		if err := c.w.Flush(); err != nil {
+			if cause := r.Context().Err(); cause != nil {
+				return cause
+			}
+			return failed("sending the request", errors.Join(err, errUnanswered))
+		}
+	} else {
+		up.start(w, call, c)
+	}
+	resp, err := c.answer(call)
+	if err != nil {
+		if cause := up.stop(w); cause != nil {
+			return cause // the client's own fault
+		}
+		if cause := r.Context().Err(); cause != nil {
+			return cause // the client went away
+		}
+		return failed("waiting for the answer", err)
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return p.tunnel(w, call, c, resp)
+	}
+	whole := pass(w, call, c, resp, began)
+	cut := up.stop(w) != nil || up.started && !up.done.Load()
+	if !whole {
+		panic(http.ErrAbortHandler)
+	}
+	reuse = !resp.Close && !cut && c.r.Buffered() == 0
+	return nil
+}
+
+// answer reads the head of the answer; those before the final one (100, 103) are
+// dropped.
+func (c *conn) answer(call *Call) (*http.Response, error) {
+	c.head.left = mostHead
+	defer func() { c.head.left = -1 }()
+	if _, err := c.r.Peek(1); err != nil {
+		return nil, errors.Join(err, errUnanswered)
+	}
+	for {
+		resp, err := http.ReadResponse(c.r, call.In)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case resp.StatusCode == http.StatusSwitchingProtocols && !call.upgrade:
+			return nil, errors.New("it switches protocols unasked")
+		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
+			return resp, nil
+		}
+	}
+}
+
+// pass writes the answer to the client, and reports whether it was whole.
+func pass(w http.ResponseWriter, call *Call, c *conn, resp *http.Response, began time.Time) bool {
+	defer resp.Body.Close()
+	h, listed := w.Header(), named(resp.Header)
+	if call.Answered != nil {
+		call.Answered(resp.Header)
+	}
+	for name, values := range resp.Header {
+		if !hopByHop[name] && !listed[name] {
+			h[name] = append(h[name], values...)
+		}
+	}
+	announced := map[string]bool{}
+	for name := range resp.Trailer {
+		h.Add("Trailer", name)
+		announced[name] = true
+	}
+	// The server's own time for an answer may be shorter than the route's.
+	if now := time.Now(); now.Sub(began) > serverPatience {
+		_ = http.NewResponseController(w).SetWriteDeadline(now.Add(call.Timeout))
+	}
+	w.WriteHeader(resp.StatusCode)
+	if call.In.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified {
+		return true
+	}
+	if !copyAnswer(w, call, c, resp) {
+		return false
+	}
+	for name, values := range resp.Trailer {
+		if !announced[name] {
+			name = http.TrailerPrefix + name
+		}
+		h[name] = values
+	}
+	return true
+}
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyAnswer streams: what the upstream sends without saying how much is flushed
+// at once, for those who wait for events.
+func copyAnswer(w http.ResponseWriter, call *Call, c *conn, resp *http.Response) bool {
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	streams := resp.ContentLength < 0 || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+	small := !streams && resp.ContentLength <= int64(len(buf))
+	control := http.NewResponseController(w)
+	asked := time.Now()
+	for {
+		if !small {
+			now := time.Now()
+			_ = c.SetReadDeadline(now.Add(call.Timeout))
+			_ = control.SetWriteDeadline(now.Add(call.Timeout))
+			if now.Sub(asked) >= time.Second {
+				if asked = now; call.Still != nil && !call.Still() {
+					return false
+				}
+			}
+		}
+		n, err := resp.Body.Read(buf[:])
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return false
+			}
+			if streams && control.Flush() != nil {
+				return false
+			}
+		}
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// upload sends a request's body while its answer may already come: a shop that
+// refuses one says so early.
+type upload struct {
+	started bool
+	done    atomic.Bool           // all of it was sent
+	fault   atomic.Pointer[error] // the client's
+	over    chan struct{}         // closed when nothing is sent any more
+}
+
+func (u *upload) start(w http.ResponseWriter, call *Call, c *conn) {
+	u.started, u.over = true, make(chan struct{})
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // else net/http swallows the body before it answers
+	// While it is sent, its own times hold; the answer's begins when it was.
+	_ = c.SetReadDeadline(time.Time{})
+	go func() {
+		defer close(u.over)
+		client, err := u.send(control, call, c)
+		switch {
+		case err == nil:
+			u.done.Store(true)
+			_ = c.SetReadDeadline(time.Now().Add(call.Timeout))
+		case client:
+			u.fault.Store(&err)
+			_ = c.Close() // the upstream must not take a part for the whole
+		default:
+			// The upstream reads no more. It may have said why.
+			_ = c.SetReadDeadline(time.Now().Add(min(call.Timeout, lastWords)))
+		}
+	}()
+}
+
+// lastWords is how long an upstream that stopped reading has to say why.
+const lastWords = 2 * time.Second
+
+// send copies the body and reports, with an error, whether the client is to
+// blame for it.
+func (u *upload) send(control *http.ResponseController, call *Call, c *conn) (client bool, err error) {
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	chunked, sent := call.In.ContentLength < 0, int64(0)
+	for {
+		_ = control.SetReadDeadline(time.Now().Add(call.Timeout))
+		n, err := call.In.Body.Read(buf[:])
+		if sent += int64(n); call.Body >= 0 && sent > call.Body {
+			return true, ErrTooLarge
+		}
+		if err != nil && err != io.EOF {
+			return true, ErrBody.Because(err)
+		}
+		_ = c.SetWriteDeadline(time.Now().Add(call.Timeout))
+		if n > 0 {
+			if chunked {
+				fmt.Fprintf(c.w, "%x\r\n", n)
+			}
+			c.w.Write(buf[:n])
+			if chunked {
+				c.w.WriteString("\r\n")
+			}
+		}
+		if err == io.EOF {
+			if chunked {
+				c.w.WriteString("0\r\n")
+				for name, values := range call.In.Trailer {
+					for _, v := range values {
+						if !hopByHop[name] && !call.Skip(name) {
+							c.writeField(name, v)
+						}
+					}
+				}
+				c.w.WriteString("\r\n")
+			}
+			return false, c.w.Flush()
+		}
+		if err := c.w.Flush(); err != nil {
+			return false, err
+		}
+	}
+}
+
+// stop ends it, if it has not ended, and returns what the client did wrong
+// before that.
+func (u *upload) stop(w http.ResponseWriter) error {
+	if !u.started {
+		return nil
+	}
+	fault := u.fault.Load()
+	select {
+	case <-u.over:
+	default:
+		// Nobody waits for the rest of the body.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		<-u.over
+	}
+	if fault == nil {
+		return nil
+	}
+	return *fault
+}

@@ -1,0 +1,213 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/edge/passage"
+	"github.com/ropeline/ropeline/edge/relay"
+)
+
+// The reverse proxy in front of shops that are not ours.
+
+func newPools(routes *passage.Table) map[*passage.Host]*relay.Pool {
+	pools := map[*passage.Host]*relay.Pool{}
+	if routes == nil {
+		return pools
+	}
+	for _, h := range routes.Hosts {
+		if h.Upstream != nil {
+			address := h.Upstream.Host
+			if h.Upstream.Port() == "" {
+				address += ":80"
+			}
+			pools[h] = relay.New(address, h.Connections)
+		}
+	}
+	return pools
+}
+
+// pass lets a request through to its shop, or says why not.
+func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage) error {
+	e, err := s.judge(p, r.Header)
+	if err != nil {
+		return s.refuse(w, r, p, r.Method, err, true)
+	}
+	pool := s.shops[p.Host]
+	if pool == nil {
+		return passage.ErrRouteClosed // a proxy of theirs is in front of it, and not asked
+	}
+	s.prolong(w, r, e)
+	w.Header().Del("X-Content-Type-Options") // the shop's business
+	return pool.Forward(w, relay.Call{
+		In: r, Target: p.Path.Target(), Body: p.Route.Body, Timeout: p.Route.Timeout,
+		Skip: staysHere, Extra: s.speaks(w, r, p, e),
+		Answered: func(h http.Header) { s.answered(w, h, e) },
+		Still:    s.still(p, e),
+	})
+}
+
+// staysHere reports whether a client's header does not reach the shop: what only
+// we may say, what would let a framework take path or method from elsewhere, and
+// names with "_", which CGI cannot tell from "-". Cookies are written anew.
+func staysHere(name string) bool {
+	switch name {
+	case "Cookie", "Forwarded", "Ropeline-Session", "X-Real-Ip", requestID,
+		"X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
+		return true
+	}
+	for _, prefix := range []string{"X-Ropeline-", "X-Forwarded-", "X-Original-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return strings.Contains(name, "_")
+}
+
+// speaks is what we tell the shop of a request, as name, value, name, …
+func (s *Server) speaks(w http.ResponseWriter, r *http.Request, p passage.Passage, e entry) []string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if from, ok := parseAddress(r.RemoteAddr); ok && within(from, s.config.TrustedProxies) && r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	said := []string{
+		"Cookie", shopCookies(r.Header),
+		"X-Forwarded-Host", r.Host, "X-Forwarded-Proto", scheme, requestID, w.Header().Get(requestID),
+		headerSale, string(p.Host.Sale), headerSession, e.claims.Session, headerPlace, string(e.claims.Place),
+	}
+	if client := s.client(r); client.IsValid() {
+		said = append(said, "X-Forwarded-For", client.String())
+	}
+	if e.blind {
+		said = append(said, headerGate, "blind")
+	}
+	return said
+}
+
+// shopCookies is a request's cookies without ours.
+func shopCookies(h http.Header) string {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return ""
+	}
+	var kept []string
+	for _, line := range lines {
+		if !strings.Contains(line, "ropeline_") {
+			kept = append(kept, line)
+			continue
+		}
+		for pair := range strings.SplitSeq(line, ";") {
+			if pair = strings.TrimSpace(pair); pair != "" && !strings.HasPrefix(pair, "ropeline_") {
+				kept = append(kept, pair)
+			}
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+// answered takes what is meant for us out of a shop's answer. "end" ends the
+// session of the request that is answered, and of no other.
+func (s *Server) answered(w http.ResponseWriter, h http.Header, e entry) {
+	ends := strings.EqualFold(strings.TrimSpace(h.Get("Ropeline-Session")), "end")
+	h.Del("Ropeline-Session")
+	h.Del(requestID) // ours is set already
+	for name := range h {
+		if strings.HasPrefix(name, "X-Ropeline-") {
+			delete(h, name)
+		}
+	}
+	c := e.claims
+	if !ends || c.Session == "" {
+		return
+	}
+	w.Header().Del("Set-Cookie") // a token that was renewed in passing
+	s.dropCookie(w, token.Cookie(c.Sale), "/")
+	// The answer does not wait for the gates to hear of it.
+	ctx := context.Background()
+	s.ending.Go(func() {
+		if _, err := s.store.End(ctx, c.Sale, c.Place); err != nil {
+			s.log.Warn("a shop ended a session, which did not work; it ends when its token does", "sale", c.Sale, "session", c.Session, "err", err)
+		}
+	})
+}
+
+// still returns what says whether somebody who came in may stay connected: their
+// session goes on. A WebSocket asks for no new token, so the session is renewed
+// here; its slot is not counted beyond its newest token.
+func (s *Server) still(p passage.Passage, e entry) func() bool {
+	if e.claims.Session == "" {
+		return nil
+	}
+	from, until := e.claims.IssuedAt, e.claims.Expires
+	return func() bool {
+		over, err := s.config.Sight.Ended(e.claims.Session)
+		if err != nil {
+			return p.Route.Fail == passage.FailOpen
+		}
+		now := s.now()
+		if over || !now.Before(until) {
+			return false
+		}
+		if now.Before(from.Add(until.Sub(from) / 2)) {
+			return true
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), renewPatience)
+		defer cancel()
+		if session, err := s.store.Renew(ctx, e.claims.Sale, e.claims.Place); err == nil && session.ID == e.claims.Session {
+			from, until = session.IssuedAt, session.ExpiresAt
+		}
+		return true
+	}
+}
+
+const renewPatience = time.Second
+
+//go:embed trouble.html
+var troubleSource string
+
+var troublePage = template.Must(template.New("trouble").Parse(troubleSource))
+
+// refuseShopper answers somebody at a shop's host with what is wrong: whoever opens a
+// page with one that people can read, and that tries again by itself.
+func (s *Server) refuseShopper(w http.ResponseWriter, r *http.Request, err error) {
+	if !opensPage(r.Method, r.Header) || errors.Is(err, context.Canceled) {
+		s.fail(w, r, err)
+		return
+	}
+	problem, retry := ropeline.ProblemOf(err)
+	var page bytes.Buffer
+	if troublePage.Execute(&page, struct {
+		Head    template.HTML
+		Problem ropeline.Problem
+		Again   bool
+	}{s.pages.head(), problem, retry > 0}) != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	if retry > 0 {
+		h.Set("Retry-After", ropeline.RetryAfter(retry))
+		h.Set("Refresh", ropeline.RetryAfter(retry))
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(page.Len()))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy)
+	w.WriteHeader(problem.Status)
+	_, _ = w.Write(page.Bytes()) // the client may be gone
+	if problem.Status >= http.StatusInternalServerError {
+		s.log.Warn("a shop's page failed", "request", h.Get(requestID), "path", r.URL.Path, "status", problem.Status, "err", err)
+	}
+}

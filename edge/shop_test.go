@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+func TestTheEdgeIsAProxyItself(t *testing.T) {
+	t.Parallel()
+	g := newGated(t, func(c *Config, _ *ropeline.Sale) { c.TrustedProxies = nil })
+	at := strings.TrimPrefix(g.url, "http://")
+	frontedBy(t, g, at)
+	before := g.upstream.count()
+	for _, raw := range []string{
+		"CONNECT shop.example:80 HTTP/1.1\r\nHost: shop.example:80\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	} {
+		if resp, body := send(t, at, raw); resp.StatusCode < 400 || resp.StatusCode == http.StatusTeapot {
+			t.Errorf("%q: %d %s", raw, resp.StatusCode, body)
+		}
+	}
+	if n := g.upstream.count(); n != before {
+		t.Errorf("%d requests reached the shop", n-before)
+	}
+}
+
+// A path is forwarded in the form that was matched, and cookies of ours stay.
+func TestTheShopGetsWhatIsItsOwn(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	cookie := token.Cookie(g.sale.ID) + "=" + g.tokenOf(t, g.sale.ID)
+	wantStatus(t, f.do("GET", "//%42uy///x%20y?a=%2e%2e", "", "Cookie", "a=1; "+cookie+"; b=2; ropeline_place_x=y",
+		"X_Ropeline_Session", "forged", "X_Forwarded_For", "forged", "Forwarded", "for=x", "X-Real-Ip", "x"), http.StatusTeapot)
+	up := g.upstream.last()
+	if got := up.URL.RequestURI(); got != "/Buy/x%20y?a=%2e%2e" {
+		t.Errorf("forwarded as %s", got)
+	}
+	if got := up.Header.Get("Cookie"); got != "a=1; b=2" {
+		t.Errorf("cookies %q", got)
+	}
+	for name := range up.Header {
+		if strings.Contains(name, "_") || strings.EqualFold(name, "forwarded") || name == "X-Real-Ip" {
+			t.Errorf("%s reached the shop", name)
+		}
+	}
+	if up.Header.Get("X-Forwarded-Host") != shopHost || up.Header.Get("X-Forwarded-Proto") != "http" || up.Header.Get("X-Request-Id") == "" {
+		t.Errorf("headers %v", up.Header)
+	}
+}
+
+// A shop frees the slot with a header: at once, for its own session, and nobody
+// else sees it.
+func TestAShopEndsTheSessionItself(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	at := strings.TrimPrefix(g.url, "http://")
+	f, other := g.at(at), g.at(at)
+	f.enter()
+	other.enter()
+	claims, err := g.verifier().Verify(f.cookie(token.Cookie(g.sale.ID), "/"))
+	must(t, err)
+	r := wantStatus(t, f.do("POST", "/buy/done", "{}"), http.StatusTeapot)
+	if r.Header.Get("Ropeline-Session") != "" {
+		t.Error("the header left the edge")
+	}
+	if c := f.cookie(token.Cookie(g.sale.ID), "/"); c != "" {
+		t.Errorf("the cookie stays: %s", c)
+	}
+	g.until("the slot is free", func() bool { return g.tick().Active == 1 })
+	if over, err := g.server.config.Sight.Ended(claims.Session); !over || err != nil {
+		t.Errorf("the gate does not know: %v", err)
+	}
+	wantStatus(t, f.do("GET", "/buy/again", "", page...), http.StatusSeeOther)
+}
+
+func TestWebSocketsPassTheGateAndEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, data, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, data) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(shop.Close)
+	g := newGated(t, func(c *Config, s *ropeline.Sale) { c.Routes = docRoutes(t, s.ID, shop.Listener.Addr().String()) })
+	at := strings.TrimPrefix(g.url, "http://")
+	f := g.at(at)
+	f.enter()
+	dial := func(cookie string) (*websocket.Conn, *http.Response, error) {
+		return websocket.Dial(t.Context(), "http://"+shopHost+"/live", &websocket.DialOptions{
+			HTTPClient: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, at)
+			}}},
+			HTTPHeader: http.Header{"Cookie": {cookie}},
+		})
+	}
+	if _, resp, err := dial(""); err == nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("without a token: %v", err)
+	}
+	c, _, err := dial(token.Cookie(g.sale.ID) + "=" + f.cookie(token.Cookie(g.sale.ID), "/"))
+	must(t, err)
+	defer c.CloseNow()
+	must(t, c.Write(t.Context(), websocket.MessageText, []byte("hello")))
+	_, data, err := c.Read(t.Context())
+	must(t, err)
+	if string(data) != "hello" {
+		t.Errorf("%q", data)
+	}
+	wantStatus(t, f.do("DELETE", "session", ""), http.StatusNoContent)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, _, err := c.Read(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("the tunnel outlives the session: %v", err)
+	}
+}
+
+// Somebody who opens a page is told what goes on, in words, and the page tries
+// again by itself; a program gets a problem document.
+func TestThePageSaysWhatIsHappening(t *testing.T) {
+	t.Parallel()
+	server := devtest.PrivateRedis(t)
+	g := newRigOn(t, server.Client, opened, withPages, func(c *Config, s *ropeline.Sale) { gated(t, c, s) })
+	sees := func() bool { _, err := g.server.config.Sight.Ended(""); return err == nil }
+	g.until("the gate sees", sees)
+	server.Stop()
+	g.until("the gate is blind", func() bool { return !sees() })
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	r := wantStatus(t, f.do("GET", "/buy", "", page...), http.StatusServiceUnavailable)
+	if !strings.Contains(string(r.body), "We cannot check your admission") || r.Header.Get("Refresh") == "" || r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("%v %s", r.Header, r.body)
+	}
+	wantProblem(t, f.do("GET", "/buy", ""), http.StatusServiceUnavailable, "gate-blind")
+	wantStatus(t, f.do("GET", "/shows/1", "", page...), http.StatusTeapot)
+	if up := g.upstream.last(); up.Header.Get("X-Ropeline-Gate") != "blind" {
+		t.Errorf("the shop is not told: %v", up.Header)
+	}
+}
+
+func TestASlowShopIsToldOf(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts
+	must(t, err)
+	t.Cleanup(func() { ln.Close() })
+	g := newGated(t, func(c *Config, s *ropeline.Sale) {
+		c.Routes = docRoutes(t, s.ID, ln.Addr().String())
+		for _, rt := range c.Routes.Hosts[0].Routes {
+			rt.Timeout = 100 * time.Millisecond
+		}
+	})
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	wantProblem(t, f.do("GET", "/static/x", ""), http.StatusGatewayTimeout, "upstream-silent")
+	r := wantStatus(t, f.do("GET", "/static/x", "", page...), http.StatusGatewayTimeout)
+	if !strings.Contains(string(r.body), "did not answer in time") {
+		t.Errorf("%s", r.body)
+	}
+}
+
+// The room's own shop is not on another's host.
+func TestTheRoomLeadsToTheShopOfItsHost(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	r := wantStatus(t, f.do("GET", "/sales/"+string(g.sale.ID)+"/shop", "", page...), http.StatusSeeOther)
+	if r.Header.Get("Location") != "/" {
+		t.Errorf("to %q", r.Header.Get("Location"))
+	}
+}
