@@ -41,7 +41,7 @@ type Bounds struct {
 type Proof struct {
 	Limit int64     `json:"limit"`      // Unlimited in mode pass
 	Since time.Time `json:"since"`      // by Redis's clock
-	From  int64     `json:"from"`       // how many were in use when the stretch began
+	From  int64     `json:"from"`       // how many were in use when the stretch began, or may have been
 	Most  int64     `json:"max_active"` // the most offered and active since
 }
 

@@ -68,6 +68,9 @@ func (m *model) prove() {
 
 func (m *model) beginStretch(inUse int64) {
 	m.stretch = Proof{Limit: m.limit(), Since: micro(m.now), From: inUse, Most: inUse}
+	if m.ms() < m.haunted {
+		m.stretch.From += m.ghosts
+	}
 }
 
 // limit is the one in force.

@@ -279,26 +279,29 @@ end
 -- everybody passes there is room for all.
 local CLOSED = { pause = true, queue = true, stop = true }
 
+local function ghosts_of(s, ms)
+  return ms < tonumber(s.ghosts_until or '0') and tonumber(s.ghosts or '0') or 0
+end
+
 local function room(s, ms, tick)
   if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0, 0 end
   if s.mode == 'pass' then return 1000000, 1e15, 1e9, 1e9 end
   local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
   local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate
   local bucket = math.min(tonumber(s.bucket or '0') + fresh, 60000 + 2 * tick * rate)
-  local ghosts = ms < tonumber(s.ghosts_until or '0') and tonumber(s.ghosts or '0') or 0
-  local free = cap - s.offered - s.active - ghosts
+  local free = cap - s.offered - s.active - ghosts_of(s, ms)
   local people = wanted(s)
   return math.max(0, math.min(free, math.floor(bucket / 60000), people)), bucket, free, people
 end
 
 -- The proof that the cap holds, for the stretch of time in which a limit does:
--- since when (us), how many were in use then and the most since. Whoever changes
--- the limit begins a new stretch before anybody is offered. Nothing is limited,
--- -1, where everybody passes.
+-- since when (us), how many were in use then (or may have been: ghosts count) and
+-- the most since. Whoever changes the limit begins a new stretch before anybody is
+-- offered. Nothing is limited, -1, where everybody passes.
 local function prove(s, now)
   local limit, in_use = s.mode == 'pass' and -1 or tonumber(s.cap), s.offered + s.active
   if not s.limit or tonumber(s.limit) ~= limit then
-    s.limit, s.limit_since, s.limit_from, s.limit_max = limit, text(now), in_use, in_use
+    s.limit, s.limit_since, s.limit_from, s.limit_max = limit, text(now), in_use + ghosts_of(s, math.floor(now / 1000)), in_use
   end
   s.limit_max = math.max(in_use, tonumber(s.limit_max))
   return 'limit', s.limit, 'limit_since', s.limit_since, 'limit_from', s.limit_from, 'limit_max', s.limit_max
@@ -344,7 +347,7 @@ end
 local function describe(s, now, active, pace)
   local age, before = minute_ago(pace, now)
   local expiry = s.active > 0 and redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
-  local ghosts = math.floor(now / 1000) < tonumber(s.ghosts_until or '0') and s.ghosts or '0'
+  local ghosts = ghosts_of(s, math.floor(now / 1000))
   return {
     text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
     s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
