@@ -10,7 +10,7 @@ import (
 
 func TestChartsShowHowASaleStood(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store, _ := ownStore(t)
 	sale := publish(t, store, -2*time.Minute, -time.Minute)
 	ops, key := newOps(t, store)
 	base := "/api/v1/ops/sales/" + string(sale.ID)

@@ -28,8 +28,10 @@ type Controller struct {
 }
 
 const (
-	// lease is how long a sale stands still at most when its controller dies.
-	lease = 2 * time.Second
+	// lease is how long a sale stands still when its controller dies, until the
+	// next tick of another one: two seconds are promised. A controller that is
+	// slower than that loses it, and nothing else.
+	lease = time.Second
 	// discovery is how often a controller looks for new sales.
 	discovery = time.Second
 	// calmTick is how often a sale is ticked where nothing can happen before its
@@ -70,7 +72,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	var sales sync.WaitGroup
 	defer sales.Wait()
 	sales.Go(func() { c.scribe.Run(ctx) })
-	known := map[ropeline.SaleID]bool{}
+	known := map[ropeline.SaleID]chan struct{}{} // holds one: somebody has steered the sale
+	steered := make(chan ropeline.SaleID, steeredBacklog)
+	sales.Go(func() { c.store.Steered(ctx, steered) })
 	every := time.NewTicker(discovery)
 	defer every.Stop()
 	for {
@@ -80,21 +84,35 @@ func (c *Controller) Run(ctx context.Context) error {
 			c.log.Warn("looking for sales", "err", err)
 		}
 		for _, id := range ids {
-			if !known[id] {
-				known[id] = true
-				sales.Go(func() { c.move(ctx, id) })
+			if known[id] == nil {
+				wake := make(chan struct{}, 1)
+				known[id] = wake
+				sales.Go(func() { c.move(ctx, id, wake) })
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
+		for looked := false; !looked; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-every.C:
+				looked = true
+			case id := <-steered:
+				select {
+				case known[id] <- struct{}{}:
+				default: // it is awake, or not known yet
+				}
+			}
 		}
 	}
 }
 
-// move ticks one sale until ctx ends.
-func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
+// steeredBacklog is how many sales may be steered while this looks for new ones;
+// what is lost costs a tick.
+const steeredBacklog = 100
+
+// move ticks one sale until ctx ends, and at once when it is woken: edges hear of
+// a change by the tick.
+func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan struct{}) {
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
 	var chart chart
@@ -103,6 +121,7 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-wake:
 		case <-time.After(pause):
 		}
 		phase, next, err := c.step(ctx, sale, &chart)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
@@ -31,6 +33,16 @@ func newStore(t *testing.T) *queue.Store {
 	s := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
 	t.Cleanup(s.Close)
 	return s
+}
+
+// ownStore is a store on a Redis of its own. Controllers tick every sale there is:
+// those of another test would tick this one's.
+func ownStore(t *testing.T) (*queue.Store, redis.UniversalClient) {
+	t.Helper()
+	rdb := devtest.PrivateRedis(t).Client
+	s := queue.New(rdb, queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
+	t.Cleanup(s.Close)
+	return s, rdb
 }
 
 func publish(t *testing.T, store *queue.Store, closes, opens time.Duration) ropeline.Sale {
@@ -85,7 +97,7 @@ func await(t *testing.T, store *queue.Store, sale ropeline.SaleID, wanted func(q
 
 func TestControllersTakeASaleFromLobbyToAdmission(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store, _ := ownStore(t)
 	sale := publish(t, store, 500*time.Millisecond, 900*time.Millisecond)
 	line := queue.NewLine(store, sale.ID, quiet) // of an edge with five fans
 	for i := range 5 {
@@ -135,6 +147,12 @@ func api(t *testing.T, o http.Handler, method, path, key, body string, change ..
 	return w.Code, strings.TrimPrefix(kind, ropeline.ProblemType), doc
 }
 
+// inner is a document in a document.
+func inner(doc map[string]any, name string) map[string]any {
+	d, _ := doc[name].(map[string]any)
+	return d
+}
+
 func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
 	t.Helper()
 	return newOpsWith(t, store, quiet)
@@ -168,19 +186,21 @@ func TestAnSRETunesPausesAndResumes(t *testing.T) {
 	if code, _, doc := api(t, ops, "GET", base, key, ""); code != 200 || doc["cap"] != 2.0 || doc["title"] != "Test" {
 		t.Errorf("show: %d %v", code, doc)
 	}
-	code, _, doc := api(t, ops, "POST", base+"/limits", key, `{"cap":9,"rate":90,"expect":{"cap":2,"rate":6000},"reason":"more doors"}`)
-	if code != 200 || doc["cap"] != 9.0 || doc["rate"] != 90.0 {
-		t.Errorf("limits: %d %v", code, doc)
+	code, _, doc := api(t, ops, "POST", base+"/steer", key, `{"set":{"cap":9,"rate":90},"expect":{"cap":2,"rate":6000},"reason":"more doors"}`)
+	if live := inner(doc, "live"); code != 200 || live["cap"] != 9.0 || live["rate"] != 90.0 || inner(doc, "was")["cap"] != 2.0 || doc["change"] == "" {
+		t.Errorf("steered: %d %v", code, doc)
 	}
-	code, problem, _ := api(t, ops, "POST", base+"/limits", key, `{"cap":5,"rate":50,"expect":{"cap":2,"rate":6000},"reason":"late"}`)
-	if code != 409 || problem != "limits-changed" {
-		t.Errorf("stale limits: %d %s", code, problem)
+	code, problem, doc := api(t, ops, "POST", base+"/steer", key, `{"set":{"cap":5,"rate":50},"expect":{"cap":2,"rate":6000},"reason":"late"}`)
+	if now := inner(doc, "now"); code != 409 || problem != "limits-changed" || now["cap"] != 9.0 || now["rate"] != 90.0 {
+		t.Errorf("two at once: %d %s %v, want the values as they are", code, problem, doc)
 	}
-	if code, _, doc := api(t, ops, "POST", base+"/pause", key, `{"reason":"The band is late."}`); code != 200 || doc["paused"] != true || doc["reason"] != "The band is late." {
+	code, _, doc = api(t, ops, "POST", base+"/steer", key, `{"set":{"mode":"pause"},"expect":{"mode":"run"},"reason":"The band is late."}`)
+	if live := inner(doc, "live"); code != 200 || live["paused"] != true || live["mode"] != "pause" || live["reason"] != "The band is late." {
 		t.Errorf("pause: %d %v", code, doc)
 	}
-	if code, _, doc := api(t, ops, "POST", base+"/resume", key, `{"reason":"They are here."}`); code != 200 || doc["paused"] != false || doc["reason"] != "" {
-		t.Errorf("resume: %d %v", code, doc)
+	code, _, doc = api(t, ops, "POST", base+"/steer", key, `{"preset":"gentle","expect":{"version":2},"reason":"They are here."}`)
+	if live := inner(doc, "live"); code != 200 || live["paused"] != false || live["reason"] != "" || live["cap"] != 1.0 || live["rate"] != 600.0 {
+		t.Errorf("a tenth of everything: %d %v", code, doc)
 	}
 	for _, want := range []string{`who=ada`, `reason="more doors"`, `reason="The band is late."`} {
 		if !strings.Contains(log.String(), want) {
@@ -199,25 +219,37 @@ func TestBadOperationsChangeNothing(t *testing.T) {
 	ops, key := newOps(t, store)
 	base := "/api/v1/ops/sales/" + string(sale.ID)
 	const expect = `"expect":{"cap":2,"rate":6000}`
+	steer := func(set string) string { return `{"set":` + set + `,` + expect + `,"reason":"r"}` }
 	for _, c := range []struct {
 		path, body, problem string
 		status              int
 	}{
-		{base + "/limits", `{"cap":-1,"rate":1,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
-		{base + "/limits", `{"cap":1,"rate":99999999999,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
-		{base + "/limits", `{"cap":1,` + expect + `,"reason":"r"}`, "limits-invalid", 422},
-		{base + "/limits", `{"cap":1,"rate":1,"reason":"r"}`, "limits-invalid", 422},
-		{base + "/limits", `{"cap":1,"rate":1,` + expect + `,"reason":"  "}`, "reason-missing", 422},
-		{base + "/limits", `{"cap":1.5,"rate":1,` + expect + `,"reason":"r"}`, "body-malformed", 400},
-		{base + "/limits", `{"cap":1,"rate":1,` + expect + `,"reason":"r","more":1}`, "body-malformed", 400},
-		{base + "/limits", `{"cap":1`, "body-malformed", 400},
-		{base + "/pause", `{}{}`, "body-malformed", 400},
-		{base + "/pause", ``, "reason-missing", 422},
-		{base + "/pause", `{"reason":"two\nlines\u0000"}`, "reason-missing", 422},
-		{base + "/pause", `{"reason":"` + strings.Repeat("x", 501) + `"}`, "reason-missing", 422},
-		{base + "/pause", `{"reason":"` + strings.Repeat("x", ropeline.MaxBody) + `"}`, "body-too-large", 413},
-		{"/api/v1/ops/sales/nobody/pause", `{"reason":"r"}`, "sale-unknown", 404},
-		{"/api/v1/ops/sales/NO%20SALE/pause", `{"reason":"r"}`, "sale-unknown", 404},
+		{base + "/steer", steer(`{"cap":-1}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{"rate":99999999999}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{"version":3}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{"session":1}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{"mode":"open"}`), "setting-invalid", 422},
+		{base + "/steer", steer(`{"mode":"pass"}`), "expect-missing", 422},
+		{base + "/steer", steer(`{"max_cap":1}`), "expect-missing", 422},
+		{base + "/steer", `{"set":{"cap":1},"reason":"r"}`, "expect-missing", 422},
+		{base + "/steer", `{"set":{"max_cap":1},"expect":{"max_cap":10000000},"reason":"r"}`, "out-of-bounds", 409},
+		{base + "/steer", `{"preset":"gentle","set":{"cap":1},` + expect + `,"reason":"r"}`, "setting-invalid", 422},
+		{base + "/steer", `{"preset":"none","expect":{"version":0},"reason":"r"}`, "preset-unknown", 404},
+		{base + "/steer", `{"set":{"cap":1},` + expect + `,"reason":"  "}`, "reason-missing", 422},
+		{base + "/steer", `{"set":{"cap":1},` + expect + `}`, "reason-missing", 422},
+		{base + "/steer", steer(`{"cap":1.5}`), "body-malformed", 400},
+		{base + "/steer", steer(`{"cap":1,"more":1}`), "body-malformed", 400},
+		{base + "/steer", `{"cap":1`, "body-malformed", 400},
+		{base + "/steer", `{}{}`, "body-malformed", 400},
+		{base + "/steer", ``, "setting-invalid", 422},
+		{base + "/steer", `{"set":{"cap":1},` + expect + `,"reason":"two\nlines\u0000"}`, "reason-missing", 422},
+		{base + "/steer", `{"set":{"cap":1},` + expect + `,"reason":"` + strings.Repeat("x", 501) + `"}`, "reason-missing", 422},
+		{base + "/steer", `{"reason":"` + strings.Repeat("x", ropeline.MaxBody) + `"}`, "body-too-large", 413},
+		{base + "/schedule", `{"at":"2020-01-01T00:00:00Z","set":{"cap":1},"reason":"r"}`, "schedule-time", 422},
+		{base + "/schedule", `{"at":"tomorrow","set":{"cap":1},"reason":"r"}`, "body-malformed", 400},
+		{"/api/v1/ops/sales/nobody/steer", steer(`{"cap":1}`), "sale-unknown", 404},
+		{"/api/v1/ops/sales/NO%20SALE/steer", steer(`{"cap":1}`), "sale-unknown", 404},
 		{"/api/v1/ops/nothing", `{}`, "route-unknown", 404},
 	} {
 		if code, problem, _ := api(t, ops, "POST", c.path, key, c.body); code != c.status || problem != c.problem {
@@ -245,19 +277,20 @@ func TestOnlyStaffOperates(t *testing.T) {
 		}
 	}
 	cookie := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: admission.StaffCookie, Value: key}) }
-	pause := "/api/v1/ops/sales/" + string(sale.ID) + "/pause"
+	pause := "/api/v1/ops/sales/" + string(sale.ID) + "/steer"
+	const paused = `{"set":{"mode":"pause"},"expect":{"mode":"run"},"reason":"r"}`
 	for name, origin := range map[string]func(*http.Request){
 		"another site":   func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		"a sister site":  func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
 		"another origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
 		"a null origin":  func(r *http.Request) { r.Header.Set("Origin", "null") },
 	} {
-		if code, problem, _ := api(t, ops, "POST", pause, "", `{"reason":"r"}`, cookie, origin); code != 403 || problem != "origin-mismatch" {
+		if code, problem, _ := api(t, ops, "POST", pause, "", paused, cookie, origin); code != 403 || problem != "origin-mismatch" {
 			t.Errorf("a cookie from %s: %d %s, want 403", name, code, problem)
 		}
 	}
 	same := func(r *http.Request) { r.Header.Set("Origin", "http://"+r.Host) }
-	if code, _, _ := api(t, ops, "POST", pause, "", `{"reason":"r"}`, cookie, same); code != 200 {
+	if code, _, _ := api(t, ops, "POST", pause, "", paused, cookie, same); code != 200 {
 		t.Errorf("a cookie from our own page: %d", code)
 	}
 
@@ -353,11 +386,11 @@ func FuzzOps(f *testing.F) {
 		f.Fatal(err)
 	}
 	ops := admission.NewOps(store, staff, quiet)
-	for i, seed := range []string{`{"cap":1,"rate":1,"expect":{"cap":9,"rate":9},"reason":"r"}`, `{"reason":"r"}`, `{"key":"k"}`, `{}`, ``, `[`, `null`,
+	for i, seed := range []string{`{"set":{"cap":1},"expect":{"cap":9},"reason":"r"}`, `{"preset":"gentle","expect":{"version":1},"reason":"r"}`, `{"set":{"auto":null,"mode":"stop"},"expect":{},"reason":"r"}`, `{"key":"k"}`, `{}`, ``, `[`, `null`,
 		`{"cap":-1,"rate":1e99,"expect":null,"reason":"\u0000"}`, `{"reason":"` + strings.Repeat("é", 501) + `"}`} {
 		f.Add(i%4, seed)
 	}
-	paths := []string{"sign-in", "sales/" + string(sale.ID) + "/limits", "sales/" + string(sale.ID) + "/pause", "sales/" + string(sale.ID) + "/resume"}
+	paths := []string{"sign-in", "sales/" + string(sale.ID) + "/steer", "sales/" + string(sale.ID) + "/schedule", "sales/" + string(sale.ID) + "/message"}
 	f.Fuzz(func(t *testing.T, route int, body string) {
 		r := httptest.NewRequest("POST", "/api/v1/ops/"+paths[uint(route)%4], strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+staffKey)

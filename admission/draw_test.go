@@ -15,7 +15,6 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/internal/devstack"
-	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/migrations"
 	"github.com/ropeline/ropeline/queue"
@@ -111,7 +110,7 @@ func TestADrawTakesTheBeaconOfItsTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := newStore(t)
+			store, _ := ownStore(t)
 			sale := beaten(t, store, 5)
 			run(t, admission.NewController(store, quiet).WithBeacons(source(t, answer)))
 			f := drawn(t, store, sale.ID)
@@ -139,7 +138,7 @@ func TestABeaconThatNeverComesStopsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := newStore(t)
+			store, _ := ownStore(t)
 			sale := beaten(t, store, 3)
 			run(t, admission.NewController(store, quiet).WithBeacons(source(t, answer)))
 			if f := drawn(t, store, sale.ID); f.Value != (draw.Hash{}) || len(f.Places) != 3 {
@@ -151,7 +150,7 @@ func TestABeaconThatNeverComesStopsNothing(t *testing.T) {
 
 func TestABeaconIsEnteredByHand(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	store, _ := ownStore(t)
 	ops, key := newOps(t, store)
 	sale := beaten(t, store, 3)
 	value := strings.Repeat("0b", 32)
@@ -220,8 +219,7 @@ func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 	files := filepath.Join(t.TempDir(), "archive")
 	archive, err := admission.NewArchive(db, files, quiet)
 	check(t, err)
-	rdb := devtest.Redis(t)
-	store := newStore(t)
+	store, rdb := ownStore(t)
 	store.UseArchive(archive)
 	sale := beaten(t, store, 50)
 	check(t, postgres.Close())

@@ -2,11 +2,10 @@ package admission
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
 	_ "embed"
 
@@ -16,10 +15,13 @@ import (
 
 // Ops is the HTTP interface for SREs below /api/v1/ops. Edges forward to it.
 type Ops struct {
-	store *queue.Store
-	staff *Staff
-	log   *slog.Logger
-	mux   *http.ServeMux
+	store    *queue.Store
+	staff    *Staff
+	audit    *Audit
+	schedule *Schedule
+	presets  presets
+	log      *slog.Logger
+	mux      *http.ServeMux
 }
 
 // StaffCookie carries a signed-in member's key. HttpOnly, SameSite=Strict and
@@ -56,9 +58,14 @@ var opsRoutes = []opsRoute{
 	{"GET", opsPath + "/sales/{sale}", staff, (*Ops).show},
 	{"GET", opsPath + "/sales/{sale}/history", staff, (*Ops).history},
 	{"GET", opsPath + "/edges", staff, (*Ops).edges},
-	{"POST", opsPath + "/sales/{sale}/limits", staff, (*Ops).setLimits},
-	{"POST", opsPath + "/sales/{sale}/pause", staff, (*Ops).pause},
-	{"POST", opsPath + "/sales/{sale}/resume", staff, (*Ops).resume},
+	{"POST", opsPath + "/sales/{sale}/steer", staff, (*Ops).steer},
+	{"GET", opsPath + "/sales/{sale}/audit", staff, (*Ops).listAudit},
+	{"GET", opsPath + "/sales/{sale}/schedule", staff, (*Ops).listSchedule},
+	{"POST", opsPath + "/sales/{sale}/schedule", staff, (*Ops).plan},
+	{"POST", opsPath + "/sales/{sale}/schedule/{id}/cancel", staff, (*Ops).cancel},
+	{"GET", opsPath + "/presets", staff, (*Ops).listPresets},
+	{"PUT", opsPath + "/presets/{name}", staff, (*Ops).savePreset},
+	{"POST", opsPath + "/presets/{name}/remove", staff, (*Ops).removePreset},
 	{"GET", opsPath + "/sales/{sale}/message", staff, (*Ops).showMessage},
 	{"POST", opsPath + "/sales/{sale}/message", staff, (*Ops).setMessage},
 	{"POST", opsPath + "/sales/{sale}/beacon", staff, (*Ops).giveBeacon},
@@ -79,9 +86,9 @@ func Routes() []Route {
 	return routes
 }
 
-// NewOps returns the handler.
+// NewOps returns the handler. What staff do goes to the log alone.
 func NewOps(store *queue.Store, members *Staff, log *slog.Logger) *Ops {
-	o := &Ops{store: store, staff: members, log: log, mux: http.NewServeMux()}
+	o := &Ops{store: store, staff: members, audit: &Audit{log: log}, schedule: &Schedule{}, log: log, mux: http.NewServeMux()}
 	for _, route := range opsRoutes {
 		o.mux.HandleFunc(route.method+" "+route.pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := o.answer(route, w, r); err != nil {
@@ -92,6 +99,12 @@ func NewOps(store *queue.Store, members *Staff, log *slog.Logger) *Ops {
 		})
 	}
 	o.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { ropeline.WriteProblem(w, ropeline.ErrRouteUnknown) })
+	return o
+}
+
+// WithRecords keeps what staff do in the audit, and makes what they plan.
+func (o *Ops) WithRecords(a *Audit, s *Schedule) *Ops {
+	o.audit, o.schedule, o.presets = a, s, presets{a.db}
 	return o
 }
 
@@ -113,11 +126,13 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 
 type memberKey struct{}
 
-// who is the member of staff that a request comes from.
-func who(r *http.Request) string {
+// member is who of the staff a request comes from.
+func member(r *http.Request) Member {
 	m, _ := r.Context().Value(memberKey{}).(Member)
-	return m.Name
+	return m
 }
+
+func who(r *http.Request) string { return member(r).Name }
 
 // staffKey finds the key in the Authorization header or else the cookie.
 func staffKey(r *http.Request) string {
@@ -161,13 +176,14 @@ func staffCookie(value string, life time.Duration) *http.Cookie {
 
 // live is what an SRE sees of a sale.
 type live struct {
-	Sale               ropeline.SaleID `json:"sale"`
-	Title              string          `json:"title"`
-	Phase              ropeline.Phase  `json:"phase"`
-	Paused             bool            `json:"paused"`
-	Reason             string          `json:"reason"`
-	Cap                int64           `json:"cap"`
-	Rate               int64           `json:"rate"`
+	Sale   ropeline.SaleID `json:"sale"`
+	Title  string          `json:"title"`
+	Phase  ropeline.Phase  `json:"phase"`
+	Paused bool            `json:"paused"`
+	queue.Limits
+	Auto               json.RawMessage `json:"auto,omitempty"`
+	Proof              queue.Proof     `json:"proof"` // that the cap holds, since when
+	Holds              bool            `json:"holds"` // whether it did
 	Waiting            int64           `json:"waiting"`
 	Offered            int64           `json:"offered"`
 	Active             int64           `json:"active"`
@@ -178,17 +194,18 @@ type live struct {
 	OpensAt            time.Time       `json:"opens_at"`
 }
 
-func (o *Ops) look(r *http.Request, id ropeline.SaleID) (live, error) {
-	sale, err := o.store.Sale(r.Context(), id)
+func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
+	sale, err := o.store.Sale(ctx, id)
 	if err != nil {
 		return live{}, err
 	}
-	s, err := o.store.State(r.Context(), id)
+	s, err := o.store.State(ctx, id)
 	if err != nil {
 		return live{}, err
 	}
 	return live{
-		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Reason: s.Reason, Cap: s.Cap, Rate: s.Rate,
+		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Limits: s.Limits, Auto: json.RawMessage(s.Auto),
+		Proof: s.Proof, Holds: s.Proof.Holds(),
 		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastOffer - s.PastOffer,
 		LastOffer: s.LastOffer, MaxInUse: s.MaxInUse, Now: s.Now, OpensAt: s.OpensAt,
 	}, nil
@@ -203,7 +220,7 @@ func (o *Ops) list(w http.ResponseWriter, r *http.Request) error {
 		Sales []live `json:"sales"`
 	}{Sales: []live{}}
 	for _, id := range ids {
-		l, err := o.look(r, id)
+		l, err := o.look(r.Context(), id)
 		if err != nil {
 			return err
 		}
@@ -213,89 +230,11 @@ func (o *Ops) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (o *Ops) show(w http.ResponseWriter, r *http.Request) error {
-	l, err := o.look(r, ropeline.SaleID(r.PathValue("sale")))
+	l, err := o.look(r.Context(), ropeline.SaleID(r.PathValue("sale")))
 	if err != nil {
 		return err
 	}
 	return ropeline.WriteJSON(w, http.StatusOK, l)
-}
-
-var (
-	errReasonMissing = &ropeline.Error{Kind: ropeline.Invalid, Code: "reason-missing",
-		Detail: "Every change needs a reason of at most 500 characters and one line; a pause's reason is shown to the fans."}
-	errLimitsInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "limits-invalid",
-		Detail: "Give cap, rate and, as expect, the values you saw; none negative or above ten million."}
-)
-
-type limitsBody struct {
-	Cap    *int64        `json:"cap"`
-	Rate   *int64        `json:"rate"`
-	Expect *queue.Limits `json:"expect"`
-	Reason string        `json:"reason"`
-}
-
-func (b limitsBody) check() error {
-	if b.Cap == nil || b.Rate == nil || b.Expect == nil ||
-		*b.Cap < 0 || *b.Cap > ropeline.MaxCap || *b.Rate < 0 || *b.Rate > ropeline.MaxRate {
-		return errLimitsInvalid
-	}
-	return checkReason(b.Reason)
-}
-
-func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" || len([]rune(reason)) > 500 || strings.ContainsFunc(reason, unicode.IsControl) {
-		return errReasonMissing
-	}
-	return nil
-}
-
-func (o *Ops) setLimits(w http.ResponseWriter, r *http.Request) error {
-	var body limitsBody
-	if err := ropeline.ReadJSON(w, r, &body); err != nil {
-		return err
-	}
-	if err := body.check(); err != nil {
-		return err
-	}
-	sale, to := ropeline.SaleID(r.PathValue("sale")), queue.Limits{Cap: *body.Cap, Rate: *body.Rate}
-	if err := o.known(r, sale); err != nil {
-		return err
-	}
-	change := queue.Change{By: who(r), Reason: body.Reason,
-		Set: queue.Settings{Cap: &to.Cap, Rate: &to.Rate}, Expect: queue.Settings{Cap: &body.Expect.Cap, Rate: &body.Expect.Rate}}
-	if _, err := o.store.Steer(r.Context(), sale, change); err != nil {
-		return err
-	}
-	o.log.Info("limits changed", "who", who(r), "sale", sale, "from", *body.Expect, "to", to, "reason", body.Reason)
-	return o.show(w, r)
-}
-
-func (o *Ops) pause(w http.ResponseWriter, r *http.Request) error  { return o.setPaused(w, r, true) }
-func (o *Ops) resume(w http.ResponseWriter, r *http.Request) error { return o.setPaused(w, r, false) }
-
-func (o *Ops) setPaused(w http.ResponseWriter, r *http.Request, paused bool) error {
-	var body struct {
-		Reason string `json:"reason"`
-	}
-	if err := ropeline.ReadJSON(w, r, &body); err != nil {
-		return err
-	}
-	if err := checkReason(body.Reason); err != nil {
-		return err
-	}
-	sale := ropeline.SaleID(r.PathValue("sale"))
-	if err := o.known(r, sale); err != nil {
-		return err
-	}
-	mode := ropeline.ModeRun
-	if paused {
-		mode = ropeline.ModePause
-	}
-	if _, err := o.store.Steer(r.Context(), sale, queue.Change{By: who(r), Reason: body.Reason, Set: queue.Settings{Mode: &mode}}); err != nil {
-		return err
-	}
-	o.log.Info("pause changed", "who", who(r), "sale", sale, "paused", paused, "reason", body.Reason)
-	return o.show(w, r)
 }
 
 var errBeaconInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "beacon-invalid",
@@ -311,9 +250,6 @@ func (o *Ops) giveBeacon(w http.ResponseWriter, r *http.Request) error {
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	if err := checkReason(body.Reason); err != nil {
-		return err
-	}
 	value, err := readBeacon([]byte(body.Value))
 	if err != nil {
 		return errBeaconInvalid.Because(err)
@@ -322,10 +258,14 @@ func (o *Ops) giveBeacon(w http.ResponseWriter, r *http.Request) error {
 	if err := o.known(r, sale); err != nil {
 		return err
 	}
-	if _, err := o.store.GiveBeacon(r.Context(), sale, &value); err != nil {
+	err = o.audited(r, act{sale: sale, action: "enter beacon", reason: body.Reason, wanted: map[string]string{"value": body.Value},
+		do: func(ctx context.Context, _ string) (any, time.Time, error) {
+			_, err := o.store.GiveBeacon(ctx, sale, &value)
+			return struct{}{}, time.Time{}, err
+		}})
+	if err != nil {
 		return err
 	}
-	o.log.Info("beacon entered", "who", who(r), "sale", sale, "value", body.Value, "reason", body.Reason)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -50,9 +51,6 @@ func (o *Ops) setMessage(w http.ResponseWriter, r *http.Request) error {
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	if err := checkReason(body.Reason); err != nil {
-		return err
-	}
 	sale := ropeline.SaleID(r.PathValue("sale"))
 	if err := o.known(r, sale); err != nil {
 		return err
@@ -64,10 +62,13 @@ func (o *Ops) setMessage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	event := map[string]any{"lang": m.Default, "text": m.Texts[m.Default], "languages": len(m.Texts), "reason": body.Reason, "by": RoleSRE}
-	number, err := o.store.SetMessage(r.Context(), sale, m, body.Expect, event)
+	err := o.audited(r, act{sale: sale, action: "set message", reason: body.Reason, wanted: body,
+		do: func(ctx context.Context, _ string) (any, time.Time, error) {
+			number, err := o.store.SetMessage(ctx, sale, m, body.Expect, event)
+			return map[string]int64{"number": number}, time.Time{}, err
+		}})
 	if err != nil {
 		return err
 	}
-	o.log.Info("message changed", "who", who(r), "sale", sale, "number", number, "languages", len(m.Texts), "reason", body.Reason)
 	return o.showMessage(w, r)
 }

@@ -142,3 +142,28 @@ func (s *Store) remindGates(ctx context.Context, sale ropeline.SaleID, l Limits)
 	s.modes[sale] = toldMode{l.Version, now}
 	return nil
 }
+
+// keySteered is the channel on which a change wakes whoever ticks the sale.
+const keySteered = "ropeline:steered"
+
+// Steered hands over the sales that somebody steers until ctx ends. It only
+// wakes: what nobody takes at once is dropped, and costs a tick.
+func (s *Store) Steered(ctx context.Context, sales chan<- ropeline.SaleID) {
+	sub := s.rdb.Subscribe(ctx, keySteered)
+	defer sub.Close()
+	heard := sub.Channel() // which connects again by itself
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, more := <-heard:
+			if !more {
+				return
+			}
+			select {
+			case sales <- ropeline.SaleID(m.Payload):
+			default:
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +23,7 @@ type admissionCommand struct {
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
 
 	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws are kept; without one they are in Redis only."`
-	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for entrants while the database is away."`
+	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for what the database does not take while it is away: entrants, and what staff do."`
 	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
 
 	privateListener `set:"private=9082"`
@@ -103,6 +104,15 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 		controller.WithLedger(archive, signer)
 		parts = append(parts, part{"archive", archive.Run})
 	}
-	ops := admission.NewOps(store, staff, log)
+	audit, err := admission.NewAudit(db, filepath.Join(folder, "audit"), log)
+	if err != nil {
+		return nil, err
+	}
+	schedule := admission.NewSchedule(db, store, log)
+	parts = append(parts, part{"audit", audit.Run})
+	if db != nil {
+		parts = append(parts, part{"schedule", schedule.Run})
+	}
+	ops := admission.NewOps(store, staff, log).WithRecords(audit, schedule)
 	return append(parts, part{"ops", func(ctx context.Context) error { return serve(ctx, ln, ops, log) }}), nil
 }

@@ -46,6 +46,7 @@ type commands struct {
 	VerifyDraw   verifyDrawCommand   `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
 	VerifyTerms  verifyTermsCommand  `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`
 	VerifyLedger verifyLedgerCommand `cmd:"" help:"Check a copy of a sale's public ledger: nothing was rewritten, and the sums hold."`
+	Ops          opsCommand          `cmd:"" help:"Steer sales, as their SRE."`
 	Check        checkCommand        `cmd:"" help:"Check a configuration and a running installation."`
 }
 
@@ -59,7 +60,7 @@ type console struct {
 var errReported = errors.New("reported")
 
 // execute runs one command line and returns the exit code: 0 done, 1 failed,
-// 2 not understood.
+// 2 not understood, 3 somebody else was faster (ropeline ops).
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var cmds commands
 	asked := -1 // what --help wants to exit with
@@ -96,6 +97,12 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(errOut, "ropeline:", err)
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		return e.ExitCode()
 	}
 	return 1
 }

@@ -26,12 +26,13 @@ export class Staff {
   }
 
   async cap(cap: number): Promise<void> {
-    const { cap: before, rate } = await this.live();
-    if (before !== cap) await this.#ask("POST", "/limits", { cap, rate, expect: { cap: before, rate }, reason: "journey" });
+    const { cap: before } = await this.live();
+    if (before !== cap) await this.#ask("POST", "/steer", { set: { cap }, expect: { cap: before }, reason: "journey" });
   }
 
   async resumed(): Promise<void> {
-    if ((await this.live()).paused) await this.#ask("POST", "/resume", { reason: "journey" });
+    const { paused, mode } = await this.live();
+    if (paused) await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });
   }
 
   #ask(method: string, path: string, body?: unknown): Promise<Live> {

@@ -216,6 +216,7 @@ export interface Live {
   title: string;
   phase: Phase;
   paused: boolean;
+  mode: Mode;
   reason: string;
   cap: number;
   rate: number;
@@ -229,7 +230,10 @@ export interface Live {
   opens_at: string;
 }
 
+export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
+
 export interface Limits {
   cap: number;
   rate: number;
+  mode: Mode;
 }

@@ -10,9 +10,8 @@ export const signOut = async () => void (await call("DELETE", "/api/v1/ops/sign-
 export const sales = async () => (await call<{ sales: Live[] }>("GET", "/api/v1/ops/sales")).body.sales;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;
 
-/** Sets the limits if they still are what was expected, else 409 limits-changed. */
-export const setLimits = async (id: string, limits: Limits, expect: Limits, reason: string) =>
-  (await call<Live>("POST", `${at(id)}/limits`, { body: { ...limits, expect, reason } })).body;
-
-export const pause = async (id: string, reason: string) => (await call<Live>("POST", `${at(id)}/pause`, { body: { reason } })).body;
-export const resume = async (id: string, reason: string) => (await call<Live>("POST", `${at(id)}/resume`, { body: { reason } })).body;
+/** Changes limits if they still are what was expected, else 409 limits-changed. */
+export async function steer(id: string, set: Partial<Limits>, expect: Partial<Limits>, reason: string): Promise<Live> {
+  const { live } = (await call<{ live?: Live }>("POST", `${at(id)}/steer`, { body: { set, expect, reason } })).body;
+  return live ?? sale(id);
+}

@@ -102,7 +102,7 @@ function Said(props: { said: { text: string; wrong: boolean } }) {
 
 function LimitsForm({ live, onLive }: Props) {
   // What the SRE looked at when starting to type: the change is refused if it is not so any more.
-  const [expect, setExpect] = useState<Limits>();
+  const [expect, setExpect] = useState<Pick<Limits, "cap" | "rate">>();
   const [cap, setCap] = useState("");
   const [rate, setRate] = useState("");
   const [reason, setReason] = useState("");
@@ -124,7 +124,7 @@ function LimitsForm({ live, onLive }: Props) {
     if (![wanted.cap, wanted.rate].every((n) => Number.isInteger(n) && n >= 0)) return say({ text: words.limits.whole, wrong: true });
     if (reason.trim() === "") return say({ text: words.reasonMissing, wrong: true });
     const request = async () => {
-      const now = await api.setLimits(live.sale, wanted, { cap: shown.cap, rate: shown.rate }, reason.trim());
+      const now = await api.steer(live.sale, wanted, { cap: shown.cap, rate: shown.rate }, reason.trim());
       reset();
       return now;
     };
@@ -166,9 +166,8 @@ function PauseForm({ live, onLive }: Props) {
   const submit = (event: Event) => {
     event.preventDefault();
     if (reason.trim() === "") return say({ text: words.reasonMissing, wrong: true });
-    const change = live.paused ? api.resume : api.pause;
     void run(async () => {
-      const now = await change(live.sale, reason.trim());
+      const now = await api.steer(live.sale, { mode: live.paused ? "run" : "pause" }, { mode: live.mode }, reason.trim());
       setReason("");
       return now;
     }, "");

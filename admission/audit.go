@@ -1,0 +1,206 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Audit keeps what staff did, in Postgres: a row before a change is made, and
+// one of what came of it. What Postgres does not take is written to a file and
+// entered later.
+type Audit struct {
+	db     *pgxpool.Pool // nil: none
+	folder string        // of the files; "": none
+	log    *slog.Logger
+}
+
+// AuditKind says what a row is of.
+type AuditKind string
+
+// A change is intended, and then effective or refused.
+const (
+	Intended  AuditKind = "intended"
+	Effective AuditKind = "effective"
+	Refused   AuditKind = "refused"
+)
+
+// AuditRow is one row.
+type AuditRow struct {
+	ID        int64           `json:"id,omitempty"`
+	Change    string          `json:"change"` // the rows of one change have the same
+	Kind      AuditKind       `json:"kind"`
+	Sale      ropeline.SaleID `json:"sale,omitempty"`
+	Action    string          `json:"action"`
+	Who       string          `json:"who"`
+	Role      string          `json:"role"`
+	Via       string          `json:"via,omitempty"` // "schedule": it did what who had planned
+	Reason    string          `json:"reason"`
+	Detail    json.RawMessage `json:"detail"`
+	At        time.Time       `json:"at"`
+	Effective *time.Time      `json:"effective_at,omitempty"` // by Redis's clock
+	Entered   *time.Time      `json:"entered_at,omitempty"`
+}
+
+const (
+	auditPatience = time.Second // a stop of the sale waits for it
+	auditPage     = 50
+	auditPageMost = 500
+)
+
+// NewAudit returns an Audit that leaves its files in this folder.
+func NewAudit(db *pgxpool.Pool, folder string, log *slog.Logger) (*Audit, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("making the journal's folder: %w", err)
+	}
+	return &Audit{db: db, folder: folder, log: log}, nil
+}
+
+var errNoDatabase = errors.New("there is no database")
+
+// executor is a pool or a transaction.
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// enter writes a row into Postgres. Who runs without a database has the files.
+func (a *Audit) enter(ctx context.Context, row AuditRow) error {
+	if a.db == nil {
+		return a.journal(row)
+	}
+	ctx, cancel := context.WithTimeout(ctx, auditPatience)
+	defer cancel()
+	return enterRow(ctx, a.db, row)
+}
+
+func enterRow(ctx context.Context, db executor, row AuditRow) error {
+	_, err := db.Exec(ctx, `
+		insert into ops_audit (change, kind, sale_id, action, who, role, via, reason, detail, at, effective_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		on conflict (change, kind) do nothing`,
+		row.Change, row.Kind, row.Sale, row.Action, row.Who, row.Role, row.Via, row.Reason, row.Detail, row.At, row.Effective)
+	if err != nil {
+		return fmt.Errorf("entering what %s did: %w", row.Who, err)
+	}
+	return nil
+}
+
+// keep writes a row to Postgres, else to a file.
+func (a *Audit) keep(ctx context.Context, row AuditRow) error {
+	err := a.enter(ctx, row)
+	if err == nil {
+		return nil
+	}
+	a.log.Warn("what staff do goes to a file first", "change", row.Change, "kind", row.Kind, "err", err)
+	return a.journal(row)
+}
+
+// journal writes a row to a file, if there is a folder for it.
+func (a *Audit) journal(row AuditRow) error {
+	if a.folder == "" {
+		return nil
+	}
+	text, err := json.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("writing an audit row: %w", err)
+	}
+	return writeWhole(a.file(row), text)
+}
+
+const auditEnd = ".audit.json"
+
+// file names a row's file so that files sort as they were written: a change's id
+// begins with the time, and intended comes first.
+func (a *Audit) file(row AuditRow) string {
+	turn := 2
+	if row.Kind == Intended {
+		turn = 1
+	}
+	return filepath.Join(a.folder, fmt.Sprintf("%s.%d%s", row.Change, turn, auditEnd))
+}
+
+// Run enters what lies in files, until ctx ends.
+func (a *Audit) Run(ctx context.Context) error {
+	every := time.NewTicker(enterEvery)
+	defer every.Stop()
+	for {
+		if a.db != nil {
+			a.enterFiles(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+	}
+}
+
+func (a *Audit) enterFiles(ctx context.Context) {
+	files, err := filepath.Glob(filepath.Join(a.folder, "*"+auditEnd))
+	if err != nil {
+		a.log.Error("looking for audit rows in files", "err", err)
+	}
+	slices.Sort(files)
+	for _, file := range files {
+		if err := a.enterFile(ctx, file); err != nil && ctx.Err() == nil {
+			a.log.Warn("an audit row stays in its file", "file", file, "err", err)
+			return // the others would fare no better
+		}
+	}
+}
+
+func (a *Audit) enterFile(ctx context.Context, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var row AuditRow
+	if err := json.Unmarshal(text, &row); err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	if err := a.enter(ctx, row); err != nil {
+		return err
+	}
+	return os.Remove(file)
+}
+
+// List returns the newest rows before one of this id (0: the newest), at most so
+// many, and the id to go on from, 0 if that was all.
+func (a *Audit) List(ctx context.Context, sale ropeline.SaleID, before int64, most int) (rows []AuditRow, next int64, err error) {
+	if a.db == nil {
+		return nil, 0, ErrAuditAway.Because(errNoDatabase)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	found, err := a.db.Query(ctx, `
+		select id, change, kind, sale_id, action, who, role, via, reason, detail, at, effective_at, entered_at
+		from ops_audit where sale_id = $1 and ($2 = 0 or id < $2) order by id desc limit $3`, sale, before, most+1)
+	if err != nil {
+		return nil, 0, ErrAuditAway.Because(err)
+	}
+	rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (row AuditRow, err error) {
+		err = r.Scan(&row.ID, &row.Change, &row.Kind, &row.Sale, &row.Action, &row.Who, &row.Role, &row.Via, &row.Reason,
+			&row.Detail, &row.At, &row.Effective, &row.Entered)
+		return row, err
+	})
+	if err != nil {
+		return nil, 0, ErrAuditAway.Because(err)
+	}
+	if len(rows) > most {
+		rows = rows[:most]
+		next = rows[most-1].ID
+	}
+	return rows, next, nil
+}

@@ -1,0 +1,149 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// steering is what staff asks for.
+type steering struct {
+	Set    queue.Settings `json:"set,omitzero"`
+	Preset string         `json:"preset,omitempty"` // instead of set
+	Expect queue.Settings `json:"expect"`           // as it was seen
+	Reason string         `json:"reason"`
+}
+
+var (
+	errExpectMissing = &ropeline.Error{Kind: ropeline.Invalid, Code: "expect-missing",
+		Detail: "Say in expect what you saw of everything that you change, or the version."}
+	errPresetOrSet = &ropeline.Error{Kind: ropeline.Invalid, Code: "setting-invalid",
+		Detail: "Give either set or the name of a preset."}
+)
+
+// seen reports whether an expectation covers a change, so that two who steer at
+// once do not undo each other's. The automatic mode moves the rate all the time:
+// whoever expects its settings need not have seen the rate.
+func seen(set, expect queue.Settings) bool {
+	if expect.Version != nil {
+		return true
+	}
+	fields := expect.Fields()
+	return !slices.ContainsFunc(set.Fields(), func(f string) bool {
+		return !slices.Contains(fields, f) && (f != "rate" || !slices.Contains(fields, "auto"))
+	})
+}
+
+// restrains reports whether a change lets fewer people in, whatever else is so:
+// that is done even while nobody can write down who did it.
+func restrains(set, expect queue.Settings) bool {
+	lower := func(to, from *int64) bool { return to == nil || from != nil && *to <= *from }
+	return !slices.ContainsFunc(set.Fields(), func(f string) bool { return f != "cap" && f != "rate" && f != "mode" }) &&
+		(set.Mode == nil || slices.Contains([]ropeline.Mode{ropeline.ModePause, ropeline.ModeQueue, ropeline.ModeStop}, *set.Mode)) &&
+		lower(set.Cap, expect.Cap) && lower(set.Rate, expect.Rate)
+}
+
+// steer changes limits of a sale.
+func (o *Ops) steer(w http.ResponseWriter, r *http.Request) error {
+	var body steering
+	if err := ropeline.ReadJSON(w, r, &body); err != nil {
+		return err
+	}
+	sale, err := o.store.Sale(r.Context(), ropeline.SaleID(r.PathValue("sale")))
+	if err != nil {
+		return err
+	}
+	if body.Set, err = o.wanted(r.Context(), sale, body.Set, body.Preset); err != nil {
+		return err
+	}
+	if !seen(body.Set, body.Expect) {
+		return errExpectMissing
+	}
+	var came queue.Steered
+	var change string
+	err = o.audited(r, act{
+		sale: sale.ID, action: "steer", reason: body.Reason, wanted: body, urgent: restrains(body.Set, body.Expect),
+		do: func(ctx context.Context, id string) (_ any, _ time.Time, err error) {
+			change = id
+			came, err = steerOnce(ctx, o.store, sale.ID, queue.Change{ID: id, Set: body.Set, Expect: body.Expect, By: member(r).Role, Reason: body.Reason})
+			return steered{came.Was, came.Now}, came.At, err
+		},
+	})
+	if errors.Is(err, queue.ErrLimitsChanged) {
+		return writeConflict(w, err, came.Now)
+	}
+	if err != nil {
+		return err
+	}
+	answer := steerAnswer{Change: change, At: came.At, steered: steered{came.Was, came.Now}}
+	if l, err := o.look(r.Context(), sale.ID); err == nil { // what was done is done, seen or not
+		answer.Live = &l
+	}
+	return ropeline.WriteJSON(w, http.StatusOK, answer)
+}
+
+// steerAnswer is what came of a change.
+type steerAnswer struct {
+	Change string    `json:"change"`
+	At     time.Time `json:"at"` // by Redis's clock
+	steered
+	Live *live `json:"live,omitempty"` // the sale after it
+}
+
+// wanted is what is to be set: what is given, or a preset's.
+func (o *Ops) wanted(ctx context.Context, sale ropeline.Sale, set queue.Settings, name string) (queue.Settings, error) {
+	if name != "" {
+		if len(set.Fields()) > 0 {
+			return set, errPresetOrSet
+		}
+		preset, err := o.presets.find(ctx, name)
+		if err != nil {
+			return set, err
+		}
+		set = preset.of(sale)
+	}
+	return set, set.Check()
+}
+
+// steered is what the audit says of a change that was made.
+type steered struct {
+	Was queue.Settings `json:"was"`
+	Now queue.Settings `json:"now"`
+}
+
+// steerOnce asks a second time if the answer to the first was lost: the same
+// change is made once.
+func steerOnce(ctx context.Context, store *queue.Store, sale ropeline.SaleID, c queue.Change) (queue.Steered, error) {
+	came, err := store.Steer(ctx, sale, c)
+	if errors.Is(err, ropeline.ErrStoreAway) {
+		return store.Steer(ctx, sale, c)
+	}
+	return came, err
+}
+
+// conflict is the problem document for whoever comes second, with the settings
+// as they are.
+type conflict struct {
+	ropeline.Problem
+	Now queue.Settings `json:"now"`
+}
+
+func writeConflict(w http.ResponseWriter, err error, now queue.Settings) error {
+	problem, _ := ropeline.ProblemOf(err)
+	body, err := json.Marshal(conflict{problem, now})
+	if err != nil {
+		return fmt.Errorf("writing a conflict: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(problem.Status)
+	_, _ = w.Write(body) // the client may be gone
+	return nil
+}

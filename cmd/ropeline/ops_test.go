@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// An SRE steers a sale from the command line, against the staff's API on real
+// servers.
+func TestAnSRESteersFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	db := devtest.Postgres(t)
+	store := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
+	t.Cleanup(store.Close)
+	now := time.Now()
+	sale := ropeline.Sale{
+		ID: ropeline.SaleID(fmt.Sprintf("cli-%d", now.UnixNano())), Version: 1, Title: "Test",
+		LobbyClosesAt: now.Add(time.Hour), OpensAt: now.Add(2 * time.Hour), EndsAt: now.Add(3 * time.Hour),
+		Cap: 20, Rate: 600, ClaimWindow: 30, TokenLife: 60, SessionMax: 600, Hold: 5, UnitsPerHold: 2,
+	}
+	if err := store.PublishSale(t.Context(), sale); err != nil {
+		t.Fatal(err)
+	}
+	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"staff": line, "key": key + "\n", "wrong": "wrong"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	staff, err := admission.LoadStaff(filepath.Join(dir, "staff"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	audit, err := admission.NewAudit(db, t.TempDir(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := httptest.NewServer(admission.NewOps(store, staff, quiet).WithRecords(audit, admission.NewSchedule(db, store, quiet)))
+	t.Cleanup(api.Close)
+
+	id, when := string(sale.ID), regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}-[0-9a-f-]{27}`)
+	ops := func(args ...string) string {
+		t.Helper()
+		text := session(t, dir, append([]string{"ops", "--edge", api.URL, "--staff-key-file", "DIR/key"}, args...)...)
+		return strings.ReplaceAll(when.ReplaceAllString(text, "…"), id, "SALE")
+	}
+	expect(t, ops("set", id, "--cap", "9", "--session", "5m", "--reason", "a smaller hall"), "was {\"cap\":20,\"session\":600}\nnow {\"cap\":9,\"session\":300}\n")
+	expect(t, ops("pause", id, "--reason", "The band is late."), "was {\"mode\":\"run\"}\nnow {\"mode\":\"pause\"}\n")
+	if got := ops("status", id); !strings.Contains(got, "lobby  pause  0        0        0       9    0    600/min  0         The band is late.") {
+		t.Errorf("status says\n%s", got)
+	}
+	if got := ops("status", id, "--json"); !strings.HasPrefix(got, `{"sale":"SALE"`) || !strings.Contains(got, `"mode":"pause"`) {
+		t.Errorf("status --json says %s", got)
+	}
+	expect(t, ops("resume", id, "--reason", "They are here."), "was {\"mode\":\"pause\"}\nnow {\"mode\":\"run\"}\n")
+	expect(t, ops("presets", "apply", id, "gentle", "--reason", "carefully"), "was {\"cap\":9,\"rate\":600,\"mode\":\"run\"}\nnow {\"cap\":2,\"rate\":60,\"mode\":\"run\"}\n")
+	if got := ops("presets", "list"); !strings.Contains(got, "gentle  10%") {
+		t.Errorf("presets are\n%s", got)
+	}
+	expect(t, ops("schedule", "add", id, "--at", "2999-01-01T00:00:00Z", "--mode", "run", "--reason", "one day"),
+		"ropeline: schedule-time: A change can be planned for a time to come, at most a year ahead. The times are those of Redis's clock.\n[1]\n")
+	planned := ops("schedule", "add", id, "--at", "+1h", "--mode", "pass", "--reason", "at the end")
+	expect(t, planned, "planned for …: {\"mode\":\"pass\"}\nid …\n")
+	if got := ops("schedule", "list", id); !strings.Contains(got, "planned  ada  {\"mode\":\"pass\"}  at the end  …") {
+		t.Errorf("the schedule is\n%s", got)
+	}
+	expect(t, ops("schedule", "cancel", id, "nothing", "--reason", "no"), "ropeline: schedule-unknown: No such change is planned: it was made, or canceled.\n[1]\n")
+	if got := ops("audit", id, "--limit", "2"); !strings.Contains(got, "ada  refused   cancel  no") || !strings.Contains(got, "older ones: --before ") {
+		t.Errorf("the audit says\n%s", got)
+	}
+
+	// What goes wrong.
+	expect(t, ops("set", id, "--cap=-1", "--reason", "r"), "ropeline: setting-invalid: cap is -1, and must lie between 0 and 10000000.\n[1]\n")
+	expect(t, ops("set", id, "--reason", "r"), "ropeline: give --cap, --rate or another value to set\n[1]\n")
+	expect(t, ops("stop", id), "ropeline: missing flags: --reason=STRING\nhint: ropeline --help\n[2]\n")
+	expect(t, ops("stop", "nowhere", "--reason", "r"), "ropeline: sale-unknown: There is no such sale.\n[1]\n")
+	expect(t, session(t, dir, "ops", "--edge", api.URL, "--staff-key-file", "DIR/wrong", "status"), "ropeline: staff-required: Sign in as staff to do this.\n[1]\n")
+	expect(t, session(t, dir, "ops", "--edge", "nowhere", "--staff-key-file", "DIR/key", "status"), "ropeline: --edge nowhere: want an address as https://tickets.example\nhint: ropeline --help\n[2]\n")
+	if got := session(t, dir, "ops", "status"); !strings.Contains(got, "ROPELINE_STAFF_KEY") || !strings.HasSuffix(got, "[2]\n") {
+		t.Errorf("without a key: %s", got)
+	}
+}
+
+// Somebody steers between the look and the change.
+func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/ops/sales/demo", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"sale":"demo","cap":9,"mode":"run"}`) })
+	mux.HandleFunc("POST /api/v1/ops/sales/demo/steer", func(w http.ResponseWriter, r *http.Request) {
+		var sent bytes.Buffer
+		_, _ = sent.ReadFrom(r.Body)
+		if sent.String() != `{"expect":{"cap":9},"reason":"r","set":{"cap":5}}` {
+			t.Errorf("sent %s", &sent)
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusConflict)
+		fmt.Fprint(w, `{"type":"urn:ropeline:problem:limits-changed","title":"Conflict","status":409,"detail":"Somebody was faster.","now":{"cap":7}}`)
+	})
+	mux.HandleFunc("GET /api/v1/ops/sales", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)
+	})
+	edge := httptest.NewServer(mux)
+	t.Cleanup(edge.Close)
+	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "set", "demo", "--cap", "5", "--reason", "r"),
+		"ropeline: limits-changed: Somebody was faster.\nnow: {\"cap\":7}\n[3]\n")
+	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "status"),
+		"ropeline: Found: this is no answer of an edge: is the address right?\n[1]\n")
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// opsClient talks to the staff's API through an edge.
+type opsClient struct {
+	Edge         string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of an edge."`
+	StaffKey     string        `placeholder:"KEY" help:"Key of a member of staff. Better in the environment, or in a file: others on this machine can read a command line."`
+	StaffKeyFile string        `placeholder:"FILE" help:"File with the key."`
+	Patience     time.Duration `default:"10s" help:"How long to wait for an answer."`
+}
+
+// AfterApply gives the client, and the word of the command, to the commands
+// below it.
+func (c *opsCommand) AfterApply(k *kong.Context) error {
+	if c.StaffKey == "" && c.StaffKeyFile != "" {
+		text, err := os.ReadFile(c.StaffKeyFile)
+		if err != nil {
+			return fmt.Errorf("reading the staff key: %w", err)
+		}
+		c.StaffKey = strings.TrimSpace(string(text))
+	}
+	if c.StaffKey == "" {
+		return errors.New("who are you? Set ROPELINE_STAFF_KEY, or --staff-key-file, to the key that ropeline keygen staff printed")
+	}
+	if u, err := url.Parse(c.Edge); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("--edge %s: want an address as https://tickets.example", c.Edge)
+	}
+	k.Bind(&c.opsClient)
+	k.Bind(modeCalled(k.Selected().Name))
+	return nil
+}
+
+func salePath(sale string) string { return "/sales/" + url.PathEscape(sale) }
+
+// maxAnswer is the largest answer that is read.
+const maxAnswer = 8 << 20
+
+// call sends a request below /api/v1/ops and reads the answer. Redirects are not
+// followed: the key is for this edge alone.
+func (c *opsClient) call(ctx context.Context, method, path string, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("writing the request: %w", err)
+		}
+		content = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Edge, "/")+"/api/v1/ops"+path, content)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.StaffKey)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("asking the edge: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("reading the edge's answer: %w", err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return refusedWith(resp.StatusCode, text)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("reading the edge's answer: %w", err)
+	}
+	return nil
+}
+
+// opsError is an answer that is no success.
+type opsError struct {
+	status int
+	code   string
+	detail string
+	now    queue.Settings
+}
+
+func refusedWith(status int, body []byte) error {
+	var problem struct {
+		ropeline.Problem
+		Now queue.Settings `json:"now"`
+	}
+	if json.Unmarshal(body, &problem) != nil || problem.Type == "" {
+		return &opsError{status: status, code: http.StatusText(status), detail: "this is no answer of an edge: is the address right?"}
+	}
+	return &opsError{status, strings.TrimPrefix(problem.Type, ropeline.ProblemType), problem.Detail, problem.Now}
+}
+
+func (e *opsError) Error() string {
+	text := e.code + ": " + e.detail
+	if len(e.now.Fields()) > 0 {
+		if now, err := json.Marshal(e.now); err == nil {
+			text += "\nnow: " + string(now)
+		}
+	}
+	return text
+}
+
+// ExitCode is 3 where somebody else was faster.
+func (e *opsError) ExitCode() int {
+	if e.status == http.StatusConflict {
+		return 3
+	}
+	return 1
+}
+
+// sales returns all sales, or one, as the edge tells of them.
+func (c *opsClient) sales(ctx context.Context, only string) ([]json.RawMessage, error) {
+	if only != "" {
+		var one json.RawMessage
+		err := c.call(ctx, "GET", salePath(only), nil, &one)
+		return []json.RawMessage{one}, err
+	}
+	var doc struct {
+		Sales []json.RawMessage `json:"sales"`
+	}
+	err := c.call(ctx, "GET", "/sales", nil, &doc)
+	return doc.Sales, err
+}
+
+func (c *opsClient) sale(ctx context.Context, id string) (live liveSale, err error) {
+	return live, c.call(ctx, "GET", salePath(id), nil, &live)
+}
+
+func (c *opsClient) presets(ctx context.Context) ([]preset, error) {
+	var doc struct {
+		Presets []preset `json:"presets"`
+	}
+	err := c.call(ctx, "GET", "/presets", nil, &doc)
+	return doc.Presets, err
+}
+
+// steer looks at the sale, and changes it if it is still so.
+func (c *opsClient) steer(ctx context.Context, out io.Writer, sale string, set queue.Settings, reason string) error {
+	live, err := c.sale(ctx, sale)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, out, sale, map[string]any{"set": set, "expect": live.seen(set.Fields()), "reason": reason})
+}
+
+func (c *opsClient) change(ctx context.Context, out io.Writer, sale string, body any) error {
+	var came struct {
+		Was, Now json.RawMessage
+	}
+	if err := c.call(ctx, "POST", salePath(sale)+"/steer", body, &came); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "was %s\nnow %s\n", came.Was, came.Now)
+	return err
+}
