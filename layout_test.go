@@ -28,6 +28,7 @@ type room struct {
 var layout = []room{
 	{"", nil, "the words everybody says depend on nothing"},
 	{"internal/batch", nil, "a leaf that knows one thing"},
+	{"odds", nil, "arithmetic: it knows neither the line nor the shop"},
 	{"terms", nil, "whoever checks a sheet needs no sale"},
 	{"internal/dial", nil, "a leaf: how we connect"},
 	{"internal/monitor", nil, "a leaf: it serves metrics and knows none of a part's"},
@@ -45,7 +46,7 @@ var layout = []room{
 	{"edge/hub", nil, "it writes what it is told to, to whoever it is told to"},
 	{"edge/passage", nil, "what a gate lets through is a question of addresses alone"},
 	{"edge/relay", nil, "it forwards what it is told to; who may pass is not its business"},
-	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/passage", "edge/relay", "edge/visitor", "edge/wire", "admission/gate", "admission/token", "internal/qr", "terms"}, "the edge goes on when the booking core is down, so it cannot need it"},
+	{"edge", []string{"queue", "queue/draw", "edge/hub", "edge/passage", "edge/relay", "edge/visitor", "edge/wire", "admission/gate", "admission/token", "internal/qr", "odds", "terms"}, "the edge goes on when the booking core is down, so it cannot need it"},
 	{"booking", nil, "the words of the booking core"},
 	{"booking/ticket", nil, "a leaf that knows one thing"},
 	{"booking/catalogue", []string{"booking", "terms"}, "what there is to sell knows nothing of who buys it"},

@@ -17,7 +17,14 @@ func (g *rig) post(version int, hold int) {
 	g.Helper()
 	g.sale.UnitsPerHold = hold
 	sheet := terms.First(g.sale.ID, terms.Of(g.sale, nil), g.sale.OpensAt)
-	sheet.Version = version
+	if version > 1 {
+		before := sheet
+		before.UnitsPerHold = hold + 2
+		next, _, err := before.Next(sheet.Content, g.sale.OpensAt, "It was decided.")
+		must(g, err)
+		sheet = next
+		sheet.Version = version
+	}
 	text, err := terms.Canonical(sheet)
 	must(g, err)
 	_, err = g.store.PostTerms(g.Context(), g.sale.ID, version, g.signer.SignDocument(terms.Type, text), map[string]int{"version": version})

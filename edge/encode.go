@@ -43,7 +43,7 @@ func mustMarshal(s any) []byte {
 // encoding/json.
 func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 	plain := wire.Status{State: ropeline.PlaceWaiting, Sale: s.Sale, Lane: s.Lane, Position: s.Position, Served: s.Served, Epoch: s.Epoch, Wait: s.Wait,
-		Terms: s.Terms, Message: s.Message, NextContact: s.NextContact}
+		Odds: s.Odds, Terms: s.Terms, Message: s.Message, NextContact: s.NextContact}
 	if s != plain || s.Position == nil || s.Served == nil {
 		return append(b, mustMarshal(s)...)
 	}
@@ -63,6 +63,9 @@ func (m *room) encode(b []byte, v *queue.View, s wire.Status) []byte {
 			b = append(append(append(b, `,"longer":"`...), s.Wait.Longer...), '"')
 		}
 		b = append(b, '}')
+	}
+	if s.Odds != nil {
+		b = appendOdds(append(b, `,"odds":`...), s.Odds)
 	}
 	if s.Terms != 0 {
 		b = strconv.AppendInt(append(b, `,"terms":`...), int64(s.Terms), 10)

@@ -38,6 +38,11 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		if maybe() {
 			s.Terms, s.Sale.Terms = r.IntN(3), r.IntN(3)
 		}
+		if maybe() {
+			words := []wire.Chance{"", wire.ChanceGood, wire.ChanceSoldOut}
+			s.Odds = &wire.Odds{Chance: words[r.IntN(3)], Tiers: words[:r.IntN(4)]}
+			s.Sale.Stock = wire.Stock{Units: *number(), Free: 3}
+		}
 		if r.IntN(8) == 0 {
 			s.Message = &wire.Message{Number: *number(), Lang: "de", Text: "a <b>\n\u2028", Until: []*time.Time{nil, &at}[r.IntN(2)]}
 		}

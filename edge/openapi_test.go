@@ -140,6 +140,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	g.say(queue.Message{Texts: map[string]string{"en": "Welcome"}, Default: "en", Until: time.Now().Add(time.Hour)})
 	g.until("the edge has the terms", func() bool { return f.do("GET", "terms", "").StatusCode == 200 })
 	check(f, "GET", "/api/v1/sales/{sale}/terms", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}/stock", 404, "")
+	g.left(time.Now(), [2]int64{10, 10}, [2]int64{1, 0})
+	g.until("the edge has the stock", func() bool { return f.do("GET", "stock", "").StatusCode == 200 })
+	check(f, "GET", "/api/v1/sales/{sale}/stock", 200, "")
+	check(f, "GET", "/api/v1/sales/{sale}", 200, "")
 	f.ticket = ""
 	check(f, "POST", place, 201, "")
 	check(f, "GET", "/openapi.json", 200, "")
@@ -222,7 +227,7 @@ func (d described) fits(t *testing.T, at string, s schema, value any) {
 			t.Errorf("%s: %q is none of %v", at, v, s.Enum)
 		}
 	case float64:
-		if s.Type != nil && s.Type != "integer" {
+		if s.Type != nil && s.Type != "integer" && s.Type != "number" {
 			t.Errorf("%s: a number where %v is described", at, s.Type)
 		}
 	case bool:

@@ -34,7 +34,7 @@ var plainPage = template.Must(template.New("plain").Funcs(template.FuncMap{
 	"args":  func(v plainView, do, text, kind string) button { return button{v, do, text, kind} },
 	"count": thousands, "span": span, "people": people, "wait": waitText,
 	"hour": func(t time.Time) string { return t.UTC().Format("15:04 UTC") },
-	"day":  func(t time.Time) string { return t.UTC().Format("Monday, 2 January 2006, 15:04 UTC") },
+	"day":  dayText, "change": changeText, "seconds": func(s ropeline.Seconds) string { return span(s.Duration()) },
 }).Parse(plainSource))
 
 // plainView is what the page shows.
@@ -51,6 +51,7 @@ type plainView struct {
 	Again   int           // seconds until the page loads itself again, 0 for never
 	Code    wire.Handover
 	Invite  wire.Invite
+	News    plainNews
 	QR      template.URL
 	Problem ropeline.Problem
 }
@@ -95,7 +96,12 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if view.Status, _, err = s.answer(w, r, room, ticket, place, http.StatusOK); err != nil {
+	status, seen, err := s.answer(w, r, room, ticket, place, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	view.Status = status
+	if view.News, err = newsOf(room.id, seen, status); err != nil {
 		return err
 	}
 	view.see()

@@ -26,6 +26,7 @@ type room struct {
 	shared  [ropeline.MaxLanes]atomic.Pointer[shared]
 	cookies atomic.Pointer[placeCookies]
 	said    atomic.Pointer[said]
+	odds    atomic.Pointer[chances]
 	usedAt  atomic.Int64 // ns
 
 	mu     sync.Mutex // guards the rest
@@ -61,7 +62,9 @@ func (m *room) watch(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for shown := m.line.View(); ; {
+	shown := m.line.View()
+	left, woken := soldOut(shown), time.Time{}
+	for {
 		select {
 		case <-shown.Superseded():
 		case <-ctx.Done():
@@ -70,6 +73,10 @@ func (m *room) watch(ctx context.Context) {
 		next := m.line.View()
 		if next.Phase() != shown.Phase() || next.Paused() != shown.Paused() || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) ||
 			next.Board.Newest() != shown.Board.Newest() || messageNumber(next) != messageNumber(shown) {
+			m.sockets.Wake()
+		}
+		if now := soldOut(next); now != left && next.Now.Sub(woken).Abs() >= wakeAgain {
+			left, woken = now, next.Now
 			m.sockets.Wake()
 		}
 		shown = next

@@ -43,6 +43,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
+		{"GET", sale + "/stock", public, s.showStock},
 		{"GET", sale + "/terms", public, s.showTerms},
 		{"GET", sale + "/draw/file", public, s.drawFile},
 		{"GET", sale + "/draw/proof", placeTicket, s.drawProof},

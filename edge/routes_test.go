@@ -40,6 +40,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusUnprocessableEntity, "party-code-invalid") // it wants an invitation
 				break
 			}
+			if strings.HasSuffix(path, "/stock") { // nobody counts it
+				wantProblem(t, r, http.StatusNotFound, "stock-unknown")
+				break
+			}
 			if strings.HasSuffix(path, "/terms") { // none were published
 				wantProblem(t, r, http.StatusNotFound, "terms-unknown")
 				break

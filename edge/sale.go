@@ -60,9 +60,11 @@ func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
 		return wire.Sale{}, err
 	}
 	sale := m.settings(ctx, s.store, s.now())
+	status := saleStatus(m.id, view)
+	status.Stock = m.chances(view).stock
 	return wire.Sale{
 		Draw:   drawOf(m.drawing(ctx, s.store)),
-		Status: saleStatus(m.id, view), Title: sale.Title,
+		Status: status, Title: sale.Title,
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: view.Claim, SessionMax: view.Session,
 		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,

@@ -79,11 +79,11 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
 		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason ||
-		shown.Sale.Message != next.Sale.Message || shown.Sale.Terms != next.Sale.Terms ||
+		shown.Sale.Message != next.Sale.Message || shown.Sale.Terms != next.Sale.Terms || turned(shown.Odds, next.Odds) ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	queued := next.State == ropeline.PlaceWaiting || next.State == ropeline.PlaceCollected // others are not shown how many wait, or go first
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
-		queued && (shown.Sale.Entrants != next.Sale.Entrants || shown.Sale.Comebacks != next.Sale.Comebacks) || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)
+		queued && (shown.Sale.Entrants != next.Sale.Entrants || shown.Sale.Comebacks != next.Sale.Comebacks) || !sameOdds(shown.Odds, next.Odds) || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)
 	return different, urgent
 }
 

@@ -51,6 +51,9 @@ type Status struct {
 	// little has been seen of it.
 	Wait *Wait `json:"wait,omitempty"`
 
+	// Odds are how likely it is that something is left when the turn of the place
+	// comes, while it waits; absent where nobody says what is left.
+	Odds *Odds `json:"odds,omitempty"`
 	// Terms is the version of the sale's terms that the place joined under:
 	// where Sale.Terms is higher, they have changed since.
 	Terms int `json:"terms,omitempty"`
@@ -95,6 +98,8 @@ type SaleStatus struct {
 	// Comebacks is how many people go before everybody in the line, because
 	// they were away when their turn came and are back.
 	Comebacks int64 `json:"comebacks,omitempty"`
+	// Stock is what is left, absent where nobody says.
+	Stock Stock `json:"stock,omitzero"`
 	// Terms is the newest version of the sale's terms, absent while it has none.
 	Terms int `json:"terms,omitempty"`
 	// Message is the number of the organizer's message, absent while there is none.
@@ -111,6 +116,31 @@ const (
 	TroubleAway     Trouble = "away"     // our store does not answer
 	TroubleSettling Trouble = "settling" // it lost the line, which is being put together again
 )
+
+// Stock is what can still be had of all tiers together. GET …/stock has each.
+type Stock struct {
+	Units int64 `json:"units"`
+	Free  int64 `json:"free"`
+	Held  int64 `json:"held"` // in holds and payments: it may come back
+}
+
+// Chance is how likely it is to get something, in a word that promises nothing.
+type Chance string
+
+// The chances. None is said while too little is known of what people buy.
+const (
+	ChanceGood    Chance = "good"
+	ChanceEven    Chance = "even"
+	ChanceSlim    Chance = "slim"
+	ChanceReturns Chance = "returns"  // nothing is left now; what is held may come back
+	ChanceSoldOut Chance = "sold-out" // and nothing is held
+)
+
+// Odds are the chances of one place.
+type Odds struct {
+	Chance Chance   `json:"chance,omitempty"` // to get anything
+	Tiers  []Chance `json:"tiers,omitempty"`  // of each tier, in the order of GET …/stock
+}
 
 // Message is what the organizer tells everybody: plain text.
 type Message struct {

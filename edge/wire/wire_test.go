@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
 )
 
@@ -36,6 +37,8 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 			doc = &wire.Invite{}
 		case "ledger":
 			doc = &wire.Ledger{}
+		case "stock":
+			doc = &ropeline.Stock{}
 		case "terms":
 			doc = &wire.Terms{}
 		case "sale":

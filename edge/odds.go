@@ -1,0 +1,164 @@
+package edge
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/odds"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// chances are the odds of all who wait in a room while one view is the newest.
+type chances struct {
+	view  *queue.View
+	stock wire.Stock
+	table *odds.Table
+	said  map[*odds.Chances]*wire.Odds
+}
+
+// stockOld is when a count of the stock says nothing any more: the core that
+// counts once a second is away.
+const stockOld = 30 * time.Second
+
+// stockOf is what is known to be left, nil if nobody says or said it long ago.
+func stockOf(v *queue.View) *ropeline.Stock {
+	if v.Stock == nil || len(v.Stock.Tiers) == 0 || v.Now.Sub(v.Stock.At) > stockOld {
+		return nil
+	}
+	return v.Stock
+}
+
+// chances are made once for each view, whoever asks first.
+func (m *room) chances(v *queue.View) *chances {
+	if c := m.odds.Load(); c != nil && c.view == v {
+		return c
+	}
+	c := &chances{view: v}
+	if stock := stockOf(v); stock != nil {
+		m.mu.Lock()
+		most := m.sale.UnitsPerHold
+		m.mu.Unlock()
+		for _, t := range stock.Tiers {
+			c.stock.Units += t.Units
+		}
+		c.stock.Free, c.stock.Held = stock.Free(), stock.Held()
+		c.table = odds.New(*stock, odds.Ahead{Inside: v.Offered + v.Active, First: v.Comebacks}, most)
+		c.said = map[*odds.Chances]*wire.Odds{}
+		for _, each := range c.table.All() {
+			o := &wire.Odds{Chance: wire.Chance(each.Chance)}
+			for _, tier := range each.Tiers {
+				o.Tiers = append(o.Tiers, wire.Chance(tier))
+			}
+			c.said[each] = o
+		}
+	}
+	m.odds.Store(c)
+	return c
+}
+
+// weigh adds to a status what is left, and how the chances are of whoever waits.
+func (m *room) weigh(v *queue.View, s wire.Status) wire.Status {
+	c := m.chances(v)
+	s.Sale.Stock = c.stock
+	switch {
+	case c.table == nil:
+	case s.Position != nil:
+		s.Odds = c.said[c.table.At(*s.Position)]
+	case s.State == ropeline.PlaceCollected:
+		s.Odds = c.said[c.table.InLobby(s.Sale.Entrants)]
+	}
+	return s
+}
+
+// gone reports whether nothing is to be had just now.
+func gone(c wire.Chance) bool { return c == wire.ChanceReturns || c == wire.ChanceSoldOut }
+
+// turned reports whether something sold out, or came back.
+func turned(a, b *wire.Odds) bool {
+	if a == nil || b == nil || a == b {
+		return a != b
+	}
+	differ := func(a, b wire.Chance) bool { return a != b && (gone(a) || gone(b)) }
+	if differ(a.Chance, b.Chance) || len(a.Tiers) != len(b.Tiers) {
+		return true
+	}
+	for i := range a.Tiers {
+		if differ(a.Tiers[i], b.Tiers[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameOdds reports whether two fans are told the same.
+func sameOdds(a, b *wire.Odds) bool {
+	if a == nil || b == nil || a == b {
+		return a == b
+	}
+	return a.Chance == b.Chance && slices.Equal(a.Tiers, b.Tiers)
+}
+
+// soldOut is in a word whether anything is left, for all who wait.
+func soldOut(v *queue.View) wire.Chance {
+	stock := stockOf(v)
+	switch {
+	case stock == nil || stock.Free() > 0:
+		return ""
+	case stock.Held() > 0:
+		return wire.ChanceReturns
+	}
+	return wire.ChanceSoldOut
+}
+
+// wakeAgain is how soon after all sockets were told that everything is gone, or
+// not, they are woken for the next such news: at the end of a sale each hold that
+// ends is one.
+const wakeAgain = time.Second
+
+// appendOdds appends what encoding/json makes of odds, whose words are ours.
+func appendOdds(b []byte, o *wire.Odds) []byte {
+	word := func(c wire.Chance) { b = append(append(append(b, '"'), c...), '"') }
+	b = append(b, '{')
+	if o.Chance != "" {
+		b = append(b, `"chance":`...)
+		word(o.Chance)
+	}
+	for i, c := range o.Tiers {
+		switch {
+		case i > 0:
+			b = append(b, ',')
+		case o.Chance != "":
+			b = append(b, `,"tiers":[`...)
+		default:
+			b = append(b, `"tiers":[`...)
+		}
+		word(c)
+	}
+	if len(o.Tiers) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+var errStockUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "stock-unknown", Detail: "Nobody says what is left of this sale."}
+
+// showStock answers with what is left of each tier.
+func (s *Server) showStock(w http.ResponseWriter, r *http.Request) error {
+	room, err := s.room(r)
+	if err != nil {
+		return err
+	}
+	view, err := room.view(r.Context())
+	if err != nil {
+		return err
+	}
+	stock := stockOf(view)
+	if stock == nil {
+		return errStockUnknown
+	}
+	w.Header().Set("Cache-Control", "public, max-age=1")
+	return ropeline.WriteJSON(w, http.StatusOK, stock)
+}

@@ -1,0 +1,129 @@
+package odds
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ropeline/ropeline"
+)
+
+func stock(conversion, basket float64, tiers ...ropeline.TierStock) ropeline.Stock {
+	return ropeline.Stock{Tiers: tiers, Conversion: conversion, Basket: basket}
+}
+
+func tier(units, free, held int64) ropeline.TierStock {
+	return ropeline.TierStock{Units: units, Free: free, Held: held, Sold: units - free - held}
+}
+
+func TestWordsForTheChance(t *testing.T) {
+	t.Parallel()
+	half := stock(0.5, 2, tier(1000, 500, 0)) // each who comes takes one unit
+	for name, c := range map[string]struct {
+		stock    ropeline.Stock
+		ahead    Ahead
+		position int64
+		want     Chance
+	}{
+		"nobody ahead":                       {half, Ahead{}, 0, Good},
+		"fewer than there are units":         {half, Ahead{}, 400, Good},
+		"as many as there are units":         {half, Ahead{}, 500, Even},
+		"more than there are units":          {half, Ahead{}, 600, Slim},
+		"those inside count, too":            {half, Ahead{Inside: 200}, 400, Slim},
+		"and those who go first":             {half, Ahead{First: 200}, 400, Slim},
+		"all is held":                        {stock(0.5, 2, tier(10, 0, 1)), Ahead{}, 0, Returns},
+		"all is sold":                        {stock(0.5, 2, tier(10, 0, 0)), Ahead{}, 0, SoldOut},
+		"nothing is on sale":                 {stock(0.5, 2), Ahead{}, 0, SoldOut},
+		"most of what is held gets sold":     {stock(0.5, 2, tier(1000, 1, 500)), Ahead{}, 300, Slim},
+		"nothing was measured, near":         {stock(0, 0, tier(1000, 1000, 0)), Ahead{}, 100, Good},
+		"nothing was measured, in between":   {stock(0, 0, tier(1000, 1000, 0)), Ahead{}, 500, Unknown},
+		"nothing was measured, out of reach": {stock(0, 0, tier(1000, 1000, 0)), Ahead{}, 5000, Slim},
+	} {
+		if got := New(c.stock, c.ahead, 6).At(c.position).Chance; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestATierThatIsLikedEndsFirst(t *testing.T) {
+	t.Parallel()
+	s := stock(1, 1, tier(100, 20, 0), tier(100, 90, 0), tier(50, 0, 0), tier(50, 0, 2))
+	for position, want := range map[int64][]Chance{
+		0:   {Good, Good, SoldOut, Returns},
+		60:  {Slim, Good, SoldOut, Returns},
+		500: {Slim, Slim, SoldOut, Returns},
+	} {
+		got := New(s, Ahead{}, 6).At(position)
+		if !got.Equal(&Chances{Chance: got.Chance, Tiers: want}) {
+			t.Errorf("after %d: %q, want %q", position, got.Tiers, want)
+		}
+	}
+	if got := New(s, Ahead{}, 6).InLobby(120); got != New(s, Ahead{}, 6).At(60) && !got.Equal(New(s, Ahead{}, 6).At(60)) {
+		t.Errorf("in the lobby: %q", got.Tiers)
+	}
+}
+
+var order = map[Chance]int{Good: 3, Even: 2, Unknown: 2, Slim: 1, Returns: 0, SoldOut: 0}
+
+// Whoever stands further back is never told of a better chance, of anything or
+// of any tier, and no tier is better than everything.
+func TestTheChanceFallsWithThePosition(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := stock(rapid.Float64Range(0, 1).Draw(t, "conversion"), rapid.Float64Range(1, 6).Draw(t, "basket"))
+		for range rapid.IntRange(1, 5).Draw(t, "tiers") {
+			held, free := rapid.Int64Range(0, 300).Draw(t, "held"), rapid.Int64Range(0, 3000).Draw(t, "free")
+			s.Tiers = append(s.Tiers, tier(held+free+rapid.Int64Range(0, 3000).Draw(t, "sold"), free, held))
+		}
+		table := New(s, Ahead{Inside: rapid.Int64Range(0, 500).Draw(t, "inside"), First: rapid.Int64Range(0, 50).Draw(t, "first")}, 6)
+		before := table.At(0)
+		for position := int64(0); position < 1e6; position += 1 + position/9 {
+			now := table.At(position)
+			if order[now.Chance] > order[before.Chance] {
+				t.Fatalf("at %d it is %q, nearer it was %q", position, now.Chance, before.Chance)
+			}
+			for i := range now.Tiers {
+				if order[now.Tiers[i]] > order[before.Tiers[i]] || order[now.Tiers[i]] > order[now.Chance] {
+					t.Fatalf("at %d tier %d is %q, nearer it was %q; anything is %q", position, i, now.Tiers[i], before.Tiers[i], now.Chance)
+				}
+			}
+			before = now
+		}
+	})
+}
+
+// Sales are played with other buyers each, and who was told what is compared with
+// who got something: no word promises more than came of it.
+func TestTheWordsAreCalibrated(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 11))
+	told, got := map[Chance]int{}, map[Chance]int{}
+	for range 4000 {
+		units, conversion, most := 50+r.Int64N(2000), 0.2+0.8*r.Float64(), 1+r.IntN(6)
+		buy := func() int64 {
+			if r.Float64() > conversion {
+				return 0
+			}
+			return 1 + r.Int64N(int64(most))
+		}
+		measured := stock(conversion, float64(most+1)/2, tier(units, units, 0))
+		position := r.Int64N(1 + int64(2*float64(units)/(measured.Basket*conversion)))
+		word := New(measured, Ahead{}, most).At(position).Chance
+		left := units
+		for range position {
+			left -= min(left, buy())
+		}
+		told[word]++
+		if left > 0 {
+			got[word]++
+		}
+	}
+	share := func(c Chance) float64 { return float64(got[c]) / float64(told[c]) }
+	if told[Good] < 500 || told[Even] < 50 || told[Slim] < 500 {
+		t.Fatalf("told %v", told)
+	}
+	if share(Good) < 0.9 || share(Even) < 0.25 || share(Even) > 0.85 || share(Slim) > 0.2 {
+		t.Errorf("told %v, got %v", told, got)
+	}
+}
