@@ -13,7 +13,19 @@ export interface SaleStatus {
   reason?: string;
   entrants: number;
   comebacks?: number;
+  stock?: { units: number; free: number; held: number };
+  terms?: number;
+  message?: number;
   trouble?: "away" | "settling";
+}
+
+export type Chance = "good" | "even" | "slim" | "returns" | "sold-out";
+
+export interface Message {
+  number: number;
+  lang: string;
+  text: string;
+  until?: string;
 }
 
 export interface Session {
@@ -28,6 +40,9 @@ export interface Status {
   served?: number;
   epoch?: string;
   wait?: { low: number; high: number; longer?: "limits" | "returns" | "parties" | "lanes" | "slower" | "restored" };
+  odds?: { chance?: Chance; tiers?: (Chance | "")[] };
+  terms?: number;
+  message?: Message;
   back?: boolean;
   return_by?: string;
   elsewhere?: boolean;
@@ -72,6 +87,44 @@ export interface Ledger {
   first?: number;
   entries: LedgerEntry[];
   next?: number;
+}
+
+/** What is left of each tier. */
+export interface Stock {
+  at: string;
+  tiers: { performance: string; tier: string; name: string; units: number; free: number; held: number; sold: number }[];
+  basket: number;
+  conversion: number;
+}
+
+export interface Change {
+  what: string;
+  of?: string;
+  from: string;
+  to: string;
+}
+
+export interface TermsSheet {
+  version: number;
+  at: string;
+  reason?: string;
+  changes?: Change[];
+  ends_at: string;
+  performances: { id: string; title: string; venue: string; starts_at: string; tiers: { id: string; name: string; amount: number; currency: string; units: number }[] }[];
+  units_per_hold: number;
+  hold: number;
+  party_max: number;
+  visitor: string;
+  claim_window: number;
+  session_max: number;
+}
+
+export interface Terms {
+  version: number;
+  newest: number;
+  hash: string;
+  signed: string;
+  sheet: TermsSheet;
 }
 
 export interface DrawProof {

@@ -5,6 +5,11 @@ import active from "../../../edge/wire/testdata/active.json";
 import elsewhere from "../../../edge/wire/testdata/elsewhere.json";
 import lobby from "../../../edge/wire/testdata/lobby.json";
 import longer from "../../../edge/wire/testdata/longer.json";
+import message from "../../../edge/wire/testdata/message.json";
+import odds from "../../../edge/wire/testdata/odds.json";
+import soldOut from "../../../edge/wire/testdata/sold-out.json";
+import stock from "../../../edge/wire/testdata/stock.json";
+import terms from "../../../edge/wire/testdata/terms.json";
 import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
 import party from "../../../edge/wire/testdata/party.json";
@@ -16,6 +21,7 @@ import { Refusal } from "../api/http";
 import { LineClock } from "../line/clock";
 import type { Context } from "../waiting/bodies";
 import { h } from "../waiting/dom";
+import { tell } from "../news/news";
 import { Room } from "../waiting/room";
 import type { Known } from "../waiting/scene";
 
@@ -40,6 +46,12 @@ const states: Record<string, Known> = {
   together: at({ ...party, position: 0, back: true }),
   passed: at({ ...over, state: "passed" }),
   return: at({ ...over, return_by: waiting.sale.now }),
+  odds: at(odds),
+  "odds-unknown": at({ ...odds, odds: {} }),
+  message: at(message),
+  terms: at({ ...odds, terms: 1 }),
+  "sold-out": at(soldOut),
+  returns: at({ ...soldOut, odds: { chance: "returns", tiers: ["returns", "sold-out"] }, sale: { ...soldOut.sale, stock: { ...soldOut.sale.stock, held: 7 } } }),
   lost: { ...at(waiting), link: "lost" },
   offered: at(offered),
   active: at(active),
@@ -52,6 +64,12 @@ const states: Record<string, Known> = {
   unknown: refused(404, "sale-unknown"),
   limited: refused(429, "rate-limited"),
   offline: { ...live, offline: true },
+};
+
+// What the news asks for by itself, there being no edge here.
+globalThis.fetch = async (address) => {
+  const document = String(address).includes("/terms") ? terms : String(address).includes("/stock") ? stock : {};
+  return new Response(JSON.stringify(document), { headers: { "Content-Type": "application/json" } });
 };
 
 const page = document.getElementById("page")!;
@@ -71,8 +89,12 @@ if (known) {
     actions: { claim: nothing, rejoin: nothing, retry: nothing },
   };
   const room = new Room(page, nothing, nothing, nothing);
-  room.draw(context);
-  setInterval(() => room.draw(context), 1000);
+  const draw = () => {
+    room.draw(context);
+    tell(room, context);
+  };
+  draw();
+  setInterval(draw, 1000);
 } else {
   page.append(h("ul", {}, ...Object.keys(states).map((state) => h("li", {}, h("a", { href: `?state=${state}` }, state)))));
 }

@@ -38,10 +38,14 @@ const context: Context = {
 };
 const known = context.known;
 
-const draw = () => room.draw(context);
+const draw = () => {
+  room.draw(context);
+  void import("../news/news").then((m) => m.tell(room, context), () => {});
+};
 
 function show(status: Status): void {
   clock.hear(status.sale.now);
+  if (known.status?.message) status.message ??= known.status.message; // a frame says it once
   known.status = status;
   known.left = false;
   known.offline = false;

@@ -28,6 +28,7 @@ export class Room {
   readonly #foot = h("div", { class: "foot" });
   readonly #polite = h("p", { class: "unseen", "aria-live": "polite" });
   readonly #urgent = h("p", { class: "unseen", role: "alert" });
+  readonly news = h("div", { class: "news" });
   readonly dialog = h("dialog", { "aria-labelledby": "asked" });
   readonly #leave = h("button", { type: "button", class: "quiet" }, words.leave);
   readonly #move = h("button", { type: "button", class: "quiet" });
@@ -37,13 +38,13 @@ export class Room {
   constructor(page: HTMLElement, onLeave: () => void, onMove: () => void, onParty: () => void) {
     this.#onLeave = onLeave;
     const home = h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand);
-    this.#leave.addEventListener("click", () => this.#ask());
+    this.#leave.addEventListener("click", () => this.ask());
     this.#move.addEventListener("click", onMove);
     this.#party.addEventListener("click", onParty);
     this.#foot.append(this.#party, this.#move, this.#leave);
     page.append(
       h("header", { class: "top" }, home, this.#link),
-      h("main", { class: "room" }, this.#sign, this.#stand, this.#lost, this.#foot, this.#polite, this.#urgent),
+      h("main", { class: "room" }, this.#sign, this.#stand, this.news, this.#lost, this.#foot, this.#polite, this.#urgent),
       this.dialog,
     );
   }
@@ -58,7 +59,7 @@ export class Room {
     this.#link.dataset.link = link;
     say(this.#link, words.link[link]);
     this.#lost.hidden = link !== "lost" || !leavable.includes(scene);
-    this.#foot.hidden = !leavable.includes(scene);
+    this.news.hidden = this.#foot.hidden = !leavable.includes(scene);
     this.#leave.hidden = scene === "elsewhere";
     this.#size = status?.party?.size ?? 1;
     this.#move.hidden = scene === "offered" || this.#size > 1; // a shared place stays on its devices
@@ -120,7 +121,7 @@ export class Room {
     }
   }
 
-  #ask(): void {
+  ask(): void {
     const texts = words.leaveAsk;
     const stay = h("button", { type: "button" }, texts.stay);
     const go = h("button", { type: "button", class: "primary" }, texts.go);
