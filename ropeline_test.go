@@ -48,6 +48,20 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 			t.Errorf("a bad %s: %v", field, err)
 		}
 	}
+	for field, change := range map[string]func(*ropeline.Sale){
+		"":                func(*ropeline.Sale) {},
+		"lobby_closes_at": func(s *ropeline.Sale) { s.LobbyClosesAt = s.OpensAt.Add(-time.Second) },
+		"beacon":          func(s *ropeline.Sale) { s.Beacon = &ropeline.Beacon{} },
+		"visitor":         func(s *ropeline.Sale) { s.Visitor.Kind = ropeline.VisitorBrowser },
+		"ends_at":         func(s *ropeline.Sale) { s.EndsAt = s.OpensAt },
+	} {
+		s := goodSale()
+		s.SafetyNet, s.LobbyClosesAt, s.Beacon, s.Visitor = true, time.Time{}, nil, ropeline.VisitorRule{}
+		change(&s)
+		if err := s.Validate(); (err == nil) != (field == "") || err != nil && !strings.Contains(err.Error(), field) {
+			t.Errorf("a safety net with a bad %q: %v", field, err)
+		}
+	}
 	// A token must be usable before and refused after its margin.
 	if ropeline.MinTokenLife.Duration() <= ropeline.TokenMargin {
 		t.Error("the shortest token would be over before it is issued")

@@ -68,6 +68,12 @@ type Sale struct {
 	Version int64  `json:"version"` // the newest version wins; 1 or more
 	Title   string `json:"title"`
 
+	// SafetyNet makes it a room that is always open, without lobby and draw: nobody
+	// waits until a limit is met, and then by arrival. lobby_closes_at is left
+	// out, visitors, lanes and beacon too: it asks nothing of anybody. It cannot be
+	// changed once the sale is published.
+	SafetyNet bool `json:"safety_net,omitempty"`
+
 	LobbyClosesAt time.Time `json:"lobby_closes_at"` // the draw starts; before OpensAt
 	OpensAt       time.Time `json:"opens_at"`        // nobody is admitted earlier
 	EndsAt        time.Time `json:"ends_at"`
@@ -140,7 +146,15 @@ func (s Sale) Validate() error {
 		return bad("version", "must be at least 1")
 	case s.Title == "":
 		return bad("title", "is missing")
-	case !s.LobbyClosesAt.Before(s.OpensAt):
+	case s.SafetyNet && !s.LobbyClosesAt.IsZero() && !s.LobbyClosesAt.Equal(s.OpensAt):
+		return bad("lobby_closes_at", "must be left out of a safety net, which has no lobby")
+	case s.SafetyNet && s.Beacon != nil:
+		return bad("beacon", "must be left out of a safety net, which draws nothing")
+	case s.SafetyNet && len(s.Lanes) > 0:
+		return bad("lanes", "must be left out of a safety net, which asks nothing of anybody")
+	case s.SafetyNet && s.Visitor.Kind != "":
+		return bad("visitor", "must be left out of a safety net, which asks nothing of anybody")
+	case !s.SafetyNet && !s.LobbyClosesAt.Before(s.OpensAt):
 		return bad("lobby_closes_at", "must lie before opens_at")
 	case !s.OpensAt.Before(s.EndsAt):
 		return bad("ends_at", "must lie after opens_at")

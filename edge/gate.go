@@ -128,6 +128,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	e, err := s.judge(p, r.Header)
 	if err != nil {
+		e, err = s.caught(w, r, p, err)
+	}
+	if err != nil {
 		return s.refuse(w, r, p, asked.Method, err, r.URL.Query().Get("answer") == "page")
 	}
 	e.tell(w.Header(), p)

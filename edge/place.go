@@ -132,7 +132,7 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.store.Join(r.Context(), m.id, who.place, who.visitor)
+	place, err := s.takePlace(w, r, m, who.place, who.visitor)
 	if err == nil {
 		err = who.may(place)
 	}

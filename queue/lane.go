@@ -27,10 +27,11 @@ type LaneState struct {
 type shape struct {
 	lanes  []string // their names, the main one first; nil where it is the only one
 	shards int      // of each lane; 0 not known
+	net    bool     // a safety net
 }
 
 func shapeOf(sale ropeline.Sale) shape {
-	sh := shape{shards: max(1, sale.Shards)}
+	sh := shape{shards: max(1, sale.Shards), net: sale.SafetyNet}
 	if len(sale.Lanes) > 0 {
 		sh.lanes = sale.LaneNames()
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -48,6 +49,7 @@ type fan struct {
 	lost    bool  // the line does not know the place
 	beside  bool  // its offer did not come by the order of the line
 	dropped bool  // left with a turn or the right to one: that is noted where its session would be
+	passed  bool  // through a safety net, without a line
 	gaveUp  bool  // left when it was offered: it keeps its ordinal, which nobody counts any more
 	epoch   string
 	copies  int // how often it moved to another device: the newest ticket's generation
@@ -97,10 +99,15 @@ type model struct {
 
 	stock *stockModel // nil: no word of it
 	queueing
-	anyParty bool  // since the last loss
-	largest  int   // party, since the last loss
-	brought  int64 // who stood in line in parties, beside one of each
+	waits    int64          // in a safety net: who waited at the last tick, −1 if that is not known
+	standing map[*fan]int64 // who was sent to the line, and when (ms)
+	anyParty bool           // since the last loss
+	largest  int            // party, since the last loss
+	brought  int64          // who stood in line in parties, beside one of each
 }
+
+// hadTurn: a place that passed a safety net had one, without a number.
+func (f *fan) hadTurn() bool { return f.number > 0 || f.passed }
 
 func (m *model) ms() int64  { return m.now / 1000 }
 func (m *model) sec() int64 { return m.now / 1_000_000 }
@@ -353,6 +360,7 @@ func (m *model) tick() {
 			pass(f)
 		}
 		f.again, f.beside = f.again || f.allowed, f.back || f.late
+		delete(m.standing, f)
 		f.state, f.number, f.claimBy = ropeline.PlaceOffered, m.last, m.ms()+m.claimWindow*1000
 		f.back, f.late, f.allowed, f.missed = false, false, false, 0
 	}
@@ -368,6 +376,32 @@ func (m *model) tick() {
 		}
 	}
 	m.keepTick()
+	m.waits = m.waiting()
+}
+
+// pass lets somebody into a safety net, or not: nobody gets in before somebody
+// who was told to wait.
+func (m *model) pass(f *fan, steady bool) bool {
+	bucket, filled := m.bucket, m.filled
+	room, _, _ := m.room()
+	for other, at := range m.standing {
+		if at <= m.ms()-10_000 {
+			delete(m.standing, other) // the ticks have counted those who wait since
+		}
+	}
+	if !steady || m.waits < 0 || m.mode == ropeline.ModeDrain || room <= m.waits+int64(len(m.standing)) {
+		m.bucket, m.filled = bucket, filled
+		m.standing[f] = m.ms()
+		return false
+	}
+	m.bucket -= 60_000
+	m.fans = append(m.fans, f)
+	f.state, f.ordinal, f.passed = ropeline.PlaceActive, -1, true
+	f.ends = m.sec() + m.session
+	f.exp = min(m.sec()+int64(m.sale.TokenLife), f.ends-margin)
+	f.fill((f.exp + margin) * 1000)
+	m.keepTick()
+	return true
 }
 
 // mayReturn reports whether the cursor went by a fan not too long ago, as far as
@@ -398,9 +432,9 @@ func (m *model) claim(f *fan, tag string) error {
 		f.state = ropeline.PlaceActive
 		f.fill((f.exp + margin) * 1000)
 		return nil
-	case f.number > 0 && f.state == ropeline.PlaceLeft:
+	case f.hadTurn() && f.state == ropeline.PlaceLeft:
 		return ErrSessionOver
-	case f.number > 0:
+	case f.hadTurn():
 		return ErrOfferExpired
 	case m.ms()/1000*1000 < m.haunted: // a turn that was forgotten may be put back
 		return ErrSettling
@@ -432,7 +466,7 @@ func (m *model) renew(f *fan, tag string) error {
 
 func (m *model) leave(f *fan) error {
 	switch {
-	case f.lost && f.number == 0:
+	case f.lost && !f.hadTurn():
 		return ErrPlaceUnknown
 	case f.state == ropeline.PlaceCollected && !m.drawn && m.now < m.sale.LobbyClosesAt.UnixMicro():
 		m.fans = slices.DeleteFunc(m.fans, func(o *fan) bool { return o == f })
@@ -593,6 +627,15 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				s.joinLine(ctx, t, s.stores[edge], fans[k], joins[k])
 			}
 		},
+		"pass": func(t *rapid.T) {
+			if !s.sale.SafetyNet {
+				t.Skip("it is no safety net")
+			}
+			for range rapid.IntRange(1, 4).Draw(t, "people") {
+				s.passBy(ctx, t, rapid.IntRange(0, 1).Draw(t, "edge"), true)
+				s.now += rapid.SampledFrom([]int64{1, 1, 1, 100_000, 2_500_000}).Draw(t, "us")
+			}
+		},
 		"rejoin": func(t *rapid.T) {
 			f := s.pick(t)
 			shown := s.shown(f)
@@ -737,7 +780,7 @@ func (s *system) handOver(ctx contextT, t *rapid.T, f *fan) {
 		return // the edge asks what became of the place
 	}
 	var want error
-	if f.number > 0 && !f.allowed {
+	if f.hadTurn() && !f.allowed {
 		want = ErrTurnCame
 	} else if f.size() > 1 {
 		want = ErrPartyShared
@@ -754,6 +797,34 @@ func (s *system) handOver(ctx contextT, t *rapid.T, f *fan) {
 	f.stored = f.copies
 	if err != nil || got.Place != f.id || got.Generation != f.copies {
 		t.Fatalf("exchanged for %+v, %v; want generation %d of %s", got, err, f.copies, f.id)
+	}
+}
+
+// passBy lets somebody come to a safety net: who does not pass joins the line,
+// but while it is put together again (not steady), when nobody can.
+func (s *system) passBy(ctx contextT, t *rapid.T, edge int, steady bool) {
+	s.count++
+	f := &fan{id: ropeline.PlaceID(fmt.Sprintf("fan-%04d", s.count)), edge: edge}
+	f.shard = s.shape.lineOf(f.id)
+	want := s.pass(f, steady)
+	p, passed, err := s.stores[edge].Pass(ctx, s.sale.ID, f.id)
+	if err != nil || passed != want {
+		t.Fatalf("coming to the net: %+v, passes %v, %v; want %v (%d wait, %d stand, in use %d of %d)", p, passed, err, want, s.waits, len(s.standing), s.inUse(), s.limits.Cap)
+	}
+	if !passed {
+		if steady {
+			s.joinLine(ctx, t, s.stores[edge], []*fan{f}, []entry{{f.id, ""}})
+		}
+		return
+	}
+	f.score, _ = scoreOf(p.Score)
+	f.beside, f.epoch = true, s.epoch(0)
+	if p.State != ropeline.PlaceActive || !p.New || p.Session.ExpiresAt.Unix() != f.exp || p.Session.EndsAt.Unix() != f.ends {
+		t.Fatalf("passed as %+v of %+v, want %+v", p, p.Session, f)
+	}
+	again, passed, err := s.stores[1-edge].Pass(ctx, s.sale.ID, f.id)
+	if err != nil || !passed || again.State != ropeline.PlaceActive || again.New || again.Session.ID != p.Session.ID {
+		t.Fatalf("passing again: %+v, %v, %v", again, passed, err)
 	}
 }
 
@@ -1041,6 +1112,30 @@ func TestTheLineDoesWhatTheModelDoes(t *testing.T) {
 	checkAgainstModel(t, []layout{{1, 1}, {1, 3}, {3, 1}}, func(*system, map[string]func(*rapid.T)) {})
 }
 
+// In a safety net nobody passes somebody by who waits, and nobody waits while
+// there is room.
+func TestASafetyNetDoesWhatTheModelDoes(t *testing.T) {
+	t.Parallel()
+	rdb, runs := devtest.Redis(t), 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		shards := rapid.SampledFrom([]int{1, 3}).Draw(t, "shards")
+		doAsTheModel(t, rdb, fmt.Sprintf("net-%d-%d", time.Now().UnixNano(), runs), 1, shards, true,
+			func(s *system, actions map[string]func(*rapid.T)) {
+				kept := []string{"", "pass", "tick", "renew", "end", "leave", "claim", "set limits", "wait"}
+				if rapid.IntRange(0, 2).Draw(t, "troubles") == 0 {
+					kept = append(kept, "change the mode", "the server starts anew")
+				}
+				maps.DeleteFunc(actions, func(name string, _ func(*rapid.T)) bool { return !slices.Contains(kept, name) })
+				actions["pass, more"], actions["tick, more"], actions["end, more"] = actions["pass"], actions["tick"], actions["end"]
+				most, rate := rapid.Int64Range(1, 12).Draw(t, "cap"), rapid.SampledFrom([]int64{600, 60_000}).Draw(t, "rate")
+				s.steer(t.Context(), t, Settings{Cap: &most, Rate: &rate})
+				s.compareTick(t.Context(), t)
+				s.now += 100_000
+			})
+	})
+}
+
 // layout is how many lanes a sale has, each of so many lines.
 type layout struct{ lanes, shards int }
 
@@ -1054,13 +1149,13 @@ func checkAgainstModel(t *testing.T, layouts []layout, choose func(*system, map[
 			rdb, runs := devtest.Redis(t), 0
 			rapid.Check(t, func(t *rapid.T) {
 				runs++
-				doAsTheModel(t, rdb, fmt.Sprintf("model-%d-%d-%d-%d", is.lanes, is.shards, time.Now().UnixNano(), runs), is.lanes, is.shards, choose)
+				doAsTheModel(t, rdb, fmt.Sprintf("model-%d-%d-%d-%d", is.lanes, is.shards, time.Now().UnixNano(), runs), is.lanes, is.shards, is.lanes == 1 && rapid.IntRange(0, 7).Draw(t, "a safety net") == 0, choose)
 			})
 		})
 	}
 }
 
-func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, shards int, choose func(*system, map[string]func(*rapid.T))) {
+func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, shards int, net bool, choose func(*system, map[string]func(*rapid.T))) {
 	ctx := t.Context()
 	// Far from today, so that living gates of other tests are not waited for.
 	start := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -1073,6 +1168,10 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 		s.passes = append(s.passes, map[int64]int64{})
 	}
 	s.sale = testSale(name, start)
+	s.standing, s.waits = map[*fan]int64{}, -1
+	if net {
+		s.sale.SafetyNet, s.sale.LobbyClosesAt, s.sale.OpensAt = true, time.Time{}, start
+	}
 	s.sale.Shards, s.sale.PartyMax = shards, 4
 	for i, share := range modelLanes[lanes][1:] {
 		s.sale.Lanes = append(s.sale.Lanes, ropeline.Lane{Name: fmt.Sprint("lane-", i+1), Title: "A lane", Share: int(share),
@@ -1095,7 +1194,14 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 		t.Fatal(err)
 	}
 	actions := s.actions(ctx)
-	if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
+	if s.sale.SafetyNet {
+		s.sale.LobbyClosesAt = s.sale.OpensAt // as it was published
+		s.drawn = true
+		for i := range s.epochAt {
+			s.epochAt[i] = s.ms()
+		}
+		s.learn(ctx, t)
+	} else if rapid.IntRange(0, 3).Draw(t, "open at once") > 0 {
 		s.openLine(ctx, t, actions)
 	}
 	choose(s, actions)
@@ -1298,6 +1404,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	lost := 2*math.Ceil(float64(TickInterval.Milliseconds()*s.limits.Rate)/60000) + 1
 	s.haunt(float64(known.Offered+known.Active+credit(s.sale)) + lost)
 	s.queueing, s.anyParty, s.largest, s.brought = queueing{}, false, 0, 0
+	s.waits, s.standing = -1, map[*fan]int64{}
 	s.last = known.LastOffer + 1000
 	clear(s.leads)
 	s.bucket, s.filled, s.lostSlots = 0, 0, true
@@ -1336,11 +1443,11 @@ func (s *system) forget(f *fan, remembered bool) {
 	switch {
 	case !remembered:
 		f.visitor, f.dropped = "", false
-		f.number, f.exp, f.ended, f.slot = 0, 0, false, 0
+		f.number, f.passed, f.exp, f.ended, f.slot = 0, false, 0, false, 0
 		if f.state != ropeline.PlaceLeft && f.state != ropeline.PlaceCollected {
 			f.state = ropeline.PlaceWaiting // as far as its ticket goes
 		}
-	case f.number > 0 && !living:
+	case f.hadTurn() && !living:
 		f.state, f.exp, f.ended, f.slot = ropeline.PlaceExpired, 0, false, 0
 	case f.state == ropeline.PlaceActive:
 		f.fill(f.exp*1000 + margin*1000)
@@ -1362,13 +1469,16 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 		}
 		return ticked
 	}
+	if s.sale.SafetyNet {
+		s.passBy(ctx, t, 0, false)
+	}
 	if ticked := step(); !ticked.Settling {
 		t.Fatalf("the line does not settle: %+v", ticked.Stand)
 	}
 	from := s.ms()
 	register()
 	s.now += (settleLeast + time.Millisecond).Microseconds()
-	step()
+	last := step()
 	view, err := s.store.Snapshot(ctx, s.sale.ID)
 	if err != nil || view.Settling || s.drawn && view.Epoch == epochOf(s.epochs) || view.Cap != s.limits.Cap {
 		t.Fatalf("the line has not settled: %+v, %v", view, err)
@@ -1377,6 +1487,9 @@ func (s *system) settleBoth(ctx contextT, t *rapid.T, affected []int, register f
 		if s.losses[k]++; s.drawn { // the lobby has no order
 			s.settle(k, from)
 		}
+	}
+	if s.waits = -1; !last.Settling { // with no room the line is looked at before it settles
+		s.waits = s.waiting()
 	}
 	for k, stand := range view.stands() {
 		s.epochs[k] = stand.Epoch

@@ -156,7 +156,7 @@ func (m *model) joinParty(f *fan, tag string) error {
 	switch size := int64(len(f.members) + 1); {
 	case f.isMember(tag) && f.open:
 		return nil
-	case f.number > 0:
+	case f.hadTurn():
 		return ErrPartyOffered
 	case f.open && len(f.members) == 0, !f.open && tag != holderTag:
 		return ErrPartyOver
@@ -179,7 +179,7 @@ func (m *model) leaveAs(f *fan, tag string) (given bool, err error) {
 	if f.open && len(f.members) > 0 && (len(f.members) > 1 || f.members[0] != tag) {
 		had := len(f.members)
 		f.members = slices.DeleteFunc(f.members, func(each string) bool { return each == tag })
-		if f.number == 0 {
+		if !f.hadTurn() {
 			m.brought -= int64(had - len(f.members))
 		}
 		return false, nil

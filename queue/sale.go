@@ -43,6 +43,12 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 	if err := sale.Validate(); err != nil {
 		return err
 	}
+	if sale.SafetyNet { // there is no lobby: it closes as the sale opens
+		sale.LobbyClosesAt = sale.OpensAt
+	}
+	if err := s.keepsKind(ctx, sale); err != nil {
+		return err
+	}
 	doc, err := json.Marshal(sale)
 	if err != nil {
 		return fmt.Errorf("writing sale document: %w", err)
@@ -65,7 +71,11 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 		return fixed(sale, n)
 	}
 	if err := onEach(lines, func(l lineID) error {
-		_, err := s.run(ctx, publishLineScript, l.keys("line"), sale.Version, sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before)
+		epoch := ""
+		if sale.SafetyNet { // the line is there at once
+			epoch = newEpoch()
+		}
+		_, err := s.run(ctx, publishLineScript, l.keys("line"), sale.Version, sale.LobbyClosesAt.UnixMilli(), sale.EndsAt.UnixMilli(), before, epoch)
 		return err
 	}); err != nil {
 		return err
@@ -78,8 +88,10 @@ func (s *Store) publish(ctx context.Context, sale ropeline.Sale, before int) err
 		return err
 	}
 	s.see(sale.ID, sh)
-	if err := s.commit(ctx, sale.ID); err != nil {
-		return err
+	if !sale.SafetyNet { // which draws nothing
+		if err := s.commit(ctx, sale.ID); err != nil {
+			return err
+		}
 	}
 	return storeError("listing sale", s.rdb.SAdd(ctx, keySales, string(sale.ID)).Err())
 }

@@ -162,6 +162,9 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	t.State = m.State
+	if err := s.countWaits(ctx, m.State, sale, controller); err != nil {
+		return Ticked{}, err
+	}
 	for _, left := range m.Left {
 		t.More = t.More || len(left) == tickMost
 	}
@@ -279,7 +282,7 @@ func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller stri
 			args = append(args, c.place, string(c.kind))
 		}
 	}
-	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties", "stock")
+	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties", "stock", "standing")
 	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
 	if err != nil {
 		return nil, 0, State{}, err

@@ -77,7 +77,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	ended := queue.NewRevocations(line, name, log)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
-		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, nil),
+		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended),
 		OrderKey: links, Provider: sandbox.New(db), Line: line, Metrics: reg, Log: log,
 	})
 	if err != nil {

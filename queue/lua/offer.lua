@@ -17,7 +17,7 @@
 -- is saved for the first of the parties that stand there, so that neither waits for
 -- ever.
 -- KEYS 1 leader  2 state  3 limits  4 offered  5 active  6 numbers  7 sessions
---      8 offers  9 pace  10 missed  11 parties  12 stock
+--      8 offers  9 pace  10 missed  11 parties  12 stock  13 standing
 -- ARGV 1 clock (us) or ''  2 controller  3 tick (ms)  4 how many lanes  5.. of each
 --      how many of its places follow, and 1 if others stand behind them  then place
 --      id and kind, in turns: m of the main line, c before everybody, l late
@@ -50,7 +50,7 @@ for k, lane in ipairs(lanes) do
 end
 local had = #places > 0 and redis.call('HMGET', KEYS[6], unpack(places)) or {}
 local parties = #places > 0 and redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(places)) or {}
-local letters, slots, numbers, again = {}, {}, {}, {}
+local letters, slots, numbers, named, again = {}, {}, {}, {}, {}
 
 -- A number with a c behind it is of a missed turn that may be repeated once.
 local function served(i) return had[i] and string.sub(had[i], -1) ~= 'c' end
@@ -65,6 +65,7 @@ local function offer(i, size, lane)
     slots[#slots + 1] = deadline
     slots[#slots + 1] = slot
   end
+  named[made] = place
   numbers[n + 1], numbers[n + 2] = place, text(last_offer) .. (had[i] and ' again' or kind == 'm' and '' or ' beside')
   if had[i] then again[#again + 1] = place end
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', 100000, text(last_offer) .. '-0', 'place', place, 'by', deadline, 'kind', kind)
@@ -135,6 +136,7 @@ if made > 0 and s.lanes then
   s.leads, s.turns = lanes_text(lanes, 'lead'), lanes_text(lanes, 'people')
   redis.call('HSET', KEYS[2], 'leads', s.leads, 'turns', s.turns)
 end
+if made > 0 then redis.call('ZREM', KEYS[13], unpack(named)) end
 if #again > 0 then redis.call('ZREM', KEYS[10], unpack(again)) end
 if friends > 0 then s.friends = redis.call('HINCRBY', KEYS[2], 'friends', friends) end
 if holder ~= (s.holder or '') then redis.call('HSET', KEYS[2], 'holder', holder, 'held_since', since) end
