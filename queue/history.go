@@ -30,6 +30,10 @@ type Sample struct {
 	Claimed int64 `json:"claimed"`
 
 	Wait int64 `json:"wait"` // seconds that who joins now, in the main lane, waits at most; -1 not known
+
+	// Of the stock; -1 where nobody counts it.
+	Free int64 `json:"free"`
+	Held int64 `json:"held"`
 }
 
 // history is a stream of samples by second.
@@ -50,9 +54,13 @@ func SampleOf(s State) Sample {
 	if w, ok := v.Wait(0, v.LaneStand(0).Waiting()); ok {
 		wait = int64(w.High.Seconds())
 	}
+	free, held := int64(-1), int64(-1)
+	if s.Stock != nil {
+		free, held = s.Stock.Free(), s.Stock.Held()
+	}
 	return Sample{
 		At: s.Now.Unix(), Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, Cap: s.Cap, Rate: s.Rate,
-		Offers: s.LastOffer, Missed: s.Missed, Claimed: s.Claimed, Wait: wait,
+		Offers: s.LastOffer, Missed: s.Missed, Claimed: s.Claimed, Wait: wait, Free: free, Held: held,
 	}
 }
 

@@ -21,33 +21,61 @@ export async function ops(fan: Fan): Promise<void> {
   assert.equal(new URL(desk.url()).hash, "", "the key is not in the address any more");
 
   try {
-    const pause = desk.getByRole("button", { name: words.pause.pause });
-    await pause.click();
+    const reason = desk.getByLabel(words.mode.reason);
+    const mode = (name: keyof typeof words.mode.name) => desk.getByRole("button", { name: words.mode.name[name], exact: true });
+    await mode("pause").click();
     await desk.getByText(words.reasonMissing).waitFor();
-    await desk.getByLabel(words.pause.reason).fill("The band asked for ten minutes.");
-    await pause.click();
-    await desk.getByText(words.pause.now("The band asked for ten minutes.")).waitFor();
+    await reason.fill("The band asked for ten minutes.");
+    await mode("pause").click();
+    await desk.getByText(words.mode.now("The band asked for ten minutes.")).waitFor();
 
     await new Crowd(fan.stack).join(25);
     await fan.arrive();
     await fan.sees("waiting");
     await fan.page.getByText(waiting.paused.reason("The band asked for ten minutes.")).waitFor();
     await look(fan.page, "paused");
+    await desk.locator(".chart canvas").nth(4).waitFor();
+    await desk.getByText(words.edges.well).first().waitFor();
+    await desk.evaluate(() => scrollTo(0, 0));
     await look(desk, "ops");
 
-    await desk.getByLabel(words.pause.resumeReason).fill("The band is ready.");
-    await desk.getByRole("button", { name: words.pause.resume }).click();
+    // An emergency stop is asked for once more; Escape says no.
+    await reason.fill("Drill.");
+    await mode("stop").click();
+    await desk.getByRole("dialog").waitFor();
+    await look(desk, "ops-stop");
+    await desk.keyboard.press("Escape");
+    await desk.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal((await staff.live()).mode, "pause");
+
+    await reason.fill("The band is ready.");
+    await mode("run").click();
     await fan.sees("offered");
 
-    await desk.getByLabel(words.limits.cap).fill(String(cap + 7));
-    await desk.getByLabel(words.limits.reason, { exact: true }).fill("The core is bored.");
+    // With the keyboard alone: the slider moves, says what it would do, and the change is applied.
+    const slider = desk.getByRole("slider", { name: words.limits.slider(words.limits.cap) });
+    await slider.focus();
+    for (let i = 0; i < 7; i++) await desk.keyboard.press("ArrowRight");
+    assert.equal(await desk.getByLabel(words.limits.cap, { exact: true }).inputValue(), String(cap + 7));
+    await desk.getByText(/^Room for \d+ more\./).waitFor();
+    await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("The core is bored.");
     await staff.cap(cap + 1);
-    const apply = desk.getByRole("button", { name: words.limits.apply });
-    await apply.click();
-    await desk.getByText(`cap ${new Intl.NumberFormat("en").format(cap + 1)}`).waitFor();
-    await apply.click();
+    await desk.getByRole("button", { name: words.limits.apply, exact: true }).press("Enter");
+    await desk.getByText(`cap ${new Intl.NumberFormat("en").format(cap + 1)}, rate`).waitFor();
+    await desk.getByRole("button", { name: words.limits.apply, exact: true }).press("Enter");
     await desk.getByText(words.limits.applied).waitFor();
     assert.equal((await staff.live()).cap, cap + 7);
+    await desk.getByText("The core is bored.").first().waitFor();
+
+    // Planned for later, and called off.
+    await desk.getByLabel(words.limits.rate, { exact: true }).fill("777");
+    await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("The doors of the hall open.");
+    await desk.getByLabel(words.limits.when).fill(local(new Date(Date.now() + 3_600_000)));
+    await desk.getByRole("button", { name: words.limits.plan }).click();
+    await desk.getByText(words.limits.planned, { exact: true }).waitFor();
+    await desk.getByRole("button", { name: /^Cancel what is planned/ }).click();
+    await desk.getByText(words.schedule.canceled).waitFor();
+    await look(desk, "ops-after");
   } finally {
     await staff.resumed();
     await staff.cap(cap);
@@ -55,3 +83,6 @@ export async function ops(fan: Fan): Promise<void> {
   await desk.getByRole("button", { name: words.signOut }).click();
   await desk.getByLabel(words.signIn.key).waitFor();
 }
+
+/** As an input of a date and time wants it. */
+const local = (at: Date) => new Date(at.getTime() - 60_000 * at.getTimezoneOffset()).toISOString().slice(0, 19);

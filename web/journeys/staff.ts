@@ -31,8 +31,8 @@ export class Staff {
   }
 
   async resumed(): Promise<void> {
-    const { paused, mode } = await this.live();
-    if (paused) await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });
+    const { mode } = await this.live();
+    if (mode !== "run") await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });
   }
 
   #ask(method: string, path: string, body?: unknown): Promise<Live> {

@@ -264,15 +264,32 @@ export interface Order {
 }
 
 /** A sale as its SRE sees it. */
+export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
+
+/** A sale as its staff sees it. */
 export interface Live {
   sale: string;
   title: string;
   phase: Phase;
   paused: boolean;
   mode: Mode;
+  /** Of a mode other than run. */
   reason: string;
   cap: number;
   rate: number;
+  /** Seconds of a session, and to claim an offer. */
+  session: number;
+  claim: number;
+  min_cap: number;
+  max_cap: number;
+  min_rate: number;
+  max_rate: number;
+  /** Rises with every change. */
+  version: number;
+  /** The most that were in use since this limit holds; limit -1 is none. */
+  proof: { limit: number; since: string; from: number; max_active: number };
+  /** Whether the cap held. */
+  holds: boolean;
   waiting: number;
   offered: number;
   active: number;
@@ -283,10 +300,83 @@ export interface Live {
   opens_at: string;
 }
 
-export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
-
 export interface Limits {
   cap: number;
   rate: number;
-  mode: Mode;
+}
+
+/** What staff can set of a sale. */
+export interface Settings {
+  cap?: number;
+  rate?: number;
+  mode?: Mode;
+  session?: number;
+  claim?: number;
+}
+
+export interface Preset {
+  name: string;
+  note: string;
+  /** Percent of the cap and rate of the sale's document; absent for neither. */
+  share?: number;
+  set?: Settings;
+  built_in?: boolean;
+}
+
+/** A change for a time to come, or what came of it. */
+export interface Planned {
+  id: string;
+  at: string;
+  set: Settings;
+  reason: string;
+  who: string;
+  state: "planned" | "done" | "refused" | "missed" | "canceled";
+  why?: string;
+}
+
+/** A line of the audit: what somebody meant to do, and what came of it. */
+export interface AuditRow {
+  id: number;
+  change: string;
+  kind: "intended" | "effective" | "refused";
+  action: string;
+  who: string;
+  role: string;
+  via?: string;
+  reason: string;
+  detail: unknown;
+  at: string;
+}
+
+/** How a sale stood in one second. */
+export interface Sample {
+  /** Unix seconds */
+  at: number;
+  waiting: number;
+  offered: number;
+  active: number;
+  cap: number;
+  rate: number;
+  /** These three are counted since the sale began. */
+  offers: number;
+  missed: number;
+  claimed: number;
+  /** Seconds; -1 if that is not known. */
+  wait: number;
+  /** Units of the stock; -1 where nobody counts them. */
+  free: number;
+  held: number;
+}
+
+/** What an edge last said of itself. */
+export interface EdgeReport {
+  edge: string;
+  host: string;
+  age_ms: number;
+  started_at: string;
+  sockets: number;
+  sockets_most: number;
+  rooms: number;
+  away: number;
+  shedding: boolean;
 }

@@ -1,17 +1,28 @@
-// The SRE's routes; the cookie of the sign-in is the credential.
+// The staff's routes; the cookie of the sign-in is the credential.
 
-import type { Limits, Live } from "./documents";
+import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings } from "./documents";
 import { call } from "./http";
 
-const at = (sale: string) => `/api/v1/ops/sales/${encodeURIComponent(sale)}`;
+const root = "/api/v1/ops";
+const at = (sale: string) => `${root}/sales/${encodeURIComponent(sale)}`;
 
-export const signIn = async (key: string) => void (await call("POST", "/api/v1/ops/sign-in", { body: { key } }));
-export const signOut = async () => void (await call("DELETE", "/api/v1/ops/sign-in"));
-export const sales = async () => (await call<{ sales: Live[] }>("GET", "/api/v1/ops/sales")).body.sales;
+export const signIn = async (key: string) => void (await call("POST", `${root}/sign-in`, { body: { key } }));
+export const signOut = async () => void (await call("DELETE", `${root}/sign-in`));
+export const sales = async () => (await call<{ sales: Live[] }>("GET", `${root}/sales`)).body.sales;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;
+export const edges = async () => (await call<{ edges: EdgeReport[] }>("GET", `${root}/edges`)).body.edges;
 
-/** Changes limits if they still are what was expected, else 409 limits-changed. */
-export async function steer(id: string, set: Partial<Limits>, expect: Partial<Limits>, reason: string): Promise<Live> {
-  const { live } = (await call<{ live?: Live }>("POST", `${at(id)}/steer`, { body: { set, expect, reason } })).body;
-  return live ?? sale(id);
-}
+/** How a sale stood in each second after that one. */
+export const history = async (id: string, after: number) => (await call<{ samples: Sample[] }>("GET", `${at(id)}/history?after=${after}`)).body.samples;
+export const audit = async (id: string) => (await call<{ rows: AuditRow[] }>("GET", `${at(id)}/audit?limit=30`)).body.rows;
+
+/** Changes what is set if everything still is what was expected, else 409 limits-changed. */
+export const steer = async (id: string, change: { set?: Settings; preset?: string; expect: Settings & { version?: number }; reason: string }) =>
+  (await call<{ live?: Live }>("POST", `${at(id)}/steer`, { body: change })).body.live ?? (await sale(id));
+
+export const presets = async () => (await call<{ presets: Preset[] }>("GET", `${root}/presets`)).body.presets;
+export const schedule = async (id: string) => (await call<{ planned: Planned[] }>("GET", `${at(id)}/schedule`)).body.planned;
+export const plan = async (id: string, change: { at: string; set?: Settings; preset?: string; reason: string }) =>
+  (await call<Planned>("POST", `${at(id)}/schedule`, { body: change })).body;
+export const cancel = async (id: string, planned: string, reason: string) =>
+  void (await call("POST", `${at(id)}/schedule/${encodeURIComponent(planned)}/cancel`, { body: { reason } }));

@@ -1,21 +1,35 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/ops";
-import type { Live } from "../api/documents";
+import type { EdgeReport, Live } from "../api/documents";
 import { Refusal } from "../api/http";
 import { Top } from "../look/Top";
 import { common, ops as words } from "../messages/en";
-import { SaleDesk } from "./SaleDesk";
+import { count } from "../messages/format";
+import { Edges } from "./Edges";
+import { SaleDesk, State } from "./SaleDesk";
 
-const every = 1_000;
+/** Twice a second: what is shown is never older than one. */
+const every = 500;
 
 type Staff = "unknown" | "no" | "yes";
+
+/** The sale that the address names after its #. */
+const named = () => new URLSearchParams(location.hash.slice(1)).get("sale") ?? "";
 
 export function OpsPage({ signInKey }: { signInKey: string }) {
   const [staff, setStaff] = useState<Staff>("unknown");
   const [sales, setSales] = useState<Live[]>([]);
+  const [edges, setEdges] = useState<EdgeReport[]>([]);
   const [asOf, setAsOf] = useState<Date>();
   const [stale, setStale] = useState(false);
+  const [picked, setPicked] = useState(named);
   const key = useRef(signInKey);
+
+  useEffect(() => {
+    const pick = () => setPicked(named());
+    addEventListener("hashchange", pick);
+    return () => removeEventListener("hashchange", pick);
+  }, []);
 
   useEffect(() => {
     let stopped = false;
@@ -27,9 +41,10 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
           key.current = "";
           await api.signIn(once);
         }
-        const found = await api.sales();
+        const [found, nodes] = await Promise.all([api.sales(), api.edges()]);
         if (stopped) return;
         setSales(found);
+        setEdges(nodes);
         setAsOf(new Date());
         setStale(false);
         setStaff("yes");
@@ -49,6 +64,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
 
   const replace = (live: Live) => setSales((all) => all.map((each) => (each.sale === live.sale ? live : each)));
   if (staff === "no") return <SignIn onDone={() => setStaff("unknown")} />;
+  const live = sales.find((each) => each.sale === picked) ?? sales[0];
   return (
     <>
       <Top>
@@ -62,11 +78,33 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
           <p class={stale ? "wrong" : "note"}>{asOf ? (stale ? words.stale(asOf) : words.asOf(asOf)) : stale ? common.offline : common.loading}</p>
         </div>
         {staff === "yes" && sales.length === 0 && <p>{words.none}</p>}
-        {sales.map((live) => (
-          <SaleDesk key={live.sale} live={live} onLive={replace} />
-        ))}
+        {sales.length > 1 && <Sales sales={sales} picked={live} />}
+        {live && <SaleDesk key={live.sale} live={live} onLive={replace} />}
+        {staff === "yes" && <Edges edges={edges} />}
       </main>
     </>
+  );
+}
+
+/** All sales, one line each; one of them is looked at below. */
+function Sales({ sales, picked }: { sales: Live[]; picked: Live | undefined }) {
+  return (
+    <nav class="sales card" aria-label={words.sales}>
+      <ul>
+        {sales.map((each) => (
+          <li key={each.sale}>
+            <a href={`#sale=${encodeURIComponent(each.sale)}`} aria-current={each === picked ? "true" : undefined}>
+              {each.title || each.sale}
+            </a>
+            <State live={each} />
+            <span>
+              {words.number.waiting} {count(each.waiting)}
+            </span>
+            <span>{words.use(each.active + each.offered, each.cap)}</span>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }
 

@@ -1,9 +1,13 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import * as api from "../api/ops";
-import type { Limits, Live } from "../api/documents";
-import { Refusal } from "../api/http";
-import { common, ops as words } from "../messages/en";
-import { clock as span, count } from "../messages/format";
+import type { AuditRow, Live, Planned, Preset, Sample } from "../api/documents";
+import { ops as words } from "../messages/en";
+import { clock as span, count, timeOfDay } from "../messages/format";
+import { Charts } from "./Charts";
+import { merged } from "./history";
+import { LimitsForm } from "./LimitsForm";
+import { ModeForm } from "./ModeForm";
+import { Trail } from "./Trail";
 
 interface Props {
   live: Live;
@@ -11,33 +15,89 @@ interface Props {
 }
 
 export function SaleDesk({ live, onLive }: Props) {
-  const opens = Date.parse(live.opens_at) - Date.parse(live.now);
-  const state = live.phase === "ended" ? words.phase.ended : live.paused ? words.paused : opens > 0 ? words.phase[live.phase] : words.running;
+  const samples = useHistory(live);
+  const records = useRecords(live);
+  const controls = { live, onLive, onChange: records.again };
   return (
-    <section class="desk card" aria-labelledby={`sale-${live.sale}`}>
+    <section class="desk card" aria-labelledby="desk">
       <div class="heading">
-        <h2 id={`sale-${live.sale}`}>
+        <h2 id="desk">
           <a href={`/sales/${encodeURIComponent(live.sale)}`}>{live.title || live.sale}</a>
         </h2>
-        <p class={`state ${live.paused ? "paused" : ""}`}>
-          {state}
-          {opens > 0 && ` · ${words.opens(span(opens))}`}
-        </p>
+        <State live={live} />
       </div>
       <Use live={live} />
       <Numbers live={live} />
+      <h3 class="apart">{words.charts.heading}</h3>
+      <Charts samples={samples} />
       <div class="controls">
-        <LimitsForm live={live} onLive={onLive} />
-        <PauseForm live={live} onLive={onLive} />
+        <LimitsForm {...controls} />
+        <ModeForm {...controls} />
+        <Trail {...controls} {...records} />
       </div>
     </section>
   );
 }
 
-/** How much of the cap is in use: a bar, the cap its end. */
-function Use({ live }: { live: Live }) {
+/** The samples of this sale, and each second what is new. */
+function useHistory(live: Live): Sample[] {
+  const [samples, setSamples] = useState<Sample[]>([]);
+  const second = Math.floor(Date.parse(live.now) / 1000);
+  useEffect(() => {
+    let stopped = false;
+    const more = async () => {
+      const found = await api.history(live.sale, samples.at(-1)?.at ?? 0);
+      if (!stopped && found.length > 0) setSamples((have) => merged(have, found));
+    };
+    more().catch(() => {}); // the page says that there is no answer; the next second asks again
+    return () => {
+      stopped = true;
+    };
+  }, [live.sale, second]);
+  return samples;
+}
+
+/** What is written in Postgres: asked for when something was changed, by whoever. */
+function useRecords(live: Live): { rows: AuditRow[]; planned: Planned[]; presets: Preset[]; again: () => void } {
+  const [records, setRecords] = useState<{ rows: AuditRow[]; planned: Planned[]; presets: Preset[] }>({ rows: [], planned: [], presets: [] });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    let stopped = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async () => {
+      const [rows, planned, presets] = await Promise.all([api.audit(live.sale), api.schedule(live.sale), api.presets()]);
+      if (!stopped) setRecords({ rows, planned, presets });
+    };
+    const soon = () => {
+      look().catch(() => {}).finally(() => {
+        if (!stopped) timer = setTimeout(soon, 5_000);
+      });
+    };
+    soon();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [live.sale, live.version, round]);
+  return { ...records, again: () => setRound((n) => n + 1) };
+}
+
+export function State({ live }: { live: Live }) {
+  const opens = Date.parse(live.opens_at) - Date.parse(live.now);
+  const state = live.phase === "ended" ? words.phase.ended : live.mode !== "run" ? words.mode.name[live.mode] : opens > 0 ? words.phase[live.phase] : words.mode.name.run;
+  return (
+    <p class={`state ${live.mode}`}>
+      {state}
+      {opens > 0 && ` · ${words.opens(span(opens))}`}
+    </p>
+  );
+}
+
+/** How much of the cap is in use: a bar, the cap its end; and the proof that it held. */
+function Use({ live }: Pick<Props, "live">) {
   const used = live.active + live.offered;
   const share = (n: number) => `${live.cap > 0 ? Math.min(100, (100 * n) / live.cap) : 0}%`;
+  const limit = live.proof.limit < 0 ? words.unlimited : count(live.proof.limit);
   return (
     <div class="use">
       <p>{words.use(used, live.cap)}</p>
@@ -45,11 +105,14 @@ function Use({ live }: { live: Live }) {
         <i class="active" style={{ inlineSize: share(live.active) }} />
         <i class="offered" style={{ inlineSize: share(live.offered) }} />
       </div>
+      <p class="note">
+        {words.proof(live.proof.max_active, limit, timeOfDay(new Date(live.proof.since)))} {!live.holds && <b class="wrong">{words.broken}</b>}
+      </p>
     </div>
   );
 }
 
-function Numbers({ live }: { live: Live }) {
+function Numbers({ live }: Pick<Props, "live">) {
   const numbers: [string, number, string?][] = [
     [words.number.waiting, live.waiting],
     [words.number.offered, live.offered],
@@ -70,120 +133,5 @@ function Numbers({ live }: { live: Live }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-/** Runs one request at a time; what it says is shown beside the button. */
-function useRequest(onLive: (live: Live) => void) {
-  const [busy, setBusy] = useState(false);
-  const [said, say] = useState({ text: "", wrong: false });
-  const run = async (request: () => Promise<Live>, done: string, explain?: (refusal: Refusal) => Promise<string | undefined>) => {
-    if (busy) return;
-    setBusy(true);
-    try {
-      onLive(await request());
-      say({ text: done, wrong: false });
-    } catch (cause) {
-      const own = cause instanceof Refusal ? await explain?.(cause) : undefined;
-      say({ text: own ?? (cause instanceof Refusal ? words.refused(cause.message || cause.code) : common.offline), wrong: true });
-    }
-    setBusy(false);
-  };
-  return { busy, said, say, run };
-}
-
-function Said(props: { said: { text: string; wrong: boolean } }) {
-  return (
-    <p class={`said ${props.said.wrong ? "wrong" : "note"}`} role="status">
-      {props.said.text}
-    </p>
-  );
-}
-
-function LimitsForm({ live, onLive }: Props) {
-  // What the SRE looked at when starting to type: the change is refused if it is not so any more.
-  const [expect, setExpect] = useState<Pick<Limits, "cap" | "rate">>();
-  const [cap, setCap] = useState("");
-  const [rate, setRate] = useState("");
-  const [reason, setReason] = useState("");
-  const { busy, said, say, run } = useRequest(onLive);
-  const shown = expect ?? live;
-  const edit = (set: (value: string) => void) => (event: { currentTarget: HTMLInputElement }) => {
-    setExpect((before) => before ?? { cap: live.cap, rate: live.rate });
-    set(event.currentTarget.value);
-  };
-  const reset = () => {
-    setExpect(undefined);
-    setCap("");
-    setRate("");
-    setReason("");
-  };
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const wanted = { cap: cap === "" ? shown.cap : Number(cap), rate: rate === "" ? shown.rate : Number(rate) };
-    if (![wanted.cap, wanted.rate].every((n) => Number.isInteger(n) && n >= 0)) return say({ text: words.limits.whole, wrong: true });
-    if (reason.trim() === "") return say({ text: words.reasonMissing, wrong: true });
-    const request = async () => {
-      const now = await api.steer(live.sale, wanted, { cap: shown.cap, rate: shown.rate }, reason.trim());
-      reset();
-      return now;
-    };
-    void run(request, words.limits.applied, async (refusal) => {
-      if (refusal.code !== "limits-changed") return undefined;
-      const now = await api.sale(live.sale);
-      onLive(now);
-      setExpect({ cap: now.cap, rate: now.rate });
-      return words.limits.changed(now.cap, now.rate);
-    });
-  };
-  return (
-    <form onSubmit={submit} noValidate>
-      <h3>{words.limits.heading}</h3>
-      <label>
-        {words.limits.cap}
-        <input name="cap" type="number" inputMode="numeric" min={0} step={1} placeholder={String(shown.cap)} value={cap} onInput={edit(setCap)} />
-      </label>
-      <label>
-        {words.limits.rate}
-        <input name="rate" type="number" inputMode="numeric" min={0} step={1} placeholder={String(shown.rate)} value={rate} onInput={edit(setRate)} />
-      </label>
-      <label>
-        {words.limits.reason}
-        <input name="reason" value={reason} onInput={edit(setReason)} />
-      </label>
-      <p class="note">{words.limits.reasonHint}</p>
-      <Said said={said} />
-      <button type="submit" class="primary" disabled={busy || (cap === "" && rate === "")}>
-        {words.limits.apply}
-      </button>
-    </form>
-  );
-}
-
-function PauseForm({ live, onLive }: Props) {
-  const [reason, setReason] = useState("");
-  const { busy, said, say, run } = useRequest(onLive);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (reason.trim() === "") return say({ text: words.reasonMissing, wrong: true });
-    void run(async () => {
-      const now = await api.steer(live.sale, { mode: live.paused ? "run" : "pause" }, { mode: live.mode }, reason.trim());
-      setReason("");
-      return now;
-    }, "");
-  };
-  return (
-    <form onSubmit={submit} noValidate>
-      <h3>{live.paused ? words.pause.resumeHeading : words.pause.heading}</h3>
-      {live.paused && <p>{words.pause.now(live.reason)}</p>}
-      <label>
-        {live.paused ? words.pause.resumeReason : words.pause.reason}
-        <input name={live.paused ? "resume-reason" : "pause-reason"} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
-      </label>
-      <Said said={said} />
-      <button type="submit" class={live.paused ? "primary" : ""} disabled={busy}>
-        {live.paused ? words.pause.resume : words.pause.pause}
-      </button>
-    </form>
   );
 }

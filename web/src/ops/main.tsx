@@ -2,8 +2,9 @@
 // fragment; it is taken out of the address before anything else happens.
 
 import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
 import { OpsPage } from "./OpsPage";
 
 const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? "";
-if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search);
+if (key !== "") history.replaceState(null, "", location.pathname + location.search);
 render(<OpsPage signInKey={key} />, document.getElementById("page")!);

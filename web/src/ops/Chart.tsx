@@ -1,0 +1,111 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { count, timeOfDay } from "../messages/format";
+
+/** A line of a chart. Colors are names of the house's custom properties. */
+export interface Trace {
+  label: string;
+  color: string;
+  values: (number | null)[];
+  /** Painted below the line. */
+  filled?: boolean;
+  /** A limit: dashed. */
+  dashed?: boolean;
+}
+
+interface Props {
+  title: string;
+  /** Unix seconds. */
+  times: number[];
+  traces: Trace[];
+  /** How values are written, on the axis and in words. */
+  write?: (value: number) => string;
+}
+
+const height = 132;
+
+/** All charts of the page show the same moment under the pointer. */
+const cursor: uPlot.Cursor = { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false }, sync: { key: "ops" } };
+
+/**
+ * One chart. It is a picture for those who see it; the newest values stand under
+ * it as text, for everybody.
+ */
+export function Chart({ title, times, traces, write = count }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const shape = traces.map((trace) => trace.label).join("|");
+
+  useEffect(() => {
+    const element = frame.current!;
+    const draw = () => {
+      plot.current?.destroy();
+      plot.current = new uPlot(options(element, traces, write), table(times, traces), element);
+    };
+    draw();
+    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    resized.observe(element);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", draw);
+    return () => {
+      dark.removeEventListener("change", draw);
+      resized.disconnect();
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [shape]);
+
+  useEffect(() => plot.current?.setData(table(times, traces)), [times, traces]);
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        <h4>{title}</h4>
+        <ul>
+          {traces.map((trace) => (
+            <li key={trace.label}>
+              <i style={{ background: `var(${trace.color})` }} class={trace.dashed ? "dashed" : ""} />
+              {trace.label} <b>{newest(trace.values, write)}</b>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div class="plot" ref={frame} aria-hidden="true" />
+    </figure>
+  );
+}
+
+const table = (times: number[], traces: Trace[]): uPlot.AlignedData => [times, ...traces.map((trace) => trace.values)];
+
+function newest(values: (number | null)[], write: (value: number) => string): string {
+  const value = values.at(-1);
+  return value == null ? "–" : write(value);
+}
+
+function options(element: HTMLElement, traces: Trace[], write: (value: number) => string): uPlot.Options {
+  const style = getComputedStyle(element);
+  const color = (name: string) => style.getPropertyValue(name).trim();
+  const axis = { stroke: color("--ink-soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  return {
+    width: element.clientWidth,
+    height,
+    legend: { show: false },
+    cursor,
+    scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
+    axes: [
+      { ...axis, space: 90, size: 28, values: (_plot, seconds) => seconds.map((second) => timeOfDay(new Date(1000 * second))) },
+      { ...axis, size: 56, space: 34, values: (_plot, ticks) => ticks.map(write) },
+    ],
+    series: [
+      {},
+      ...traces.map((trace): uPlot.Series => ({
+        label: trace.label,
+        stroke: color(trace.color),
+        width: trace.dashed ? 1.5 : 2,
+        points: { show: false },
+        ...(trace.dashed ? { dash: [5, 4] } : {}),
+        ...(trace.filled ? { fill: `color-mix(in srgb, ${color(trace.color)} 18%, transparent)` } : {}),
+      })),
+    ],
+  };
+}

@@ -1,0 +1,143 @@
+import { useState } from "preact/hooks";
+import * as api from "../api/ops";
+import type { Live, Settings } from "../api/documents";
+import { common, ops as words } from "../messages/en";
+import { clock as span } from "../messages/format";
+import { preview, reach, type Preview } from "./preview";
+import { Said, useRequest } from "./request";
+
+export interface Steered {
+  live: Live;
+  onLive: (live: Live) => void;
+  /** Something was planned or done that the lists below show. */
+  onChange: () => void;
+}
+
+type Field = "cap" | "rate" | "session" | "claim";
+const fields: Field[] = ["cap", "rate", "session", "claim"];
+
+/** Cap, rate and times: sliders and numbers, what the change would do, now or for later. */
+export function LimitsForm({ live, onLive, onChange }: Steered) {
+  // What the SRE looked at when starting to type: the change is refused if it is not so any more.
+  const [seen, setSeen] = useState<Live>();
+  const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
+  const [reason, setReason] = useState("");
+  const [when, setWhen] = useState("");
+  const { busy, said, wrong, run } = useRequest();
+  const shown = seen ?? live;
+  const value = (field: Field) => typed[field] ?? String(shown[field]);
+  const edit = (field: Field) => (text: string) => {
+    setSeen((before) => before ?? live);
+    setTyped((all) => ({ ...all, [field]: text }));
+  };
+  const reset = () => {
+    setSeen(undefined);
+    setTyped({});
+    setReason("");
+    setWhen("");
+  };
+  const changed = fields.filter((field) => typed[field] !== undefined && Number(typed[field]) !== shown[field]);
+  const whole = changed.every((field) => Number.isInteger(Number(typed[field])) && Number(typed[field]) >= 0 && typed[field] !== "");
+  const pick = (from: (field: Field) => number): Settings => Object.fromEntries(changed.map((field) => [field, from(field)]));
+
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (changed.length === 0) return wrong(words.limits.nothing);
+    if (!whole) return wrong(words.limits.whole);
+    if (reason.trim() === "") return wrong(words.reasonMissing);
+    const set = pick((field) => Number(typed[field]));
+    if (when !== "") {
+      const at = new Date(when).toISOString();
+      return void run(async () => {
+        await api.plan(live.sale, { at, set, reason: reason.trim() });
+        reset();
+        onChange();
+      }, words.limits.planned);
+    }
+    void run(
+      async () => {
+        onLive(await api.steer(live.sale, { set, expect: pick((field) => shown[field]), reason: reason.trim() }));
+        reset();
+        onChange();
+      },
+      words.limits.applied,
+      async (refusal) => {
+        if (refusal.code !== "limits-changed") return undefined;
+        const now = await api.sale(live.sale);
+        onLive(now);
+        setSeen(now);
+        return words.limits.changed(now.cap, now.rate);
+      },
+    );
+  };
+
+  return (
+    <form onSubmit={submit} noValidate>
+      <h3>{words.limits.heading}</h3>
+      <Slider name="cap" label={words.limits.cap} value={value("cap")} end={reach(shown.cap, 50, live.max_cap)} least={live.min_cap} onValue={edit("cap")} />
+      <Slider name="rate" label={words.limits.rate} value={value("rate")} end={reach(shown.rate, 100, live.max_rate)} least={live.min_rate} onValue={edit("rate")} />
+      <p class="note preview" aria-live="polite">
+        {changed.length > 0 && whole ? told(preview(live, { cap: Number(value("cap")), rate: Number(value("rate")) })) : words.limits.preview.none}
+      </p>
+      <div class="pair">
+        <Count name="session" label={words.limits.session} value={value("session")} onValue={edit("session")} />
+        <Count name="claim" label={words.limits.claim} value={value("claim")} onValue={edit("claim")} />
+      </div>
+      <label>
+        {words.limits.reason}
+        <input name="reason" maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
+      </label>
+      <label>
+        {words.limits.when}
+        <input name="when" type="datetime-local" step={1} value={when} onInput={(event) => setWhen(event.currentTarget.value)} />
+      </label>
+      <Said said={said} />
+      <div class="choices">
+        <button type="submit" class="primary" disabled={busy}>
+          {when === "" ? words.limits.apply : words.limits.plan}
+        </button>
+        <button type="button" onClick={reset} disabled={busy || (changed.length === 0 && reason === "" && when === "")}>
+          {common.cancel}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface Input {
+  name: string;
+  label: string;
+  value: string;
+  onValue: (text: string) => void;
+}
+
+function Slider({ name, label, value, end, least, onValue }: Input & { end: number; least: number }) {
+  const input = (event: { currentTarget: HTMLInputElement }) => onValue(event.currentTarget.value);
+  return (
+    <div class="slider">
+      <label for={name}>{label}</label>
+      <input id={name} name={name} type="number" inputMode="numeric" min={least} step={1} value={value} onInput={input} />
+      <input aria-label={words.limits.slider(label)} type="range" min={Math.min(least, end)} max={Math.max(end, Number(value) || 0)} step={1} value={value} onInput={input} />
+    </div>
+  );
+}
+
+function Count({ name, label, value, onValue }: Input) {
+  return (
+    <label>
+      {label}
+      <input name={name} type="number" inputMode="numeric" min={1} step={1} value={value} onInput={(event) => onValue(event.currentTarget.value)} />
+    </label>
+  );
+}
+
+function told(p: Preview): string {
+  const w = words.limits.preview;
+  const time = (seconds: number) => span(1000 * seconds);
+  const parts = [
+    p.above > 0 ? w.above(p.above) : w.room(p.room),
+    p.filled !== undefined ? w.filled(time(p.filled)) : "",
+    p.last === undefined ? w.nobody : p.last > 0 ? w.last(time(p.last)) : w.empty,
+  ];
+  return parts.filter((part) => part !== "").join(" ");
+}
