@@ -2,6 +2,7 @@ package ropeline
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -118,6 +119,51 @@ func (s Sale) validateLanes() (field, why string) {
 	}
 	if s.Lines() > MaxShards {
 		return "shards", fmt.Sprintf("make %d lines with the lanes, and must make at most %d", s.Lines(), MaxShards)
+	}
+	return "", ""
+}
+
+// Bypass is a rule by which somebody is let in past the line: staff, monitoring,
+// people who cannot stand in one. Who comes by it shows a key; they count as
+// everybody else, and the public is told how many they are.
+type Bypass struct {
+	Name  string   `json:"name"`  // a slug
+	Title string   `json:"title"` // as fans read it
+	Share int      `json:"share"` // of 100 people who are let in, at most
+	Keys  []string `json:"keys"`  // SHA-256 of each key, in hexadecimal
+}
+
+// MaxBypass bounds the rules, and the keys of each.
+const MaxBypass = 10
+
+var sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// validateBypass names the first rule that cannot be kept.
+func (s Sale) validateBypass() (field, why string) {
+	if len(s.Bypass) > MaxBypass {
+		return "bypass", fmt.Sprintf("must be at most %d rules", MaxBypass)
+	}
+	names := map[string]bool{}
+	for i, b := range s.Bypass {
+		of := func(name string) string { return fmt.Sprintf("bypass[%d].%s", i, name) }
+		switch {
+		case !slug.MatchString(b.Name) || len(b.Name) > maxLaneName:
+			return of("name"), fmt.Sprintf("must be a slug of at most %d letters", maxLaneName)
+		case names[b.Name]:
+			return of("name"), "is that of another rule"
+		case b.Title == "":
+			return of("title"), "is missing"
+		case b.Share < 1 || b.Share > 50:
+			return of("share"), "must lie between 1 and 50"
+		case len(b.Keys) == 0 || len(b.Keys) > MaxBypass:
+			return of("keys"), fmt.Sprintf("must be 1 to %d", MaxBypass)
+		}
+		for _, k := range b.Keys {
+			if !sha256Text.MatchString(k) {
+				return of("keys"), "must be SHA-256 values in lower-case hexadecimal, and not the keys themselves"
+			}
+		}
+		names[b.Name] = true
 	}
 	return "", ""
 }

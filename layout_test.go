@@ -42,7 +42,7 @@ var layout = []room{
 	{"admission/gate/fibergate", []string{"admission/gate", "admission/token"}, "the gate for Fiber"},
 	{"edge/wire", nil, "what both ends say; the load test imports it too"},
 	{"web", nil, "the built pages"},
-	{"edge/visitor", []string{"edge/wire"}, "who somebody is depends on what they bring, not on the line"},
+	{"edge/visitor", []string{"edge/wire", "admission/token"}, "who somebody is depends on what they bring, not on the line; a foreign login's key set is read as ours is"},
 	{"edge/hub", nil, "it writes what it is told to, to whoever it is told to"},
 	{"edge/passage", nil, "what a gate lets through is a question of addresses alone"},
 	{"edge/relay", nil, "it forwards what it is told to; who may pass is not its business"},

@@ -90,6 +90,9 @@ type Sale struct {
 	// once the sale is published; their shares can.
 	Lanes []Lane `json:"lanes,omitempty"`
 
+	// Bypass are the rules by which somebody is let in past the line.
+	Bypass []Bypass `json:"bypass,omitempty"`
+
 	// Shards is over how many lines each lane is spread, each of which may be on
 	// another node of a Redis Cluster: for sales too large for one. 0 means 1. It
 	// cannot be changed once the sale is published.
@@ -178,13 +181,16 @@ func (s Sale) Validate() error {
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
 	case s.PartyMax < 0 || s.PartyMax > MaxParty:
 		return bad("party_max", fmt.Sprintf("must lie between 0 and %d", MaxParty))
-	case s.PartyMax > 1 && s.Visitor.Kind == VisitorInvitation: // a party's link lets in whoever has it
-		return bad("party_max", "must be 0 in a sale for the invited alone")
+	case s.PartyMax > 1 && (s.Visitor.Kind == VisitorInvitation || s.Visitor.Kind == VisitorAccount): // a party's link lets in whoever has it
+		return bad("party_max", "must be 0 in a sale for the invited, or for accounts, alone")
 	}
 	if field, why := s.Visitor.validate(); field != "" {
 		return bad(field, why)
 	}
 	if field, why := s.validateLanes(); field != "" {
+		return bad(field, why)
+	}
+	if field, why := s.validateBypass(); field != "" {
 		return bad(field, why)
 	}
 	if s.Beacon != nil {

@@ -11,6 +11,7 @@ const (
 	VisitorAnybody    VisitorKind = ""           // nobody is asked: a place for each ticket
 	VisitorBrowser    VisitorKind = "browser"    // a browser that has done some work
 	VisitorInvitation VisitorKind = "invitation" // whoever an organizer has invited
+	VisitorAccount    VisitorKind = "account"    // an account of the seller's, by a token of its login
 )
 
 // VisitorRule is what a sale asks of whoever joins.

@@ -122,6 +122,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "POST", place+"/handover/exchange", 404, `{"code":"ABCDE-FGHJK"}`)
 	f.ticket = read[struct{ Ticket string }](t, check(f, "POST", place+"/handover/exchange", 201, `{"code":"`+code.Code+`"}`)).Ticket
 	check(f, "POST", place+"/handover/exchange", 410, `{"code":"`+code.Code+`"}`)
+	check(f, "POST", place+"/code", 404, `{"code":"ANY-CODE"}`)
+	check(f, "POST", place+"/code", 422, `{"code":"?"}`)
 	check(f, "POST", place+"/claim", 409, "")
 	g.admit(1)
 	check(f, "GET", place, 200, "") // offered

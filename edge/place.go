@@ -43,7 +43,11 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, m *room, brought 
 	if err != nil || ticket.Place != "" {
 		return ticket, place, http.StatusOK, err
 	}
-	ticket, place, err = s.newPlace(w, r, m, brought)
+	if brought.Bypass != "" {
+		ticket, place, err = s.bypass(r, m, brought)
+	} else {
+		ticket, place, err = s.newPlace(w, r, m, brought)
+	}
 	return ticket, place, http.StatusCreated, err
 }
 
@@ -132,7 +136,12 @@ func (s *Server) newPlace(w http.ResponseWriter, r *http.Request, m *room, broug
 	if err != nil {
 		return queue.Ticket{}, queue.Place{}, err
 	}
-	place, err := s.takePlace(w, r, m, who.place, who.visitor)
+	var place queue.Place
+	if brought.Code != "" {
+		place, err = s.joinByCode(r, m, &who, brought.Code)
+	} else {
+		place, err = s.takePlace(w, r, m, who.place, who.visitor)
+	}
 	if err == nil {
 		err = who.may(place)
 	}

@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,8 @@ type plainView struct {
 	Code    wire.Handover
 	Invite  wire.Invite
 	News    plainNews
+	Offer   wire.LaneOffer // where a code leads
+	Typed   string         // the code
 	QR      template.URL
 	Problem ropeline.Problem
 }
@@ -226,6 +229,11 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 		return s.plainHandover(w, r)
 	case "exchange":
 		err = s.plainExchange(w, r)
+	case "code":
+		if r.PostForm.Get("confirm") == "" {
+			return s.plainOffer(w, r)
+		}
+		err = s.plainMove(w, r)
 	case "invite":
 		return s.plainInvite(w, r)
 	case "befriend":
@@ -312,6 +320,62 @@ func (s *Server) plainInvite(w http.ResponseWriter, r *http.Request) error {
 	}
 	view.Scene = "invite"
 	return s.writePlain(w, http.StatusOK, view)
+}
+
+// plainOffer says where a code leads.
+func (s *Server) plainOffer(w http.ResponseWriter, r *http.Request) error {
+	room, view, err := s.plainView(r)
+	if err != nil {
+		return err
+	}
+	_, ticket, err := s.holder(w, r)
+	if err != nil {
+		return err
+	}
+	view.Typed = r.PostForm.Get("code")
+	offer, moved, err := s.changeLane(r, room, ticket, wire.LaneCode{Code: view.Typed})
+	if err != nil {
+		return err
+	}
+	if moved != nil { // an answer was lost
+		if _, _, err := s.answer(w, r, room, moved.ticket, moved.place, http.StatusCreated); err != nil {
+			return err
+		}
+		w.Header().Set("Location", view.Action)
+		w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
+	view.Scene, view.Offer = "lane", offer
+	return s.writePlain(w, http.StatusOK, view)
+}
+
+// plainMove moves the place to the lane of a code.
+func (s *Server) plainMove(w http.ResponseWriter, r *http.Request) error {
+	room, ticket, err := s.holder(w, r)
+	if err != nil {
+		return err
+	}
+	_, moved, err := s.changeLane(r, room, ticket, wire.LaneCode{Code: r.PostForm.Get("code"), Confirm: true})
+	if err != nil {
+		return err
+	}
+	_, _, err = s.answer(w, r, room, moved.ticket, moved.place, http.StatusCreated)
+	return err
+}
+
+// Lane is the lane that the place is in; nil in a sale that has no others.
+func (v plainView) Lane() *wire.Lane {
+	for i, l := range v.Sale.Lanes {
+		if l.Name == v.Status.Lane {
+			return &v.Sale.Lanes[i]
+		}
+	}
+	return nil
+}
+
+// Codes reports whether the sale has a lane that a code leads to.
+func (v plainView) Codes() bool {
+	return slices.ContainsFunc(v.Sale.Lanes, func(l wire.Lane) bool { return slices.Contains(l.Entry, ropeline.EntryCode) })
 }
 
 // plainBefriend takes the whole link of a party, too: its code is in the

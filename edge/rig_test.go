@@ -77,7 +77,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	jwks, err := signer.KeySet().JWKS()
 	must(tb, err)
 	up := newUpstream(tb)
-	g := &rig{TB: tb, store: queue.New(rdb, queue.Keys{Place: key, Seed: key}), signer: signer, upstream: up, logged: &logbook{}}
+	g := &rig{TB: tb, store: queue.New(rdb, queue.Keys{Place: key, Seed: key, Code: key}), signer: signer, upstream: up, logged: &logbook{}}
 	g.sale = ropeline.Sale{
 		ID: ropeline.SaleID("edge-" + random(tb)), Version: 1, Title: "The Lanterns",
 		LobbyClosesAt: time.Now().Add(time.Hour), OpensAt: time.Now().Add(time.Hour + time.Minute), EndsAt: time.Now().Add(24 * time.Hour),

@@ -59,6 +59,7 @@ func (s *Server) routes() []route {
 		{"POST", sale + "/place/party/join", public, s.joinParty},
 		{"GET", sale + "/plain", public, s.plain},
 		{"POST", sale + "/plain", public, s.act},
+		{"POST", sale + "/place/code", placeTicket, s.tryCode},
 		{"POST", sale + "/place/handover", placeTicket, s.handOver},
 		{"POST", sale + "/place/handover/exchange", public, s.exchange},
 		{"POST", sale + "/session", placeTicket, s.renew},

@@ -34,25 +34,33 @@ type joiner struct {
 func (s *Server) recognize(w http.ResponseWriter, r *http.Request, m *room, brought wire.Join) (joiner, error) {
 	sale := m.settings(r.Context(), s.store, s.now())
 	rule := sale.Visitor
-	if rule.Kind == ropeline.VisitorAnybody {
+	of := kindOf(sale, brought)
+	if of == ropeline.VisitorAnybody {
 		return s.anybody(sale, brought.Attempt)
 	}
-	kind := s.config.Visitors[rule.Kind]
+	kind := s.config.Visitors[of]
 	if kind == nil {
 		return joiner{}, errVisitorKind
 	}
-	if brought.Plain && rule.Kind == ropeline.VisitorBrowser {
+	if brought.Plain && of == ropeline.VisitorBrowser {
 		return s.plainBrowser(w, r, sale, brought.Attempt)
 	}
 	who, attempt, err := kind.Recognize(sale, brought)
 	if err != nil {
 		return joiner{}, err
 	}
+	lane, err := laneOf(sale, kind, of, brought)
+	if err != nil {
+		return joiner{}, err
+	}
 	// After the proof is checked: what does not hold may not use up the neighbors' places.
+	if of != ropeline.VisitorBrowser {
+		return s.joiner(sale, of, who, attempt, lane)
+	}
 	if err := s.takeNetwork(r, w.Header(), sale, "network", rule.PerNetwork); err != nil {
 		return joiner{}, err
 	}
-	return s.joiner(sale, who, attempt)
+	return s.joiner(sale, of, who, attempt, lane)
 }
 
 // anybody gets a place for each attempt, and one for an attempt that is repeated:
@@ -84,18 +92,18 @@ func (s *Server) plainBrowser(w http.ResponseWriter, r *http.Request, sale ropel
 	if attempt != "" {
 		attempt = "plain " + attempt // never that of a proof
 	}
-	return s.joiner(sale, visitor.NameOf(id), attempt)
+	return s.joiner(sale, sale.Visitor.Kind, visitor.NameOf(id), attempt, "")
 }
 
-func (s *Server) joiner(sale ropeline.Sale, who, attempt string) (joiner, error) {
-	j := joiner{kind: sale.Visitor.Kind, visitor: s.store.VisitorOf(sale.ID, sale.Visitor.Kind, who)}
+func (s *Server) joiner(sale ropeline.Sale, kind ropeline.VisitorKind, who, attempt, lane string) (joiner, error) {
+	j := joiner{kind: kind, visitor: s.store.VisitorOf(sale.ID, kind, who)}
 	if attempt == "" {
 		var err error
 		if attempt, err = visitor.NewID(s.config.Rand); err != nil {
 			return joiner{}, err
 		}
 	}
-	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, max(1, sale.Shards))
+	j.place = s.store.PlaceOf(sale.ID, j.visitor, attempt, max(1, sale.Shards)).In(lane)
 	return j, nil
 }
 

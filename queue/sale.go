@@ -105,6 +105,17 @@ func published(sale ropeline.Sale) map[string]any {
 	if len(sale.Lanes) > 0 {
 		told["lanes"], told["main_share"] = sale.Lanes, sale.MainShare()
 	}
+	type rule struct {
+		Title string `json:"title"`
+		Share int    `json:"share"`
+	}
+	rules := map[string]rule{} // without their keys
+	for _, b := range sale.Bypass {
+		rules[b.Name] = rule{b.Title, b.Share}
+	}
+	if len(rules) > 0 {
+		told["bypass"] = rules
+	}
 	return told
 }
 

@@ -42,7 +42,8 @@ type State struct {
 	// when it has changed, and every few seconds; whoever follows keeps the last.
 	Stock *ropeline.Stock `json:"stock,omitempty"`
 
-	Lanes []LaneState `json:"lanes,omitempty"` // where the sale has several, the main one first
+	Lanes    []LaneState   `json:"lanes,omitempty"`    // where the sale has several, the main one first
+	Bypassed []BypassState `json:"bypassed,omitempty"` // who was let past the line
 
 	Stand
 	Lines []Stand `json:"lines,omitempty"` // of each, where the sale has several; Stand is of all together then
@@ -391,5 +392,7 @@ func (s *Store) readState(sale ropeline.SaleID, reply any) (State, error) {
 	if len(lanes) > 0 {
 		state.Lanes = lanes
 	}
-	return state, errors.Join(r.failed("state of a sale"), err, unread, lanesErr)
+	bypassed, bypassErr := readBypass(r.text())
+	state.Bypassed = bypassed
+	return state, errors.Join(r.failed("state of a sale"), err, unread, lanesErr, bypassErr)
 }

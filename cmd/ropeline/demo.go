@@ -37,6 +37,7 @@ type demo struct {
 
 	Visitor ropeline.VisitorRule `json:"visitor"`
 	Lanes   []ropeline.Lane      `json:"lanes"`
+	Bypass  []ropeline.Bypass    `json:"bypass"`
 }
 
 var usualDemo = demo{
@@ -75,7 +76,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
 			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
-			Visitor: d.Visitor, Lanes: d.Lanes,
+			Visitor: d.Visitor, Lanes: d.Lanes, Bypass: d.Bypass,
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),

@@ -112,6 +112,10 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, fmt.Errorf("merging the OpenAPI documents: %w", err)
 	}
+	accounts, err := visitor.LoadAccounts(keys.path(accountsFile), time.Now)
+	if err != nil {
+		return nil, err
+	}
 	guests, err := visitor.LoadInvitations(keys.path(invitePublic), time.Now)
 	if err != nil {
 		return nil, err
@@ -127,6 +131,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Visitors: map[ropeline.VisitorKind]edge.Visitors{
 			ropeline.VisitorBrowser:    visitor.NewBrowsers(store.Secret("proofs of work"), rand.Reader, time.Now),
 			ropeline.VisitorInvitation: guests,
+			ropeline.VisitorAccount:    accounts,
 		},
 		Signer: signer, JWKS: jwks, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,

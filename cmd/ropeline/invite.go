@@ -13,6 +13,7 @@ import (
 type inviteCommand struct {
 	Keys    keyFolder     `required:"" placeholder:"DIR" help:"Folder with invite.key."`
 	URL     *url.URL      `required:"" placeholder:"URL" help:"Where fans find the edges."`
+	Lane    string        `placeholder:"NAME" help:"The lane that they lead to; the main one if not given."`
 	Expires time.Duration `default:"720h" help:"How long the invitations hold."`
 	Sale    string        `arg:"" help:"The sale."`
 	Invitee []string      `arg:"" help:"Whom to invite: a number or a name of yours, letters, digits, dots, hyphens and underscores."`
@@ -27,7 +28,7 @@ func (c *inviteCommand) Run(con console) error {
 	}
 	expires := time.Now().Add(c.Expires)
 	for _, invitee := range c.Invitee {
-		text, err := inviter.Invite(visitor.Invitation{Sale: ropeline.SaleID(c.Sale), Invitee: invitee, Expires: expires.Unix()})
+		text, err := inviter.Invite(visitor.Invitation{Sale: ropeline.SaleID(c.Sale), Invitee: invitee, Expires: expires.Unix(), Lane: c.Lane})
 		if err != nil {
 			return err
 		}

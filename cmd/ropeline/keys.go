@@ -33,6 +33,7 @@ const (
 	termsPublic     = "terms.pub"     // JWKS: the edges serve it
 	inviteKey       = "invite.key"    // signs invitations: the organizer's
 	invitePublic    = "invite.pub"    // checks them, one organizer a line: the edges'
+	accountsFile    = "accounts.json" // which foreign logins are believed, with the names of their keys: the edges'
 	staffFile       = "staff"         // who may use the staff's API: the admission part's
 )
 

@@ -20,6 +20,7 @@ type Invitation struct {
 	Sale    ropeline.SaleID `json:"sale"`
 	Invitee string          `json:"invitee"` // whom the organizer means: a number of theirs, rather than a name
 	Expires int64           `json:"exp"`     // s since 1970
+	Lane    string          `json:"lane,omitempty"`
 }
 
 // The texts of invitations and of their keys. An invitation is
@@ -151,6 +152,15 @@ func (v *Invitations) Recognize(sale ropeline.Sale, join wire.Join) (who, attemp
 		return "", "", ErrAttemptInvalid
 	}
 	return read.Invitee, join.Attempt, nil
+}
+
+// Lane is the lane that an invitation names which Recognize has believed.
+func (v *Invitations) Lane(join wire.Join) string {
+	read, err := v.read(join.Invitation)
+	if err != nil {
+		return ""
+	}
+	return read.Lane
 }
 
 // read checks form and signature; nothing is parsed before the signature holds.

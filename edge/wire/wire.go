@@ -21,6 +21,13 @@ type Join struct {
 	Proof string `json:"proof,omitempty"`
 	// Invitation is the organizer's text.
 	Invitation string `json:"invitation,omitempty"`
+	// Token is a JWT of the seller's own login.
+	Token string `json:"token,omitempty"`
+	// Code leads to a lane; it may also be brought later.
+	Code string `json:"code,omitempty"`
+	// Bypass is the key of a rule that lets its holder past the line; Attempt names
+	// the person.
+	Bypass string `json:"bypass,omitempty"`
 	// Attempt is a random text of the client's, 16 to 64 letters, digits, - and _,
 	// the same when it repeats a join whose answer was lost. A proof is its own.
 	Attempt string `json:"attempt,omitempty"`
@@ -267,7 +274,33 @@ type Sale struct {
 	Visitor ropeline.VisitorKind `json:"visitor,omitempty"`
 	// Lanes are those of the sale, the main one first; absent where it is the only one.
 	Lanes []Lane `json:"lanes,omitempty"`
-	Draw  Draw   `json:"draw"`
+	// Bypass are the rules by which somebody is let in past the line.
+	Bypass []Bypass `json:"bypass,omitempty"`
+	Draw   Draw     `json:"draw"`
+}
+
+// Bypass is a rule by which somebody is let in past the line.
+type Bypass struct {
+	Name   string `json:"name"`
+	Title  string `json:"title"`
+	Share  int    `json:"share"`  // of 100 people who are let in, at most
+	People int64  `json:"people"` // who came by it so far
+}
+
+// LaneCode is a code that leads to a lane.
+type LaneCode struct {
+	Code string `json:"code"`
+	// Confirm moves the place there; without it the answer says where that is.
+	Confirm bool `json:"confirm,omitempty"`
+}
+
+// LaneOffer is where a code leads.
+type LaneOffer struct {
+	Lane  Lane `json:"lane"`
+	Lobby bool `json:"lobby,omitempty"` // the place would take part in the lane's draw
+	// Ahead is how many people would be before the place, Now how many are.
+	Ahead int64  `json:"ahead"`
+	Now   *int64 `json:"now,omitempty"`
 }
 
 // Lane is a line of its own, and what it is given.

@@ -211,7 +211,7 @@ end
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
   'limit', 'limit_since', 'limit_from', 'limit_max', 'board',
-  'lanes', 'turns', 'leads' }
+  'lanes', 'turns', 'leads', 'bypass' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
 -- those of the sale's document until they are steered. The last two of the
@@ -354,7 +354,7 @@ local function describe(s, now, active, pace)
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
     s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
     s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '',
-    s.lanes or '', s.turns or '',
+    s.lanes or '', s.turns or '', s.bypass or '',
   }
 end
 
