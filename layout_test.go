@@ -77,7 +77,7 @@ var owners = map[string][]string{
 	"github.com/ulule/limiter":    {"edge"},
 	"github.com/alecthomas/kong":  {"cmd/ropeline", "cmd/ropeline-loadtest"},
 	"github.com/pressly/goose":    {"internal/migrations"},
-	"github.com/golang-jwt/":      {"admission", "admission/token"},
+	"github.com/golang-jwt/":      {"admission", "admission/token", "edge/visitor"},
 	"github.com/MicahParks/":      {"admission/token"},
 	"github.com/boombuler/":       {"internal/qr"},
 	"go.yaml.in/":                 {"edge/passage"},

@@ -30,7 +30,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func newStore(t *testing.T) *queue.Store {
 	t.Helper()
-	s := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32)})
+	s := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32), Code: bytes.Repeat([]byte{3}, 32)})
 	t.Cleanup(s.Close)
 	return s
 }

@@ -69,6 +69,9 @@ var opsRoutes = []opsRoute{
 	{"GET", opsPath + "/sales/{sale}/message", staff, (*Ops).showMessage},
 	{"POST", opsPath + "/sales/{sale}/message", staff, (*Ops).setMessage},
 	{"POST", opsPath + "/sales/{sale}/beacon", staff, (*Ops).giveBeacon},
+	{"GET", opsPath + "/sales/{sale}/codes", staff, (*Ops).listCodes},
+	{"POST", opsPath + "/sales/{sale}/codes", staff, (*Ops).makeCodes},
+	{"POST", opsPath + "/sales/{sale}/codes/revoke", staff, (*Ops).revokeCodes},
 }
 
 // Route is a route of Ops and whether only staff may call it.
