@@ -47,10 +47,10 @@ type Config struct {
 	Store      *queue.Store          // closed when Run ends
 	Redis      redis.UniversalClient // counts the rate limits; MaxRetries -1
 	Signer     Signer
-	JWKS       []byte   // public keys of Signer, served as they are
-	TermsJWKS  []byte   // public keys that terms are signed with
-	BookingURL *url.URL // the booking core
-	OpsURL     *url.URL // the staff's API, served by the admission part
+	JWKS       func() []byte // public keys of Signer, as they are now
+	TermsJWKS  []byte        // public keys that terms are signed with
+	BookingURL *url.URL      // the booking core
+	OpsURL     *url.URL      // the staff's API, served by the admission part
 	Visitors   map[ropeline.VisitorKind]Visitors
 	Pages      fs.FS  // built pages, index.html at its root; absent: 503
 	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document

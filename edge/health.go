@@ -39,3 +39,11 @@ func (s *Server) document(body []byte, kind, cache string) handler {
 		return nil
 	}
 }
+
+// jwks answers with the keys as they are now: they may be rotated while we run.
+func (s *Server) jwks(w http.ResponseWriter, r *http.Request) error {
+	if s.config.JWKS == nil {
+		return ropeline.ErrRouteUnknown
+	}
+	return s.document(s.config.JWKS(), "application/jwk-set+json", "public, max-age=60")(w, r)
+}

@@ -86,7 +86,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 		Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
 	}
 	config := Config{
-		Store: g.store, Redis: rdb, Signer: signer, JWKS: jwks, TermsJWKS: jwks, BookingURL: up.url, OpsURL: up.url,
+		Store: g.store, Redis: rdb, Signer: signer, JWKS: func() []byte { return jwks }, TermsJWKS: jwks, BookingURL: up.url, OpsURL: up.url,
 		Visitors: map[ropeline.VisitorKind]Visitors{
 			ropeline.VisitorBrowser: visitor.NewBrowsers("secret", rand.Reader, time.Now),
 		},

@@ -65,7 +65,7 @@ func (s *Server) routes() []route {
 		{"POST", sale + "/session", placeTicket, s.renew},
 		{"DELETE", sale + "/session", placeTicket, s.end},
 
-		{"GET", "/.well-known/jwks.json", public, s.document(s.config.JWKS, "application/jwk-set+json", "public, max-age=60")},
+		{"GET", "/.well-known/jwks.json", public, s.jwks},
 		{"GET", "/.well-known/terms-jwks.json", public, s.document(s.config.TermsJWKS, "application/jwk-set+json", "public, max-age=60")},
 		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},
 		{"", passage.Verify, proxy, s.verify}, // Envoy asks with its client's method

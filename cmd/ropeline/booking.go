@@ -56,7 +56,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 // admission tokens and sign none.
 func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
-	trusted, err := token.LoadKeySet(keys.path(admissionPublic))
+	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 		return nil, err
 	}
 	return []part{
+		{"keys", trusted.Run},
 		{"gate", ended.Run},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
 	}, nil

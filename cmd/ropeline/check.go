@@ -119,11 +119,11 @@ func (c *checkInstallation) keys(context.Context) (string, error) {
 		_, err := c.Keys.secret(name)
 		errs = append(errs, err, c.private(name))
 	}
-	signer, err := admission.LoadSigner(c.Keys.path(admissionKey))
-	errs = append(errs, err, c.private(admissionKey))
+	signer, unread := c.Keys.admission()
+	errs = append(errs, unread, c.private(admissionKey))
 	trusted, err := token.LoadKeySet(c.Keys.path(admissionPublic))
 	errs = append(errs, err)
-	if signer != nil && trusted != nil {
+	if unread == nil && trusted != nil {
 		for id := range signer.KeySet() {
 			if trusted[id] == nil {
 				errs = append(errs, fmt.Errorf("%s does not trust the key in %s, so nobody would get in", admissionPublic, admissionKey))

@@ -255,3 +255,31 @@ GET http://evil.example
 	expect(t, session(t, dir, "check", "routes", "DIR/routes.yaml"),
 		"ropeline: DIR/routes.yaml: line 4: fail: say \"open\" or \"closed\": what shall happen while the gate cannot see?\n[1]\n")
 }
+
+func TestAdmissionKeysAreRotatedStepByStep(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	for _, step := range []struct {
+		args string
+		says string
+		code string
+	}{
+		{"keygen init --keys DIR", "made in DIR", ""},
+		{"keygen promote --keys DIR", "there is no next key", "[1]"},
+		{"keygen retire --keys DIR", "there is no old key", "[1]"},
+		{"keygen rotate --keys DIR", "the next key is published", ""},
+		{"check --keys DIR", "ok     keys", ""},
+		{"keygen rotate --keys DIR", "there is a next key already", "[1]"},
+		{"keygen promote --keys DIR", "may not be known everywhere before", "[1]"},
+		{"keygen promote --at-once --keys DIR", "the next key signs", ""},
+		{"check --keys DIR", "ok     keys", ""},
+		{"keygen retire --keys DIR", "may be accepted until", "[1]"},
+		{"keygen retire --at-once --keys DIR", "old keys that are gone: 1", ""},
+		{"check --keys DIR", "ok     keys", ""},
+	} {
+		got := session(t, dir, strings.Fields(step.args)...)
+		if !strings.Contains(got, step.says) || strings.HasSuffix(got, "[1]\n") != (step.code != "") {
+			t.Fatalf("%s says\n%s\nwant %q%s", step.args, got, step.says, step.code)
+		}
+	}
+}

@@ -92,11 +92,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, err
 	}
-	signer, err := admission.LoadSigner(keys.path(admissionKey))
-	if err != nil {
-		return nil, err
-	}
-	jwks, err := signer.KeySet().JWKS()
+	signer, err := admission.OpenRing(keys.path(admissionKey), log)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +129,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 			ropeline.VisitorInvitation: guests,
 			ropeline.VisitorAccount:    accounts,
 		},
-		Signer: signer, JWKS: jwks, TermsJWKS: termsJWKS,
+		Signer: signer, JWKS: signer.JWKS, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,
 		Limits: edge.Limits{
@@ -146,9 +142,9 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 		Metrics:        reg,
 		Log:            log,
 	}
-	var parts []part
+	parts := []part{{"keys", signer.Run}}
 	if limits.Routes != "" {
-		sight, err := addGate(&config, rdb, signer.KeySet(), limits.Routes)
+		sight, err := addGate(&config, rdb, signer, limits.Routes)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +158,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 }
 
 // addGate makes the edge a gate for the shops of a file of routes.
-func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.KeySet, routes string) (*queue.Revocations, error) {
+func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.Keys, routes string) (*queue.Revocations, error) {
 	table, err := passage.Load(routes)
 	if err != nil {
 		return nil, err

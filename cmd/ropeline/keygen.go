@@ -6,8 +6,11 @@ import (
 )
 
 type keygenCommand struct {
-	Init  keygenInit  `cmd:"" help:"Make the keys that are missing. None is ever overwritten."`
-	Staff keygenStaff `cmd:"" help:"Add a member of staff, and print their key once."`
+	Init    keygenInit    `cmd:"" help:"Make the keys that are missing. None is ever overwritten."`
+	Rotate  keygenRotate  `cmd:"" help:"Add the next admission key: it is published, and signs nothing yet."`
+	Promote keygenPromote `cmd:"" help:"Let the next admission key sign; the old one is still accepted."`
+	Retire  keygenRetire  `cmd:"" help:"Take away old admission keys whose tokens have all expired."`
+	Staff   keygenStaff   `cmd:"" help:"Add a member of staff, and print their key once."`
 }
 
 type keygenInit struct {
