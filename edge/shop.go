@@ -40,6 +40,9 @@ func newPools(routes *passage.Table) map[*passage.Host]*relay.Pool {
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage) error {
 	e, err := s.judge(p, r.Header)
 	if err != nil {
+		e, err = s.caught(w, r, p, err)
+	}
+	if err != nil {
 		return s.refuse(w, r, p, r.Method, err, true)
 	}
 	pool := s.shops[p.Host]
