@@ -51,7 +51,7 @@ type hall struct {
 
 func newFan(n int, p Persona, rng *rand.Rand, c *client, h *hall) *fan {
 	return &fan{Persona: p, client: c, rng: rng, hall: h,
-		h:     History{Fan: n, Poller: p.Poller, End: "cut off"},
+		h:     History{Fan: n, Poller: p.Poller, Steady: !p.Poller && p.Reconnects == 0 && p.Naps == 0, End: "cut off"},
 		place: "/api/v1/sales/" + string(h.sale)}
 }
 
@@ -124,6 +124,9 @@ func (f *fan) see(s wire.Status) {
 	if s.State == ropeline.PlaceWaiting && s.Position != nil && s.Served != nil {
 		f.h.show(Shown{At: now, Position: *s.Position, Served: *s.Served, Epoch: s.Epoch})
 		f.h.estimate(estimateOf(now, s))
+		if s.Odds != nil {
+			f.h.tell(Told{At: now, Chance: s.Odds.Chance})
+		}
 	}
 	if s.Offer != nil && f.h.Offer != 0 && s.Offer.Number != f.h.Offer && !s.Offer.Beside && !slices.Contains(f.h.Again, s.Offer.Number) {
 		f.h.Again = append(f.h.Again, s.Offer.Number)
@@ -136,6 +139,7 @@ func (f *fan) see(s wire.Status) {
 		}
 		f.hall.board.offer(now)
 		made := f.clock.at(s.Offer.ClaimBy.Add(-f.hall.about.ClaimWindow.Duration()))
+		f.h.MadeAt = made
 		if !f.Poller {
 			f.meter.took(spanPush, now-made)
 		}

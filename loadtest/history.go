@@ -127,7 +127,9 @@ type History struct {
 
 	Shown   []Shown
 	Waits   []Estimate
-	Skipped int // shown positions and estimates beyond maxShown
+	Chances []Told // of something being left
+	Steady  bool   // it has a socket, and keeps it
+	Skipped int    // shown positions and estimates beyond maxShown
 
 	Naps     []Nap
 	Regained bool // a missed turn was had again
@@ -136,9 +138,10 @@ type History struct {
 	DrawChecked bool   // the draw was fetched and found to be right
 	DrawFault   string // or not
 
-	Offer     int64 // its number; 0: none seen
-	Beside    bool  // it did not come by the order of the line, so no position counts it
-	OfferedAt Moment
+	Offer     int64   // its number; 0: none seen
+	Beside    bool    // it did not come by the order of the line, so no position counts it
+	OfferedAt Moment  // it was seen then
+	MadeAt    Moment  // and was made then, as its end says
 	Refused   string  // why the claim of an offer that still stood was refused
 	Again     []int64 // numbers of later offers that came by the order of the line
 	ClaimBy   Moment  // until then the offer stood

@@ -19,6 +19,7 @@ type Evidence struct {
 	HoldsOver Moment   // every hold that was not being paid for had run out
 	Books     *Books   // rows of Postgres; nil: not audited
 	Pauses    []Period // by us
+	SoldOutAt Moment   // the last unit was sold; 0: some are left
 	// Unforeseen is what no estimate can know of before: changes of the limits,
 	// losses.
 	Unforeseen []Period
@@ -116,6 +117,8 @@ const (
 	InvHolds      = "holds-return"
 	InvInventory  = "inventory"
 	InvRepeats    = "repeats"
+	InvSoldOut    = "sold-out"
+	InvOdds       = "odds"
 	InvNoInternal = "no-fault"
 )
 
@@ -147,6 +150,8 @@ func Invariants() []Invariant {
 		{InvHolds, "units of holds that ran out or were given back are on sale again, or sold", judgeHolds},
 		{InvInventory, "the inventory in Redis is the one that follows from Postgres", judgeInventory},
 		{InvRepeats, "an order repeated with its key is the same order", judgeRepeats},
+		{InvSoldOut, "when everything was sold, everybody heard of it within two seconds, and nobody was offered any more", judgeSoldOut},
+		{InvOdds, "most who were told of a good chance got something, and few who were told of a slim one", judgeOdds},
 		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
 	}
 }

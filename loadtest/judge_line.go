@@ -226,6 +226,7 @@ func judgeForgotten(e Evidence) finding {
 		switch {
 		case h.Gone:
 			f.breach("fan %d lost the place: %s", h.Fan, h.End)
+		case h.Stayed && !h.offered() && e.SoldOutAt != 0 && h.soldOut(): // the line is the list of returns, and none came
 		case h.Stayed && !h.offered():
 			f.breach("fan %d joined at %v, stayed, and was never offered", h.Fan, h.Join.Answered)
 		case h.Passed && h.Offer == 0 && h.Party == 0 && len(h.Naps) == 0:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/wire"
 )
 
 // sec makes moments readable.
@@ -44,7 +45,7 @@ func goodRun() Evidence {
 			Leave: call(9, 9.1, 204), AfterLeaving: []ropeline.PlaceState{ropeline.PlaceLeft}},
 		waitsLong(), away(),
 	}
-	fans = append(fans, friends()...)
+	fans = append(append(fans, friends()...), staysToTheEnd())
 	var probes []Probe
 	for _, where := range []string{"edge", "core"} {
 		for _, kind := range probeKinds {
@@ -53,8 +54,8 @@ func goodRun() Evidence {
 	}
 	return Evidence{
 		Cap: 2, Core: true, Emptied: true, Fans: fans, Probes: probes, Faults: Faults{Answers: 50},
-		HoldsOver: sec(30),
-		Shelf:     &Shelf{At: sec(41), Taken: []bool{true, true, true, false}, Sold: []bool{true, true, true, false}},
+		HoldsOver: sec(30), SoldOutAt: sec(500),
+		Shelf: &Shelf{At: sec(41), Taken: []bool{true, true, true, false}, Sold: []bool{true, true, true, false}},
 		Books: &Books{Tickets: 3, Orders: []BookOrder{
 			{ID: "o0", Session: "s0", Key: "k0", State: "paid", Amount: 9000, Currency: "EUR", Units: []int{0, 1}, Captures: 1, Captured: 9000},
 			{ID: "o2", Session: "s2", Key: "k2", State: "paid", Amount: 4500, Currency: "EUR", Units: []int{2}, Captures: 1, Captured: 4500},
@@ -75,7 +76,14 @@ func waitsLong() History {
 	for at := 10.0; at < 380; at += 10 {
 		h.Waits = append(h.Waits, Estimate{At: sec(at), Low: sec((400 - at) * 0.8), High: sec((400 - at) * 1.2)})
 	}
+	h.Chances = []Told{{sec(10), wire.ChanceGood}}
 	return h
+}
+
+// staysToTheEnd heard in time that everything is sold.
+func staysToTheEnd() History {
+	return History{Fan: 30, Late: true, Join: call(430, 430.1, 201), Stayed: true, Steady: true,
+		Chances: []Told{{sec(440), wire.ChanceSlim}, {sec(501), wire.ChanceSoldOut}}}
 }
 
 // away was passed over and had the turn after all.
@@ -176,6 +184,11 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 				e.fan(5).Waits[i].Low /= 2
 			}
 		}, []string{InvEstimate}},
+		{"somebody was not told of the sell-out", func(e *Evidence) { e.fan(30).Chances[1].At = sec(502.5) }, []string{InvSoldOut}},
+		{"somebody was offered when everything was sold", func(e *Evidence) { e.fan(6).MadeAt = sec(503) }, []string{InvSoldOut}},
+		{"who was told of a good chance got nothing", func(e *Evidence) { e.fan(5).End = "sold out" }, []string{InvOdds}},
+		{"who was told of a slim chance got something", func(e *Evidence) { e.fan(5).Chances[0].Chance = wire.ChanceSlim }, []string{InvOdds}},
+		{"a fan who stayed was not told why", func(e *Evidence) { e.fan(30).Chances[1].Chance = wire.ChanceSlim }, []string{InvForgotten, InvSoldOut}},
 		{"an estimate rose", func(e *Evidence) { e.fan(5).Waits[20].High += sec(300) }, []string{InvLonger, InvEstimate}},
 		{"the draw is not right", func(e *Evidence) { e.Fans[1].DrawFault = "no" }, []string{InvDraw}},
 		{"two fans got one number", func(e *Evidence) { e.Fans[3].Offer = 3; e.Fans[3].Shown = nil }, []string{InvNumbers}},
@@ -249,6 +262,8 @@ func TestACheckThatSawNothingDoesNotPass(t *testing.T) {
 			}
 		}, []string{InvGate}},
 		{"the run was cut off", func(e *Evidence) { e.Emptied = false }, []string{InvForgotten, InvReturns}},
+		{"not everything was sold", func(e *Evidence) { e.SoldOutAt = 0; e.fan(30).Leave = call(9, 9.1, 204) }, []string{InvSoldOut}},
+		{"nobody was told of chances", func(e *Evidence) { e.fan(5).Chances = nil; e.fan(30).Chances = e.fan(30).Chances[1:] }, []string{InvOdds}},
 		{"nobody was shown an estimate", func(e *Evidence) { e.fan(5).Waits = nil }, []string{InvEstimate, InvLonger}},
 		{"the limits changed after every estimate", func(e *Evidence) { e.Unforeseen = []Period{{sec(399), sec(399)}} }, []string{InvEstimate}},
 		{"nobody was away for long", func(e *Evidence) { e.fan(6).Naps = nil }, []string{InvReturns}},

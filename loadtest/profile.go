@@ -43,6 +43,10 @@ func Profiles() []Profile {
 	large, small := demo, demo
 	large.OpensIn, large.Cap, large.Rate, large.Seats, large.General = 15, 160, 6000, 300, 100
 	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 40, 2400, 90, 30
+	sellOut := demo
+	sellOut.OpensIn, sellOut.Cap, sellOut.Rate, sellOut.Seats, sellOut.General = 10, 24, 600, 0, 120 // a single seat is not what most look for
+	eager := rough
+	eager.Browsers, eager.Droppers = 30, 8
 	fewStay := rough
 	fewStay.Longest = 12 * time.Second
 	crash := small
@@ -67,6 +71,10 @@ func Profiles() []Profile {
 			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
 		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second, Excuse: unless()},
+		{Name: "sell-out", About: "500 fans for 120 units, until the last is sold; most buy", Demo: sellOut,
+			Lobby: 400, Late: 100, Span: 10 * time.Second, Mix: eager, Limit: 100 * time.Second, Settle: untilAllAreBack,
+			// Nobody who comes late has a turn.
+			Excuse: append(unless(InvSoldOut, InvOdds), InvOrder, InvLobby)},
 		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
 			// Nothing is excused: Redis has handed to the kernel what it answers for. The exception is what it takes while
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.
@@ -101,7 +109,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvSoldOut, InvOdds},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 

@@ -234,6 +234,7 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 	now := r.clock.since()
 	e.HoldsOver = now + r.hall.about.Hold.Duration()
 	due := returns(r.hall.plan.units(), e.Fans, e.HoldsOver)
+	e.SoldOutAt = soldOutAt(r.hall.plan.units(), e.Fans)
 	var err error
 	if e.Shelf, err = watchShelf(ctx, c, r.hall.plan, due, max(now+r.Profile.Settle, e.HoldsOver+noticing)); err != nil {
 		return e, err

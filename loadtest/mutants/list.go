@@ -75,6 +75,9 @@ var mutants = []mutant{
 		{"queue/lua/prelude.lua", `  for n = 2, size do slots[n] = place .. '#' .. n end
 `, ``},
 	}},
+	{"odds-rosy", "whoever waits is told of a good chance, as long as there is any", []string{loadtest.InvOdds}, []edit{
+		{"odds/odds.go", `goodFrom = 0.75`, `goodFrom = 1e-9`},
+	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
 		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
@@ -90,6 +93,7 @@ var loads = map[string][]string{
 	"offered-again":      {"--profile", "redis-loss", "--fans", "150"},
 	"friends-uncounted":  {"--profile", "mutant-party"},
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
+	"odds-rosy":          {"--profile", "sell-out"},
 	"comeback-dropped":   {"--profile", "flaky-phones", "--fans", "350"}, // six minutes
 }
 
