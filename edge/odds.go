@@ -13,10 +13,11 @@ import (
 
 // chances are the odds of all who wait in a room while one view is the newest.
 type chances struct {
-	view  *queue.View
-	stock wire.Stock
-	table *odds.Table
-	said  map[*odds.Chances]*wire.Odds
+	view   *queue.View
+	stock  wire.Stock
+	table  *odds.Table
+	shares [ropeline.MaxLanes]int64 // of the lanes; none of a sale that has no others
+	said   map[*odds.Chances]*wire.Odds
 }
 
 // stockOld is when a count of the stock says nothing any more: the core that
@@ -39,13 +40,19 @@ func (m *room) chances(v *queue.View) *chances {
 	c := &chances{view: v}
 	if stock := stockOf(v); stock != nil {
 		m.mu.Lock()
-		most := m.sale.UnitsPerHold
+		sale := m.sale
 		m.mu.Unlock()
+		if len(sale.Lanes) > 0 {
+			for _, name := range sale.LaneNames() {
+				lane, _ := sale.Lane(name)
+				c.shares[v.LaneNumber(name)] = int64(lane.Share)
+			}
+		}
 		for _, t := range stock.Tiers {
 			c.stock.Units += t.Units
 		}
 		c.stock.Free, c.stock.Held = stock.Free(), stock.Held()
-		c.table = odds.New(*stock, odds.Ahead{Inside: v.Offered + v.Active, First: v.Comebacks}, most)
+		c.table = odds.New(*stock, odds.Ahead{Inside: v.Offered + v.Active, First: v.Comebacks, Shows: shows(v)}, sale.UnitsPerHold)
 		c.said = map[*odds.Chances]*wire.Odds{}
 		for _, each := range c.table.All() {
 			o := &wire.Odds{Chance: wire.Chance(each.Chance)}
@@ -59,14 +66,35 @@ func (m *room) chances(v *queue.View) *chances {
 	return c
 }
 
+// shows is the share of the offers that were claimed, 0 while too few were made.
+func shows(v *queue.View) float64 {
+	const enough = 20
+	if v.Claimed+v.Missed < enough {
+		return 0
+	}
+	return float64(v.Claimed) / float64(v.Claimed+v.Missed)
+}
+
+// ahead is how many come before a position of a lane, those of other lanes who
+// have their turns meanwhile among them.
+func (c *chances) ahead(v *queue.View, lane int, position int64) int64 {
+	all := position
+	for other, share := range c.shares {
+		if other != lane && share > 0 && c.shares[lane] > 0 {
+			all += min(v.LaneStand(other).Waiting(), position*share/c.shares[lane])
+		}
+	}
+	return all
+}
+
 // weigh adds to a status what is left, and how the chances are of whoever waits.
-func (m *room) weigh(v *queue.View, s wire.Status) wire.Status {
+func (m *room) weigh(v *queue.View, id ropeline.PlaceID, s wire.Status) wire.Status {
 	c := m.chances(v)
 	s.Sale.Stock = c.stock
 	switch {
 	case c.table == nil:
 	case s.Position != nil:
-		s.Odds = c.said[c.table.At(*s.Position)]
+		s.Odds = c.said[c.table.At(c.ahead(v, v.LaneOf(id), *s.Position))]
 	case s.State == ropeline.PlaceCollected:
 		s.Odds = c.said[c.table.InLobby(s.Sale.Entrants)]
 	}

@@ -202,7 +202,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	}
 	phone := isPhone(r)
 	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
-	status = m.weigh(view, status)
+	status = m.weigh(view, place.ID, status)
 	status.Message = m.message(view, r.Header.Get("Accept-Language"))
 	if !status.State.Final() {
 		every := time.Duration(nextContact(status)) * time.Second

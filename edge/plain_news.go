@@ -94,7 +94,8 @@ var fieldTexts = map[string]string{
 	"tier": "Tickets for", "tier_name": "The name of", "kind": "The kind of", "price": "The price of", "units": "The number of places of",
 	"units_per_hold": "Tickets at once", "hold": "Time to pay", "hold_extensions": "Extensions of that time", "party_max": "Friends who share a place",
 	"visitor": "Who gets a place", "claim_window": "Time to come in", "session_max": "Time in the shop", "draw": "How the order is made",
-	"beacon": "What goes into the draw",
+	"beacon": "What goes into the draw", "lane": "The lane", "lane_title": "The name of the lane",
+	"lane_share": "Of 100 turns, the lane", "lane_entry": "The way into the lane",
 }
 
 // changeText says what is different in words.

@@ -55,6 +55,8 @@ func (c *Chances) Equal(other *Chances) bool {
 type Ahead struct {
 	Inside int64 // who is in, or has been offered a turn
 	First  int64 // who goes before everybody in line
+	// Shows is the share of those offered a turn who take it; 0 counts as all.
+	Shows float64
 }
 
 // Table holds the chances of everybody in a line at one moment.
@@ -189,6 +191,9 @@ const (
 // so what they take together is near a normal distribution.
 func (d demand) chance(position int64) float64 {
 	each, inside, line := d.conversion*d.share, float64(d.ahead.Inside), float64(d.ahead.First+position)
+	if d.ahead.Shows > 0 {
+		line *= d.ahead.Shows
+	}
 	spread := d.basket * (d.basket - 1) / 2 // of baskets: between all alike and geometric
 	within := math.Max(inside*each*d.basket, heldSold*float64(d.tier.Held))
 	taken := within + line*each*d.basket

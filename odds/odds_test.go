@@ -32,6 +32,7 @@ func TestWordsForTheChance(t *testing.T) {
 		"more than there are units":          {half, Ahead{}, 600, Slim},
 		"those inside count, too":            {half, Ahead{Inside: 200}, 400, Slim},
 		"and those who go first":             {half, Ahead{First: 200}, 400, Slim},
+		"half of them do not come":           {half, Ahead{Shows: 0.5}, 800, Good},
 		"all is held":                        {stock(0.5, 2, tier(10, 0, 1)), Ahead{}, 0, Returns},
 		"all is sold":                        {stock(0.5, 2, tier(10, 0, 0)), Ahead{}, 0, SoldOut},
 		"nothing is on sale":                 {stock(0.5, 2), Ahead{}, 0, SoldOut},

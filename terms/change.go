@@ -53,6 +53,7 @@ func changes(a, b Content) []Change {
 	c.see("session_max", "", span(a.SessionMax), span(b.SessionMax))
 	c.see("draw", "", a.Draw, b.Draw)
 	c.see("beacon", "", a.Beacon, b.Beacon)
+	c.lanes(a.Lanes, b.Lanes)
 	return c
 }
 
@@ -87,6 +88,22 @@ func (c *compared) tiers(a, b []Tier) {
 		c.see("kind", is.Name, was.Kind, is.Kind)
 		c.see("price", is.Name, was.price(), is.price())
 		c.see("units", is.Name, strconv.Itoa(was.Units), strconv.Itoa(is.Units))
+	})
+}
+
+func (c *compared) lanes(a, b []Lane) {
+	pairs(a, b, func(l Lane) string { return l.Name }, func(was, is *Lane) {
+		switch {
+		case is == nil:
+			c.see("lane", was.Title, strconv.Itoa(was.Share), "")
+			return
+		case was == nil:
+			c.see("lane", is.Title, "", strconv.Itoa(is.Share))
+			return
+		}
+		c.see("lane_title", was.Title, was.Title, is.Title)
+		c.see("lane_share", is.Title, strconv.Itoa(was.Share), strconv.Itoa(is.Share))
+		c.see("lane_entry", is.Title, was.Entry, is.Entry)
 	})
 }
 

@@ -12,6 +12,7 @@ package terms
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -51,6 +52,15 @@ type Content struct {
 	SessionMax     ropeline.Seconds `json:"session_max"`
 	Draw           string           `json:"draw"`   // how the order of the lobby is made
 	Beacon         string           `json:"beacon"` // what goes into the draw from outside; "none"
+	Lanes          []Lane           `json:"lanes,omitempty"`
+}
+
+// Lane is a line beside the main one, and its share of 100 turns.
+type Lane struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Share int    `json:"share"`
+	Entry string `json:"entry"` // how one comes in
 }
 
 // Performance is one date of a show, with its tiers in the order of their units.
@@ -89,10 +99,18 @@ func Of(s ropeline.Sale, performances []Performance) Content {
 	if party < 2 {
 		party = 0
 	}
+	var lanes []Lane
+	for _, l := range s.Lanes {
+		ways := make([]string, len(l.Entry))
+		for i, way := range l.Entry {
+			ways[i] = string(way)
+		}
+		lanes = append(lanes, Lane{l.Name, l.Title, l.Share, strings.Join(ways, ", ")})
+	}
 	return Content{
 		Title: s.Title, LobbyClosesAt: s.LobbyClosesAt.UTC(), OpensAt: s.OpensAt.UTC(), EndsAt: s.EndsAt.UTC(),
 		Performances: performances, UnitsPerHold: s.UnitsPerHold, Hold: s.Hold, HoldExtensions: s.HoldExtensions,
-		PartyMax: party, Visitor: visitor, ClaimWindow: s.ClaimWindow, SessionMax: s.SessionMax, Draw: ByLot, Beacon: beacon,
+		PartyMax: party, Visitor: visitor, ClaimWindow: s.ClaimWindow, SessionMax: s.SessionMax, Draw: ByLot, Beacon: beacon, Lanes: lanes,
 	}
 }
 

@@ -19,6 +19,7 @@ func content() Content {
 	return Of(ropeline.Sale{
 		Title: "The Lanterns", LobbyClosesAt: opens.Add(-time.Minute), OpensAt: opens, EndsAt: opens.Add(time.Hour),
 		ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6, PartyMax: 1,
+		Lanes: []ropeline.Lane{{Name: "members", Title: "Members", Share: 30, Entry: []ropeline.LaneEntry{ropeline.EntryCode}}},
 	}, []Performance{{ID: "p1", Title: "The Lanterns", Venue: "Theater", StartsAt: opens, Tiers: []Tier{
 		{ID: "a", Name: "Stalls", Kind: "seated", Units: 100, Amount: 7500, Currency: "EUR"},
 		{ID: "b", Name: "Balcony", Kind: "seated", Units: 50, Amount: 3500, Currency: "EUR"},
@@ -48,7 +49,7 @@ func TestAChangeSaysWhatIsDifferentAndWhatWasBefore(t *testing.T) {
 	t.Parallel()
 	first := First("lanterns", content(), opens)
 	c := content()
-	c.UnitsPerHold, c.Hold = 4, 300
+	c.UnitsPerHold, c.Hold, c.Lanes[0].Share = 4, 300, 20
 	c.Performances[0].Venue = "Arena"
 	c.Performances[0].Tiers = []Tier{
 		{ID: "a", Name: "Stalls", Kind: "seated", Units: 90, Amount: 8000, Currency: "EUR"},
@@ -70,6 +71,7 @@ func TestAChangeSaysWhatIsDifferentAndWhatWasBefore(t *testing.T) {
 		{"tier", "Standing", "", "2000 EUR"},
 		{"units_per_hold", "", "6", "4"},
 		{"hold", "", "600", "300"},
+		{"lane_share", "Members", "30", "20"},
 	}
 	if !reflect.DeepEqual(second.Changes, want) {
 		t.Errorf("changes\n%v\nwant\n%v", second.Changes, want)
@@ -112,6 +114,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 		func() reflect.Value { return reflect.ValueOf(&c).Elem() },
 		func() reflect.Value { return reflect.ValueOf(&c.Performances[0]).Elem() },
 		func() reflect.Value { return reflect.ValueOf(&c.Performances[0].Tiers[0]).Elem() },
+		func() reflect.Value { return reflect.ValueOf(&c.Lanes[0]).Elem() },
 	} {
 		c = content()
 		for i := range part().NumField() {

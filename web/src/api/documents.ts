@@ -117,6 +117,7 @@ export interface TermsSheet {
   visitor: string;
   claim_window: number;
   session_max: number;
+  lanes?: { name: string; title: string; share: number; entry: string }[];
 }
 
 export interface Terms {

@@ -28,7 +28,10 @@ const fields: Record<string, string> = {
   session_max: "Time in the shop",
   draw: "How the order is made",
   beacon: "What goes into the draw",
-  lanes: "Lanes",
+  lane: "The lane",
+  lane_title: "The name of the lane",
+  lane_share: "Of 100 turns, the lane",
+  lane_entry: "The way into the lane",
 };
 const times = ["lobby_closes_at", "opens_at", "ends_at", "starts_at", "performance"];
 const spans = ["hold", "claim_window", "session_max"];
@@ -85,6 +88,7 @@ export const news = {
       `When it is your turn, you have ${seconds(sheet.claim_window)} to come in, and ${seconds(sheet.session_max)} in the shop.`,
       sheet.party_max > 1 ? `Up to ${count(sheet.party_max)} friends may share one place.` : "Each place is for one person.",
       { anybody: "Anybody may join.", browser: "Each browser gets one place.", invitation: "Only who was invited may join." }[sheet.visitor] ?? `Each visitor gets one place (${sheet.visitor}).`,
+      ...(sheet.lanes ?? []).map((lane) => `Of 100 turns, ${count(lane.share)} go to the lane ${lane.title}, as long as somebody waits there.`),
       "The order of the lobby is drawn by lot; whoever comes later stands behind.",
       `The sale ends ${moment(sheet.ends_at)}.`,
     ],
