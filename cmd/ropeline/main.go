@@ -98,10 +98,8 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(errOut, "ropeline:", err)
 	}
-	if e, ok := errors.AsType[interface {
-		error
-		ExitCode() int
-	}](err); ok {
+	// Not whatever has an ExitCode: that of a server that was killed is -1.
+	if e, ok := errors.AsType[*opsError](err); ok {
 		return e.ExitCode()
 	}
 	return 1

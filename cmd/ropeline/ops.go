@@ -28,6 +28,7 @@ type opsCommand struct {
 	Queue    opsMode     `cmd:"" help:"Let everybody wait, those too whom a rule lets pass."`
 	Pass     opsMode     `cmd:"" help:"Let everybody in at once: cap and rate do not hold."`
 	Stop     opsMode     `cmd:"" help:"Stop the sale: gates let nobody pass. Turns and sessions go on afterwards."`
+	Message  opsMessage  `cmd:"" help:"Tell everybody who waits something, in their language."`
 	Schedule opsSchedule `cmd:"" help:"Plan changes ahead of time."`
 	Presets  opsPresets  `cmd:"" help:"Sets of limits with a name."`
 	Audit    opsAudit    `cmd:"" help:"Show who did what, and why."`

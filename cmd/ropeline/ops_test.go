@@ -87,8 +87,14 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if got := ops("audit", id, "--limit", "2"); !strings.Contains(got, "ada  refused   cancel  no") || !strings.Contains(got, "older ones: --before ") {
 		t.Errorf("the audit says\n%s", got)
 	}
+	expect(t, ops("message", id), "no message\n")
+	expect(t, ops("message", id, "--text", "en=Doors at 8, not 7; sorry", "--reason", "they ask"), "en: Doors at 8, not 7; sorry\n")
+	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--default", "en", "--for", "1h", "--reason", "they ask"), "until …\nde: Bald\nen: Soon\n")
 
 	// What goes wrong.
+	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--reason", "r"), "ropeline: message-invalid: "+queue.ErrMessageInvalid.Detail+"\n[1]\n")
+	expect(t, ops("message", id, "--clear"), "ropeline: reason-missing: Every change needs a reason of at most 500 characters and one line; that of a pause or a stop is shown to the fans.\n[1]\n")
+	expect(t, ops("message", id, "--clear", "--reason", "over"), "no message\n")
 	expect(t, ops("set", id, "--cap=-1", "--reason", "r"), "ropeline: setting-invalid: cap is -1, and must lie between 0 and 10000000.\n[1]\n")
 	expect(t, ops("set", id, "--reason", "r"), "ropeline: give --cap, --rate or another value to set\n[1]\n")
 	expect(t, ops("stop", id), "ropeline: missing flags: --reason=STRING\nhint: ropeline --help\n[2]\n")
