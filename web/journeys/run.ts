@@ -11,6 +11,7 @@ import { invited } from "./invited";
 import { handover } from "./handover";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
+import { news } from "./news";
 import { ops } from "./ops";
 import { party } from "./party";
 import { phone } from "./phone";
@@ -20,7 +21,7 @@ import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, ops, draw, invited };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, ops, draw, news, invited };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];

@@ -14,6 +14,9 @@ export interface Stack {
   fresh: boolean;
   /** The folder of its keys, of a stack of our own. */
   keys?: string;
+  /** Where its servers are, of a stack of our own. */
+  redis?: string;
+  postgres?: string;
   stop: () => Promise<void>;
 }
 
@@ -57,7 +60,7 @@ export async function startStack(changes: object = {}): Promise<Stack> {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
     };
-    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), stop };
+    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), redis: ready.redis, postgres: ready.postgres, stop };
   } catch (cause) {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
@@ -66,7 +69,7 @@ export async function startStack(changes: object = {}): Promise<Stack> {
 }
 
 /** dev.json appears, complete, once everything answers. */
-async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string }> {
+async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string; redis: string; postgres: string }> {
   const deadline = Date.now() + startPatience;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the stack ended with ${child.exitCode}:\n${log()}`);

@@ -35,6 +35,11 @@ export class Staff {
     if (mode !== "run") await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });
   }
 
+  /** Tells everybody who waits something. */
+  async say(texts: Record<string, string>): Promise<void> {
+    await this.#ask("POST", "/message", { texts, default: "en", reason: "journey" });
+  }
+
   #ask(method: string, path: string, body?: unknown): Promise<Live> {
     const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
     return request(this.#stack, method, `/api/v1/ops/sales/${this.#stack.sale}${path}`, headers, body);
