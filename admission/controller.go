@@ -22,6 +22,7 @@ type Controller struct {
 	store   *queue.Store
 	beacons *Beacons
 	scribe  *Scribe
+	shop    *shop
 	name    string
 	metrics *metrics
 	log     *slog.Logger
@@ -45,7 +46,7 @@ const (
 // NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
 	name := uuid.NewString()
-	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, metrics: newMetrics(nil), log: log}
+	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, shop: &shop{}, metrics: newMetrics(nil), log: log}
 }
 
 // WithBeacons lets draws ask these sources.
@@ -64,6 +65,12 @@ func (c *Controller) WithMetrics(reg prometheus.Registerer) *Controller {
 // be nil.
 func (c *Controller) WithLedger(books Books, signer *Signer) *Controller {
 	c.scribe.books, c.scribe.signer = books, signer
+	return c
+}
+
+// WithProbes lets the automatic mode listen to probes. Somebody must run them.
+func (c *Controller) WithProbes(p *Probes) *Controller {
+	c.shop.probes = p
 	return c
 }
 
@@ -116,6 +123,7 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
 	var chart chart
+	pilot := &pilot{shop: c.shop, log: c.log}
 	pause := queue.TickInterval
 	for {
 		select {
@@ -124,7 +132,7 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 		case <-wake:
 		case <-time.After(pause):
 		}
-		phase, next, err := c.step(ctx, sale, &chart)
+		phase, next, err := c.step(ctx, sale, &chart, pilot)
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
 		}
@@ -151,7 +159,7 @@ func pauseAfter(s queue.State) time.Duration {
 
 // step does one tick, and the draw when it is due. It returns the phase, "" if
 // another controller leads, and how long the sale need not be ticked.
-func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart) (ropeline.Phase, time.Duration, error) {
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart, pilot *pilot) (ropeline.Phase, time.Duration, error) {
 	for {
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
@@ -172,7 +180,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *char
 			continue
 		}
 		if !state.More {
-			return phase, pauseAfter(state.State), chart.keep(ctx, c.store, sale, state.State)
+			return phase, pauseAfter(state.State), errors.Join(chart.keep(ctx, c.store, sale, state.State), pilot.fly(ctx, c.store, c.name, sale, state.State, time.Now()))
 		}
 	}
 }

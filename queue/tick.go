@@ -38,6 +38,9 @@ type State struct {
 	Limits
 	Proof Proof `json:"proof"` // that the cap holds
 
+	Term    int64  `json:"term"`               // the number of the lease that ticks, which rises
+	AutoWhy string `json:"auto_why,omitempty"` // why the automatic mode changed the rate last
+
 	// Stock is what can still be sold, nil where nobody says. A tick tells it only
 	// when it has changed, and every few seconds; whoever follows keeps the last.
 	Stock *ropeline.Stock `json:"stock,omitempty"`
@@ -387,7 +390,7 @@ func (s *Store) readState(sale ropeline.SaleID, reply any) (State, error) {
 	state.Proof = Proof{Limit: r.integer(), Since: micro(r.integer()), From: r.integer(), Most: r.integer()}
 	state.Limits = readLimits(&r)
 	stock, unread := s.stocks.read(sale, r.text())
-	state.Stock = stock
+	state.Stock, state.Term, state.AutoWhy = stock, r.integer(), r.text()
 	lanes, lanesErr := readLanes(r.text(), r.text())
 	if len(lanes) > 0 {
 		state.Lanes = lanes

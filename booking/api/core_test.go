@@ -64,6 +64,14 @@ type heard struct {
 	stock  ropeline.Stock
 	bought map[ropeline.PlaceID]int
 	fails  bool // nothing can be told
+	health ropeline.Health
+}
+
+func (h *heard) ReportHealth(_ context.Context, _ string, now ropeline.Health) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.health = now
+	return nil
 }
 
 func (h *heard) Sales(context.Context) ([]ropeline.SaleID, error) {

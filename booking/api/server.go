@@ -44,6 +44,7 @@ type Config struct {
 type Line interface {
 	stock.Line
 	Bought(ctx context.Context, sale ropeline.SaleID, place ropeline.PlaceID) error
+	ReportHealth(ctx context.Context, core string, h ropeline.Health) error
 }
 
 // Core is the booking core.
@@ -59,6 +60,8 @@ type server struct {
 	keeper    *inventory.Keeper
 	counter   *stock.Counter // nil: nobody is told
 	line      Line           // nil, too
+	name      string         // of this core, to the line
+	health    health
 	holds     *hold.Store
 	orders    *order.Store
 	desk      *order.Desk
@@ -74,12 +77,13 @@ func New(c Config) (*Core, error) {
 	if len(c.OrderKey) != 32 {
 		return nil, fmt.Errorf("order key has %d bytes, want 32", len(c.OrderKey))
 	}
+	c.Provider = measuredProvider{c.Provider}
 	shows := catalogue.New(c.Postgres, time.Now)
 	orders := order.NewStore(c.Postgres, shows)
 	holds := hold.New(c.Redis)
 	units := inventory.New(c.Redis)
 	s := &server{
-		shows: shows, inventory: units, line: c.Line, holds: holds, orders: orders, gate: c.Gate,
+		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate,
 		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
@@ -122,7 +126,7 @@ func (s *server) app() (*fiber.App, error) {
 		ReadTimeout:           10 * time.Second,
 		IdleTimeout:           2 * time.Minute,
 	})
-	app.Use(recovery.New(), deadline)
+	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
 	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders} {
@@ -157,6 +161,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
+		g.Go(func() error { return c.server.report(ctx) })
 	}
 	g.Go(func() error {
 		if err := c.app.Listener(ln); err != nil && ctx.Err() == nil { // at the end ln was closed under it

@@ -26,6 +26,8 @@ type admissionCommand struct {
 	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for what the database does not take while it is away: entrants, and what staff do."`
 	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
 
+	Probes   string            `placeholder:"FILE" help:"JSON file of addresses that the automatic mode asks how the shop does; see docs/sre.md."`
+
 	privateListener `set:"private=9082"`
 }
 
@@ -49,7 +51,11 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	reg := monitor.NewRegistry()
-	parts, err := newAdmission(rdb, db, c.Keys, c.Archive, c.Beacon, ln, reg, con.log)
+	probes, err := admission.LoadProbes(c.Probes, con.log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	parts, err := newAdmission(rdb, db, c.Keys, c.Archive, c.Beacon, probes, ln, reg, con.log)
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
 	}
@@ -61,7 +67,7 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 }
 
 // newAdmission wires the controller, the archive of draws and the staff's API.
-func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, folder string, sources map[string]string,
+func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, folder string, sources map[string]string, probes *admission.Probes,
 	ln net.Listener, reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	seed, err := keys.secret(seedKey)
 	if err != nil {
@@ -93,8 +99,11 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 	if signer == nil {
 		log.Warn("there is no ledger.key, so the ledgers are not signed; make it with: ropeline keygen init")
 	}
-	controller := admission.NewController(store, log).WithBeacons(beacons).WithMetrics(reg).WithLedger(nil, signer)
+	controller := admission.NewController(store, log).WithBeacons(beacons).WithMetrics(reg).WithLedger(nil, signer).WithProbes(probes)
 	parts := []part{{"controller", controller.Run}}
+	if probes != nil {
+		parts = append(parts, part{"probes", probes.Run})
+	}
 	if db != nil {
 		archive, err := admission.NewArchive(db, folder, log)
 		if err != nil {

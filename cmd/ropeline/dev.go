@@ -134,7 +134,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	if limits.AddressLimit == 0 {
 		limits.AddressLimit = -1
 	}
-	admission, err := newAdmission(clients[0], pools[2], d.keys, filepath.Join(d.Data, "archive"), nil, d.ops, d.registry, d.log)
+	admission, err := newAdmission(clients[0], pools[2], d.keys, filepath.Join(d.Data, "archive"), nil, nil, d.ops, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func everything(t *testing.T) map[string]described {
 	defer db.Close()
 	var ln net.Listener // nobody listens
 	log := slog.New(slog.DiscardHandler)
-	_, failed := newAdmission(rdb, db, keys, t.TempDir(), nil, ln, reg, log)
+	_, failed := newAdmission(rdb, db, keys, t.TempDir(), nil, nil, ln, reg, log)
 	somewhere := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	if _, err := newEdge(rdb, keys, somewhere, somewhere, ln, edgeLimits{}, reg, log); err != nil || failed != nil {
 		t.Fatal(err, failed)

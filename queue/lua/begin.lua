@@ -18,6 +18,7 @@ if leader and leader ~= ARGV[2] then return { 0, text(now), 0, 0, 0, {} } end
 if ARGV[7] ~= '' and (now < tonumber(ARGV[7]) or now > tonumber(ARGV[8])) then return { -1, text(now), 0, 0, 0, {} } end
 local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9])
 if not s.version then return redis.error_reply('SALE not published') end
+if not leader then s.term = redis.call('HINCRBY', KEYS[2], 'term', 1) end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 local ms, most = math.floor(now / 1000), tonumber(ARGV[5])
 local due = turn_time(s.live, ms)

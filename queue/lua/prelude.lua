@@ -210,7 +210,7 @@ end
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
-  'limit', 'limit_since', 'limit_from', 'limit_max', 'board',
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'term', 'auto_why', 'board',
   'lanes', 'turns', 'leads', 'bypass' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
@@ -353,7 +353,7 @@ local function describe(s, now, active, pace)
     s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
     s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
-    s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '',
+    s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '', s.term or '0', s.auto_why or '',
     s.lanes or '', s.turns or '', s.bypass or '',
   }
 end

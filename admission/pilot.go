@@ -1,0 +1,133 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/auto"
+	"github.com/ropeline/ropeline/queue"
+)
+
+// pilot flies one sale in automatic mode, while its controller leads. What it has
+// learned of the shop dies with the lead: the next one learns it anew, from the
+// rate that it finds.
+type pilot struct {
+	shop *shop
+	log  *slog.Logger
+
+	law     auto.Law
+	term    int64
+	text    string // the settings as they were read last
+	set     auto.Settings
+	rate    float64 // what the law said last: small steps add up
+	at      time.Time
+	offered int64
+	cores   map[string]ropeline.Health
+}
+
+// flyEvery is how often a pilot looks and steers.
+const flyEvery = time.Second
+
+// fly steers once a second, from what was seen since the last time. now is a
+// clock that nobody sets.
+func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, sale ropeline.SaleID, s queue.State, now time.Time) error {
+	if s.Term != p.term { // another one led meanwhile
+		*p = pilot{shop: p.shop, log: p.log, term: s.Term}
+	}
+	if s.Limits.Auto != p.text {
+		set, err := auto.Parse([]byte(s.Limits.Auto))
+		if err != nil {
+			p.log.Error("the settings of the automatic mode are not understood, so it is off", "sale", sale, "err", err)
+		}
+		p.text, p.set = s.Limits.Auto, set
+	}
+	flies := p.set.On && s.Phase() == ropeline.PhaseOpen && (s.Mode == ropeline.ModeRun || s.Mode == ropeline.ModeDrain) && !s.Settling
+	if !flies {
+		p.at = time.Time{}
+		return nil
+	}
+	if took := now.Sub(p.at); !p.at.IsZero() && took < flyEvery {
+		return nil
+	}
+	seen := p.shop.look(ctx, store, now)
+	reading, counts := p.read(seen, s, now)
+	p.at, p.offered, p.cores = now, s.LastOffer+s.Friends, seen.cores
+	if !counts {
+		return nil
+	}
+	if int64(p.rate) != s.Rate { // somebody else set it
+		p.rate = float64(s.Rate)
+	}
+	next, why := p.law.Step(p.set, auto.Bounds{Least: float64(s.MinRate), Most: float64(s.MaxRate)}, p.rate, reading)
+	if p.rate = next; int64(next) == s.Rate {
+		return nil
+	}
+	rate, err := store.SetRate(ctx, sale, queue.RateChange{Controller: controller, Term: s.Term, Version: s.Version, Rate: int64(next), Reason: why})
+	if errors.Is(err, queue.ErrFenced) {
+		return nil // another one leads by now
+	}
+	if err == nil && rate != int64(next) {
+		p.rate = float64(rate)
+	}
+	return err
+}
+
+// read is what was seen since the last look; the first one counts nothing.
+func (p *pilot) read(seen sight, s queue.State, now time.Time) (r auto.Reading, counts bool) {
+	if p.at.IsZero() {
+		return r, false
+	}
+	r = auto.Reading{Took: now.Sub(p.at), Known: seen.known, Offered: float64(max(0, s.LastOffer+s.Friends-p.offered)),
+		Probes: seen.probes, Probe: seen.probe}
+	for name, h := range seen.cores {
+		r.InFlight += float64(h.InFlight)
+		before, met := p.cores[name]
+		if !met || h.Requests < before.Requests { // it has just been started
+			continue
+		}
+		r.Requests += float64(h.Requests - before.Requests)
+		r.Failed += float64(h.Failed - before.Failed)
+		r.Slow += float64(h.SlowerThan(p.set.TargetMS) - before.SlowerThan(p.set.TargetMS))
+	}
+	return r, true
+}
+
+// shop is what is known of the shop behind all sales: the cores that say how they
+// do, and probes. Sales share one look a second.
+type shop struct {
+	probes *Probes // nil: none
+
+	mu   sync.Mutex // guards what follows
+	at   time.Time
+	last sight
+}
+
+// sight is what was seen of the shop at one moment.
+type sight struct {
+	cores  map[string]ropeline.Health
+	known  bool
+	probes float64
+	probe  string
+}
+
+// lookEvery is for how long a look is good enough.
+const lookEvery = 500 * time.Millisecond
+
+func (b *shop) look(ctx context.Context, store *queue.Store, now time.Time) sight {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.at) < lookEvery && !b.at.IsZero() {
+		return b.last
+	}
+	cores, err := store.Healths(ctx)
+	worst, name, heard := b.probes.worst(now)
+	// With no core and no probe nobody says anything; a probe that cannot be asked
+	// takes away what is known, too.
+	b.at = now
+	b.last = sight{cores: cores, probes: worst, probe: name, known: err == nil && heard && (len(cores) > 0 || b.probes.any())}
+	return b.last
+}

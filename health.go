@@ -1,0 +1,25 @@
+package ropeline
+
+// Health is how a core of the shop does, counted since it was started, so that
+// whoever misses a report has lost nothing.
+type Health struct {
+	Requests int64   `json:"requests"`  // answered
+	Failed   int64   `json:"failed"`    // of those, with an error of the server
+	InFlight int64   `json:"in_flight"` // under way now
+	Slower   []int64 `json:"slower"`    // for each of HealthSteps: answered, and took longer
+}
+
+// HealthSteps are how long a request may take to count as slow, in milliseconds.
+var HealthSteps = [...]int64{25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000}
+
+// SlowerThan is how many requests took longer than so many milliseconds, by the
+// step at or below that.
+func (h Health) SlowerThan(ms int64) int64 {
+	n := h.Requests
+	for i, step := range HealthSteps {
+		if step <= ms && i < len(h.Slower) {
+			n = h.Slower[i]
+		}
+	}
+	return n
+}
