@@ -45,7 +45,7 @@ const (
 	memory = 60.0
 	// over is what share of the rate at which too many came in is borne at most,
 	// whatever was measured.
-	over = 0.93
+	over = 0.94
 
 	// At this slow share there is more inside than can be served, and it must drain:
 	// less than the shop bears is let in, by so much that what is too much has gone
@@ -56,7 +56,7 @@ const (
 	drainsTo = 0.25
 	pipe     = 2.0
 	// A moment's alarm is no reason to let in next to nobody.
-	drainsFirst = 0.75
+	drainsFirst = 0.8
 	first       = 2 * time.Second
 	stubborn    = 8 * time.Second
 	// Whoever cannot see goes slower after this time, to half, and no further: it may
@@ -65,19 +65,19 @@ const (
 	// A smaller one is answered by a small cut, the pressure times this but no more
 	// than mildMost, which takes so long to show: people who were offered before it
 	// still come.
-	mildCut  = 0.025
+	mildCut  = 0.02
 	mildMost = 0.15
 	patience = 4 * time.Second
 
 	// calm is how long the shop must be well before more are let in, and easy the
 	// pressure that it may have then: between easy and 1 the rate stays.
 	calm = time.Second
-	easy = 0.6
+	easy = 0.4
 	// near is how close to what the shop bears the rate comes back at once. From
 	// there it goes on as a cubic of time: slowly around the knee, which it reaches
 	// after flat seconds, and ever faster beyond: a shop that was slow for a minute is
 	// not slow any more. No second raises it by more than most.
-	near  = 0.93
+	near  = 0.94
 	slope = 0.05
 	flat  = 25.0
 	most  = 0.03

@@ -26,7 +26,7 @@ type admissionCommand struct {
 	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for what the database does not take while it is away: entrants, and what staff do."`
 	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
 
-	Probes   string            `placeholder:"FILE" help:"JSON file of addresses that the automatic mode asks how the shop does; see docs/sre.md."`
+	Probes string `placeholder:"FILE" help:"JSON file of addresses that the automatic mode asks how the shop does; see docs/sre.md."`
 
 	privateListener `set:"private=9082"`
 }
