@@ -195,6 +195,9 @@ type live struct {
 	MaxInUse           int64           `json:"max_in_use"` // the most that offered + active ever was
 	Now                time.Time       `json:"now"`
 	OpensAt            time.Time       `json:"opens_at"`
+	Stock              *ropeline.Stock `json:"stock,omitempty"`    // what can still be sold, as the core told it
+	Pace               string          `json:"pace,omitempty"`     // a warning: everything would be held too soon
+	AutoWhy            string          `json:"auto_why,omitempty"` // why the automatic mode changed the rate last
 }
 
 func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
@@ -211,6 +214,7 @@ func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
 		Proof: s.Proof, Holds: s.Proof.Holds(),
 		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastOffer - s.PastOffer,
 		LastOffer: s.LastOffer, MaxInUse: s.MaxInUse, Now: s.Now, OpensAt: s.OpensAt,
+		Stock: s.Stock, Pace: pace(s, sale.Hold.Duration()), AutoWhy: s.AutoWhy,
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/auto"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -109,7 +110,7 @@ func (o *Ops) wanted(ctx context.Context, sale ropeline.Sale, set queue.Settings
 		}
 		set = preset.of(sale)
 	}
-	return set, set.Check()
+	return set, checkSettings(set)
 }
 
 // steered is what the audit says of a change that was made.
@@ -146,4 +147,14 @@ func writeConflict(w http.ResponseWriter, err error, now queue.Settings) error {
 	w.WriteHeader(problem.Status)
 	_, _ = w.Write(body) // the client may be gone
 	return nil
+}
+
+// checkSettings refuses settings that no sale can have, those of the automatic mode
+// among them.
+func checkSettings(set queue.Settings) error {
+	if err := set.Check(); err != nil {
+		return err
+	}
+	_, err := auto.Parse(set.Auto)
+	return err
 }
