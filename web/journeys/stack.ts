@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -17,6 +18,8 @@ export interface Stack {
   /** Where its servers are, of a stack of our own. */
   redis?: string;
   postgres?: string;
+  /** Where a shop of somebody else's may listen, and where a stack of our own shows it. */
+  shop?: { port: number; url: string };
   stop: () => Promise<void>;
 }
 
@@ -50,7 +53,10 @@ export async function startStack(changes: object = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "ropeline-journeys-"));
   const [data, demoFile] = [join(folder, "data"), join(folder, "demo.json")];
   writeFileSync(demoFile, JSON.stringify({ ...demo, ...changes }));
-  const flags = ["--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--joins-limit=-1", "--requests-limit=-1"];
+  const port = await freePort();
+  const routes = join(folder, "routes.json");
+  writeFileSync(routes, JSON.stringify(shopRoutes(port, (changes as { sale?: string }).sale ?? "demo")));
+  const flags = ["--routes", routes, "--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--joins-limit=-1", "--requests-limit=-1"];
   const child = spawn(binary, ["dev", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
@@ -60,13 +66,37 @@ export async function startStack(changes: object = {}): Promise<Stack> {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
     };
-    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), redis: ready.redis, postgres: ready.postgres, stop };
+    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), shop: { port, url: ready.edge.replace("127.0.0.1", "shop.localhost") }, redis: ready.redis, postgres: ready.postgres, stop };
   } catch (cause) {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
     throw cause;
   }
 }
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+/** The gate in front of a shop: one may look around, and buys with a token. */
+const shopRoutes = (port: number, sale: string) => ({
+  rooms: ["127.0.0.1"],
+  hosts: [
+    {
+      host: "shop.localhost",
+      upstream: `http://127.0.0.1:${port}`,
+      sale,
+      routes: [
+        { paths: ["/"], methods: ["GET"], token: "none", fail: "open" },
+        { paths: ["/buy/**"], token: "required", fail: "closed" },
+      ],
+    },
+  ],
+});
 
 /** dev.json appears, complete, once everything answers. */
 async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string; redis: string; postgres: string }> {

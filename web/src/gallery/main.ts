@@ -86,6 +86,7 @@ if (known) {
     claiming: false,
     said: "",
     saleId: "demo",
+    shop: "/sales/demo/shop",
     actions: { claim: nothing, rejoin: nothing, retry: nothing },
   };
   const room = new Room(page, nothing, nothing, nothing);

@@ -24,6 +24,8 @@ export interface Context {
   /** The last thing that went wrong with a button, in words. */
   said: string;
   saleId: string;
+  /** Where the claim leads. */
+  shop: string;
   actions: Actions;
 }
 
@@ -204,7 +206,7 @@ function active(context: Context): Body {
       headline(words.active.headline),
       rope(true, false).element,
       until,
-      link(words.active.shop, `/sales/${encodeURIComponent(context.saleId)}/shop`),
+      link(words.active.shop, context.shop),
     ],
     update: ({ known: { status } }) => say(until, status?.session ? words.active.lead(status.session.ends_at) : ""),
   };

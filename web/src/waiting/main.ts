@@ -27,7 +27,12 @@ let connection: Connection | undefined;
 let retries = 0;
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
+// Who came from a shop behind the gate goes back to where they were: a path of this
+// host, so one slash and nothing that a browser takes for another or leaves out.
+const back = /^\/(?!\/)[\w\-./~%?&=+,:;@!$'()*[\]]*$/.exec(new URLSearchParams(location.search).get("back") ?? "")?.[0];
+
 const context: Context = {
+  shop: back ?? `/sales/${encodeURIComponent(saleId)}/shop`,
   known: { link: "connecting", left: false, offline: false },
   clock,
   start: 0,
@@ -167,7 +172,7 @@ async function claim(): Promise<void> {
   draw();
   try {
     await line.claim(saleId);
-    location.assign(`/sales/${encodeURIComponent(saleId)}/shop`);
+    location.assign(context.shop);
     return; // the button stays busy until the page is gone
   } catch (cause) {
     const refused = cause instanceof Refusal;
