@@ -18,6 +18,18 @@ func TestNginxAsksTheGate(t *testing.T) {
 	frontedBy(t, g, g.nginx(t))
 }
 
+func TestCaddyAsksTheGate(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	frontedBy(t, g, g.caddy(t))
+}
+
+func TestHAProxyAsksTheGate(t *testing.T) {
+	t.Parallel()
+	g := newGated(t)
+	frontedBy(t, g, g.haproxy(t))
+}
+
 // frontedBy walks fans and intruders through a proxy that stands in front of the
 // shop and asks the gate.
 func frontedBy(t *testing.T, g *rig, address string) {

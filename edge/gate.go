@@ -133,6 +133,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refuse(w, r, p, asked.Method, err, r.URL.Query().Get("answer") == "page")
 	}
+	for _, name := range []string{headerSession, headerPlace, headerGate} {
+		w.Header().Set(name, "") // Caddy puts a text of its own where one is missing
+	}
 	e.tell(w.Header(), p)
 	s.prolong(w, r, e)
 	w.WriteHeader(http.StatusOK)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -163,4 +164,36 @@ func (u *upstream) count() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return len(u.seen)
+}
+
+// caddy runs the documented configuration in front of the shop.
+func (g *rig) caddy(t *testing.T) string {
+	t.Helper()
+	dir, at := t.TempDir(), devtest.FreePort(t)
+	_, port, err := net.SplitHostPort(at)
+	must(t, err)
+	conf := fromDocs(t, "Caddyfile", ":8000", ":"+port, "127.0.0.1:8080", strings.TrimPrefix(g.url, "http://"),
+		"127.0.0.1:9000", g.upstream.url.Host, "lanterns", string(g.sale.ID),
+		"admin off\n", "admin off\n\tstorage file_system "+dir+"\n")
+	file := filepath.Join(dir, "Caddyfile")
+	must(t, os.WriteFile(file, []byte(conf), 0o600))
+	_, err = exec.LookPath("caddy")
+	must(t, err)
+	// It would save the configuration beside the machine's own.
+	devtest.Program(t, at, "env", "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "caddy", "run", "--adapter", "caddyfile", "--config", file)
+	return at
+}
+
+// haproxy runs the documented configuration in front of the shop.
+func (g *rig) haproxy(t *testing.T) string {
+	t.Helper()
+	dir, at := t.TempDir(), devtest.FreePort(t)
+	conf := fromDocs(t, "haproxy.cfg", "127.0.0.1:8000", at, "127.0.0.1:8080", strings.TrimPrefix(g.url, "http://"),
+		"127.0.0.1:9000", g.upstream.url.Host, "lanterns", string(g.sale.ID))
+	file := filepath.Join(dir, "haproxy.cfg")
+	must(t, os.WriteFile(file, []byte(conf), 0o600))
+	action := fromDocs(t, "ropeline.lua", "127.0.0.1:8080", strings.TrimPrefix(g.url, "http://"))
+	must(t, os.WriteFile(filepath.Join(dir, "ropeline.lua"), []byte(action), 0o600))
+	devtest.Program(t, at, "haproxy", "-db", "-f", file)
+	return at
 }

@@ -53,11 +53,15 @@ func ReadForwarded(h http.Header, host string) (Asked, error) {
 }
 
 // DecideForwarded is Decide for a proxy that forwards the address as it came: it
-// must be normal already, or what is matched would not be what is forwarded.
+// must be normal already, or what is matched would not be what is forwarded. And it
+// is not one of the room's: those the proxy sends to us, and to no shop.
 func (t *Table) DecideForwarded(a Asked) (Passage, error) {
 	p, err := t.Decide(a.Method, a.Host, a.Target)
 	if err == nil && !p.Path.Exact {
 		return Passage{}, ErrPathInvalid
+	}
+	if err == nil && p.Route == nil {
+		return Passage{}, ErrRouteClosed
 	}
 	return p, err
 }

@@ -361,6 +361,11 @@ func TestAProxyMustSayInOneWayWhatItWasAskedFor(t *testing.T) {
 	if _, err := table(t).DecideForwarded(Asked{"GET", "shop.example", "//cart"}); !errors.Is(err, ErrPathInvalid) {
 		t.Errorf("two slashes: %v", err)
 	}
+	for _, room := range []string{"/sales/lanterns", "/ropeline/x", "/gate/verify"} {
+		if _, err := table(t).DecideForwarded(Asked{"GET", "shop.example", room}); !errors.Is(err, ErrRouteClosed) {
+			t.Errorf("%s, which no shop may get: %v", room, err)
+		}
+	}
 	if _, err := table(t).DecideForwarded(Asked{"GET", "shop.example", "/%63art"}); err != nil {
 		t.Errorf("an encoded letter: %v", err)
 	}
