@@ -45,6 +45,8 @@ type hall struct {
 	plan  *seating
 	board *board
 
+	abroad *foreign // the shop that fans come for; nil: our own
+
 	checksDraw bool // everybody of the lobby does
 	glances    bool // who had a turn looks at the place afterwards
 }

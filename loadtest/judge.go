@@ -23,6 +23,7 @@ type Evidence struct {
 	// Unforeseen is what no estimate can know of before: changes of the limits,
 	// losses.
 	Unforeseen []Period
+	Abroad     *Abroad    // what a foreign shop saw; nil: there was none
 	Stock      *Inventory // what the inventory check said; nil: not asked
 }
 
@@ -119,6 +120,7 @@ const (
 	InvRepeats    = "repeats"
 	InvSoldOut    = "sold-out"
 	InvOdds       = "odds"
+	InvForeign    = "foreign-shop"
 	InvNoInternal = "no-fault"
 )
 
@@ -152,6 +154,7 @@ func Invariants() []Invariant {
 		{InvRepeats, "an order repeated with its key is the same order", judgeRepeats},
 		{InvSoldOut, "when everything was sold, everybody heard of it within two seconds, and nobody was offered any more", judgeSoldOut},
 		{InvOdds, "most who were told of a good chance got something, and few who were told of a slim one", judgeOdds},
+		{InvForeign, "a shop of somebody else's behind the gate saw nobody without a session, and never more at once than the cap", judgeForeign},
 		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
 	}
 }

@@ -21,6 +21,7 @@ type Profile struct {
 	Mix    Mix
 	Limit  time.Duration // of the whole run, without start and audit
 	Settle time.Duration // the longest to wait at the end for units to come back
+	Abroad bool          // a foreign shop behind nginx is what fans come for
 	Crash  bool          // kill everything in the middle, and start it again
 	Edges  int           // further ones, beside the stack's own
 	Steps  []Step        // what happens meanwhile
@@ -66,6 +67,8 @@ func Profiles() []Profile {
 	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait, &friends} {
 		d.Seats, d.General = 60, 20
 	}
+	abroad := demo
+	abroad.OpensIn, abroad.Cap, abroad.Rate, abroad.Seats, abroad.General, abroad.Gate = 8, 20, 2400, 60, 20, true
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
 			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
@@ -97,6 +100,9 @@ func Profiles() []Profile {
 		{Name: "mutant-party", About: "120 fans, half of them in parties, for 24 slots; short", Demo: friends,
 			Lobby: 80, Late: 40, Span: 8 * time.Second, Mix: crowd, Limit: 2 * time.Minute,
 			Excuse: append(unless(InvParty), shop...)},
+		{Name: "any-shop", About: "150 fans for a foreign shop with nginx in front of it, and intruders with every trick", Demo: abroad,
+			Lobby: 90, Late: 60, Span: 10 * time.Second, Mix: strollers, Limit: 2 * time.Minute, Abroad: true,
+			Excuse: append(unless(InvForeign), shop...)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
@@ -109,7 +115,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvSoldOut, InvOdds},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvSoldOut, InvOdds, InvForeign},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 

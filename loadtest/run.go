@@ -44,13 +44,19 @@ type run struct {
 
 // Run walks the fans through the sale, audits and judges. An error means that
 // the run could not be done; what it found out is in the report.
-func Run(ctx context.Context, o Options) (*Report, error) {
+func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if o.Stack != nil {
 		if err := o.Stack.StartEdges(ctx, o.Profile.Edges); err != nil {
 			return nil, err
 		}
 	}
 	r := newRun(o)
+	if o.Profile.Abroad && o.Stack != nil {
+		if r.hall.abroad, err = openForeign(ctx, o.Stack, r.clock); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, r.hall.abroad.Close()) }()
+	}
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
@@ -145,6 +151,9 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 		r.intruders = append(r.intruders, i)
 		others.Go(func() { i.knock(knocking); c.rest() })
 	}
+	if r.hall.abroad != nil {
+		others.Go(func() { r.hall.abroad.intrude(knocking) })
+	}
 	others.Go(func() { r.watch(knocking, stop, pace.Fans()) })
 	var crash error
 	var steps error
@@ -184,7 +193,11 @@ func (r *run) admitEverybody(ctx, patient context.Context, pace Pace) {
 // fan makes fan n, the same for the same seed.
 func (r *run) fan(n int) *fan {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(n)+1))
-	c := newClient(source(n), r.target, r.clock, r.meter)
+	target := r.target
+	if r.hall.abroad != nil {
+		target = newTarget(Address{Edge: r.hall.abroad.url(), Core: r.Access.Booking})
+	}
+	c := newClient(source(n), target, r.clock, r.meter)
 	p := r.Profile.Mix.persona(rng, hand{r.Seed, n})
 	c.edge, c.phone = n, p.Phone
 	f := newFan(n, p, rng, c, r.hall)
@@ -225,6 +238,9 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults}
 	for _, f := range r.fans {
 		e.Fans = append(e.Fans, f.h)
+	}
+	if r.hall.abroad != nil {
+		e.Abroad = r.hall.abroad.saw()
 	}
 	for _, i := range r.intruders {
 		e.Probes = append(e.Probes, i.probes...)

@@ -12,6 +12,10 @@ func (f *fan) shop(ctx context.Context) {
 	if f.Renews {
 		f.renew(ctx)
 	}
+	if f.hall.abroad != nil {
+		f.visit(ctx)
+		return
+	}
 	if f.Errand == Browse || f.Errand == Stroll {
 		f.browse(ctx)
 		f.h.End = "only looked"

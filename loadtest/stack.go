@@ -37,6 +37,8 @@ type Demo struct {
 	General        int    `json:"general"`
 	PartyMax       int    `json:"party_max"`
 
+	Gate bool `json:"-"` // the edge is told of a foreign shop
+
 	Visitor ropeline.VisitorRule `json:"visitor,omitzero"` // who may join
 }
 
@@ -67,6 +69,7 @@ type Stack struct {
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when the child has been waited for
 	edges   []*further
+	gate    []string // flags of an edge with a foreign shop
 }
 
 // The folder's name is short: Unix sockets below it have at most 108 bytes.
@@ -110,6 +113,17 @@ func (s *Stack) prepare(demo Demo) error {
 	if err := os.WriteFile(s.demo(), text, 0o644); err != nil {
 		return fmt.Errorf("writing demo sale: %w", err)
 	}
+	if !demo.Gate {
+		return nil
+	}
+	routes, err := foreignRoutes(demo.Sale)
+	if err != nil {
+		return err
+	}
+	s.gate = []string{"--routes", filepath.Join(s.folder, "routes.yaml"), "--trusted-proxies", "127.0.0.1/32"}
+	if err := os.WriteFile(s.gate[1], []byte(routes), 0o644); err != nil {
+		return fmt.Errorf("writing routes: %w", err)
+	}
 	return nil
 }
 
@@ -131,6 +145,7 @@ func (s *Stack) Start(ctx context.Context, listen string) error {
 	}
 	s.Access = Access{} // its process ids may soon be somebody else's
 	s.cmd = exec.Command(s.program, "dev", "--data", s.data(), "--listen", listen, "--demo", s.demo())
+	s.cmd.Args = append(s.cmd.Args, s.gate...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = out, out, cleanEnvironment()
 	s.cmd.SysProcAttr = attributes()
 	s.ended = make(chan struct{})

@@ -6,8 +6,8 @@
 // header of a hop or of ours. So there is nothing that two servers could read
 // differently.
 //
-// It is written by hand because httputil.ReverseProxy over http.Transport, with
-// its goroutines for each connection, does two thirds of the requests a second
-// that this does. It knows no token and no route; it opens connections to the
-// address that it was made with and to no other.
+// It is written by hand for its cost: http.Transport has two goroutines for each
+// connection and hands each answer over between them; here one goroutine writes
+// and reads. It knows no token and no route; it opens connections to the address
+// that it was made with and to no other.
 package relay

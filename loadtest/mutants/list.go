@@ -78,6 +78,9 @@ var mutants = []mutant{
 	{"odds-rosy", "whoever waits is told of a good chance, as long as there is any", []string{loadtest.InvOdds}, []edit{
 		{"odds/odds.go", `goodFrom = 0.75`, `goodFrom = 1e-9`},
 	}},
+	{"trick-passes", "dot segments are no reason to refuse an address", []string{loadtest.InvForeign}, []edit{
+		{"edge/passage/path.go", `if segment != "" && strings.ContainsRune(`, `if segment == "." && strings.ContainsRune(`},
+	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
 		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
@@ -91,6 +94,7 @@ var loads = map[string][]string{
 	"draw-by-other-bits": {"--profile", "lobby", "--fans", "100"},
 	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
 	"offered-again":      {"--profile", "redis-loss", "--fans", "150"},
+	"trick-passes":       {"--profile", "any-shop", "--fans", "80"},
 	"friends-uncounted":  {"--profile", "mutant-party"},
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
 	"odds-rosy":          {"--profile", "sell-out"},
