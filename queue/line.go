@@ -246,6 +246,11 @@ func (l *Line) show(ctx context.Context, v *View) error {
 	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run || resumed {
 		l.awake()
 	}
+	if old != nil && old.Run != v.Run && old.Version > v.Version {
+		if err := l.store.recallLimits(ctx, l.sale, old.Limits); err != nil {
+			l.log.Warn("writing limits back that the store has lost", "err", err)
+		}
+	}
 	if v.LastOffer < l.offers { // Redis lost its last second: numbers are given anew
 		l.offers = v.LastOffer
 		l.guests.suspectAll()

@@ -315,6 +315,10 @@ func (m *model) room() (room, free, people int64) {
 	if m.filled == 0 {
 		m.filled = m.ms() // the bucket starts empty
 	}
+	if m.ms()-m.foundAt < 1000 {
+		m.bucket = 0
+		return 0, 0, 0
+	}
 	if m.mode == ropeline.ModePass {
 		m.bucket = 1e15
 		return 1_000_000, 1_000_000_000, 1_000_000_000
@@ -508,6 +512,9 @@ func (m *model) moveDeadlines(by int64) {
 	}
 	if m.mode == ropeline.ModeStop {
 		m.stoppedAt += by
+	}
+	if m.foundAt > 0 {
+		m.foundAt = max(0, m.foundAt+by)
 	}
 	m.haunted, m.queueing.since = max(0, m.haunted+by), m.queueing.since+by
 	if m.filled > 0 {
@@ -1238,6 +1245,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	known := stale
 	stale.Cap, stale.LastOffer, stale.Version = stale.Cap+1, stale.LastOffer+5000, stale.Version+5000
 	names := []string{key(s.sale.ID, "state")}
 	for _, k := range affected {
@@ -1249,6 +1257,8 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 			t.Fatal(err)
 		}
 	}
+	recall := s.loseChange(ctx, t, known)
+	s.foundAt = s.ms()
 	_, err = s.store.Join(ctx, s.sale.ID, s.idIn(affected[0]), "")
 	same(t, "joining a line whose server started anew", err, ErrSettling)
 	// What the server still has is newer than what an edge remembers.
@@ -1279,6 +1289,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 		if err := s.store.restore(ctx, s.sale.ID, charter, stale); err != nil {
 			t.Fatal(err)
 		}
+		recall()
 		s.remember(ctx, t, stale, affected)
 	})
 }
@@ -1407,7 +1418,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	s.waits, s.standing = -1, map[*fan]int64{}
 	s.last = known.LastOffer + 1000
 	clear(s.leads)
-	s.bucket, s.filled, s.lostSlots = 0, 0, true
+	s.bucket, s.filled, s.lostSlots, s.foundAt, s.stored = 0, 0, true, 0, nil
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
 	}

@@ -167,3 +167,14 @@ func (s *Store) Steered(ctx context.Context, sales chan<- ropeline.SaleID) {
 		}
 	}
 }
+
+//go:embed lua/recall.lua
+var recallSource string
+var recallScript = newScript("recall", recallSource)
+
+// recallLimits writes limits back that a server which took over has lost: a
+// change reaches every edge with a tick, and a replica perhaps later.
+func (s *Store) recallLimits(ctx context.Context, sale ropeline.SaleID, known Limits) error {
+	_, err := s.runOn(ctx, sale, recallScript, keysOf(sale, "state", "limits", "offered", "active", "sessions"), known.written(ropeline.Sale{})...)
+	return err
+}

@@ -10,8 +10,8 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// steering is how an SRE steers the model.
-type steering struct {
+// steered is what an SRE has set.
+type steered struct {
 	limits         struct{ Cap, Rate int64 }
 	mode           ropeline.Mode
 	session        int64 // s
@@ -19,13 +19,21 @@ type steering struct {
 	capMin, capMax int64
 	stoppedAt      int64 // ms
 	version        int64
-	stretch        Proof
-	lostSlots      bool // by the server, and the edges have not put any back
-	changes        int
+}
+
+// steering is how an SRE steers the model.
+type steering struct {
+	steered
+	before    steered           // the last change
+	stored    map[string]string // what the store had then
+	foundAt   int64             // ms, when the server was found to have started anew
+	stretch   Proof
+	lostSlots bool // by the server, and the edges have not put any back
+	changes   int
 }
 
 func newSteering(sale ropeline.Sale) steering {
-	s := steering{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap}
+	s := steering{steered: steered{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap}}
 	s.limits.Cap, s.limits.Rate = sale.Cap, sale.Rate
 	return s
 }
@@ -94,6 +102,11 @@ func (s *system) compareProof(t *rapid.T, state State) {
 // steer changes limits on both sides.
 func (s *system) steer(ctx contextT, t *rapid.T, to Settings) {
 	s.changes++
+	stored, err := s.rdb.HGetAll(ctx, key(s.sale.ID, "limits")).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.before, s.stored = s.steered, stored
 	before := s.version
 	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because"}
 	if _, err := s.store.Steer(ctx, s.sale.ID, change); err != nil {
@@ -154,6 +167,29 @@ func (s *system) enter(mode ropeline.Mode) {
 		}
 	}
 	s.mode = mode
+}
+
+// loseChange lets the server that takes over not have heard of the last change,
+// and returns what edges do about it. That of a stop would be lost together with
+// the deadlines that it moved.
+func (s *system) loseChange(ctx contextT, t *rapid.T, known State) (recall func()) {
+	if s.stored == nil || s.mode == ropeline.ModeStop || s.before.mode == ropeline.ModeStop || !rapid.Bool().Draw(t, "the last change is lost") {
+		return func() {}
+	}
+	limits := key(s.sale.ID, "limits")
+	if err := errors.Join(s.rdb.Del(ctx, limits).Err(), s.rdb.HSet(ctx, limits, s.stored).Err()); err != nil {
+		t.Fatal(err)
+	}
+	now := s.steered
+	s.steered = s.before
+	return func() {
+		for _, store := range s.stores {
+			if err := store.recallLimits(ctx, s.sale.ID, known.Limits); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.steered = now
+	}
 }
 
 // steerAnyhow sets some of the limits, within the bounds or not.

@@ -37,7 +37,8 @@ if s.run_id ~= here then
   local lost = math.ceil(1000 * rate / 60000) + math.ceil(2 * tonumber(ARGV[4]) * rate / 60000) + 1
     + math.max(0, number(KEYS[2], 'largest') - 1) -- a party is offered on credit
   s.run_id, s.ghosts, s.ghosts_until, s.last_offer = here, text(lost), text(until_), text(tonumber(s.last_offer or '0') + lost)
-  redis.call('HSET', KEYS[2], 'run_id', here, 'ghosts', lost, 'ghosts_until', until_, 'last_offer', s.last_offer)
+  s.found_at = text(ms)
+  redis.call('HSET', KEYS[2], 'run_id', here, 'found_at', ms, 'ghosts', lost, 'ghosts_until', until_, 'last_offer', s.last_offer)
 end
 
 local missed = 0

@@ -10,7 +10,7 @@ local leader = redis.call('GET', KEYS[1])
 if leader and leader ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 local jump, margin = tonumber(ARGV[4]), tonumber(ARGV[5])
-for _, field in ipairs({ 'bucket_at', 'ghosts_until', 'held_since' }) do
+for _, field in ipairs({ 'bucket_at', 'ghosts_until', 'held_since', 'found_at' }) do
   local at = redis.call('HGET', KEYS[2], field)
   if at then redis.call('HSET', KEYS[2], field, text(math.max(0, tonumber(at) + jump))) end
 end

@@ -210,7 +210,7 @@ end
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
-  'limit', 'limit_since', 'limit_from', 'limit_max', 'term', 'auto_why', 'board',
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'found_at', 'term', 'auto_why', 'board',
   'lanes', 'turns', 'leads', 'bypass' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
@@ -247,6 +247,16 @@ local function stopped(limits)
   if l[1] == 'stop' then return redis.error_reply('STOPPED ' .. (l[2] or '')) end
 end
 
+-- Writes limits, given as fields and values in turns from that argument on to the
+-- other, where they are not set. A time that the document says is not set.
+local function keep_limits(state, limits, from, to)
+  for i = from, to, 2 do
+    local name, value = ARGV[i], ARGV[i + 1]
+    local document = (name == 'session' or name == 'claim') and redis.call('HGET', state, name)
+    if value ~= document then redis.call('HSET', limits, name, value) end
+  end
+end
+
 -- The time (ms) by which turns and slots run out. It stands still while the sale
 -- is stopped: nobody can use theirs then.
 local function turn_time(live, ms) return live.mode == 'stop' and tonumber(live.stopped) or ms end
@@ -257,6 +267,15 @@ local function move_deadlines(offered, active, by, until_)
   for i = 1, #slots, 2 do redis.call('ZADD', offered, slots[i + 1] + by, slots[i]) end
   slots = redis.call('ZRANGE', active, 0, -1, 'WITHSCORES')
   for i = 1, #slots, 2 do redis.call('ZADD', active, until_(slots[i], tonumber(slots[i + 1])), slots[i]) end
+end
+
+-- Ends a stop: deadlines move along by as long as it took, but no slot past the
+-- end of its session.
+local function end_stop(offered, active, sessions, by)
+  move_deadlines(offered, active, by, function(slot, before)
+    local ends = string.match(redis.call('HGET', sessions, string.match(slot, '^[^#]+')) or '', '^%S+ %d+ %d+ (%d+) ')
+    return math.max(before, math.min(before + by, tonumber(ends or '0') * 1000))
+  end)
 end
 
 -- The stock rule: how many more may be offered for what can still be sold. So many
@@ -275,8 +294,10 @@ end
 -- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
 -- missing on credit: a bucket that small would never hold enough for it; and so it does of the stock,
 -- or the last seat would wait for a party's worth of seats.
--- Ghosts are slots that may be in use though a loss of Redis forgot them. Where
+-- A server that was just found to have started anew offers nobody for a moment: it
+-- may have lost a change of the limits that edges remember. Ghosts are slots that may be in use though a loss of Redis forgot them. Where
 -- everybody passes there is room for all.
+local RECALL = 1000
 local CLOSED = { pause = true, queue = true, stop = true }
 
 local function ghosts_of(s, ms)
@@ -285,6 +306,7 @@ end
 
 local function room(s, ms, tick)
   if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0, 0 end
+  if ms - tonumber(s.found_at or '0') < RECALL then return 0, 0, 0, 0 end
   if s.mode == 'pass' then return 1000000, 1e15, 1e9, 1e9 end
   local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
   local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate

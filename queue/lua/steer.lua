@@ -1,9 +1,7 @@
 -- Changes what may be steered of a sale, all of it or nothing, if the values are
 -- still those that were seen and stay within the sale's bounds.
 --
--- A stop stops the clock of turns and slots, and its end sets it going again: the
--- deadlines move along by as long as it took, but no slot past the end of its
--- session.
+-- A stop stops the clock of turns and slots, and its end sets it going again.
 -- KEYS 1 state  2 limits  3 offered  4 active  5 sessions  6 events  7 steered
 -- ARGV 1 clock (us) or ''  2 id of the change: one that is repeated is answered
 --      as before  3 sale  4 who (a role)  5 reason  6 changes that are
@@ -48,11 +46,7 @@ if rawget(to, 'mode') then
   to.reason = to.mode == 'run' and '' or ARGV[5]
   if to.mode == 'stop' and was.mode ~= 'stop' then to.stopped = text(ms) end
   if to.mode ~= 'stop' and was.mode == 'stop' then
-    local by = math.max(0, ms - tonumber(was.stopped))
-    move_deadlines(KEYS[3], KEYS[4], by, function(slot, before)
-      local ends = string.match(redis.call('HGET', KEYS[5], string.match(slot, '^[^#]+')) or '', '^%S+ %d+ %d+ (%d+) ')
-      return math.max(before, math.min(before + by, tonumber(ends or '0') * 1000))
-    end)
+    end_stop(KEYS[3], KEYS[4], KEYS[5], math.max(0, ms - tonumber(was.stopped)))
   end
 end
 to.version = text(tonumber(was.version) + 1)
@@ -65,13 +59,17 @@ redis.call('HSET', KEYS[1], prove(s, now))
 local event, kind = { set = {}, was = {}, by = ARGV[4] }, rawget(to, 'mode') and 'mode' or 'limits'
 for i = values, #ARGV, 2 do
   local name = ARGV[i]
-  event.set[name], event.was[name] = tonumber(ARGV[i + 1]) or ARGV[i + 1], tonumber(was[name]) or was[name]
+  if name == 'auto' then -- how it steers is the staff's business
+    event.set.auto = ARGV[i + 1] ~= ''
+  else
+    event.set[name], event.was[name] = tonumber(ARGV[i + 1]) or ARGV[i + 1], tonumber(was[name]) or was[name]
+  end
 end
 if kind == 'mode' and to.reason ~= '' then event.reason = to.reason end
 if limit and since ~= s.limit_since then
   event.proof = { limit = tonumber(limit), since_ms = math.floor(tonumber(since) / 1000), max_active = tonumber(most) }
 end
-tell(KEYS[6], now, kind, cjson.encode(event))
+tell(KEYS[6], now, kind, event)
 redis.call('XADD', KEYS[7], 'MAXLEN', ARGV[6], '*', 'id', ARGV[2], 'reply', cjson.encode(reply))
 redis.call('PUBLISH', 'ropeline:steered', ARGV[3]) -- wakes whoever ticks the sale
 return reply
