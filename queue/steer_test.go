@@ -1,11 +1,16 @@
 package queue
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
@@ -151,6 +156,50 @@ func TestTheProofOfTheCapIsHonestAboutPassing(t *testing.T) {
 	if (Proof{Limit: 2, From: 1, Most: 3}).Holds() {
 		t.Error("three of two is said to hold")
 	}
+}
+
+// A replica that lagged takes over and has not heard of a stop. Edges have: it is
+// given back before anybody is offered.
+func TestAStopThatAFailoverLostIsGivenBack(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	var running sync.WaitGroup
+	running.Go(func() { _ = line.Run(ctx) })
+	t.Cleanup(func() { leave(); running.Wait() })
+	<-line.Ready()
+	join(t, store, sale.ID)
+	lost, err := rdb.HGetAll(ctx, key(sale.ID, "limits")).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeStop), Cap: new(int64(1))})
+	until := func(what string, holds func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !holds(); {
+			if s := tick(t, store, sale.ID); s.LastOffer > 0 && s.Ghosts == 0 || s.Offered > 0 {
+				t.Fatalf("somebody was offered though the sale is stopped: %+v", s.State)
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("in vain: ", what)
+			}
+		}
+	}
+	until("the edge hears of the stop", func() bool { return line.View().Mode == ropeline.ModeStop })
+	_, err = rdb.TxPipelined(ctx, func(r redis.Pipeliner) error {
+		r.Del(ctx, key(sale.ID, "limits"))
+		r.HSet(ctx, key(sale.ID, "limits"), lost)
+		r.HSet(ctx, key(sale.ID, "state"), "run_id", "of the master that was")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until("the stop is given back", func() bool {
+		s, err := store.State(ctx, sale.ID)
+		return err == nil && s.Mode == ropeline.ModeStop && s.Cap == 1 && s.Version == 1 && s.Reason == "a reason"
+	})
 }
 
 func TestGatesHearOfAStopAndWhoeverTicksPutsItRight(t *testing.T) {

@@ -403,7 +403,7 @@ func (s *site) judge() {
 }
 
 // stopTime is how long processes are stopped: longer than the controllers'
-// lease of 2 s in every run, 30 s in `make test-faults`.
+// lease of 1 s in every run, 30 s in `make test-faults`.
 func stopTime(t *testing.T) time.Duration {
 	text := os.Getenv("ROPELINE_TEST_STOP")
 	if text == "" {
@@ -502,6 +502,16 @@ func (s *site) freezeController() {
 	}
 	s.await("a controller leads", time.Minute, func() bool { return leader() != "" })
 	before := leader()
+	// Meanwhile the cap is lowered: whoever wakes up cannot know.
+	lowered := time.AfterFunc(s.stop/2, func() { s.steer(crowdCap - 1) })
+	defer func() {
+		lowered.Stop()
+		state, err := s.store.State(context.Background(), s.sale.ID)
+		if err != nil || state.Cap != crowdCap-1 || !state.Proof.Holds() {
+			s.t.Errorf("after the stop the cap is %d, proved by %+v, %v", state.Cap, state.Proof, err)
+		}
+		s.steer(crowdCap)
+	}()
 	for range s.controllers { // which one leads is not told: it is the one whose stop changes it
 		first := s.controllers[0]
 		s.controllers = append(s.controllers[1:], first)
@@ -511,6 +521,13 @@ func (s *site) freezeController() {
 		}
 	}
 	s.t.Errorf("%q leads still after each controller was stopped for %v", before, s.stop)
+}
+
+// steer sets the cap.
+func (s *site) steer(to int64) {
+	if _, err := s.store.Steer(context.Background(), s.sale.ID, queue.Change{Set: queue.Settings{Cap: &to}, By: "sre", Reason: "a test"}); err != nil {
+		s.t.Error(err)
+	}
 }
 
 func (s *site) redisPID() int {
