@@ -35,6 +35,7 @@ type Line struct {
 
 	showing sync.Mutex // held by whoever makes a new View
 	offers  int64      // the last offer number that guests were told of
+	limits  Limits     // the newest that were seen
 	posted  *Board     // what was read last
 
 	guests guests
@@ -246,11 +247,7 @@ func (l *Line) show(ctx context.Context, v *View) error {
 	if old == nil || old.Epoch != v.Epoch || old.Settling != v.Settling || old.Run != v.Run || resumed {
 		l.awake()
 	}
-	if old != nil && old.Run != v.Run && old.Version > v.Version {
-		if err := l.store.recallLimits(ctx, l.sale, old.Limits); err != nil {
-			l.log.Warn("writing limits back that the store has lost", "err", err)
-		}
-	}
+	l.remindLimits(ctx, v)
 	if v.LastOffer < l.offers { // Redis lost its last second: numbers are given anew
 		l.offers = v.LastOffer
 		l.guests.suspectAll()
@@ -262,6 +259,18 @@ func (l *Line) show(ctx context.Context, v *View) error {
 		}
 	}
 	return nil
+}
+
+// remindLimits keeps the newest limits that were seen, and writes them back where
+// the store has older ones: it has lost a change. showing is held.
+func (l *Line) remindLimits(ctx context.Context, v *View) {
+	if v.Version < l.limits.Version {
+		if err := l.store.recallLimits(ctx, l.sale, l.limits); err != nil {
+			l.log.Warn("writing limits back that the store has lost", "err", err)
+			return // and the next view is another chance
+		}
+	}
+	l.limits = v.Limits
 }
 
 // readOffers tells the guests of the offers after the last one known. Where the
