@@ -178,7 +178,7 @@ func TestAStopThatAFailoverLostIsGivenBack(t *testing.T) {
 	until := func(what string, holds func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); !holds(); {
-			if s := tick(t, store, sale.ID); s.LastOffer > 0 && s.Ghosts == 0 || s.Offered > 0 {
+			if s := tick(t, store, sale.ID); s.Offered > 0 {
 				t.Fatalf("somebody was offered though the sale is stopped: %+v", s.State)
 			}
 			if time.Now().After(deadline) {
@@ -200,6 +200,25 @@ func TestAStopThatAFailoverLostIsGivenBack(t *testing.T) {
 		s, err := store.State(ctx, sale.ID)
 		return err == nil && s.Mode == ropeline.ModeStop && s.Cap == 1 && s.Version == 1 && s.Reason == "a reason"
 	})
+}
+
+// A server that was just found to be another one waits for what edges know.
+func TestNobodyIsOfferedInTheFirstSecondAfterAFailover(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 1000)
+	steer(t, k.Store, k.sale.ID, Settings{Rate: new(int64(600))})
+	p := join(t, k.Store, k.sale.ID)
+	if err := k.rdb.HSet(t.Context(), key(k.sale.ID, "state"), "run_id", "of the master that was").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		k.tick()
+		k.is(p, ropeline.PlaceWaiting)
+	}
+	for range 3 {
+		k.tick()
+	}
+	k.is(p, ropeline.PlaceOffered)
 }
 
 func TestGatesHearOfAStopAndWhoeverTicksPutsItRight(t *testing.T) {
