@@ -36,6 +36,7 @@ export interface Session {
 export interface Status {
   state: PlaceState;
   sale: SaleStatus;
+  lane?: string;
   position?: number;
   served?: number;
   epoch?: string;
@@ -64,6 +65,9 @@ export interface Sale {
   hold_extensions: number;
   units_per_hold: number;
   party_max?: number;
+  lanes?: Lane[];
+  /** The rules by which somebody is let in past the line. */
+  bypass?: { name: string; title: string; share: number; people: number }[];
   /** Whom the sale gives one place each; absent for anybody. */
   visitor?: string;
   draw: { commitment: string; root?: string; entrants?: number; seed?: string; beacon_rule?: string; root_at?: string; beacon?: string };
@@ -126,6 +130,24 @@ export interface Terms {
   hash: string;
   signed: string;
   sheet: TermsSheet;
+}
+
+/** A line of its own, and what it is given. */
+export interface Lane {
+  name: string;
+  title?: string;
+  share: number;
+  entry?: ("code" | "invitation")[];
+  waiting: number;
+  people: number;
+}
+
+/** Where a code leads. */
+export interface LaneOffer {
+  lane: Lane;
+  lobby?: boolean;
+  ahead: number;
+  now?: number;
 }
 
 export interface DrawProof {

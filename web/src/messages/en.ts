@@ -8,6 +8,7 @@ export { common } from "./en/common.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";
+export { lane } from "./en/lane.ts";
 export { ledger } from "./en/ledger.ts";
 export { news } from "./en/news.ts";
 export { ops } from "./en/ops.ts";

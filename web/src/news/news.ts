@@ -23,6 +23,8 @@ export function tell(room: Room, context: Context): void {
   if (!board) document.head.append(h("link", { rel: "stylesheet", href: sheet }));
   board ??= new Board(room, context.saleId);
   board.show(status);
+  const { sale } = context.known;
+  if (sale?.lanes ?? sale?.bypass) void import("../lane/lane").then((m) => m.tell(room, context), () => {});
 }
 
 class Board {
