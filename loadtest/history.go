@@ -118,8 +118,12 @@ type History struct {
 	Fan    int
 	Poller bool
 
-	Join Call // the request that was given the place
-	Late bool // it was sent after the lobby's close
+	Join     Call   // the request that was given the place
+	Lane     string // in which it is, where the sale has several
+	Code     string // by which it came there
+	Tried    []int  // what wrong codes were answered with
+	Bypassed bool   // it came by a rule, past the line
+	Late     bool   // it was sent after the lobby's close
 
 	Party int  // number of the party whose place the fan shares, from 1; 0: none
 	Guest bool // a friend had taken the place: the join says nothing of its order

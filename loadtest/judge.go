@@ -25,6 +25,9 @@ type Evidence struct {
 	Unforeseen []Period
 	Abroad     *Abroad    // what a foreign shop saw; nil: there was none
 	Stock      *Inventory // what the inventory check said; nil: not asked
+
+	// Of a sale with lanes.
+	Codes, Guesses, Hits, Ejected int
 }
 
 // Faults counts answers that should never be given.
@@ -111,6 +114,9 @@ const (
 	InvLeavers    = "leavers"
 	InvNumbers    = "offer-numbers"
 	InvParty      = "parties"
+	InvShares     = "shares"
+	InvCodes      = "codes"
+	InvBypass     = "bypass"
 	InvUnits      = "units-once"
 	InvConfirmed  = "confirmed-kept"
 	InvAccounted  = "orders-known"
@@ -145,6 +151,9 @@ func Invariants() []Invariant {
 		{InvLeavers, "nobody was offered after the leave was answered", judgeLeavers},
 		{InvNumbers, "no two places were given the same offer number", judgeNumbers},
 		{InvParty, "friends who share a place had one turn and one session, and were counted", judgeParty},
+		{InvShares, "while people waited in all lanes, each had its share of the turns", judgeShares},
+		{InvCodes, "each code was used as often as it may be, wrong ones cost nothing, and guessing led nowhere", judgeCodes},
+		{InvBypass, "no more came past the line than the share of the rule", judgeBypass},
 		{InvUnits, "no unit was sold twice", judgeUnits},
 		{InvConfirmed, "every confirmed order is in Postgres, paid, with its tickets and one captured payment", judgeConfirmed},
 		{InvAccounted, "every order and captured payment in Postgres is one that a fan asked for", judgeAccounted},

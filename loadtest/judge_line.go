@@ -117,12 +117,12 @@ func (c Call) ends(until Moment) Moment {
 // before B's request was sent, A must be offered first. Pairs are compared one
 // by one; 4 million of them take 20 ms.
 func judgeOrder(e Evidence) finding {
-	return inversions(e, func(a, b History) bool { return a.Late && b.Late })
+	return inversions(e, func(a, b History) bool { return a.Lane == b.Lane && a.Late && b.Late })
 }
 
 // judgeLobby is the same for A of the lobby and B who came later.
 func judgeLobby(e Evidence) finding {
-	return inversions(e, func(a, b History) bool { return !a.Late && b.Late })
+	return inversions(e, func(a, b History) bool { return a.Lane == b.Lane && !a.Late && b.Late })
 }
 
 func inversions(e Evidence, comparable func(a, b History) bool) finding {
@@ -156,15 +156,18 @@ func inversions(e Evidence, comparable func(a, b History) bool) finding {
 // judgePosition counts, for every position that was shown, the places that were
 // really seen being offered after it and before the fan's. Friends have one.
 func judgePosition(e Evidence) finding {
-	var numbers []int64
+	byLane := map[string][]int64{}
 	for _, h := range e.Fans {
 		if h.Offer != 0 && !h.Beside {
-			numbers = append(numbers, h.Offer)
+			byLane[h.Lane] = append(byLane[h.Lane], h.Offer)
 		}
 	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	upTo := func(n int64) int64 { // offers seen with a number <= n
+	for lane, numbers := range byLane {
+		slices.Sort(numbers)
+		byLane[lane] = slices.Compact(numbers)
+	}
+	upTo := func(lane string, n int64) int64 { // offers of a lane seen with a number <= n
+		numbers := byLane[lane]
 		return int64(sort.Search(len(numbers), func(i int) bool { return numbers[i] > n }))
 	}
 	var f finding
@@ -181,7 +184,7 @@ func judgePosition(e Evidence) finding {
 		}
 		for _, s := range h.Shown {
 			f.facts++
-			if before := upTo(own-1) - upTo(s.Served); before > s.Position {
+			if before := upTo(h.Lane, own-1) - upTo(h.Lane, s.Served); before > s.Position {
 				f.breach("fan %d was shown position %d at %v (served %d), but %d were offered before %s",
 					h.Fan, s.Position, s.At, s.Served, before, h.turn())
 			}

@@ -52,7 +52,8 @@ func Profiles() []Profile {
 	fewStay.Longest = 12 * time.Second
 	crash := small
 	crash.TokenLife = 15
-	lobby, surge, phones, loss, wait, friends := demo, demo, demo, demo, demo, demo
+	lobby, surge, phones, loss, wait, friends, presale := demo, demo, demo, demo, demo, demo, demo
+	presale.OpensIn, presale.Cap, presale.Rate, presale.Lanes, presale.Bypass = 10, 400, 900, presaleLanes(), presaleBypass()
 	lobby.OpensIn, lobby.Cap, lobby.Rate = 20, 400, 3000
 	surge.OpensIn, surge.Cap, surge.Rate = 12, 400, 600
 	phones.OpensIn, phones.Cap, phones.Rate = 10, 400, 180
@@ -64,7 +65,7 @@ func Profiles() []Profile {
 	lobby.Visitor = ropeline.VisitorRule{Kind: ropeline.VisitorBrowser, Work: 4, PerNetwork: 10_000}
 	crowd := sociable
 	crowd.Parties = 5
-	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait, &friends} {
+	for _, d := range []*Demo{&lobby, &surge, &phones, &loss, &wait, &friends, &presale} {
 		d.Seats, d.General = 60, 20
 	}
 	abroad := demo
@@ -103,6 +104,9 @@ func Profiles() []Profile {
 		{Name: "any-shop", About: "150 fans for a foreign shop with nginx in front of it, and intruders with every trick", Demo: abroad,
 			Lobby: 90, Late: 60, Span: 10 * time.Second, Mix: strollers, Limit: 2 * time.Minute, Abroad: true,
 			Excuse: append(unless(InvForeign), shop...)},
+		{Name: "presale", About: "400 fans in two lanes: every fifth has a code, some wrong ones; an attacker guesses, colleagues come past the line", Demo: presale,
+			Lobby: 300, Late: 100, Span: 12 * time.Second, Mix: strollers, Limit: 2 * time.Minute,
+			Excuse: append(unless(InvShares, InvCodes, InvBypass), shop...)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
@@ -115,7 +119,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvSoldOut, InvOdds, InvForeign},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 

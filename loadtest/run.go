@@ -60,6 +60,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.makeCodes(ctx); err != nil {
+		return nil, err
+	}
 	left := time.Until(r.hall.about.LobbyClosesAt)
 	if o.Stack != nil && left < lobbyTime {
 		return nil, fmt.Errorf("the lobby closes in %v: this machine is too busy to start a stack in time", left)
@@ -97,6 +100,7 @@ const lobbyTime = time.Second
 const (
 	addressLooker   = 3_000_000
 	addressIntruder = 3_000_001
+	addressGuesser  = 3_000_005
 	addressStaff    = 3_000_010
 	addressMoved    = 2_000_000 // and a fan's number: of one who comes back from elsewhere
 )
@@ -154,6 +158,7 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	if r.hall.abroad != nil {
 		others.Go(func() { r.hall.abroad.intrude(knocking) })
 	}
+	others.Go(func() { r.guess(knocking) })
 	others.Go(func() { r.watch(knocking, stop, pace.Fans()) })
 	var crash error
 	var steps error
@@ -241,6 +246,9 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 	}
 	if r.hall.abroad != nil {
 		e.Abroad = r.hall.abroad.saw()
+	}
+	if p := r.hall.presale; p != nil {
+		e.Codes, e.Guesses, e.Hits, e.Ejected = len(p.codes), p.guesses, p.hits, p.ejected
 	}
 	for _, i := range r.intruders {
 		e.Probes = append(e.Probes, i.probes...)

@@ -40,6 +40,8 @@ type Demo struct {
 	Gate bool `json:"-"` // the edge is told of a foreign shop
 
 	Visitor ropeline.VisitorRule `json:"visitor,omitzero"` // who may join
+	Lanes   []ropeline.Lane      `json:"lanes,omitempty"`
+	Bypass  []ropeline.Bypass    `json:"bypass,omitempty"`
 }
 
 // Access is how a running installation is reached, as `ropeline dev` writes it.

@@ -55,6 +55,9 @@ var mutants = []mutant{
 	{"wait-halved", "estimates are made for half of those ahead", []string{loadtest.InvEstimate}, []edit{
 		{"queue/estimate.go", `v.Gauge.turns(v.seen, lane, float64(position))`, `v.Gauge.turns(v.seen, lane, float64(position)/2)`},
 	}},
+	{"shares-ignored", "lanes take turns as if their shares were the same", []string{loadtest.InvShares}, []edit{
+		{"queue/lua/offer.lua", `lane.lead + size * lane.cost`, `lane.lead + size`},
+	}},
 	{"longer-untold", "nobody is told why it takes longer", []string{loadtest.InvLonger}, []edit{
 		{"queue/estimate.go", `w.Longer = v.Gauge.Longer`, `w.Longer = ""`},
 	}},
@@ -90,6 +93,7 @@ var mutants = []mutant{
 // meet what it breaks.
 var loads = map[string][]string{
 	"wait-halved":        {"--profile", "mutant-wait"},
+	"shares-ignored":     {"--profile", "presale", "--fans", "200"},
 	"longer-untold":      {"--profile", "mutant-wait"},
 	"draw-by-other-bits": {"--profile", "lobby", "--fans", "100"},
 	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
