@@ -18,11 +18,12 @@ import { party } from "./party";
 import { phone } from "./phone";
 import { plain } from "./plain";
 import { polling } from "./polling";
+import { presale } from "./presale";
 import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, ops, draw, news, invited };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, ops, draw, news, invited, presale };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];

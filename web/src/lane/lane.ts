@@ -47,6 +47,12 @@ class Card {
   }
 }
 
+/** The place is another one now, though a frame may just have told that the old one was left. */
+function anew(): void {
+  location.hash = "lane";
+  location.reload();
+}
+
 /** Takes a code, says where it leads, and moves the place if the fan agrees. */
 function ask(dialog: HTMLDialogElement, sale: string): void {
   const at = `/api/v1/sales/${encodeURIComponent(sale)}/place/code`;
@@ -64,7 +70,7 @@ function ask(dialog: HTMLDialogElement, sale: string): void {
     const go = button(words.move, "primary", () => {
       void trying(go, async () => {
         await call("POST", at, { body: { code: code.value, confirm: true } });
-        location.reload(); // the place is another one now
+        anew();
       });
     });
     dialog.replaceChildren(
@@ -81,7 +87,7 @@ function ask(dialog: HTMLDialogElement, sale: string): void {
     event.preventDefault();
     void trying(look, async () => {
       const { body, status } = await call<LaneOffer>("POST", at, { body: { code: code.value } });
-      if (status === 201) location.reload(); // it had moved before, and the answer was lost
+      if (status === 201) anew(); // it had moved before, and the answer was lost
       else confirm(body);
     });
   });

@@ -93,7 +93,7 @@ async function arrive(): Promise<void> {
       return again(new Disconnected("no script", { cause }));
     }
   }
-  if (memory.was === "left") {
+  if (memory.was === "left" && location.hash !== "#lane") {
     known.left = true;
     return draw();
   }
