@@ -68,13 +68,14 @@ var layout = []room{
 	{"internal/bench", nil, "how results are handed over, whatever was measured"},
 	{"internal/bench/sockets", []string{"internal/bench", "internal/devstack", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
 	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/devstack", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
+	{"internal/bench/gate", []string{"internal/bench", "internal/devstack", "internal/dial", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
 
 // owners names libraries that may be imported in some packages only.
 var owners = map[string][]string{
-	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate"},
+	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate", "internal/bench/gate"},
 	"github.com/danielgtaylor/":   {"booking/api"},
 	"github.com/coder/websocket":  {"edge", "loadtest", "internal/bench/sockets"},
 	"github.com/ulule/limiter":    {"edge"},
@@ -85,7 +86,7 @@ var owners = map[string][]string{
 	"github.com/boombuler/":       {"internal/qr"},
 	"go.yaml.in/":                 {"edge/passage"},
 	"github.com/gowebpki/jcs":     {"queue/ledger"},
-	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/line", "internal/bench/sockets"},
+	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/gate", "internal/bench/line", "internal/bench/sockets"},
 }
 
 func matches(pkg, pattern string) bool {

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The part that needs no other program, on a small scale: the rows are written.
+func TestABenchOfTheGateWritesItsRows(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "gate.json")
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-rows", "limits", "-runs", "1", "-scale", "0.05", "-out", file}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(text), `"target": "≤ 1 s"`) {
+		t.Errorf("the file says %s (%v)", text, err)
+	}
+}

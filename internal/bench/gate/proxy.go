@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// What nginx does: an upstream of 1 KB, a bare proxy in front of it, and one that
+// asks the gate.
+const nginxConf = `worker_processes auto;
+daemon off;
+pid %[1]s/nginx.pid;
+error_log %[1]s/nginx.log crit;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
+  keepalive_requests 1000000;
+  upstream shop { server %[2]s; keepalive 64; }
+  upstream gate { server %[5]s; keepalive 64; }
+  server { listen %[2]s; location / { default_type text/plain; return 200 "%[6]s"; } }
+  server { listen %[3]s; location / { proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection ""; } }
+  server { listen %[4]s;
+    location / { auth_request /verify; proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location = /verify { internal; proxy_pass http://gate/gate/verify; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_pass_request_body off; proxy_set_header Content-Length "";
+      proxy_set_header X-Original-URI $request_uri; proxy_set_header X-Original-Method $request_method; proxy_set_header X-Original-Host $host; } }
+}
+`
+
+const routesFile = `rooms: [tickets.example]
+hosts:
+  - host: %[1]s
+    upstream: http://%[3]s
+    sale: %[4]s
+    connections: 512
+    routes:
+      - {paths: /free/**, token: none, fail: open}
+      - {paths: /**, token: required, fail: closed}
+  - host: %[2]s
+    upstream: http://%[3]s
+    sale: %[5]s
+    connections: 512
+    routes:
+      - {paths: /free/**, token: none, fail: open}
+      - {paths: /**, token: required, fail: closed}
+`
+
+// addresses of what is measured.
+type addresses struct{ shop, bare, asking, edge string }
+
+func (s *stage) raise(ctx context.Context) (a addresses, raw string, err error) {
+	for _, at := range []*string{&a.shop, &a.bare, &a.asking, &a.edge} {
+		if *at, err = freePort(); err != nil {
+			return a, "", err
+		}
+	}
+	keys := s.path("keys")
+	made, err := s.start(program, "keygen", "init", "--keys", keys)
+	if err != nil {
+		return a, "", err
+	}
+	if err := made.Wait(); err != nil {
+		return a, "", fmt.Errorf("making keys: %w", err)
+	}
+	s.ran = s.ran[:0]
+	if err := errors.Join(
+		s.write("nginx.conf", fmt.Sprintf(nginxConf, s.dir, a.shop, a.bare, a.asking, a.edge, strings.Repeat("x", 1024))),
+		s.write("routes.yaml", fmt.Sprintf(routesFile, shopHost, netHost, a.shop, sale, net_)),
+		s.publish(ctx, 1_000_000, 10_000_000)); err != nil {
+		return a, "", err
+	}
+	if _, err := s.start("nginx", "-c", s.path("nginx.conf"), "-e", "/dev/null"); err != nil {
+		return a, "", err
+	}
+	if _, err := s.start(program, "edge", "--redis", s.server.URL, "--keys", keys, "--listen", a.edge, "--booking", "http://127.0.0.1:1", "--ops", "http://127.0.0.1:1",
+		"--routes", s.path("routes.yaml"), "--trusted-proxies", "127.0.0.1/32", "--requests-limit=-1", "--joins-limit=-1", "--address-limit=-1", "--visitor-limit=-1",
+		"--log", "error", "--private-listen", "off"); err != nil {
+		return a, "", err
+	}
+	raw, err = signed(keys + "/admission.key")
+	return a, raw, err
+}
+
+// signed is a token that lives for an hour.
+func signed(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	signer, err := admission.ParseSigner(string(text))
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	return signer.Sign(token.Claims{Sale: sale, Place: "AAAAAAAAAAAAAAAAAAAAAA", Session: "bench", IssuedAt: now, Expires: now.Add(time.Hour), SessionEnds: now.Add(2 * time.Hour)})
+}
+
+// proxyRows measures requests through the gate beside the same through nginx.
+func proxyRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+	s, err := newStage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, s)
+	a, raw, err := s.raise(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ticking := make(chan struct{})
+	go func() { // the net's controller
+		defer close(ticking)
+		for ctx.Err() == nil {
+			_, _ = s.store.Tick(ctx, net_, "bench", time.Minute) // the next does what this one did not
+			time.Sleep(200 * time.Millisecond)
+		}
+	}()
+	defer func() { stop(); <-ticking }()
+	cookie := []string{"Host", shopHost, "Cookie", token.Cookie(sale) + "=" + raw}
+	for _, url := range []string{a.bare, a.asking, a.edge} {
+		if err := ask(ctx, "http://"+url+"/seats", cookie...); err != nil {
+			return nil, err
+		}
+	}
+	if err := ask(ctx, "http://"+a.edge+"/seats", "Host", netHost); err != nil {
+		return nil, fmt.Errorf("the net is not quiet: %w", err)
+	}
+	seconds := max(1, p.Of(5))
+	rates := map[string][]float64{}
+	var free, quiet [2][]float64
+	for n := range p.Runs {
+		for _, at := range []string{a.bare, a.edge, a.asking} {
+			rate, err := wrk(ctx, seconds, "http://"+at+"/seats", cookie...)
+			if err != nil {
+				return nil, err
+			}
+			rates[at] = append(rates[at], rate)
+		}
+		fmt.Fprintf(out, "run %d: nginx %.0f/s, gate %.0f/s, nginx that asks the gate %.0f/s\n", n+1, rates[a.bare][n], rates[a.edge][n], rates[a.asking][n])
+		if err := visits(ctx, p.Of(2000), "http://"+a.edge, "/free/x", &free); err != nil {
+			return nil, err
+		}
+		if err := visits(ctx, p.Of(2000), "http://"+a.edge, "/seats", &quiet); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(out, "run %d: free p50 %.0f us p99 %.0f us, quiet net p50 %.0f us p99 %.0f us\n", n+1, free[0][n], free[1][n], quiet[0][n], quiet[1][n])
+	}
+	const bare = "nginx proxy_pass"
+	return []bench.Row{
+		bench.Compare("request through the gate with token check", "requests/s", rates[a.edge], bare, rates[a.bare]).RatioAtLeast(0.7),
+		bench.Compare("nginx with auth_request to /gate/verify", "requests/s", rates[a.asking], bare, rates[a.bare]).RatioAtLeast(0.5),
+		bench.Compare("request through a quiet safety net, p50, visits of 20", "us", quiet[0], "the proxy without a token", free[0]).RatioAtMost(1.3),
+		bench.Compare("request through a quiet safety net, p99, visits of 20", "us", quiet[1], "the proxy without a token", free[1]).RatioAtMost(1.3),
+	}, nil
+}
+
+// visits lets people come one after another, each for 20 requests, and keeps the
+// median and the 99th percentile (us) of all of those. Who comes to the net brings
+// no token with the first, and what it got with the others.
+func visits(ctx context.Context, requests int, url, path string, into *[2][]float64) error {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	var took []float64
+	var cookie string
+	for i := range requests {
+		if i%20 == 0 {
+			cookie = ""
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, http.NoBody)
+		if err != nil {
+			return err
+		}
+		if r.Host = netHost; cookie != "" {
+			r.Header.Set("Cookie", cookie)
+		}
+		began := time.Now()
+		resp, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		took = append(took, float64(time.Since(began).Nanoseconds())/1000)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %s to request %d of a visit", path, resp.Status, i%20)
+		}
+		for _, c := range resp.Cookies() {
+			cookie = c.Name + "=" + c.Value
+		}
+	}
+	slices.Sort(took)
+	into[0] = append(into[0], took[len(took)/2])
+	into[1] = append(into[1], took[len(took)*99/100])
+	return nil
+}
