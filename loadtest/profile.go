@@ -72,7 +72,7 @@ func Profiles() []Profile {
 	abroad.OpensIn, abroad.Cap, abroad.Rate, abroad.Seats, abroad.General, abroad.Gate = 8, 20, 2400, 60, 20, true
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
-			Lobby: 1200, Late: 800, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
+			Lobby: 120, Late: 1880, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
 		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second, Excuse: unless()},
 		{Name: "sell-out", About: "500 fans for 120 units, until the last is sold; most buy", Demo: sellOut,

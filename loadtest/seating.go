@@ -41,10 +41,10 @@ func (s *seating) units() int {
 	return n
 }
 
-// tier returns one tier of the kind, if there is one.
-func (s *seating) tier(kind string) (tier, bool) {
+// tier finds a tier by its id.
+func (s *seating) tier(id string) (tier, bool) {
 	for _, t := range s.Tiers {
-		if t.Kind == kind {
+		if t.ID == id {
 			return t, true
 		}
 	}

@@ -116,12 +116,8 @@ func (f *fan) choose(now availability) (holdRequest, bool) {
 		kinds = []string{"seated", "general"}
 	}
 	for _, kind := range kinds {
-		t, ok := plan.tier(kind)
-		if !ok {
-			continue
-		}
 		for _, free := range now.Tiers {
-			if free.ID == t.ID && free.Free > 0 {
+			if t, ok := plan.tier(free.ID); ok && t.Kind == kind && free.Free > 0 {
 				want.Tier, want.Quantity = t.ID, min(quantity, free.Free)
 				if kind == "seated" && free.Free < 4*quantity {
 					want.Quantity = 1 // hardly two beside each other are left
