@@ -284,7 +284,11 @@ end
 local function wanted(s)
   local supports = tonumber(s.supports or '')
   if not supports then return math.huge end
-  return supports + (tonumber(s.engaged or '') or 0) - s.offered - s.active
+  local more = supports + (tonumber(s.engaged or '') or 0) - s.offered - s.active
+  -- Whoever has bought goes, and is counted as engaged until the next count: that
+  -- is no reason to offer where nothing is left.
+  if supports <= 0 then more = math.min(more, 0) end
+  return more
 end
 
 -- How many more may be offered now, what the rate bucket holds, how many slots
