@@ -38,6 +38,8 @@ type fan struct {
 	exp     int64               // s
 	ends    int64               // s
 	ended   bool                // by end, the slot is gone
+	sid     string
+	keeps   map[string]kept // why the slot is kept for longer than the token lives, by hold
 
 	edge    int   // where the fan is present, −1 for nowhere
 	told    bool  // the presence is in Redis
@@ -56,6 +58,22 @@ type fan struct {
 	stored  int // the generation that Redis knows
 
 	party
+}
+
+// kept is until when a hold keeps a slot, and whether it is being paid for.
+type kept struct {
+	until int64 // ms
+	pays  bool
+}
+
+// latest is until when anything of these keeps a slot, 0 for nothing.
+func latest(keeps map[string]kept, now int64, paysOnly bool) (until int64) {
+	for _, k := range keeps {
+		if k.until > now && (k.pays || !paysOnly) {
+			until = max(until, k.until)
+		}
+	}
+	return until
 }
 
 // edgeModel is one edge's standing in each line.
@@ -468,7 +486,39 @@ func (m *model) renew(f *fan, tag string) error {
 		return ErrSessionOver
 	}
 	f.exp = exp
-	f.fill((exp + margin) * 1000)
+	was := slices.Clone(f.more)
+	f.fill(max(f.slot, (exp+margin)*1000))
+	for i := range was {
+		f.more[i] = max(f.more[i], was[i])
+	}
+	return nil
+}
+
+// keep is a hold of a session's that lives until then, or 0 for one that is over.
+func (m *model) keep(f *fan, hold string, until int64, pays bool) error {
+	now := m.turnTime()
+	switch {
+	case until > 0 && (f.exp == 0 || f.sid == "") && now < m.haunted:
+		return ErrSettling
+	case until > 0 && (f.exp == 0 || f.sid == "" || f.ended || f.slot <= now):
+		return ErrSessionOver
+	case f.exp == 0 || f.slot == 0:
+		return nil
+	}
+	keeps := map[string]kept{}
+	for name, k := range f.keeps {
+		if name != hold && k.until > now {
+			keeps[name] = k
+		}
+	}
+	least := f.slot
+	if until > 0 {
+		keeps[hold] = kept{until, pays}
+	} else {
+		least = min(f.slot, now+int64(m.sale.TokenLife)*1000+margin*1000)
+	}
+	f.keeps = keeps
+	f.fill(max(least, latest(keeps, now, false)))
 	return nil
 }
 
@@ -493,9 +543,18 @@ func (m *model) leave(f *fan) error {
 }
 
 func (m *model) end(f *fan) {
-	if f.exp > 0 && f.slot > 0 {
-		f.ended, f.slot, f.more = true, 0, nil
+	if f.exp == 0 || f.slot == 0 {
+		return
 	}
+	f.ended = true
+	if until := latest(f.keeps, m.ms(), true); until > 0 { // it pays
+		f.slot = until
+		for i := range f.more {
+			f.more[i] = until
+		}
+		return
+	}
+	f.slot, f.more, f.keeps = 0, nil, nil
 }
 
 // moveDeadlines is what a jump of the clock by so many ms that is seen does: what
@@ -691,6 +750,9 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			if err == nil && (got.ExpiresAt.Unix() != f.exp || got.EndsAt.Unix() != f.ends) {
 				t.Fatalf("claim: %+v, want exp %d and end %d", got, f.exp, f.ends)
 			}
+			if err == nil {
+				f.sid = got.ID
+			}
 		},
 		"renew": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceActive)
@@ -707,11 +769,26 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 			if f.exp == 0 && !f.dropped && s.ms() < s.haunted { // a session that was forgotten may be put back
 				want = ErrSettling
 			}
+			pays := f.exp > 0 && f.slot > 0 && latest(f.keeps, s.ms(), true) > 0
 			acknowledged, err := s.store.End(ctx, id, f.id)
-			if same(t, "end", err, want); err == nil && !acknowledged {
-				t.Fatal("an end is not acknowledged although there is no gate")
+			if same(t, "end", err, want); err == nil && acknowledged == pays {
+				t.Fatalf("an end is acknowledged %v although there is no gate; it pays %v", acknowledged, pays)
 			}
 			s.end(f)
+		},
+		"hold, pay or let go": func(t *rapid.T) {
+			f := s.pick(t, ropeline.PlaceActive)
+			hold, pays := rapid.SampledFrom([]string{"hold-1", "hold-2"}).Draw(t, "hold"), rapid.Bool().Draw(t, "pays")
+			sid := f.sid
+			if sid == "" {
+				sid = "nobody"
+			}
+			if rapid.IntRange(0, 2).Draw(t, "let go") == 0 {
+				same(t, "letting go", s.store.LetGo(ctx, id, sid, hold), s.keep(f, hold, 0, false))
+				return
+			}
+			until := s.ms() + rapid.Int64Range(1, 60_000).Draw(t, "for")
+			same(t, "holding", s.store.Keep(ctx, id, sid, hold, time.UnixMilli(until), pays), s.keep(f, hold, until, pays))
 		},
 		"join a party": func(t *rapid.T) {
 			s.befriend(ctx, t, s.pick(t, ropeline.PlaceCollected, ropeline.PlaceWaiting))
@@ -1454,7 +1531,11 @@ func (s *system) forget(f *fan, remembered bool) {
 	if f.more = nil; !remembered {
 		f.ticket, f.members = f.members, nil
 	}
-	living := f.state == ropeline.PlaceOffered && f.claimBy > s.turnTime() || f.state == ropeline.PlaceActive && !f.ended && f.slot > 0 && f.exp*1000+margin*1000 > s.turnTime()
+	token := f.exp*1000 + margin*1000
+	living := f.state == ropeline.PlaceOffered && f.claimBy > s.turnTime() || f.state == ropeline.PlaceActive && !f.ended && f.slot > 0 && max(f.slot, token) > s.turnTime()
+	if f.keeps = nil; f.slot > token {
+		f.keeps = map[string]kept{"before": {until: f.slot}}
+	}
 	switch {
 	case !remembered:
 		f.visitor, f.dropped = "", false
@@ -1465,7 +1546,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	case f.hadTurn() && !living:
 		f.state, f.exp, f.ended, f.slot = ropeline.PlaceExpired, 0, false, 0
 	case f.state == ropeline.PlaceActive:
-		f.fill(f.exp*1000 + margin*1000)
+		f.fill(max(f.slot, token))
 	}
 }
 

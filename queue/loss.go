@@ -191,7 +191,7 @@ var reinstateScript = newScript("reinstate", reinstateSource)
 func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Place) error {
 	args := []any{ropeline.TokenMargin.Milliseconds()}
 	for _, p := range turns {
-		number, by, session := fmt.Sprint(p.Offer.Number), int64(0), ""
+		number, by, session, kept := fmt.Sprint(p.Offer.Number), int64(0), "", int64(0)
 		if p.Offer.Beside {
 			number += " beside"
 		}
@@ -199,11 +199,11 @@ func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Pla
 			by = p.Offer.ClaimBy.UnixMilli()
 		}
 		if p.State == ropeline.PlaceActive && p.Session != nil {
-			session = p.Session.text()
+			session, kept = p.Session.text(), p.Session.Slot.UnixMilli()
 		}
-		args = append(args, string(p.ID), number, by, session, string(p.Party))
+		args = append(args, string(p.ID), number, by, session, string(p.Party), kept)
 	}
-	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits"), args...)
+	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits", "sids", "kept"), args...)
 	return err
 }
 

@@ -382,7 +382,9 @@ func (p *Place) turn(now time.Time, r *reader) {
 	switch {
 	case slot.After(now) && strings.HasSuffix(session, " open"):
 		p.State = ropeline.PlaceActive
-		p.Session, r.err = readSession(session, r.err)
+		if p.Session, r.err = readSession(session, r.err); p.Session != nil {
+			p.Session.Slot = slot
+		}
 	case claimBy.After(now):
 		p.State = ropeline.PlaceOffered
 	case session == "left":

@@ -21,6 +21,7 @@ type Session struct {
 	IssuedAt  time.Time // of the newest token
 	ExpiresAt time.Time // of the newest token
 	EndsAt    time.Time // however often it is renewed
+	Slot      time.Time // its slot is counted until then; set by Find alone
 }
 
 //go:embed lua/claim.lua
@@ -42,7 +43,7 @@ func (s *Store) ClaimAs(ctx context.Context, sale ropeline.SaleID, t Ticket) (Se
 	if err != nil {
 		return Session{}, fmt.Errorf("making a session id: %w", err)
 	}
-	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits")
+	keys := keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits", "sids")
 	return s.session(ctx, sale, t.Place, claimScript, keys, string(t.Place), sid.String(), margin, t.tag())
 }
 
@@ -85,6 +86,10 @@ var endScript = newScript("end", endSource)
 var freeSource string
 var freeScript = newScript("free", freeSource)
 
+//go:embed lua/find_session.lua
+var findSessionSource string
+var findSessionScript = newScript("find session", findSessionSource)
+
 //go:embed lua/unheard.lua
 var unheardSource string
 var unheardScript = newScript("unheard", unheardSource)
@@ -104,10 +109,30 @@ const (
 // End ends a place's session: its token is renewed no more, every living gate
 // of ours is told, and once all have acknowledged the slot is free. If they
 // have not within a second, acknowledged is false and the slot stays counted
-// until the last token has expired. Ending twice is no error.
+// until the last token has expired; one that is paying keeps it until the
+// payment is over. What it holds is released by whoever follows the ends (FollowEnded).
+// Ending twice is no error.
 func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID) (acknowledged bool, err error) {
-	keys := keysOf(sale, "active", "sessions", "state")
-	reply, err := s.runOn(ctx, sale, endScript, keys, string(id))
+	return s.end(ctx, sale, id, "", true)
+}
+
+// EndSession is End for the session of this id alone. Unless forced it fails with
+// ErrSessionHolds while the session holds something or pays. It fails with
+// ErrSessionUnknown.
+func (s *Store) EndSession(ctx context.Context, sale ropeline.SaleID, sid string, force bool) (acknowledged bool, err error) {
+	reply, err := s.runOn(ctx, sale, findSessionScript, keysOf(sale, "sids", "sessions"), sid)
+	if err != nil {
+		return false, err
+	}
+	place, _ := reply.(string)
+	if place == "" {
+		return false, ErrSessionUnknown
+	}
+	return s.end(ctx, sale, ropeline.PlaceID(place), sid, force)
+}
+
+func (s *Store) end(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sid string, force bool) (acknowledged bool, err error) {
+	reply, err := s.runOn(ctx, sale, endScript, keysOf(sale, "active", "sessions", "state", "kept"), string(id), sid, flag(force))
 	if err != nil {
 		return false, err
 	}
@@ -117,7 +142,7 @@ func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.Place
 		return true, nil
 	}
 	s.announce(ctx, sale, id)
-	entry, err := s.tellGates(ctx, words[0], words[1])
+	entry, err := s.tellGates(ctx, sale, words[0], words[1])
 	if err != nil {
 		return false, err
 	}
@@ -132,18 +157,14 @@ func (s *Store) End(ctx context.Context, sale ropeline.SaleID, id ropeline.Place
 	if heard, err := s.awaitGates(ctx, entry); !heard || err != nil {
 		return false, err
 	}
-	_, err = s.run(ctx, freeScript, keys[:2], string(id))
-	return err == nil, err
+	reply, err = s.run(ctx, freeScript, keysOf(sale, "active", "sessions", "kept"), string(id))
+	return err == nil && reply != int64(-1), err
 }
 
-func (s *Store) tellGates(ctx context.Context, sid, exp string) (entry string, err error) {
-	now := time.Now()
-	if s.now != nil {
-		now = s.now()
-	}
+func (s *Store) tellGates(ctx context.Context, sale ropeline.SaleID, sid, exp string) (entry string, err error) {
 	entry, err = s.rdb.XAdd(ctx, &redis.XAddArgs{
-		Stream: keyEnded, Values: []string{"sid", sid, "exp", exp},
-		MinID: strconv.FormatInt(now.Add(-endedKept).UnixMilli(), 10), Approx: true,
+		Stream: keyEnded, Values: []string{"sid", sid, "exp", exp, "sale", string(sale)},
+		MinID: strconv.FormatInt(s.time().Add(-endedKept).UnixMilli(), 10), Approx: true,
 	}).Result()
 	return entry, storeError("telling gates", err)
 }

@@ -249,6 +249,8 @@ func storeError(doing string, err error) error {
 			return ErrOfferExpired
 		case "OVER":
 			return ErrSessionOver
+		case "KEPT":
+			return ErrSessionHolds
 		case "ELSEWHERE":
 			return ErrPlaceMoved
 		case "NOCODE":
@@ -310,6 +312,11 @@ var (
 	ErrNoOffer      = &ropeline.Error{Kind: ropeline.Conflict, Code: "no-offer", Detail: "It is not your turn yet."}
 	ErrOfferExpired = &ropeline.Error{Kind: ropeline.Gone, Code: "offer-expired", Detail: "Your turn came and was not taken in time."}
 	ErrSessionOver  = &ropeline.Error{Kind: ropeline.Gone, Code: "session-over", Detail: "Your time in the shop is over."}
+
+	// ErrSessionUnknown and ErrSessionHolds refuse to end a session.
+	ErrSessionUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "session-unknown", Detail: "This sale has no such session."}
+	ErrSessionHolds   = &ropeline.Error{Kind: ropeline.Conflict, Code: "session-holds",
+		Detail: "This session holds places or is paying for them. It ends when that is over; or say force, and its places go back on sale."}
 
 	// ErrLobbyClosed refuses a settings document that moves a close which has
 	// passed.

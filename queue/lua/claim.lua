@@ -1,6 +1,7 @@
 -- Turns an offer into a session with its first token. Idempotent: a repeated
 -- claim answers the session there is, to every member of a party.
 -- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties  7 limits
+--      8 sids
 -- ARGV 1 clock (us) or ''  2 place  3 session id to use if a new one is made
 --      4 margin (s): a token may be accepted that long after its exp
 --      5 tag of the member
@@ -37,5 +38,6 @@ for _, slot in ipairs(slots_of(place, size_of(members))) do
   redis.call('ZADD', KEYS[3], (exp + margin) * 1000, slot)
 end
 redis.call('HSET', KEYS[5], place, session)
+redis.call('HSET', KEYS[8], ARGV[3], place)
 redis.call('HINCRBY', KEYS[1], 'claimed', 1)
 return session

@@ -1,8 +1,10 @@
 -- Puts back turns that a loss of the server forgot, from what edges and tokens
 -- tell. Each takes the place of a ghost.
 -- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties  7 limits
+--      8 sids  9 kept
 -- ARGV 1 clock (us) or ''  2 margin (ms)  3.. place, number, claim by (ms) or
---      0, session text or '', members of a party or '' in turns
+--      0, session text or '', members of a party or '', until when the slot was kept
+--      (ms) in turns
 -- Returns how many slots were put back.
 -- Cost O(log N) a turn.
 local ms = math.floor(clock() / 1000)
@@ -10,7 +12,7 @@ if ms >= number(KEYS[1], 'ghosts_until') then return 0 end -- every slot forgott
 local live = redis.call('HMGET', KEYS[7], 'mode', 'stopped')
 ms = turn_time({ mode = live[1], stopped = live[2] or '0' }, ms)
 local back = 0
-for i = 3, #ARGV, 5 do
+for i = 3, #ARGV, 6 do
   local place, number_, by, session = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local n = string.match(number_, '^%d+')
   if tonumber(n) > number(KEYS[1], 'last_offer') then redis.call('HSET', KEYS[1], 'last_offer', n) end
@@ -24,8 +26,12 @@ for i = 3, #ARGV, 5 do
   if session ~= '' then
     local exp = tonumber(string.match(session, '^%S+ %d+ (%d+)'))
     local slot = exp * 1000 + tonumber(ARGV[2])
+    local kept = tonumber(ARGV[i + 5]) > slot
+    if kept then slot = tonumber(ARGV[i + 5]) end
     if slot > ms and not known then
       redis.call('HSET', KEYS[5], place, session)
+      redis.call('HSET', KEYS[8], string.match(session, '^%S+'), place)
+      if kept then redis.call('HSETNX', KEYS[9], place, 'before=' .. ARGV[i + 5]) end
       for _, each in ipairs(slots) do
         back = back - redis.call('ZREM', KEYS[2], each) + redis.call('ZADD', KEYS[3], slot, each)
       end

@@ -1,4 +1,6 @@
--- Gives a session's next token, up to the session's end.
+-- Gives a session's next token, up to the session's end. Its slot may be kept for
+-- longer than that, by a hold: then it is renewed though its page slept for longer
+-- than a token lives.
 -- KEYS 1 state  2 active  3 sessions  4 parties  5 limits
 -- ARGV 1 clock (us) or ''  2 place  3 margin (s)  4 tag of the member
 -- Returns the session text as claim does, or the errors OVER, PARTED, STOPPED,
@@ -22,6 +24,6 @@ exp, last = tonumber(exp), tonumber(last)
 local next_exp = math.max(exp, math.min(now + number(KEYS[1], 'life'), last - margin))
 if next_exp <= now then return over end
 session = string.format('%s %.0f %.0f %.0f open', sid, now, next_exp, last)
-for _, slot in ipairs(slots_of(place, size_of(members))) do redis.call('ZADD', KEYS[2], (next_exp + margin) * 1000, slot) end
+for _, slot in ipairs(slots_of(place, size_of(members))) do redis.call('ZADD', KEYS[2], 'GT', (next_exp + margin) * 1000, slot) end
 redis.call('HSET', KEYS[3], place, session)
 return session
