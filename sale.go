@@ -137,6 +137,17 @@ const (
 // Lines is over how many lines the sale is spread: so many shards a lane.
 func (s Sale) Lines() int { return (1 + len(s.Lanes)) * max(1, s.Shards) }
 
+// PaymentReserve is how long before the latest end of its session a hold runs out
+// at the latest: as long as a payment may take that begins in its last second.
+const PaymentReserve = 15 * time.Minute
+
+// HoldsEnd is the time past which no hold of a session lives that ends at ends,
+// unless it is being paid for. In a sale with short sessions it is the half of one
+// before that.
+func (s Sale) HoldsEnd(ends time.Time) time.Time {
+	return ends.Add(-min(PaymentReserve, s.SessionMax.Duration()/2))
+}
+
 // Validate names the first setting that cannot be served.
 func (s Sale) Validate() error {
 	bad := func(field, why string) error {

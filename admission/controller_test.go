@@ -28,9 +28,11 @@ func TestMain(m *testing.M) { devtest.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
+var newStoreKeys = queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32), Code: bytes.Repeat([]byte{3}, 32)}
+
 func newStore(t *testing.T) *queue.Store {
 	t.Helper()
-	s := queue.New(devtest.Redis(t), queue.Keys{Place: bytes.Repeat([]byte{1}, 32), Seed: bytes.Repeat([]byte{2}, 32), Code: bytes.Repeat([]byte{3}, 32)})
+	s := queue.New(devtest.Redis(t), newStoreKeys)
 	t.Cleanup(s.Close)
 	return s
 }

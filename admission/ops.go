@@ -42,6 +42,7 @@ type access string
 const (
 	public access = "public"
 	staff  access = "staff"
+	seller access = "shop" // staff, and the backends of shops
 )
 
 type opsRoute struct {
@@ -56,6 +57,7 @@ var opsRoutes = []opsRoute{
 	{"DELETE", opsPath + "/sign-in", public, (*Ops).signOut},
 	{"GET", opsPath + "/sales", staff, (*Ops).list},
 	{"GET", opsPath + "/sales/{sale}", staff, (*Ops).show},
+	{"POST", opsPath + "/sales/{sale}/sessions/{id}/revoke", seller, (*Ops).revoke},
 	{"GET", opsPath + "/sales/{sale}/history", staff, (*Ops).history},
 	{"GET", opsPath + "/edges", staff, (*Ops).edges},
 	{"POST", opsPath + "/sales/{sale}/steer", staff, (*Ops).steer},
@@ -84,7 +86,7 @@ type Route struct {
 func Routes() []Route {
 	routes := make([]Route, len(opsRoutes))
 	for i, r := range opsRoutes {
-		routes[i] = Route{Method: r.method, Path: r.pattern, Staff: r.who == staff}
+		routes[i] = Route{Method: r.method, Path: r.pattern, Staff: r.who != public}
 	}
 	return routes
 }
@@ -117,10 +119,13 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 	if err := ropeline.CheckOrigin(r.Method, r.Host, r.Header.Get); err != nil {
 		return err
 	}
-	if route.who == staff {
+	if route.who != public {
 		m, err := o.staff.Find(staffKey(r))
 		if err != nil {
 			return err
+		}
+		if m.Role == RoleShop && route.who != seller {
+			return errShopOnly
 		}
 		r = r.WithContext(context.WithValue(r.Context(), memberKey{}, m))
 	}

@@ -29,8 +29,21 @@ type Member struct {
 // deleting their line and restarting the admission part.
 type Staff struct{ members []Member }
 
-// RoleSRE may tune, pause and resume.
-const RoleSRE = "sre"
+// The roles. An SRE may do everything; the backend of a shop has a key of its own
+// and may end sessions.
+const (
+	RoleSRE  = "sre"
+	RoleShop = "shop"
+)
+
+func checkRole(role string) error {
+	if role != RoleSRE && role != RoleShop {
+		return fmt.Errorf("role %q: the roles are: %s, %s", role, RoleSRE, RoleShop)
+	}
+	return nil
+}
+
+var errShopOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "shop-key", Detail: "The key of a shop ends sessions and does nothing else."}
 
 var staffWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
@@ -66,8 +79,8 @@ func parseMember(text string) (Member, error) {
 		return Member{}, errors.New("want: name role sha256-of-key")
 	}
 	m := Member{Name: words[0], Role: words[1]}
-	if m.Role != RoleSRE {
-		return Member{}, fmt.Errorf("role %q: the roles are: %s", m.Role, RoleSRE)
+	if err := checkRole(m.Role); err != nil {
+		return Member{}, err
 	}
 	hash, err := hex.DecodeString(words[2])
 	if err != nil || len(hash) != len(m.hash) {
@@ -83,8 +96,8 @@ func NewStaffKey(name, role string) (staffKey, line string, err error) {
 	if !staffWord.MatchString(name) {
 		return "", "", fmt.Errorf("staff name %q: use lower-case letters, digits, dots, hyphens", name)
 	}
-	if role != RoleSRE {
-		return "", "", fmt.Errorf("staff role %q: the roles are: %s", role, RoleSRE)
+	if err := checkRole(role); err != nil {
+		return "", "", fmt.Errorf("staff %w", err)
 	}
 	raw := make([]byte, 24)
 	rand.Read(raw)

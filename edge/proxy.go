@@ -55,7 +55,7 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 			p.Out.Header.Set(requestID, p.In.Header.Get(requestID))
 		},
 		ModifyResponse: func(r *http.Response) error {
-			r.Header.Del("Ropeline-Session")
+			s.obey(r)
 			r.Header.Del(requestID) // ours is set already
 			return nil
 		},

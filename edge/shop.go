@@ -123,8 +123,7 @@ func shopCookies(h http.Header) string {
 // answered takes what is meant for us out of a shop's answer. "end" ends the
 // session of the request that is answered, and of no other.
 func (s *Server) answered(w http.ResponseWriter, h http.Header, e entry) {
-	ends := strings.EqualFold(strings.TrimSpace(h.Get("Ropeline-Session")), "end")
-	h.Del("Ropeline-Session")
+	ends := wantsEnd(h)
 	h.Del(requestID) // ours is set already
 	for name := range h {
 		if strings.HasPrefix(name, "X-Ropeline-") {
@@ -137,13 +136,7 @@ func (s *Server) answered(w http.ResponseWriter, h http.Header, e entry) {
 	}
 	w.Header().Del("Set-Cookie") // a token that was renewed in passing
 	s.dropCookie(w, token.Cookie(c.Sale), "/")
-	// The answer does not wait for the gates to hear of it.
-	ctx := context.Background()
-	s.ending.Go(func() {
-		if _, err := s.store.End(ctx, c.Sale, c.Place); err != nil {
-			s.log.Warn("a shop ended a session, which did not work; it ends when its token does", "sale", c.Sale, "session", c.Session, "err", err)
-		}
-	})
+	s.endOf(c)
 }
 
 // still returns what says whether somebody who came in may stay connected: their

@@ -498,11 +498,11 @@ func (m *model) renew(f *fan, tag string) error {
 func (m *model) keep(f *fan, hold string, until int64, pays bool) error {
 	now := m.turnTime()
 	switch {
-	case until > 0 && (f.exp == 0 || f.sid == "") && now < m.haunted:
-		return ErrSettling
-	case until > 0 && (f.exp == 0 || f.sid == "" || f.ended || f.slot <= now):
+	case f.exp == 0 || f.sid == "":
+		return nil // nobody knows of it
+	case until > 0 && (f.ended || f.slot <= now):
 		return ErrSessionOver
-	case f.exp == 0 || f.slot == 0:
+	case f.slot == 0:
 		return nil
 	}
 	keeps := map[string]kept{}

@@ -131,6 +131,11 @@ func (s *Store) EndSession(ctx context.Context, sale ropeline.SaleID, sid string
 	return s.end(ctx, sale, ropeline.PlaceID(place), sid, force)
 }
 
+// EndThis is End for this session of the place alone.
+func (s *Store) EndThis(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sid string) (acknowledged bool, err error) {
+	return s.end(ctx, sale, id, sid, true)
+}
+
 func (s *Store) end(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sid string, force bool) (acknowledged bool, err error) {
 	reply, err := s.runOn(ctx, sale, endScript, keysOf(sale, "active", "sessions", "state", "kept"), string(id), sid, flag(force))
 	if err != nil {

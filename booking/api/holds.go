@@ -84,7 +84,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 		return nil, err
 	}
 	h, err := s.claim(ctx, p, in.Body, hold.Request{
-		ID: id, Performance: p.Map.ID, Sale: fan.Sale, Session: fan.Session, SessionEnds: fan.SessionEnds,
+		ID: id, Performance: p.Map.ID, Sale: fan.Sale, Session: fan.Session, SessionEnds: p.Sale.HoldsEnd(fan.SessionEnds),
 		Life: p.Sale.Hold.Duration(), Extensions: p.Sale.HoldExtensions,
 	})
 	if soldOut := errors.Is(err, hold.ErrSoldOut); s.counter != nil && (err == nil || soldOut) {

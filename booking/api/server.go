@@ -33,7 +33,8 @@ type Config struct {
 	Postgres *pgxpool.Pool
 	Redis    redis.UniversalClient
 	Gate     *gate.Gate
-	OrderKey []byte // 32 bytes; keys of order links are made with it
+	Sessions hold.Sessions // kept for as long as what they hold; nil: none is
+	OrderKey []byte        // 32 bytes; keys of order links are made with it
 	Provider payment.Provider
 	Metrics  prometheus.Registerer // absent: nothing is registered
 	Line     Line                  // told the stock and who bought; nil: nobody
@@ -80,7 +81,7 @@ func New(c Config) (*Core, error) {
 	c.Provider = measuredProvider{c.Provider}
 	shows := catalogue.New(c.Postgres, time.Now)
 	orders := order.NewStore(c.Postgres, shows)
-	holds := hold.New(c.Redis)
+	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	units := inventory.New(c.Redis)
 	s := &server{
 		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate,
@@ -180,6 +181,19 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	})
 	return g.Wait()
+}
+
+// EndSession releases what a session holds that was ended before its time.
+func (c *Core) EndSession(ctx context.Context, sale ropeline.SaleID, session string) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ids, err := c.server.shows.OnSale(ctx, sale)
+	if err == nil {
+		err = c.server.holds.EndOf(ctx, ids, session)
+	}
+	if err != nil { // then they run out by themselves
+		c.server.log.Warn("releasing what a session held", "sale", sale, "session", session, "err", err)
+	}
 }
 
 // OpenAPI returns the document of every route as JSON. It needs no servers.

@@ -87,8 +87,9 @@ func (h Hold) Over() error {
 
 // Store keeps holds in Redis.
 type Store struct {
-	rdb redis.UniversalClient
-	now func() time.Time // nil: Redis's own clock
+	rdb      redis.UniversalClient
+	now      func() time.Time // nil: Redis's own clock
+	sessions Sessions         // nil: none is told
 }
 
 // New returns a Store that goes by Redis's clock.

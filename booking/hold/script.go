@@ -106,7 +106,14 @@ func (s *Store) claim(ctx context.Context, script *redis.Script, r Request, choi
 	if err == nil {
 		err = h.Over() // a repeat may come after the end
 	}
-	return h, err
+	if err != nil {
+		return h, err
+	}
+	if err := s.keep(ctx, h); err != nil { // its session ended meanwhile
+		_, _ = s.call(ctx, release, r.Performance, r.ID, r.Session) // else it runs out
+		return Hold{}, err
+	}
+	return h, nil
 }
 
 // Extend starts the hold's life afresh, once for each of its extensions. A
@@ -119,6 +126,9 @@ func (s *Store) Extend(ctx context.Context, id ropeline.PerformanceID, hold, ses
 	if err == nil {
 		err = h.Over()
 	}
+	if err == nil {
+		err = s.keep(ctx, h)
+	}
 	return h, err
 }
 
@@ -126,6 +136,9 @@ func (s *Store) Extend(ctx context.Context, id ropeline.PerformanceID, hold, ses
 // unless it was sold.
 func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, hold, session string) error {
 	h, err := s.call(ctx, release, id, hold, session)
+	if err == nil {
+		s.follow(ctx, h)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -143,15 +156,21 @@ func (s *Store) Pay(ctx context.Context, id ropeline.PerformanceID, hold, sessio
 	if err == nil {
 		err = h.Over()
 	}
+	if err == nil {
+		err = s.keep(ctx, h) // else the attempt fails, which gives the hold back
+	}
 	return h, err
 }
 
 // Unpay gives the hold back to its fan after the attempt failed, the first time
 // for at least the grace. It does nothing if this attempt is not paying.
 func (s *Store) Unpay(ctx context.Context, id ropeline.PerformanceID, hold, attempt string, grace time.Duration) error {
-	_, err := s.call(ctx, unpay, id, hold, attempt, grace.Milliseconds())
+	h, err := s.call(ctx, unpay, id, hold, attempt, grace.Milliseconds())
 	if errors.Is(err, ErrUnknown) {
 		return nil // ended longer ago than its record was kept, or Redis lost it
+	}
+	if err == nil {
+		s.follow(ctx, h)
 	}
 	return err
 }
@@ -162,9 +181,12 @@ func (s *Store) Sell(ctx context.Context, id ropeline.PerformanceID, hold, attem
 	for _, u := range slices.Sorted(slices.Values(units)) {
 		args = append(args, u)
 	}
-	_, err := s.call(ctx, sell, id, hold, args...)
+	h, err := s.call(ctx, sell, id, hold, args...)
 	if errors.Is(err, ErrUnknown) {
 		return nil // Redis lost the hold; the units are marked all the same
+	}
+	if err == nil {
+		s.follow(ctx, h)
 	}
 	return err
 }

@@ -27,6 +27,7 @@ type WorkerConfig struct {
 	Postgres *pgxpool.Pool
 	Redis    redis.UniversalClient
 	Provider payment.Provider
+	Sessions hold.Sessions         // kept for as long as what they hold; nil: none is
 	Metrics  prometheus.Registerer // absent: nothing is registered
 	Log      *slog.Logger
 
@@ -46,7 +47,7 @@ func NewWorker(c WorkerConfig) *Worker {
 	fallback(&c.SettleEvery, 2*time.Second)
 	fallback(&c.Idle, Idle)
 	shows := catalogue.New(c.Postgres, time.Now)
-	holds := hold.New(c.Redis)
+	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	return &Worker{
 		sweeper: &hold.Sweeper{Holds: holds, Performances: shows.Performances, Every: c.SweepEvery, Log: c.Log},
 		settler: NewSettler(NewStore(c.Postgres, shows), holds, c.Provider, c.Idle, c.SettleEvery, c.Log),

@@ -78,7 +78,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended),
-		OrderKey: links, Provider: sandbox.New(db), Line: line, Metrics: reg, Log: log,
+		OrderKey: links, Provider: sandbox.New(db), Line: line, Sessions: line, Metrics: reg, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +86,9 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	return []part{
 		{"keys", trusted.Run},
 		{"gate", ended.Run},
+		{"ends", func(ctx context.Context) error {
+			return line.FollowEnded(ctx, func(ctx context.Context, e queue.Ended) { core.EndSession(ctx, e.Sale, e.Session) })
+		}},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
 	}, nil
 }
@@ -117,6 +120,6 @@ func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, reg prometheus.Regis
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
 	return order.NewWorker(order.WorkerConfig{
-		Postgres: db, Redis: rdb, Provider: sandbox.New(db), Metrics: reg, Log: log.With("part", "worker"),
+		Postgres: db, Redis: rdb, Provider: sandbox.New(db), Sessions: queue.New(rdb, queue.Keys{}), Metrics: reg, Log: log.With("part", "worker"),
 	})
 }

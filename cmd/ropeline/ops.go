@@ -31,6 +31,7 @@ type opsCommand struct {
 	Message  opsMessage  `cmd:"" help:"Tell everybody who waits something, in their language."`
 	Schedule opsSchedule `cmd:"" help:"Plan changes ahead of time."`
 	Presets  opsPresets  `cmd:"" help:"Sets of limits with a name."`
+	Revoke   opsRevoke   `cmd:"" help:"End somebody's session; every gate knows within a second."`
 	Audit    opsAudit    `cmd:"" help:"Show who did what, and why."`
 }
 

@@ -8,7 +8,7 @@
 -- offered. So everybody is counted from the moment on in which they are told to
 -- wait, some of them twice for a moment.
 -- KEYS 1 state  2 limits  3 offered  4 active  5 numbers  6 sessions
---      7 standing  8 passed  9 stock
+--      7 standing  8 passed  9 stock  10 sids  11 kept
 -- ARGV 1 clock (us) or ''  2 place  3 session id  4 margin (s): as of claim
 --      5 tick (ms)
 -- Returns {session text as of claim, score of an arrival now}, 'wait' (it has to
@@ -30,7 +30,9 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', ms - FORGET, 
   else
     redis.call('ZREM', KEYS[8], over)
     redis.call('HDEL', KEYS[5], over)
+    redis.call('HDEL', KEYS[10], string.match(redis.call('HGET', KEYS[6], over) or '', '^%S+') or '')
     redis.call('HDEL', KEYS[6], over)
+    redis.call('HDEL', KEYS[11], over)
   end
 end
 
@@ -50,6 +52,7 @@ local session = string.format('%s %.0f %.0f %.0f open', ARGV[3], seconds, exp, l
 redis.call('ZADD', KEYS[4], (exp + margin) * 1000, place)
 redis.call('HSET', KEYS[5], place, '0 beside')
 redis.call('HSET', KEYS[6], place, session)
+redis.call('HSET', KEYS[10], ARGV[3], place)
 redis.call('ZADD', KEYS[8], (last + margin) * 1000, place)
 s.active = s.active + 1
 redis.call('HSET', KEYS[1], 'bucket', s.mode == 'pass' and 0 or text(bucket - 60000), 'bucket_at', ms,

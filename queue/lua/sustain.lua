@@ -1,11 +1,10 @@
 -- Keeps the slot of a session at least until a hold or a payment of its is over,
 -- whether or not its page renews the token meanwhile; or lets go of that.
--- KEYS 1 active  2 sessions  3 sids  4 kept  5 parties  6 state
---      7 limits
+-- KEYS 1 active  2 sessions  3 sids  4 kept  5 parties  6 state  7 limits
 -- ARGV 1 clock (us) or ''  2 session id  3 hold  4 until (ms), or 0 to let go
 --      5 'p' for a payment, else ''  6 margin (ms)
--- Returns the place, or '' if there is nothing to let go of, or the errors OVER
--- (the session is), SALE or SETTLING (a loss may have forgotten it).
+-- Returns the place, or '' if there is no such slot (a loss may have forgotten a
+-- session whose token is still good), or the error OVER (the session is).
 -- Cost O(log N).
 local live = redis.call('HMGET', KEYS[7], 'mode', 'stopped')
 local ms = turn_time({ mode = live[1], stopped = live[2] or '0' }, math.floor(clock() / 1000))
@@ -14,8 +13,8 @@ local place = redis.call('HGET', KEYS[3], ARGV[2])
 local session = place and redis.call('HGET', KEYS[2], place) or ''
 local mine = string.sub(session, 1, #ARGV[2] + 1) == ARGV[2] .. ' '
 local slot = mine and tonumber(redis.call('ZSCORE', KEYS[1], place) or '')
-if until_ > 0 and not (slot and slot > ms and string.find(session, ' open$')) then
-  return not mine and forgotten(KEYS[6], ms) or redis.error_reply('OVER the session is over')
+if until_ > 0 and mine and not (slot and slot > ms and string.find(session, ' open$')) then
+  return redis.error_reply('OVER the session is over')
 end
 if not slot then return '' end
 

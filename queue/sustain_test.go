@@ -1,0 +1,90 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// A page sleeps for longer than its token lives while the fan holds seats: the
+// slot is counted all the while, and the session is renewed when it wakes.
+func TestASessionThatHoldsSomethingOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	_, sale, rdb := open(t, func(s *ropeline.Sale) { s.Cap, s.SessionMax = 1, 600 })
+	now, mu := time.Now().Add(time.Minute), sync.Mutex{}
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	wait := func(by time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(by) }
+	at := New(rdb, testKeys).WithClock(clock)
+	t.Cleanup(at.Close)
+	p := join(t, at, sale.ID)
+	var session Session
+	err := errors.New("no tick yet")
+	for range 20 {
+		if wait(300 * time.Millisecond); err != nil { // the rate's bucket fills
+			tick(t, at, sale.ID)
+			session, err = at.Claim(t.Context(), sale.ID, p.ID)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at.Renew(t.Context(), sale.ID, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := at.Keep(t.Context(), sale.ID, session.ID, "hold", clock().Add(2*time.Minute), false); err != nil {
+		t.Fatal(err)
+	}
+	wait(sale.TokenLife.Duration() + ropeline.TokenMargin + time.Second)
+	if s := tick(t, at, sale.ID); s.Active != 1 {
+		t.Errorf("%d slots are counted, want that of the fan who holds seats", s.Active)
+	}
+	if _, err := at.Renew(t.Context(), sale.ID, p.ID); err != nil {
+		t.Errorf("the page woke: %v", err)
+	}
+	if err := at.LetGo(t.Context(), sale.ID, session.ID, "hold"); err != nil {
+		t.Fatal(err)
+	}
+	wait(sale.TokenLife.Duration() + ropeline.TokenMargin + time.Second)
+	if s := tick(t, at, sale.ID); s.Active != 0 {
+		t.Errorf("%d slots are counted after the hold was given back, want none", s.Active)
+	}
+	if err := at.Keep(t.Context(), sale.ID, session.ID, "hold", clock().Add(time.Minute), false); !errors.Is(err, ErrSessionOver) {
+		t.Errorf("a hold for a session that is over: %v", err)
+	}
+}
+
+func TestWhoeverFollowsTheEndsHearsOfEach(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	p := join(t, store, sale.ID)
+	admitUntil(t, store, sale.ID, p.ID)
+	session, err := store.Claim(t.Context(), sale.ID, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	heard, done := make(chan Ended, 100), make(chan error, 1)
+	go func() { done <- store.FollowEnded(ctx, func(_ context.Context, e Ended) { heard <- e }) }()
+	if _, err := store.EndSession(t.Context(), sale.ID, session.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.After(10 * time.Second); ; {
+		select {
+		case e := <-heard:
+			if e == (Ended{sale.ID, session.ID}) { // others are of other tests
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		case <-deadline:
+			t.Fatal("nobody heard of the end")
+		}
+	}
+}
