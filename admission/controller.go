@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ type Controller struct {
 	shop    *shop
 	name    string
 	metrics *metrics
+	moving  atomic.Int64 // sales
 	log     *slog.Logger
 }
 
@@ -38,7 +40,8 @@ const (
 	// calmTick is how often a sale is ticked where nothing can happen before its
 	// lobby closes or somebody comes. At 1,000 sales that is most of what Redis
 	// has to do; and an edge still hears of a change of the limits in time.
-	calmTick = 500 * time.Millisecond
+	calmTick     = 500 * time.Millisecond
+	calmTickMany = time.Second // from 1,000 sales on; in between it grows with them
 	// endedTick is how often an ended sale's sessions are looked through.
 	endedTick = 5 * time.Second
 )
@@ -94,6 +97,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			if known[id] == nil {
 				wake := make(chan struct{}, 1)
 				known[id] = wake
+				c.moving.Store(int64(len(known)))
 				sales.Go(func() { c.move(ctx, id, wake) })
 			}
 		}
@@ -144,15 +148,16 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 }
 
 // pauseAfter is how long a sale that is like this need not be ticked.
-func pauseAfter(s queue.State) time.Duration {
+func (c *Controller) pauseAfter(s queue.State) time.Duration {
+	calm := min(max(calmTick, time.Duration(c.moving.Load())*time.Millisecond), calmTickMany)
 	switch phase := s.Phase(); {
 	case phase == ropeline.PhaseEnded:
 		return endedTick
 	case s.Settling:
 	case phase == ropeline.PhaseLobby:
-		return max(queue.TickInterval, min(calmTick, s.ClosesAt.Sub(s.Now)))
+		return max(queue.TickInterval, min(calm, s.ClosesAt.Sub(s.Now)))
 	case phase == ropeline.PhaseOpen && s.Waiting() == 0 && s.Offered == 0:
-		return calmTick
+		return calm
 	}
 	return queue.TickInterval
 }
@@ -180,7 +185,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *char
 			continue
 		}
 		if !state.More {
-			return phase, pauseAfter(state.State), errors.Join(chart.keep(ctx, c.store, sale, state.State), pilot.fly(ctx, c.store, c.name, sale, state.State, time.Now()))
+			return phase, c.pauseAfter(state.State), errors.Join(chart.keep(ctx, c.store, sale, state.State), pilot.fly(ctx, c.store, c.name, sale, state.State, time.Now()))
 		}
 	}
 }

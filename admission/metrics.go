@@ -87,11 +87,16 @@ type stall struct {
 	offer int64
 }
 
+// stockAmple is how many units must be free for each person inside until the
+// stock rule certainly lets another one in: as many as one may take.
+const stockAmple = 6
+
 // see takes in what a tick told. A line could move if somebody who is here
 // waits and there is room for them.
 func (w *stall) see(s queue.State, now time.Time) {
 	could := s.Phase() == ropeline.PhaseOpen && !s.Settling && !s.Paused() && s.Rate > 0 &&
-		s.Waiting() > 0 && s.Gauge.Here > 0 && s.Offered+s.Active+s.Ghosts < s.Cap
+		s.Waiting() > 0 && s.Gauge.Here > 0 && s.Offered+s.Active+s.Ghosts < s.Cap &&
+		(s.Stock == nil || s.Stock.Free() > stockAmple*(s.Offered+s.Active+1))
 	switch {
 	case !could:
 		*w = stall{}
@@ -140,6 +145,13 @@ var figures = []figure{
 	gauge("cap", "People who may be offered or inside at once, as set.", integer(func(s queue.State) int64 { return s.Cap })),
 	gauge("rate_per_minute", "People who may be offered a minute, as set.", integer(func(s queue.State) int64 { return s.Rate })),
 	gauge("max_in_use", "The most people that were offered or inside at once, ever.", integer(func(s queue.State) int64 { return s.MaxInUse })),
+	gauge("proof_limit", "The limit that the proof of the cap is of; -1 in mode pass, where none holds.", integer(func(s queue.State) int64 { return s.Proof.Limit })),
+	gauge("proof_most", "The most people that were offered or inside at once since that limit holds.", integer(func(s queue.State) int64 { return s.Proof.Most })),
+	gauge("proof_since_seconds", "Since when that limit holds, in seconds since 1970 by Redis's clock.", func(s queue.State) float64 { return float64(s.Proof.Since.UnixMilli()) / 1000 }),
+	gauge("proof_holds", "1 if never more were in use than that limit allows, but for those who were inside when it was lowered; 0 must never be seen.",
+		func(s queue.State) float64 { return truth(s.Proof.Holds()) }),
+	gauge("limits_version", "Rises with every change of the limits.", integer(func(s queue.State) int64 { return s.Limits.Version })),
+	gauge("estimate_seconds", "How long whoever joins now will wait, in the middle of the range that is shown; 0 if it is not known.", queue.State.Estimate),
 	gauge("comebacks", "People who were passed over, are here again and go before everybody.", integer(func(s queue.State) int64 { return s.Comebacks })),
 	gauge("late", "People who were put back after a loss, beside the line.", integer(func(s queue.State) int64 { return s.Late })),
 	gauge("here_ratio", "Share of those next in line who are here.", func(s queue.State) float64 { return s.Gauge.Here }),
@@ -159,6 +171,9 @@ func truth(b bool) float64 {
 }
 
 var (
+	modeDesc  = lineDesc("mode", "1 for the mode that the sale is in: run, pause, drain, queue, pass or stop.", "mode")
+	stockDesc = lineDesc("stock_units", "Units that the shop still has: free, or held and so perhaps to come back. Absent where no shop says.", "state")
+	stockAge  = lineDesc("stock_age_seconds", "How old the newest count of the stock is.")
 	phaseDesc = lineDesc("phase", "1 for the phase that the sale is in.", "phase")
 	leadsDesc = lineDesc("leads", "1 if this controller moves the sale's line, 0 if it stands by.")
 	ageDesc   = lineDesc("tick_age_seconds", "How long ago this controller, which leads, ticked the sale last.")
@@ -170,7 +185,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		to <- f.desc
 	}
-	for _, d := range []*prometheus.Desc{phaseDesc, leadsDesc, ageDesc, stallDesc} {
+	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc} {
 		to <- d
 	}
 }
@@ -192,6 +207,12 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			tell(f.desc, f.kind, f.of(s.state))
 		}
 		tell(phaseDesc, prometheus.GaugeValue, 1, string(s.state.Phase()))
+		tell(modeDesc, prometheus.GaugeValue, 1, string(s.state.Mode))
+		if stock := s.state.Stock; stock != nil {
+			tell(stockDesc, prometheus.GaugeValue, float64(stock.Free()), "free")
+			tell(stockDesc, prometheus.GaugeValue, float64(stock.Held()), "held")
+			tell(stockAge, prometheus.GaugeValue, (s.state.Now.Sub(stock.At) + now.Sub(s.at)).Seconds())
+		}
 		tell(ageDesc, prometheus.GaugeValue, now.Sub(s.at).Seconds())
 		tell(stallDesc, prometheus.GaugeValue, s.watched.lasts(now).Seconds())
 	}

@@ -214,5 +214,8 @@ func (r *Ring) Sign(c token.Claims) (string, error) { return r.keys.Load().signe
 // Key finds the public key of one of them: a Ring is token.Keys.
 func (r *Ring) Key(id string) (ed25519.PublicKey, error) { return r.keys.Load().set.Key(id) }
 
+// Signing is the id of the key that signs now.
+func (r *Ring) Signing() string { return r.keys.Load().signer.id }
+
 // JWKS is the document of the public keys.
 func (r *Ring) JWKS() []byte { return r.keys.Load().jwks }

@@ -27,6 +27,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		status = ropeline.WriteProblem(w, err)
 	}
+	if status < http.StatusInternalServerError {
+		s.logRefusal(r, w.Header().Get(requestID), status, err)
+	}
 	if status >= http.StatusInternalServerError {
 		level := slog.LevelError
 		if status == http.StatusServiceUnavailable {
@@ -35,4 +38,24 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.LogAttrs(r.Context(), level, "request failed", slog.String("request", w.Header().Get(requestID)),
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.Any("err", err))
 	}
+}
+
+// logRefusal tells of a request that was refused for what it is, for who looks
+// for somebody's trouble: by the names of request, sale and place, which are
+// nobody's secrets.
+func (s *Server) logRefusal(r *http.Request, request string, status int, err error) {
+	if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	sale := ropeline.SaleID(r.PathValue("sale"))
+	var place ropeline.PlaceID
+	if raw := rawTicket(r, sale); raw != "" && sale != "" {
+		if ticket, err := s.store.ReadTicket(sale, raw); err == nil {
+			place = ticket.Place
+		}
+	}
+	problem, _ := ropeline.ProblemOf(err)
+	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("request", request),
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.String("problem", problem.Type),
+		slog.String("sale", string(sale)), slog.String("place", string(place)))
 }

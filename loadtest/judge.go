@@ -25,6 +25,7 @@ type Evidence struct {
 	Unforeseen []Period
 	Abroad     *Abroad    // what a foreign shop saw; nil: there was none
 	Stock      *Inventory // what the inventory check said; nil: not asked
+	Quiet      []QuietFan // of other sales
 
 	// Of a sale with lanes.
 	Codes, Guesses, Hits, Ejected int
@@ -128,6 +129,7 @@ const (
 	InvOdds       = "odds"
 	InvForeign    = "foreign-shop"
 	InvNoInternal = "no-fault"
+	InvQuiet      = "quiet-sales"
 )
 
 // Invariants lists every promise in the order of the report.
@@ -165,6 +167,7 @@ func Invariants() []Invariant {
 		{InvOdds, "most who were told of a good chance got something, and few who were told of a slim one", judgeOdds},
 		{InvForeign, "a shop of somebody else's behind the gate saw nobody without a session, and never more at once than the cap", judgeForeign},
 		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
+		{InvQuiet, "nine of ten who came to a quiet sale had a place in a second and the turn in two more, all in five, whatever the crowd next door", judgeQuiet},
 	}
 }
 

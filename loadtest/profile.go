@@ -27,6 +27,7 @@ type Profile struct {
 	Steps  []Step        // what happens meanwhile
 
 	ChecksDraw bool     // everybody of the lobby does
+	Quiet      Quiet    // what goes on beside
 	Excuse     []string // invariants that are judged, and not promised
 }
 
@@ -70,6 +71,9 @@ func Profiles() []Profile {
 	}
 	abroad := demo
 	abroad.OpensIn, abroad.Cap, abroad.Rate, abroad.Seats, abroad.General, abroad.Gate = 8, 20, 2400, 60, 20, true
+	hot := demo
+	hot.OpensIn, hot.Cap, hot.Rate, hot.Seats, hot.General = 35, 400, 3000, 60, 500
+	hot.Quiet = 999
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
 			Lobby: 120, Late: 1880, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
@@ -107,6 +111,9 @@ func Profiles() []Profile {
 		{Name: "presale", About: "400 fans in two lanes: every fifth has a code, some wrong ones; an attacker guesses, colleagues come past the line", Demo: presale,
 			Lobby: 300, Late: 100, Span: 12 * time.Second, Mix: strollers, Limit: 2 * time.Minute,
 			Excuse: append(unless(InvShares, InvCodes, InvBypass), shop...)},
+		{Name: "many-sales", About: "600 fans in one of 1,000 sales that are followed at once, and a few in some of the others", Demo: hot,
+			Lobby: 300, Late: 300, Span: 10 * time.Second, Mix: strollers, Limit: 100 * time.Second,
+			Quiet: Quiet{Visited: 20, Fans: 3}, Excuse: append(unless(InvQuiet), shop...)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
@@ -119,7 +126,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign, InvQuiet},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 
@@ -159,8 +166,11 @@ func (p Profile) stall(window time.Duration) time.Duration {
 // recovery is how long a stack takes to start again and its line to settle.
 const recovery = 10 * time.Second
 
-// WithFans is the profile with another number of fans, in the same shares.
+// WithFans is the profile with another number of fans, in the same shares, and
+// as many fewer quiet sales.
 func (p Profile) WithFans(n int) Profile {
+	p.Demo.Quiet = min(p.Demo.Quiet, n)
+	p.Quiet.Visited = min(p.Quiet.Visited, p.Demo.Quiet)
 	p.Lobby = n * p.Lobby / max(1, p.Lobby+p.Late)
 	p.Late = n - p.Lobby
 	return p

@@ -38,7 +38,8 @@ type run struct {
 	done       int // steps of the profile
 	pauses     []Period
 	unforeseen []Period
-	outage     *Outage  // of a crash, nil without one
+	outage     *Outage // of a crash, nil without one
+	quiet      []QuietFan
 	parties    sync.Map // by the number of their first fan
 }
 
@@ -61,6 +62,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	if err := r.makeCodes(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.visitAll(ctx); err != nil {
 		return nil, err
 	}
 	left := time.Until(r.hall.about.LobbyClosesAt)
@@ -162,6 +166,7 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 	others.Go(func() { r.watch(knocking, stop, pace.Fans()) })
 	var crash error
 	var steps error
+	others.Go(func() { r.quiet = r.visitQuietly(knocking, pace.At(pace.Fans()-1)) })
 	others.Go(func() { steps = r.follow(knocking, pace.Fans()) })
 	if r.Profile.Crash {
 		others.Go(func() { crash = r.crash(knocking, pace.Fans()) })
@@ -240,7 +245,7 @@ func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
 // gather asks everything that is asked at the end.
 func (r *run) gather(ctx context.Context) (Evidence, error) {
 	e := Evidence{Cap: max(int64(r.Profile.Demo.Cap), r.hall.board.cap.Load()), Pauses: r.pauses, Unforeseen: r.unforeseen,
-		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults}
+		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults, Quiet: r.quiet}
 	for _, f := range r.fans {
 		e.Fans = append(e.Fans, f.h)
 	}

@@ -37,8 +37,8 @@ type Demo struct {
 	General        int    `json:"general"`
 	PartyMax       int    `json:"party_max"`
 
-	Gate bool `json:"-"` // the edge is told of a foreign shop
-
+	Gate    bool                 `json:"-"`                // the edge is told of a foreign shop
+	Quiet   int                  `json:"quiet,omitempty"`  // sales beside, of which nobody wants much
 	Visitor ropeline.VisitorRule `json:"visitor,omitzero"` // who may join
 	Lanes   []ropeline.Lane      `json:"lanes,omitempty"`
 	Bypass  []ropeline.Bypass    `json:"bypass,omitempty"`

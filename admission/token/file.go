@@ -5,7 +5,9 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ropeline/ropeline/internal/watched"
@@ -43,6 +45,9 @@ func (f *File) use(doc []byte) error {
 
 // Key finds a key among those that the file has now.
 func (f *File) Key(id string) (ed25519.PublicKey, error) { return f.keys.Load().Key(id) }
+
+// IDs are the names of the keys that the file has now.
+func (f *File) IDs() []string { return slices.Collect(maps.Keys(*f.keys.Load())) }
 
 // Run follows the file until ctx ends.
 func (f *File) Run(ctx context.Context) error {

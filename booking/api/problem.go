@@ -81,6 +81,7 @@ func ofHuma(status int, message string, errs []error) error {
 // a line in the log if it is our own fault.
 func (s *server) failure(ctx context.Context, id string, err error) error {
 	p := newProblem(err)
+	s.metrics.refused(p)
 	if p.Status >= http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "request failed", "route", id, "err", err)
 	}
@@ -105,6 +106,7 @@ func (s *server) refuse(c *fiber.Ctx, err error) error {
 		}
 	}
 	p := newProblem(err)
+	s.metrics.refused(p)
 	if p.Status >= http.StatusInternalServerError {
 		s.log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
 	}

@@ -71,6 +71,7 @@ type server struct {
 	now       func() time.Time
 	log       *slog.Logger
 	spec      huma.API
+	metrics   *metrics
 }
 
 // New builds a booking core. It does not connect to anything yet.
@@ -84,7 +85,7 @@ func New(c Config) (*Core, error) {
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	units := inventory.New(c.Redis)
 	s := &server{
-		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate,
+		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
@@ -117,6 +118,9 @@ func deadline(c *fiber.Ctx) error {
 // app registers guards first, then the routes behind them.
 func (s *server) app() (*fiber.App, error) {
 	ownErrors()
+	if s.metrics == nil { // nobody serves
+		s.metrics = newMetrics(nil)
+	}
 	app := fiber.New(fiber.Config{
 		AppName:               "ropeline booking",
 		BodyLimit:             ropeline.MaxBody,
@@ -145,7 +149,11 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 		return fmt.Errorf("route %s is not in the table", id)
 	}
 	huma.Register(s.spec, operation(r), func(ctx context.Context, in *I) (*O, error) {
+		began := time.Now()
+		s.metrics.busy.Inc()
+		defer s.metrics.busy.Dec()
 		out, err := fn(ctx, in)
+		s.metrics.done(id, err, time.Since(began))
 		if err != nil {
 			return nil, s.failure(ctx, id, err)
 		}

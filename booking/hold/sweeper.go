@@ -15,6 +15,7 @@ type Sweeper struct {
 	Performances func(context.Context) ([]ropeline.PerformanceID, error)
 	Every        time.Duration
 	Log          *slog.Logger
+	Done         func(holds int, err error) // of each round; absent: nobody counts
 }
 
 const (
@@ -39,8 +40,12 @@ func (w *Sweeper) Run(ctx context.Context) error {
 				w.Log.Warn("sweeper goes on with the performances it knows", "err", err)
 			}
 		}
-		if err := w.sweep(ctx, known); err != nil && ctx.Err() == nil {
+		n, err := w.sweep(ctx, known)
+		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("holds were not swept", "err", err)
+		}
+		if w.Done != nil {
+			w.Done(n, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -58,21 +63,23 @@ func (w *Sweeper) list(ctx context.Context) ([]ropeline.PerformanceID, error) {
 
 // sweep goes through all of them: one that cannot be swept does not stop the
 // others.
-func (w *Sweeper) sweep(ctx context.Context, ids []ropeline.PerformanceID) error {
+func (w *Sweeper) sweep(ctx context.Context, ids []ropeline.PerformanceID) (swept int, err error) {
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, w.sweepOne(ctx, id))
+		n, err := w.sweepOne(ctx, id)
+		swept, errs = swept+n, append(errs, err)
 	}
-	return errors.Join(errs...)
+	return swept, errors.Join(errs...)
 }
 
-func (w *Sweeper) sweepOne(ctx context.Context, id ropeline.PerformanceID) error {
+func (w *Sweeper) sweepOne(ctx context.Context, id ropeline.PerformanceID) (swept int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
 	defer cancel()
 	for {
 		n, err := w.Holds.Sweep(ctx, id, sweepLimit)
+		swept += n
 		if err != nil || n < sweepLimit {
-			return err
+			return swept, err
 		}
 	}
 }

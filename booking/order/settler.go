@@ -23,12 +23,14 @@ type Settler struct {
 	steps
 	idle  time.Duration
 	every time.Duration
+
+	metrics *metrics
 }
 
 // NewSettler returns a Settler that looks every so often for attempts that
 // have been idle for a while (Idle).
 func NewSettler(store *Store, holds *hold.Store, provider payment.Provider, idle, every time.Duration, log *slog.Logger) *Settler {
-	return &Settler{steps: steps{store: store, holds: holds, provider: provider, log: log}, idle: idle, every: every}
+	return &Settler{steps: steps{store: store, holds: holds, provider: provider, log: log}, idle: idle, every: every, metrics: newMetrics(nil)}
 }
 
 const (
@@ -46,9 +48,11 @@ func (s *Settler) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	for {
-		if err := s.round(ctx); err != nil && ctx.Err() == nil {
+		err := s.round(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.log.Warn("attempts were not settled", "err", err)
 		}
+		s.metrics.round(taskSettle, 0, err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -88,9 +92,11 @@ func (s *Settler) Settle(ctx context.Context) (int, error) {
 	}
 	for _, a := range attempts {
 		if err := s.settle(ctx, a); err != nil {
+			s.metrics.failed.WithLabelValues(taskSettle).Inc()
 			s.log.Warn("attempt is not settled yet", "attempt", a.ID, "step", a.Step, "err", err)
 			continue
 		}
+		s.metrics.did.WithLabelValues(taskSettle).Inc()
 		s.log.Info("attempt settled", "attempt", a.ID, "from", a.Step)
 	}
 	return len(attempts), nil

@@ -48,10 +48,14 @@ func NewWorker(c WorkerConfig) *Worker {
 	fallback(&c.Idle, Idle)
 	shows := catalogue.New(c.Postgres, time.Now)
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
-	return &Worker{
-		sweeper: &hold.Sweeper{Holds: holds, Performances: shows.Performances, Every: c.SweepEvery, Log: c.Log},
+	counts := newMetrics(c.Metrics)
+	w := &Worker{
+		sweeper: &hold.Sweeper{Holds: holds, Performances: shows.Performances, Every: c.SweepEvery, Log: c.Log,
+			Done: func(n int, err error) { counts.round(taskSweep, n, err) }},
 		settler: NewSettler(NewStore(c.Postgres, shows), holds, c.Provider, c.Idle, c.SettleEvery, c.Log),
 	}
+	w.settler.metrics = counts
+	return w
 }
 
 // Run works until ctx ends.

@@ -75,6 +75,8 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	monitor.Postgres(reg, db)
 	line := queue.New(rdb, queue.Keys{})
 	ended := queue.NewRevocations(line, name, log)
+	watchGate(reg, ended)
+	watchKeys(reg, "trusts", trusted.IDs)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // demo describes the sale that `dev` makes. Times are seconds.
@@ -34,6 +35,8 @@ type demo struct {
 	PartyMax       int              `json:"party_max"`
 	Seats          int              `json:"seats"`
 	General        int              `json:"general"`
+
+	Quiet int `json:"quiet"` // sales in the line beside this one, open and of nothing: what a crowd next door does to them is looked at
 
 	Visitor ropeline.VisitorRule `json:"visitor"`
 	Lanes   []ropeline.Lane      `json:"lanes"`
@@ -98,6 +101,34 @@ func (d demo) seed(ctx context.Context, db *pgxpool.Pool, rdb redis.UniversalCli
 	if len(sale.Performances) == 0 {
 		return ropeline.Sale{}, fmt.Errorf("sale %s sells no performance", sale.ID)
 	}
-	_, err = publish(ctx, shows, rdb, keys, sale, "The settings of the demo have changed.")
-	return sale, err
+	if _, err = publish(ctx, shows, rdb, keys, sale, "The settings of the demo have changed."); err != nil {
+		return sale, err
+	}
+	return sale, d.seedQuiet(ctx, rdb, keys, sale)
+}
+
+// seedQuiet publishes the sales beside the demo's: open from now on.
+func (d demo) seedQuiet(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, like ropeline.Sale) error {
+	seed, err := keys.secret(seedKey)
+	if err != nil {
+		return err
+	}
+	line := queue.New(rdb, queue.Keys{Seed: seed})
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for i := range d.Quiet {
+		s := like
+		s.ID = ropeline.SaleID(fmt.Sprintf("%s-quiet-%d", like.ID, i))
+		if _, err := line.Sale(ctx, s.ID); !errors.Is(err, ropeline.ErrSaleUnknown) {
+			if err != nil {
+				return err
+			}
+			continue // of an earlier start
+		}
+		s.Title, s.LobbyClosesAt, s.OpensAt = fmt.Sprintf("Quiet sale %d", i), now.Add(-time.Second), now
+		s.Visitor = ropeline.VisitorRule{}
+		if err := line.PublishSale(ctx, s); err != nil {
+			return fmt.Errorf("publishing %s: %w", s.ID, err)
+		}
+	}
+	return nil
 }

@@ -96,6 +96,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, err
 	}
+	watchKeys(reg, "signs", func() []string { return []string{signer.Signing()} })
 	termsJWKS, err := keys.termsJWKS()
 	if err != nil {
 		return nil, err
@@ -168,6 +169,7 @@ func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.Keys, rout
 		return nil, err
 	}
 	sight := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, c.Log)
+	watchGate(c.Metrics, sight)
 	c.Routes, c.Sight, c.Gate = table, sight, gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, sight)
 	return sight, nil
 }

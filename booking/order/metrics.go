@@ -1,0 +1,57 @@
+package order
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics is what a worker counts.
+type metrics struct {
+	did     *prometheus.CounterVec
+	failed  *prometheus.CounterVec
+	started time.Time
+	last    map[string]*atomic.Int64 // ns after started, when a task was done last
+}
+
+// The tasks of a worker.
+const (
+	taskSweep  = "sweep"
+	taskSettle = "settle"
+)
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	add := promauto.With(reg)
+	m := &metrics{
+		did: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), and payment attempts that were settled (settle).",
+		}, []string{"task"}),
+		failed: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_worker_errors_total", Help: "Rounds, or attempts, of a worker's tasks that failed.",
+		}, []string{"task"}),
+		started: time.Now(), last: map[string]*atomic.Int64{},
+	}
+	for _, task := range []string{taskSweep, taskSettle} {
+		at := new(atomic.Int64)
+		m.last[task] = at
+		m.did.WithLabelValues(task)
+		m.failed.WithLabelValues(task)
+		add.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "ropeline_worker_" + task + "_age_seconds",
+			Help: "How long ago a round of this task was done without an error; since the start, if none was.",
+		}, func() float64 { return (time.Since(m.started) - time.Duration(at.Load())).Seconds() })
+	}
+	return m
+}
+
+// round counts what came of a round.
+func (m *metrics) round(task string, n int, err error) {
+	m.did.WithLabelValues(task).Add(float64(n))
+	if err != nil {
+		m.failed.WithLabelValues(task).Inc()
+		return
+	}
+	m.last[task].Store(int64(time.Since(m.started)))
+}
