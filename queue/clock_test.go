@@ -204,3 +204,26 @@ func TestADeadEdgeDoesNotLiveOnWhenTheClockIsSetBack(t *testing.T) {
 		}
 	}
 }
+
+// Who joined while the line was drawn joins again after the clock went back to
+// before the close: the place stays where it is, and is in no draw.
+func TestALobbyThatIsOpenAgainTakesNobodyTwice(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(devtest.Redis(t), testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("again-%d", time.Now().UnixNano()), now)
+	if err := store.PublishSale(t.Context(), sale); err != nil {
+		t.Fatal(err)
+	}
+	now = sale.LobbyClosesAt.Add(time.Second)
+	late := join(t, store, sale.ID)
+	now = sale.LobbyClosesAt.Add(-time.Second)
+	again, err := store.Join(t.Context(), sale.ID, late.ID, "")
+	if err != nil || again.New {
+		t.Fatalf("joining again: %+v, %v", again, err)
+	}
+	if s, err := store.State(t.Context(), sale.ID); err != nil || s.Collected != 0 {
+		t.Errorf("%d are in the lobby, %v", s.Collected, err)
+	}
+}

@@ -216,6 +216,10 @@ var presentScript = newScript("present", presentSource)
 // old score. It returns ErrPlaceUnknown for a ticket that cannot do that: of the
 // current epoch, of a place that left, or of a line that never lost anything.
 func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
+	// Who had a turn need not be in the line: whoever passed a safety net never was.
+	if p, err := s.Find(ctx, sale, t.Place); !errors.Is(err, ErrPlaceUnknown) {
+		return p, err
+	}
 	l, epoch, err := s.epochFor(ctx, sale, t)
 	if err != nil {
 		return Place{}, err

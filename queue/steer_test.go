@@ -253,3 +253,34 @@ func TestGatesHearOfAStopAndWhoeverTicksPutsItRight(t *testing.T) {
 	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeDrain)})
 	hears(ropeline.ModeRun)
 }
+
+// What an edge gives back may be what the document says: then it is the
+// document's again, not what the lagging replica had.
+func TestATimeThatIsTheDocumentsIsGivenBack(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, nil)
+	ctx := t.Context()
+	steer(t, store, sale.ID, Settings{Claim: new(sale.ClaimWindow + 7)})
+	lost, err := rdb.HGetAll(ctx, key(sale.ID, "limits")).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steer(t, store, sale.ID, Settings{Claim: new(sale.ClaimWindow)})
+	known := tick(t, store, sale.ID).Limits
+	_, err = rdb.TxPipelined(ctx, func(r redis.Pipeliner) error {
+		r.Del(ctx, key(sale.ID, "limits"))
+		r.HSet(ctx, key(sale.ID, "limits"), lost)
+		r.HSet(ctx, key(sale.ID, "state"), "run_id", "of the master that was")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick(t, store, sale.ID) // finds another server
+	if err := store.recallLimits(ctx, sale.ID, known); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := store.State(ctx, sale.ID); err != nil || s.Claim != sale.ClaimWindow || s.Version != known.Version {
+		t.Errorf("to claim are %d s in version %d, %v; want %d s in %d", s.Claim, s.Version, err, sale.ClaimWindow, known.Version)
+	}
+}

@@ -50,6 +50,8 @@ if number(KEYS[1], 'drawn') == 0 then
       -- nothing to do
     elseif quit(place) then
       answer = 'known'
+    elseif last and redis.call('ZSCORE', KEYS[4], place) then
+      answer = 'known' -- the lobby is open again: its clock was set back
     elseif lobby then
       answer = redis.call('SADD', KEYS[3], place) == 1 and 'collected' or 'known'
     elseif redis.call('SISMEMBER', KEYS[3], place) == 1 then

@@ -248,12 +248,12 @@ local function stopped(limits)
 end
 
 -- Writes limits, given as fields and values in turns from that argument on to the
--- other, where they are not set. A time that the document says is not set.
+-- other. A time that is the document's is not kept: it follows the document.
 local function keep_limits(state, limits, from, to)
   for i = from, to, 2 do
     local name, value = ARGV[i], ARGV[i + 1]
     local document = (name == 'session' or name == 'claim') and redis.call('HGET', state, name)
-    if value ~= document then redis.call('HSET', limits, name, value) end
+    if value == document then redis.call('HDEL', limits, name) else redis.call('HSET', limits, name, value) end
   end
 end
 
