@@ -140,8 +140,6 @@ func member(r *http.Request) Member {
 	return m
 }
 
-func who(r *http.Request) string { return member(r).Name }
-
 // staffKey finds the key in the Authorization header or else the cookie.
 func staffKey(r *http.Request) string {
 	if key := ropeline.Bearer(r.Header.Get("Authorization")); key != "" {

@@ -44,7 +44,7 @@ func Profiles() []Profile {
 	}
 	large, small := demo, demo
 	large.OpensIn, large.Cap, large.Rate, large.Seats, large.General = 15, 160, 6000, 300, 100
-	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 40, 2400, 90, 30
+	small.OpensIn, small.Cap, small.Rate, small.Seats, small.General = 8, 40, 2400, 90, 230 // enough for all: nobody has a turn once it is sold out
 	sellOut := demo
 	sellOut.OpensIn, sellOut.Cap, sellOut.Rate, sellOut.Seats, sellOut.General = 10, 24, 600, 0, 120 // a single seat is not what most look for
 	eager := rough
@@ -77,13 +77,13 @@ func Profiles() []Profile {
 	return []Profile{
 		{Name: "default", About: "2,000 fans for 400 units", Demo: large,
 			Lobby: 120, Late: 1880, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
-		{Name: "mutant", About: "200 fans for 120 units, short", Demo: small,
+		{Name: "mutant", About: "200 fans for 320 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second, Excuse: unless()},
 		{Name: "sell-out", About: "500 fans for 120 units, until the last is sold; most buy", Demo: sellOut,
 			Lobby: 400, Late: 100, Span: 10 * time.Second, Mix: eager, Limit: 100 * time.Second, Settle: untilAllAreBack,
 			// Nobody who comes late has a turn.
 			Excuse: append(unless(InvSoldOut, InvOdds), InvOrder, InvLobby)},
-		{Name: "crash", About: "200 fans for 120 units; everything is killed in the middle", Demo: crash,
+		{Name: "crash", About: "200 fans for 320 units; everything is killed in the middle", Demo: crash,
 			// Nothing is excused: Redis has handed to the kernel what it answers for. The exception is what it takes while
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.
 			Lobby: 100, Late: 100, Span: 12 * time.Second, Mix: fewStay, Limit: 2 * time.Minute, Settle: untilAllAreBack, Crash: true, Excuse: unless()},

@@ -398,7 +398,9 @@ func FuzzDecide(f *testing.F) {
 		if u, err := url.ParseRequestURI(p.Path.Target()); err != nil || u.Path != plain {
 			t.Errorf("another server reads %q of %q", u, p.Path.Target())
 		}
-		if keyOf(strings.ToUpper(plain)) != p.Path.key && strings.ToLower(strings.ToUpper(plain)) == strings.ToLower(plain) {
+		// Not EqualFold, by which some letters are one that have no common lower case.
+		upper, lower := strings.ToUpper(plain), strings.ToLower(plain)
+		if keyOf(upper) != p.Path.key && strings.ToLower(upper) == lower {
 			t.Errorf("%q has two keys", plain)
 		}
 	})
