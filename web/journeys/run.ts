@@ -7,6 +7,7 @@ import { buy } from "./buy";
 import { decline } from "./decline";
 import { draw } from "./draw";
 import { Fan } from "./fan";
+import { foreign } from "./foreign";
 import { invited } from "./invited";
 import { gate } from "./gate";
 import { handover } from "./handover";
@@ -23,7 +24,7 @@ import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, ops, draw, news, invited, presale };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, foreign, ops, draw, news, invited, presale };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
