@@ -321,6 +321,10 @@ export interface Live {
   max_in_use: number;
   now: string;
   opens_at: string;
+  /** A warning: everything would be held too soon. */
+  pace?: string;
+  /** Why the automatic mode changed the rate last. */
+  auto_why?: string;
 }
 
 export interface Limits {

@@ -28,6 +28,11 @@ export function SaleDesk({ live, onLive }: Props) {
       </div>
       <Use live={live} />
       <Numbers live={live} />
+      <div class="remarks">
+        {live.pace && <p class="wrong">{live.pace}</p>}
+        {live.auto_why && <p class="note">{words.auto(live.auto_why)}</p>}
+        <a href={`/sales/${encodeURIComponent(live.sale)}/ledger`}>{words.ledger}</a>
+      </div>
       <h3 class="apart">{words.charts.heading}</h3>
       <Charts samples={samples} />
       <div class="controls">

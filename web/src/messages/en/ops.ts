@@ -126,6 +126,7 @@ export const ops = {
   unlimited: "none",
   broken: "The cap did not hold!",
   ledger: "Public ledger",
+  auto: (why: string) => `Automatic mode: ${why}`,
   reasonMissing: "Please give a reason.",
   refused: (detail: string) => `Refused: ${detail}`,
 };
