@@ -126,7 +126,7 @@ const steeredBacklog = 100
 func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan struct{}) {
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
-	var chart chart
+	chart := chart{shop: c.shop}
 	pilot := &pilot{shop: c.shop, log: c.log}
 	pause := queue.TickInterval
 	for {

@@ -34,6 +34,16 @@ type Sample struct {
 	// Of the stock; -1 where nobody counts it.
 	Free int64 `json:"free"`
 	Held int64 `json:"held"`
+
+	Core CoreSample `json:"core"`
+}
+
+// CoreSample is how the cores of the shop did together since the sample before;
+// -1 where none says.
+type CoreSample struct {
+	P50      int64 `json:"p50"` // ms that half of the requests took at most, by the steps of ropeline.HealthSteps
+	P95      int64 `json:"p95"` // and 19 of 20
+	InFlight int64 `json:"in_flight"`
 }
 
 // history is a stream of samples by second.
@@ -65,9 +75,10 @@ func SampleOf(s State) Sample {
 }
 
 // Due reports whether a sample should be kept after the one that was kept last.
+// The cores alone are no reason: they are the same for every sale.
 func (a Sample) Due(last Sample) bool {
 	passed := time.Duration(a.At-last.At) * time.Second
-	last.At = a.At
+	last.At, last.Core = a.At, a.Core
 	return passed >= sampleStill || passed >= sampleEvery && a != last || passed < 0
 }
 

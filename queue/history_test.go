@@ -44,6 +44,7 @@ func TestAStillSaleIsSampledSeldom(t *testing.T) {
 		{Sample{At: 101, Waiting: 6}, true},
 		{Sample{At: 101, Waiting: 5}, false},
 		{Sample{At: 114, Waiting: 5}, false},
+		{Sample{At: 101, Waiting: 5, Core: CoreSample{P95: 300}}, false},
 		{Sample{At: 115, Waiting: 5}, true},
 		{Sample{At: 50, Waiting: 5}, true}, // the clock was set back
 	} {

@@ -393,6 +393,8 @@ export interface Sample {
   /** Units of the stock; -1 where nobody counts them. */
   free: number;
   held: number;
+  /** How the cores of the shop did, in milliseconds and requests; -1 where none says. */
+  core: { p50: number; p95: number; in_flight: number };
 }
 
 /** What an edge last said of itself. */

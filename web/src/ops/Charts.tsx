@@ -26,7 +26,8 @@ interface Picture {
 
 function draw(samples: Sample[]): { times: number[]; charts: Picture[] } {
   const w = words.charts;
-  const of = (key: keyof Sample) => samples.map((sample) => (sample[key] < 0 ? null : sample[key])); // -1 is not known
+  const known = (value: (sample: Sample) => number) => samples.map((sample) => (value(sample) < 0 ? null : value(sample))); // -1 is not known
+  const of = (key: Exclude<keyof Sample, "core">) => known((sample) => sample[key]);
   const charts: Picture[] = [
     { title: w.waiting, traces: [{ label: w.waiting, color: "--velvet-text", values: of("waiting"), filled: true }] },
     {
@@ -56,6 +57,14 @@ function draw(samples: Sample[]): { times: number[]; charts: Picture[] } {
       traces: [
         { label: w.free, color: "--good", values: of("free"), filled: true },
         { label: w.held, color: "--brass-text", values: of("held") },
+      ],
+    },
+    {
+      title: w.core,
+      write: w.milliseconds,
+      traces: [
+        { label: w.p95, color: "--bad", values: known((sample) => sample.core.p95), filled: true },
+        { label: w.p50, color: "--brass-text", values: known((sample) => sample.core.p50) },
       ],
     },
   ];

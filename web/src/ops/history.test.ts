@@ -3,7 +3,8 @@ import type { Sample } from "../api/documents";
 import { counter, left, merged, perMinute } from "./history";
 
 const sample = (at: number, more: Partial<Sample> = {}): Sample => ({
-  at, waiting: 0, offered: 0, active: 0, cap: 0, rate: 0, offers: 0, missed: 0, claimed: 0, wait: -1, free: -1, held: -1, ...more,
+  at, waiting: 0, offered: 0, active: 0, cap: 0, rate: 0, offers: 0, missed: 0, claimed: 0, wait: -1, free: -1, held: -1,
+  core: { p50: -1, p95: -1, in_flight: -1 }, ...more,
 });
 
 describe("history", () => {

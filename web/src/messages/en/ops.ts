@@ -38,6 +38,10 @@ export const ops = {
     stock: "Units left",
     free: "Free",
     held: "Held, may return",
+    core: "The shop answers in",
+    p95: "19 of 20",
+    p50: "Half",
+    milliseconds: (n: number) => `${count(n)} ms`,
   },
   edges: {
     heading: "Edges",
