@@ -267,13 +267,16 @@ func TestHoldsEnd(t *testing.T) {
 		t.Errorf("inventory %+v", r)
 	}
 
-	// A session's hold ends with the session, however long a hold may last.
+	// A hold leaves its session the time for a payment, however long a hold may last.
 	brief := c.claims()
-	brief.SessionEnds = time.Now().Add(3 * time.Second)
+	brief.SessionEnds = time.Now().Add(ropeline.PaymentReserve - time.Second)
+	fan = c.sign(brief, jwt.SigningMethodEdDSA, c.key)
+	c.do(http.MethodPost, "/api/v1/holds", fan, c.json(m{"performance": c.show.ID, "units": []int{3, 4}})).refused(410, "session-over")
+	brief.SessionEnds = time.Now().Add(ropeline.PaymentReserve + 3*time.Second)
 	fan = c.sign(brief, jwt.SigningMethodEdDSA, c.key)
 	h = c.hold(fan, 3, 4)
-	if h.ExpiresAt.After(brief.SessionEnds) {
-		t.Errorf("the hold ends at %v, after its session at %v", h.ExpiresAt, brief.SessionEnds)
+	if last := brief.SessionEnds.Add(-ropeline.PaymentReserve); h.ExpiresAt.After(last) {
+		t.Errorf("the hold ends at %v, after %v", h.ExpiresAt, last)
 	}
 	c.do(http.MethodPost, "/api/v1/holds/"+h.ID+"/extend", fan, "").refused(409, "hold-not-extendable")
 	for deadline := time.Now().Add(20 * time.Second); c.get("/api/v1/holds/"+h.ID, fan).Status == http.StatusOK; {

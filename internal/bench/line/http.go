@@ -225,7 +225,7 @@ func startEdge(ctx context.Context, redisURL string) (*child, error) {
 		return nil, errors.Join(fmt.Errorf("making keys: %w: %s", err, text), os.RemoveAll(dir))
 	}
 	nobody := (&url.URL{Scheme: "http", Host: "127.0.0.1:1"}).String()
-	ch, err := startServer(ctx, program, "edge", "--redis", redisURL, "--keys", keys, "--listen", "127.0.0.1:0",
+	ch, err := startServer(ctx, program, "edge", "--redis", redisURL, "--keys", keys, "--listen", "127.0.0.1:0", "--private-listen", "off",
 		"--booking", nobody, "--ops", nobody, "--joins-limit=-1", "--requests-limit=-1", "--address-limit=-1")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
