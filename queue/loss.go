@@ -217,8 +217,8 @@ var presentScript = newScript("present", presentSource)
 // current epoch, of a place that left, or of a line that never lost anything.
 func (s *Store) Present(ctx context.Context, sale ropeline.SaleID, t Ticket) (Place, error) {
 	// Who had a turn need not be in the line: whoever passed a safety net never was.
-	if p, err := s.Find(ctx, sale, t.Place); !errors.Is(err, ErrPlaceUnknown) {
-		return p, err
+	if p, err := s.Find(ctx, sale, t.Place); err == nil && p.Offer != nil {
+		return p, nil
 	}
 	l, epoch, err := s.epochFor(ctx, sale, t)
 	if err != nil {
