@@ -76,11 +76,11 @@ export const ops = {
     changed: (cap: number, rate: number) => `Somebody changed the limits meanwhile: cap ${count(cap)}, rate ${count(rate)} now. Look again, then apply.`,
     whole: "Please enter whole numbers from 0.",
     preview: {
-      none: "Move a slider to see what it would do. The reason is logged with the name of your key, and is public.",
+      none: "Move a slider to see what it would do. The reason is kept in the audit with the name of your key.",
       room: (n: number) => `Room for ${count(n)} more.`,
       above: (n: number) => `${count(n)} inside are above the new cap: they stay until they leave, nobody goes in before.`,
       filled: (time: string) => `At this rate it is filled in ${time}.`,
-      last: (time: string) => `By the rate alone the last who waits now goes in after ${time}.`,
+      last: (time: string) => `By the rate alone, the last who waits now goes in after ${time}.`,
       nobody: "Nobody is let in.",
       empty: "Nobody waits.",
     },
