@@ -128,12 +128,16 @@ func TestTheWorstProbeCountsAndSilenceIsNoHealth(t *testing.T) {
 	defer func() { stop(); <-done }()
 	await := func(want func(stand float64, name string, heard bool) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		asked := time.NewTicker(5 * time.Millisecond)
+		defer asked.Stop()
+		for late := time.After(20 * time.Second); ; {
 			stand, name, heard := p.worst(time.Now())
 			if want(stand, name, heard) {
 				return
 			}
-			if time.Now().After(deadline) {
+			select {
+			case <-asked.C:
+			case <-late:
 				t.Fatalf("the worst is %s at %v, heard %v", name, stand, heard)
 			}
 		}

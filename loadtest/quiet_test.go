@@ -18,14 +18,13 @@ func TestJudgeQuiet(t *testing.T) {
 		odd   []QuietFan
 		wants string // of the first example
 	}{
-		"all in time":         {nil, ""},
-		"one of ten is late":  {[]QuietFan{late}, ""},
-		"two of ten are late": {[]QuietFan{late, late}, "2 of 10 quiet fans"},
-		"no place":            {[]QuietFan{with(func(q *QuietFan) { q.Join.Status = 503 })}, "got no place"},
-		"a slow join":         {[]QuietFan{with(func(q *QuietFan) { q.Join, q.Offered, q.Entered = call(1, 7, 201), sec(8), sec(8.1) })}, "waited 6s for a place"},
-		"never a turn":        {[]QuietFan{with(func(q *QuietFan) { q.Offered = 0 })}, "never offered"},
-		"a late turn":         {[]QuietFan{with(func(q *QuietFan) { q.Offered = sec(7) })}, "for the turn"},
-		"not let in":          {[]QuietFan{with(func(q *QuietFan) { q.Entered = 0 })}, "not let in"},
+		"all in time":        {nil, ""},
+		"one of ten is late": {[]QuietFan{late}, "for the turn"},
+		"no place":           {[]QuietFan{with(func(q *QuietFan) { q.Join.Status = 503 })}, "got no place"},
+		"a slow join":        {[]QuietFan{with(func(q *QuietFan) { q.Join, q.Offered, q.Entered = call(1, 7, 201), sec(8), sec(8.1) })}, "waited 6s for a place"},
+		"never a turn":       {[]QuietFan{with(func(q *QuietFan) { q.Offered = 0 })}, "never offered"},
+		"a late turn":        {[]QuietFan{with(func(q *QuietFan) { q.Offered = sec(7) })}, "for the turn"},
+		"not let in":         {[]QuietFan{with(func(q *QuietFan) { q.Entered = 0 })}, "not let in"},
 	} {
 		e := Evidence{Quiet: c.odd}
 		for len(e.Quiet) < 10 {

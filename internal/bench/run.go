@@ -3,8 +3,10 @@ package bench
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -45,6 +47,25 @@ func Choose(parts []Part, names string) ([]Part, error) {
 		chosen = append(chosen, parts[i])
 	}
 	return chosen, nil
+}
+
+// Command measures the parts that the arguments of a bench choose.
+func Command(ctx context.Context, name string, parts []Part, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	file := flags.String("out", "out/bench/"+name+".json", "file of the results")
+	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
+	plan := Plan{}
+	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
+	flags.Float64Var(&plan.Scale, "scale", 1, "share of the sizes that the targets are about")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := Choose(parts, *rows)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
+	return Run(ctx, chosen, plan, *file, out)
 }
 
 // Run measures the parts, writes all rows into the file and prints them. A part

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ropeline/ropeline/internal/bench"
 )
 
 // The part that needs no other program, on a small scale: the rows are written.
@@ -13,7 +15,7 @@ func TestABenchOfTheGateWritesItsRows(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "gate.json")
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"-rows", "limits", "-runs", "1", "-scale", "0.05", "-out", file}, &out); err != nil {
+	if err := bench.Command(t.Context(), "gate", parts(), []string{"-rows", "limits", "-runs", "1", "-scale", "0.05", "-out", file}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	text, err := os.ReadFile(file)

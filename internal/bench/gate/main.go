@@ -13,12 +13,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/ropeline/ropeline/internal/bench"
@@ -42,29 +40,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	if err := bench.Command(ctx, "gate", parts(), os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench gate:", err)
 		os.Exit(1)
 	}
-}
-
-// run measures what the arguments choose.
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("gate", flag.ContinueOnError)
-	file := flags.String("out", "out/bench/gate.json", "file of the results")
-	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
-	plan := bench.Plan{}
-	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
-	flags.Float64Var(&plan.Scale, "scale", 1, "share of the sizes that the targets are about")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	chosen, err := bench.Choose(parts(), *rows)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
-	return bench.Run(ctx, chosen, plan, *file, out)
 }
 
 // closing closes c as a deferred call and joins its error to the result.

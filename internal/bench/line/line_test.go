@@ -27,7 +27,7 @@ func TestTheBenchStillMeasures(t *testing.T) {
 		t.Fatalf("building: %v\n%s", err, text)
 	}
 	file := filepath.Join(t.TempDir(), "line.json")
-	if err := run(t.Context(), []string{"-rows", "joins,http,ticks,follow,draw,rebuild", "-runs", "1", "-scale", "0.02", "-out", file}, io.Discard); err != nil {
+	if err := bench.Command(t.Context(), "line", parts(), []string{"-rows", "joins,http,ticks,follow,draw,rebuild", "-runs", "1", "-scale", "0.02", "-out", file}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)

@@ -13,12 +13,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -45,7 +43,7 @@ func main() {
 	beBare()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	do := func() error { return run(ctx, os.Args[1:], os.Stdout) }
+	do := func() error { return bench.Command(ctx, "line", parts(), os.Args[1:], os.Stdout) }
 	if role := os.Getenv(live.RoleVariable); role != "" { // one of the processes that are measured
 		do = func() error { return live.Play(ctx, role, os.Stdin, os.Stdout) }
 	}
@@ -61,25 +59,6 @@ func beBare() {
 		fmt.Fprintln(os.Stderr, "bench line:", serveBare())
 		os.Exit(1)
 	}
-}
-
-// run measures what the arguments choose.
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("line", flag.ContinueOnError)
-	file := flags.String("out", "out/bench/line.json", "file of the results")
-	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
-	plan := bench.Plan{}
-	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
-	flags.Float64Var(&plan.Scale, "scale", 1, "share of the sizes that the targets are about")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	chosen, err := bench.Choose(parts(), *rows)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
-	return bench.Run(ctx, chosen, plan, *file, out)
 }
 
 // A bed is the private Redis that a part is measured on.
