@@ -188,6 +188,7 @@ type live struct {
 	Paused bool            `json:"paused"`
 	queue.Limits
 	Auto               json.RawMessage `json:"auto,omitempty"`
+	Shares             json.RawMessage `json:"shares,omitempty"`
 	Proof              queue.Proof     `json:"proof"` // that the cap holds, since when
 	Holds              bool            `json:"holds"` // whether it did
 	Waiting            int64           `json:"waiting"`
@@ -213,7 +214,8 @@ func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
 		return live{}, err
 	}
 	return live{
-		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Limits: s.Limits, Auto: json.RawMessage(s.Auto),
+		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Limits: s.Limits,
+		Auto: json.RawMessage(s.Auto), Shares: json.RawMessage(s.Shares),
 		Proof: s.Proof, Holds: s.Proof.Holds(),
 		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastOffer - s.PastOffer,
 		LastOffer: s.LastOffer, MaxInUse: s.MaxInUse, Now: s.Now, OpensAt: s.OpensAt,

@@ -31,6 +31,7 @@ type Pace struct {
 	Comebacks float64 `json:"comebacks"` // who goes before everybody, in every other turn
 
 	Waiting byLane[float64] `json:"waiting,omitzero"` // places of each lane, where there are several
+	Shares  byLane[int64]   `json:"shares,omitzero"`  // of the lanes, as set
 }
 
 // The share is bounded: at most half of those ahead are believed not to come.
@@ -91,7 +92,7 @@ type Longer string
 
 // The reasons.
 const (
-	LongerLimits   Longer = "limits"   // fewer are let in than before
+	LongerLimits   Longer = "limits"   // fewer are let in than before, or fewer of a lane
 	LongerReturns  Longer = "returns"  // people who were away, or put back after a loss, go first
 	LongerParties  Longer = "parties"  // a group went in, which takes several slots
 	LongerLanes    Longer = "lanes"    // people came into another lane, which has its share
@@ -145,7 +146,7 @@ const gaugeInterval = time.Second
 // due reports whether the gauge is to move on: limits count at once.
 func (g Gauge) due(s State) bool {
 	slots, rate := s.inForce()
-	limitsChanged := g.Rate != perSecond(rate) || g.Cap != float64(slots)
+	limitsChanged := g.Rate != perSecond(rate) || g.Cap != float64(slots) || g.Shares != s.shares()
 	return s.Drawn && !s.Settling && (s.Now.Sub(g.At) >= gaugeInterval || s.Now.Before(g.At) || g.Epoch != s.Epoch ||
 		g.Friends != s.Friends || limitsChanged)
 }
@@ -208,7 +209,7 @@ func (g Gauge) next(s State) Gauge {
 		return n.rise(measured, LongerReturns)
 	}
 	now := float64(n.InUse)
-	if measured.Rate < g.Rate || measured.Cap < g.Cap {
+	if measured.Rate < g.Rate || measured.Cap < g.Cap || measured.Shares != g.Shares {
 		worse := (moment{g.Pace, now}).worst(moment{measured, now}, still(lanes))
 		// Nobody would have an estimate with as many inside as now; but in between there
 		// were fewer.
@@ -240,7 +241,8 @@ func (g Gauge) next(s State) Gauge {
 // moment after another gauge.
 func (g Gauge) cause(before Gauge, measured Pace) Longer {
 	switch {
-	case g.Rate > measured.Rate || g.Cap > measured.Cap || before.Rate > measured.Rate || before.Cap > measured.Cap:
+	case g.Rate > measured.Rate || g.Cap > measured.Cap || before.Rate > measured.Rate || before.Cap > measured.Cap,
+		g.Shares != measured.Shares || before.Shares != measured.Shares:
 		return LongerLimits
 	case measured.Comebacks > 2*g.Comebacks+10:
 		return LongerReturns
@@ -330,7 +332,7 @@ func (g Gauge) measure(before Pace, s State) Pace {
 		people *= g.Here
 	}
 	p.Share = min(max((g.Taken+doubt*people)/(g.Reached+doubt), leastShare), mostShare)
-	p.Waiting = s.waitingByLane(g.Idle)
+	p.Waiting, p.Shares = s.waitingByLane(g.Idle), s.shares()
 	if g.Waited > 0 {
 		p.Leaving = g.Gone / g.Waited * g.Gone / (g.Gone + doubt)
 	}
@@ -357,7 +359,7 @@ func (g Gauge) stays(s State) float64 {
 // lower one is not between.
 func (p Pace) toward(q Pace, weight float64) Pace {
 	mix := func(a, b float64) float64 { return a + weight*(b-a) }
-	r := Pace{Rate: p.Rate, Cap: p.Cap, Turnover: mix(p.Turnover, q.Turnover), Share: mix(p.Share, q.Share),
+	r := Pace{Rate: p.Rate, Cap: p.Cap, Shares: p.Shares, Turnover: mix(p.Turnover, q.Turnover), Share: mix(p.Share, q.Share),
 		Leaving: mix(p.Leaving, q.Leaving), Comebacks: mix(p.Comebacks, q.Comebacks)}
 	for i := range p.Waiting {
 		r.Waiting[i] = mix(p.Waiting[i], q.Waiting[i])
@@ -366,7 +368,7 @@ func (p Pace) toward(q Pace, weight float64) Pace {
 		r.Turnover = q.Turnover
 	}
 	if weight > 0 {
-		r.Rate, r.Cap = q.Rate, q.Cap
+		r.Rate, r.Cap, r.Shares = q.Rate, q.Cap, q.Shares
 	}
 	return r
 }
@@ -378,8 +380,8 @@ type moment struct {
 }
 
 // wait returns the seconds until the turn of a place of a lane.
-func (m moment) wait(lanes []sight, lane int, ahead float64) (seconds float64, known bool) {
-	return m.pace.wait(m.pace.turns(lanes, lane, ahead), m.inUse)
+func (m moment) wait(lane int, ahead float64) (seconds float64, known bool) {
+	return m.pace.wait(m.pace.turns(lane, ahead), m.inUse)
 }
 
 // worst returns by what share the estimate of anybody in any lane is higher at a
@@ -392,11 +394,11 @@ func (m moment) worst(later moment, lanes []sight) float64 {
 			if ahead > at.line {
 				continue
 			}
-			was, ok := m.wait(lanes, lane, ahead+at.reached)
+			was, ok := m.wait(lane, ahead+at.reached)
 			if !ok {
 				continue
 			}
-			is, ok := later.wait(lanes, lane, ahead)
+			is, ok := later.wait(lane, ahead)
 			if !ok {
 				return math.Inf(1)
 			}
@@ -411,11 +413,11 @@ func (m moment) worst(later moment, lanes []sight) float64 {
 func (m moment) worstInFront(later moment, lanes []sight) float64 {
 	worst := math.Inf(-1)
 	for lane := range lanes {
-		was, ok := m.wait(lanes, lane, 0)
+		was, ok := m.wait(lane, 0)
 		if !ok {
 			continue
 		}
-		is, ok := later.wait(lanes, lane, 0)
+		is, ok := later.wait(lane, 0)
 		if !ok {
 			return math.Inf(1)
 		}
@@ -454,7 +456,7 @@ func (v *View) Wait(lane int, position int64) (w Wait, ok bool) {
 	if v.still() || v.Settling || v.Away || !v.Drawn || !v.Now.Before(v.EndsAt) {
 		return Wait{}, false
 	}
-	middle, ok := v.Gauge.wait(v.Gauge.turns(v.seen, lane, float64(position)), float64(v.inUse()))
+	middle, ok := v.Gauge.wait(v.Gauge.turns(lane, float64(position)), float64(v.inUse()))
 	if !ok {
 		return Wait{}, false
 	}

@@ -21,7 +21,6 @@ func (l byLane[T]) IsZero() bool {
 
 // sight is what estimates look at of a lane.
 type sight struct {
-	share   float64
 	line    float64 // places in it
 	reached float64 // places that were reached, ever or since
 }
@@ -29,13 +28,13 @@ type sight struct {
 // sights are those of all lanes, of one where a sale has no others.
 func (s State) sights() []sight {
 	if len(s.Lanes) == 0 {
-		return []sight{{share: 1, line: s.ahead(), reached: s.came()}}
+		return []sight{{line: s.ahead(), reached: s.came()}}
 	}
 	sh, stands := s.shape(), s.stands()
 	all := make([]sight, len(s.Lanes))
-	for i, l := range s.Lanes {
+	for i := range s.Lanes {
 		stand := combined(of(sh, stands, i))
-		all[i] = sight{share: float64(l.Share), line: stand.ahead(), reached: stand.came()}
+		all[i] = sight{line: stand.ahead(), reached: stand.came()}
 	}
 	return all
 }
@@ -47,7 +46,7 @@ func (s Stand) came() float64 { return float64(s.Cursor + s.Gone - s.Departures)
 func still(lanes []sight) []sight {
 	all := make([]sight, len(lanes))
 	for i, l := range lanes {
-		all[i] = sight{share: l.share, line: l.line}
+		all[i] = sight{line: l.line}
 	}
 	return all
 }
@@ -67,14 +66,22 @@ func (s State) waitingByLane(idle byLane[bool]) (waiting byLane[float64]) {
 
 // turns is how many places of all lanes go before one with so many ahead in its
 // own. Half of what comes between it and the one before it is yet to come.
-func (p Pace) turns(lanes []sight, lane int, ahead float64) float64 {
+func (p Pace) turns(lane int, ahead float64) float64 {
 	all := ahead
-	for i, l := range lanes {
-		if i != lane {
-			all += min(p.Waiting[i], (ahead+0.5)*l.share/lanes[lane].share)
+	for i, share := range p.Shares {
+		if i != lane && share > 0 {
+			all += min(p.Waiting[i], (ahead+0.5)*float64(share)/float64(p.Shares[lane]))
 		}
 	}
 	return all
+}
+
+// shares are those of the lanes, none where a sale has no others.
+func (s State) shares() (shares byLane[int64]) {
+	for i, l := range s.Lanes {
+		shares[i] = l.Share
+	}
+	return shares
 }
 
 // lanesOf are two values of each lane side by side.

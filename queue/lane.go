@@ -87,6 +87,18 @@ func sharesText(sale ropeline.Sale) string {
 	return strings.Join(words, " ")
 }
 
+// documentShares is what the scripts tell of the shares in a sale's document.
+func documentShares(sale ropeline.Sale) string {
+	if len(sale.Lanes) == 0 {
+		return ""
+	}
+	shares := map[string]int64{}
+	for _, l := range sale.Lanes {
+		shares[l.Name] = int64(l.Share)
+	}
+	return Settings{Shares: shares}.values()["shares"]
+}
+
 func leastCommon(a, b int64) int64 {
 	x, y := a, b
 	for y != 0 {

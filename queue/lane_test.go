@@ -191,7 +191,7 @@ func TestAnEstimateKnowsTheOtherLanes(t *testing.T) {
 	t.Parallel()
 	s := State{Lanes: []LaneState{{Name: MainLane, Share: 70}, {Name: "members", Share: 30}}, Lines: []Stand{{Size: 700, Drawn: true}, {Size: 60, Drawn: true}}}
 	s.setStands(s.Lines)
-	p := Pace{Waiting: s.waitingByLane(byLane[bool]{})}
+	p := Pace{Waiting: s.waitingByLane(byLane[bool]{}), Shares: s.shares()}
 	for _, c := range []struct {
 		lane        int
 		ahead, want float64
@@ -200,12 +200,12 @@ func TestAnEstimateKnowsTheOtherLanes(t *testing.T) {
 		{0, 600, 600 + 60},   // and never more than there are
 		{1, 29.5, 29.5 + 70},
 	} {
-		if got := p.turns(s.sights(), c.lane, c.ahead); math.Abs(got-c.want) > 1e-6 {
+		if got := p.turns(c.lane, c.ahead); math.Abs(got-c.want) > 1e-6 {
 			t.Errorf("with %v ahead in lane %d, %v turns; want %v", c.ahead, c.lane, got, c.want)
 		}
 	}
 	p.Waiting = s.waitingByLane(byLane[bool]{true, false})
-	if got := p.turns(s.sights(), 1, 30); got != 30 {
+	if got := p.turns(1, 30); got != 30 {
 		t.Errorf("beside a lane where nobody is, %v turns for 30 places", got)
 	}
 }
@@ -232,6 +232,85 @@ func TestAVisitorHasOnePlaceInAllLanes(t *testing.T) {
 	}
 	if p, err := l.Join(ctx, l.sale.ID, in("three", ropeline.MainLane), who); err != nil || !p.New {
 		t.Errorf("joining after leaving: %+v, %v", p, err)
+	}
+}
+
+// Shares that are steered hold from the next tick on, are told to fans and public,
+// and outlive a new version of the settings.
+func TestSharesAreSteered(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 33), lane("a", 37)}, func(s *ropeline.Sale) { s.Rate = 3000 }) // 10 a tick
+	ctx := t.Context()
+	for _, name := range l.sale.LaneNames() {
+		l.joins(t, name, 60)
+	}
+	before := l.ticks(t, 6)
+	if got := view(t, l.Store, l.sale.ID).Gauge; got.Longer != "" {
+		t.Errorf("waits rose by themselves: %s", got.Longer)
+	}
+	to := Settings{Shares: map[string]int64{"members": 50, "a": 10}}
+	done, err := l.Steer(ctx, l.sale.ID, Change{Set: to, Expect: Settings{Shares: map[string]int64{"a": 37, "members": 33}}, By: "sre", Reason: "r"})
+	if err != nil || done.Was.Shares["members"] != 33 || done.Now.Shares["members"] != 50 {
+		t.Fatalf("steering: %+v, %v", done, err)
+	}
+	after := l.ticks(t, 4)
+	var given [3]int64
+	total := int64(0)
+	for i := range given {
+		given[i] = after[i] - before[i]
+		total += given[i]
+	}
+	for i, share := range []int64{40, 50, 10} {
+		if total < 35 || math.Abs(float64(given[i])-float64(total*share)/100) > 1.6 {
+			t.Errorf("of %d turns %v were given, want 40, 50 and 10 of 100", total, given)
+		}
+	}
+	v := view(t, l.Store, l.sale.ID)
+	if w, ok := v.Wait(2, 20); !ok || w.Longer != LongerLimits {
+		t.Errorf("in the lane that has less now the wait is %+v, %v", w, ok)
+	}
+	_, data := publicEvents(t, l.rdb, l.sale.ID)
+	for _, want := range []string{`"set":{"shares":{`, `"members":50`, `"was":{"shares":{`, `"members":33`} {
+		if !strings.Contains(data["limits"], want) {
+			t.Errorf("the public is told %s, without %s", data["limits"], want)
+		}
+	}
+	for _, wrong := range []map[string]int64{{"members": 5}, {"members": 5, "b": 5}, {"members": 5, "a": 5, "b": 5}, {"main": 5, "a": 5}} {
+		_, err := l.Steer(ctx, l.sale.ID, Change{Set: Settings{Shares: wrong}})
+		if told, ok := errors.AsType[*ropeline.Error](err); !ok || told.Code != "setting-invalid" || !strings.Contains(told.Detail, "a, members") {
+			t.Errorf("shares %v: %v", wrong, err)
+		}
+	}
+	if got, err := l.Steer(ctx, l.sale.ID, Change{Set: to, Expect: Settings{Shares: map[string]int64{"a": 37, "members": 33}}}); !errors.Is(err, ErrLimitsChanged) || got.Now.Shares["a"] != 10 {
+		t.Errorf("expecting old shares: %+v, %v", got.Now, err)
+	}
+	l.sale.Version++
+	l.sale.Lanes = []ropeline.Lane{lane("members", 20), lane("a", 20)}
+	if err := l.PublishSale(ctx, l.sale); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.State(ctx, l.sale.ID); err != nil || s.Shares != `{"a":10,"members":50}` || s.Lanes[0].Share != 40 {
+		t.Errorf("after a new version the shares are %s, %v", s.Shares, err)
+	}
+}
+
+// What a turn costs changes with the shares: nobody pays in the old money for long.
+func TestNewSharesOfADocumentHoldAtOnce(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 33), lane("a", 37)}, func(s *ropeline.Sale) { s.Rate = 3000 })
+	for _, name := range l.sale.LaneNames() {
+		l.joins(t, name, 40)
+	}
+	before := l.ticks(t, 3)
+	l.sale.Version++
+	l.sale.Lanes = []ropeline.Lane{lane("members", 25), lane("a", 25)}
+	if err := l.PublishSale(t.Context(), l.sale); err != nil {
+		t.Fatal(err)
+	}
+	after := l.ticks(t, 4)
+	main, members, a := after[0]-before[0], after[1]-before[1], after[2]-before[2]
+	if total := main + members + a; total < 35 || math.Abs(float64(main)-float64(total)/2) > 2 || max(members-a, a-members) > 1 {
+		t.Errorf("%d, %d and %d were given, want 50, 25 and 25 of 100", main, members, a)
 	}
 }
 

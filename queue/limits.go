@@ -18,10 +18,11 @@ type Limits struct {
 	Cap     int64            `json:"cap"`  // people offered or admitted at any instant
 	Rate    int64            `json:"rate"` // people offered per minute
 	Mode    ropeline.Mode    `json:"mode"`
-	Reason  string           `json:"reason"`         // of a mode other than run; the fans are shown that of a pause
-	Session ropeline.Seconds `json:"session"`        // from claim to the end, of sessions that begin
-	Claim   ropeline.Seconds `json:"claim"`          // to claim an offer, of those that are made
-	Auto    string           `json:"auto,omitempty"` // settings of the automatic mode, JSON; "" for none
+	Reason  string           `json:"reason"`           // of a mode other than run; the fans are shown that of a pause
+	Session ropeline.Seconds `json:"session"`          // from claim to the end, of sessions that begin
+	Claim   ropeline.Seconds `json:"claim"`            // to claim an offer, of those that are made
+	Auto    string           `json:"auto,omitempty"`   // settings of the automatic mode, JSON; "" for none
+	Shares  string           `json:"shares,omitempty"` // of the lanes beside the main one, JSON; "" where there are none
 	Bounds
 	Version int64     `json:"version"`          // rises with every change
 	Stopped time.Time `json:"stopped,omitzero"` // since when, in mode stop: the clock of turns stands still
@@ -56,14 +57,14 @@ func (p Proof) Holds() bool { return p.Limit == Unlimited || p.Most <= max(p.Lim
 func readLimits(r *reader) Limits {
 	return Limits{
 		Cap: r.integer(), Rate: r.integer(), Mode: ropeline.Mode(r.text()), Reason: r.text(),
-		Session: ropeline.Seconds(r.integer()), Claim: ropeline.Seconds(r.integer()), Auto: r.text(),
+		Session: ropeline.Seconds(r.integer()), Claim: ropeline.Seconds(r.integer()), Auto: r.text(), Shares: r.text(),
 		Bounds:  Bounds{r.integer(), r.integer(), r.integer(), r.integer()},
 		Version: r.integer(), Stopped: milli(r.integer()),
 	}
 }
 
 // written is the limits as the hash in Redis has them, the version first. Times
-// that are the document's stay so.
+// and shares that are the document's stay so.
 func (l Limits) written(doc ropeline.Sale) []any {
 	args := []any{"version", l.Version, "cap", l.Cap, "rate", l.Rate, "mode", string(l.Mode), "reason", l.Reason, "auto", l.Auto,
 		"min_cap", l.MinCap, "max_cap", l.MaxCap, "min_rate", l.MinRate, "max_rate", l.MaxRate}
@@ -72,6 +73,9 @@ func (l Limits) written(doc ropeline.Sale) []any {
 	}
 	if l.Claim != doc.ClaimWindow {
 		args = append(args, "claim", int64(l.Claim))
+	}
+	if l.Shares != "" && l.Shares != documentShares(doc) {
+		args = append(args, "shares", l.Shares)
 	}
 	if !l.Stopped.IsZero() {
 		args = append(args, "stopped", l.Stopped.UnixMilli())
@@ -90,7 +94,8 @@ type Settings struct {
 	MaxCap  *int64            `json:"max_cap,omitempty"`
 	MinRate *int64            `json:"min_rate,omitempty"`
 	MaxRate *int64            `json:"max_rate,omitempty"`
-	Auto    json.RawMessage   `json:"auto,omitempty"` // JSON null for none
+	Auto    json.RawMessage   `json:"auto,omitempty"`   // JSON null for none
+	Shares  map[string]int64  `json:"shares,omitempty"` // of all lanes beside the main one, which has the rest of 100
 
 	// Version may be expected, not set: that nothing has been changed.
 	Version *int64 `json:"version,omitempty"`
@@ -102,8 +107,12 @@ func (l Limits) Of(fields []string) Settings {
 	if l.Auto == "" {
 		auto = json.RawMessage("null")
 	}
-	all := Settings{&l.Cap, &l.Rate, &l.Mode, &l.Session, &l.Claim, &l.MinCap, &l.MaxCap, &l.MinRate, &l.MaxRate, auto, &l.Version}
+	all := Settings{Cap: &l.Cap, Rate: &l.Rate, Mode: &l.Mode, Session: &l.Session, Claim: &l.Claim,
+		MinCap: &l.MinCap, MaxCap: &l.MaxCap, MinRate: &l.MinRate, MaxRate: &l.MaxRate, Auto: auto, Version: &l.Version}
 	values := all.values()
+	if l.Shares != "" {
+		values["shares"] = l.Shares
+	}
 	maps.DeleteFunc(values, func(field, _ string) bool { return !slices.Contains(fields, field) })
 	return settingsOf(values)
 }
@@ -179,6 +188,12 @@ func (s Settings) Check() error {
 	for field, value := range map[string]*int64{"rate": s.Rate, "min_rate": s.MinRate, "max_rate": s.MaxRate} {
 		if value != nil && (*value < 0 || *value > ropeline.MaxRate) {
 			return with(fmt.Sprintf("%s is %d a minute, and must lie between 0 and %d.", field, *value, int64(ropeline.MaxRate)), ErrSettingInvalid)
+		}
+	}
+	rest := int64(100)
+	for lane, share := range s.Shares {
+		if rest -= share; share < 1 || rest < 1 {
+			return with(fmt.Sprintf("Lane %s has a share of %d: each must be at least 1 and leave as much to the main lane.", lane, share), ErrSettingInvalid)
 		}
 	}
 	switch {

@@ -88,7 +88,7 @@ type edgeModel struct {
 // modelLines is the most lines that the model has.
 const modelLines = 4
 
-// modelLanes are the shares of the lanes of a sale with so many.
+// modelLanes are the shares that the lanes of a sale with so many begin with.
 var modelLanes = map[int][]int64{1: {100}, 2: {75, 25}, 3: {50, 30, 20}}
 
 type model struct {
@@ -1113,8 +1113,8 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		t.Fatalf("%d are said to have left the line, want %d", view.Departures, s.left)
 	}
 	for i, l := range view.Lanes {
-		if l.People != s.people[i] || l.Share != modelLanes[len(s.people)][i] {
-			t.Fatalf("the lanes are said to have had %+v, want %v people", view.Lanes, s.people)
+		if l.People != s.people[i] || l.Share != s.shares[i] {
+			t.Fatalf("the lanes are said to have had %+v, want %v people with shares %v", view.Lanes, s.people, s.shares)
 		}
 	}
 	if view.Brought != s.brought {

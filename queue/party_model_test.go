@@ -65,8 +65,14 @@ type queueing struct {
 
 const holdMost = 10_000 // ms
 
-// shareScale is divided by all shares that the model has.
-const shareScale = 300
+// cost is what a turn of a lane costs: all shares divide what it is a part of.
+func (m *model) cost(lane int) int64 {
+	common := int64(1)
+	for _, share := range m.shares {
+		common = leastCommon(common, share)
+	}
+	return common / m.shares[lane]
+}
 
 // turn is the lane that is next: the one that is least ahead of its share of
 // those that have somebody, or may have behind as many as were looked at.
@@ -89,7 +95,7 @@ func (m *model) next(fronts [][]*fan, most, free, people int64) (offered, aside 
 		size := int64(f.size())
 		free, people = free-size, people-size
 		m.bucket -= 60000 * size
-		m.leads[f.lane] += size * shareScale / modelLanes[len(m.leads)][f.lane]
+		m.leads[f.lane] += size * m.cost(f.lane)
 		m.people[f.lane] += size
 	}
 	cut := make([]bool, len(fronts))

@@ -92,6 +92,15 @@ func outOfBounds(text string) error {
 	return with(fmt.Sprintf("The sale's bounds let %s lie between %s and %s.", words[1], words[2], words[3]), ErrOutOfBounds)
 }
 
+// wrongShares reads the script's error: the names of the lanes.
+func wrongShares(text string) error {
+	_, names, _ := strings.Cut(text, " ")
+	if names == "" {
+		return with("The sale has no lanes.", ErrSettingInvalid)
+	}
+	return with("Shares must say that of each lane beside the main one: "+strings.NewReplacer(`"`, "", "{", "", "}", "", ",", ", ").Replace(names)+".", ErrSettingInvalid)
+}
+
 // stopped is what a script answers while the sale is stopped, with the reason.
 func stopped(text string) error {
 	_, reason, _ := strings.Cut(text, " ")

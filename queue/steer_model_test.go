@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"pgregory.net/rapid"
 
@@ -17,7 +18,8 @@ type steered struct {
 	session        int64 // s
 	claimWindow    int64
 	capMin, capMax int64
-	stoppedAt      int64 // ms
+	shares         []int64 // of the lanes
+	stoppedAt      int64   // ms
 	version        int64
 }
 
@@ -33,7 +35,10 @@ type steering struct {
 }
 
 func newSteering(sale ropeline.Sale) steering {
-	s := steering{steered: steered{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap}}
+	s := steering{steered: steered{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap, shares: []int64{int64(sale.MainShare())}}}
+	for _, l := range sale.Lanes {
+		s.shares = append(s.shares, int64(l.Share))
+	}
 	s.limits.Cap, s.limits.Rate = sale.Cap, sale.Rate
 	return s
 }
@@ -138,6 +143,14 @@ func (s *system) apply(to Settings) {
 	if to.MinCap != nil {
 		s.capMin, s.capMax = *to.MinCap, *to.MaxCap
 	}
+	if to.Shares != nil {
+		s.shares = []int64{100}
+		for _, l := range s.sale.Lanes {
+			s.shares = append(s.shares, to.Shares[l.Name])
+			s.shares[0] -= to.Shares[l.Name]
+		}
+		clear(s.leads)
+	}
 	if to.Mode != nil {
 		s.enter(*to.Mode)
 	}
@@ -182,11 +195,20 @@ func (s *system) loseChange(ctx contextT, t *rapid.T, known State) (recall func(
 	}
 	now := s.steered
 	s.steered = s.before
+	if !slices.Equal(now.shares, s.before.shares) {
+		clear(s.leads)
+		if err := s.rdb.HDel(ctx, key(s.sale.ID, "state"), "leads").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return func() {
 		for _, store := range s.stores {
 			if err := store.recallLimits(ctx, s.sale.ID, known.Limits); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if !slices.Equal(now.shares, s.steered.shares) {
+			clear(s.leads)
 		}
 		s.steered = now
 	}
@@ -196,7 +218,16 @@ func (s *system) loseChange(ctx contextT, t *rapid.T, known State) (recall func(
 func (s *system) steerAnyhow(ctx contextT, t *rapid.T) {
 	var to Settings
 	slots := rapid.Int64Range(0, 6).Draw(t, "cap")
-	switch rapid.IntRange(0, 5).Draw(t, "what") {
+	what := rapid.IntRange(0, 5)
+	if len(s.sale.Lanes) > 0 {
+		what = rapid.IntRange(-2, 5)
+	}
+	switch what.Draw(t, "what") {
+	case -2, -1:
+		to.Shares = map[string]int64{}
+		for _, l := range s.sale.Lanes {
+			to.Shares[l.Name] = rapid.Int64Range(1, 45).Draw(t, "share of "+l.Name)
+		}
 	case 0:
 		to.Session = new(ropeline.Seconds(rapid.Int64Range(5, 40).Draw(t, "session")))
 	case 1:

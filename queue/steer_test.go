@@ -19,21 +19,26 @@ import (
 func TestNoAbsurdSettingIsTaken(t *testing.T) {
 	t.Parallel()
 	for doc, names := range map[string]string{
-		`{}`:                     "Nothing",
-		`{"cap":-1}`:             "cap",
-		`{"cap":10000001}`:       "cap",
-		`{"rate":-5}`:            "rate",
-		`{"rate":99999999}`:      "rate",
-		`{"mode":"open"}`:        "open",
-		`{"session":0}`:          "Session",
-		`{"session":-3}`:         "Session",
-		`{"session":86401}`:      "Session",
-		`{"claim":0}`:            "Claim",
-		`{"claim":3601}`:         "Claim",
-		`{"min_cap":-1}`:         "min_cap",
-		`{"max_rate":999999999}`: "max_rate",
-		`{"version":7}`:          "ersion",
-		`{"cap":1,"version":7}`:  "ersion",
+		`{}`:                                    "Nothing",
+		`{"cap":-1}`:                            "cap",
+		`{"cap":10000001}`:                      "cap",
+		`{"rate":-5}`:                           "rate",
+		`{"rate":99999999}`:                     "rate",
+		`{"mode":"open"}`:                       "open",
+		`{"session":0}`:                         "Session",
+		`{"session":-3}`:                        "Session",
+		`{"session":86401}`:                     "Session",
+		`{"claim":0}`:                           "Claim",
+		`{"claim":3601}`:                        "Claim",
+		`{"min_cap":-1}`:                        "min_cap",
+		`{"max_rate":999999999}`:                "max_rate",
+		`{"version":7}`:                         "ersion",
+		`{"cap":1,"version":7}`:                 "ersion",
+		`{"shares":{"a":0}}`:                    "Lane a",
+		`{"shares":{"a":100}}`:                  "Lane a",
+		`{"shares":{"a":-9223372036854775808}}`: "Lane a",
+		`{"shares":{"a":50,"b":50}}`:            "Lane ",
+		`{"shares":{}}`:                         "Nothing",
 		`{"auto":"` + strings.Repeat("x", 5000) + `"}`: "Auto",
 	} {
 		var s Settings
@@ -51,7 +56,7 @@ func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{
 		`{"cap":500,"rate":60,"mode":"pass","session":600,"claim":30,"min_cap":0,"max_cap":10000000,"min_rate":1,"max_rate":2,"auto":{"target":0.2},"version":9}`,
-		`{"rate":0}`, `{"auto":null}`,
+		`{"rate":0}`, `{"auto":null}`, `{"shares":{"a":3,"a-b":40}}`,
 	} {
 		var s Settings
 		if err := json.Unmarshal([]byte(doc), &s); err != nil {

@@ -283,6 +283,8 @@ func storeError(doing string, err error) error {
 			return stopped(reply.Error())
 		case "BOUNDS":
 			return outOfBounds(reply.Error())
+		case "SHARES":
+			return wrongShares(reply.Error())
 		case "CLOSED":
 			return ErrLobbyClosed
 		case "SHARDS":

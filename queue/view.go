@@ -18,7 +18,6 @@ type View struct {
 	late       [][]int64 // of each lane, the scores of its late, rising
 	shape      shape
 	lanes      []laneView
-	seen       []sight // what estimates look at of the lanes
 	superseded chan struct{}
 }
 
@@ -29,7 +28,7 @@ type laneView struct {
 }
 
 func newView(s State, departed []bitmap, late [][]int64) *View {
-	v := &View{State: s, departed: departed, late: late, shape: s.shape(), seen: s.sights(), superseded: make(chan struct{})}
+	v := &View{State: s, departed: departed, late: late, shape: s.shape(), superseded: make(chan struct{})}
 	stands := s.stands()
 	v.lanes = make([]laneView, v.shape.laneCount())
 	for i := range v.lanes {

@@ -21,7 +21,7 @@ type opsCommand struct {
 	opsClient
 
 	Status   opsStatus   `cmd:"" help:"Show sales as they are now."`
-	Set      opsSet      `cmd:"" help:"Change cap, rate, times or bounds of a sale."`
+	Set      opsSet      `cmd:"" help:"Change cap, rate, times, bounds or the lanes' shares of a sale."`
 	Pause    opsMode     `cmd:"" help:"Offer nobody; open offers may be claimed."`
 	Resume   opsMode     `cmd:"" help:"Admit as cap and rate allow."`
 	Drain    opsMode     `cmd:"" help:"Let nobody join any more; whoever waits is still let in."`
@@ -42,6 +42,7 @@ type liveSale struct {
 	Phase ropeline.Phase  `json:"phase"`
 	queue.Limits
 	Auto     json.RawMessage `json:"auto"`
+	Shares   json.RawMessage `json:"shares"`
 	Proof    queue.Proof     `json:"proof"`
 	Holds    bool            `json:"holds"`
 	Waiting  int64           `json:"waiting"`
@@ -53,7 +54,7 @@ type liveSale struct {
 
 // seen is what is expected of the settings that a change is about.
 func (l liveSale) seen(fields []string) queue.Settings {
-	l.Limits.Auto = string(l.Auto)
+	l.Limits.Auto, l.Limits.Shares = string(l.Auto), string(l.Shares)
 	return l.Of(fields)
 }
 
@@ -115,15 +116,16 @@ func (c *opsStatus) print(out io.Writer, sales []json.RawMessage) error {
 
 // opsSettings are settings as flags.
 type opsSettings struct {
-	Cap     *int64         `help:"People offered or admitted at any instant."`
-	Rate    *int64         `help:"People offered per minute."`
-	Session *time.Duration `help:"From claim to the end, of sessions that begin."`
-	Claim   *time.Duration `help:"To claim an offer."`
-	MinCap  *int64         `help:"No change lowers the cap below this."`
-	MaxCap  *int64         `help:"No change raises it above."`
-	MinRate *int64         `help:"No change lowers the rate below this."`
-	MaxRate *int64         `help:"No change raises it above."`
-	Auto    string         `placeholder:"JSON" help:"Settings of the automatic mode; null for none."`
+	Cap     *int64           `help:"People offered or admitted at any instant."`
+	Rate    *int64           `help:"People offered per minute."`
+	Session *time.Duration   `help:"From claim to the end, of sessions that begin."`
+	Claim   *time.Duration   `help:"To claim an offer."`
+	MinCap  *int64           `help:"No change lowers the cap below this."`
+	MaxCap  *int64           `help:"No change raises it above."`
+	MinRate *int64           `help:"No change lowers the rate below this."`
+	MaxRate *int64           `help:"No change raises it above."`
+	Auto    string           `placeholder:"JSON" help:"Settings of the automatic mode; null for none."`
+	Share   map[string]int64 `placeholder:"LANE=N" help:"Of 100 turns those of a lane; the main one has what the others leave. Repeat it for more lanes: all of them in a plan."`
 }
 
 func (s opsSettings) settings() (set queue.Settings, err error) {
@@ -134,7 +136,7 @@ func (s opsSettings) settings() (set queue.Settings, err error) {
 		return new(ropeline.Seconds(d.Seconds()))
 	}
 	set = queue.Settings{Cap: s.Cap, Rate: s.Rate, Session: seconds(s.Session), Claim: seconds(s.Claim),
-		MinCap: s.MinCap, MaxCap: s.MaxCap, MinRate: s.MinRate, MaxRate: s.MaxRate}
+		MinCap: s.MinCap, MaxCap: s.MaxCap, MinRate: s.MinRate, MaxRate: s.MaxRate, Shares: s.Share}
 	if s.Auto != "" {
 		if !json.Valid([]byte(s.Auto)) {
 			return set, errors.New("--auto: not JSON")

@@ -31,6 +31,10 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 		ID: ropeline.SaleID(fmt.Sprintf("cli-%d", now.UnixNano())), Version: 1, Title: "Test",
 		LobbyClosesAt: now.Add(time.Hour), OpensAt: now.Add(2 * time.Hour), EndsAt: now.Add(3 * time.Hour),
 		Cap: 20, Rate: 600, ClaimWindow: 30, TokenLife: 60, SessionMax: 600, Hold: 5, UnitsPerHold: 2,
+		Lanes: []ropeline.Lane{
+			{Name: "members", Title: "Members", Share: 30, Entry: []ropeline.LaneEntry{ropeline.EntryCode}},
+			{Name: "press", Title: "Press", Share: 5, Entry: []ropeline.LaneEntry{ropeline.EntryCode}},
+		},
 	}
 	if err := store.PublishSale(t.Context(), sale); err != nil {
 		t.Fatal(err)
@@ -64,6 +68,9 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 		return strings.ReplaceAll(when.ReplaceAllString(text, "…"), id, "SALE")
 	}
 	expect(t, ops("set", id, "--cap", "9", "--session", "5m", "--reason", "a smaller hall"), "was {\"cap\":20,\"session\":600}\nnow {\"cap\":9,\"session\":300}\n")
+	expect(t, ops("set", id, "--share", "members=40", "--reason", "many of them"), "was {\"shares\":{\"members\":30,\"press\":5}}\nnow {\"shares\":{\"members\":40,\"press\":5}}\n")
+	expect(t, ops("set", id, "--share", "press=60", "--reason", "r"), "ropeline: setting-invalid: Lane press has a share of 60: each must be at least 1 and leave as much to the main lane.\n[1]\n")
+	expect(t, ops("set", id, "--share", "staff=2", "--reason", "r"), "ropeline: setting-invalid: Shares must say that of each lane beside the main one: members, press.\n[1]\n")
 	expect(t, ops("pause", id, "--reason", "The band is late."), "was {\"mode\":\"run\"}\nnow {\"mode\":\"pause\"}\n")
 	if got := ops("status", id); !strings.Contains(got, "lobby  pause  0        0        0       9    0    600/min  0         The band is late.") {
 		t.Errorf("status says\n%s", got)

@@ -166,6 +166,13 @@ func (c *opsClient) steer(ctx context.Context, out io.Writer, sale string, set q
 	if err != nil {
 		return err
 	}
+	if set.Shares != nil { // lanes that are not named keep theirs
+		for lane, share := range live.seen([]string{"shares"}).Shares {
+			if _, named := set.Shares[lane]; !named {
+				set.Shares[lane] = share
+			}
+		}
+	}
 	return c.change(ctx, out, sale, map[string]any{"set": set, "expect": live.seen(set.Fields()), "reason": reason})
 }
 

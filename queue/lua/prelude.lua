@@ -214,15 +214,45 @@ local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open'
   'lanes', 'turns', 'leads', 'bypass' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
--- those of the sale's document until they are steered. The last two of the
+-- those of the sale's document until they are steered, and so are shares. The last two of the
 -- bounds are ropeline.MaxCap and MaxRate.
-local LIMITS = { 'cap', 'rate', 'mode', 'reason', 'session', 'claim', 'auto', 'min_cap', 'max_cap', 'min_rate', 'max_rate', 'version', 'stopped' }
+local LIMITS = { 'cap', 'rate', 'mode', 'reason', 'session', 'claim', 'auto', 'shares', 'min_cap', 'max_cap', 'min_rate', 'max_rate', 'version', 'stopped' }
 local STOCK = { 'doc', 'supports', 'engaged' }
-local UNSET = { cap = '0', rate = '0', mode = 'run', reason = '', auto = '', min_cap = '0', max_cap = '10000000', min_rate = '0',
+local UNSET = { cap = '0', rate = '0', mode = 'run', reason = '', auto = '', shares = '', min_cap = '0', max_cap = '10000000', min_rate = '0',
   max_rate = '10000000', version = '0', stopped = '0' }
 
 local function fields_into(s, key, names)
   for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do s[names[i]] = value end
+end
+
+-- The shares of lanes as the document has them, as JSON with sorted names; '' where
+-- there are none. A field of the limits like any other, that may be expected.
+local function shares_text(lanes)
+  local all = {}
+  for name, share in string.gmatch(lanes or '', '(%S+) (%d+) %d+') do
+    if name ~= 'main' then all[#all + 1] = '"' .. name .. '":' .. share end
+  end
+  table.sort(all)
+  return #all > 0 and '{' .. table.concat(all, ',') .. '}' or ''
+end
+
+-- The lanes with other shares, as the document would have them: the main lane has
+-- what is left, and a turn costs the least common multiple by the share.
+local function share_out(lanes, shares)
+  local of, common, parts = cjson.decode(shares), 1, {}
+  of.main = 100
+  for name in string.gmatch(lanes, '(%S+) %d+ %d+') do
+    if name ~= 'main' then of.main = of.main - of[name] end
+  end
+  for _, share in pairs(of) do
+    local a, b = common, share
+    while b > 0 do a, b = b, a % b end
+    common = common / a * share
+  end
+  for name in string.gmatch(lanes, '(%S+) %d+ %d+') do
+    parts[#parts + 1] = name .. ' ' .. text(of[name]) .. ' ' .. text(common / of[name])
+  end
+  return table.concat(parts, ' ')
 end
 
 local function read_sale(state, limits, offered, active, stock)
@@ -233,6 +263,11 @@ local function read_sale(state, limits, offered, active, stock)
   for name, value in pairs(UNSET) do s.live[name] = s.live[name] or value end
   s.live.session, s.live.claim = s.live.session or s.session or '0', s.live.claim or s.claim or '0'
   s.cap, s.rate, s.mode = s.live.cap, s.live.rate, s.live.mode
+  if s.lanes and s.live.shares ~= '' then
+    s.lanes = share_out(s.lanes, s.live.shares)
+  else
+    s.live.shares = shares_text(s.lanes)
+  end
   return s
 end
 
@@ -248,11 +283,12 @@ local function stopped(limits)
 end
 
 -- Writes limits, given as fields and values in turns from that argument on to the
--- other. A time that is the document's is not kept: it follows the document.
+-- other. A time or shares that are the document's are not kept: they follow it.
 local function keep_limits(state, limits, from, to)
   for i = from, to, 2 do
     local name, value = ARGV[i], ARGV[i + 1]
     local document = (name == 'session' or name == 'claim') and redis.call('HGET', state, name)
+    if name == 'shares' then document = shares_text(redis.call('HGET', state, 'lanes')) end
     if value == document then redis.call('HDEL', limits, name) else redis.call('HSET', limits, name, value) end
   end
 end
@@ -378,7 +414,7 @@ local function describe(s, now, active, pace)
     text(now), s.run_id or '', s.last_offer or '0', s.close or '0', s.open or '0', s['end'] or '0', s.max_in_use or '0', ghosts,
     s.missed or '0', s.claimed or '0', s.offered, s.active, expiry, age, before, s.gauge or '', s.friends or '0', s.brought or '0', s.board or '0',
     s.limit or '0', s.limit_since or '0', s.limit_from or '0', s.limit_max or '0',
-    s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto,
+    s.cap, s.rate, s.mode, s.live.reason, s.live.session, s.live.claim, s.live.auto, s.live.shares,
     s.live.min_cap, s.live.max_cap, s.live.min_rate, s.live.max_rate, s.live.version, s.live.stopped, s.doc or '', s.term or '0', s.auto_why or '',
     s.lanes or '', s.turns or '', s.bypass or '',
   }

@@ -24,7 +24,10 @@ redis.call('SET', KEYS[3], ARGV[2])
 redis.call('SET', KEYS[4], ARGV[12], 'NX')
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'close', ARGV[4], 'open', ARGV[5], 'end', ARGV[6],
   'claim', ARGV[7], 'life', ARGV[8], 'session', ARGV[9], 'shards', ARGV[13])
-if ARGV[15] ~= '' then redis.call('HSET', KEYS[1], 'lanes', ARGV[15]) end
+if ARGV[15] ~= '' and redis.call('HGET', KEYS[1], 'lanes') ~= ARGV[15] then
+  redis.call('HSET', KEYS[1], 'lanes', ARGV[15])
+  redis.call('HDEL', KEYS[1], 'leads') -- they are told in what turns cost
+end
 redis.call('HSETNX', KEYS[1], 'run_id', run_id())
 redis.call('HSETNX', KEYS[2], 'cap', ARGV[10])
 redis.call('HSETNX', KEYS[2], 'rate', ARGV[11])

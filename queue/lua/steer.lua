@@ -9,8 +9,8 @@
 --      values in turns, then fields and values to set
 -- Returns {1, or 0 if a value is another one by now, clock (us) when it was
 -- changed, then field, value before and value now in turns: of those that are
--- set if it was changed, else of all}, or the errors SALE (not published) and
--- BOUNDS with the field that would pass them.
+-- set if it was changed, else of all}, or the errors SALE (not published), BOUNDS
+-- with the field that would pass them, and SHARES with the lanes that there are.
 -- Cost O(1); the end of a stop 3 us a slot in use.
 local now = clock()
 local ms = math.floor(now / 1000)
@@ -42,6 +42,11 @@ for _, name in ipairs({ 'cap', 'rate' }) do
     return redis.error_reply('BOUNDS ' .. name .. ' ' .. to['min_' .. name] .. ' ' .. to['max_' .. name])
   end
 end
+if rawget(to, 'shares') then -- of each lane but the main one, and of no other
+  local function names(shares) return (string.gsub(shares, ':%d+', '')) end
+  if names(to.shares) ~= names(was.shares) then return redis.error_reply('SHARES ' .. names(was.shares)) end
+  redis.call('HDEL', KEYS[1], 'leads') -- they are told in what turns cost
+end
 if rawget(to, 'mode') then
   to.reason = to.mode == 'run' and '' or ARGV[5]
   if to.mode == 'stop' and was.mode ~= 'stop' then to.stopped = text(ms) end
@@ -61,6 +66,8 @@ for i = values, #ARGV, 2 do
   local name = ARGV[i]
   if name == 'auto' then -- how it steers is the staff's business
     event.set.auto = ARGV[i + 1] ~= ''
+  elseif name == 'shares' then
+    event.set.shares, event.was.shares = cjson.decode(ARGV[i + 1]), cjson.decode(was.shares)
   else
     event.set[name], event.was[name] = tonumber(ARGV[i + 1]) or ARGV[i + 1], tonumber(was[name]) or was[name]
   end

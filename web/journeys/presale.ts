@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { lane as words } from "../src/messages/en";
+import { lane as words, ops } from "../src/messages/en";
 import { Fan } from "./fan";
-import { look } from "./look";
+import { look, watch } from "./look";
 import { startStack } from "./stack";
 
 /** A presale: a fan in the lobby mistypes a code, is told where the right one leads, and moves there. */
@@ -41,6 +41,25 @@ export async function presale(fan: Fan): Promise<void> {
     await page.getByText(words.here("Members", 30)).waitFor();
     await mine.sees("lobby");
     await look(page, "presale-moved");
+
+    // The SRE gives the lane more, and whoever stands there reads it.
+    const desk = await fan.context.newPage();
+    watch(desk, fan.troubles);
+    await desk.goto(`${stack.url}/ops#key=${stack.staffKey}`);
+    const share = desk.getByRole("spinbutton", { name: "members", exact: true });
+    await share.fill("100");
+    await desk.getByLabel(ops.limits.reason, { exact: true }).first().fill("Many members came.");
+    await share.press("Enter");
+    await desk.getByText("Lane members has a share of 100").waitFor();
+    fan.troubles.length = 0; // the browser itself tells of a 422
+    await share.fill("45");
+    await desk.getByText(ops.limits.shares(55)).waitFor();
+    await look(desk, "presale-ops");
+    await share.press("Enter");
+    await desk.getByText(ops.limits.applied).waitFor();
+    await page.getByText(words.all).click();
+    await page.getByText(words.here("Members", 45)).waitFor();
+    await desk.close();
 
     // Without scripts the same.
     const plain = await mine.another(390);

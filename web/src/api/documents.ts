@@ -307,6 +307,8 @@ export interface Live {
   max_cap: number;
   min_rate: number;
   max_rate: number;
+  /** Turns of 100 of each lane beside the main one. */
+  shares?: Record<string, number>;
   /** Rises with every change. */
   version: number;
   /** The most that were in use since this limit holds; limit -1 is none. */
@@ -339,6 +341,7 @@ export interface Settings {
   mode?: Mode;
   session?: number;
   claim?: number;
+  shares?: Record<string, number>;
 }
 
 export interface Preset {

@@ -3,11 +3,15 @@
 
 import type { Lane, LaneOffer } from "../api/documents";
 import { call } from "../api/http";
+import { sale as saleOf } from "../api/line";
 import { lane as words } from "../messages/en";
 import { button, note, title, why } from "../waiting/asking";
 import type { Context } from "../waiting/bodies";
 import { h, say } from "../waiting/dom";
 import type { Room } from "../waiting/room";
+
+/** Shares may change, and people come: the sale is asked anew after so many ms, and as many more at most. */
+const asksAfter = 60_000;
 
 let card: Card | undefined;
 
@@ -22,15 +26,34 @@ class Card {
   readonly #all = h("ul", {});
   readonly #enter = h("div", { class: "choices" });
   #shown = "";
+  #asks = Date.now() + asksAfter * (1 + Math.random());
+  #context: Context | undefined;
 
   constructor(room: Room, sale: string) {
     this.#enter.append(button(words.enter, "", () => ask(room.dialog, sale)));
     const all = h("details", { class: "note" }, h("summary", {}, words.all), this.#all);
+    all.addEventListener("toggle", () => all.open && this.#ask());
     room.news.append(h("section", { class: "stand card lanes" }, h("h2", {}, words.heading), this.#here, this.#enter, all));
   }
 
-  show({ known: { status, sale } }: Context): void {
+  #ask(): void {
+    this.#asks = Date.now() + asksAfter * (1 + Math.random());
+    const context = this.#context;
+    if (!context) return;
+    void saleOf(context.saleId).then(
+      (sale) => {
+        context.known.sale = sale;
+        this.show(context);
+      },
+      () => {}, // it is asked again
+    );
+  }
+
+  show(context: Context): void {
+    this.#context = context;
+    const { status, sale } = context.known;
     if (!status || !sale) return;
+    if (Date.now() > this.#asks && !document.hidden) this.#ask();
     const { lanes = [], bypass = [] } = sale;
     const now = JSON.stringify([status.lane, status.state, lanes, bypass]);
     if (now === this.#shown) return;

@@ -21,6 +21,7 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
   // What the SRE looked at when starting to type: the change is refused if it is not so any more.
   const [seen, setSeen] = useState<Live>();
   const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
+  const [shares, setShares] = useState<Record<string, string>>({});
   const [reason, setReason] = useState("");
   const [when, setWhen] = useState("");
   const { busy, said, wrong, run } = useRequest();
@@ -30,22 +31,34 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
     setSeen((before) => before ?? live);
     setTyped((all) => ({ ...all, [field]: text }));
   };
+  const share = (lane: string) => shares[lane] ?? String(shown.shares?.[lane]);
+  const editShare = (lane: string) => (text: string) => {
+    setSeen((before) => before ?? live);
+    setShares((all) => ({ ...all, [lane]: text }));
+  };
   const reset = () => {
     setSeen(undefined);
     setTyped({});
+    setShares({});
     setReason("");
     setWhen("");
   };
   const changed = fields.filter((field) => typed[field] !== undefined && Number(typed[field]) !== shown[field]);
-  const whole = changed.every((field) => Number.isInteger(Number(typed[field])) && Number(typed[field]) >= 0 && typed[field] !== "");
-  const pick = (from: (field: Field) => number): Settings => Object.fromEntries(changed.map((field) => [field, from(field)]));
+  const lanes = Object.keys(shown.shares ?? {});
+  const shared = lanes.some((lane) => Number(share(lane)) !== shown.shares?.[lane]);
+  const whole = [...changed.map(value), ...lanes.map(share)].every((text) => Number.isInteger(Number(text)) && Number(text) >= 0 && text !== "");
+  // The shares of all lanes belong together.
+  const pick = (from: (field: Field) => number, of: (lane: string) => number): Settings => ({
+    ...Object.fromEntries(changed.map((field) => [field, from(field)])),
+    ...(shared ? { shares: Object.fromEntries(lanes.map((lane) => [lane, of(lane)])) } : {}),
+  });
 
   const submit = (event: Event) => {
     event.preventDefault();
-    if (changed.length === 0) return wrong(words.limits.nothing);
+    if (changed.length === 0 && !shared) return wrong(words.limits.nothing);
     if (!whole) return wrong(words.limits.whole);
     if (reason.trim() === "") return wrong(words.reasonMissing);
-    const set = pick((field) => Number(typed[field]));
+    const set = pick((field) => Number(typed[field]), (lane) => Number(share(lane)));
     if (when !== "") {
       const at = new Date(when).toISOString();
       return void run(async () => {
@@ -56,7 +69,7 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
     }
     void run(
       async () => {
-        onLive(await api.steer(live.sale, { set, expect: pick((field) => shown[field]), reason: reason.trim() }));
+        onLive(await api.steer(live.sale, { set, expect: pick((field) => shown[field], (lane) => shown.shares?.[lane] ?? 0), reason: reason.trim() }));
         reset();
         onChange();
       },
@@ -83,6 +96,16 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
         <Count name="session" label={words.limits.session} value={value("session")} onValue={edit("session")} />
         <Count name="claim" label={words.limits.claim} value={value("claim")} onValue={edit("claim")} />
       </div>
+      {lanes.length > 0 && (
+        <fieldset class="shares">
+          <legend>{words.limits.shares(100 - lanes.reduce((all, lane) => all + Number(share(lane)), 0))}</legend>
+          <div class="pair">
+            {lanes.map((lane) => (
+              <Count key={lane} name={`share-${lane}`} label={lane} value={share(lane)} onValue={editShare(lane)} />
+            ))}
+          </div>
+        </fieldset>
+      )}
       <label>
         {words.limits.reason}
         <input name="reason" maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
@@ -96,7 +119,7 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
         <button type="submit" class="primary" disabled={busy}>
           {when === "" ? words.limits.apply : words.limits.plan}
         </button>
-        <button type="button" onClick={reset} disabled={busy || (changed.length === 0 && reason === "" && when === "")}>
+        <button type="button" onClick={reset} disabled={busy || (changed.length === 0 && !shared && reason === "" && when === "")}>
           {common.cancel}
         </button>
       </div>
