@@ -53,7 +53,7 @@ var mutants = []mutant{
     redis.call('SETBIT', KEYS[2], lost, 1)`},
 	}},
 	{"wait-halved", "estimates are made for half of those ahead", []string{loadtest.InvEstimate}, []edit{
-		{"queue/estimate.go", `v.Gauge.turns(v.seen, lane, float64(position))`, `v.Gauge.turns(v.seen, lane, float64(position)/2)`},
+		{"queue/estimate.go", `v.Gauge.turns(lane, float64(position))`, `v.Gauge.turns(lane, float64(position)/2)`},
 	}},
 	{"shares-ignored", "lanes take turns as if their shares were the same", []string{loadtest.InvShares}, []edit{
 		{"queue/lua/offer.lua", `lane.lead + size * lane.cost`, `lane.lead + size`},

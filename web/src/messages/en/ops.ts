@@ -66,7 +66,7 @@ export const ops = {
     slider: (label: string) => `${label}, as a slider`,
     session: "Session, seconds",
     claim: "To claim a turn, seconds",
-    shares: (main: number) => `Lanes: turns of 100, the main lane has ${count(main)}`,
+    shares: (main: number) => `Of 100 turns ${count(main)} are the main lane’s`,
     reason: "Reason",
     when: "When (empty: now)",
     apply: "Apply",
