@@ -96,7 +96,7 @@ func (s Sale) validateLanes() (field, why string) {
 	for i, l := range s.Lanes {
 		of := func(name string) string { return fmt.Sprintf("lanes[%d].%s", i, name) }
 		switch {
-		case !slug.MatchString(l.Name) || len(l.Name) > maxLaneName:
+		case !slug(l.Name) || len(l.Name) > maxLaneName:
 			return of("name"), fmt.Sprintf("must be a slug of at most %d letters", maxLaneName)
 		case names[l.Name]:
 			return of("name"), "is that of another lane"
@@ -147,7 +147,7 @@ func (s Sale) validateBypass() (field, why string) {
 	for i, b := range s.Bypass {
 		of := func(name string) string { return fmt.Sprintf("bypass[%d].%s", i, name) }
 		switch {
-		case !slug.MatchString(b.Name) || len(b.Name) > maxLaneName:
+		case !slug(b.Name) || len(b.Name) > maxLaneName:
 			return of("name"), fmt.Sprintf("must be a slug of at most %d letters", maxLaneName)
 		case names[b.Name]:
 			return of("name"), "is that of another rule"

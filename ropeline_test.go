@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,19 @@ func TestOnlyOurOwnPagesChangeStateByCookie(t *testing.T) {
 		err := ropeline.CheckOrigin(c.method, "tickets.example", func(name string) string { return c.header[name] })
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, ropeline.ErrOriginMismatch) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatASaleMayBeCalled(t *testing.T) {
+	t.Parallel()
+	slug := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
+	for _, id := range []string{
+		"a", "7", "lanterns-2030", "a--b", strings.Repeat("x", 64),
+		"", "-", "-a", "a-", strings.Repeat("x", 65), "A", "a_b", "a b", "a\n", "a;b", "a=b", "ä", "a/b", "a.b", "\x00", "{a}",
+	} {
+		if got, want := ropeline.SaleID(id).Valid(), slug.MatchString(id) && !strings.HasSuffix(id, "\n"); got != want {
+			t.Errorf("%q: %v, want %v", id, got, want)
 		}
 	}
 }

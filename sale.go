@@ -3,7 +3,6 @@ package ropeline
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -12,10 +11,22 @@ import (
 // appear in it.
 type SaleID string
 
-var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
-
 // Valid reports whether the id is a slug.
-func (id SaleID) Valid() bool { return slug.MatchString(string(id)) }
+func (id SaleID) Valid() bool { return slug(string(id)) }
+
+// slug is a loop because each request at a gate asks: a regular expression takes
+// a quarter of a microsecond.
+func slug(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
 
 // PerformanceID names a performance: a UUID in its canonical text form.
 type PerformanceID string

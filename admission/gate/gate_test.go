@@ -136,6 +136,7 @@ func TestWhoPassesAShopsGate(t *testing.T) {
 	}{
 		{"bearer", one, "", false, "", bearer(good), 200, "s1"},
 		{"cookie", one, "", false, "POST", cookie("demo", good), 200, "s1"},
+		{"cookies in several lines", one, "", false, "", http.Header{"Cookie": {"a=b", token.Cookie("demo") + "=" + good}}, 200, "s1"},
 		{"nothing", one, "", false, "", nil, 401, "token-missing"},
 		{"a forged token", one, "", false, "", bearer(forged), 401, "token-invalid"},
 		{"an ended session", one, "", false, "", bearer(over), 401, "token-revoked"},

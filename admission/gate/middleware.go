@@ -21,15 +21,10 @@ type claimsKey struct{}
 func (g *Gate) Middleware(rule Rule) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c, err := g.Decide(rule, rule.Raw(r.Header.Get, func(name string) string {
-				cookie, err := r.Cookie(name)
-				if err != nil {
-					return ""
-				}
-				return cookie.Value
-			}))
+			header := token.Header(r.Header)
+			c, err := g.Decide(rule, rule.Raw(header))
 			switch {
-			case err != nil && rule.Leads(err, r.Method, r.Header.Get):
+			case err != nil && rule.Leads(err, r.Method, header):
 				w.Header().Set("Cache-Control", "no-store")
 				w.Header().Set("Location", rule.Room)
 				w.WriteHeader(http.StatusSeeOther)
@@ -52,12 +47,12 @@ func Claims(ctx context.Context) (token.Claims, bool) {
 	return c, ok
 }
 
-// Raw finds the token of a request, given how to read a header and a cookie.
-func (r Rule) Raw(header, cookie func(name string) string) string {
+// Raw finds the token of a request, given how to read a header.
+func (r Rule) Raw(header func(name string) string) string {
 	if r.Sale == "" {
-		return token.Raw(header, cookie)
+		return token.Raw(header)
 	}
-	return token.RawOf(r.Sale, header, cookie)
+	return token.RawOf(r.Sale, header)
 }
 
 // Leads reports whether a request that was refused is answered by sending the

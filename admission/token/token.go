@@ -14,6 +14,7 @@ package token
 import (
 	"crypto/ed25519"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -30,7 +31,9 @@ const Issuer = "ropeline"
 const SaleHeader = "Ropeline-Sale"
 
 // Cookie names the cookie that carries a sale's admission token.
-func Cookie(sale ropeline.SaleID) string { return "ropeline_admission_" + string(sale) }
+func Cookie(sale ropeline.SaleID) string { return cookiePrefix + string(sale) }
+
+const cookiePrefix = "ropeline_admission_"
 
 // Claims is what an admission token says.
 type Claims struct {
@@ -123,20 +126,48 @@ func (v *Verifier) check(raw string) (verified, error) {
 	return by, nil
 }
 
-// Raw finds the token in a request, given how to read a header and a cookie:
-// an Authorization header first, else the cookie of the sale that SaleHeader
-// names. It returns "" where there is none.
-func Raw(header, cookie func(name string) string) string {
-	return RawOf(ropeline.SaleID(header(SaleHeader)), header, cookie)
+// Raw finds the token in a request, given how to read a header: an Authorization
+// header first, else the cookie of the sale that SaleHeader names. It returns ""
+// where there is none.
+func Raw(header func(name string) string) string {
+	return RawOf(ropeline.SaleID(header(SaleHeader)), header)
 }
 
 // RawOf is Raw where it is known which sale the request is about.
-func RawOf(sale ropeline.SaleID, header, cookie func(name string) string) string {
+func RawOf(sale ropeline.SaleID, header func(name string) string) string {
 	if bearer := ropeline.Bearer(header("Authorization")); bearer != "" {
 		return bearer
 	}
-	if sale.Valid() {
-		return cookie(Cookie(sale))
+	return inCookies(header("Cookie"), sale)
+}
+
+// Header reads a header of net/http as Raw wants it: several lines of cookies, as
+// some proxies make of one, are one.
+func Header(h http.Header) func(name string) string {
+	return func(name string) string {
+		if name == "Cookie" {
+			return strings.Join(h[name], ";")
+		}
+		return h.Get(name)
+	}
+}
+
+// inCookies finds a sale's admission cookie in a Cookie header. Every request at a
+// gate comes by here: it allocates nothing and does not look at other cookies' values.
+func inCookies(line string, sale ropeline.SaleID) string {
+	if !sale.Valid() {
+		return ""
+	}
+	for line != "" {
+		var pair string
+		pair, line, _ = strings.Cut(line, ";")
+		pair, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), cookiePrefix)
+		if !ok {
+			continue
+		}
+		if name, value, ok := strings.Cut(pair, "="); ok && name == string(sale) {
+			return strings.TrimRight(value, " ")
+		}
 	}
 	return ""
 }

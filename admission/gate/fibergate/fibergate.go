@@ -5,9 +5,11 @@
 package fibergate
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate"
@@ -20,8 +22,8 @@ type claimsKey struct{}
 // lets through. The handlers behind it read the token with Claims.
 func New(g *gate.Gate, rule gate.Rule) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		header := func(name string) string { return c.Get(name) }
-		claims, err := g.Decide(rule, rule.Raw(header, func(name string) string { return c.Cookies(name) }))
+		header := func(name string) string { return read(c, name) }
+		claims, err := g.Decide(rule, rule.Raw(header))
 		switch {
 		case err != nil && rule.Leads(err, c.Method(), header):
 			c.Set(fiber.HeaderCacheControl, "no-store")
@@ -41,6 +43,22 @@ func New(g *gate.Gate, rule gate.Rule) fiber.Handler {
 func Claims(ctx context.Context) (token.Claims, bool) {
 	claims, ok := ctx.Value(claimsKey{}).(token.Claims)
 	return claims, ok
+}
+
+// read is Ctx.Get, but several lines of cookies are one. Ctx.Cookies would take all
+// of them apart and copy them. What is returned is good until the handler returns.
+func read(c *fiber.Ctx, name string) string {
+	if name != fiber.HeaderCookie {
+		return c.Get(name)
+	}
+	lines := c.Request().Header.PeekAll(name)
+	switch len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return utils.UnsafeString(lines[0])
+	}
+	return string(bytes.Join(lines, []byte(";")))
 }
 
 func refuse(c *fiber.Ctx, err error) error {
