@@ -72,19 +72,20 @@ func fiberRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 	if _, err := s.start(self, "shop", at, s.path("admission.key")); err != nil {
 		return nil, err
 	}
-	cookie := []string{"Cookie", token.Cookie(sale) + "=" + raw}
+	cookie := []string{"Cookie", token.Cookie(sale) + "=" + raw} // the same request to both
+	urls := []string{"http://" + at + "/behind", "http://" + at + "/without"}
+	for _, url := range urls {
+		if err := ask(ctx, url, cookie...); err != nil {
+			return nil, err
+		}
+	}
 	var with, without []float64
 	for n := range p.Runs {
-		for path, into := range map[string]*[]float64{"/behind": &with, "/without": &without} {
-			if err := ask(ctx, "http://"+at+path, cookie...); err != nil {
-				return nil, err
-			}
-			rate, err := wrk(ctx, max(1, p.Of(5)), "http://"+at+path, cookie...)
-			if err != nil {
-				return nil, err
-			}
-			*into = append(*into, rate)
+		rates, err := inTurns(ctx, max(1, p.Of(5)), urls, cookie...)
+		if err != nil {
+			return nil, err
 		}
+		with, without = append(with, rates[0]), append(without, rates[1])
 		fmt.Fprintf(out, "run %d: behind the middleware %.0f/s, without %.0f/s\n", n+1, with[n], without[n])
 	}
 	return []bench.Row{bench.Compare("Fiber handler behind the middleware", "requests/s", with, "the same handler without", without).RatioAtLeast(0.95)}, nil

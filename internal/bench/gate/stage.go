@@ -170,6 +170,24 @@ var (
 	refused   = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)|Socket errors: .*`)
 )
 
+// inTurns is how many requests a second each address answers. They take turns of a
+// second, so that what else goes on hits all of them; the first turns warm them up.
+func inTurns(ctx context.Context, turns int, urls []string, header ...string) ([]float64, error) {
+	rates := make([]float64, len(urls))
+	for turn := range turns + 1 {
+		for i, url := range urls {
+			rate, err := wrk(ctx, 1, url, header...)
+			if err != nil {
+				return nil, err
+			}
+			if turn > 0 {
+				rates[i] += rate / float64(turns)
+			}
+		}
+	}
+	return rates, nil
+}
+
 // wrk is how many requests a second an address answers 32 connections. One that
 // is not answered with 200 is an error.
 func wrk(ctx context.Context, seconds int, url string, header ...string) (float64, error) {
