@@ -40,10 +40,11 @@ func (o *Ops) listSchedule(w http.ResponseWriter, r *http.Request) error {
 // plan plans a change for a time to come.
 func (o *Ops) plan(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
-		At     time.Time      `json:"at"`
-		Set    queue.Settings `json:"set"`
-		Preset string         `json:"preset"`
-		Reason string         `json:"reason"`
+		At     time.Time         `json:"at"`
+		Set    queue.Settings    `json:"set"`
+		Preset string            `json:"preset"`
+		Reason string            `json:"reason"`
+		Public map[string]string `json:"public_reason"`
 	}
 	if err := ropeline.ReadJSON(w, r, &body); err != nil {
 		return err
@@ -54,6 +55,9 @@ func (o *Ops) plan(w http.ResponseWriter, r *http.Request) error {
 	}
 	set, err := o.wanted(r.Context(), sale, body.Set, body.Preset)
 	if err != nil {
+		return err
+	}
+	if err := queue.CheckPublic(body.Public); err != nil {
 		return err
 	}
 	state, err := o.store.State(r.Context(), sale.ID)
@@ -68,7 +72,7 @@ func (o *Ops) plan(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("naming a planned change: %w", err)
 	}
 	m := member(r)
-	p := Planned{ID: id.String(), Sale: sale.ID, At: body.At.UTC(), Set: set, Reason: body.Reason, Who: m.Name, Role: m.Role, State: "planned"}
+	p := Planned{ID: id.String(), Sale: sale.ID, At: body.At.UTC(), Set: set, Reason: body.Reason, Public: body.Public, Who: m.Name, Role: m.Role, State: "planned"}
 	err = o.audited(r, act{sale: sale.ID, action: "plan", reason: body.Reason, wanted: p,
 		do: func(ctx context.Context, _ string) (any, time.Time, error) {
 			return map[string]string{"id": p.ID}, time.Time{}, o.schedule.add(ctx, p)

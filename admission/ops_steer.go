@@ -20,6 +20,9 @@ type steering struct {
 	Preset string         `json:"preset,omitempty"` // instead of set
 	Expect queue.Settings `json:"expect"`           // as it was seen
 	Reason string         `json:"reason"`
+	// Public is the reason in words for everybody, by language: then Reason is the
+	// staff's alone.
+	Public map[string]string `json:"public_reason,omitempty"`
 }
 
 var (
@@ -67,13 +70,16 @@ func (o *Ops) steer(w http.ResponseWriter, r *http.Request) error {
 	if !seen(body.Set, body.Expect) {
 		return errExpectMissing
 	}
+	if err := queue.CheckPublic(body.Public); err != nil {
+		return err
+	}
 	var came queue.Steered
 	var change string
 	err = o.audited(r, act{
 		sale: sale.ID, action: "steer", reason: body.Reason, wanted: body, urgent: restrains(body.Set, body.Expect),
 		do: func(ctx context.Context, id string) (_ any, _ time.Time, err error) {
 			change = id
-			came, err = steerOnce(ctx, o.store, sale.ID, queue.Change{ID: id, Set: body.Set, Expect: body.Expect, By: member(r).Role, Reason: body.Reason})
+			came, err = steerOnce(ctx, o.store, sale.ID, queue.Change{ID: id, Set: body.Set, Expect: body.Expect, By: member(r).Role, Reason: body.Reason, Public: body.Public})
 			return steered{came.Was, came.Now}, came.At, err
 		},
 	})

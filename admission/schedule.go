@@ -32,11 +32,13 @@ type Planned struct {
 	At     time.Time       `json:"at"`
 	Set    queue.Settings  `json:"set"`
 	Reason string          `json:"reason"`
-	Who    string          `json:"who"`
-	Role   string          `json:"role"`
-	State  string          `json:"state"` // planned, done, refused, missed, canceled
-	Why    string          `json:"why,omitempty"`
-	Closed *time.Time      `json:"closed_at,omitempty"`
+	// Public is the reason in words for everybody, by language; nil of none.
+	Public map[string]string `json:"public_reason,omitempty"`
+	Who    string            `json:"who"`
+	Role   string            `json:"role"`
+	State  string            `json:"state"` // planned, done, refused, missed, canceled
+	Why    string            `json:"why,omitempty"`
+	Closed *time.Time        `json:"closed_at,omitempty"`
 }
 
 const (
@@ -154,7 +156,7 @@ func (s *Schedule) steer(ctx context.Context, p Planned, late bool) (state strin
 	if late {
 		return "missed", refusal{"too-late", "The database could not be asked when the time came."}, nil, nil
 	}
-	came, err := steerOnce(ctx, s.store, p.Sale, queue.Change{ID: p.ID, Set: p.Set, By: "schedule", Reason: p.Reason})
+	came, err := steerOnce(ctx, s.store, p.Sale, queue.Change{ID: p.ID, Set: p.Set, By: "schedule", Reason: p.Reason, Public: p.Public})
 	e, known := errors.AsType[*ropeline.Error](err)
 	switch {
 	case err == nil:
@@ -172,13 +174,13 @@ func (s *Schedule) planned(ctx context.Context, where string, args ...any) ([]Pl
 	}
 	ctx, cancel := context.WithTimeout(ctx, auditPatience)
 	defer cancel()
-	found, err := s.db.Query(ctx, `select id, sale_id, at, settings, reason, who, role, state, why, closed_at from ops_schedule where `+where, args...)
+	found, err := s.db.Query(ctx, `select id, sale_id, at, settings, reason, public_reason, who, role, state, why, closed_at from ops_schedule where `+where, args...)
 	if err != nil {
 		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading the schedule: %w", err))
 	}
 	rows, err := pgx.CollectRows(found, func(r pgx.CollectableRow) (p Planned, err error) {
 		var set []byte
-		if err := r.Scan(&p.ID, &p.Sale, &p.At, &set, &p.Reason, &p.Who, &p.Role, &p.State, &p.Why, &p.Closed); err != nil {
+		if err := r.Scan(&p.ID, &p.Sale, &p.At, &set, &p.Reason, &p.Public, &p.Who, &p.Role, &p.State, &p.Why, &p.Closed); err != nil {
 			return p, err
 		}
 		p.At = p.At.UTC()
@@ -200,9 +202,9 @@ func (s *Schedule) add(ctx context.Context, p Planned) error {
 		return fmt.Errorf("writing a planned change: %w", err)
 	}
 	tag, err := s.db.Exec(ctx, `
-		insert into ops_schedule (id, sale_id, at, settings, reason, who, role)
-		select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from ops_schedule where sale_id = $2 and state = 'planned') < $8`,
-		p.ID, p.Sale, p.At, set, p.Reason, p.Who, p.Role, mostPlanned)
+		insert into ops_schedule (id, sale_id, at, settings, reason, public_reason, who, role)
+		select $1, $2, $3, $4, $5, $6, $7, $8 where (select count(*) from ops_schedule where sale_id = $2 and state = 'planned') < $9`,
+		p.ID, p.Sale, p.At, set, p.Reason, p.Public, p.Who, p.Role, mostPlanned)
 	if err != nil {
 		return ropeline.ErrStoreAway.Because(fmt.Errorf("planning a change: %w", err))
 	}

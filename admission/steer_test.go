@@ -95,12 +95,20 @@ func TestWhatStaffDoIsWrittenDownBeforeAndAfter(t *testing.T) {
 	d.want("POST", "steer", `{"set":{"min_cap":4,"max_cap":20},"expect":{"min_cap":0,"max_cap":10000000},"reason":"the hall"}`, 200, "")
 	d.want("POST", "steer", `{"set":{"cap":21},"expect":{"cap":9},"reason":"greedy"}`, 409, "out-of-bounds")
 	d.want("POST", "message", `{"texts":{"en":"Hello"},"default":"en","reason":"they ask"}`, 200, "")
+	for _, public := range []string{`{}`, `{"en":""}`, `{"en":"a\nb"}`, `{"not a tag":"x"}`, `{"en":"` + strings.Repeat("x", 501) + `"}`} {
+		d.want("POST", "steer", `{"set":{"mode":"pause"},"expect":{"version":2},"reason":"r","public_reason":`+public+`}`, 422, "message-invalid")
+	}
+	doc := d.want("POST", "steer", `{"set":{"mode":"pause"},"expect":{"mode":"run"},"reason":"INC-7","public_reason":{"de":"Kurze Pause.","en":"A short break."}}`, 200, "")
+	if inner(doc, "live")["reason"] != "A short break." {
+		t.Errorf("fans read %v", inner(doc, "live")["reason"])
+	}
 	want := []string{
 		"intended steer ada: more doors", "effective steer ada by Redis: more doors",
 		"intended steer ada: too late", "refused steer ada by Redis: too late",
 		"intended steer ada: the hall", "effective steer ada by Redis: the hall",
 		"intended steer ada: greedy", "refused steer ada: greedy",
 		"intended set message ada: they ask", "effective set message ada: they ask",
+		"intended steer ada: INC-7", "effective steer ada by Redis: INC-7",
 	}
 	if got := d.rows(); !slices.Equal(got, want) {
 		t.Errorf("the audit has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -287,6 +295,7 @@ func TestAPlannedChangeIsMadeOnceAtItsTime(t *testing.T) {
 	at := func(in time.Duration) string { return time.Now().Add(in).Format(time.RFC3339Nano) }
 	soon := d.want("POST", "schedule", `{"at":"`+at(700*time.Millisecond)+`","set":{"cap":7,"mode":"drain"},"reason":"doors close"}`, 201, "")
 	d.want("POST", "schedule", `{"at":"`+at(800*time.Millisecond)+`","set":{"max_cap":3},"reason":"impossible"}`, 201, "")
+	d.want("POST", "schedule", `{"at":"`+at(900*time.Millisecond)+`","set":{"mode":"pause"},"reason":"INC-7","public_reason":{"de":"Um neun geht es weiter.","en":"Back at nine."}}`, 201, "")
 	later := d.want("POST", "schedule", `{"at":"`+at(time.Hour)+`","preset":"full","reason":"tomorrow"}`, 201, "")
 	id, _ := soon["id"].(string)
 	if _, err := d.store.Steer(t.Context(), d.sale.ID, queue.Change{ID: id, Set: queue.Settings{Cap: new(int64(7)), Mode: new(ropeline.ModeDrain)}, By: "schedule", Reason: "doors close"}); err != nil {
@@ -306,10 +315,13 @@ func TestAPlannedChangeIsMadeOnceAtItsTime(t *testing.T) {
 		}
 		return states
 	}
-	waitUntil(t, "both were tried", func() bool { return slices.Equal(states(), []string{"done", "refused", "planned"}) })
+	waitUntil(t, "all were tried", func() bool { return slices.Equal(states(), []string{"done", "refused", "done", "planned"}) })
 	s, err := d.store.State(t.Context(), d.sale.ID)
-	if err != nil || s.Cap != 8 || s.Mode != ropeline.ModeDrain || s.Version != 2 {
-		t.Errorf("after the planned change: %+v, %v; want it not made twice", s.Limits, err)
+	if err != nil || s.Cap != 8 || s.Mode != ropeline.ModePause || s.Version != 3 {
+		t.Errorf("after the planned changes: %+v, %v; want none made twice", s.Limits, err)
+	}
+	if b, err := d.store.Board(t.Context(), d.sale.ID); err != nil || s.Reason != "Back at nine." || b.Pause == nil || b.Pause.Texts["de"] != "Um neun geht es weiter." {
+		t.Errorf("fans read %q, and of the board %+v, %v", s.Reason, b.Pause, err)
 	}
 	laterID, _ := later["id"].(string)
 	d.want("POST", "schedule/"+laterID+"/cancel", `{"reason":"no"}`, 204, "")
@@ -322,7 +334,7 @@ func TestAPlannedChangeIsMadeOnceAtItsTime(t *testing.T) {
 			made = append(made, row)
 		}
 	}
-	if want := []string{"effective steer ada by Redis: doors close schedule", "refused steer ada: impossible schedule"}; !slices.Equal(made, want) {
+	if want := []string{"effective steer ada by Redis: doors close schedule", "refused steer ada: impossible schedule", "effective steer ada by Redis: INC-7 schedule"}; !slices.Equal(made, want) {
 		t.Errorf("the audit says of the schedule: %q", made)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"unique"
 
 	"github.com/ropeline/ropeline"
@@ -12,7 +13,7 @@ import (
 	"github.com/ropeline/ropeline/terms"
 )
 
-// said is the organizer's message as those who wait read it.
+// said is something that the organizer says, as those who wait read it.
 type said struct {
 	message *queue.Message
 
@@ -27,14 +28,27 @@ const readersKept = 1_000
 // message is what the organizer says now to whoever reads these languages, nil
 // if nothing.
 func (m *room) message(v *queue.View, accept string) *wire.Message {
-	now := v.Message()
+	return saidTo(&m.said, v.Message(), accept)
+}
+
+// explain puts the reason of a pause into the language of whoever reads these.
+func (m *room) explain(v *queue.View, accept string, s wire.SaleStatus) wire.SaleStatus {
+	if why := saidTo(&m.pause, v.Pause(), accept); why != nil {
+		s.Reason, s.ReasonLang = why.Text, why.Lang
+	}
+	return s
+}
+
+// saidTo is what is said now to whoever reads these languages, nil if nothing. It
+// is kept in at.
+func saidTo(at *atomic.Pointer[said], now *queue.Message, accept string) *wire.Message {
 	if now == nil {
 		return nil
 	}
-	s := m.said.Load()
+	s := at.Load()
 	if s == nil || s.message != now {
 		s = &said{message: now, by: map[string]*wire.Message{}}
-		m.said.Store(s)
+		at.Store(s)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -204,6 +204,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, m *room, ticket 
 	status := seated(statusOf(m.id, view, place, phone), view, place, ticket)
 	status = m.weigh(view, place.ID, status)
 	status.Message = m.message(view, r.Header.Get("Accept-Language"))
+	status.Sale = m.explain(view, r.Header.Get("Accept-Language"), status.Sale)
 	if !status.State.Final() {
 		every := time.Duration(nextContact(status)) * time.Second
 		every = m.line.Visit(ticket, place, phone, s.now(), every)

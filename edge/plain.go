@@ -117,7 +117,7 @@ func (s *Server) plainView(r *http.Request) (*room, plainView, error) {
 	if err != nil {
 		return nil, plainView{}, err
 	}
-	sale, err := s.describe(r.Context(), room)
+	sale, err := s.describe(r, room)
 	if err != nil {
 		return nil, plainView{}, err
 	}
@@ -471,4 +471,13 @@ var longerTexts = map[wire.Longer]string{
 }
 
 // reason is why the line is paused, in the organizer's words.
-func (v plainView) Reason() string { return cmp.Or(v.Status.Sale.Reason, "No reason was given.") }
+func (v plainView) Reason() string {
+	return cmp.Or(v.Status.Sale.Reason, pausedTexts[v.Status.Sale.Mode])
+}
+
+// pausedTexts say what a pause is where nobody said why.
+var pausedTexts = map[ropeline.Mode]string{
+	ropeline.ModePause: "The organizer has paused the line, and did not say why.",
+	ropeline.ModeQueue: "The organizer lets nobody in for the moment, and did not say why.",
+	ropeline.ModeStop:  "The organizer has closed the shop for the moment, to those inside as well, and did not say why. Nobody loses time by it.",
+}

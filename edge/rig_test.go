@@ -137,7 +137,12 @@ func (g *rig) draw() {
 // steer changes how the sale admits.
 func (g *rig) steer(t *testing.T, mode ropeline.Mode, reason string) {
 	t.Helper()
-	_, err := g.store.Steer(t.Context(), g.sale.ID, queue.Change{Set: queue.Settings{Mode: &mode}, By: "sre", Reason: reason})
+	g.explain(t, mode, reason, nil)
+}
+
+func (g *rig) explain(t *testing.T, mode ropeline.Mode, reason string, public map[string]string) {
+	t.Helper()
+	_, err := g.store.Steer(t.Context(), g.sale.ID, queue.Change{Set: queue.Settings{Mode: &mode}, By: "sre", Reason: reason, Public: public})
 	must(t, err)
 }
 

@@ -25,7 +25,8 @@ type room struct {
 	sockets hub.Group
 	shared  [ropeline.MaxLanes]atomic.Pointer[shared]
 	cookies atomic.Pointer[placeCookies]
-	said    atomic.Pointer[said]
+	said    atomic.Pointer[said] // the organizer's message
+	pause   atomic.Pointer[said] // why it is paused
 	odds    atomic.Pointer[chances]
 	usedAt  atomic.Int64 // ns
 
@@ -72,7 +73,7 @@ func (m *room) watch(ctx context.Context) {
 		}
 		next := m.line.View()
 		if next.Phase() != shown.Phase() || next.Paused() != shown.Paused() || next.Reason != shown.Reason || next.Epoch != shown.Epoch || trouble(next) != trouble(shown) ||
-			next.Board.Newest() != shown.Board.Newest() || messageNumber(next) != messageNumber(shown) {
+			next.Board.Newest() != shown.Board.Newest() || messageNumber(next) != messageNumber(shown) || pauseNumber(next) != pauseNumber(shown) {
 			m.sockets.Wake()
 		}
 		if now := soldOut(next); now != left && next.Now.Sub(woken).Abs() >= wakeAgain {

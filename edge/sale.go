@@ -22,7 +22,7 @@ func (s *Server) showSale(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.describe(r.Context(), room)
+	doc, err := s.describe(r, room)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		doc, err := s.describe(r.Context(), room)
+		doc, err := s.describe(r, room)
 		if err != nil {
 			return err
 		}
@@ -54,13 +54,14 @@ func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
 	return ropeline.WriteJSON(w, http.StatusOK, list)
 }
 
-func (s *Server) describe(ctx context.Context, m *room) (wire.Sale, error) {
+func (s *Server) describe(r *http.Request, m *room) (wire.Sale, error) {
+	ctx := r.Context()
 	view, err := m.view(ctx)
 	if err != nil {
 		return wire.Sale{}, err
 	}
 	sale := m.settings(ctx, s.store, s.now())
-	status := saleStatus(m.id, view)
+	status := m.explain(view, r.Header.Get("Accept-Language"), saleStatus(m.id, view))
 	status.Stock = m.chances(view).stock
 	return wire.Sale{
 		Draw:   drawOf(m.drawing(ctx, s.store)),

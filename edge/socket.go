@@ -77,6 +77,7 @@ func (k *socket) Tell(body []byte) (message []byte, again time.Duration, end *hu
 	place := k.link.Place()
 	status := seated(statusOf(k.room.id, view, place, k.phone), view, place, queue.Ticket{Member: k.member, Terms: k.terms})
 	status = k.room.weigh(view, place.ID, status)
+	status.Sale = k.room.explain(view, k.reads.Value(), status.Sale)
 	pace := k.server.pace.of(status)
 	again = pace - (time.Duration(now.UnixNano())+k.phase)%pace
 	if k.told {

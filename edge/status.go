@@ -11,15 +11,23 @@ import (
 
 // saleStatus is the part of a sale that moves, as one view saw it.
 func saleStatus(id ropeline.SaleID, v *queue.View) wire.SaleStatus {
-	reason := ""
+	var mode ropeline.Mode
+	var reason string
 	if v.Paused() {
-		reason = v.Reason
+		mode, reason = v.Mode, v.Reason
 	}
 	return wire.SaleStatus{
 		ID: id, Phase: v.Phase(), OpensAt: v.OpensAt, Now: v.Now,
-		Paused: v.Paused(), Reason: reason, Entrants: v.Waiting(), Comebacks: v.Comebacks, Trouble: trouble(v),
+		Paused: v.Paused(), Mode: mode, Reason: reason, Entrants: v.Waiting(), Comebacks: v.Comebacks, Trouble: trouble(v),
 		Terms: v.Board.Newest(), Message: messageNumber(v),
 	}
+}
+
+func pauseNumber(v *queue.View) int64 {
+	if m := v.Pause(); m != nil {
+		return m.Number
+	}
+	return 0
 }
 
 func messageNumber(v *queue.View) int64 {
@@ -78,7 +86,7 @@ func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire
 // not wait: what the fan must act upon, and what explains a standstill.
 func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
-		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason ||
+		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason || shown.Sale.Mode != next.Sale.Mode ||
 		shown.Sale.Message != next.Sale.Message || shown.Sale.Terms != next.Sale.Terms || turned(shown.Odds, next.Odds) ||
 		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
 	queued := next.State == ropeline.PlaceWaiting || next.State == ropeline.PlaceCollected // others are not shown how many wait, or go first

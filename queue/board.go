@@ -19,12 +19,13 @@ var postScript = newScript("post", postSource)
 var repostSource string
 var repostScript = newScript("repost", repostSource)
 
-// Board is what a sale has posted for everybody: the organizer's message, and
-// the terms. A tick tells its number only; each edge reads it when that rises,
+// Board is what a sale has posted for everybody: the organizer's message, why the
+// sale was paused last, and the terms. A tick tells its number only; each edge reads it when that rises,
 // keeps it, and puts it back when Redis has lost it. A Board never changes.
 type Board struct {
 	Number  int64    // rises with everything that is posted
 	Message *Message // nil: none
+	Pause   *Message // nil: none in several languages
 	Terms   []string // the signed sheets, version 1 first
 
 	items map[string]string // as Redis has them
@@ -32,6 +33,7 @@ type Board struct {
 
 const (
 	postedMessage = "message"
+	postedPause   = "pause"
 	postedTerms   = "terms:"
 )
 
@@ -101,15 +103,16 @@ func (s *Store) Board(ctx context.Context, sale ropeline.SaleID) (*Board, error)
 			return nil, fmt.Errorf("reading %s of %s: %w", what, sale, err)
 		}
 		b.Number = max(b.Number, number)
-		if what != postedMessage {
+		into := map[string]**Message{postedMessage: &b.Message, postedPause: &b.Pause}[what]
+		if into == nil {
 			continue
 		}
 		m := &Message{Number: number}
 		if err := json.Unmarshal([]byte(text), m); err != nil {
-			return nil, fmt.Errorf("reading the message of %s: %w", sale, err)
+			return nil, fmt.Errorf("reading the %s of %s: %w", what, sale, err)
 		}
 		if len(m.Texts) > 0 {
-			b.Message = m
+			*into = m
 		}
 	}
 	for v := 1; items[postedTerms+strconv.Itoa(v)] != ""; v++ {

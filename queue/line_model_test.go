@@ -1217,7 +1217,7 @@ func TestASafetyNetDoesWhatTheModelDoes(t *testing.T) {
 				maps.DeleteFunc(actions, func(name string, _ func(*rapid.T)) bool { return !slices.Contains(kept, name) })
 				actions["pass, more"], actions["tick, more"], actions["end, more"] = actions["pass"], actions["tick"], actions["end"]
 				most, rate := rapid.Int64Range(1, 12).Draw(t, "cap"), rapid.SampledFrom([]int64{600, 60_000}).Draw(t, "rate")
-				s.steer(t.Context(), t, Settings{Cap: &most, Rate: &rate})
+				s.steer(t.Context(), t, Settings{Cap: &most, Rate: &rate}, nil)
 				s.compareTick(t.Context(), t)
 				s.now += 100_000
 			})

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,29 @@ func (m Message) In(accept string) (tag, text string) {
 	wanted, _, _ := language.ParseAcceptLanguage(accept[:min(len(accept), maxAccept)])
 	_, i, _ := language.NewMatcher(tags).Match(wanted...)
 	return names[i], m.Texts[names[i]]
+}
+
+// MessageOf is a message of texts without a default: that is English, or else the
+// first by its tag.
+func MessageOf(texts map[string]string) Message {
+	m := Message{Texts: texts, Default: "en"}
+	if _, ok := texts["en"]; !ok && len(texts) > 0 {
+		m.Default = slices.Min(slices.Collect(maps.Keys(texts)))
+	}
+	return m
+}
+
+// Pause is why the sale is paused in the languages in which that was given, nil
+// if it is not, or has one text only. The words on the board are those of the
+// limits if they say the same: either may be older after a loss.
+func (v *View) Pause() *Message {
+	if v.Board == nil || v.Board.Pause == nil || !v.Paused() {
+		return nil
+	}
+	if m := v.Board.Pause; m.Texts[m.Default] == v.Reason {
+		return m
+	}
+	return nil
 }
 
 // Message is what the organizer says now, nil if nothing.

@@ -257,7 +257,7 @@ func TestPartiesGoInAsTheModelSays(t *testing.T) {
 		}
 		actions["set limits"] = func(t *rapid.T) {
 			to := Limits{Cap: 6 - rapid.Int64Range(0, 4).Draw(t, "less cap"), Rate: rapid.SampledFrom([]int64{60_000, 600, 120}).Draw(t, "rate")}
-			s.steer(ctx, t, Settings{Cap: &to.Cap, Rate: &to.Rate})
+			s.steer(ctx, t, Settings{Cap: &to.Cap, Rate: &to.Rate}, nil)
 		}
 		for _, name := range []string{"a moment", "another moment", "some seconds"} {
 			most := int64(400_000)

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +23,42 @@ type Change struct {
 	Set    Settings // what is changed
 	Expect Settings // what must be as it was seen
 	By     string   // the role of whoever does it; public
-	Reason string   // of a mode it is public
+	Reason string   // of a mode it is public, unless Public is
+
+	// Public is the reason in words for everybody, by language: then Reason is not
+	// told. Nil for none.
+	Public map[string]string
+}
+
+// words are the reason as the public has it: one text, and the board's item with
+// all languages, "" for none.
+func (c Change) words() (text, translations string, err error) {
+	if c.Public == nil {
+		return c.Reason, "", nil
+	}
+	if err := CheckPublic(c.Public); err != nil {
+		return "", "", err
+	}
+	m := MessageOf(c.Public)
+	all, err := json.Marshal(m)
+	if err != nil {
+		return "", "", fmt.Errorf("writing a public reason: %w", err)
+	}
+	return m.Texts[m.Default], string(all), nil
+}
+
+// CheckPublic says what is wrong with a public reason: ErrMessageInvalid. Nil is
+// none, and good.
+func CheckPublic(texts map[string]string) error {
+	if texts == nil {
+		return nil
+	}
+	for tag, text := range texts {
+		if strings.Contains(text, "\n") {
+			return ErrMessageInvalid.Because(fmt.Errorf("a reason has one line, not the text in %s", tag))
+		}
+	}
+	return MessageOf(texts).Check(time.Time{})
 }
 
 // Steered is what came of a change.
@@ -44,17 +80,21 @@ func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Stee
 	if err := c.Set.Check(); err != nil {
 		return Steered{}, err
 	}
+	reason, translations, err := c.words()
+	if err != nil {
+		return Steered{}, err
+	}
 	if c.ID == "" {
 		c.ID = uuid.NewString()
 	}
 	expect, set := c.Expect.values(), c.Set.values()
-	args := []any{c.ID, string(sale), c.By, c.Reason, remembered, len(expect)}
+	args := []any{c.ID, string(sale), c.By, reason, remembered, translations, len(expect)}
 	for _, values := range []map[string]string{expect, set} {
 		for field, value := range values {
 			args = append(args, field, value)
 		}
 	}
-	reply, err := s.runOn(ctx, sale, steerScript, keysOf(sale, "state", "limits", "offered", "active", "sessions", "events", "steered"), args...)
+	reply, err := s.runOn(ctx, sale, steerScript, keysOf(sale, "state", "limits", "offered", "active", "sessions", "events", "steered", "board"), args...)
 	if err != nil {
 		return Steered{}, err
 	}

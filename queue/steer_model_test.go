@@ -15,7 +15,8 @@ import (
 type steered struct {
 	limits         struct{ Cap, Rate int64 }
 	mode           ropeline.Mode
-	session        int64 // s
+	reason         string // of the mode, as the public has it
+	session        int64  // s
 	claimWindow    int64
 	capMin, capMax int64
 	shares         []int64 // of the lanes
@@ -99,13 +100,13 @@ func (s *system) compareProof(t *rapid.T, state State) {
 	if state.Proof != s.stretch || !state.Proof.Holds() {
 		t.Fatalf("the proof of the cap is %+v, want %+v that holds", state.Proof, s.stretch)
 	}
-	if state.Version != s.version || state.Mode != s.mode || int64(state.Session) != s.session || int64(state.Claim) != s.claimWindow {
+	if state.Version != s.version || state.Mode != s.mode || int64(state.Session) != s.session || int64(state.Claim) != s.claimWindow || state.Reason != s.reason {
 		t.Fatalf("the limits are %+v, want %+v", state.Limits, s.steering)
 	}
 }
 
 // steer changes limits on both sides.
-func (s *system) steer(ctx contextT, t *rapid.T, to Settings) {
+func (s *system) steer(ctx contextT, t *rapid.T, to Settings, public map[string]string) {
 	s.changes++
 	stored, err := s.rdb.HGetAll(ctx, key(s.sale.ID, "limits")).Result()
 	if err != nil {
@@ -113,11 +114,20 @@ func (s *system) steer(ctx contextT, t *rapid.T, to Settings) {
 	}
 	s.before, s.stored = s.steered, stored
 	before := s.version
-	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because"}
+	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because", Public: public}
 	if _, err := s.store.Steer(ctx, s.sale.ID, change); err != nil {
 		t.Fatalf("steering to %+v: %v", to, err)
 	}
 	s.apply(to)
+	if to.Mode != nil {
+		s.reason = "because"
+		if public != nil {
+			s.reason = public["en"]
+		}
+		if *to.Mode == ropeline.ModeRun {
+			s.reason = ""
+		}
+	}
 	// It was done once, and another one comes too late.
 	_, again := s.store.Steer(ctx, s.sale.ID, change)
 	change.ID += " another"
@@ -252,7 +262,7 @@ func (s *system) steerAnyhow(ctx contextT, t *rapid.T) {
 		same(t, "passing the bounds", err, ErrOutOfBounds)
 		return
 	}
-	s.steer(ctx, t, to)
+	s.steer(ctx, t, to, nil)
 }
 
 func (s *system) changeMode(ctx contextT, t *rapid.T) {
@@ -260,5 +270,12 @@ func (s *system) changeMode(ctx contextT, t *rapid.T) {
 	if s.mode != ropeline.ModeRun && rapid.Bool().Draw(t, "goes on") {
 		modes = modes[:1]
 	}
-	s.steer(ctx, t, Settings{Mode: new(rapid.SampledFrom(modes).Draw(t, "mode"))})
+	var public map[string]string
+	if rapid.Bool().Draw(t, "with public words") {
+		public = map[string]string{"de": fmt.Sprint("Pause ", s.changes), "en": fmt.Sprint("a pause ", s.changes)}
+	}
+	s.steer(ctx, t, Settings{Mode: new(rapid.SampledFrom(modes).Draw(t, "mode"))}, public)
+	if b, err := s.store.Board(ctx, s.sale.ID); err != nil || public != nil && (b.Pause == nil || b.Pause.Texts["de"] != public["de"]) {
+		t.Fatalf("the board has %+v, %v, want %v", b, err, public)
+	}
 }

@@ -98,6 +98,89 @@ func TestWhoExpectsOldValuesChangesNothing(t *testing.T) {
 	}
 }
 
+// What staff write for the audit is not told where there are words for everybody:
+// those are the reason, whoever asks, and each reads them in a language of theirs.
+func TestAPauseIsExplainedInWordsForEverybody(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb := open(t, nil)
+	change := Change{Set: Settings{Mode: new(ropeline.ModeStop)}, By: "sre", Reason: "INC-7: primary is on fire",
+		Public: map[string]string{"de": "Der Laden macht Pause.", "en": "The shop takes a break.", "ar": "المتجر في استراحة."}}
+	view := func() *View {
+		t.Helper()
+		state, err := store.State(t.Context(), sale.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := store.Board(t.Context(), sale.ID)
+		if err != nil || b.Number > state.Posted {
+			t.Fatalf("edges are told of number %d of a board of %d, %v", state.Posted, b.Number, err)
+		}
+		return &View{State: state, Board: b}
+	}
+	if _, err := store.Steer(t.Context(), sale.ID, change); err != nil {
+		t.Fatal(err)
+	}
+	v := view()
+	if v.Pause() == nil || v.Reason != "The shop takes a break." {
+		t.Fatalf("%+v, %q", v.Board.Pause, v.Reason)
+	}
+	if lang, text := v.Pause().In("ar-EG"); lang != "ar" || text != change.Public["ar"] {
+		t.Errorf("in Egypt they read %s %q", lang, text)
+	}
+	_, data := publicEvents(t, rdb, sale.ID)
+	if told := data["mode"]; !strings.Contains(told, `"reason":"The shop takes a break."`) || !strings.Contains(told, `"lang":"en"`) || !strings.Contains(told, `"languages":3`) {
+		t.Errorf("the public is told %s", told)
+	}
+	// Another pause, with words of its own in one language; then a change without a
+	// mode, which is no pause; then it goes on.
+	change.Set, change.Public, change.Reason = Settings{Mode: new(ropeline.ModePause)}, nil, "The band is late."
+	if _, err := store.Steer(t.Context(), sale.ID, change); err != nil {
+		t.Fatal(err)
+	}
+	change = Change{Set: Settings{Cap: new(int64(3))}, By: "sre", Reason: "INC-7 again", Public: map[string]string{"fr": "Moins de monde à la fois."}}
+	if _, err := store.Steer(t.Context(), sale.ID, change); err != nil {
+		t.Fatal(err)
+	}
+	if v := view(); v.Pause() != nil || v.Reason != "The band is late." {
+		t.Errorf("%+v, %q, want words in one language", v.Pause(), v.Reason)
+	}
+	_, data = publicEvents(t, rdb, sale.ID)
+	if told := data["limits"]; !strings.Contains(told, `"reason":"Moins de monde à la fois."`) || !strings.Contains(told, `"lang":"fr"`) {
+		t.Errorf("the public is told %s", told)
+	}
+	steer(t, store, sale.ID, Settings{Mode: new(ropeline.ModeRun)})
+	if v := view(); v.Pause() != nil || v.Reason != "" {
+		t.Errorf("%+v, %q, want none while it runs", v.Pause(), v.Reason)
+	}
+	events, err := rdb.XRange(t.Context(), key(sale.ID, "events"), "-", "+").Result()
+	for _, e := range events {
+		if data, _ := e.Values["data"].(string); err != nil || strings.Contains(data, "INC-7") {
+			t.Errorf("the public is told %s, %v", data, err)
+		}
+	}
+}
+
+func TestPublicReasonsThatNobodyCouldBeShownAreRefused(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	for name, public := range map[string]map[string]string{
+		"no language":      {},
+		"an empty text":    {"en": " "},
+		"two lines":        {"en": "a\nb"},
+		"a long text":      {"en": strings.Repeat("x", 501)},
+		"a made-up tag":    {"english please": "a"},
+		"a control letter": {"en": "a", "de": "\x1b[31m"},
+	} {
+		_, err := store.Steer(t.Context(), sale.ID, Change{Set: Settings{Mode: new(ropeline.ModePause)}, By: "sre", Reason: "r", Public: public})
+		if !errors.Is(err, ErrMessageInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s, err := store.State(t.Context(), sale.ID); err != nil || s.Mode != ropeline.ModeRun {
+		t.Errorf("%+v, %v, want nothing changed", s.Limits, err)
+	}
+}
+
 // A stop's reason goes to whoever claims; turns and sessions do not run out in it.
 func TestAStopStopsTheClockOfTurns(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,7 @@ type opsCommand struct {
 	Pass     opsMode     `cmd:"" help:"Let everybody in at once: cap and rate do not hold."`
 	Stop     opsMode     `cmd:"" help:"Stop the sale: gates let nobody pass. Turns and sessions go on afterwards."`
 	Message  opsMessage  `cmd:"" help:"Tell everybody who waits something, in their language."`
+	Terms    opsTerms    `cmd:"" help:"Look at the terms of a sale, and publish a new version."`
 	Schedule opsSchedule `cmd:"" help:"Plan changes ahead of time."`
 	Presets  opsPresets  `cmd:"" help:"Sets of limits with a name."`
 	Revoke   opsRevoke   `cmd:"" help:"End somebody's session; every gate knows within a second."`
@@ -146,10 +147,25 @@ func (s opsSettings) settings() (set queue.Settings, err error) {
 	return set, nil
 }
 
+// opsWhy is why somebody steers.
+type opsWhy struct {
+	Reason string            `required:"" help:"Why; it goes into the audit. Fans see that of a pause, a queue and a stop, unless --public is given."`
+	Public map[string]string `placeholder:"LANG=TEXT" mapsep:"none" help:"The reason in words for everybody, in a language (BCP 47); repeat it for each. Then --reason is for the staff alone."`
+}
+
+// with puts it into the body of a request.
+func (c opsWhy) with(body map[string]any) map[string]any {
+	body["reason"] = c.Reason
+	if len(c.Public) > 0 {
+		body["public_reason"] = c.Public
+	}
+	return body
+}
+
 type opsSet struct {
 	Sale string `arg:"" help:"Which sale."`
 	opsSettings
-	Reason string `required:"" help:"Why; it goes into the audit."`
+	opsWhy
 }
 
 func (c *opsSet) Run(ctx context.Context, con console, api *opsClient) error {
@@ -160,12 +176,12 @@ func (c *opsSet) Run(ctx context.Context, con console, api *opsClient) error {
 	if len(set.Fields()) == 0 {
 		return errors.New("give --cap, --rate or another value to set")
 	}
-	return api.steer(ctx, con.out, c.Sale, set, c.Reason)
+	return api.steer(ctx, con.out, c.Sale, set, c.opsWhy)
 }
 
 type opsMode struct {
-	Sale   string `arg:"" help:"Which sale."`
-	Reason string `required:"" help:"Why; it goes into the audit, and fans see that of a pause or a stop."`
+	Sale string `arg:"" help:"Which sale."`
+	opsWhy
 }
 
 func (c *opsMode) Run(ctx context.Context, con console, api *opsClient, called modeCalled) error {
@@ -173,11 +189,16 @@ func (c *opsMode) Run(ctx context.Context, con console, api *opsClient, called m
 	if called == "resume" {
 		mode = ropeline.ModeRun
 	}
-	return api.steer(ctx, con.out, c.Sale, queue.Settings{Mode: &mode}, c.Reason)
+	return api.steer(ctx, con.out, c.Sale, queue.Settings{Mode: &mode}, c.opsWhy)
 }
 
 // modeCalled is the word by which opsMode was called.
 type modeCalled string
+
+type opsTerms struct {
+	Show    opsTermsShow    `cmd:"" help:"Show which version holds, and what the next would change."`
+	Publish opsTermsPublish `cmd:"" help:"Make what the database says the next version."`
+}
 
 type opsSchedule struct {
 	List   opsScheduleList   `cmd:"" help:"Show what is planned, and what of it was made in the last day."`
@@ -221,7 +242,7 @@ type opsScheduleAdd struct {
 	Mode   string `enum:",run,pause,drain,queue,pass,stop" default:"" help:"How to admit then."`
 	Preset string `help:"A preset instead."`
 	opsSettings
-	Reason string `required:"" help:"Why; it goes into the audit."`
+	opsWhy
 }
 
 func (c *opsScheduleAdd) Run(ctx context.Context, con console, api *opsClient) error {
@@ -242,7 +263,7 @@ func (c *opsScheduleAdd) Run(ctx context.Context, con console, api *opsClient) e
 		set.Mode = new(ropeline.Mode(c.Mode))
 	}
 	var p planned
-	body := map[string]any{"at": at.UTC(), "set": set, "preset": c.Preset, "reason": c.Reason}
+	body := c.with(map[string]any{"at": at.UTC(), "set": set, "preset": c.Preset})
 	if err := api.call(ctx, "POST", salePath(c.Sale)+"/schedule", body, &p); err != nil {
 		return err
 	}
@@ -296,9 +317,9 @@ func (c *opsPresetsList) Run(ctx context.Context, con console, api *opsClient) e
 }
 
 type opsPresetsApply struct {
-	Sale   string `arg:"" help:"Which sale."`
-	Name   string `arg:"" help:"Which preset."`
-	Reason string `required:"" help:"Why; it goes into the audit."`
+	Sale string `arg:"" help:"Which sale."`
+	Name string `arg:"" help:"Which preset."`
+	opsWhy
 }
 
 func (c *opsPresetsApply) Run(ctx context.Context, con console, api *opsClient) error {
@@ -306,7 +327,7 @@ func (c *opsPresetsApply) Run(ctx context.Context, con console, api *opsClient) 
 	if err != nil {
 		return err
 	}
-	return api.change(ctx, con.out, c.Sale, map[string]any{"preset": c.Name, "expect": live.seen([]string{"version"}), "reason": c.Reason})
+	return api.change(ctx, con.out, c.Sale, c.with(map[string]any{"preset": c.Name, "expect": live.seen([]string{"version"})}))
 }
 
 type opsAudit struct {

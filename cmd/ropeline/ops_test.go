@@ -71,7 +71,11 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	expect(t, ops("set", id, "--share", "members=40", "--reason", "many of them"), "was {\"shares\":{\"members\":30,\"press\":5}}\nnow {\"shares\":{\"members\":40,\"press\":5}}\n")
 	expect(t, ops("set", id, "--share", "press=60", "--reason", "r"), "ropeline: setting-invalid: Lane press has a share of 60: each must be at least 1 and leave as much to the main lane.\n[1]\n")
 	expect(t, ops("set", id, "--share", "staff=2", "--reason", "r"), "ropeline: setting-invalid: Shares must say that of each lane beside the main one: members, press.\n[1]\n")
-	expect(t, ops("pause", id, "--reason", "The band is late."), "was {\"mode\":\"run\"}\nnow {\"mode\":\"pause\"}\n")
+	expect(t, ops("queue", id, "--reason", "INC-7", "--public", "en=The band, and its bus, are late.", "--public", "de=Die Band steht im Stau."), "was {\"mode\":\"run\"}\nnow {\"mode\":\"queue\"}\n")
+	if got := ops("status", id); !strings.Contains(got, "The band, and its bus, are late.") || strings.Contains(got, "INC-7") {
+		t.Errorf("fans read\n%s", got)
+	}
+	expect(t, ops("pause", id, "--reason", "The band is late."), "was {\"mode\":\"queue\"}\nnow {\"mode\":\"pause\"}\n")
 	if got := ops("status", id); !strings.Contains(got, "lobby  pause  0        0        0       9    0    600/min  0         The band is late.") {
 		t.Errorf("status says\n%s", got)
 	}

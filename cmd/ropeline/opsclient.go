@@ -161,7 +161,7 @@ func (c *opsClient) presets(ctx context.Context) ([]preset, error) {
 }
 
 // steer looks at the sale, and changes it if it is still so.
-func (c *opsClient) steer(ctx context.Context, out io.Writer, sale string, set queue.Settings, reason string) error {
+func (c *opsClient) steer(ctx context.Context, out io.Writer, sale string, set queue.Settings, why opsWhy) error {
 	live, err := c.sale(ctx, sale)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (c *opsClient) steer(ctx context.Context, out io.Writer, sale string, set q
 			}
 		}
 	}
-	return c.change(ctx, out, sale, map[string]any{"set": set, "expect": live.seen(set.Fields()), "reason": reason})
+	return c.change(ctx, out, sale, why.with(map[string]any{"set": set, "expect": live.seen(set.Fields())}))
 }
 
 func (c *opsClient) change(ctx context.Context, out io.Writer, sale string, body any) error {

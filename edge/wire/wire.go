@@ -95,13 +95,17 @@ type Status struct {
 
 // SaleStatus is the part of a sale that moves.
 type SaleStatus struct {
-	ID       ropeline.SaleID `json:"id"`
-	Phase    ropeline.Phase  `json:"phase"`
-	OpensAt  time.Time       `json:"opens_at"`
-	Now      time.Time       `json:"now"` // the line's own clock, for countdowns
-	Paused   bool            `json:"paused"`
-	Reason   string          `json:"reason,omitempty"` // why it is paused, in the organizer's words
-	Entrants int64           `json:"entrants"`         // in the lobby, or still waiting in the line
+	ID      ropeline.SaleID `json:"id"`
+	Phase   ropeline.Phase  `json:"phase"`
+	OpensAt time.Time       `json:"opens_at"`
+	Now     time.Time       `json:"now"` // the line's own clock, for countdowns
+	Paused  bool            `json:"paused"`
+	// Mode is how it is paused: pause, queue or stop. Reason is why, in the organizer's
+	// words, and ReasonLang their language (BCP 47) where they are known in several.
+	Mode       ropeline.Mode `json:"mode,omitempty"`
+	Reason     string        `json:"reason,omitempty"`
+	ReasonLang string        `json:"reason_lang,omitempty"`
+	Entrants   int64         `json:"entrants"` // in the lobby, or still waiting in the line
 	// Comebacks is how many people go before everybody in the line, because
 	// they were away when their turn came and are back.
 	Comebacks int64 `json:"comebacks,omitempty"`

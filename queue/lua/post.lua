@@ -5,16 +5,12 @@
 --      5 the number of what it replaces, 0 for nothing, or '' for whatever is there
 --      6 kind of the event  7 its data, JSON
 -- Returns {1, its number}, or {0, the number of what is there} and changes
--- nothing; or the error SALE. Numbers are milliseconds of the line's clock, each
--- higher than the one before: what is posted after a loss is newer than what
--- edges put back.
+-- nothing; or the error SALE.
 -- Cost O(1).
 if not redis.call('HGET', KEYS[1], 'version') then return redis.error_reply('SALE not published') end
 local there = tonumber(string.match(redis.call('HGET', KEYS[2], ARGV[2]) or '', '^%d+')) or 0
 if ARGV[4] == '1' and there > 0 or ARGV[5] ~= '' and tonumber(ARGV[5]) ~= there then return { 0, there } end
 local now = clock()
-local number = math.max(number(KEYS[1], 'board') + 1, math.floor(now / 1000))
-redis.call('HSET', KEYS[2], ARGV[2], text(number) .. ' ' .. ARGV[3])
-redis.call('HSET', KEYS[1], 'board', text(number))
+local number = post(KEYS[1], KEYS[2], ARGV[2], ARGV[3], now)
 tell(KEYS[3], now, ARGV[6], ARGV[7])
 return { 1, number }

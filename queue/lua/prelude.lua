@@ -28,6 +28,16 @@ local function tell(events, now, kind, data)
   redis.pcall('XADD', events, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'data', data, 'at', text(math.floor(now / 1000)))
 end
 
+-- Posts something on a sale's board in place of what was there, and returns its
+-- number. Numbers are milliseconds of the line's clock, each higher than the one
+-- before: what is posted after a loss is newer than what edges put back.
+local function post(state, board, what, words, now)
+  local n = math.max(number(state, 'board') + 1, math.floor(now / 1000))
+  redis.call('HSET', board, what, text(n) .. ' ' .. words)
+  redis.call('HSET', state, 'board', text(n))
+  return n
+end
+
 -- The server that runs this, named anew at each of its starts. Asked once: a
 -- start forgets what is local here, and INFO costs 15 us and more if it comes
 -- seldom.

@@ -3,10 +3,12 @@
 --
 -- A stop stops the clock of turns and slots, and its end sets it going again.
 -- KEYS 1 state  2 limits  3 offered  4 active  5 sessions  6 events  7 steered
+--      8 board
 -- ARGV 1 clock (us) or ''  2 id of the change: one that is repeated is answered
---      as before  3 sale  4 who (a role)  5 reason  6 changes that are
---      remembered  7 how many values are expected  8.. fields and the expected
---      values in turns, then fields and values to set
+--      as before  3 sale  4 who (a role)  5 reason, that of a mode as the public
+--      has it  6 changes that are remembered  7 the public reason in all its
+--      languages, JSON of a message, or ''  8 how many values are expected
+--      9.. fields and the expected values in turns, then fields and values to set
 -- Returns {1, or 0 if a value is another one by now, clock (us) when it was
 -- changed, then field, value before and value now in turns: of those that are
 -- set if it was changed, else of all}, or the errors SALE (not published), BOUNDS
@@ -20,8 +22,8 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[7], '-', '+')) do
   if entry[2][2] == ARGV[2] then return cjson.decode(entry[2][4]) end
 end
 
-local was, values = s.live, 8 + 2 * tonumber(ARGV[7])
-for i = 8, values - 1, 2 do
+local was, values = s.live, 9 + 2 * tonumber(ARGV[8])
+for i = 9, values - 1, 2 do
   if was[ARGV[i]] ~= ARGV[i + 1] then
     local reply = { 0, text(now) }
     for _, name in ipairs(LIMITS) do
@@ -54,6 +56,8 @@ if rawget(to, 'mode') then
     end_stop(KEYS[3], KEYS[4], KEYS[5], math.max(0, ms - tonumber(was.stopped)))
   end
 end
+local said = ARGV[7] ~= '' and cjson.decode(ARGV[7])
+if said and rawget(to, 'mode') then post(KEYS[1], KEYS[8], 'pause', ARGV[7], now) end
 to.version = text(tonumber(was.version) + 1)
 for name, value in pairs(to) do redis.call('HSET', KEYS[2], name, value) end
 
@@ -72,7 +76,11 @@ for i = values, #ARGV, 2 do
     event.set[name], event.was[name] = tonumber(ARGV[i + 1]) or ARGV[i + 1], tonumber(was[name]) or was[name]
   end
 end
-if kind == 'mode' and to.reason ~= '' then event.reason = to.reason end
+if kind == 'mode' and to.mode ~= 'run' or said then event.reason = ARGV[5] end
+if said then
+  event.lang, event.languages = said.default, 0
+  for _ in pairs(said.texts) do event.languages = event.languages + 1 end
+end
 if limit and since ~= s.limit_since then
   event.proof = { limit = tonumber(limit), since_ms = math.floor(tonumber(since) / 1000), max_active = tonumber(most) }
 end

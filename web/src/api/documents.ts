@@ -10,7 +10,10 @@ export interface SaleStatus {
   opens_at: string;
   now: string;
   paused: boolean;
+  /** How it is paused, and why; in which language if that is known in several. */
+  mode?: "pause" | "queue" | "stop";
   reason?: string;
+  reason_lang?: string;
   entrants: number;
   comebacks?: number;
   stock?: { units: number; free: number; held: number };

@@ -57,14 +57,20 @@ function large(element: Element, text: string): void {
   element.classList.toggle("long", text.length > 6);
 }
 
+/** Why the line is paused, in the organizer's words or else ours. */
+export const why = ({ reason, mode }: Status["sale"]) => reason ?? words.paused.noReason[mode ?? "pause"];
+
 function pausedBand(): { element: HTMLElement; update: (status: Status | undefined) => void } {
   const reason = h("p", { class: "reason", dir: "auto" });
   const element = h("div", { class: "band", hidden: "" }, h("h2", {}, words.paused.heading), reason, h("p", {}, words.paused.keep));
   return {
     element,
     update: (status) => {
-      element.hidden = !status?.sale.paused;
-      say(reason, status?.sale.reason ? words.paused.reason(status.sale.reason) : words.paused.noReason);
+      const sale = status?.sale;
+      element.hidden = !sale?.paused;
+      if (!sale?.paused) return;
+      reason.lang = sale.reason_lang ?? "";
+      say(reason, sale.reason ? words.paused.reason(sale.reason) : why(sale));
     },
   };
 }
@@ -175,6 +181,7 @@ function offered(context: Context): Body {
   const bar = h("i");
   const claim = button(words.offered.claim, context.actions.claim);
   const said = h("p", { class: "said wrong", role: "alert" });
+  const stopped = pausedBand();
   return {
     nodes: [
       eyebrow(words.offered.eyebrow),
@@ -184,6 +191,7 @@ function offered(context: Context): Body {
       h("div", { class: "remaining" }, bar),
       h("div", { class: "act" }, claim),
       said,
+      stopped.element,
       note(words.offered.lead),
     ],
     update: ({ known: { status, sale }, clock, claiming, said: trouble }) => {
@@ -194,6 +202,7 @@ function offered(context: Context): Body {
       claim.disabled = claiming;
       say(claim, claiming ? words.offered.claiming : words.offered.claim);
       say(said, trouble);
+      stopped.update(status.sale.mode === "stop" ? status : undefined); // in a pause a turn may be taken
     },
   };
 }

@@ -4,7 +4,8 @@
 import mark from "../look/mark.svg";
 import turn from "../look/turn.svg";
 import { common, waiting as words } from "../messages/en";
-import { type Body, bodyOf, type Context } from "./bodies";
+import type { Status } from "../api/documents";
+import { type Body, bodyOf, type Context, why } from "./bodies";
 import { h, say } from "./dom";
 import { type Scene, sceneOf } from "./scene";
 
@@ -12,10 +13,13 @@ import { type Scene, sceneOf } from "./scene";
 const announceEvery = 30_000;
 const leavable: Scene[] = ["lobby", "drawing", "waiting", "offered", "elsewhere"];
 
+/** What a screen reader is told of a pause; nothing of a line that moves. */
+const pauseOf = (status?: Status) => (status?.sale.paused ? `${words.paused.heading}. ${why(status.sale)}` : "");
+
 export class Room {
   #scene: Scene | undefined;
   #body: Body | undefined;
-  #paused = false;
+  #pause = "";
   #announcedAt = 0;
   #announcedPosition: number | undefined;
   readonly #onLeave: () => void;
@@ -68,7 +72,7 @@ export class Room {
     say(this.#move, this.#leave.hidden ? words.elsewhere.back : words.move);
     document.title = this.#tab(scene, context);
     this.#announce(scene, context);
-    this.#paused = status?.sale.paused ?? false;
+    this.#pause = pauseOf(status);
   }
 
   #enter(scene: Scene, context: Context): void {
@@ -90,9 +94,9 @@ export class Room {
 
   #announce(scene: Scene, { known: { status } }: Context): void {
     if (scene !== "waiting" || !status) return;
-    if (status.sale.paused !== this.#paused) {
-      const reason = status.sale.reason ?? words.paused.noReason;
-      say(this.#polite, status.sale.paused ? `${words.paused.heading}. ${reason}` : words.announce.moved);
+    const pause = pauseOf(status);
+    if (pause !== this.#pause) {
+      say(this.#polite, pause || words.announce.moved);
       return;
     }
     const now = Date.now();

@@ -79,7 +79,11 @@ export const waiting = {
     heading: "The line is paused",
     reason: (reason: string) => `“${reason}”`,
     wait: "The wait goes on when the line does",
-    noReason: "No reason was given.",
+    noReason: {
+      pause: "The organizer has paused the line, and did not say why.",
+      queue: "The organizer lets nobody in for the moment, and did not say why.",
+      stop: "The organizer has closed the shop for the moment, to those inside as well, and did not say why. Nobody loses time by it.",
+    },
     keep: "Everybody keeps their place. Nobody goes in until it moves on.",
   },
 
