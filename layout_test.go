@@ -39,7 +39,7 @@ var layout = []room{
 	{"queue", []string{"internal/batch", "queue/draw", "queue/ledger"}, "the line knows nobody who uses it"},
 	{"admission/token", []string{"internal/watched"}, "who verifies must not be able to sign"},
 	{"admission/auto", nil, "a law of numbers: it can be proved without a shop"},
-	{"admission", []string{"admission/auto", "queue", "queue/draw", "queue/ledger", "admission/token", "internal/watched"}, "policy and signing above the line"},
+	{"admission", []string{"admission/auto", "queue", "queue/draw", "queue/ledger", "admission/token", "internal/watched", "terms"}, "policy and signing above the line"},
 	{"admission/gate", []string{"admission/token"}, "a gate is for any shop: it brings no Redis"},
 	{"admission/gate/fibergate", []string{"admission/gate", "admission/token"}, "the gate for Fiber"},
 	{"edge/wire", nil, "what both ends say; the load test imports it too"},

@@ -20,6 +20,7 @@ type Ops struct {
 	audit    *Audit
 	schedule *Schedule
 	presets  presets
+	terms    Terms // nil: they are not published here
 	log      *slog.Logger
 	mux      *http.ServeMux
 }
@@ -70,6 +71,8 @@ var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/presets/{name}/remove", staff, (*Ops).removePreset},
 	{"GET", opsPath + "/sales/{sale}/message", staff, (*Ops).showMessage},
 	{"POST", opsPath + "/sales/{sale}/message", staff, (*Ops).setMessage},
+	{"GET", opsPath + "/sales/{sale}/terms", staff, (*Ops).showTerms},
+	{"POST", opsPath + "/sales/{sale}/terms", staff, (*Ops).publishTerms},
 	{"POST", opsPath + "/sales/{sale}/beacon", staff, (*Ops).giveBeacon},
 	{"GET", opsPath + "/sales/{sale}/codes", staff, (*Ops).listCodes},
 	{"POST", opsPath + "/sales/{sale}/codes", staff, (*Ops).makeCodes},

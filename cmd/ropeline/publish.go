@@ -61,16 +61,21 @@ type publishedTerms struct {
 // publish makes a sale and its terms known to the line. A change of terms needs
 // a reason, and is asked for one before anything is changed.
 func publish(ctx context.Context, shows *catalogue.Store, rdb redis.UniversalClient, keys keyFolder, sale ropeline.Sale, reason string) (publishedTerms, error) {
+	draft, err := shows.DraftTerms(ctx, sale, reason)
+	if err != nil {
+		return publishedTerms{}, err
+	}
+	return publishDraft(ctx, shows, rdb, keys, sale, draft)
+}
+
+// publishDraft publishes a sale with what was drafted of its terms.
+func publishDraft(ctx context.Context, shows *catalogue.Store, rdb redis.UniversalClient, keys keyFolder, sale ropeline.Sale, draft catalogue.TermsDraft) (publishedTerms, error) {
 	none := publishedTerms{}
 	seed, err := keys.secret(seedKey)
 	if err != nil {
 		return none, err
 	}
 	signer, err := admission.LoadSigner(keys.path(termsKey))
-	if err != nil {
-		return none, err
-	}
-	draft, err := shows.DraftTerms(ctx, sale, reason)
 	if err != nil {
 		return none, err
 	}
