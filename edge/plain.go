@@ -477,7 +477,7 @@ func (v plainView) Reason() string {
 
 // pausedTexts say what a pause is where nobody said why.
 var pausedTexts = map[ropeline.Mode]string{
-	ropeline.ModePause: "The organizer has paused the line, and did not say why.",
-	ropeline.ModeQueue: "The organizer lets nobody in for the moment, and did not say why.",
-	ropeline.ModeStop:  "The organizer has closed the shop for the moment, to those inside as well, and did not say why. Nobody loses time by it.",
+	ropeline.ModePause: "No reason was given.",
+	ropeline.ModeQueue: "No reason was given. Nobody goes past the line.",
+	ropeline.ModeStop:  "No reason was given. Those inside wait as well; nobody loses time.",
 }

@@ -80,9 +80,9 @@ export const waiting = {
     reason: (reason: string) => `“${reason}”`,
     wait: "The wait goes on when the line does",
     noReason: {
-      pause: "The organizer has paused the line, and did not say why.",
-      queue: "The organizer lets nobody in for the moment, and did not say why.",
-      stop: "The organizer has closed the shop for the moment, to those inside as well, and did not say why. Nobody loses time by it.",
+      pause: "No reason was given.",
+      queue: "No reason was given. Nobody goes past the line.",
+      stop: "No reason was given. Those inside wait as well; nobody loses time.",
     },
     keep: "Everybody keeps their place. Nobody goes in until it moves on.",
   },
