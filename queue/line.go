@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,7 @@ func (l *Line) Ready() <-chan struct{} { return l.ready }
 const (
 	lineSilence = 3 * time.Second        // without a message: look for ourselves
 	lineRetry   = 500 * time.Millisecond // after an error
-	offersRead  = 1000                   // at most in one call
+	offersRead  = 100                    // entries at most in one call, each of up to offerMost offers
 )
 
 // Run follows the line until ctx ends. While Redis is away the last View
@@ -288,25 +289,43 @@ func (l *Line) readOffers(ctx context.Context, v *View) error {
 		return nil
 	}
 	for _, e := range entries {
-		number, err := strconv.ParseInt(e.ID[:len(e.ID)-len("-0")], 10, 64)
+		told, err := readOffer(e)
 		if err != nil {
-			return fmt.Errorf("reading offers: entry %q: %w", e.ID, err)
+			return err
 		}
-		if number != l.offers+1 {
+		if told.first != l.offers+1 {
 			l.guests.suspectAll()
 			l.awake()
 		}
-		l.offers = number
-		place, _ := e.Values["place"].(string)
-		by, _ := e.Values["by"].(string)
-		how, _ := e.Values["kind"].(string)
-		ms, err := strconv.ParseInt(by, 10, 64)
-		if err != nil {
-			return fmt.Errorf("reading offers: entry %q ends at %q: %w", e.ID, by, err)
+		for i, place := range told.places {
+			l.offers = told.first + int64(i)
+			l.guests.offer(ropeline.PlaceID(place), Offer{Number: l.offers, ClaimBy: told.by, Beside: kind(told.kinds[i:i+1]) != inLine})
 		}
-		l.guests.offer(ropeline.PlaceID(place), Offer{Number: number, ClaimBy: milli(ms), Beside: how != string(inLine)})
 	}
 	return nil
+}
+
+// toldOffers are offers that were made at once.
+type toldOffers struct {
+	first  int64 // number of the first
+	places []string
+	kinds  string // a letter each
+	by     time.Time
+}
+
+// readOffer reads what tell_offers in prelude.lua writes.
+func readOffer(e redis.XMessage) (toldOffers, error) {
+	last, err := strconv.ParseInt(strings.TrimSuffix(e.ID, "-0"), 10, 64)
+	places, _ := e.Values["places"].(string)
+	kinds, _ := e.Values["kinds"].(string)
+	by, _ := e.Values["by"].(string)
+	ms, malformed := strconv.ParseInt(by, 10, 64)
+	told := toldOffers{places: strings.Fields(places), kinds: kinds, by: milli(ms)}
+	if err = errors.Join(err, malformed); err != nil || len(told.places) == 0 || len(told.places) != len(kinds) {
+		return told, fmt.Errorf("reading offers: entry %q of %d places and kinds %q by %q: %w", e.ID, len(told.places), kinds, by, err)
+	}
+	told.first = last - int64(len(told.places)) + 1
+	return told, nil
 }
 
 // awake lets tend look at the guests at once.

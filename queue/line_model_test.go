@@ -101,6 +101,7 @@ type model struct {
 	leads  []int64 // of each lane: how far it is ahead of its share
 	people []int64 // of each lane: ever offered
 	last   int64   // offer number
+	most   int64   // offers in one tick
 	steering
 	drawn   bool
 	bucket  int64
@@ -365,6 +366,7 @@ func (m *model) tick() {
 		if m.anyParty {
 			room = 2*room + partiesAside
 		}
+		room = min(room, m.most)
 		fronts = m.fronts(room)
 	}
 	lasts := make([]*fan, len(m.scores))
@@ -1091,6 +1093,21 @@ func (s *system) compareTick(ctx contextT, t *rapid.T) {
 		t.Fatalf("%d in use with a cap of %d, want %d", inUse, s.limits.Cap, s.inUse())
 	}
 	s.compareProof(t, state.State)
+	s.compareMore(t, state)
+}
+
+// compareMore sees that a tick which says that there is no more work left nobody
+// behind whom there is room for: they would wait for the next.
+func (s *system) compareMore(t *rapid.T, ticked Ticked) {
+	if ticked.More || s.anyParty {
+		return
+	}
+	bucket, filled := s.bucket, s.filled
+	room, _, _ := s.room()
+	s.bucket, s.filled = bucket, filled
+	if fronts := s.fronts(room); room > 0 && slices.ContainsFunc(fronts, func(front []*fan) bool { return len(front) > 0 }) {
+		t.Fatalf("there is room for %d more of those who are here, and the tick says that it has no more work", room)
+	}
 }
 
 // compare looks at every fan on both sides.
@@ -1267,9 +1284,11 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 	}
 	s.shape = shapeOf(s.sale)
 	s.now, s.steering = start.UnixMicro(), newSteering(s.sale)
+	s.most = rapid.SampledFrom([]int64{offerMost, 7, 3}).Draw(t, "most offers of a call")
 	for i := range s.stores {
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
 		s.stores[i].stopwatch = func() time.Time { return time.UnixMicro(s.now - s.skew) }
+		s.stores[i].most = s.most
 		defer s.stores[i].Close()
 	}
 	s.store = s.stores[0]

@@ -122,7 +122,7 @@ func (m *model) next(fronts [][]*fan, most, free, people int64) (offered, aside 
 	for lane := m.turn(fronts, cut); lane >= 0 && len(fronts[lane]) > 0; lane = m.turn(fronts, cut) {
 		f := fronts[lane][0]
 		size := int64(f.size())
-		if m.bucket < 60000 || people < 1 {
+		if m.bucket < 60000 || people < 1 || int64(len(offered)) >= m.most {
 			break
 		}
 		if size <= free-q.saved {

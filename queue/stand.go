@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -112,7 +113,7 @@ type candidate struct {
 	kind    kind
 	line    int
 	ordinal int64 // of the main line
-	score   int64
+	score   int64 // unknown for one of the main line that none is merged with
 }
 
 // kind says where a candidate stands.
@@ -131,42 +132,78 @@ type front struct {
 	horizon            int64       // nobody from this score on was looked at
 }
 
-// front reads a line's front; at most most of each kind.
-func (s *Store) front(ctx context.Context, l lineID, most int64) (front, error) {
+const unknown = -1
+
+// front reads a line's front; at most most of each kind. The lines of a lane are
+// merged by their scores.
+func (s *Store) front(ctx context.Context, l lineID, most int64, merged bool) (front, error) {
 	keys := l.keys("line", "order", "departed", "comebacks", "late", "edges", "reported")
-	reply, err := s.runOn(ctx, l.sale, frontScript, keys, l.presence(), most)
+	reply, err := s.runOn(ctx, l.sale, frontScript, keys, l.presence(), most, flag(merged))
 	if err != nil {
 		return front{}, err
 	}
 	fields, _ := reply.([]any)
-	if len(fields) != 5 {
+	if len(fields) != 7 {
 		return front{}, fmt.Errorf("front: unexpected reply of %d fields", len(fields))
 	}
-	var r reader
-	f := front{
-		main: readFront(&r, fields[0], inLine, l.number), back: readFront(&r, fields[1], comeback, l.number),
-		beside: readFront(&r, fields[2], late, l.number), horizon: math.MaxInt64,
-	}
-	r.fields = fields[3:]
-	f.size = r.integer()
+	r := reader{fields: fields}
+	main, rows, scored, back, beside := r.text(), r.text(), r.integer() == 1, r.text(), r.text()
+	f := front{horizon: math.MaxInt64, size: r.integer()}
 	if score, ok := scoreOf(r.text()); ok {
 		f.horizon = score
 	}
-	return f, r.failed("front")
+	var errs [4]error
+	f.main, errs[0] = readFront(main, inLine, l.number, scored)
+	f.back, errs[1] = readFront(back, comeback, l.number, true)
+	f.beside, errs[2] = readFront(beside, late, l.number, true)
+	errs[3] = number(f.main, rows)
+	return f, cmp.Or(r.failed("front"), errors.Join(errs[:]...))
 }
 
-func readFront(r *reader, reply any, of kind, line int) []candidate {
-	r.fields, _ = reply.([]any)
-	var all []candidate
-	for len(r.fields) > 0 && r.err == nil {
-		c := candidate{place: r.text(), kind: of, line: line}
-		if of == inLine {
-			c.ordinal = r.integer()
-		}
-		c.score = r.integer()
-		all = append(all, c)
+// readFront reads places, each with its score behind it if they are scored.
+func readFront(text string, of kind, line int, scored bool) ([]candidate, error) {
+	words, each := strings.Fields(text), 1
+	if scored {
+		each = 2
 	}
-	return all
+	all := make([]candidate, len(words)/each)
+	for i := range all {
+		all[i] = candidate{place: words[i*each], kind: of, line: line, score: unknown}
+		if !scored {
+			continue
+		}
+		score, err := strconv.ParseInt(words[i*each+1], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("front: %w", err)
+		}
+		all[i].score = score
+	}
+	return all, nil
+}
+
+// number gives candidates their ordinals, told in unbroken rows: the first of each
+// and how many it has.
+func number(all []candidate, rows string) error {
+	words := strings.Fields(rows)
+	n := 0
+	for i := 0; i+1 < len(words); i += 2 {
+		first, err := strconv.ParseInt(words[i], 10, 64)
+		if err != nil {
+			return fmt.Errorf("front: %w", err)
+		}
+		size, err := strconv.Atoi(words[i+1])
+		if err != nil || size > len(all)-n {
+			return fmt.Errorf("front: a row of %q beyond %d places", words[i+1], len(all))
+		}
+		for k := range size {
+			all[n+k].ordinal = first + int64(k)
+		}
+		n += size
+	}
+	if n != len(all) {
+		return fmt.Errorf("front: %d ordinals for %d places", n, len(all))
+	}
+	return nil
 }
 
 // laneFront is who is to be offered next by a lane, in that order.
@@ -240,25 +277,31 @@ const (
 // its front was read.
 func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candidate, fates string) (stand Stand, left []int64, err error) {
 	var score, last any = "", ""
-	var ordinals, aside, beside []any
-	byOrdinal := map[int64]string{}
+	var rows, aside, beside []any
+	next := int64(-1) // the ordinal that would make the last row longer
 	for i, c := range front {
 		fate := fates[i]
 		if fate != staysInFront && c.kind == inLine {
 			score, last = c.score, c.place
+			if c.score == unknown {
+				score = "?"
+			}
 		}
 		switch {
 		case c.line != l.number:
 		case fate == stepsAside:
 			aside = append(aside, c.place)
+		case fate == wasOffered && c.kind == inLine && c.ordinal == next:
+			next++
+			rows[len(rows)-1] = next - rows[len(rows)-2].(int64)
 		case fate == wasOffered && c.kind == inLine:
-			ordinals = append(ordinals, c.ordinal)
-			byOrdinal[c.ordinal] = c.place
+			next = c.ordinal + 1
+			rows = append(rows, c.ordinal, int64(1))
 		case fate == wasOffered:
 			beside = append(beside, c.place)
 		}
 	}
-	args := slices.Concat([]any{score, last, size, tickMost, len(ordinals), len(aside)}, ordinals, aside, beside)
+	args := slices.Concat([]any{score, last, size, tickMost, len(rows) / 2, len(aside)}, rows, aside, beside)
 	keys := l.keys("line", "order", "collected", "departed", "left", "comebacks", "late", "passed")
 	reply, err := s.runOn(ctx, l.sale, advanceScript, keys, args...)
 	if err != nil {
@@ -279,7 +322,8 @@ func (s *Store) advance(ctx context.Context, l lineID, size int64, front []candi
 		return Stand{}, nil, err
 	}
 	for _, ordinal := range withdrawn { // left after the front was read
-		if _, err := s.drop(ctx, l.sale, ropeline.PlaceID(byOrdinal[ordinal]), false); err != nil {
+		i := slices.IndexFunc(front, func(c candidate) bool { return c.line == l.number && c.kind == inLine && c.ordinal == ordinal })
+		if _, err := s.drop(ctx, l.sale, ropeline.PlaceID(front[i].place), false); err != nil {
 			return Stand{}, nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -156,7 +157,8 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		if err != nil {
 			return Ticked{}, err
 		}
-		t.More = t.More || made == offerMost || slices.ContainsFunc(next, func(f laneFront) bool { return f.more })
+		t.More = t.More || made >= s.most || b.cut && usedUp(next, fates) ||
+			slices.ContainsFunc(next, func(f laneFront) bool { return f.more })
 	}
 	m := message{State: state}
 	if err := s.moveOn(ctx, lines, sh, fronts, next, fates, &m); err != nil {
@@ -180,7 +182,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 // lose its share.
 func (s *Store) next(ctx context.Context, lines []lineID, sh shape, fronts []front, next []laneFront, most int64) error {
 	err := onEach(lines, func(l lineID) (err error) {
-		fronts[l.number], err = s.front(ctx, l, most)
+		fronts[l.number], err = s.front(ctx, l, most, sh.shards > 1)
 		if errors.Is(err, ErrSettling) {
 			return s.settle(ctx, l)
 		}
@@ -197,6 +199,17 @@ func (s *Store) next(ctx context.Context, lines []lineID, sh shape, fronts []fro
 		}
 	}
 	return nil
+}
+
+// usedUp reports whether a lane came to the end of what was looked up of it, though
+// others stand behind them: then those of all lanes may have stopped at its turn.
+func usedUp(next []laneFront, fates []string) bool {
+	for i, lane := range next {
+		if n := len(fates[i]); lane.cut && n > 0 && fates[i][n-1] != staysInFront {
+			return true
+		}
+	}
+	return false
 }
 
 // moveOn moves all lines past those that were offered, or step aside, and
@@ -224,6 +237,7 @@ func (s *Store) moveOn(ctx context.Context, lines []lineID, sh shape, fronts []f
 type begun struct {
 	leads, more bool
 	most        int64         // how many are to be looked up at the front
+	cut         bool          // there is room for more than that
 	state       State         // if that is 0: the tick of the capacity is over
 	jumped      time.Duration // as of Ticked
 }
@@ -267,7 +281,7 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 	if room > 0 && parties == 1 {
 		b.most = 2*room + partiesAside // some may be parties that do not fit, whom others go past
 	}
-	b.most = min(b.most, offerMost)
+	b.cut, b.most = b.most > s.most, min(b.most, s.most)
 	if b.leads && room == 0 {
 		b.state, err = s.readState(sale, described)
 	}
@@ -277,15 +291,17 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 // offer returns what became of each of the lanes' fronts, and how many were
 // offered by this call.
 func (s *Store) offer(ctx context.Context, sale ropeline.SaleID, controller string, next []laneFront) (fates []string, made int64, state State, err error) {
-	args := []any{controller, TickInterval.Milliseconds(), len(next)}
+	args := []any{controller, TickInterval.Milliseconds(), s.most, len(next)}
+	var kinds strings.Builder
+	var places []any
 	for _, lane := range next {
 		args = append(args, len(lane.next), flag(lane.cut))
-	}
-	for _, lane := range next {
 		for _, c := range lane.next {
-			args = append(args, c.place, string(c.kind))
+			places = append(places, c.place)
+			kinds.WriteString(string(c.kind))
 		}
 	}
+	args = append(append(args, kinds.String()), places...)
 	keys := keysOf(sale, "leader", "state", "limits", "offered", "active", "numbers", "sessions", "offers", "pace", "missed", "parties", "stock", "standing")
 	reply, err := s.runOn(ctx, sale, offerScript, keys, args...)
 	if err != nil {

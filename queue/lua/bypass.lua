@@ -29,7 +29,7 @@ if mine >= tonumber(ARGV[5]) and (mine + 1) * 100 > tonumber(ARGV[4]) * (people 
 
 prove(s, now)
 local number_, deadline = tonumber(s.last_offer or '0') + 1, ms + tonumber(s.live.claim) * 1000
-redis.call('XADD', KEYS[6], 'MAXLEN', '~', 100000, text(number_) .. '-0', 'place', ARGV[2], 'by', deadline, 'kind', 'b')
+tell_offers(KEYS[6], number_, ARGV[2], 'b', text(deadline))
 redis.call('ZADD', KEYS[3], deadline, ARGV[2])
 redis.call('HSET', KEYS[5], ARGV[2], text(number_) .. ' beside')
 s.offered, s.last_offer = s.offered + 1, text(number_)

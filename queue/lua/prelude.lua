@@ -169,6 +169,14 @@ local function keep_pace(pace, now, last_offer)
   redis.call('HSET', pace, second % 120, string.format('%.0f %.0f', second, last_offer))
 end
 
+-- Tells the edges of offers, of which the last has that number: whose they are,
+-- with spaces between, a letter each of what kind, and by when they are to be
+-- claimed. The newest 100,000 are kept.
+local function tell_offers(offers, last, places, kinds, by)
+  redis.call('XADD', offers, 'MINID', '~', text(math.max(0, last - 100000)) .. '-0', text(last) .. '-0',
+    'places', places, 'kinds', kinds, 'by', by)
+end
+
 -- The age (s) and number of the last offer as it stood a minute ago, or up to
 -- 15 s longer where nobody ticked; 0 and 0 if that is not known.
 local function minute_ago(pace, now)

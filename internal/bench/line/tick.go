@@ -16,7 +16,7 @@ import (
 
 const (
 	firstLate = 1 << 52 // the first score behind the lobby's
-	most      = 250     // offers in one tick: the store's own bound
+	most      = 500     // offers in one tick: the store's own bound
 	told      = 500     // departures that one tick tells the edges: the script's own bound
 )
 
