@@ -27,14 +27,20 @@ func TestASaleOutlivesAMasterOfItsCluster(t *testing.T) {
 		"a master of a line is killed": func(t *testing.T, c *crowd, r *devtest.RedisCluster) {
 			r.Kill(r.Master(lineID{c.sale.ID, 1}.key("line")))
 		},
-		"its replica has lagged": func(t *testing.T, c *crowd, r *devtest.RedisCluster) {
+		"its replica has lagged, and limits change around it": func(t *testing.T, c *crowd, r *devtest.RedisCluster) {
 			master := r.Master(key(c.sale.ID, "state"))
 			replica := r.Replica(master)
 			r.Signal(replica, syscall.SIGSTOP) // it hears nothing of what follows
 			before := c.offered()
 			c.await("some more have had a turn", func() bool { return c.offered() >= min(before+20, 95) }) // at 100 all slots are taken by the slow
+			c.steer("before", Settings{Cap: new(int64(15)), Claim: new(ropeline.Seconds(119))})
+			c.await("an edge knows", func() bool { return c.lines[0].View().Cap == 15 })
 			r.Kill(master)
 			r.Signal(replica, syscall.SIGCONT)
+			c.steer("meanwhile", Settings{Rate: new(int64(5400))})
+			for range 2 { // its answer may have been lost
+				c.steer("meanwhile", Settings{Rate: new(int64(5400))})
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +62,42 @@ func TestASaleOutlivesAMasterOfItsCluster(t *testing.T) {
 			c.await("everybody has had a turn", func() bool { return c.offered() == people*3/2 })
 			c.await("everybody has taken it", func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.claimed) == people*3/2 })
 			c.judge(people * 3 / 2)
+			c.holds()
 		})
+	}
+}
+
+// steer changes limits, however often it must be asked for.
+func (c *crowd) steer(id string, to Settings) {
+	c.t.Helper()
+	c.await("the limits are changed", func() bool {
+		_, err := c.edges[1].Steer(c.t.Context(), c.sale.ID, Change{ID: id, Set: to, By: "sre", Reason: "a test"})
+		if err == nil {
+			c.changes[id] = to
+		}
+		return err == nil
+	})
+}
+
+// holds wants the limits in force to be those of the document and of every change
+// that was answered, and the cap to have held.
+func (c *crowd) holds() {
+	c.t.Helper()
+	state, err := c.edges[0].State(c.t.Context(), c.sale.ID)
+	want := Limits{Cap: c.sale.Cap, Rate: c.sale.Rate, Session: c.sale.SessionMax, Claim: c.sale.ClaimWindow}
+	for _, to := range c.changes {
+		want.Version++
+		if to.Cap != nil {
+			want.Cap, want.Claim = *to.Cap, *to.Claim
+		}
+		if to.Rate != nil {
+			want.Rate = *to.Rate
+		}
+	}
+	l := state.Limits
+	got := Limits{Cap: l.Cap, Rate: l.Rate, Session: l.Session, Claim: l.Claim, Version: l.Version}
+	if err != nil || got != want || l.Mode != ropeline.ModeRun || !state.Proof.Holds() || state.MaxInUse > c.sale.Cap {
+		c.t.Errorf("after all the limits are %+v, %v, want %+v; proved by %+v, at most %d in use", l, err, want, state.Proof, state.MaxInUse)
 	}
 }
 

@@ -33,7 +33,8 @@ type crowd struct {
 	claimed map[ropeline.PlaceID]bool
 	running sync.WaitGroup
 
-	slow chan struct{}
+	slow    chan struct{}
+	changes map[string]Settings // of the limits that were answered, by their ids
 }
 
 // gather publishes a sale, lets people join its lobby and behind it, and draws.
@@ -44,7 +45,7 @@ func gather(t *testing.T, server *devtest.RedisServer, people int) *crowd {
 
 func gatherOn(t *testing.T, rdb redis.UniversalClient, people, shards int) *crowd {
 	t.Helper()
-	c := &crowd{t: t, offers: map[ropeline.PlaceID][]int64{}, claimed: map[ropeline.PlaceID]bool{}, slow: make(chan struct{})}
+	c := &crowd{t: t, offers: map[ropeline.PlaceID][]int64{}, claimed: map[ropeline.PlaceID]bool{}, changes: map[string]Settings{}, slow: make(chan struct{})}
 	now := time.Now()
 	c.sale = testSale(fmt.Sprintf("crowd-%d", now.UnixNano()), now)
 	c.sale.LobbyClosesAt, c.sale.OpensAt = now.Add(time.Second), now.Add(1500*time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,12 +72,44 @@ type Steered struct {
 // remembered is how many changes of a sale are known again if they are repeated.
 const remembered = 100
 
+// steerPatience is how long a change waits for a server that took over just now:
+// edges write back what it has not heard of within a second of the first tick. If
+// nobody ticks, and nobody writes back, it is made all the same.
+const steerPatience = 3 * time.Second
+
 // Steer changes limits of a sale, all that are given or none. If one is not as
 // expected any more it is ErrLimitsChanged, together with the settings as they
 // are. A change of the same ID is made once, and answered alike each time; so
 // one whose answer was lost can be repeated. Every edge hears of it with the next
 // tick, and every gate.
 func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Steered, error) {
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
+	steered, err := s.steer(ctx, sale, c, false)
+	if !errors.Is(err, ErrSettling) {
+		return steered, err
+	}
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	late := time.NewTimer(steerPatience)
+	defer late.Stop()
+	for errors.Is(err, ErrSettling) {
+		select {
+		case <-ctx.Done():
+			return Steered{}, err
+		case <-late.C:
+			return s.steer(ctx, sale, c, true)
+		case <-again.C:
+			steered, err = s.steer(ctx, sale, c, false)
+		}
+	}
+	return steered, err
+}
+
+// steer makes a change once. On a server that took over just now it is ErrSettling,
+// if it is not to be made at once.
+func (s *Store) steer(ctx context.Context, sale ropeline.SaleID, c Change, atOnce bool) (Steered, error) {
 	if err := c.Set.Check(); err != nil {
 		return Steered{}, err
 	}
@@ -84,11 +117,8 @@ func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Stee
 	if err != nil {
 		return Steered{}, err
 	}
-	if c.ID == "" {
-		c.ID = uuid.NewString()
-	}
 	expect, set := c.Expect.values(), c.Set.values()
-	args := []any{c.ID, string(sale), c.By, reason, remembered, translations, len(expect)}
+	args := []any{c.ID, string(sale), c.By, reason, remembered, translations, flag(atOnce), len(expect)}
 	for _, values := range []map[string]string{expect, set} {
 		for field, value := range values {
 			args = append(args, field, value)

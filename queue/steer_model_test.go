@@ -115,6 +115,12 @@ func (s *system) steer(ctx contextT, t *rapid.T, to Settings, public map[string]
 	s.before, s.stored = s.steered, stored
 	before := s.version
 	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because", Public: public}
+	if s.ms()-s.foundAt < 1000 { // edges might know of another one
+		if _, err := s.store.steer(ctx, s.sale.ID, change, false); !errors.Is(err, ErrSettling) {
+			t.Fatalf("steering a server that took over just now: %v", err)
+		}
+		s.now += 1_000_000
+	}
 	if _, err := s.store.Steer(ctx, s.sale.ID, change); err != nil {
 		t.Fatalf("steering to %+v: %v", to, err)
 	}

@@ -7,12 +7,14 @@
 -- ARGV 1 clock (us) or ''  2 id of the change: one that is repeated is answered
 --      as before  3 sale  4 who (a role)  5 reason, that of a mode as the public
 --      has it  6 changes that are remembered  7 the public reason in all its
---      languages, JSON of a message, or ''  8 how many values are expected
---      9.. fields and the expected values in turns, then fields and values to set
+--      languages, JSON of a message, or ''  8 1 if it is made on a server that took
+--      over just now, too  9 how many values are expected  10.. fields and the
+--      expected values in turns, then fields and values to set
 -- Returns {1, or 0 if a value is another one by now, clock (us) when it was
 -- changed, then field, value before and value now in turns: of those that are
--- set if it was changed, else of all}, or the errors SALE (not published), BOUNDS
--- with the field that would pass them, and SHARES with the lanes that there are.
+-- set if it was changed, else of all}, or the errors SALE (not published),
+-- SETTLING, BOUNDS with the field that would pass them, and SHARES with the lanes
+-- that there are.
 -- Cost O(1); the end of a stop 3 us a slot in use.
 local now = clock()
 local ms = math.floor(now / 1000)
@@ -22,8 +24,14 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[7], '-', '+')) do
   if entry[2][2] == ARGV[2] then return cjson.decode(entry[2][4]) end
 end
 
-local was, values = s.live, 9 + 2 * tonumber(ARGV[8])
-for i = 9, values - 1, 2 do
+-- A server that took over may lack a change that edges are about to write back
+-- (recall.lua). One that is made now would take its number, and one of them be lost.
+if ARGV[8] ~= '1' and (s.run_id ~= run_id() or ms - tonumber(s.found_at or '0') < RECALL) then
+  return redis.error_reply('SETTLING edges write back what they know')
+end
+
+local was, values = s.live, 10 + 2 * tonumber(ARGV[9])
+for i = 10, values - 1, 2 do
   if was[ARGV[i]] ~= ARGV[i + 1] then
     local reply = { 0, text(now) }
     for _, name in ipairs(LIMITS) do
