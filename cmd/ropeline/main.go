@@ -97,6 +97,12 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(errOut, "ropeline:", err)
+		if h, ok := errors.AsType[interface {
+			error
+			hint() string
+		}](err); ok && h.hint() != "" {
+			fmt.Fprintln(errOut, "hint:", h.hint())
+		}
 	}
 	// Not whatever has an ExitCode: that of a server that was killed is -1.
 	if e, ok := errors.AsType[*opsError](err); ok {

@@ -33,6 +33,9 @@ type opsCommand struct {
 	Schedule opsSchedule `cmd:"" help:"Plan changes ahead of time."`
 	Presets  opsPresets  `cmd:"" help:"Sets of limits with a name."`
 	Revoke   opsRevoke   `cmd:"" help:"End somebody's session; every gate knows within a second."`
+	Beacon   opsBeacon   `cmd:"" help:"Enter the value of a beacon that Ropeline cannot reach."`
+	Edges    opsEdges    `cmd:"" help:"Show what each edge last said of itself."`
+	History  opsHistory  `cmd:"" help:"Show the last quarter of an hour of a sale, by the second."`
 	Audit    opsAudit    `cmd:"" help:"Show who did what, and why."`
 }
 
@@ -283,51 +286,6 @@ func (c *opsScheduleCancel) Run(ctx context.Context, con console, api *opsClient
 	}
 	_, err := fmt.Fprintln(con.out, "canceled")
 	return err
-}
-
-type opsPresets struct {
-	List  opsPresetsList  `cmd:"" help:"Show them."`
-	Apply opsPresetsApply `cmd:"" help:"Set a sale's limits as a preset has them."`
-}
-
-type preset struct {
-	Name  string         `json:"name"`
-	Note  string         `json:"note"`
-	Share int64          `json:"share"`
-	Set   queue.Settings `json:"set"`
-}
-
-type opsPresetsList struct{}
-
-func (c *opsPresetsList) Run(ctx context.Context, con console, api *opsClient) error {
-	all, err := api.presets(ctx)
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSHARE\tSETS\tNOTE")
-	for _, p := range all {
-		set, err := json.Marshal(p.Set)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(table, "%s\t%d%%\t%s\t%s\n", p.Name, p.Share, set, p.Note)
-	}
-	return table.Flush()
-}
-
-type opsPresetsApply struct {
-	Sale string `arg:"" help:"Which sale."`
-	Name string `arg:"" help:"Which preset."`
-	opsWhy
-}
-
-func (c *opsPresetsApply) Run(ctx context.Context, con console, api *opsClient) error {
-	live, err := api.sale(ctx, c.Sale)
-	if err != nil {
-		return err
-	}
-	return api.change(ctx, con.out, c.Sale, c.with(map[string]any{"preset": c.Name, "expect": live.seen([]string{"version"})}))
 }
 
 type opsAudit struct {

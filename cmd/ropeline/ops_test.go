@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
@@ -69,8 +72,8 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	}
 	expect(t, ops("set", id, "--cap", "9", "--session", "5m", "--reason", "a smaller hall"), "was {\"cap\":20,\"session\":600}\nnow {\"cap\":9,\"session\":300}\n")
 	expect(t, ops("set", id, "--share", "members=40", "--reason", "many of them"), "was {\"shares\":{\"members\":30,\"press\":5}}\nnow {\"shares\":{\"members\":40,\"press\":5}}\n")
-	expect(t, ops("set", id, "--share", "press=60", "--reason", "r"), "ropeline: setting-invalid: Lane press has a share of 60: each must be at least 1 and leave as much to the main lane.\n[1]\n")
-	expect(t, ops("set", id, "--share", "staff=2", "--reason", "r"), "ropeline: setting-invalid: Shares must say that of each lane beside the main one: members, press.\n[1]\n")
+	expect(t, ops("set", id, "--share", "press=60", "--reason", "r"), "ropeline: setting-invalid: Lane press has a share of 60: each must be at least 1 and leave as much to the main lane.\nhint: ropeline ops --help\n[1]\n")
+	expect(t, ops("set", id, "--share", "staff=2", "--reason", "r"), "ropeline: setting-invalid: Shares must say that of each lane beside the main one: members, press.\nhint: ropeline ops --help\n[1]\n")
 	expect(t, ops("queue", id, "--reason", "INC-7", "--public", "en=The band, and its bus, are late.", "--public", "de=Die Band steht im Stau."), "was {\"mode\":\"run\"}\nnow {\"mode\":\"queue\"}\n")
 	if got := ops("status", id); !strings.Contains(got, "The band, and its bus, are late.") || strings.Contains(got, "INC-7") {
 		t.Errorf("fans read\n%s", got)
@@ -87,14 +90,36 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if got := ops("presets", "list"); !strings.Contains(got, "gentle  10%") {
 		t.Errorf("presets are\n%s", got)
 	}
+	expect(t, ops("presets", "save", "quarter", "--percent", "25", "--note", "After a restart", "--reason", "often needed"), "saved quarter: share 25%, sets {}\n")
+	expect(t, ops("presets", "save", "closing", "--mode", "drain", "--rate", "60", "--reason", "often needed"), "saved closing: share 0%, sets {\"rate\":60,\"mode\":\"drain\"}\n")
+	expect(t, ops("presets", "apply", id, "quarter", "--reason", "after a restart"), "was {\"cap\":2,\"rate\":60}\nnow {\"cap\":5,\"rate\":150}\n")
+	expect(t, ops("presets", "remove", "quarter", "--reason", "never used"), "removed\n")
+	expect(t, ops("presets", "remove", "quarter", "--reason", "never used"), "ropeline: preset-unknown: There is no preset of this name.\nhint: which presets there are says: ropeline ops presets list\n[1]\n")
+	if got := ops("presets", "save", "full", "--percent", "5", "--reason", "r"); !strings.HasPrefix(got, "ropeline: preset-invalid: ") || !strings.HasSuffix(got, "hint: ropeline ops --help\n[1]\n") {
+		t.Errorf("a built-in preset was changed: %s", got)
+	}
+	expect(t, ops("set", id, "--max-cap", "6", "--reason", "no more than that"), "was {\"max_cap\":10000000}\nnow {\"max_cap\":6}\n")
+	expect(t, ops("set", id, "--cap", "7", "--reason", "r"), "ropeline: out-of-bounds: The sale's bounds let cap lie between 0 and 6.\nhint: widen the bounds first, with: ropeline ops set --min-cap, --max-cap, --min-rate or --max-rate\n[3]\n")
+	expect(t, ops("history", id), "AT  WAITING  OFFERED  ACTIVE  CAP  RATE  OFFERS  MISSED  CLAIMED\n")
+	if err := store.SayReport(t.Context(), queue.Report{Host: "edge-1", Sockets: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ops("edges"); !regexp.MustCompile(`(?m)^edge-1 +` + store.Edge() + ` +\S+ ago +… +7 +0 +0 +0 +false$`).MatchString(got) {
+		t.Errorf("the edges are\n%s", got)
+	}
+	if got := ops("edges", "--json"); !strings.Contains(got, `"host":"edge-1"`) {
+		t.Errorf("the edges are %s", got)
+	}
+	expect(t, ops("beacon", id, "12", "--reason", "the source is away"), "ropeline: beacon-invalid: A beacon's value has 64 hexadecimal digits, not all of them zero.\nhint: ropeline ops --help\n[1]\n")
+	expect(t, ops("beacon", id, strings.Repeat("ab", 32), "--reason", "the source is away"), "ropeline: "+problemOf(queue.ErrBeaconNotAwaited)+"\n[3]\n")
 	expect(t, ops("schedule", "add", id, "--at", "2999-01-01T00:00:00Z", "--mode", "run", "--reason", "one day"),
-		"ropeline: schedule-time: A change can be planned for a time to come, at most a year ahead. The times are those of Redis's clock.\n[1]\n")
+		"ropeline: schedule-time: A change can be planned for a time to come, at most a year ahead. The times are those of Redis's clock.\nhint: ropeline ops --help\n[1]\n")
 	planned := ops("schedule", "add", id, "--at", "+1h", "--mode", "pass", "--reason", "at the end")
 	expect(t, planned, "planned for …: {\"mode\":\"pass\"}\nid …\n")
 	if got := ops("schedule", "list", id); !strings.Contains(got, "planned  ada  {\"mode\":\"pass\"}  at the end  …") {
 		t.Errorf("the schedule is\n%s", got)
 	}
-	expect(t, ops("schedule", "cancel", id, "nothing", "--reason", "no"), "ropeline: schedule-unknown: No such change is planned: it was made, or canceled.\n[1]\n")
+	expect(t, ops("schedule", "cancel", id, "nothing", "--reason", "no"), "ropeline: schedule-unknown: No such change is planned: it was made, or canceled.\nhint: what is planned says: ropeline ops schedule list\n[1]\n")
 	if got := ops("audit", id, "--limit", "2"); !strings.Contains(got, "ada  refused   cancel  no") || !strings.Contains(got, "older ones: --before ") {
 		t.Errorf("the audit says\n%s", got)
 	}
@@ -103,17 +128,57 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--default", "en", "--for", "1h", "--reason", "they ask"), "until …\nde: Bald\nen: Soon\n")
 
 	// What goes wrong.
-	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--reason", "r"), "ropeline: message-invalid: "+queue.ErrMessageInvalid.Detail+"\n[1]\n")
+	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--reason", "r"), "ropeline: message-invalid: "+queue.ErrMessageInvalid.Detail+"\nhint: ropeline ops --help\n[1]\n")
 	expect(t, ops("message", id, "--clear"), "ropeline: reason-missing: Every change needs a reason of at most 500 characters and one line; that of a pause or a stop is shown to the fans.\n[1]\n")
 	expect(t, ops("message", id, "--clear", "--reason", "over"), "no message\n")
-	expect(t, ops("set", id, "--cap=-1", "--reason", "r"), "ropeline: setting-invalid: cap is -1, and must lie between 0 and 10000000.\n[1]\n")
+	expect(t, ops("set", id, "--cap=-1", "--reason", "r"), "ropeline: setting-invalid: cap is -1, and must lie between 0 and 10000000.\nhint: ropeline ops --help\n[1]\n")
 	expect(t, ops("set", id, "--reason", "r"), "ropeline: give --cap, --rate or another value to set\n[1]\n")
 	expect(t, ops("stop", id), "ropeline: missing flags: --reason=STRING\nhint: ropeline --help\n[2]\n")
-	expect(t, ops("stop", "nowhere", "--reason", "r"), "ropeline: sale-unknown: There is no such sale.\n[1]\n")
-	expect(t, session(t, dir, "ops", "--edge", api.URL, "--staff-key-file", "DIR/wrong", "status"), "ropeline: staff-required: Sign in as staff to do this.\n[1]\n")
+	expect(t, ops("stop", "nowhere", "--reason", "r"), "ropeline: sale-unknown: There is no such sale.\nhint: which sales there are says: ropeline ops status\n[1]\n")
+	expect(t, session(t, dir, "ops", "--edge", api.URL, "--staff-key-file", "DIR/wrong", "status"), "ropeline: staff-required: Sign in as staff to do this.\nhint: is the key one of the file staff on the admission servers? Make one with: ropeline keygen staff\n[1]\n")
 	expect(t, session(t, dir, "ops", "--edge", "nowhere", "--staff-key-file", "DIR/key", "status"), "ropeline: --edge nowhere: want an address as https://tickets.example\nhint: ropeline --help\n[2]\n")
 	if got := session(t, dir, "ops", "status"); !strings.Contains(got, "ROPELINE_STAFF_KEY") || !strings.HasSuffix(got, "[2]\n") {
 		t.Errorf("without a key: %s", got)
+	}
+}
+
+func problemOf(e *ropeline.Error) string { return e.Code + ": " + e.Detail }
+
+// What staff can do over HTTP they can do from the command line.
+func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
+	t.Parallel()
+	does := map[string]string{
+		"POST /sign-in": "", "DELETE /sign-in": "", // the key goes along with every request
+		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges",
+		"POST /sales/{sale}/steer": "ops set", "GET /sales/{sale}/audit": "ops audit", "POST /sales/{sale}/beacon": "ops beacon",
+		"GET /sales/{sale}/schedule": "ops schedule list", "POST /sales/{sale}/schedule": "ops schedule add",
+		"POST /sales/{sale}/schedule/{id}/cancel": "ops schedule cancel",
+		"GET /presets": "ops presets list", "PUT /presets/{name}": "ops presets save", "POST /presets/{name}/remove": "ops presets remove",
+		"GET /sales/{sale}/terms": "ops terms show", "POST /sales/{sale}/terms": "ops terms publish",
+		"GET /sales/{sale}/message": "ops message", "POST /sales/{sale}/message": "ops message",
+		"POST /sales/{sale}/sessions/{id}/revoke": "ops revoke",
+		"GET /sales/{sale}/codes":                 "codes counts", "POST /sales/{sale}/codes": "codes generate", "POST /sales/{sale}/codes/revoke": "codes revoke",
+	}
+	parser, err := kong.New(&commands{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range admission.Routes() {
+		words, known := does[r.Method+" "+strings.TrimPrefix(r.Path, "/api/v1/ops")]
+		if !known {
+			t.Errorf("no command does what %s %s does", r.Method, r.Path)
+		}
+		node := parser.Model.Node
+		for _, word := range strings.Fields(words) {
+			i := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == word })
+			if i < 0 {
+				t.Fatalf("there is no command %q", words)
+			}
+			node = node.Children[i]
+		}
+		if words != "" && !node.Leaf() {
+			t.Errorf("ropeline %s is no command by itself", words)
+		}
 	}
 }
 
@@ -138,7 +203,7 @@ func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
 	edge := httptest.NewServer(mux)
 	t.Cleanup(edge.Close)
 	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "set", "demo", "--cap", "5", "--reason", "r"),
-		"ropeline: limits-changed: Somebody was faster.\nnow: {\"cap\":7}\n[3]\n")
+		"ropeline: limits-changed: Somebody was faster.\nnow: {\"cap\":7}\nhint: look again with: ropeline ops status\n[3]\n")
 	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "status"),
 		"ropeline: Found: this is no answer of an edge: is the address right?\n[1]\n")
 }

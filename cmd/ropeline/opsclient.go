@@ -78,7 +78,7 @@ func (c *opsClient) call(ctx context.Context, method, path string, body, into an
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(r)
 	if err != nil {
-		return fmt.Errorf("asking the edge: %w", err)
+		return hinted{fmt.Errorf("asking the edge: %w", err), "is an edge running at " + c.Edge + "? Say which with --edge, and how long to wait with --patience"}
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -125,6 +125,36 @@ func (e *opsError) Error() string {
 	}
 	return text
 }
+
+// hint says what to do about it, "" where the answer says so itself.
+func (e *opsError) hint() string {
+	switch e.code {
+	case "staff-required":
+		return "is the key one of the file staff on the admission servers? Make one with: ropeline keygen staff"
+	case "limits-changed":
+		return "look again with: ropeline ops status"
+	case "out-of-bounds":
+		return "widen the bounds first, with: ropeline ops set --min-cap, --max-cap, --min-rate or --max-rate"
+	case "sale-unknown":
+		return "which sales there are says: ropeline ops status"
+	case "preset-unknown":
+		return "which presets there are says: ropeline ops presets list"
+	case "schedule-unknown":
+		return "what is planned says: ropeline ops schedule list"
+	case "setting-invalid", "preset-invalid", "schedule-time", "message-invalid", "beacon-invalid":
+		return "ropeline ops --help"
+	}
+	return ""
+}
+
+// hinted is an error with something to do about it.
+type hinted struct {
+	error
+	what string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+func (h hinted) hint() string  { return h.what }
 
 // ExitCode is 3 where somebody else was faster.
 func (e *opsError) ExitCode() int {
