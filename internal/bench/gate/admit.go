@@ -38,7 +38,9 @@ func (s *stage) joinAll(ctx context.Context, from, places int) error {
 }
 
 // admissionRows measures how many people one controller offers in a second, beside
-// as many moved from one sorted set to another, 250 at a time.
+// as many moved from one sorted set to another, 250 at a time. Cap and rate are the
+// highest there are, and the bucket holds more than a run: what is measured is the
+// machinery.
 func admissionRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
 	s, err := newStage(ctx)
 	if err != nil {
@@ -54,11 +56,11 @@ func admissionRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.
 		if err := s.joinAll(ctx, n*people, people); err != nil {
 			return nil, err
 		}
-		before, err := s.store.Tick(ctx, sale, "bench", time.Minute) // from the first on the bucket fills
+		last, err := s.firstOffer(ctx, int64(n*people))
 		if err != nil {
 			return nil, err
 		}
-		began, last := time.Now(), before.LastOffer
+		first, began := last, time.Now()
 		for last < int64((n+1)*people) {
 			t, err := s.store.Tick(ctx, sale, "bench", time.Minute)
 			if err != nil {
@@ -69,7 +71,7 @@ func admissionRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.
 			}
 			last = t.LastOffer
 		}
-		offers = append(offers, float64(last-before.LastOffer)/time.Since(began).Seconds())
+		offers = append(offers, float64(last-first)/time.Since(began).Seconds())
 		rate, err := s.moveRaw(ctx, people)
 		if err != nil {
 			return nil, err
@@ -78,6 +80,21 @@ func admissionRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.
 		fmt.Fprintf(out, "run %d: %.0f offers/s, raw %.0f/s\n", n+1, offers[n], raw[n])
 	}
 	return []bench.Row{bench.Compare("admissions of one controller", "places/s", offers, "ZPOPMIN and ZADD of as many", raw).RatioAtLeast(0.5)}, nil
+}
+
+// firstOffer ticks until somebody is offered after that number, and returns how far
+// it came. A line that was drawn just now waits 5 s for edges to say who is there.
+func (s *stage) firstOffer(ctx context.Context, after int64) (int64, error) {
+	again := time.NewTicker(queue.TickInterval)
+	defer again.Stop()
+	for range 150 {
+		t, err := s.store.Tick(ctx, sale, "bench", time.Minute)
+		if err != nil || t.LastOffer > after {
+			return t.LastOffer, err
+		}
+		<-again.C
+	}
+	return 0, errors.New("nobody is offered after 30 s")
 }
 
 func (s *stage) moveRaw(ctx context.Context, people int) (float64, error) {
@@ -165,45 +182,43 @@ func limitRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 // while people come, claim, renew and go, and counts who is in beyond the cap.
 func capRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
 	over, most := 0.0, int64(0)
+	var did troubles
 	runs := p.Of(20)
 	for n := range runs {
 		s, err := newStage(ctx)
 		if err != nil {
 			return nil, err
 		}
-		beyond, seen, err := s.troubled(ctx, n)
+		beyond, seen, err := s.troubled(ctx, n, &did)
 		if err := errors.Join(err, s.Close()); err != nil {
 			return nil, err
 		}
 		over, most = over+float64(beyond), max(most, seen)
 	}
-	fmt.Fprintf(out, "%d runs, at most %d in use of a cap of %d\n", runs, most, troubledCap)
+	fmt.Fprintf(out, "%d runs with %d kills and %d stops, at most %d in use of a cap of %d\n", runs, did.kills, did.stops, most, troubledCap)
+	if did.kills == 0 || did.stops == 0 {
+		return nil, errors.New("no controller was killed, or none was stopped")
+	}
 	return []bench.Row{bench.Alone(fmt.Sprintf("sessions and offers over the cap, %d runs with kills and stops", runs), "people", []float64{over}).AtMost(0)}, nil
 }
 
+// troubles counts what was done to controllers.
+type troubles struct{ kills, stops int }
+
 const troubledCap = 40
 
-// troubled is one run: how many were in use beyond the cap, and at all.
-func (s *stage) troubled(ctx context.Context, seed int) (beyond, most int64, err error) {
+// troubled is one run of 6 s: how many were in use beyond the cap, and at all.
+func (s *stage) troubled(ctx context.Context, seed int, did *troubles) (beyond, most int64, err error) {
 	random := rand.New(rand.NewPCG(uint64(seed), 4))
-	if err := s.publish(ctx, troubledCap, 60_000); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return 0, 0, err
 	}
-	keys := s.path("keys")
-	if text, err := exec.CommandContext(ctx, program, "keygen", "init", "--keys", keys).CombinedOutput(); err != nil {
-		return 0, 0, fmt.Errorf("making keys: %w: %s", err, text)
-	}
-	control := func() (*exec.Cmd, error) {
-		return s.start(program, "admission", "--redis", s.server.URL, "--keys", keys, "--listen", "127.0.0.1:0", "--private-listen", "off", "--log", "error")
-	}
-	first, err := control()
-	if err != nil {
+	first, errFirst := s.control()
+	second, errSecond := s.control()
+	if err := errors.Join(errFirst, errSecond); err != nil {
 		return 0, 0, err
 	}
-	second, err := control()
-	if err != nil {
-		return 0, 0, err
-	}
+	controllers := [2]*exec.Cmd{first, second}
 	if err := s.joinAll(ctx, 0, 400); err != nil {
 		return 0, 0, err
 	}
@@ -226,15 +241,16 @@ func (s *stage) troubled(ctx context.Context, seed int) (beyond, most int64, err
 			return 0, 0, err
 		}
 		most = max(most, state.Offered+state.Active, state.MaxInUse)
+		who := random.IntN(len(controllers))
 		switch random.IntN(12) {
 		case 0: // what it was about to do it does when another one has taken over
-			_ = first.Process.Signal(syscall.SIGSTOP)
+			did.stops++
+			_ = controllers[who].Process.Signal(syscall.SIGSTOP)
 		case 1, 2:
-			_ = first.Process.Signal(syscall.SIGCONT)
+			_ = controllers[who].Process.Signal(syscall.SIGCONT)
 		case 3:
-			_ = second.Process.Kill()
-			_ = second.Wait()
-			if second, err = control(); err != nil {
+			did.kills++
+			if controllers[who], err = s.replace(controllers[who]); err != nil {
 				return 0, 0, err
 			}
 		}
@@ -244,4 +260,28 @@ func (s *stage) troubled(ctx context.Context, seed int) (beyond, most int64, err
 		return 0, 0, errors.New("nobody was ever offered")
 	}
 	return max(0, most-troubledCap), most, nil
+}
+
+// prepare publishes the sale and makes the keys that controllers need.
+func (s *stage) prepare(ctx context.Context) error {
+	if err := s.publish(ctx, troubledCap, 60_000); err != nil {
+		return err
+	}
+	if text, err := exec.CommandContext(ctx, program, "keygen", "init", "--keys", s.path("keys")).CombinedOutput(); err != nil {
+		return fmt.Errorf("making keys: %w: %s", err, text)
+	}
+	return nil
+}
+
+func (s *stage) control() (*exec.Cmd, error) {
+	return s.start(program, "admission", "--redis", s.server.URL, "--keys", s.path("keys"), "--listen", "127.0.0.1:0", "--private-listen", "off", "--log", "error")
+}
+
+// replace kills a controller, which has no time to say anything, and starts another.
+func (s *stage) replace(controller *exec.Cmd) (*exec.Cmd, error) {
+	if err := controller.Process.Kill(); err != nil {
+		return nil, err
+	}
+	_ = controller.Wait() // killed, as it should be
+	return s.control()
 }

@@ -30,6 +30,7 @@ func parts() []bench.Part {
 		{Name: "admissions", Measure: admissionRows},
 		{Name: "limits", Measure: limitRows},
 		{Name: "cap", Measure: capRows},
+		{Name: "takeover", Measure: takeoverRows},
 	}
 }
 
