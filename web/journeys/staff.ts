@@ -35,6 +35,12 @@ export class Staff {
     if (mode !== "run") await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });
   }
 
+  /** Nobody but people steers, and no bound is left. */
+  async manual(): Promise<void> {
+    const { version } = await this.live();
+    await this.#ask("POST", "/steer", { set: { auto: null, min_cap: 0 }, expect: { version }, reason: "journey" });
+  }
+
   /** Tells everybody who waits something. */
   async say(texts: Record<string, string>): Promise<void> {
     await this.#ask("POST", "/message", { texts, default: "en", reason: "journey" });

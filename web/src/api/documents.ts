@@ -328,8 +328,26 @@ export interface Live {
   opens_at: string;
   /** A warning: everything would be held too soon. */
   pace?: string;
-  /** Why the automatic mode changed the rate last. */
+  /** The automatic mode, where it was ever set, and why it changed the rate last. */
+  auto?: Auto | null;
   auto_why?: string;
+}
+
+/** Settings of the automatic mode; slow and errors are shares. */
+export interface Auto {
+  on: boolean;
+  target_ms: number;
+  slow: number;
+  errors: number;
+  in_flight?: number;
+}
+
+/** What everybody who waits is told, as staff set it. */
+export interface StaffMessage {
+  number: number;
+  texts: Record<string, string>;
+  default?: string;
+  until?: string;
 }
 
 export interface Limits {
@@ -345,6 +363,11 @@ export interface Settings {
   session?: number;
   claim?: number;
   shares?: Record<string, number>;
+  min_cap?: number;
+  max_cap?: number;
+  min_rate?: number;
+  max_rate?: number;
+  auto?: Auto;
 }
 
 export interface Preset {

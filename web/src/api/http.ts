@@ -35,6 +35,8 @@ export interface Options {
   headers?: Record<string, string>;
   /** Statuses other than 2xx that are an answer and not a refusal. */
   accept?: number[];
+  /** How long an answer is waited for, ms. */
+  patience?: number;
 }
 
 const problemType = "urn:ropeline:problem:";
@@ -46,7 +48,7 @@ export async function call<T>(method: string, path: string, options: Options = {
     headers: { Accept: "application/json", ...options.headers },
     credentials: "same-origin",
     cache: "no-store",
-    signal: AbortSignal.timeout(patience),
+    signal: AbortSignal.timeout(options.patience ?? patience),
   };
   if (options.body !== undefined) {
     init.body = JSON.stringify(options.body);

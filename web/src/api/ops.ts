@@ -1,6 +1,6 @@
 // The staff's routes; the cookie of the sign-in is the credential.
 
-import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings } from "./documents";
+import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings, StaffMessage } from "./documents";
 import { call } from "./http";
 
 const root = "/api/v1/ops";
@@ -8,16 +8,19 @@ const at = (sale: string) => `${root}/sales/${encodeURIComponent(sale)}`;
 
 export const signIn = async (key: string) => void (await call("POST", `${root}/sign-in`, { body: { key } }));
 export const signOut = async () => void (await call("DELETE", `${root}/sign-in`));
-export const sales = async () => (await call<{ sales: Live[] }>("GET", `${root}/sales`)).body.sales;
+/** What is asked for twice a second is not waited for long: the page says so, and asks again. */
+const patience = 3_000;
+
+export const sales = async () => (await call<{ sales: Live[] }>("GET", `${root}/sales`, { patience })).body.sales;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;
-export const edges = async () => (await call<{ edges: EdgeReport[] }>("GET", `${root}/edges`)).body.edges;
+export const edges = async () => (await call<{ edges: EdgeReport[] }>("GET", `${root}/edges`, { patience })).body.edges;
 
 /** How a sale stood in each second after that one. */
 export const history = async (id: string, after: number) => (await call<{ samples: Sample[] }>("GET", `${at(id)}/history?after=${after}`)).body.samples;
 export const audit = async (id: string) => (await call<{ rows: AuditRow[] }>("GET", `${at(id)}/audit?limit=30`)).body.rows;
 
 /** Changes what is set if everything still is what was expected, else 409 limits-changed. */
-export const steer = async (id: string, change: { set?: Settings; preset?: string; expect: Settings & { version?: number }; reason: string }) =>
+export const steer = async (id: string, change: { set?: Settings; preset?: string; expect: Settings & { version?: number }; reason: string; public_reason?: Record<string, string> }) =>
   (await call<{ live?: Live }>("POST", `${at(id)}/steer`, { body: change })).body.live ?? (await sale(id));
 
 export const presets = async () => (await call<{ presets: Preset[] }>("GET", `${root}/presets`)).body.presets;
@@ -26,3 +29,10 @@ export const plan = async (id: string, change: { at: string; set?: Settings; pre
   (await call<Planned>("POST", `${at(id)}/schedule`, { body: change })).body;
 export const cancel = async (id: string, planned: string, reason: string) =>
   void (await call("POST", `${at(id)}/schedule/${encodeURIComponent(planned)}/cancel`, { body: { reason } }));
+
+/** What everybody who waits is told; number 0 is nothing. */
+export const message = async (id: string) => (await call<StaffMessage>("GET", `${at(id)}/message`)).body;
+
+/** Tells them something else, or nothing, if the message still is the one that was seen. */
+export const say = async (id: string, change: { texts: Record<string, string>; default?: string; until?: string; expect: number; reason: string }) =>
+  (await call<StaffMessage>("POST", `${at(id)}/message`, { body: change })).body;

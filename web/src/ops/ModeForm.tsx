@@ -5,6 +5,7 @@ import { Dialog } from "../look/Dialog";
 import { common, ops as words } from "../messages/en";
 import type { Steered } from "./LimitsForm";
 import { Said, useRequest } from "./request";
+import { blank, filled, Texts } from "./Texts";
 
 const modes: Mode[] = ["run", "pause", "drain", "queue", "pass", "stop"];
 /** In these nobody, or everybody, passes: asked once more. */
@@ -13,14 +14,17 @@ const grave: Mode[] = ["pass", "stop"];
 /** How the sale admits: one button a mode. */
 export function ModeForm({ live, onLive, onChange }: Steered) {
   const [reason, setReason] = useState("");
+  const [texts, setTexts] = useState(blank);
   const [asked, ask] = useState<Mode>();
   const { busy, said, wrong, run } = useRequest();
   const change = (mode: Mode) => {
     ask(undefined);
     void run(
       async () => {
-        onLive(await api.steer(live.sale, { set: { mode }, expect: { mode: live.mode }, reason: reason.trim() }));
+        const said = filled(texts);
+        onLive(await api.steer(live.sale, { set: { mode }, expect: { mode: live.mode }, reason: reason.trim(), ...(said ? { public_reason: said } : {}) }));
         setReason("");
+        setTexts(blank);
         onChange();
       },
       words.mode.done(words.mode.name[mode]),
@@ -44,6 +48,11 @@ export function ModeForm({ live, onLive, onChange }: Steered) {
         {words.mode.reason}
         <input name="mode-reason" maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
       </label>
+      <details>
+        <summary>{words.mode.others}</summary>
+        <p class="note">{words.mode.othersNote}</p>
+        <Texts name="public" texts={texts} onTexts={setTexts} />
+      </details>
       <ul>
         {modes.map((mode) => (
           <li key={mode}>

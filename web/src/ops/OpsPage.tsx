@@ -24,6 +24,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const [stale, setStale] = useState(false);
   const [picked, setPicked] = useState(named);
   const key = useRef(signInKey);
+  const late = useLate(asOf);
 
   useEffect(() => {
     const pick = () => setPicked(named());
@@ -75,7 +76,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
       <main class="ops">
         <div class="heading">
           <h1>{words.heading}</h1>
-          <p class={stale ? "wrong" : "note"}>{asOf ? (stale ? words.stale(asOf) : words.asOf(asOf)) : stale ? common.offline : common.loading}</p>
+          <p class={stale || late ? "wrong" : "note"}>{asOf ? (stale || late ? words.stale(asOf) : words.asOf(asOf)) : stale || late ? common.offline : common.loading}</p>
         </div>
         {staff === "yes" && sales.length === 0 && <p>{words.none}</p>}
         {sales.length > 1 && <Sales sales={sales} picked={live} />}
@@ -84,6 +85,17 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
       </main>
     </>
   );
+}
+
+/** Whether the last answer is so old that the numbers say little: a server may take a request and never answer. */
+function useLate(asOf: Date | undefined): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    const timer = setTimeout(() => setLate(true), 3_000);
+    return () => clearTimeout(timer);
+  }, [asOf]);
+  return late;
 }
 
 /** All sales, one line each; one of them is looked at below. */

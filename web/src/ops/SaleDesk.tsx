@@ -1,11 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api/ops";
-import type { AuditRow, Live, Planned, Preset, Sample } from "../api/documents";
+import type { AuditRow, Live, Planned, Preset, Sample, StaffMessage } from "../api/documents";
 import { ops as words } from "../messages/en";
 import { clock as span, count, timeOfDay } from "../messages/format";
+import { AutoForm } from "./AutoForm";
 import { Charts } from "./Charts";
 import { merged } from "./history";
 import { LimitsForm } from "./LimitsForm";
+import { MessageForm } from "./MessageForm";
 import { ModeForm } from "./ModeForm";
 import { Trail } from "./Trail";
 
@@ -30,7 +32,6 @@ export function SaleDesk({ live, onLive }: Props) {
       <Numbers live={live} />
       <div class="remarks">
         {live.pace && <p class="wrong">{live.pace}</p>}
-        {live.auto_why && <p class="note">{words.auto(live.auto_why)}</p>}
         <a href={`/sales/${encodeURIComponent(live.sale)}/ledger`}>{words.ledger}</a>
       </div>
       <h3 class="apart">{words.charts.heading}</h3>
@@ -38,6 +39,8 @@ export function SaleDesk({ live, onLive }: Props) {
       <div class="controls">
         <LimitsForm {...controls} />
         <ModeForm {...controls} />
+        <AutoForm {...controls} />
+        <MessageForm sale={live.sale} message={records.message} onChange={records.again} />
         <Trail {...controls} {...records} />
       </div>
     </section>
@@ -62,16 +65,34 @@ function useHistory(live: Live): Sample[] {
   return samples;
 }
 
-/** What is written in Postgres: asked for when something was changed, by whoever. */
-function useRecords(live: Live): { rows: AuditRow[]; planned: Planned[]; presets: Preset[]; again: () => void } {
-  const [records, setRecords] = useState<{ rows: AuditRow[]; planned: Planned[]; presets: Preset[] }>({ rows: [], planned: [], presets: [] });
+/** What is written down of a sale; undefined is not known yet, or cannot be read. */
+export interface Records {
+  rows?: AuditRow[];
+  planned?: Planned[];
+  presets?: Preset[];
+  message?: StaffMessage;
+  /** Something could not be read: the database may be away while the sale goes on. */
+  away?: boolean;
+}
+
+/** Asked for when something was changed, by whoever, and now and then. */
+function useRecords(live: Live): Records & { again: () => void } {
+  const [records, setRecords] = useState<Records>({});
   const [round, setRound] = useState(0);
   useEffect(() => {
     let stopped = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
-      const [rows, planned, presets] = await Promise.all([api.audit(live.sale), api.schedule(live.sale), api.presets()]);
-      if (!stopped) setRecords({ rows, planned, presets });
+      const asked = [
+        api.audit(live.sale).then((rows) => ({ rows })),
+        api.schedule(live.sale).then((planned) => ({ planned })),
+        api.presets().then((presets) => ({ presets })),
+        api.message(live.sale).then((message) => ({ message })),
+      ];
+      const found = await Promise.allSettled<Records>(asked);
+      if (stopped) return;
+      // What cannot be read is not shown as it was: it may have changed.
+      setRecords(Object.assign({ away: found.some((each) => each.status === "rejected") }, ...found.map((each) => (each.status === "fulfilled" ? each.value : {}))));
     };
     const soon = () => {
       look().catch(() => {}).finally(() => {

@@ -1,15 +1,21 @@
 import { useState } from "preact/hooks";
 import * as api from "../api/ops";
-import type { AuditRow, Planned, Preset, Settings } from "../api/documents";
+import type { AuditRow, Settings } from "../api/documents";
 import { ops as words } from "../messages/en";
 import { count, timeOfDay } from "../messages/format";
 import type { Steered } from "./LimitsForm";
 import { Said, useRequest } from "./request";
+import type { Records } from "./SaleDesk";
 
 /** What is planned, presets, and who did what. */
-export function Trail(props: Steered & { rows: AuditRow[]; planned: Planned[]; presets: Preset[] }) {
+export function Trail(props: Steered & Records) {
   return (
     <div class="trail">
+      {props.away && (
+        <p class="wrong" role="status">
+          {words.away}
+        </p>
+      )}
       <Presets {...props} />
       <Schedule {...props} />
       <Audit rows={props.rows} />
@@ -17,7 +23,7 @@ export function Trail(props: Steered & { rows: AuditRow[]; planned: Planned[]; p
   );
 }
 
-function Presets({ live, presets, onLive, onChange }: Steered & { presets: Preset[] }) {
+function Presets({ live, presets = [], onLive, onChange }: Steered & Records) {
   const [name, setName] = useState("");
   const [reason, setReason] = useState("");
   const { busy, said, wrong, run } = useRequest();
@@ -59,7 +65,7 @@ function Presets({ live, presets, onLive, onChange }: Steered & { presets: Prese
   );
 }
 
-function Schedule({ live, planned, onChange }: Steered & { planned: Planned[] }) {
+function Schedule({ live, planned, onChange }: Steered & Records) {
   const { busy, said, run } = useRequest();
   const cancel = (id: string) =>
     void run(async () => {
@@ -69,9 +75,9 @@ function Schedule({ live, planned, onChange }: Steered & { planned: Planned[] })
   return (
     <section aria-labelledby="planned">
       <h3 id="planned">{words.schedule.heading}</h3>
-      {planned.length === 0 && <p class="note">{words.schedule.none}</p>}
+      {!planned?.length && <p class="note">{planned ? words.schedule.none : words.reading}</p>}
       <ol>
-        {planned.map((each) => (
+        {planned?.map((each) => (
           <li key={each.id}>
             <time dateTime={each.at}>{timeOfDay(new Date(each.at))}</time> <b>{written(each.set)}</b> {each.reason} <span class="note">{words.schedule.by(each.who)}</span>
             {each.state === "planned" ? (
@@ -92,16 +98,16 @@ function Schedule({ live, planned, onChange }: Steered & { planned: Planned[] })
   );
 }
 
-function Audit({ rows }: { rows: AuditRow[] }) {
+function Audit({ rows }: { rows: AuditRow[] | undefined }) {
   // An intention is shown for as long as nothing is known of what came of it.
-  const told = new Set(rows.filter((row) => row.kind !== "intended").map((row) => row.change));
-  const done = rows.filter((row) => row.kind !== "intended" || !told.has(row.change));
+  const told = new Set(rows?.filter((row) => row.kind !== "intended").map((row) => row.change));
+  const done = rows?.filter((row) => row.kind !== "intended" || !told.has(row.change));
   return (
     <section aria-labelledby="audit">
       <h3 id="audit">{words.audit.heading}</h3>
-      {done.length === 0 && <p class="note">{words.audit.none}</p>}
+      {!done?.length && <p class="note">{done ? words.audit.none : words.reading}</p>}
       <ol class="rows" tabIndex={0} aria-labelledby="audit">
-        {done.map((row) => (
+        {done?.map((row) => (
           <li key={row.id}>
             <time dateTime={row.at}>{timeOfDay(new Date(row.at))}</time> <b>{row.who}</b> {row.via && <span class="note">{words.audit.via(row.via)}</span>}{" "}
             {row.kind === "effective" ? changes(row) : <span class="wrong">{words.audit[row.kind](row.action)}</span>} <q>{row.reason}</q>
