@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/http1"
 	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/edge/passage"
 	"github.com/ropeline/ropeline/edge/relay"
@@ -122,7 +123,7 @@ const drainTimeout = 10 * time.Second
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	doors := newDoors(ln, s.config.Limits, s.config.TrustedProxies, s.metrics.turned)
 	answer := s.Handler()
-	hs := &http.Server{
+	hs := http1.New(&http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Upgrade") == "" && doors.crowded() {
 				w.Header().Set("Connection", "close")
@@ -136,7 +137,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       s.config.Times.Idle,
 		MaxHeaderBytes:    s.config.Limits.Header,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // handshakes cut short and the like
-	}
+	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := s.rooms.open(ctx); err != nil { // before the first request

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -78,19 +77,21 @@ var errUnanswered = errors.New("no answer")
 // the connection from here.
 func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 	r := call.In
-	gone := context.AfterFunc(r.Context(), func() { _ = c.Close() })
-	defer gone()
+	began := time.Now()
+	heed := heed{c: c, ctx: r.Context(), deadline: began.Add(call.Timeout)}
 	reuse := false
 	defer func() {
-		if reuse && gone() {
+		if heed.over() && reuse {
 			p.put(c)
 		} else {
 			p.drop(c)
 		}
 	}()
-	began := time.Now()
-	_ = c.SetDeadline(began.Add(call.Timeout))
+	_ = c.SetDeadline(began.Add(min(call.Timeout, moment)))
 	body := noBody(r)
+	if !body {
+		heed.begin()
+	}
 	if err := c.writeHead(call, !body && r.ContentLength < 0); err != nil {
 		return failed("sending the request", err)
 	}
@@ -101,6 +102,9 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 				return cause
 			}
 			return failed("sending the request", errors.Join(err, errUnanswered))
+		}
+		if !c.speaks() {
+			heed.begin()
 		}
 	} else {
 		up.start(w, call, c)
@@ -115,6 +119,9 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 		}
 		return failed("waiting for the answer", err)
 	}
+	if resp.ContentLength < 0 || int64(c.r.Buffered()) < resp.ContentLength {
+		heed.begin() // there is more to come
+	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return p.tunnel(w, call, c, resp)
 	}
@@ -127,28 +134,6 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 	return nil
 }
 
-// answer reads the head of the answer; those before the final one (100, 103) are
-// dropped.
-func (c *conn) answer(call *Call) (*http.Response, error) {
-	c.head.left = mostHead
-	defer func() { c.head.left = -1 }()
-	if _, err := c.r.Peek(1); err != nil {
-		return nil, errors.Join(err, errUnanswered)
-	}
-	for {
-		resp, err := http.ReadResponse(c.r, call.In)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case resp.StatusCode == http.StatusSwitchingProtocols && !call.upgrade:
-			return nil, errors.New("it switches protocols unasked")
-		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
-			return resp, nil
-		}
-	}
-}
-
 // pass writes the answer to the client, and reports whether it was whole.
 func pass(w http.ResponseWriter, call *Call, c *conn, resp *http.Response, began time.Time) bool {
 	defer resp.Body.Close()
@@ -157,12 +142,22 @@ func pass(w http.ResponseWriter, call *Call, c *conn, resp *http.Response, began
 		call.Answered(resp.Header)
 	}
 	for name, values := range resp.Header {
-		if !hopByHop[name] && !listed[name] {
-			h[name] = append(h[name], values...)
+		if hopByHop[name] || listed[name] {
+			continue
 		}
+		if had := h[name]; had != nil {
+			values = append(had, values...)
+		}
+		h[name] = values
 	}
-	announced := map[string]bool{}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // else net/http would guess one
+	}
+	var announced map[string]bool
 	for name := range resp.Trailer {
+		if announced == nil {
+			announced = map[string]bool{}
+		}
 		h.Add("Trailer", name)
 		announced[name] = true
 	}

@@ -185,7 +185,7 @@ func (p *Pool) closeAll() {
 // upstream nor been sent something that nobody asked for. Without it, a request
 // that must not be repeated would be lost on a connection that is gone.
 func (c *conn) alive() bool {
-	if c.r.Buffered() > 0 {
+	if c.r.Buffered() > 0 || c.SetReadDeadline(time.Time{}) != nil {
 		return false
 	}
 	sc, ok := c.Conn.(syscall.Conn)

@@ -1,0 +1,81 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// watch is the context of a request. It ends with the request, or when the client
+// goes away while somebody waits for that: who asks for Done starts a goroutine
+// that reads. It cannot while the body is read, and waits for its end.
+type watch struct {
+	context.Context // a cancelCtx
+	c               *conn
+	cancel          context.CancelFunc
+}
+
+func (w *watch) Done() <-chan struct{} {
+	w.c.mayGo(w)
+	return w.Context.Done()
+}
+
+// watching is the part of a connection that Done starts. Its lock guards it.
+type watching struct {
+	mu      sync.Mutex
+	whole   bool          // the body was read
+	asked   *watch        // by whom, nil: nobody
+	stopped chan struct{} // closed when the goroutine is over, nil: none
+}
+
+// mayGo starts watching for a request, as soon as its body was read.
+func (c *conn) mayGo(w *watch) {
+	c.watching.mu.Lock()
+	defer c.watching.mu.Unlock()
+	if c.watching.asked == nil && c.request == w {
+		c.watching.asked = w
+		c.start()
+	}
+}
+
+// whole says that the body was read.
+func (c *conn) whole() {
+	c.watching.mu.Lock()
+	defer c.watching.mu.Unlock()
+	c.watching.whole = true
+	c.start()
+}
+
+// start is called with the lock.
+func (c *conn) start() {
+	k := &c.watching
+	if k.asked == nil || !k.whole || k.stopped != nil || c.from < c.to {
+		return // with more of the client's at hand, it has not gone
+	}
+	c.from, c.to = 0, 0
+	_ = c.SetReadDeadline(time.Time{})
+	stopped, w := make(chan struct{}), k.asked
+	k.stopped = stopped
+	go func() {
+		defer close(stopped)
+		n, err := c.Conn.Read(c.buf[:1]) // of the next request, if anything
+		c.to = n
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			w.cancel()
+		}
+	}()
+}
+
+// unwatch ends what start began. Nothing is started for this request any more.
+func (c *conn) unwatch() {
+	c.watching.mu.Lock()
+	stopped := c.watching.stopped
+	c.watching.whole, c.watching.asked, c.watching.stopped, c.request = false, nil, nil, nil
+	c.watching.mu.Unlock()
+	if stopped != nil {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		<-stopped
+	}
+}
