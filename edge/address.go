@@ -34,13 +34,12 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 // IPv4-mapped IPv6 becomes IPv4 and zones are dropped, so that one host has
 // one key.
 func parseAddress(s string) (netip.Addr, bool) {
+	if p, err := netip.ParseAddrPort(s); err == nil { // most have one, and errors cost
+		return p.Addr().Unmap().WithZone(""), true
+	}
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if err != nil {
-		p, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		a = p.Addr()
+		return netip.Addr{}, false
 	}
 	return a.Unmap().WithZone(""), true
 }

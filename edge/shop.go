@@ -85,11 +85,11 @@ func (s *Server) speaks(w http.ResponseWriter, r *http.Request, p passage.Passag
 	if from, ok := parseAddress(r.RemoteAddr); ok && within(from, s.config.TrustedProxies) && r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	said := []string{
+	said := append(make([]string, 0, 20),
 		"Cookie", shopCookies(r.Header),
 		"X-Forwarded-Host", r.Host, "X-Forwarded-Proto", scheme, requestID, w.Header().Get(requestID),
 		headerSale, string(p.Host.Sale), headerSession, e.claims.Session, headerPlace, string(e.claims.Place),
-	}
+	)
 	if client := s.client(r); client.IsValid() {
 		said = append(said, "X-Forwarded-For", client.String())
 	}

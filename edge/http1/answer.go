@@ -163,7 +163,7 @@ func (a *answer) send() {
 var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 
 func (a *answer) field(name, value string) {
-	if strings.ContainsAny(value, "\r\n") {
+	if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
 		value = oneLine.Replace(value)
 	}
 	w := a.c.out

@@ -3,7 +3,6 @@ package http1
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -30,22 +29,48 @@ type conn struct {
 	kept     bool        // has carried a request
 	idle     atomic.Bool // waits for a request
 
+	reading, writing deadline
+
 	watching watching
 	request  *watch // under watching's lock
+}
+
+// deadline is one that is moved in steps: setting one costs as much as parsing half
+// a head, and a sixteenth of a patience is nobody's concern.
+type deadline struct{ at atomic.Int64 } // ns
+
+func (d *deadline) set(now time.Time, patience time.Duration, set func(time.Time) error) {
+	if left := time.Duration(d.at.Load() - now.UnixNano()); left > patience || left < patience-patience/16 {
+		d.at.Store(now.Add(patience).UnixNano())
+		_ = set(now.Add(patience)) // what is wrong with a connection shows when it is used
+	}
+}
+
+// SetReadDeadline is for whoever sets another time.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.reading.at.Store(0)
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline is for whoever sets another time.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.writing.at.Store(0)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // run serves requests until the connection ends, or is net/http's.
 func (c *conn) run() {
 	for {
 		head, f := c.next()
+		w := &watch{Context: c.server.base, c: c}
 		var r *http.Request
 		if f == serve {
-			r, f = plain(head)
+			r, f = plain(w, head)
 		}
 		switch f {
 		case serve:
 			c.from += len(head)
-			if !c.serve(r) {
+			if !c.serve(r, w) {
 				c.close()
 				return
 			}
@@ -77,7 +102,7 @@ func (c *conn) next() ([]byte, fate) {
 		if c.kept {
 			patience = hs.IdleTimeout
 		}
-		_ = c.SetReadDeadline(time.Now().Add(patience))
+		c.reading.set(time.Now(), patience, c.Conn.SetReadDeadline)
 		c.idle.Store(true)
 		if c.server.closing.Load() { // who closes sets it, and looks for the idle then
 			return nil, leave
@@ -135,23 +160,20 @@ func (c *conn) read(p []byte) (int, error) {
 }
 
 // serve answers one request, and reports whether another may follow.
-func (c *conn) serve(r *http.Request) (more bool) {
+func (c *conn) serve(r *http.Request, w *watch) (more bool) {
 	now := time.Now()
 	c.kept = true
 	b := &body{c: c, left: r.ContentLength}
 	if b.left > 0 {
 		r.Body = b
-		_ = c.SetReadDeadline(now.Add(c.server.HTTP.ReadTimeout))
+		c.reading.set(now, c.server.HTTP.ReadTimeout, c.Conn.SetReadDeadline)
 	}
-	_ = c.SetWriteDeadline(now.Add(c.server.HTTP.WriteTimeout))
-	ctx, cancel := context.WithCancel(c.server.base)
-	w := &watch{Context: ctx, c: c, cancel: cancel}
-	defer cancel()
+	c.writing.set(now, c.server.HTTP.WriteTimeout, c.Conn.SetWriteDeadline)
+	defer w.cancel()
 	c.watching.mu.Lock()
 	c.request, c.watching.whole = w, b.left == 0
 	c.watching.mu.Unlock()
 	r.RemoteAddr = c.remote
-	r = r.WithContext(w)
 	a := &answer{c: c, method: r.Method, header: make(http.Header), declared: -1}
 	said := r.Header["Connection"]
 	a.closes = len(said) > 0 && !strings.EqualFold(said[len(said)-1], "keep-alive")

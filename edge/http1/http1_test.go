@@ -511,7 +511,7 @@ func FuzzPlain(f *testing.F) {
 			return
 		}
 		head := raw[:end+len(emptyLine)]
-		r, fate := plain(head)
+		r, fate := plain(t.Context(), head)
 		if fate != serve {
 			return
 		}

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -19,7 +20,7 @@ const (
 )
 
 // plain makes a request of a head, if it is plain.
-func plain(raw []byte) (*http.Request, fate) {
+func plain(ctx context.Context, raw []byte) (*http.Request, fate) {
 	first, h, err := ReadHead(raw)
 	if err != nil {
 		return nil, refuse
@@ -45,10 +46,10 @@ func plain(raw []byte) (*http.Request, fate) {
 	if err != nil {
 		return nil, hand
 	}
-	r := &http.Request{
-		Method: method, URL: u, RequestURI: target, Proto: proto, ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Host: host[0], ContentLength: max(size, 0), Body: http.NoBody,
-	}
+	r := new(http.Request).WithContext(ctx) // a context is given by copying: while there is nothing to copy
+	r.Method, r.URL, r.RequestURI, r.Host, r.Header = method, u, target, host[0], h
+	r.Proto, r.ProtoMajor, r.ProtoMinor = proto, 1, 1
+	r.ContentLength, r.Body = max(size, 0), http.NoBody
 	return r, serve
 }
 

@@ -93,7 +93,7 @@ func (s *Server) left(c *conn) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(func(c *conn) {
 		if c.idle.Load() {
-			_ = c.SetReadDeadline(time.Unix(1, 0))
+			_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 	over := make(chan struct{})

@@ -12,14 +12,56 @@ import (
 // goes away while somebody waits for that: who asks for Done starts a goroutine
 // that reads. It cannot while the body is read, and waits for its end.
 type watch struct {
-	context.Context // a cancelCtx
+	context.Context // the server's
 	c               *conn
-	cancel          context.CancelFunc
+
+	mu   sync.Mutex      // guards what follows
+	own  context.Context // a cancelCtx, made by Done: most never ask
+	end  context.CancelFunc
+	over bool
 }
 
 func (w *watch) Done() <-chan struct{} {
 	w.c.mayGo(w)
-	return w.Context.Done()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.own == nil {
+		w.own, w.end = context.WithCancel(w.Context)
+		if w.over {
+			w.end()
+		}
+	}
+	return w.own.Done()
+}
+
+// Err is Canceled when the request is over.
+func (w *watch) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return context.Canceled
+	}
+	return w.Context.Err()
+}
+
+// Value lets package context find that this is one of its own: it asks for Done
+// before, and derives without a goroutine then.
+func (w *watch) Value(key any) any {
+	w.mu.Lock()
+	own := w.own
+	w.mu.Unlock()
+	if own != nil {
+		return own.Value(key)
+	}
+	return w.Context.Value(key)
+}
+
+func (w *watch) cancel() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over = true; w.end != nil {
+		w.end()
+	}
 }
 
 // watching is the part of a connection that Done starts. Its lock guards it.

@@ -45,7 +45,7 @@ func (c *conn) speaks() bool {
 
 // answer reads the head of the answer; those before the final one (100, 103) are
 // dropped.
-func (c *conn) answer(call *Call) (*http.Response, error) {
+func (c *conn) answer(call *Call, heed *heed) (*http.Response, error) {
 	c.head.left = mostHead
 	defer func() { c.head.left = -1 }()
 	if _, err := c.r.Peek(1); err != nil {
@@ -54,6 +54,7 @@ func (c *conn) answer(call *Call) (*http.Response, error) {
 	if resp := c.plain(call); resp != nil {
 		return resp, nil
 	}
+	heed.begin() // its head may not be whole yet
 	for {
 		resp, err := http.ReadResponse(c.r, call.In)
 		if err != nil {

@@ -109,7 +109,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 	} else {
 		up.start(w, call, c)
 	}
-	resp, err := c.answer(call)
+	resp, err := c.answer(call, &heed)
 	if err != nil {
 		if cause := up.stop(w); cause != nil {
 			return cause // the client's own fault
