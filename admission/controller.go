@@ -82,6 +82,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	var sales sync.WaitGroup
 	defer sales.Wait()
 	sales.Go(func() { c.scribe.Run(ctx) })
+	sales.Go(func() { (&clerk{c.store, c.name, c.log}).run(ctx) })
 	known := map[ropeline.SaleID]chan struct{}{} // holds one: somebody has steered the sale
 	steered := make(chan ropeline.SaleID, steeredBacklog)
 	sales.Go(func() { c.store.Steered(ctx, steered) })

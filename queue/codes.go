@@ -15,8 +15,9 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// Presale codes lead to a lane. Redis has no code, only an HMAC of each with a key
-// of the sale's; codes of one batch have lane, uses and validity in common.
+// Presale codes lead to a lane. No store has a code, only an HMAC of each with a
+// key of the sale's; codes of one batch have lane, uses and validity in common. Fans
+// are answered from Redis; what it has is a copy of the book (codebook.go).
 
 // CodeBatch is what the codes of one batch have in common.
 type CodeBatch struct {
@@ -134,7 +135,8 @@ var codesSource string
 var codesScript = newScript("codes", codesSource)
 
 // AddCodes keeps codes that lead to a lane, all of one batch. It returns how many
-// were new; adding them again changes nothing. It needs the code key.
+// were new; adding them again changes nothing. It needs the code key. Where there
+// is a book they are in it before they can be used.
 func (s *Store) AddCodes(ctx context.Context, sale ropeline.SaleID, b CodeBatch, codes []string) (int64, error) {
 	doc, err := s.Sale(ctx, sale)
 	if err != nil {
@@ -151,15 +153,28 @@ func (s *Store) AddCodes(ctx context.Context, sale ropeline.SaleID, b CodeBatch,
 	case !b.Until.IsZero() && !b.From.Before(b.Until):
 		return 0, invalidCodes("until must lie after from")
 	}
-	kept := fmt.Sprintf("%s %d %d %d", b.Lane, b.Uses, unixMilli(b.From), unixMilli(b.Until))
-	var added int64
-	for chunk := range slices.Chunk(codes, codesInOneCall) {
-		args := []any{b.ID, kept}
-		for _, code := range chunk {
-			hash, err := s.hashCode(sale, code)
-			if err != nil {
-				return added, err
+	hashes := make([]string, len(codes))
+	for i, code := range codes {
+		if hashes[i], err = s.hashCode(sale, code); err != nil {
+			return 0, err
+		}
+	}
+	if s.book != nil {
+		for chunk := range slices.Chunk(hashes, 10*codesInOneCall) {
+			if err := s.book.AddCodes(ctx, sale, b, chunk); err != nil {
+				return 0, err
 			}
+		}
+	}
+	return s.writeCodes(ctx, sale, b, hashes)
+}
+
+// writeCodes gives Redis its copy of codes, and returns how many were new.
+func (s *Store) writeCodes(ctx context.Context, sale ropeline.SaleID, b CodeBatch, hashes []string) (added int64, err error) {
+	kept := fmt.Sprintf("%s %d %d %d", b.Lane, b.Uses, unixMilli(b.From), unixMilli(b.Until))
+	for chunk := range slices.Chunk(hashes, codesInOneCall) {
+		args := []any{b.ID, kept}
+		for _, hash := range chunk {
 			args = append(args, hash)
 		}
 		reply, err := s.runOn(ctx, sale, codesScript, keysOf(sale, "codes", "code-batches", "state", "code-uses"), args...)
@@ -196,6 +211,15 @@ func (s *Store) RevokeCodes(ctx context.Context, sale ropeline.SaleID, batch, co
 			return err
 		}
 	}
+	if s.book != nil {
+		if err := s.book.RevokeCodes(ctx, sale, batch, hash); err != nil {
+			return err
+		}
+	}
+	return s.markRevoked(ctx, sale, batch, hash)
+}
+
+func (s *Store) markRevoked(ctx context.Context, sale ropeline.SaleID, batch, hash string) error {
 	reply, err := s.runOn(ctx, sale, revokeCodesScript, keysOf(sale, "codes", "code-batches"), batch, hash)
 	if err == nil && reply != int64(1) {
 		return ErrBatchUnknown

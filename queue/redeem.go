@@ -52,16 +52,19 @@ func (s *Store) Redeem(ctx context.Context, sale ropeline.SaleID, by Redeemer, c
 	if by.Joins {
 		floor = 0
 	}
-	reply, err := s.runOn(ctx, sale, redeemScript, keysOf(sale, "codes", "code-batches", "code-uses", "redeemed", "code-tries", "state"),
+	reply, err := s.runOn(ctx, sale, redeemScript, keysOf(sale, "codes", "code-batches", "code-uses", "redeemed", "code-tries", "state", "code-unkept"),
 		hash, string(by.Place), by.Address, flag(take), triesOfPlace, triesOfAddress, triesOfSale, floor, flag(by.Moves), by.Place.Lane())
 	if err != nil {
 		return Redeemed{}, err
 	}
 	fields, _ := reply.([]any)
 	r := reader{fields: fields}
-	what, lane, left, rest := r.text(), r.text(), r.integer(), r.integer()
+	what, lane, left, rest, batch := r.text(), r.text(), r.integer(), r.integer(), r.text()
 	if err := r.failed("redeem"); err != nil {
 		return Redeemed{}, err
+	}
+	if what == "ok" && take {
+		s.usedCode(sale, CodeUse{Place: by.Place, Hash: hash, Batch: batch})
 	}
 	if what == "ok" || what == "again" {
 		return Redeemed{Lane: lane, Place: s.placeIn(sale, by.Place, lane), Again: what == "again"}, nil
@@ -73,7 +76,7 @@ func (s *Store) Redeem(ctx context.Context, sale ropeline.SaleID, by Redeemer, c
 func refusal(what string, left int64, rest time.Duration) error {
 	refused := map[string]*ropeline.Error{
 		"unknown": ErrCodeWrong, "revoked": ErrCodeRevoked, "early": ErrCodeEarly, "late": ErrCodeOver, "spent": ErrCodeSpent,
-		"wait": ErrCodeTries, "here": ErrLaneHere, "fixed": ErrLaneFixed,
+		"wait": ErrCodeTries, "away": ErrCodesUnavailable, "here": ErrLaneHere, "fixed": ErrLaneFixed,
 	}[what]
 	if refused == nil {
 		return fmt.Errorf("redeem: unexpected answer %q", what)
@@ -82,6 +85,8 @@ func refusal(what string, left int64, rest time.Duration) error {
 	switch what {
 	case "wait":
 		told.RetryAfter = rest
+	case "away":
+		told.RetryAfter = codesBack
 	case "here", "fixed":
 	default:
 		told.Detail += fmt.Sprintf(" Tries left in this minute: %d.", left)

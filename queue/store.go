@@ -61,7 +61,8 @@ type Store struct {
 	stopwatch func() time.Time // our own clock, which nobody sets
 	most      int64            // offers in one call: offerMost, or fewer in a test
 
-	archive Archive // nil: none
+	archive Archive  // nil: none
+	book    CodeBook // nil: codes are in Redis only
 	ears    ears
 	stocks  stocks
 
@@ -70,7 +71,8 @@ type Store struct {
 	joins   map[lineID]*joinGatherer
 	seen    map[ropeline.SaleID]shape // sales that were there once, and their lines: one that is not there any more was lost
 	clocks  map[ropeline.SaleID]*clockWatch
-	modes   map[ropeline.SaleID]toldMode // what gates were told last
+	modes   map[ropeline.SaleID]toldMode  // what gates were told last
+	uses    map[ropeline.SaleID][]CodeUse // the last that were taken here
 	closed  bool
 }
 
@@ -81,7 +83,7 @@ func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()), most: offerMost,
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
-		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{},
+		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{}, uses: map[ropeline.SaleID][]CodeUse{},
 		stocks: stocks{bySale: map[ropeline.SaleID]*knownStock{}},
 	}
 }

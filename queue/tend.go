@@ -353,6 +353,9 @@ func (l *Line) putBack(ctx context.Context) error {
 	if err := l.store.restore(ctx, l.sale, l.charter, v.State); err != nil {
 		return err
 	}
+	if err := l.store.recallUses(ctx, l.sale); err != nil {
+		return err
+	}
 	if !l.settled {
 		l.guests.unregister()
 		l.settled = true

@@ -22,7 +22,7 @@ type admissionCommand struct {
 	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key, staff and, for publishing terms by the staff's API, terms.key."`
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
 
-	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws are kept; without one they are in Redis only."`
+	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws, ledgers and presale codes are kept; without one they are in Redis only."`
 	Archive  string            `default:"archive" placeholder:"DIR" help:"Folder for what the database does not take while it is away: entrants, and what staff do."`
 	Beacon   map[string]string `placeholder:"NAME=URL" help:"Sources of public random values for draws; {time} in the address is the time, in seconds since 1970."`
 
@@ -39,7 +39,7 @@ func (c *admissionCommand) Run(ctx context.Context, con console) (err error) {
 	defer closing(&err, rdb)
 	var db *pgxpool.Pool
 	if c.Postgres == "" {
-		con.log.Warn("without a database, a draw cannot be published any more once Redis has lost it")
+		con.log.Warn("without a database, a draw cannot be published any more once Redis has lost it, and presale codes are lost with it")
 	} else {
 		if db, err = dial.Postgres(ctx, c.Postgres); err != nil {
 			return err
@@ -110,6 +110,7 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 			return nil, err
 		}
 		store.UseArchive(archive)
+		store.UseCodeBook(admission.NewCodeBook(db))
 		controller.WithLedger(archive, signer)
 		parts = append(parts, part{"archive", archive.Run})
 	}

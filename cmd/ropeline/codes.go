@@ -13,21 +13,23 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
 type codesCommand struct {
 	Generate codesGenerate `cmd:"" help:"Make codes that lead to a lane of a sale, and print them as CSV: they are kept nowhere else."`
-	Import   codesImport   `cmd:"" help:"Keep codes of the organizer's own, or those of an earlier CSV after a loss: the first column of a file, or of standard input."`
+	Import   codesImport   `cmd:"" help:"Keep codes of the organizer's own: the first column of a file, or of standard input."`
 	Revoke   codesRevoke   `cmd:"" help:"Take back a batch of codes, or one of them. Who came in by them, stays."`
 	Counts   codesCounts   `cmd:"" help:"Say which codes a sale has, and how many were used."`
 }
 
 // codeStore is what all of them need.
 type codeStore struct {
-	Redis string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys  keyFolder `required:"" placeholder:"DIR" help:"Folder with code.key."`
+	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
+	Postgres string    `placeholder:"DSN" help:"The database, where codes are kept for good: give it wherever the admission part has one."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with code.key."`
 }
 
 func (c codeStore) with(ctx context.Context, do func(*queue.Store) error) (err error) {
@@ -42,6 +44,14 @@ func (c codeStore) with(ctx context.Context, do func(*queue.Store) error) (err e
 	defer func() { err = errors.Join(err, rdb.Close()) }()
 	store := queue.New(rdb, queue.Keys{Code: code})
 	defer store.Close()
+	if c.Postgres != "" {
+		db, err := dial.Postgres(ctx, c.Postgres)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		store.UseCodeBook(admission.NewCodeBook(db))
+	}
 	return do(store)
 }
 
