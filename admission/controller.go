@@ -27,6 +27,8 @@ type Controller struct {
 	name    string
 	metrics *metrics
 	moving  atomic.Int64 // sales
+	calm    time.Duration
+	turns   chan struct{} // holds one for each calm tick that is under way
 	log     *slog.Logger
 }
 
@@ -38,10 +40,18 @@ const (
 	// discovery is how often a controller looks for new sales.
 	discovery = time.Second
 	// calmTick is how often a sale is ticked where nothing can happen before its
-	// lobby closes or somebody comes. At 1,000 sales that is most of what Redis
-	// has to do; and an edge still hears of a change of the limits in time.
+	// lobby closes or somebody comes, who wakes it. At 1,000 sales that is most of
+	// what Redis has to do; and edges still hear that the line is there.
 	calmTick     = 500 * time.Millisecond
 	calmTickMany = time.Second // from 1,000 sales on; in between it grows with them
+	// calmTicks is how many of these are under way at once. A tick is about eight
+	// calls one after the other: 1,000 ticks at once took 1 to 2 s each on a busy
+	// machine, longer than the lease, and so did that of a sale to which somebody
+	// had just come. There are more connections to Redis than that.
+	calmTicks = 12
+	// wakeGap is how long after a tick a sale may be woken for the next: who comes
+	// to a line where nobody stands wakes it, and they may come by the hundred.
+	wakeGap = queue.TickInterval / 2
 	// endedTick is how often an ended sale's sessions are looked through.
 	endedTick = 5 * time.Second
 )
@@ -49,7 +59,8 @@ const (
 // NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
 	name := uuid.NewString()
-	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, shop: &shop{}, metrics: newMetrics(nil), log: log}
+	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, shop: &shop{}, metrics: newMetrics(nil),
+		calm: calmTick, turns: make(chan struct{}, calmTicks), log: log}
 }
 
 // WithBeacons lets draws ask these sources.
@@ -83,9 +94,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer sales.Wait()
 	sales.Go(func() { c.scribe.Run(ctx) })
 	sales.Go(func() { (&clerk{c.store, c.name, c.log}).run(ctx) })
-	known := map[ropeline.SaleID]chan struct{}{} // holds one: somebody has steered the sale
-	steered := make(chan ropeline.SaleID, steeredBacklog)
-	sales.Go(func() { c.store.Steered(ctx, steered) })
+	known := map[ropeline.SaleID]chan struct{}{} // holds one: the sale is to be ticked
+	woken := make(chan ropeline.SaleID, wokenBacklog)
+	sales.Go(func() { c.store.Woken(ctx, woken) })
 	every := time.NewTicker(discovery)
 	defer every.Stop()
 	for {
@@ -108,7 +119,7 @@ func (c *Controller) Run(ctx context.Context) error {
 				return nil
 			case <-every.C:
 				looked = true
-			case id := <-steered:
+			case id := <-woken:
 				select {
 				case known[id] <- struct{}{}:
 				default: // it is awake, or not known yet
@@ -118,26 +129,26 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// steeredBacklog is how many sales may be steered while this looks for new ones;
-// what is lost costs a tick.
-const steeredBacklog = 100
+// wokenBacklog is how many sales may be woken while this looks for new ones; what
+// is lost costs a tick.
+const wokenBacklog = 1000
 
-// move ticks one sale until ctx ends, and at once when it is woken: edges hear of
-// a change by the tick.
+// move ticks one sale until ctx ends, and at once when it is woken: somebody has
+// steered it, which edges hear of by the tick, or came to a line where nobody stood.
 func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan struct{}) {
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
 	chart := chart{shop: c.shop}
 	pilot := &pilot{shop: c.shop, log: c.log}
-	pause := queue.TickInterval
+	pause, begun := queue.TickInterval, time.Time{}
 	for {
-		select {
-		case <-ctx.Done():
+		done, ok := c.await(ctx, pause, begun, wake)
+		if !ok {
 			return
-		case <-wake:
-		case <-time.After(pause):
 		}
+		begun = time.Now()
 		phase, next, err := c.step(ctx, sale, &chart, pilot)
+		done()
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
 		}
@@ -148,17 +159,59 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 	}
 }
 
+// await waits until a sale is to be ticked, and for its turn if nothing is known
+// to happen there: what is woken, or has people waiting, goes past all those. It
+// returns what to call after the tick, and false when ctx has ended.
+func (c *Controller) await(ctx context.Context, pause time.Duration, begun time.Time, wake <-chan struct{}) (done func(), ok bool) {
+	nothing := func() {}
+	select {
+	case <-ctx.Done():
+		return nothing, false
+	case <-wake:
+		return nothing, rest(ctx, wakeGap-time.Since(begun))
+	case <-time.After(pause):
+	}
+	if !begun.IsZero() && pause < c.calmPause() {
+		return nothing, true
+	}
+	select {
+	case <-ctx.Done():
+		return nothing, false
+	case <-wake:
+		return nothing, true
+	case c.turns <- struct{}{}:
+		return func() { <-c.turns }, true
+	}
+}
+
+// rest waits, and reports whether ctx goes on.
+func rest(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// calmPause is how long a sale is not ticked where nothing happens.
+func (c *Controller) calmPause() time.Duration {
+	return max(c.calm, min(time.Duration(c.moving.Load())*time.Millisecond, calmTickMany))
+}
+
 // pauseAfter is how long a sale that is like this need not be ticked.
 func (c *Controller) pauseAfter(s queue.State) time.Duration {
-	calm := min(max(calmTick, time.Duration(c.moving.Load())*time.Millisecond), calmTickMany)
 	switch phase := s.Phase(); {
 	case phase == ropeline.PhaseEnded:
-		return endedTick
+		return max(endedTick, c.calmPause())
 	case s.Settling:
 	case phase == ropeline.PhaseLobby:
-		return max(queue.TickInterval, min(calm, s.ClosesAt.Sub(s.Now)))
+		return max(queue.TickInterval, min(c.calmPause(), s.ClosesAt.Sub(s.Now)))
 	case phase == ropeline.PhaseOpen && s.Waiting() == 0 && s.Offered == 0:
-		return calm
+		return c.calmPause()
 	}
 	return queue.TickInterval
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +93,37 @@ func TestALineThatDoesNotListenMissesSomething(t *testing.T) {
 	cancel()
 	if _, err := (&hearing{ear: &ear{}}).take(ended, time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end of the line: %v", err)
+	}
+}
+
+// A controller that was late ticks at the very moment when a line looks for itself:
+// what it finds is on its way to be heard. Only if it never comes is the line deaf.
+func TestALateTickMakesNobodyDeaf(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	if err := line.snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	hears, err := store.listen(t.Context(), 10*time.Second, key(sale.ID, "ticks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hears.close()
+	if heard, err := line.doubt(t.Context(), hears); len(heard) != 0 || err != nil {
+		t.Errorf("nobody ticked: heard %v, %v", heard, err)
+	}
+	tick(t, store, sale.ID)
+	if heard, err := line.doubt(t.Context(), hears); len(heard) != 1 || err != nil {
+		t.Errorf("a tick came: heard %v, %v", heard, err)
+	}
+	elsewhere, err := store.listen(t.Context(), 10*time.Second, key(sale.ID, "elsewhere"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.close()
+	tick(t, store, sale.ID)
+	if _, err := line.doubt(t.Context(), elsewhere); !errors.Is(err, errDeaf) {
+		t.Errorf("a tick is never heard of: %v", err)
 	}
 }

@@ -71,9 +71,10 @@ func (l *Line) Guests() int {
 func (l *Line) Ready() <-chan struct{} { return l.ready }
 
 const (
-	lineSilence = 3 * time.Second        // without a message: look for ourselves
-	lineRetry   = 500 * time.Millisecond // after an error
-	offersRead  = 100                    // entries at most in one call, each of up to offerMost offers
+	lineSilence  = 3 * time.Second        // without a message: look for ourselves
+	lineUnderWay = time.Second            // a message of what was found may take so long
+	lineRetry    = 500 * time.Millisecond // after an error
+	offersRead   = 100                    // entries at most in one call, each of up to offerMost offers
 )
 
 // Run follows the line until ctx ends. While Redis is away the last View
@@ -140,11 +141,7 @@ func (l *Line) follow(ctx context.Context) error {
 	for {
 		heard, err := hearing.take(ctx, lineSilence)
 		if errors.Is(err, errSilent) {
-			before := l.View().Seq
-			if err = l.snapshot(ctx); err == nil && l.View().Seq > before {
-				err = errDeaf
-				hearing.distrust(err)
-			}
+			heard, err = l.doubt(ctx, hearing)
 		}
 		if err != nil {
 			return err
@@ -155,6 +152,22 @@ func (l *Line) follow(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// doubt looks for itself after a silence. If there was a tick, it may have come just
+// now: then it is heard of in a moment, or else this line is deaf. (A controller
+// that was late with 1,000 sales made an edge take down its ears over and over.)
+func (l *Line) doubt(ctx context.Context, hearing *hearing) ([]*redis.Message, error) {
+	before := l.View().Seq
+	if err := l.snapshot(ctx); err != nil || l.View().Seq <= before {
+		return nil, err
+	}
+	heard, err := hearing.take(ctx, lineUnderWay)
+	if errors.Is(err, errSilent) {
+		err = errDeaf
+		hearing.distrust(err)
+	}
+	return heard, err
 }
 
 func (l *Line) hear(ctx context.Context, m *redis.Message, changed string) error {

@@ -222,13 +222,14 @@ func (s *Store) remindGates(ctx context.Context, sale ropeline.SaleID, l Limits)
 	return nil
 }
 
-// keySteered is the channel on which a change wakes whoever ticks the sale.
-const keySteered = "ropeline:steered"
+// keyWoken is the channel on which a change, or somebody who comes to a line where
+// nobody stands, wakes whoever ticks the sale.
+const keyWoken = "ropeline:woken"
 
-// Steered hands over the sales that somebody steers until ctx ends. It only
+// Woken hands over the sales that are to be ticked at once until ctx ends. It only
 // wakes: what nobody takes at once is dropped, and costs a tick.
-func (s *Store) Steered(ctx context.Context, sales chan<- ropeline.SaleID) {
-	sub := s.rdb.Subscribe(ctx, keySteered)
+func (s *Store) Woken(ctx context.Context, sales chan<- ropeline.SaleID) {
+	sub := s.rdb.Subscribe(ctx, keyWoken)
 	defer sub.Close()
 	heard := sub.Channel() // which connects again by itself
 	for {

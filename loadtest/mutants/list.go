@@ -84,6 +84,10 @@ var mutants = []mutant{
 	{"trick-passes", "dot segments are no reason to refuse an address", []string{loadtest.InvForeign}, []edit{
 		{"edge/passage/path.go", `if segment != "" && strings.ContainsRune(`, `if segment == "." && strings.ContainsRune(`},
 	}},
+	{"sales-in-a-row", "sales are ticked one after the other, and who comes wakes nobody", []string{loadtest.InvQuiet}, []edit{
+		{"admission/controller.go", `calmTicks = 12`, `calmTicks = 1`},
+		{"queue/lua/join.lua", `if empty then wake`, `if false then wake`},
+	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
 		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
@@ -102,6 +106,7 @@ var loads = map[string][]string{
 	"friends-uncounted":  {"--profile", "mutant-party"},
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
 	"odds-rosy":          {"--profile", "sell-out"},
+	"sales-in-a-row":     {"--profile", "many-sales"},
 	"comeback-dropped":   {"--profile", "flaky-phones", "--fans", "350"}, // six minutes
 }
 

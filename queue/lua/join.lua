@@ -83,7 +83,8 @@ local function attend(from, to) -- ordinals, to exclusive
   mark(from + bytes * 8, (to - from) % 8)
 end
 
-local size, epoch = redis.call('ZCARD', KEYS[2]), redis.call('HGET', KEYS[1], 'epoch')
+local size, l = redis.call('ZCARD', KEYS[2]), redis.call('HMGET', KEYS[1], 'epoch', 'cursor', 'gone')
+local epoch, empty = l[1], size <= tonumber(l[2] or '0') + tonumber(l[3] or '0') -- nobody waits
 local first = arrival(now, close, last_score(KEYS[1], KEYS[2]))
 local members, fresh, n = {}, {}, 0
 for i, place in ipairs(places) do
@@ -96,6 +97,7 @@ for i, place in ipairs(places) do
   end
 end
 if n == 0 then return answers end
+if empty then wake(string.match(KEYS[1], '{(.*)%.%d+}')) end
 if redis.call('ZADD', KEYS[2], 'NX', unpack(members)) == n then
   attend(size, size + n)
   if n == #places then return { 'run', size, text(first), epoch } end

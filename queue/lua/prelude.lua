@@ -38,6 +38,10 @@ local function post(state, board, what, words, now)
   return n
 end
 
+-- Has the sale ticked at once by whoever ticks it, who may otherwise have no reason
+-- to for a second.
+local function wake(sale) redis.call('PUBLISH', 'ropeline:woken', sale) end
+
 -- The server that runs this, named anew at each of its starts. Asked once: a
 -- start forgets what is local here, and INFO costs 15 us and more if it comes
 -- seldom.

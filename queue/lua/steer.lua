@@ -94,5 +94,5 @@ if limit and since ~= s.limit_since then
 end
 tell(KEYS[6], now, kind, event)
 redis.call('XADD', KEYS[7], 'MAXLEN', ARGV[6], '*', 'id', ARGV[2], 'reply', cjson.encode(reply))
-redis.call('PUBLISH', 'ropeline:steered', ARGV[3]) -- wakes whoever ticks the sale
+wake(ARGV[3])
 return reply
