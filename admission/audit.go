@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ropeline/ropeline"
 )
@@ -25,6 +28,9 @@ type Audit struct {
 	db     *pgxpool.Pool // nil: none
 	folder string        // of the files; "": none
 	log    *slog.Logger
+
+	failures *prometheus.CounterVec // by what did not take a row
+	waiting  atomic.Int64           // rows in files
 }
 
 // AuditKind says what a row is of.
@@ -65,7 +71,25 @@ func NewAudit(db *pgxpool.Pool, folder string, log *slog.Logger) (*Audit, error)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the journal's folder: %w", err)
 	}
-	return &Audit{db: db, folder: folder, log: log}, nil
+	a := &Audit{db: db, folder: folder, log: log}
+	a.waiting.Store(int64(len(a.files())))
+	return a.WithMetrics(nil), nil
+}
+
+// WithMetrics registers what the audit counts, with nil nothing.
+func (a *Audit) WithMetrics(reg prometheus.Registerer) *Audit {
+	add := promauto.With(reg)
+	a.failures = add.NewCounterVec(prometheus.CounterOpts{
+		Name: "ropeline_audit_failures_total",
+		Help: "Times that a row of what staff did was not taken: by postgres, which the journal stands in for, or by the journal, so that it is nowhere.",
+	}, []string{"by"})
+	for _, by := range []string{"postgres", "journal"} {
+		a.failures.WithLabelValues(by)
+	}
+	add.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ropeline_audit_journal_rows", Help: "Rows of what staff did that lie in files until Postgres takes them.",
+	}, func() float64 { return float64(a.waiting.Load()) })
+	return a
 }
 
 var errNoDatabase = errors.New("there is no database")
@@ -82,7 +106,11 @@ func (a *Audit) enter(ctx context.Context, row AuditRow) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, auditPatience)
 	defer cancel()
-	return enterRow(ctx, a.db, row)
+	err := enterRow(ctx, a.db, row)
+	if err != nil {
+		a.failures.WithLabelValues("postgres").Inc()
+	}
+	return err
 }
 
 func enterRow(ctx context.Context, db executor, row AuditRow) error {
@@ -116,7 +144,12 @@ func (a *Audit) journal(row AuditRow) error {
 	if err != nil {
 		return fmt.Errorf("writing an audit row: %w", err)
 	}
-	return writeWhole(a.file(row), text)
+	if err := writeWhole(a.file(row), text); err != nil {
+		a.failures.WithLabelValues("journal").Inc()
+		return err
+	}
+	a.waiting.Add(1)
+	return nil
 }
 
 const auditEnd = ".audit.json"
@@ -136,8 +169,10 @@ func (a *Audit) Run(ctx context.Context) error {
 	every := time.NewTicker(enterEvery)
 	defer every.Stop()
 	for {
+		files := a.files()
+		a.waiting.Store(int64(len(files)))
 		if a.db != nil {
-			a.enterFiles(ctx)
+			a.enterFiles(ctx, files)
 		}
 		select {
 		case <-ctx.Done():
@@ -147,12 +182,20 @@ func (a *Audit) Run(ctx context.Context) error {
 	}
 }
 
-func (a *Audit) enterFiles(ctx context.Context) {
+// files are the rows in files, in their order.
+func (a *Audit) files() []string {
+	if a.folder == "" {
+		return nil
+	}
 	files, err := filepath.Glob(filepath.Join(a.folder, "*"+auditEnd))
 	if err != nil {
 		a.log.Error("looking for audit rows in files", "err", err)
 	}
 	slices.Sort(files)
+	return files
+}
+
+func (a *Audit) enterFiles(ctx context.Context, files []string) {
 	for _, file := range files {
 		if err := a.enterFile(ctx, file); err != nil && ctx.Err() == nil {
 			a.log.Warn("an audit row stays in its file", "file", file, "err", err)
@@ -173,6 +216,7 @@ func (a *Audit) enterFile(ctx context.Context, file string) error {
 	if err := a.enter(ctx, row); err != nil {
 		return err
 	}
+	a.waiting.Add(-1)
 	return os.Remove(file)
 }
 

@@ -72,6 +72,7 @@ func (c *Controller) WithBeacons(b *Beacons) *Controller {
 // WithMetrics registers what the controller counts and sees, with nil nothing.
 func (c *Controller) WithMetrics(reg prometheus.Registerer) *Controller {
 	c.metrics = newMetrics(reg)
+	c.scribe.metrics = c.metrics
 	return c
 }
 
@@ -104,6 +105,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			c.metrics.unknown.Inc()
 			c.log.Warn("looking for sales", "err", err)
+		}
+		if edges, err := c.store.Reports(ctx); err == nil {
+			c.metrics.sawEdges(edges)
 		}
 		for _, id := range ids {
 			if known[id] == nil {

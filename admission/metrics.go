@@ -2,6 +2,7 @@ package admission
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/queue"
+	"github.com/ropeline/ropeline/queue/ledger"
 )
 
 // metrics is what a controller counts, and what it last saw of each sale.
@@ -16,6 +18,8 @@ type metrics struct {
 	ticks   *prometheus.HistogramVec // by how they ended
 	jumps   prometheus.Counter
 	unknown prometheus.Counter // looks for sales that failed
+
+	edges atomic.Int64 // that are alive
 
 	mu    sync.Mutex // guards the rest
 	sales map[ropeline.SaleID]*standing
@@ -27,6 +31,11 @@ type standing struct {
 	leads   bool
 	at      time.Time // of the last tick that this controller did, monotonic
 	watched stall
+
+	entries   int64     // of the ledger, up to its head; 0: not known
+	headAt    time.Time // when that was appended
+	writtenAt time.Time // when all that was told was in it
+	lost      int64     // events that never came into it
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,6 +55,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		sales: map[ropeline.SaleID]*standing{},
 	}
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ropeline_edges_alive",
+		Help: "Edges that said in the last five seconds that they live, as this controller sees it.",
+	}, func() float64 { return float64(m.edges.Load()) })
 	if reg != nil {
 		reg.MustRegister(m)
 	}
@@ -67,18 +80,64 @@ func (m *metrics) ticked(sale ropeline.SaleID, t queue.Ticked, err error, began,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.sales[sale]
-	if s == nil {
-		s = &standing{at: now}
-		m.sales[sale] = s
-	}
+	s := m.standing(sale, now)
 	switch result {
 	case "led":
 		s.watched.see(t.State, now)
 		s.state, s.leads, s.at = t.State, true, now
 	case "followed":
-		s.leads, s.watched = false, stall{}
+		s.leads, s.watched, s.entries = false, stall{}, 0
 	}
+}
+
+// standing is what is known of a sale. mu is held.
+func (m *metrics) standing(sale ropeline.SaleID, now time.Time) *standing {
+	s := m.sales[sale]
+	if s == nil {
+		s = &standing{at: now, headAt: now, writtenAt: now}
+		m.sales[sale] = s
+	}
+	return s
+}
+
+// wrote notes that all that was told is in a sale's ledger, and archived.
+func (m *metrics) wrote(sale ropeline.SaleID, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.standing(sale, now).writtenAt = now
+}
+
+// appended notes where a ledger has come to, and how many events were lost on the way.
+func (m *metrics) appended(sale ropeline.SaleID, head ledger.Head, lost int64, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.standing(sale, at)
+	if head.Seq != s.entries {
+		s.entries, s.headAt = head.Seq, at
+	}
+	s.lost += lost
+}
+
+func (m *metrics) knowsHead(sale ropeline.SaleID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sales[sale]
+	return s == nil || s.entries > 0 || !s.leads
+}
+
+// edgeAlive is how old the newest report of an edge that lives may be: it says one
+// each second.
+const edgeAlive = 5 * time.Second
+
+// sawEdges counts the edges that live.
+func (m *metrics) sawEdges(reports []queue.Report) {
+	n := int64(0)
+	for _, r := range reports {
+		if r.Age <= edgeAlive {
+			n++
+		}
+	}
+	m.edges.Store(n)
 }
 
 // stall is for how long a line has stood still that could move.
@@ -121,6 +180,10 @@ type figure struct {
 
 func lineDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("ropeline_line_"+name, help, append([]string{"sale"}, labels...), nil)
+}
+
+func ledgerDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("ropeline_ledger_"+name, help, []string{"sale"}, nil)
 }
 
 func gauge(name, help string, of func(queue.State) float64) figure {
@@ -171,13 +234,17 @@ func truth(b bool) float64 {
 }
 
 var (
-	modeDesc  = lineDesc("mode", "1 for the mode that the sale is in: run, pause, drain, queue, pass or stop.", "mode")
-	stockDesc = lineDesc("stock_units", "Units that the shop still has: free, or held and so perhaps to come back. Absent where no shop says.", "state")
-	stockAge  = lineDesc("stock_age_seconds", "How old the newest count of the stock is.")
-	phaseDesc = lineDesc("phase", "1 for the phase that the sale is in.", "phase")
-	leadsDesc = lineDesc("leads", "1 if this controller moves the sale's line, 0 if it stands by.")
-	ageDesc   = lineDesc("tick_age_seconds", "How long ago this controller, which leads, ticked the sale last.")
-	stallDesc = lineDesc("stalled_seconds", "For how long people who are here have waited and there was room, but nobody was offered.")
+	modeDesc    = lineDesc("mode", "1 for the mode that the sale is in: run, pause, drain, queue, pass or stop.", "mode")
+	stockDesc   = lineDesc("stock_units", "Units that the shop still has: free, or held and so perhaps to come back. Absent where no shop says.", "state")
+	stockAge    = lineDesc("stock_age_seconds", "How old the newest count of the stock is.")
+	phaseDesc   = lineDesc("phase", "1 for the phase that the sale is in.", "phase")
+	leadsDesc   = lineDesc("leads", "1 if this controller moves the sale's line, 0 if it stands by.")
+	ageDesc     = lineDesc("tick_age_seconds", "How long ago this controller, which leads, ticked the sale last.")
+	entriesDesc = ledgerDesc("entries", "Entries of the sale's ledger: the number of its head.")
+	headAgeDesc = ledgerDesc("head_age_seconds", "How old the head of the sale's ledger is. An entry comes when something happens, at most one a minute for what fans do.")
+	writtenDesc = ledgerDesc("written_age_seconds", "How long ago all that was told of the sale was in its ledger, and archived.")
+	lostDesc    = ledgerDesc("lost_total", "Events that were told and were gone before the ledger had them, since this controller was started.")
+	stallDesc   = lineDesc("stalled_seconds", "For how long people who are here have waited and there was room, but nobody was offered.")
 )
 
 // Describe is of a prometheus.Collector.
@@ -185,7 +252,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		to <- f.desc
 	}
-	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc} {
+	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc, entriesDesc, headAgeDesc, writtenDesc, lostDesc} {
 		to <- d
 	}
 }
@@ -214,6 +281,12 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			tell(stockAge, prometheus.GaugeValue, (s.state.Now.Sub(stock.At) + now.Sub(s.at)).Seconds())
 		}
 		tell(ageDesc, prometheus.GaugeValue, now.Sub(s.at).Seconds())
+		tell(writtenDesc, prometheus.GaugeValue, now.Sub(s.writtenAt).Seconds())
+		tell(lostDesc, prometheus.CounterValue, float64(s.lost))
+		if s.entries > 0 {
+			tell(entriesDesc, prometheus.GaugeValue, float64(s.entries))
+			tell(headAgeDesc, prometheus.GaugeValue, now.Sub(s.headAt).Seconds())
+		}
 		tell(stallDesc, prometheus.GaugeValue, s.watched.lasts(now).Seconds())
 	}
 }

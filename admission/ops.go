@@ -96,7 +96,7 @@ func Routes() []Route {
 
 // NewOps returns the handler. What staff do goes to the log alone.
 func NewOps(store *queue.Store, members *Staff, log *slog.Logger) *Ops {
-	o := &Ops{store: store, staff: members, audit: &Audit{log: log}, schedule: &Schedule{}, log: log, mux: http.NewServeMux()}
+	o := &Ops{store: store, staff: members, audit: (&Audit{log: log}).WithMetrics(nil), schedule: &Schedule{}, log: log, mux: http.NewServeMux()}
 	for _, route := range opsRoutes {
 		o.mux.HandleFunc(route.method+" "+route.pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := o.answer(route, w, r); err != nil {

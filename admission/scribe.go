@@ -40,6 +40,7 @@ type Scribe struct {
 	signer *Signer // nil: heads are not signed
 	log    *slog.Logger
 
+	metrics       *metrics
 	minute, signs time.Duration
 	forked        map[ropeline.SaleID]bool // whose archive has another entry: to be put back from there
 }
@@ -53,7 +54,7 @@ const (
 )
 
 func newScribe(store *queue.Store, leader string, log *slog.Logger) *Scribe {
-	return &Scribe{store: store, leader: leader, log: log, minute: time.Minute, signs: signEvery, forked: map[ropeline.SaleID]bool{}}
+	return &Scribe{store: store, leader: leader, log: log, metrics: newMetrics(nil), minute: time.Minute, signs: signEvery, forked: map[ropeline.SaleID]bool{}}
 }
 
 // Run writes until ctx ends.
@@ -65,6 +66,9 @@ func (s *Scribe) Run(ctx context.Context) {
 		ids, _ := s.store.Sales(ctx) // the controller says so if it fails
 		for _, id := range ids {
 			err := s.Write(ctx, id)
+			if err == nil {
+				s.metrics.wrote(id, time.Now())
+			}
 			if err == nil || ctx.Err() != nil {
 				continue
 			}
@@ -87,8 +91,11 @@ func (s *Scribe) Run(ctx context.Context) {
 func (s *Scribe) Write(ctx context.Context, sale ropeline.SaleID) error {
 	for {
 		news, there, err := s.store.LedgerNews(ctx, sale, s.leader)
-		if err != nil || !there {
+		if err != nil {
 			return err
+		}
+		if !there {
+			return s.see(ctx, sale)
 		}
 		draft, err := s.begin(ctx, news)
 		if err != nil {
@@ -102,6 +109,7 @@ func (s *Scribe) Write(ctx context.Context, sale ropeline.SaleID) error {
 		if err != nil || !written {
 			return err
 		}
+		s.metrics.appended(sale, draft.to.Head, draft.gone, time.Now())
 		if err := s.archive(ctx, sale); err != nil {
 			return err
 		}
@@ -109,6 +117,18 @@ func (s *Scribe) Write(ctx context.Context, sale ropeline.SaleID) error {
 			return nil
 		}
 	}
+}
+
+// see looks where a ledger has come to that this controller has not written to yet.
+func (s *Scribe) see(ctx context.Context, sale ropeline.SaleID) error {
+	if s.metrics.knowsHead(sale) {
+		return nil
+	}
+	chain, err := s.store.Chain(ctx, sale)
+	if err == nil {
+		s.metrics.appended(sale, chain.Head, 0, chain.Head.Time)
+	}
+	return err
 }
 
 // archive keeps for good what is not kept yet.
@@ -197,6 +217,7 @@ type draft struct {
 	behind  string // hash of the head that it follows in the store
 	to      queue.Chain
 	entries []ledger.Entry
+	gone    int64 // events that were lost before they were taken in, as far as is known
 	err     error
 }
 
@@ -253,11 +274,17 @@ func (d *draft) write(s *Scribe) error {
 	return d.err
 }
 
-// events takes in what was told.
+// events takes in what was told, and tells of what was told and is not there: taken
+// in is what leaves the stream, and nothing else.
 func (d *draft) events() {
-	m := &d.to.Mark
-	if gone := d.news.Added - d.news.Kept - m.Added; d.news.Kept > 0 && gone > 0 {
-		d.add(d.news.Now, ledger.KindLost, map[string]any{"what": "more was told than is kept until the ledger has it", "events": gone})
+	n, m := d.news, &d.to.Mark
+	switch gone := n.Added - n.Kept - m.Added; {
+	case gone > 0:
+		d.gone = gone
+		d.add(n.Now, ledger.KindLost, map[string]any{"what": "events that were told were gone before the ledger had them", "events": gone})
+	case gone < 0:
+		d.gone, d.to.Event = 1, "" // whatever is there now is of another stream
+		d.add(n.Now, ledger.KindLost, map[string]any{"what": "the list of what is told was taken away: events may be missing"})
 	}
 	for _, e := range d.news.Events {
 		if e.Before(d.to.Event) {
@@ -266,9 +293,7 @@ func (d *draft) events() {
 		d.add(e.At, e.Kind, e.Data)
 		d.to.Event = e.ID
 	}
-	if d.news.Kept > 0 {
-		m.Added = d.news.Added - d.news.Kept + int64(len(d.news.Events))
-	}
+	m.Added = n.Added - n.Kept + int64(len(n.Events))
 }
 
 // phases tells of the opening, of each minute in which something happened, and

@@ -156,6 +156,7 @@ func TestLedgers(t *testing.T) {
 		"one that Redis lost goes on from the archive":             func(d *desk, a *Archive) { ledgerLost(d, a, loseAll) },
 		"one whose last moments Redis lost goes on from there":     func(d *desk, a *Archive) { ledgerLost(d, a, loseLast) },
 		"one goes on while the archive is away, and is kept later": ledgerWithoutArchive,
+		"what was told and is gone is told of as lost":             ledgerOfWhatIsGone,
 		"two heads of one are never both archived":                 ledgerWithTwoHeads,
 		"nobody changes what is archived": func(d *desk, a *Archive) {
 			d.write(d.scribe(a, nil))
@@ -376,4 +377,54 @@ func ledgerWithTwoHeads(d *desk, books *Archive) {
 		t.Errorf("before %v, after %v", kinds(before), kinds(after))
 	}
 	d.holds(after, signer)
+}
+
+// Whatever leaves the stream by another hand than the scribe's, or with a stream that
+// is too full, shows: at once, and not only when something else is told.
+func ledgerOfWhatIsGone(d *desk, books *Archive) {
+	signer := testSigner(d.T)
+	s := d.scribe(books, signer)
+	d.open(s)
+	events := d.key("events")
+	var lost int64
+	for _, c := range []struct {
+		name string
+		tell int
+		take func() error
+		want []string
+		gone int64
+	}{
+		{"all of them", 3, func() error { return d.rdb.XTrimMaxLen(d.Context(), events, 0).Err() }, []string{"lost", "signed"}, 3},
+		{"the older ones", 3, func() error { return d.rdb.XTrimMaxLen(d.Context(), events, 1).Err() }, []string{"lost", "message", "signed"}, 2},
+		{"one in the middle", 3, func() error {
+			ids, err := d.rdb.XRange(d.Context(), events, "-", "+").Result()
+			d.must(err)
+			return d.rdb.XDel(d.Context(), events, ids[1].ID).Err()
+		}, []string{"lost", "message", "message", "signed"}, 1},
+		{"the stream itself", 1, func() error { return d.rdb.Del(d.Context(), events).Err() }, []string{"lost", "signed"}, 1},
+		{"nothing", 1, func() error { return nil }, []string{"message"}, 0},
+		{"a stream with another one in its place", 0, func() error {
+			d.must(d.rdb.Del(d.Context(), events).Err())
+			return d.rdb.XAdd(d.Context(), &redis.XAddArgs{Stream: events, ID: "1-1", Values: []string{"kind", "message", "data", "{}", "at", "1"}}).Err()
+		}, []string{"lost", "message", "signed"}, 1},
+		{"nothing more", 1, func() error { return nil }, []string{"message"}, 0},
+	} {
+		before := len(d.entries())
+		for n := range c.tell {
+			d.must(d.store.Tell(d.Context(), d.sale.ID, "message", map[string]any{"n": n}))
+		}
+		d.must(c.take())
+		for range 2 { // the second finds nothing
+			d.wait(time.Second)
+			d.write(s)
+		}
+		after := d.entries()[before:]
+		if got := kinds(after); !slices.Equal(got, c.want) {
+			d.Errorf("%s: %v came into the ledger, want %v", c.name, got, c.want)
+		}
+		if lost += c.gone; s.metrics.sales[d.sale.ID].lost != lost {
+			d.Errorf("%s: %d are counted as lost by now, want %d", c.name, s.metrics.sales[d.sale.ID].lost, lost)
+		}
+	}
+	d.holds(d.entries(), signer)
 }

@@ -60,7 +60,7 @@ type Mark struct {
 	Opened   bool  `json:"opened"`
 	Ended    bool  `json:"ended"`
 	SignedAt int64 `json:"signed_at"` // ms
-	Added    int64 `json:"added"`     // events that were ever taken in
+	Added    int64 `json:"added"`     // events that were ever taken in, or are known to be lost
 }
 
 // Chain is where a sale's ledger has come to.
@@ -214,7 +214,7 @@ func (s *Store) AppendLedger(ctx context.Context, behind string, entries []ledge
 		return false, fmt.Errorf("writing the head of the ledger: %w", err)
 	}
 	args = append(args, "seq", to.Head.Seq, "hash", to.Head.Hash, "time", ledger.Time(to.Head.Time), "run", to.Run, "event", to.Event,
-		"due", due.UnixMilli(), "mark", mark, "signed", signed, "key", named)
+		"added", to.Mark.Added, "due", due.UnixMilli(), "mark", mark, "signed", signed, "key", named)
 	reply, err := s.runOn(ctx, sale, ledgerAppendScript, keysOf(sale, "chain", "ledger", "events"), args...)
 	return reply == int64(1), err
 }

@@ -118,6 +118,7 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 	if err != nil {
 		return nil, err
 	}
+	audit.WithMetrics(reg)
 	schedule := admission.NewSchedule(db, store, log)
 	parts = append(parts, part{"audit", audit.Run})
 	if db != nil {
