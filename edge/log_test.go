@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/wire"
 )
 
@@ -49,5 +50,36 @@ func TestTheLogHoldsNobodysSecrets(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log does not tell %q:\n%s", want, text)
 		}
+	}
+}
+
+// Whoever asks for help with a shop behind the gate is found by place and session.
+func TestTheGateLogsPlaceAndSession(t *testing.T) {
+	t.Parallel()
+	book := &logbook{}
+	g := newGated(t, func(c *Config, s *ropeline.Sale) {
+		c.Log = slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Routes = docRoutes(t, s.ID, "127.0.0.1:2") // a shop that is away
+	})
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	f.enter()
+	claims, err := g.verifier().Verify(f.cookie(token.Cookie(g.sale.ID), "/"))
+	must(t, err)
+	for path, line := range map[string]string{"/buy/%2f..": "request refused", "/buy/1": "request failed"} {
+		r := f.do("GET", path, "")
+		found := ""
+		for said := range strings.Lines(book.String()) {
+			if strings.Contains(said, "request="+r.Header.Get(requestID)+" ") && strings.Contains(said, line) {
+				found = said
+			}
+		}
+		for _, want := range []string{"sale=" + string(g.sale.ID), "place=" + string(claims.Place), "session=" + claims.Session} {
+			if !strings.Contains(found, want) {
+				t.Errorf("%s answers %d, and the log does not tell %q: %s", path, r.StatusCode, want, found)
+			}
+		}
+	}
+	if strings.Contains(book.String(), f.cookie(token.Cookie(g.sale.ID), "/")) {
+		t.Error("a token is in the log")
 	}
 }

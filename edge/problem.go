@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate"
 )
 
 // handler answers a request or returns the error to answer with. It must not
@@ -27,35 +28,52 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		status = ropeline.WriteProblem(w, err)
 	}
-	if status < http.StatusInternalServerError {
-		s.logRefusal(r, w.Header().Get(requestID), status, err)
+	level, what := slog.LevelDebug, "request refused"
+	switch {
+	case status == http.StatusServiceUnavailable:
+		level, what = slog.LevelWarn, "request failed" // a store that is away, not a fault of this process
+	case status >= http.StatusInternalServerError:
+		level, what = slog.LevelError, "request failed"
 	}
-	if status >= http.StatusInternalServerError {
-		level := slog.LevelError
-		if status == http.StatusServiceUnavailable {
-			level = slog.LevelWarn // a store that is away, not a fault of this process
-		}
-		s.log.LogAttrs(r.Context(), level, "request failed", slog.String("request", w.Header().Get(requestID)),
-			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.Any("err", err))
-	}
-}
-
-// logRefusal tells of a request that was refused for what it is, for who looks
-// for somebody's trouble: by the names of request, sale and place, which are
-// nobody's secrets.
-func (s *Server) logRefusal(r *http.Request, request string, status int, err error) {
-	if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
+	problem, _ := ropeline.ProblemOf(err)
+	told := append([]slog.Attr{
+		slog.String("request", w.Header().Get(requestID)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", status), slog.String("problem", problem.Type),
+	}, s.traces(r)...)
+	if level > slog.LevelDebug {
+		told = append(told, slog.Any("err", err))
+	}
+	s.log.LogAttrs(r.Context(), level, what, told...)
+}
+
+// traces are by what somebody's trouble is found in the log: the names of sale,
+// place and session, which are nobody's secrets, as far as the request shows that
+// they are its own.
+func (s *Server) traces(r *http.Request) []slog.Attr {
 	sale := ropeline.SaleID(r.PathValue("sale"))
+	if shop := s.shop(r); shop != nil && sale == "" {
+		sale = shop.Sale
+	}
+	if sale == "" {
+		return nil
+	}
 	var place ropeline.PlaceID
-	if raw := rawTicket(r, sale); raw != "" && sale != "" {
+	if raw := rawTicket(r, sale); raw != "" {
 		if ticket, err := s.store.ReadTicket(sale, raw); err == nil {
 			place = ticket.Place
 		}
 	}
-	problem, _ := ropeline.ProblemOf(err)
-	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("request", request),
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.String("problem", problem.Type),
-		slog.String("sale", string(sale)), slog.String("place", string(place)))
+	session := ""
+	for _, raw := range tokens(r.Header, sale) {
+		if s.config.Gate == nil {
+			break
+		}
+		if claims, err := s.config.Gate.Decide(gate.Rule{Sale: sale}, raw); err == nil {
+			place, session = claims.Place, claims.Session
+		}
+	}
+	return []slog.Attr{slog.String("sale", string(sale)), slog.String("place", string(place)), slog.String("session", session)}
 }

@@ -93,6 +93,28 @@ func TestASlowLorisIsLetGo(t *testing.T) {
 	socket.next()
 }
 
+// Between two requests of a connection there is a time of its own: neither that of a
+// header nor that of a body ends it here.
+func TestAnIdleConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, func(c *Config, _ *ropeline.Sale) {
+		c.Times = Times{Header: time.Hour, Body: time.Hour, Idle: 300 * time.Millisecond}
+	})
+	c := dialFrom(t, g, "127.0.0.1")
+	in := bufio.NewReader(c)
+	for range 2 { // it may be used again in time
+		_, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: edge\r\n\r\n")
+		must(t, err)
+		r, err := http.ReadResponse(in, nil)
+		must(t, err)
+		_, err = io.Copy(io.Discard, r.Body)
+		must(t, errors.Join(err, r.Body.Close()))
+	}
+	if rest, err := io.ReadAll(in); err != nil || len(rest) > 0 {
+		t.Errorf("an idle connection: %q, %v, want it closed", rest, err)
+	}
+}
+
 // A header is bounded, by its bytes and by nothing that depends on its form.
 func TestHeaderBombsAreRefused(t *testing.T) {
 	t.Parallel()

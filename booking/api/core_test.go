@@ -119,6 +119,11 @@ func (e *ended) end(session string) {
 
 func start(t testing.TB) *core {
 	t.Helper()
+	return startLogging(t, slog.New(slog.DiscardHandler))
+}
+
+func startLogging(t testing.TB, log *slog.Logger) *core {
+	t.Helper()
 	c := &core{t: t, db: devtest.Postgres(t), rdb: devtest.Redis(t), ended: &ended{sessions: map[string]bool{}}}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -130,7 +135,7 @@ func start(t testing.TB) *core {
 	db := bounded(t, c.db)
 	c.api, err = New(Config{
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(db),
-		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: slog.New(slog.DiscardHandler),
+		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

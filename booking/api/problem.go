@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate/fibergate"
 )
 
 // ErrRequestInvalid refuses a body that is JSON but not what the route takes.
@@ -82,10 +84,28 @@ func ofHuma(status int, message string, errs []error) error {
 func (s *server) failure(ctx context.Context, id string, err error) error {
 	p := newProblem(err)
 	s.metrics.refused(p)
-	if p.Status >= http.StatusInternalServerError {
-		s.log.ErrorContext(ctx, "request failed", "route", id, "err", err)
-	}
+	s.tell(ctx, p, err, "route", id)
 	return p
+}
+
+// tell writes a line of the log: at error if it is our own fault, else at debug. It
+// has the names by which somebody's trouble is found, which are nobody's secrets.
+func (s *server) tell(ctx context.Context, p *problem, err error, more ...any) {
+	level, what := slog.LevelDebug, "request refused"
+	if p.Status >= http.StatusInternalServerError {
+		level, what = slog.LevelError, "request failed"
+		more = append(more, "err", err)
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	if id, ok := ctx.Value(requestName{}).(string); ok {
+		more = append(more, "request", id)
+	}
+	if claims, ok := fibergate.Claims(ctx); ok {
+		more = append(more, "sale", claims.Sale, "place", claims.Place, "session", claims.Session)
+	}
+	s.log.Log(ctx, level, what, append(more, "status", p.Status, "problem", p.Type)...)
 }
 
 // refuse answers errors that arise outside of huma: in guards, in Fiber
@@ -107,9 +127,7 @@ func (s *server) refuse(c *fiber.Ctx, err error) error {
 	}
 	p := newProblem(err)
 	s.metrics.refused(p)
-	if p.Status >= http.StatusInternalServerError {
-		s.log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
-	}
+	s.tell(c.Context(), p, err, "method", c.Method(), "path", strings.Clone(c.Path()))
 	for name, values := range p.GetHeaders() {
 		c.Set(name, values[0])
 	}

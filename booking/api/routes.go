@@ -67,12 +67,15 @@ var (
 type (
 	passed   struct{} // key of the mark that a guard let the request pass
 	orderKey struct{} // key of the order key that it carries
+
+	requestName struct{} // key of the name that the edge gave the request
 )
 
 // guard sets a guard before every route of the table and closes everything
 // else. What is registered later is only reachable through a guard.
 func (s *server) guard(app *fiber.App) {
 	token := fibergate.New(s.gate, gate.Rule{})
+	app.Use(named)
 	for _, r := range Routes {
 		chain := []fiber.Handler{plainBody, pass}
 		switch r.Access {
@@ -92,6 +95,14 @@ func (s *server) guard(app *fiber.App) {
 		}
 		return c.Next()
 	})
+}
+
+// named keeps the name that the edge gave the request, for the log.
+func named(c *fiber.Ctx) error {
+	if name := c.Get("X-Request-Id"); name != "" && len(name) <= 64 {
+		c.Locals(requestName{}, strings.Clone(name))
+	}
+	return c.Next()
 }
 
 func pass(c *fiber.Ctx) error {
