@@ -66,10 +66,10 @@ var layout = []room{
 	{"internal/migrations", nil, "one folder of SQL, run by cmd and by tests"},
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
-	{"internal/bench", nil, "how results are handed over, whatever was measured"},
-	{"internal/bench/sockets", []string{"internal/bench", "internal/devstack", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
-	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/devstack", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
-	{"internal/bench/gate", []string{"internal/bench", "internal/devstack", "internal/dial", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
+	{"internal/bench", []string{"internal/devstack", "internal/dial"}, "how results are handed over, whatever was measured, and the Redis that it is measured on"},
+	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
+	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
+	{"internal/bench/gate", []string{"internal/bench", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
@@ -87,7 +87,7 @@ var owners = map[string][]string{
 	"github.com/boombuler/":       {"internal/qr"},
 	"go.yaml.in/":                 {"edge/passage"},
 	"github.com/gowebpki/jcs":     {"queue/ledger"},
-	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench/gate", "internal/bench/line", "internal/bench/sockets"},
+	module + "/internal/devstack": {"cmd/ropeline", "internal/devstack/devtest", "internal/bench"},
 }
 
 func matches(pkg, pattern string) bool {

@@ -6,7 +6,8 @@
 // another and, on a busy machine, little about itself a minute later; how far
 // apart two ways of doing the same work are says something on both.
 //
-// The package measures nothing: each bench is a program below it.
+// The package measures nothing: each bench is a program below it, on a private
+// Redis that is started here.
 package bench
 
 import (

@@ -20,8 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
-	"github.com/ropeline/ropeline/internal/devstack"
-	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/internal/bench"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -35,8 +34,7 @@ const (
 
 // stage is a private Redis, and programs that are started on it.
 type stage struct {
-	folder *devstack.Folder
-	server *devstack.Redis
+	server *bench.Redis
 	rdb    redis.UniversalClient
 	store  *queue.Store
 	dir    string // of keys and configurations
@@ -50,15 +48,10 @@ func newStage(ctx context.Context) (s *stage, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.folder, err = devstack.OpenTemporary(ctx); err != nil {
+	if s.server, err = bench.StartRedis(ctx); err != nil {
 		return s, err
 	}
-	if s.server, err = s.folder.StartRedis(ctx, devstack.Durable); err != nil {
-		return s, err
-	}
-	if s.rdb, err = dial.Redis(s.server.URL); err != nil {
-		return s, err
-	}
+	s.rdb = s.server.Client
 	if s.dir, err = os.MkdirTemp("", "ropeline-bench-gate-*"); err != nil {
 		return s, err
 	}
@@ -103,14 +96,8 @@ func (s *stage) Close() error {
 	if s.store != nil {
 		s.store.Close()
 	}
-	if s.rdb != nil {
-		errs = append(errs, s.rdb.Close())
-	}
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
-	}
-	if s.folder != nil {
-		errs = append(errs, s.folder.Remove())
 	}
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))

@@ -23,8 +23,6 @@ import (
 
 	"github.com/ropeline/ropeline/internal/bench"
 	live "github.com/ropeline/ropeline/internal/bench/sockets"
-	"github.com/ropeline/ropeline/internal/devstack"
-	"github.com/ropeline/ropeline/internal/dial"
 )
 
 // parts lists everything that is measured, in this order.
@@ -63,8 +61,7 @@ func beBare() {
 
 // A bed is the private Redis that a part is measured on.
 type bed struct {
-	folder *devstack.Folder
-	server *devstack.Redis
+	server *bench.Redis
 	url    string
 	rdb    redis.UniversalClient
 }
@@ -77,16 +74,10 @@ func makeBed(ctx context.Context, out io.Writer) (b *bed, err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.folder, err = devstack.OpenTemporary(ctx); err != nil {
+	if b.server, err = bench.StartRedis(ctx); err != nil {
 		return b, err
 	}
-	if b.server, err = b.folder.StartRedis(ctx, devstack.Durable); err != nil {
-		return b, err
-	}
-	b.url = b.server.URL
-	if b.rdb, err = dial.Redis(b.url); err != nil {
-		return b, err
-	}
+	b.url, b.rdb = b.server.URL, b.server.Client
 	// A rewrite of the append-only file would be measured together with whatever it falls on.
 	if err := b.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
 		return b, fmt.Errorf("switching rewrites off: %w", err)
@@ -101,17 +92,10 @@ func makeBed(ctx context.Context, out io.Writer) (b *bed, err error) {
 
 // Close stops the Redis and removes what it wrote.
 func (b *bed) Close() error {
-	var errs []error
-	if b.rdb != nil {
-		errs = append(errs, b.rdb.Close())
+	if b.server == nil {
+		return nil
 	}
-	if b.server != nil {
-		errs = append(errs, b.server.Close())
-	}
-	if b.folder != nil {
-		errs = append(errs, b.folder.Remove())
-	}
-	return errors.Join(errs...)
+	return b.server.Close()
 }
 
 // closing closes c as a deferred call and joins its error to the result.

@@ -21,8 +21,6 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/devstack"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -42,8 +40,7 @@ var keys = queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)}
 
 // scene is a sale whose line moves, with a ticket for each place in it.
 type scene struct {
-	folder  *devstack.Folder
-	server  *devstack.Redis
+	server  *bench.Redis
 	rdb     redis.UniversalClient
 	store   *queue.Store
 	tickets string // file
@@ -71,15 +68,10 @@ func newScene(ctx context.Context, places int, rate int64) (s *scene, err error)
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.folder, err = devstack.OpenTemporary(ctx); err != nil {
+	if s.server, err = bench.StartRedis(ctx); err != nil {
 		return s, err
 	}
-	if s.server, err = s.folder.StartRedis(ctx, devstack.Durable); err != nil {
-		return s, err
-	}
-	if s.rdb, err = dial.Redis(s.server.URL); err != nil {
-		return s, err
-	}
+	s.rdb = s.server.Client
 	s.store = queue.New(s.rdb, keys)
 	now := time.Now()
 	err = s.store.PublishSale(ctx, ropeline.Sale{
@@ -182,14 +174,8 @@ func (s *scene) Close() error {
 	if s.store != nil {
 		s.store.Close()
 	}
-	if s.rdb != nil {
-		errs = append(errs, s.rdb.Close())
-	}
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
-	}
-	if s.folder != nil {
-		errs = append(errs, s.folder.Remove())
 	}
 	if s.tickets != "" {
 		errs = append(errs, os.Remove(filepath.Clean(s.tickets)))
