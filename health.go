@@ -3,10 +3,22 @@ package ropeline
 // Health is how a core of the shop does, counted since it was started, so that
 // whoever misses a report has lost nothing.
 type Health struct {
-	Requests int64   `json:"requests"`  // answered
-	Failed   int64   `json:"failed"`    // of those, with an error of the server
-	InFlight int64   `json:"in_flight"` // under way now
-	Slower   []int64 `json:"slower"`    // for each of HealthSteps: answered, and took longer
+	Tally
+	InFlight int64 `json:"in_flight"` // under way now, but for those that wait for the payment provider
+
+	// Orders are counted by themselves, too: each goes through all that a core
+	// depends on, and a slow database hides among ten times as many requests that
+	// never ask it.
+	Orders Tally `json:"orders"`
+}
+
+// Tally is what became of requests. Times are without the wait for the payment
+// provider.
+type Tally struct {
+	Requests int64   `json:"requests"` // answered
+	Failed   int64   `json:"failed"`   // of those, with an error of the server
+	TookMS   int64   `json:"took_ms"`  // all of them together
+	Slower   []int64 `json:"slower"`   // for each of HealthSteps: answered, and took longer
 }
 
 // HealthSteps are how long a request may take to count as slow, in milliseconds.
@@ -14,11 +26,11 @@ var HealthSteps = [...]int64{25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000
 
 // SlowerThan is how many requests took longer than so many milliseconds, by the
 // step at or below that.
-func (h Health) SlowerThan(ms int64) int64 {
-	n := h.Requests
+func (t Tally) SlowerThan(ms int64) int64 {
+	n := t.Requests
 	for i, step := range HealthSteps {
-		if step <= ms && i < len(h.Slower) {
-			n = h.Slower[i]
+		if step <= ms && i < len(t.Slower) {
+			n = t.Slower[i]
 		}
 	}
 	return n

@@ -52,6 +52,7 @@ func (f *flight) second(requests, slow int64) queue.State {
 	f.Helper()
 	f.now = f.now.Add(time.Second)
 	f.said.Requests += requests
+	f.said.InFlight = slow // what is slow waits
 	f.said.Slower = append([]int64(nil), f.said.Slower...)
 	if f.said.Slower == nil {
 		f.said.Slower = make([]int64, len(ropeline.HealthSteps))

@@ -63,7 +63,7 @@ func (p Preset) check() error {
 	if len(p.Set.Fields()) == 0 {
 		return nil
 	}
-	return p.Set.Check()
+	return checkSettings(p.Set)
 }
 
 // presets are those of the staff, in Postgres.

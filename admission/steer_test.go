@@ -264,6 +264,7 @@ func TestPresetsAreMadeAndApplied(t *testing.T) {
 		d.want("PUT", path, body, 422, "preset-invalid")
 	}
 	d.want("PUT", presets+"/negative", `{"set":{"cap":-1},"reason":"r"}`, 422, "setting-invalid")
+	d.want("PUT", presets+"/absurd", `{"set":{"auto":{"on":true,"target_ms":0}},"reason":"r"}`, 422, "auto-invalid")
 	d.want("PUT", presets+"/half", `{"note":"Half of everything.","share":50,"set":{"session":300},"reason":"often used"}`, 200, "")
 	d.want("POST", "steer", `{"preset":"half","expect":{"version":0},"reason":"calmer"}`, 200, "")
 	if s, err := d.store.State(t.Context(), d.sale.ID); err != nil || s.Cap != 1 || s.Rate != 3000 || s.Session != 300 {

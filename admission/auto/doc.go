@@ -4,8 +4,9 @@
 // The one hard idea is that what is steered acts late. Whoever is let in asks for
 // the first thing seconds later and for the last one a session later, so a law that
 // looks at the last second only swings. This one cuts by as much as the shop is
-// slow, waits for a cut to show, remembers at which rate the shop became slow
-// (the knee), comes back close to it at once and only then goes on in small steps.
+// slow, measures meanwhile what it can answer (the knee), comes back close to that at
+// once, and from there goes by how long a request takes, which rises long before one
+// is slow.
 //
 // It is pure: no clock, no store, no randomness. Bounds and who may write a rate
 // are the line's affair (queue.Store.SetRate), and so a slip of this package can

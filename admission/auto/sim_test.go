@@ -1,20 +1,23 @@
 package auto
 
 import (
-	"container/heap"
 	"math"
 	"math/rand/v2"
 	"time"
 )
 
-// A shop in discrete events, seeded: people are let in at a rate, each asks for a
-// handful of things one after the other with a moment of thought in between, and
-// few servers (connections of a database, say) answer, first come first served, in
-// times of a heavy tail. Times are seconds.
+// A shop in discrete events, seeded: people are let in at a rate, some of them do
+// not come, each of the others asks for some things one after the other with a
+// moment of thought in between, and few servers (connections of a database, say)
+// answer, first come first served, in times of a heavy tail. What was seen, and the
+// rate that follows from it, arrive late. Times are seconds.
 type shop struct {
 	rng      *rand.Rand
 	servers  int
+	service  float64                  // of a request, on average
+	asks     float64                  // requests of a session, on average: from one to several times as many
 	slowness func(at float64) float64 // of the database: 1 as usual
+	fails    func(at float64) float64 // share of the requests that are answered with an error
 	down     func(at float64) bool    // the core restarts: everything fails, and nobody says how it is
 	demand   func(at float64) float64 // people a second who want in
 
@@ -31,7 +34,7 @@ type shop struct {
 
 // second is what came out in a second of the simulation.
 type second struct {
-	at, rate, offered, requests, slow, failed, served float64
+	at, rate, offered, requests, slow, failed, served, spent float64
 }
 
 // request is of a session that will ask so many times more.
@@ -40,47 +43,91 @@ type request struct {
 	left int
 }
 
+// event is what comes next: people are let in (tick), a request comes (ask) or is
+// answered, or the rate changes.
 type event struct {
 	at   float64
-	what func()
+	kind kind
+	request
+	rate float64
 }
 
+type kind int
+
+const (
+	tick kind = iota
+	ask
+	answer
+	steer
+)
+
+// events are a heap, the earliest first. That of the standard library takes twice
+// as long.
 type events []event
 
-func (e events) Len() int           { return len(e) }
-func (e events) Less(i, j int) bool { return e[i].at < e[j].at }
-func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	old := *e
-	x := old[len(old)-1]
-	*e = old[:len(old)-1]
-	return x
+func (e *events) push(x event) {
+	*e = append(*e, x)
+	h := *e
+	for i := len(h) - 1; i > 0; {
+		up := (i - 1) / 2
+		if h[up].at <= h[i].at {
+			break
+		}
+		h[up], h[i] = h[i], h[up]
+		i = up
+	}
+}
+
+func (e *events) pop() event {
+	h := *e
+	first, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	*e = h
+	for i := 0; ; {
+		least := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < last && h[child].at < h[least].at {
+				least = child
+			}
+		}
+		if least == i {
+			return first
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
 }
 
 const (
-	simTarget   = 0.3
-	simRequests = 6     // of a session
-	simThought  = 1.0   // seconds between them, on average
-	simClaim    = 1.5   // seconds from the offer to the first request, on average
-	simService  = 0.050 // seconds of a request, on average
-	simTick     = 0.2
+	simTarget  = 0.3
+	simThought = 1.0  // seconds between two requests, on average
+	simClaim   = 1.5  // seconds from the offer to the first request, on average
+	simNoShow  = 0.05 // share of those who were offered and never come
+	simTick    = 0.2
+	simLag     = 0.5 // until what a core says is looked at and the rate holds
 )
 
 func newShop(seed uint64) *shop {
-	return &shop{rng: rand.New(rand.NewPCG(seed, 7)), servers: 6, rate: 600,
-		slowness: func(float64) float64 { return 1 }, down: func(float64) bool { return false },
-		demand: func(float64) float64 { return math.Inf(1) }}
+	return &shop{rng: rand.New(rand.NewPCG(seed, 7)), servers: 16, service: 0.05, asks: 6, rate: 600,
+		slowness: func(float64) float64 { return 1 }, fails: func(float64) float64 { return 0 },
+		down: func(float64) bool { return false }, demand: func(float64) float64 { return math.Inf(1) }}
 }
 
 // bearable is how many people a minute could be served at most, if nobody had to
 // wait for anything.
 func (s *shop) bearable(slowness float64) float64 {
-	return 60 * float64(s.servers) / (simService * slowness * simRequests)
+	return 60 * float64(s.servers) / (s.service * slowness * s.asks) / (1 - simNoShow)
 }
 
-func (s *shop) after(seconds float64, what func()) {
-	heap.Push(&s.events, event{s.now + seconds, what})
+func (s *shop) after(seconds float64, e event) {
+	e.at = s.now + seconds
+	s.events.push(e)
+}
+
+// asksIn lets a request come that is followed by so many more.
+func (s *shop) asksIn(seconds float64, left int) {
+	s.after(seconds, event{kind: ask, request: request{left: left}})
 }
 
 func (s *shop) about(mean float64) float64 { return s.rng.ExpFloat64() * mean }
@@ -89,7 +136,13 @@ func (s *shop) about(mean float64) float64 { return s.rng.ExpFloat64() * mean }
 func (s *shop) ask(left int) {
 	if s.down(s.now) {
 		s.current.failed++
-		s.after(1+s.about(1), func() { s.ask(left) }) // it is tried again
+		s.asksIn(1+s.about(1), left) // it is tried again
+		return
+	}
+	if s.rng.Float64() < s.fails(s.now) {
+		s.current.requests++
+		s.current.failed++
+		s.asksIn(1+s.about(1), left)
 		return
 	}
 	s.queue = append(s.queue, request{s.now, left})
@@ -103,18 +156,19 @@ func (s *shop) serve() {
 		s.queue = s.queue[1:]
 		s.busy++
 		// A lognormal time: some requests take ten times as long as others.
-		s.after(simService*s.slowness(s.now)*math.Exp(0.6*s.rng.NormFloat64()-0.18), func() { s.answer(r) })
+		s.after(s.service*s.slowness(s.now)*math.Exp(0.6*s.rng.NormFloat64()-0.18), event{kind: answer, request: r})
 	}
 }
 
 func (s *shop) answer(r request) {
 	s.busy--
 	s.current.requests++
+	s.current.spent += s.now - r.came
 	if s.now-r.came > simTarget {
 		s.current.slow++
 	}
 	if r.left > 0 {
-		s.after(s.about(simThought), func() { s.ask(r.left - 1) })
+		s.asksIn(s.about(simThought), r.left-1)
 	} else {
 		s.current.served++
 	}
@@ -131,37 +185,51 @@ func (s *shop) tick() {
 		}
 		s.credit--
 		s.current.offered++
-		s.after(s.about(simClaim), func() { s.ask(simRequests - 1) })
+		if s.rng.Float64() >= simNoShow {
+			s.asksIn(s.about(simClaim), int(s.about(s.asks-1)+0.5))
+		}
 	}
-	s.after(simTick, s.tick)
+	s.after(simTick, event{kind: tick})
 }
 
-// run goes on until then and calls steer each second with what was seen.
-func (s *shop) run(until float64, steer func(second) (rate float64)) {
+// run goes on until then and asks for the rate each second, with what was seen.
+func (s *shop) run(until float64, by func(second) (rate float64)) {
 	if len(s.events) == 0 {
 		s.tick()
 	}
 	for next := math.Floor(s.now) + 1; next <= until; next++ {
 		for len(s.events) > 0 && s.events[0].at < next {
-			e := heap.Pop(&s.events).(event)
-			s.now = e.at
-			e.what()
+			s.happens(s.events.pop())
 		}
 		s.now = next
 		s.current.at, s.current.rate = next, s.rate
 		s.seconds = append(s.seconds, s.current)
 		last := s.current
 		s.current = second{}
-		if steer != nil {
-			s.rate = steer(last)
+		if by != nil {
+			s.after(simLag, event{kind: steer, rate: by(last)})
 		}
+	}
+}
+
+func (s *shop) happens(e event) {
+	s.now = e.at
+	switch e.kind {
+	case tick:
+		s.tick()
+	case ask:
+		s.ask(e.left)
+	case answer:
+		s.answer(e.request)
+	case steer:
+		s.rate = e.rate
 	}
 }
 
 // byLaw steers by the law of a sale with such bounds.
 func (s *shop) byLaw(l *Law, b Bounds, disturb func(*Reading)) func(second) float64 {
 	return func(last second) float64 {
-		r := Reading{Took: time.Second, Known: !s.down(s.now), Requests: last.requests, Slow: last.slow, Failed: last.failed,
+		r := Reading{Took: time.Second, Known: !s.down(s.now), Kind: Kind{last.requests, last.slow, last.failed}, Spent: last.spent,
 			InFlight: float64(s.busy + len(s.queue)), Offered: last.offered}
 		if disturb != nil {
 			disturb(&r)

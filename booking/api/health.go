@@ -15,40 +15,63 @@ import (
 // health counts the requests of a core. The time that a request waits for the
 // payment provider does not count: letting fewer people in makes a bank no faster.
 type health struct {
-	requests, failed, inFlight atomic.Int64
-	slower                     [len(ropeline.HealthSteps)]atomic.Int64
+	inFlight    atomic.Int64
+	all, orders tally
 }
 
 func (h *health) now() ropeline.Health {
-	now := ropeline.Health{Requests: h.requests.Load(), Failed: h.failed.Load(), InFlight: h.inFlight.Load(), Slower: make([]int64, len(h.slower))}
-	for i := range h.slower {
-		now.Slower[i] = h.slower[i].Load()
+	return ropeline.Health{Tally: h.all.now(), InFlight: h.inFlight.Load(), Orders: h.orders.now()}
+}
+
+type tally struct {
+	requests, failed, took atomic.Int64 // took in microseconds
+	slower                 [len(ropeline.HealthSteps)]atomic.Int64
+}
+
+func (t *tally) now() ropeline.Tally {
+	now := ropeline.Tally{Requests: t.requests.Load(), Failed: t.failed.Load(), TookMS: t.took.Load() / 1000, Slower: make([]int64, len(t.slower))}
+	for i := range t.slower {
+		now.Slower[i] = t.slower[i].Load()
 	}
 	return now
 }
 
-func (h *health) count(took time.Duration, status int) {
+func (t *tally) count(took time.Duration, status int) {
 	for i, step := range ropeline.HealthSteps {
 		if took > time.Duration(step)*time.Millisecond {
-			h.slower[i].Add(1)
+			t.slower[i].Add(1)
 		}
 	}
 	if status >= http.StatusInternalServerError {
-		h.failed.Add(1)
+		t.failed.Add(1)
 	}
-	h.requests.Add(1)
+	t.took.Add(took.Microseconds())
+	t.requests.Add(1)
 }
 
-type waitedKey struct{} // of the time that a request has waited for the provider
+// wait is how long a request has waited for the provider.
+type wait struct {
+	time     atomic.Int64
+	inFlight *atomic.Int64 // does not count it meanwhile
+}
+
+type waitKey struct{} // of it
 
 // measured counts each request. It answers errors itself, so that it sees them.
 func (s *server) measured(c *fiber.Ctx) error {
-	waited, began := new(atomic.Int64), time.Now()
-	c.SetUserContext(context.WithValue(c.UserContext(), waitedKey{}, waited))
+	waited, began := &wait{inFlight: &s.health.inFlight}, time.Now()
+	c.SetUserContext(context.WithValue(c.UserContext(), waitKey{}, waited))
 	s.health.inFlight.Add(1)
 	defer func() {
 		s.health.inFlight.Add(-1)
-		s.health.count(time.Since(began)-time.Duration(waited.Load()), c.Response().StatusCode())
+		took, status := time.Since(began)-time.Duration(waited.time.Load()), c.Response().StatusCode()
+		if status == http.StatusUnauthorized || status == http.StatusForbidden {
+			return // turned away at the gate, which asks nothing of the shop
+		}
+		s.health.all.count(took, status)
+		if place, _ := route("create-order"); c.Method() == place.Method && c.Path() == place.Path {
+			s.health.orders.count(took, status)
+		}
 	}()
 	if err := c.Next(); err != nil {
 		return s.refuse(c, err)
@@ -60,11 +83,15 @@ func (s *server) measured(c *fiber.Ctx) error {
 type measuredProvider struct{ payment.Provider }
 
 func waiting(ctx context.Context) func() {
+	waited, ok := ctx.Value(waitKey{}).(*wait)
+	if !ok {
+		return func() {}
+	}
 	began := time.Now()
+	waited.inFlight.Add(-1)
 	return func() {
-		if waited, ok := ctx.Value(waitedKey{}).(*atomic.Int64); ok {
-			waited.Add(int64(time.Since(began)))
-		}
+		waited.inFlight.Add(1)
+		waited.time.Add(int64(time.Since(began)))
 	}
 }
 

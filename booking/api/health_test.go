@@ -19,9 +19,13 @@ func TestACoreSaysHowItDoes(t *testing.T) {
 	before := c.api.server.health.now()
 	c.pay(fan, "slow", h.ID, sandbox.Slow).is(http.StatusCreated, nil) // two seconds at the provider
 	c.get("/api/v1/nowhere", "").refused(http.StatusNotFound, "route-unknown")
+	c.do(http.MethodPost, "/api/v1/orders", "", "", "Idempotency-Key", "k") // of nobody: is turned away
 	now := c.api.server.health.now()
 	if slow := now.SlowerThan(1500) - before.SlowerThan(1500); now.Requests-before.Requests != 2 || slow != 0 || now.Failed != before.Failed {
 		t.Errorf("counted %+v after %+v", now, before)
+	}
+	if now.Orders.Requests-before.Orders.Requests != 1 || now.Orders.TookMS-before.Orders.TookMS > 1500 || now.InFlight != before.InFlight {
+		t.Errorf("counted orders %+v after %+v, and %d under way", now.Orders, before.Orders, now.InFlight)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; c.get("/api/v1/events", "") {
 		c.line.mu.Lock()
@@ -38,7 +42,7 @@ func TestACoreSaysHowItDoes(t *testing.T) {
 
 func TestRequestsAreCountedByHowLongTheyTook(t *testing.T) {
 	t.Parallel()
-	var h health
+	var h tally
 	for _, took := range []time.Duration{-time.Second, time.Millisecond, 300 * time.Millisecond, 301 * time.Millisecond, time.Minute} {
 		h.count(took, http.StatusOK)
 	}
@@ -52,7 +56,7 @@ func TestRequestsAreCountedByHowLongTheyTook(t *testing.T) {
 	if now.Requests != 6 || now.Failed != 1 {
 		t.Errorf("%+v", now)
 	}
-	if (ropeline.Health{Requests: 3}).SlowerThan(300) != 3 {
+	if (ropeline.Tally{Requests: 3}).SlowerThan(300) != 3 {
 		t.Error("who says nothing of its times counts as fast")
 	}
 }
