@@ -23,6 +23,9 @@ type TierStock struct {
 	Free        int64         `json:"free"`
 	Held        int64         `json:"held"` // may return: in a hold or in a payment
 	Sold        int64         `json:"sold"`
+	// Together is the most free seats side by side, 10 at most. It is told of seats
+	// once half of them are taken, as far as some are free; 0 is not told.
+	Together int64 `json:"together,omitempty"`
 }
 
 // Free is how many units can be held now.

@@ -41,6 +41,9 @@ func TestFramesAreWhatJSONMakesOfThem(t *testing.T) {
 		if maybe() {
 			words := []wire.Chance{"", wire.ChanceGood, wire.ChanceSoldOut}
 			s.Odds = &wire.Odds{Chance: words[r.IntN(3)], Tiers: words[:r.IntN(4)]}
+			if len(s.Odds.Tiers) > 0 {
+				s.Odds.Together = [][]int64{nil, {1}, {0, 12}}[r.IntN(3)]
+			}
 			s.Sale.Stock = wire.Stock{Units: *number(), Free: 3}
 		}
 		if r.IntN(8) == 0 {

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -54,8 +55,9 @@ func (m *room) chances(v *queue.View) *chances {
 		c.stock.Free, c.stock.Held = stock.Free(), stock.Held()
 		c.table = odds.New(*stock, odds.Ahead{Inside: v.Offered + v.Active, First: v.Comebacks, Shows: shows(v)}, sale.UnitsPerHold)
 		c.said = map[*odds.Chances]*wire.Odds{}
+		together := togetherOf(stock, sale.UnitsPerHold)
 		for _, each := range c.table.All() {
-			o := &wire.Odds{Chance: wire.Chance(each.Chance)}
+			o := &wire.Odds{Chance: wire.Chance(each.Chance), Together: together}
 			for _, tier := range each.Tiers {
 				o.Tiers = append(o.Tiers, wire.Chance(tier))
 			}
@@ -64,6 +66,21 @@ func (m *room) chances(v *queue.View) *chances {
 	}
 	m.odds.Store(c)
 	return c
+}
+
+// togetherOf tells of tiers in which one cannot sit with as many as one may
+// bring; nil if there is none.
+func togetherOf(stock *ropeline.Stock, unitsPerHold int) []int64 {
+	together, some := make([]int64, len(stock.Tiers)), false
+	for i, t := range stock.Tiers {
+		if t.Together > 0 && t.Together < int64(unitsPerHold) {
+			together[i], some = t.Together, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return together
 }
 
 // shows is the share of the offers that were claimed, 0 while too few were made.
@@ -126,7 +143,7 @@ func sameOdds(a, b *wire.Odds) bool {
 	if a == nil || b == nil || a == b {
 		return a == b
 	}
-	return a.Chance == b.Chance && slices.Equal(a.Tiers, b.Tiers)
+	return a.Chance == b.Chance && slices.Equal(a.Tiers, b.Tiers) && slices.Equal(a.Together, b.Together)
 }
 
 // soldOut is in a word whether anything is left, for all who wait.
@@ -166,6 +183,16 @@ func appendOdds(b []byte, o *wire.Odds) []byte {
 		word(c)
 	}
 	if len(o.Tiers) > 0 {
+		b = append(b, ']')
+	}
+	if len(o.Together) > 0 { // never without tiers
+		b = append(b, `,"together":[`...)
+		for i, n := range o.Together {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, n, 10)
+		}
 		b = append(b, ']')
 	}
 	return append(b, '}')

@@ -40,6 +40,13 @@ func TestEverybodyIsToldOfTheSellOutAtOnce(t *testing.T) {
 	if first.Odds == nil || first.Odds.Chance != wire.ChanceGood || !slices.Equal(first.Odds.Tiers, []wire.Chance{"good", "good"}) {
 		t.Fatalf("with 1,500 left and nobody ahead: %+v", first.Odds)
 	}
+	tail := ropeline.Stock{At: at.Add(time.Microsecond), Basket: 2, Conversion: 0.5}
+	for i, together := range []int64{1, 10} { // one may take six of this sale
+		tail.Tiers = append(tail.Tiers, ropeline.TierStock{Performance: g.sale.Performances[0], Tier: []string{"Stalls", "Balcony"}[i], Name: "x", Units: 1000, Free: 40, Sold: 960, Together: together})
+	}
+	must(t, g.store.SetStock(t.Context(), g.sale.ID, tail, 0, 80))
+	g.tick()
+	g.until("a poll tells what is left side by side", func() bool { o := f.poll().Odds; return o != nil && slices.Equal(o.Together, []int64{1, 0}) })
 	g.left(at.Add(time.Millisecond), [2]int64{0, 0}, [2]int64{7, 0})
 	s := b.await("nothing is left", func(s wire.Status) bool { return s.Odds != nil && s.Odds.Chance == wire.ChanceReturns })
 	if s.State != ropeline.PlaceWaiting || s.Sale.Stock != (wire.Stock{Units: 2000, Held: 7}) || !slices.Equal(s.Odds.Tiers, []wire.Chance{"returns", "sold-out"}) {

@@ -49,6 +49,9 @@ func newsOf(id ropeline.SaleID, v *queue.View, s wire.Status) (plainNews, error)
 	if stock := stockOf(v); stock != nil && s.Odds != nil && len(stock.Tiers) == len(s.Odds.Tiers) {
 		for i, t := range stock.Tiers {
 			chances[t.Tier] = tierTexts[s.Odds.Tiers[i]]
+			if i < len(s.Odds.Together) && s.Odds.Together[i] > 0 {
+				chances[t.Tier] += ", " + togetherText(s.Odds.Together[i])
+			}
 		}
 	}
 	for _, show := range n.Sheet.Performances {
@@ -74,6 +77,13 @@ var chanceTexts = map[wire.Chance]string{
 var tierTexts = map[wire.Chance]string{
 	wire.ChanceGood: "good chance", wire.ChanceEven: "about even", wire.ChanceSlim: "slim chance",
 	wire.ChanceReturns: "none left now", wire.ChanceSoldOut: "sold out",
+}
+
+func togetherText(seats int64) string {
+	if seats == 1 {
+		return "single seats only"
+	}
+	return fmt.Sprintf("at most %d side by side", seats)
 }
 
 // moneyText writes 45.00 EUR. Currencies whose minor unit is not a hundredth are

@@ -7,7 +7,11 @@
 // fan.
 //
 // It is an estimate and is said in words, which promise nothing: that somebody
-// else's basket is like the ones before is all that is known of it.
+// else's basket is like the ones before is all that is known of it. At the end of
+// a show with seats not even that is: what is left are single seats here and there,
+// and whoever wants more side by side takes one, some apart, or none. Then a chance
+// is good if it is with baskets as before, slim if it is with baskets of what is
+// left side by side, and even in between.
 package odds
 
 import (
@@ -126,6 +130,10 @@ func total(stock ropeline.Stock) ropeline.TierStock {
 	var all ropeline.TierStock
 	for _, t := range stock.Tiers {
 		all.Units, all.Free, all.Held, all.Sold = all.Units+t.Units, all.Free+t.Free, all.Held+t.Held, all.Sold+t.Sold
+		all.Together = max(all.Together, t.Together)
+	}
+	if slices.ContainsFunc(stock.Tiers, func(t ropeline.TierStock) bool { return t.Free > 0 && t.Together == 0 }) {
+		all.Together = 0 // of one there is no such bound
 	}
 	return all
 }
@@ -161,7 +169,12 @@ func reachOf(t ropeline.TierStock, share float64, stock ropeline.Stock, ahead Ah
 	}
 	d := demand{tier: t, share: share, ahead: ahead, conversion: stock.Conversion, basket: stock.Basket}
 	if stock.Conversion > 0 && stock.Basket > 0 {
-		return reach{good: d.last(goodFrom), even: d.last(evenFrom), known: true}
+		r := reach{good: d.last(goodFrom), even: d.last(evenFrom), known: true}
+		if apart := d; t.Together > 0 && float64(t.Together) < d.basket {
+			apart.basket = float64(t.Together)
+			r.even = max(r.even, apart.last(evenFrom))
+		}
+		return r
 	}
 	most, least := d, d
 	most.conversion, most.basket = 1, float64(max(unitsPerHold, 1))

@@ -47,6 +47,33 @@ func TestWordsForTheChance(t *testing.T) {
 	}
 }
 
+// Single seats are left, and everybody so far took two: whether those ahead take
+// them is not known, so what is neither safe nor hopeless is about even.
+func TestTheTailOfASeatedShowIsNotSaidToBeCertain(t *testing.T) {
+	t.Parallel()
+	pairs, singles := tier(1000, 100, 0), tier(1000, 100, 0)
+	pairs.Together, singles.Together = 10, 1
+	plenty := tier(1000, 500, 0)
+	for name, c := range map[string]struct {
+		stock    ropeline.Stock
+		position int64
+		want     []Chance // of anything, then of each tier
+	}{
+		"pairs, near":                     {stock(1, 2, pairs), 10, []Chance{Good, Good}},
+		"singles, near":                   {stock(1, 2, singles), 10, []Chance{Good, Good}},
+		"pairs, behind all buyers":        {stock(1, 2, pairs), 70, []Chance{Slim, Slim}},
+		"singles, behind all buyers":      {stock(1, 2, singles), 70, []Chance{Even, Even}},
+		"singles, behind all who take":    {stock(1, 2, singles), 150, []Chance{Slim, Slim}},
+		"singles, and everybody took one": {stock(1, 1, singles), 150, []Chance{Slim, Slim}},
+		"singles beside a tier of plenty": {stock(1, 2, singles, plenty), 250, []Chance{Good, Slim, Good}},
+	} {
+		got := New(c.stock, Ahead{}, 6).At(c.position)
+		if !got.Equal(&Chances{Chance: c.want[0], Tiers: c.want[1:]}) {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestATierThatIsLikedEndsFirst(t *testing.T) {
 	t.Parallel()
 	s := stock(1, 1, tier(100, 20, 0), tier(100, 90, 0), tier(50, 0, 0), tier(50, 0, 2))
@@ -76,6 +103,7 @@ func TestTheChanceFallsWithThePosition(t *testing.T) {
 		for range rapid.IntRange(1, 5).Draw(t, "tiers") {
 			held, free := rapid.Int64Range(0, 300).Draw(t, "held"), rapid.Int64Range(0, 3000).Draw(t, "free")
 			s.Tiers = append(s.Tiers, tier(held+free+rapid.Int64Range(0, 3000).Draw(t, "sold"), free, held))
+			s.Tiers[len(s.Tiers)-1].Together = rapid.Int64Range(0, min(free, 10)).Draw(t, "together")
 		}
 		table := New(s, Ahead{Inside: rapid.Int64Range(0, 500).Draw(t, "inside"), First: rapid.Int64Range(0, 50).Draw(t, "first")}, 6)
 		before := table.At(0)

@@ -221,13 +221,55 @@ func (c *Counter) add(ctx context.Context, ids []ropeline.PerformanceID) (all co
 		if all.At.IsZero() {
 			all.At, all.hold = n.At, p.Sale.Hold.Duration()
 		}
+		together, err := c.together(ctx, p.Map, n)
+		if err != nil {
+			return counted{}, err
+		}
 		for i, t := range p.Map.Tiers {
 			all.Tiers = append(all.Tiers, ropeline.TierStock{Performance: id, Tier: t.ID, Name: t.Name, Units: int64(t.Count),
-				Free: int64(t.Count) - n.Taken[i], Held: n.Taken[i] - n.Sold[i], Sold: n.Sold[i]})
+				Free: int64(t.Count) - n.Taken[i], Held: n.Taken[i] - n.Sold[i], Sold: n.Sold[i], Together: together[t.ID]})
 		}
 		all.baskets, all.ended = all.baskets+n.Holds, all.ended.Plus(n.Ended)
 	}
 	return all, nil
+}
+
+// togetherMost is as far as neighbors are counted.
+const togetherMost = 10
+
+// together is, of each tier with seats of which half or more are taken, the most
+// free ones side by side. Before, there are neighbors in any order of buying.
+func (c *Counter) together(ctx context.Context, m *catalogue.Map, n inventory.Counts) (map[string]int64, error) {
+	var taken inventory.Bitmap
+	most := map[string]int64{}
+	for i, t := range m.Tiers {
+		if free := int64(t.Count) - n.Taken[i]; t.Kind != catalogue.Seated || free == 0 || 2*free > int64(t.Count) {
+			continue
+		}
+		if taken == nil {
+			var err error
+			if taken, _, err = c.Inventory.Bitmaps(ctx, m.ID); errors.Is(err, inventory.ErrNotReady) {
+				return nil, nil //nolint:nilnil // as for a sale that has plenty
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		most[t.ID] = sideBySide(taken, m.BestRows(t.ID))
+	}
+	return most, nil
+}
+
+func sideBySide(taken inventory.Bitmap, rows []catalogue.Range) (most int64) {
+	for _, row := range rows {
+		run := int64(0)
+		for unit := row.First; unit < row.First+row.Count && most < togetherMost; unit++ {
+			if run++; taken.Has(unit) {
+				run = 0
+			}
+			most = max(most, run)
+		}
+	}
+	return most
 }
 
 // watch remembers whether a tier is about to sell out.

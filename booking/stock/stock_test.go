@@ -224,6 +224,46 @@ func TestATierThatSellsOutIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// Of seats it is told how many are left side by side, once half of them are taken.
+func TestTheSeatsSideBySideAreCounted(t *testing.T) {
+	t.Parallel()
+	r := start(t, time.Millisecond, -1)
+	seated := r.show.Tiers[0] // one row of four
+	take := func(seat int) hold.Hold {
+		t.Helper()
+		h, err := r.holds.Units(t.Context(), hold.Request{ID: uuid.NewString(), Performance: r.show.ID, Sale: r.show.Sale, Session: uuid.NewString(),
+			SessionEnds: time.Now().Add(time.Hour), Life: time.Minute}, []int{seated.First + seat})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	await := func(free, together int64) {
+		t.Helper()
+		var c counted
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+			if c = r.next(); c.Tiers[0].Free == free && c.Tiers[0].Together == together && c.Tiers[len(c.Tiers)-1].Together == 0 {
+				return
+			}
+		}
+		t.Fatalf("counted %+v, want %d free, %d of them side by side", c.Tiers, free, together)
+	}
+	await(4, 0)
+	second := take(1)
+	await(3, 0)
+	take(3)
+	await(2, 1) // the first and the third
+	if err := r.holds.Release(t.Context(), r.show.ID, second.ID, second.Session); err != nil {
+		t.Fatal(err)
+	}
+	take(0)
+	await(2, 2) // the second and the third
+	take(1)
+	await(1, 1)
+	take(2)
+	await(0, 0)
+}
+
 // Several cores count in turns: what one has just counted is good for the others.
 func TestCoresLeaveTheCountToEachOther(t *testing.T) {
 	t.Parallel()

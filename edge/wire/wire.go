@@ -151,6 +151,9 @@ const (
 type Odds struct {
 	Chance Chance   `json:"chance,omitempty"` // to get anything
 	Tiers  []Chance `json:"tiers,omitempty"`  // of each tier, in the order of GET …/stock
+	// Together is, of each of them, the most free seats side by side where those are
+	// fewer than somebody may take, else 0; absent where that is so of all.
+	Together []int64 `json:"together,omitempty"`
 }
 
 // Message is what the organizer tells everybody: plain text.

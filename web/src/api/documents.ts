@@ -44,7 +44,7 @@ export interface Status {
   served?: number;
   epoch?: string;
   wait?: { low: number; high: number; longer?: "limits" | "returns" | "parties" | "lanes" | "slower" | "restored" };
-  odds?: { chance?: Chance; tiers?: (Chance | "")[] };
+  odds?: { chance?: Chance; tiers?: (Chance | "")[]; together?: number[] };
   terms?: number;
   message?: Message;
   back?: boolean;

@@ -98,11 +98,14 @@ class Board {
     const sheet = this.#sheets.get(sale.terms ?? 0);
     const shows = sheet?.performances ?? [];
     const chances = new Map(this.#stock?.tiers.map((tier, i) => [tier.tier, odds?.tiers?.[i] ?? ""] as const));
+    const together = new Map(this.#stock?.tiers.map((tier, i) => [tier.tier, odds?.together?.[i] ?? 0]));
     this.#tiers.replaceChildren(
       ...shows.flatMap((show) =>
         show.tiers.map((tier) => {
           const chance = chances.get(tier.id) ?? "";
-          return h("li", { "data-chance": chance }, h("span", { dir: "auto" }, tier.name), h("span", {}, money(tier)), h("span", {}, chance ? words.tier[chance] : ""));
+          const seats = together.get(tier.id) ?? 0;
+          const said = [chance && words.tier[chance], seats > 0 && words.together(seats)].filter(Boolean).join(", ");
+          return h("li", { "data-chance": chance }, h("span", { dir: "auto" }, tier.name), h("span", {}, money(tier)), h("span", {}, said));
         }),
       ),
     );

@@ -48,6 +48,7 @@ export const news = {
     "sold-out": "Sold out.",
     "": "We say how your chances are as soon as the first have bought.",
   } satisfies Record<Chance | "", string>,
+  together: (n: number) => (n === 1 ? "single seats only" : `at most ${n} side by side`),
   tier: { good: "good chance", even: "about even", slim: "slim chance", returns: "none left now", "sold-out": "sold out" } satisfies Record<Chance, string>,
 
   soldOut: {

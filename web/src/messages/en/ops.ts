@@ -121,7 +121,7 @@ export const ops = {
       max_cap: "Most cap",
     },
     bounds: "No change passes these bounds: not a person’s, not a planned one, not the automatic mode’s.",
-    apply: "Apply mode and bounds",
+    apply: "Apply these",
     changed: "Somebody changed the limits meanwhile. Look again, then apply.",
     numbers: "Please enter numbers from 0.",
   },
