@@ -19,7 +19,7 @@ var dropScript = newScript("drop", dropSource)
 // drop gives up the place's turn and says what it was. One that the line has
 // come to may have had a turn that a loss forgot: then it is ErrSettling.
 func (s *Store) drop(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, reached bool) (string, error) {
-	reply, err := s.runOn(ctx, sale, dropScript, keysOf(sale, "offered", "active", "numbers", "sessions", "state"), string(id), flag(reached))
+	reply, err := s.runOn(ctx, sale, dropScript, keysOf(sale, "offered", "active", "numbers", "sessions", "state", "passes"), string(id), flag(reached))
 	was, _ := reply.(string)
 	return was, err
 }

@@ -58,6 +58,7 @@ type fan struct {
 	stored  int // the generation that Redis knows
 
 	party
+	reentry
 }
 
 // kept is until when a hold keeps a slot, and whether it is being paid for.
@@ -540,6 +541,8 @@ func (m *model) leave(f *fan) error {
 		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
 	case f.exp > 0 && !f.ended && f.slot > 0:
 		m.end(f)
+	case f.hadTurn() && f.state != ropeline.PlaceLeft:
+		f.void()
 	}
 	return nil
 }
@@ -549,6 +552,7 @@ func (m *model) end(f *fan) {
 		return
 	}
 	f.ended = true
+	f.void()
 	if until := latest(f.keeps, m.ms(), true); until > 0 { // it pays
 		f.slot = until
 		for i := range f.more {
@@ -677,7 +681,7 @@ func same(t *rapid.T, doing string, got, want error) {
 
 func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 	id := s.sale.ID
-	return map[string]func(*rapid.T){
+	actions := map[string]func(*rapid.T){
 		"join": func(t *rapid.T) {
 			edge := rapid.IntRange(0, 1).Draw(t, "edge")
 			fans, joins := make([][]*fan, len(s.lines)), make([][]entry, len(s.lines))
@@ -849,6 +853,8 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"stock":           func(t *rapid.T) { s.setStock(ctx, t) },
 		"":                func(t *rapid.T) { s.compare(ctx, t) },
 	}
+	maps.Copy(actions, s.reentries(ctx))
+	return actions
 }
 
 // jump sets the clock of the server, which the next tick sees.
@@ -909,6 +915,9 @@ func (s *system) passBy(ctx contextT, t *rapid.T, edge int, steady bool) {
 	}
 	f.score, _ = scoreOf(p.Score)
 	f.beside, f.epoch = true, s.epoch(0)
+	if p.Session != nil {
+		f.sid = p.Session.ID
+	}
 	if p.State != ropeline.PlaceActive || !p.New || p.Session.ExpiresAt.Unix() != f.exp || p.Session.EndsAt.Unix() != f.ends {
 		t.Fatalf("passed as %+v of %+v, want %+v", p, p.Session, f)
 	}
@@ -1153,6 +1162,9 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 		if p.Generation != f.stored {
 			t.Fatalf("%s has generation %d, want %d", f.id, p.Generation, f.stored)
 		}
+		if p.Pass != f.reentry.kept() {
+			t.Fatalf("%s has the pass %q, want %q", f.id, p.Pass, f.reentry.kept())
+		}
 		if p.Party != f.shared() {
 			t.Fatalf("%s is shared by %q, want %q", f.id, p.Party, f.shared())
 		}
@@ -1227,7 +1239,7 @@ func TestASafetyNetDoesWhatTheModelDoes(t *testing.T) {
 		shards := rapid.SampledFrom([]int{1, 3}).Draw(t, "shards")
 		doAsTheModel(t, rdb, fmt.Sprintf("net-%d-%d", time.Now().UnixNano(), runs), 1, shards, true,
 			func(s *system, actions map[string]func(*rapid.T)) {
-				kept := []string{"", "pass", "tick", "renew", "end", "leave", "claim", "set limits", "wait"}
+				kept := []string{"", "pass", "tick", "renew", "end", "leave", "claim", "set limits", "wait", "the shop fails somebody", "come in again"}
 				if rapid.IntRange(0, 2).Draw(t, "troubles") == 0 {
 					kept = append(kept, "change the mode", "the server starts anew")
 				}
@@ -1546,6 +1558,7 @@ func (s *system) forget(f *fan, remembered bool) {
 	f.back, f.late, f.again, f.allowed = false, false, false, false
 	f.missed = 0 // nobody remembers when
 	f.lost, f.ordinal = !remembered, 0
+	f.reentry.forget(remembered && f.hadTurn())
 	f.open = remembered && len(f.members) > 0
 	if f.more = nil; !remembered {
 		f.ticket, f.members = f.members, nil

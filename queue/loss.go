@@ -201,9 +201,9 @@ func (s *Store) Reinstate(ctx context.Context, sale ropeline.SaleID, turns []Pla
 		if p.State == ropeline.PlaceActive && p.Session != nil {
 			session, kept = p.Session.text(), p.Session.Slot.UnixMilli()
 		}
-		args = append(args, string(p.ID), number, by, session, string(p.Party), kept)
+		args = append(args, string(p.ID), number, by, session, string(p.Party), kept, string(p.Pass))
 	}
-	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits", "sids", "kept"), args...)
+	_, err := s.runOn(ctx, sale, reinstateScript, keysOf(sale, "state", "offered", "active", "numbers", "sessions", "parties", "limits", "sids", "kept", "passes"), args...)
 	return err
 }
 

@@ -30,7 +30,7 @@ func (s *Store) Pass(ctx context.Context, sale ropeline.SaleID, id ropeline.Plac
 	if err != nil {
 		return Place{}, false, fmt.Errorf("making a session id: %w", err)
 	}
-	keys := keysOf(sale, "state", "limits", "offered", "active", "numbers", "sessions", "standing", "passed", "stock", "sids", "kept")
+	keys := keysOf(sale, "state", "limits", "offered", "active", "numbers", "sessions", "standing", "passed", "stock", "sids", "kept", "passes")
 	args := []any{string(id), sid.String(), margin, TickInterval.Milliseconds()}
 	reply, err := s.runOn(ctx, sale, passScript, keys, args...)
 	if errors.Is(err, ropeline.ErrStoreAway) && ctx.Err() == nil {

@@ -31,6 +31,7 @@ type Place struct {
 	MissedAt time.Time // passed over, or its turn not taken, then: it may return for a while; zero: it may not
 	Offer    *Offer    // set from the offer on
 	Session  *Session
+	Pass     Pass // "" for none
 
 	Generation int  // of the newest copy of its ticket, 0 if it never moved
 	Elsewhere  bool // a newer copy than the asker's holds it
@@ -293,7 +294,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 		return nil, settling
 	}
 	// The turns after the spots: what moves between the two moves forward.
-	reply, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties", "state", "limits"), args...)
+	reply, err := s.runOn(ctx, sale, turnScript, keysOf(sale, "offered", "active", "numbers", "sessions", "missed", "generations", "parties", "state", "limits", "passes", "bought"), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +304,7 @@ func (s *Store) FindAll(ctx context.Context, sale ropeline.SaleID, ids []ropelin
 	for i := range places {
 		p := &places[i]
 		p.turn(now, &r)
-		p.Generation, p.Party = int(r.integer()), Party(r.text())
+		p.Generation, p.Party, p.Pass = int(r.integer()), Party(r.text()), Pass(r.text())
 		p.stand(spots[i])
 		if spots[i].what == "settling" && p.State == "" {
 			settling = ErrSettling
@@ -378,7 +379,7 @@ func (p *Place) turn(now time.Time, r *reader) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("not an offer's number: %q", number)
 	}
-	p.Offer = &Offer{Number: n, ClaimBy: claimBy, Beside: strings.HasPrefix(how, "beside") || how == "again"}
+	p.Offer = &Offer{Number: n, ClaimBy: claimBy, Beside: strings.HasPrefix(how, "beside") || strings.HasPrefix(how, "again")}
 	switch {
 	case slot.After(now) && strings.HasSuffix(session, " open"):
 		p.State = ropeline.PlaceActive
@@ -442,20 +443,25 @@ var comebackScript = newScript("comeback", comebackSource)
 // Readmit puts a place that missed its turn before everybody, once and within
 // the grace; it reports whether it stands there.
 func (s *Store) Readmit(ctx context.Context, sale ropeline.SaleID, t Ticket, grace time.Duration) (bool, error) {
-	id := t.Place
-	reply, err := s.runOn(ctx, sale, readmitScript, keysOf(sale, "numbers", "sessions", "missed"), string(id), grace.Milliseconds())
+	reply, err := s.runOn(ctx, sale, readmitScript, keysOf(sale, "numbers", "sessions", "missed"), string(t.Place), grace.Milliseconds())
 	if err != nil || reply != int64(1) {
 		return false, err
 	}
-	l, err := s.lineOf(ctx, sale, id)
+	return s.comeBack(ctx, sale, t, false)
+}
+
+// comeBack puts a place whose turn may be repeated before everybody.
+func (s *Store) comeBack(ctx context.Context, sale ropeline.SaleID, t Ticket, anyhow bool) (bool, error) {
+	l, err := s.lineOf(ctx, sale, t.Place)
 	if err != nil {
 		return false, err
 	}
-	reply, err = s.runOn(ctx, sale, comebackScript, l.keys("line", "order", "comebacks"), string(id), t.Score)
+	keys := l.keys("line", "order", "comebacks", "departed", "quit")
+	reply, err := s.runOn(ctx, sale, comebackScript, keys, string(t.Place), t.Score, flag(anyhow))
 	if err != nil || reply != int64(1) {
 		return false, err
 	}
-	s.announce(ctx, sale, id)
+	s.announce(ctx, sale, t.Place)
 	return true, nil
 }
 

@@ -137,7 +137,7 @@ func (s *Store) EndThis(ctx context.Context, sale ropeline.SaleID, id ropeline.P
 }
 
 func (s *Store) end(ctx context.Context, sale ropeline.SaleID, id ropeline.PlaceID, sid string, force bool) (acknowledged bool, err error) {
-	reply, err := s.runOn(ctx, sale, endScript, keysOf(sale, "active", "sessions", "state", "kept"), string(id), sid, flag(force))
+	reply, err := s.runOn(ctx, sale, endScript, keysOf(sale, "active", "sessions", "state", "kept", "passes"), string(id), sid, flag(force))
 	if err != nil {
 		return false, err
 	}

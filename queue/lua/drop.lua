@@ -1,5 +1,5 @@
 -- Gives up the turn of a place that leaves, with all its slots.
--- KEYS 1 offered  2 active  3 numbers  4 sessions  5 state
+-- KEYS 1 offered  2 active  3 numbers  4 sessions  5 state  6 passes
 -- ARGV 1 clock (us) or ''  2 place id  3 1 if the line has come to the place
 -- Returns 'left' (an offer is given up: its slot is free at once, for no token
 -- was issued), 'active' (end the session first: its slot is counted still),
@@ -19,5 +19,8 @@ if number_ and string.sub(number_, -1) == 'c' then
   redis.call('HSET', KEYS[4], place, 'left') -- it waits for its second turn
   return ''
 end
-if session or number_ then return 'final' end
+if session or number_ then
+  void_pass(KEYS[6], place)
+  return 'final'
+end
 return ARGV[3] == '1' and forgotten(KEYS[5], math.floor(clock() / 1000)) or ''

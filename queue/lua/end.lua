@@ -1,6 +1,7 @@
 -- Marks a session as ended: it is not renewed any more. Its slot stays counted
--- until free.lua, after every gate has heard of it. Idempotent.
--- KEYS 1 active  2 sessions  3 state  4 kept
+-- until free.lua, after every gate has heard of it. Whoever ends it takes its
+-- re-entry pass back. Idempotent.
+-- KEYS 1 active  2 sessions  3 state  4 kept  5 passes
 -- ARGV 1 clock (us) or ''  2 place  3 the session it must be, or '' for any
 --      4 1 if it ends although it holds something or pays, else 0
 -- Returns '<sid> <exp>' of the session that ends, with ' blind' behind it while a
@@ -20,5 +21,6 @@ if ARGV[4] == '0' and how == 'open' then
   end
 end
 redis.call('HSET', KEYS[2], ARGV[2], string.format('%s %s %s %s ended', sid, iat, exp, last))
+void_pass(KEYS[5], ARGV[2])
 local blind = ms < number(KEYS[3], 'ghosts_until')
 return sid .. ' ' .. exp .. (blind and ' blind' or '')

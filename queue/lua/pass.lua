@@ -8,7 +8,7 @@
 -- offered. So everybody is counted from the moment on in which they are told to
 -- wait, some of them twice for a moment.
 -- KEYS 1 state  2 limits  3 offered  4 active  5 numbers  6 sessions
---      7 standing  8 passed  9 stock  10 sids  11 kept
+--      7 standing  8 passed  9 stock  10 sids  11 kept  12 passes
 -- ARGV 1 clock (us) or ''  2 place  3 session id  4 margin (s): as of claim
 --      5 tick (ms)
 -- Returns {session text as of claim, score of an arrival now}, 'wait' (it has to
@@ -33,6 +33,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', ms - FORGET, 
     redis.call('HDEL', KEYS[10], string.match(redis.call('HGET', KEYS[6], over) or '', '^%S+') or '')
     redis.call('HDEL', KEYS[6], over)
     redis.call('HDEL', KEYS[11], over)
+    redis.call('HDEL', KEYS[12], over)
   end
 end
 

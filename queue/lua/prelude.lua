@@ -476,3 +476,26 @@ local function had_turn(numbers, place)
   local n = redis.call('HGET', numbers, place)
   return n and string.sub(n, -1) ~= 'c'
 end
+
+-- The re-entry pass of a place: how many it ever had, what of the last one (open,
+-- used, void) and of which session that was; 0 if it had none.
+local function pass_of(passes, place)
+  local had, how, of = string.match(redis.call('HGET', passes, place) or '', '^(%d) (%a+) (%S+)$')
+  return tonumber(had or '0'), how, of
+end
+
+-- Takes the open pass of a place away.
+local function void_pass(passes, place)
+  local had, how, of = pass_of(passes, place)
+  if how == 'open' then redis.call('HSET', passes, place, had .. ' void ' .. of) end
+end
+
+-- Counts a pass that was given or used. The public hears of it at most once a
+-- minute; the next word, and the counts of each minute, have what is missing.
+local function count_reentry(counts, state, events, now, what)
+  redis.call('HINCRBY', counts, what, 1)
+  local minute = math.floor(now / 60000000)
+  if number(state, 'reentry_told') == minute then return end
+  redis.call('HSET', state, 'reentry_told', minute)
+  tell(events, now, 'reentry', { passes = number(counts, 'passes'), reentries = number(counts, 'reentries') })
+end

@@ -1,10 +1,10 @@
 -- Puts back turns that a loss of the server forgot, from what edges and tokens
 -- tell. Each takes the place of a ghost.
 -- KEYS 1 state  2 offered  3 active  4 numbers  5 sessions  6 parties  7 limits
---      8 sids  9 kept
+--      8 sids  9 kept  10 passes
 -- ARGV 1 clock (us) or ''  2 margin (ms)  3.. place, number, claim by (ms) or
 --      0, session text or '', members of a party or '', until when the slot was kept
---      (ms) in turns
+--      (ms), re-entry pass or '' in turns
 -- Returns how many slots were put back.
 -- Cost O(log N) a turn.
 local ms = math.floor(clock() / 1000)
@@ -12,11 +12,12 @@ if ms >= number(KEYS[1], 'ghosts_until') then return 0 end -- every slot forgott
 local live = redis.call('HMGET', KEYS[7], 'mode', 'stopped')
 ms = turn_time({ mode = live[1], stopped = live[2] or '0' }, ms)
 local back = 0
-for i = 3, #ARGV, 6 do
+for i = 3, #ARGV, 7 do
   local place, number_, by, session = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local n = string.match(number_, '^%d+')
   if tonumber(n) > number(KEYS[1], 'last_offer') then redis.call('HSET', KEYS[1], 'last_offer', n) end
   redis.call('HSETNX', KEYS[4], place, number_)
+  if ARGV[i + 6] ~= '' then redis.call('HSETNX', KEYS[10], place, ARGV[i + 6]) end
   if ARGV[i + 4] ~= '' and redis.call('HSETNX', KEYS[6], place, ARGV[i + 4]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'brought', size_of(ARGV[i + 4]) - 1)
   end
