@@ -59,6 +59,7 @@ var opsRoutes = []opsRoute{
 	{"GET", opsPath + "/sales", staff, (*Ops).list},
 	{"GET", opsPath + "/sales/{sale}", staff, (*Ops).show},
 	{"POST", opsPath + "/sales/{sale}/sessions/{id}/revoke", seller, (*Ops).revoke},
+	{"POST", opsPath + "/sales/{sale}/sessions/{id}/reentry", seller, (*Ops).reenter},
 	{"GET", opsPath + "/sales/{sale}/history", staff, (*Ops).history},
 	{"GET", opsPath + "/edges", staff, (*Ops).edges},
 	{"POST", opsPath + "/sales/{sale}/steer", staff, (*Ops).steer},

@@ -16,6 +16,30 @@ type revoked struct {
 	Acknowledged bool `json:"acknowledged"`
 }
 
+// reenter gives the fan of a session that the shop failed a re-entry pass: staff
+// with a reason, or the backend of a shop whose proxy does not see it fail.
+func (o *Ops) reenter(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Reason string `json:"reason"`
+	}
+	if err := ropeline.ReadJSON(w, r, &body); err != nil {
+		return err
+	}
+	sale, session := ropeline.SaleID(r.PathValue("sale")), r.PathValue("id")
+	if err := o.known(r, sale); err != nil {
+		return err
+	}
+	err := o.audited(r, act{sale: sale, action: "grant re-entry", reason: body.Reason, wanted: map[string]string{"session": session},
+		do: func(ctx context.Context, _ string) (any, time.Time, error) {
+			return struct{}{}, time.Time{}, o.store.Grant(ctx, sale, session, true)
+		}})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // revoke ends somebody's session: staff with a reason, or the backend of a shop
 // whose fan is done. Every gate knows within a second.
 func (o *Ops) revoke(w http.ResponseWriter, r *http.Request) error {

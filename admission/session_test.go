@@ -82,6 +82,30 @@ func TestASessionIsRevokedByStaffAndByAShop(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", name, w.Code, w.Body, c.status, c.code)
 		}
 	}
+	// The shop says, after all, that it failed the fan.
+	reentry := "/sessions/" + session.ID + "/reentry"
+	for name, c := range map[string]struct {
+		key, path, body string
+		status          int
+		code            string
+	}{
+		"re-entry without a reason":  {sre, reentry, `{}`, http.StatusUnprocessableEntity, "reason-missing"},
+		"re-entry of no session":     {sre, "/sessions/x/reentry", `{"reason":"it failed"}`, http.StatusNotFound, "session-unknown"},
+		"re-entry by nobody":         {"key", reentry, `{"reason":"it failed"}`, http.StatusUnauthorized, "staff-required"},
+		"re-entry with other fields": {sre, reentry, `{"reason":"it failed","times":9}`, http.StatusBadRequest, ""},
+	} {
+		if w := ask(c.key, c.path, c.body); w.Code != c.status || !strings.Contains(w.Body.String(), c.code) {
+			t.Errorf("%s: %d %s, want %d %s", name, w.Code, w.Body, c.status, c.code)
+		}
+	}
+	for i, want := range []int{http.StatusNoContent, http.StatusConflict} { // one for a session
+		if w := ask(shopKey, reentry, `{"reason":"the checkout failed"}`); w.Code != want {
+			t.Errorf("re-entry %d: %d %s, want %d", i, w.Code, w.Body, want)
+		}
+	}
+	if p, err := store.Find(t.Context(), sale.ID, place); err != nil || !p.Pass.Open() {
+		t.Errorf("the place has the pass %q, %v", p.Pass, err)
+	}
 	before, err := rdb.Time(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +125,9 @@ func TestASessionIsRevokedByStaffAndByAShop(t *testing.T) {
 	}
 	if s, err := store.State(t.Context(), sale.ID); err != nil || s.Active != 0 {
 		t.Errorf("%d slots are counted, %v", s.Active, err)
+	}
+	if p, err := store.Find(t.Context(), sale.ID, place); err != nil || p.Pass.Open() {
+		t.Errorf("whoever is put out keeps the pass %q, %v", p.Pass, err)
 	}
 	if w := ask(sre, revoke, `{"reason":"again"}`); w.Code != http.StatusOK { // twice is no error
 		t.Errorf("revoking again: %d %s", w.Code, w.Body)

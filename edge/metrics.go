@@ -18,6 +18,8 @@ type metrics struct {
 	frames   prometheus.Counter
 	late     prometheus.Histogram
 	turned   prometheus.Counter
+
+	reentries *prometheus.CounterVec // by sale and what
 }
 
 func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
@@ -38,6 +40,10 @@ func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
 			Help:    "How long after an edge heard of an offer it was pushed to the socket.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
+		reentries: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_edge_reentries_total",
+			Help: "Re-entry passes that this edge granted because a shop failed, dropped because it owed too many, or saw used.",
+		}, []string{"sale", "what"}),
 		turned: add.NewCounter(prometheus.CounterOpts{
 			Name: "ropeline_edge_turned_away_total", Help: "Connections that were closed at once because their address had as many as it may.",
 		}),

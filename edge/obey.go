@@ -4,34 +4,52 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ropeline/ropeline/admission/token"
 )
 
-// endHeader is how an upstream says that the session of the request that it
-// answers is over.
-const endHeader = "Ropeline-Session"
+// sessionHeader is how an upstream says what becomes of the session of the request
+// that it answers.
+const sessionHeader = "Ropeline-Session"
 
-// wantsEnd takes the header out of an answer, and reports what it asked for.
-func wantsEnd(h http.Header) bool {
-	ends := strings.EqualFold(strings.TrimSpace(h.Get(endHeader)), "end")
-	h.Del(endHeader)
-	return ends
+// wish is what it asked for.
+type wish struct {
+	end     bool
+	reentry bool // it failed the fan, who may come in again
+}
+
+// wishOf takes the header out of an answer and reads it: "end", "reentry".
+func wishOf(h http.Header) (w wish) {
+	switch strings.ToLower(strings.TrimSpace(h.Get(sessionHeader))) {
+	case "end":
+		w.end = true
+	case "reentry":
+		w.reentry = true
+	}
+	h.Del(sessionHeader)
+	return w
 }
 
 // obey does what an upstream of ours says of the session of the request that it
 // answers.
 func (s *Server) obey(r *http.Response) {
-	if !wantsEnd(r.Header) {
+	says := wishOf(r.Header)
+	if !says.end && !says.reentry {
 		return
 	}
-	if c, ok := s.admitted(r.Request); ok {
+	c, ok := s.admitted(r.Request, s.now())
+	if ok && says.reentry {
+		s.owe(c)
+	}
+	if ok && says.end {
 		s.endOf(c)
 	}
 }
 
-// admitted is the good admission token that a request carries, if it does.
-func (s *Server) admitted(r *http.Request) (token.Claims, bool) {
+// admitted is the admission token that a request carries and that was good then,
+// if it has one.
+func (s *Server) admitted(r *http.Request, at time.Time) (token.Claims, bool) {
 	if s.config.JWKS == nil {
 		return token.Claims{}, false
 	}
@@ -39,7 +57,7 @@ func (s *Server) admitted(r *http.Request) (token.Claims, bool) {
 	if err != nil {
 		return token.Claims{}, false
 	}
-	c, err := token.NewVerifier(keys, s.now).Verify(token.Raw(token.Header(r.Header)))
+	c, err := token.NewVerifier(keys, func() time.Time { return at }).Verify(token.Raw(token.Header(r.Header)))
 	return c, err == nil
 }
 

@@ -65,6 +65,9 @@ func (s *Server) held(w http.ResponseWriter, r *http.Request, m *room) (queue.Ti
 	if err == nil && place.State == ropeline.PlaceExpired {
 		place, err = s.readmit(r, m, ticket, place)
 	}
+	if err == nil && (place.State == ropeline.PlaceDone || place.State == ropeline.PlaceExpired) {
+		place, err = s.reenter(r, m, ticket, place)
+	}
 	if errors.Is(err, queue.ErrPlaceUnknown) || err == nil && (place.State.Final() || place.Party.Seat(ticket) == 0) {
 		return queue.Ticket{}, queue.Place{}, nil
 	}

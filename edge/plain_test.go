@@ -216,6 +216,7 @@ func TestEveryStateHasAPlainPage(t *testing.T) {
 		"passed":   {State: ropeline.PlacePassed, NextContact: 2},
 		"offered":  {State: ropeline.PlaceOffered, NextContact: 2, Offer: &wire.Offer{Number: 3, ClaimBy: now.Add(45 * time.Second)}},
 		"active":   {State: ropeline.PlaceActive, NextContact: 20, Session: &wire.Session{EndsAt: now.Add(time.Hour)}},
+		"done ":    {State: ropeline.PlaceDone, Reentry: true},
 		"expired":  {State: ropeline.PlaceExpired, ReturnBy: &now},
 		"left":     {State: ropeline.PlaceLeft},
 		"done":     {State: ropeline.PlaceDone},
@@ -241,7 +242,7 @@ func TestEveryStateHasAPlainPage(t *testing.T) {
 		if strings.Contains(text, "<Lanterns>") || !strings.Contains(text, "</html>") {
 			t.Errorf("%s: %s", scene, text)
 		}
-		for in, want := range map[string]string{"waiting": "1,234,567", "lobby": "Opens in 90 minutes", "offered": "45 seconds left", "active": "19:00 UTC", "waiting ": "in its old order",
+		for in, want := range map[string]string{"waiting": "1,234,567", "lobby": "Opens in 90 minutes", "offered": "45 seconds left", "active": "19:00 UTC", "waiting ": "in its old order", "done ": "Come back in",
 			" waiting": "a party of 4. It is larger than what is let in at once"} {
 			if in == scene && !strings.Contains(text, want) {
 				t.Errorf("%s does not say %q: %s", scene, want, text)

@@ -56,6 +56,9 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 		},
 		ModifyResponse: func(r *http.Response) error {
 			s.obey(r)
+			if r.StatusCode >= http.StatusInternalServerError {
+				s.coreFailed(r.Request)
+			}
 			r.Header.Del(requestID) // ours is set already
 			return nil
 		},
@@ -63,6 +66,7 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 				return // the client went away
 			}
+			s.coreFailed(r)
 			s.fail(w, r, errCoreAway.Because(err))
 		},
 	}

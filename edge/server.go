@@ -49,6 +49,7 @@ type Server struct {
 	renewals renewals
 	shops    map[*passage.Host]*relay.Pool
 	ending   sync.WaitGroup // sessions that an upstream ended
+	owed     owed
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -75,6 +76,7 @@ func New(c Config) (*Server, error) {
 		bounds: c.Limits.bounds(),
 		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
 		pages:  pages,
+		owed:   newOwed(),
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}
@@ -104,6 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) untilOver(ctx context.Context) error {
 	var reports sync.WaitGroup
 	reports.Go(func() { s.tellReports(ctx) })
+	reports.Go(func() { s.payOwed(ctx) })
 	err := s.hub.Run(ctx)
 	reports.Wait()
 	s.rooms.wait()

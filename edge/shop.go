@@ -51,12 +51,18 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage)
 	}
 	s.prolong(w, r, e)
 	w.Header().Del("X-Content-Type-Options") // the shop's business
-	return pool.Forward(w, relay.Call{
+	err = pool.Forward(w, relay.Call{
 		In: r, Target: p.Path.Target(), Body: p.Route.Body, Timeout: p.Route.Timeout,
 		Skip: staysHere, Extra: s.speaks(w, r, p, e),
-		Answered: func(h http.Header) { s.answered(w, h, e) },
+		Answered: func(status int, h http.Header) { s.answered(w, r, status, h, e) },
 		Still:    s.still(p, e),
 	})
+	if errors.Is(err, relay.ErrAway) || errors.Is(err, relay.ErrSilent) {
+		if shopFailed(r.Method, http.StatusBadGateway) {
+			s.owe(e.claims)
+		}
+	}
+	return err
 }
 
 // staysHere reports whether a client's header does not reach the shop: what only
@@ -120,10 +126,10 @@ func shopCookies(h http.Header) string {
 	return strings.Join(kept, "; ")
 }
 
-// answered takes what is meant for us out of a shop's answer. "end" ends the
+// answered takes what is meant for us out of a shop's answer: what becomes of the
 // session of the request that is answered, and of no other.
-func (s *Server) answered(w http.ResponseWriter, h http.Header, e entry) {
-	ends := wantsEnd(h)
+func (s *Server) answered(w http.ResponseWriter, r *http.Request, status int, h http.Header, e entry) {
+	says := wishOf(h)
 	h.Del(requestID) // ours is set already
 	for name := range h {
 		if strings.HasPrefix(name, "X-Ropeline-") {
@@ -131,7 +137,10 @@ func (s *Server) answered(w http.ResponseWriter, h http.Header, e entry) {
 		}
 	}
 	c := e.claims
-	if !ends || c.Session == "" {
+	if says.reentry || shopFailed(r.Method, status) {
+		s.owe(c)
+	}
+	if !says.end || c.Session == "" {
 		return
 	}
 	w.Header().Del("Set-Cookie") // a token that was renewed in passing

@@ -51,6 +51,7 @@ func trouble(v *queue.View) wire.Trouble {
 // so that they fit together.
 func statusOf(id ropeline.SaleID, v *queue.View, p queue.Place, phone bool) wire.Status {
 	s := wire.Status{State: p.State, Sale: saleStatus(id, v), Lane: v.LaneName(p.ID), Back: p.Back, Elsewhere: p.Elsewhere}
+	s.Reentry = p.Pass.Open() || p.Back && p.Pass.Used()
 	if by := p.MissedAt.Add(queue.GraceOf(phone)); !p.MissedAt.IsZero() && by.After(v.Now) {
 		s.ReturnBy = &by
 	}
@@ -88,7 +89,7 @@ func changed(shown, next wire.Status) (different, urgent bool) {
 	urgent = shown.State != next.State || shown.Sale.Phase != next.Sale.Phase ||
 		shown.Sale.Paused != next.Sale.Paused || shown.Sale.Trouble != next.Sale.Trouble || shown.Back != next.Back || shown.Elsewhere != next.Elsewhere || !same(shown.Party, next.Party) || shown.Sale.Reason != next.Sale.Reason || shown.Sale.Mode != next.Sale.Mode ||
 		shown.Sale.Message != next.Sale.Message || shown.Sale.Terms != next.Sale.Terms || turned(shown.Odds, next.Odds) ||
-		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session)
+		!same(shown.Offer, next.Offer) || !same(shown.Session, next.Session) || shown.Reentry != next.Reentry
 	queued := next.State == ropeline.PlaceWaiting || next.State == ropeline.PlaceCollected // others are not shown how many wait, or go first
 	different = urgent || shown.Epoch != next.Epoch || !same(shown.Position, next.Position) || !alike(shown.Wait, next.Wait) ||
 		queued && (shown.Sale.Entrants != next.Sale.Entrants || shown.Sale.Comebacks != next.Sale.Comebacks) || !sameOdds(shown.Odds, next.Odds) || !shown.Sale.OpensAt.Equal(next.Sale.OpensAt)

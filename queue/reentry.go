@@ -24,6 +24,9 @@ type Pass string
 // Open reports whether there is one that can be used.
 func (p Pass) Open() bool { return strings.Contains(string(p), " open ") }
 
+// Used reports whether the last one was used.
+func (p Pass) Used() bool { return strings.Contains(string(p), " used ") }
+
 // What is said of a re-entry pass that is not given.
 var (
 	ErrPassHad = &ropeline.Error{Kind: ropeline.Conflict, Code: "reentry-had",

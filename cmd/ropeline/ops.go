@@ -36,6 +36,7 @@ type opsCommand struct {
 	Beacon   opsBeacon   `cmd:"" help:"Enter the value of a beacon that Ropeline cannot reach."`
 	Edges    opsEdges    `cmd:"" help:"Show what each edge last said of itself."`
 	History  opsHistory  `cmd:"" help:"Show the last quarter of an hour of a sale, by the second."`
+	Reentry  opsReentry  `cmd:"" help:"Let somebody whom the shop failed come in again without standing in line."`
 	Audit    opsAudit    `cmd:"" help:"Show who did what, and why."`
 }
 

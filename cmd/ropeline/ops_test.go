@@ -123,6 +123,7 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if got := ops("audit", id, "--limit", "2"); !strings.Contains(got, "ada  refused   cancel  no") || !strings.Contains(got, "older ones: --before ") {
 		t.Errorf("the audit says\n%s", got)
 	}
+	expect(t, ops("reentry", id, "nobody", "--reason", "the checkout failed"), "ropeline: session-unknown: This sale has no such session.\n[1]\n")
 	expect(t, ops("message", id), "no message\n")
 	expect(t, ops("message", id, "--text", "en=Doors at 8, not 7; sorry", "--reason", "they ask"), "en: Doors at 8, not 7; sorry\n")
 	expect(t, ops("message", id, "--text", "en=Soon", "--text", "de=Bald", "--default", "en", "--for", "1h", "--reason", "they ask"), "until …\nde: Bald\nen: Soon\n")
@@ -197,6 +198,7 @@ func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
 		w.WriteHeader(http.StatusConflict)
 		fmt.Fprint(w, `{"type":"urn:ropeline:problem:limits-changed","title":"Conflict","status":409,"detail":"Somebody was faster.","now":{"cap":7}}`)
 	})
+	mux.HandleFunc("POST /api/v1/ops/sales/demo/sessions/s1/reentry", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /api/v1/ops/sales", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)
 	})
@@ -204,6 +206,8 @@ func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
 	t.Cleanup(edge.Close)
 	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "set", "demo", "--cap", "5", "--reason", "r"),
 		"ropeline: limits-changed: Somebody was faster.\nnow: {\"cap\":7}\nhint: look again with: ropeline ops status\n[3]\n")
+	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "reentry", "demo", "s1", "--reason", "the checkout failed"),
+		"the fan of session s1 may come in again, once\n")
 	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "status"),
 		"ropeline: Found: this is no answer of an edge: is the address right?\n[1]\n")
 }

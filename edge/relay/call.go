@@ -20,7 +20,7 @@ type Call struct {
 	Timeout time.Duration            // until the answer's head, and the longest silence after it
 
 	// Answered looks at the answer's head, and may change it, before it goes on.
-	Answered func(http.Header)
+	Answered func(status int, h http.Header)
 	// Still reports whether an answer that takes long, or a tunnel, may go on. It
 	// is asked about once a second.
 	Still func() bool
@@ -139,7 +139,7 @@ func pass(w http.ResponseWriter, call *Call, c *conn, resp *http.Response, began
 	defer resp.Body.Close()
 	h, listed := w.Header(), named(resp.Header)
 	if call.Answered != nil {
-		call.Answered(resp.Header)
+		call.Answered(resp.StatusCode, resp.Header)
 	}
 	for name, values := range resp.Header {
 		if hopByHop[name] || listed[name] {

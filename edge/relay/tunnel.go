@@ -25,7 +25,7 @@ func (p *Pool) tunnel(w http.ResponseWriter, call *Call, c *conn, resp *http.Res
 	defer client.Close()
 	_ = client.SetDeadline(time.Now().Add(call.Timeout))
 	if call.Answered != nil {
-		call.Answered(resp.Header)
+		call.Answered(resp.StatusCode, resp.Header)
 	}
 	for name, values := range w.Header() {
 		if resp.Header[name] == nil {

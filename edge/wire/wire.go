@@ -76,6 +76,10 @@ type Status struct {
 	// missed its turn (by joining again with its ticket) may return to the front.
 	ReturnBy *time.Time `json:"return_by,omitempty"`
 
+	// Reentry says that the shop failed this fan: when the session is over, joining
+	// again with the ticket puts the place before everybody, once. It is set there, too.
+	Reentry bool `json:"reentry,omitempty"`
+
 	// Elsewhere says that the place was moved to another device: with this
 	// ticket it can only be watched.
 	Elsewhere bool `json:"elsewhere,omitempty"`

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
 import { until } from "./fan";
+import { look } from "./look";
+import { Staff } from "./staff";
 
 /** A shop that knows nothing of us, on a host of its own, behind the gate: in, back to where one was, and out again. */
 export async function gate(fan: Fan): Promise<void> {
@@ -41,6 +43,16 @@ export async function gate(fan: Fan): Promise<void> {
       const links = await page.locator("a[href]").evaluateAll((all) => all.map((a) => (a as HTMLAnchorElement).host));
       assert.ok(links.every((host) => !host.includes("evil")), `${evil} leads to ${links}`);
     }
+
+    // The shop had failed the fan, says its staff: back in, past whoever waits.
+    await new Staff(stack).reentry(String(request.headers["x-ropeline-session"]));
+    await page.goto(`${home}/sales/${stack.sale}?back=%2Fbuy%2F6`);
+    await page.getByRole("heading", { name: waiting.reentry.headline }).waitFor();
+    await look(page, "reentry");
+    await fan.button(waiting.reentry.rejoin).press("Enter");
+    await fan.sees("offered");
+    await fan.button(waiting.offered.claim).click();
+    await page.getByRole("heading", { name: "Buy /buy/6" }).waitFor();
   } finally {
     shop.closeAllConnections();
     shop.close();

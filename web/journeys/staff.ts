@@ -41,6 +41,11 @@ export class Staff {
     await this.#ask("POST", "/steer", { set: { auto: null, min_cap: 0 }, expect: { version }, reason: "journey" });
   }
 
+  /** Lets the fan of a session come in again, whom the shop failed. */
+  async reentry(session: string): Promise<void> {
+    await this.#ask("POST", `/sessions/${session}/reentry`, { reason: "journey" });
+  }
+
   /** Tells everybody who waits something. */
   async say(texts: Record<string, string>): Promise<void> {
     await this.#ask("POST", "/message", { texts, default: "en", reason: "journey" });

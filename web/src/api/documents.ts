@@ -48,6 +48,8 @@ export interface Status {
   terms?: number;
   message?: Message;
   back?: boolean;
+  /** The shop failed this fan, who may come in again. */
+  reentry?: boolean;
   return_by?: string;
   elsewhere?: boolean;
   party?: { size: number; you: number; too_large?: boolean };

@@ -14,6 +14,7 @@ import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
 import party from "../../../edge/wire/testdata/party.json";
 import paused from "../../../edge/wire/testdata/paused.json";
+import reentry from "../../../edge/wire/testdata/reentry.json";
 import sale from "../../../edge/wire/testdata/sale.json";
 import waiting from "../../../edge/wire/testdata/waiting.json";
 import type { Sale, Status } from "../api/documents";
@@ -59,6 +60,7 @@ const states: Record<string, Known> = {
   expired: at(over),
   left: { ...live, left: true },
   done: at({ ...over, state: "done" }),
+  reentry: at(reentry),
   gone: refused(410, "place-gone"),
   ended: refused(410, "sale-ended"),
   unknown: refused(404, "sale-unknown"),

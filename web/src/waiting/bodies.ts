@@ -156,7 +156,7 @@ function waiting({ saleId }: Context): Body {
       const opens = clock.until(status.sale.opens_at);
       const known = status.position !== undefined;
       large(number, known ? count(position) : "…");
-      const stands = status.party?.too_large ? words.waiting.tooLarge : (status.party?.size ?? 1) > 1 ? words.waiting.together : words.waiting.back;
+      const stands = status.reentry ? words.waiting.reentry : status.party?.too_large ? words.waiting.tooLarge : (status.party?.size ?? 1) > 1 ? words.waiting.together : words.waiting.back;
       say(under, status.back ? stands : !known ? words.waiting.kept : position === 0 ? words.waiting.next : words.waiting.headline(position));
       if (known) way.walk(progress(start, position));
       say(wait, waitText(status, opens));
@@ -284,12 +284,12 @@ export function bodyOf(scene: Scene, context: Context): Body {
       return still(eyebrow(words.passed.eyebrow), headline(words.passed.headline), rope(false, false).element, lead(words.passed.lead));
     case "expired": {
       const by = context.known.status?.return_by;
-      return over(by ? { ...words.expired, again: words.expired.front(by), rejoin: words.expired.return } : words.expired, context);
+      return context.known.status?.reentry ? over(words.reentry, context) : over(by ? { ...words.expired, again: words.expired.front(by), rejoin: words.expired.return } : words.expired, context);
     }
     case "left":
     case "done":
     case "gone":
-      return over(words[scene], context);
+      return over(context.known.status?.reentry && scene === "done" ? words.reentry : words[scene], context);
     case "ended":
     case "unknown":
       return still(eyebrow(words[scene].eyebrow), headline(words[scene].headline), lead(words[scene].lead), link(words.ended.others, "/"));

@@ -5,6 +5,7 @@ import lobby from "../../../edge/wire/testdata/lobby.json";
 import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
 import paused from "../../../edge/wire/testdata/paused.json";
+import reentry from "../../../edge/wire/testdata/reentry.json";
 import sale from "../../../edge/wire/testdata/sale.json";
 import waiting from "../../../edge/wire/testdata/waiting.json";
 import type { Phase, PlaceState, Sale, Status } from "../api/documents";
@@ -28,6 +29,7 @@ test.each<[string, Status, Scene]>([
   ["elsewhere.json", golden(elsewhere), "elsewhere"],
   ["elsewhere.json of a place that is over", { ...golden(elsewhere), state: "done" }, "done"],
   ["over.json", golden(over), "expired"],
+  ["reentry.json", golden(reentry), "done"],
 ])("%s", (_name, status, scene) => {
   expect(sceneOf(known({ status }))).toBe(scene);
 });

@@ -41,6 +41,7 @@ export const waiting = {
     headline: (n: number) => plural(n, { one: "person ahead of you", other: "people ahead of you" }),
     next: "You are next",
     back: "You were away when your turn came. You go next",
+    reentry: "You come back in. You go next",
     kept: "Your place is kept",
     together: "Your party goes next, once all of you fit in",
     tooLarge: "Your party is larger than what is let in at once",
@@ -128,6 +129,12 @@ export const waiting = {
     headline: "Your time in the shop is over",
     lead: "Thank you for coming. What you bought is yours; its page has your tickets.",
     again: "If you want to buy more, you can stand in line again, at its end.",
+  },
+  reentry: {
+    eyebrow: "Our mistake",
+    headline: "You can come back in",
+    lead: "The shop failed while you were in it. You do not stand in line again: you go next, once.",
+    rejoin: "Come back in",
   },
   rejoin: "Stand in line again",
 

@@ -26,3 +26,18 @@ func (c *opsRevoke) Run(ctx context.Context, con console, api *opsClient) error 
 	_, err := fmt.Fprintf(con.out, "session %s is %s\n", c.Session, word)
 	return err
 }
+
+type opsReentry struct {
+	Sale    string `arg:"" help:"Which sale."`
+	Session string `arg:"" help:"The id of the session that the shop failed, over or not."`
+	Reason  string `required:"" help:"Why; it goes into the audit."`
+}
+
+func (c *opsReentry) Run(ctx context.Context, con console, api *opsClient) error {
+	path := salePath(c.Sale) + "/sessions/" + url.PathEscape(c.Session) + "/reentry"
+	if err := api.call(ctx, "POST", path, map[string]any{"reason": c.Reason}, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(con.out, "the fan of session %s may come in again, once\n", c.Session)
+	return err
+}
