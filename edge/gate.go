@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -55,7 +56,12 @@ func (s *Server) judge(p passage.Passage, h http.Header) (entry, error) {
 		if err == nil {
 			return entry{claims: claims}, nil
 		}
-		worst = err
+		if !errors.Is(worst, ropeline.ErrRateLimited) { // which a second token that is none does not hide
+			worst = err
+		}
+	}
+	if errors.Is(worst, ropeline.ErrRateLimited) {
+		s.limits.reached.WithLabelValues("session").Inc()
 	}
 	return entry{}, worst
 }

@@ -5,13 +5,19 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -182,5 +188,54 @@ func TestTheRoomLeadsToTheShopOfItsHost(t *testing.T) {
 	r := wantStatus(t, f.do("GET", "/sales/"+string(g.sale.ID)+"/shop", "", page...), http.StatusSeeOther)
 	if r.Header.Get("Location") != "/" {
 		t.Errorf("to %q", r.Header.Get("Location"))
+	}
+}
+
+// One token that fifty browsers share has the rate of one session, through the
+// edge's own proxy and through each that asks it.
+func TestFiftyBrowsersWithOneTokenHaveOneRate(t *testing.T) {
+	t.Parallel()
+	for name, front := range map[string]func(*rig, *testing.T) string{
+		"the edge": func(g *rig, _ *testing.T) string { return strings.TrimPrefix(g.url, "http://") },
+		"nginx":    (*rig).nginx, "Caddy": (*rig).caddy, "HAProxy": (*rig).haproxy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := prometheus.NewRegistry()
+			g := newGated(t, func(c *Config, _ *ropeline.Sale) {
+				c.Metrics = reg
+				c.Gate = c.Gate.(*gate.Gate).WithRate(60, time.Now)
+			})
+			at := front(g, t)
+			raw := g.tokenOf(t, g.sale.ID)
+			var browsers sync.WaitGroup
+			var passed, limited atomic.Int64
+			for range 50 {
+				f := g.at(at)
+				browsers.Go(func() {
+					for range 2 {
+						r := f.do("GET", "/buy/4", "", "Cookie", token.Cookie(g.sale.ID)+"="+raw, "Authorization", "Bearer the-shops-own")
+						switch wait, err := strconv.Atoi(r.Header.Get("Retry-After")); {
+						case r.StatusCode == http.StatusTeapot:
+							passed.Add(1)
+						case r.StatusCode == http.StatusTooManyRequests && err == nil && wait > 0 && wait <= 60:
+							limited.Add(1)
+						default:
+							t.Errorf("%d, Retry-After %q: %s", r.StatusCode, r.Header.Get("Retry-After"), r.body)
+						}
+					}
+				})
+			}
+			browsers.Wait()
+			if passed.Load() != 60 || limited.Load() != 40 {
+				t.Errorf("%d passed and %d were too many, want 60 and 40", passed.Load(), limited.Load())
+			}
+			told := httptest.NewRecorder()
+			promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(told, httptest.NewRequest("GET", "/metrics", nil))
+			if want := `ropeline_edge_limited_total{limit="session"} 40`; !strings.Contains(told.Body.String(), want) {
+				t.Errorf("%s is not told: %s", want, told.Body)
+			}
+			wantStatus(t, g.at(at).do("GET", "/static/a.css", ""), http.StatusTeapot) // what needs no token is not counted
+		})
 	}
 }

@@ -53,6 +53,7 @@ type Gate struct {
 	verifier Verifier
 	sessions Sessions
 	modes    Modes
+	rates    *rates // nil: no limit
 }
 
 // New returns a Gate. Where nobody can tell, sessions or modes are nil: every
@@ -60,8 +61,19 @@ type Gate struct {
 func New(v Verifier, s Sessions, m Modes) *Gate { return &Gate{verifier: v, sessions: s, modes: m} }
 
 // Check returns the claims of a token that opens the gate, of whichever sale it
-// is, else the error to answer with.
+// is, else the error to answer with. It counts the request (WithRate).
 func (g *Gate) Check(raw string) (token.Claims, error) {
+	c, err := g.check(raw)
+	if err == nil && g.rates != nil {
+		err = g.rates.take(c.Session)
+	}
+	if err != nil {
+		return token.Claims{}, err
+	}
+	return c, nil
+}
+
+func (g *Gate) check(raw string) (token.Claims, error) {
 	c, err := g.verifier.Verify(raw)
 	if err != nil {
 		return token.Claims{}, err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -260,3 +261,69 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// Fifty browsers that share a token share its rate, whichever tokens of the
+// session they have; another session does not.
+func TestOneSessionHasOneRateInAllItsBrowsers(t *testing.T) {
+	t.Parallel()
+	signer, clock := newSigner(t), &hands{now: time.Now()}
+	for name := range shops(gate.New(nil, nil, nil), gate.Rule{}) {
+		g := gate.New(token.NewCache(token.NewVerifier(signer.KeySet(), time.Now), 0), nil, nil).WithRate(120, clock.time)
+		shop := shops(g, gate.Rule{Sale: "demo"})[name]
+		ask := func(raw string) *http.Response {
+			r := httptest.NewRequest("GET", "/buy", nil)
+			r.Header.Set("Authorization", "Bearer "+raw)
+			resp, err := shop(r)
+			if err != nil {
+				t.Error(err)
+				return nil
+			}
+			resp.Body.Close()
+			return resp
+		}
+		tokens := []string{sign(t, signer, "demo", "shared"), sign(t, signer, "demo", "shared")}
+		var browsers sync.WaitGroup
+		var passed, limited atomic.Int64
+		for i := range 50 {
+			browsers.Go(func() {
+				for range 4 {
+					switch resp := ask(tokens[i%2]); resp.StatusCode {
+					case http.StatusOK:
+						passed.Add(1)
+					case http.StatusTooManyRequests:
+						if limited.Add(1); resp.Header.Get("Retry-After") != "60" {
+							t.Errorf("%s: Retry-After %q, want the rest of the minute", name, resp.Header.Get("Retry-After"))
+						}
+					default:
+						t.Errorf("%s: %d", name, resp.StatusCode)
+					}
+				}
+			})
+		}
+		browsers.Wait()
+		if passed.Load() != 120 || limited.Load() != 80 {
+			t.Errorf("%s: %d passed and %d were too many, want 120 and 80", name, passed.Load(), limited.Load())
+		}
+		if resp := ask(sign(t, signer, "demo", "another")); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: another session: %d", name, resp.StatusCode)
+		}
+		clock.turn(time.Minute)
+		if resp := ask(tokens[0]); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: a minute later: %d", name, resp.StatusCode)
+		}
+		clock.turn(-time.Hour) // a clock that is set back stops nobody for an hour
+		if resp := ask(tokens[0]); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: after the clock was set: %d", name, resp.StatusCode)
+		}
+	}
+}
+
+// hands are those of a clock.
+type hands struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (h *hands) time() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now }
+
+func (h *hands) turn(by time.Duration) { h.mu.Lock(); defer h.mu.Unlock(); h.now = h.now.Add(by) }

@@ -27,6 +27,8 @@ type bookingCommand struct {
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
+	SessionLimit int64 `placeholder:"N" help:"Requests of one session a minute; 0 for the default, -1 for no limit."`
+
 	privateListener `set:"private=9081"`
 }
 
@@ -41,7 +43,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	reg := monitor.NewRegistry()
-	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, ln, reg, con.log)
+	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
 	}
@@ -54,7 +56,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, perSession int64, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -79,7 +81,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	watchKeys(reg, "trusts", trusted.IDs)
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
-		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended),
+		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
 		OrderKey: links, Provider: sandbox.New(db), Line: line, Sessions: line, Metrics: reg, Log: log,
 	})
 	if err != nil {

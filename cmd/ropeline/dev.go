@@ -138,7 +138,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], d.keys, "", d.booking, d.registry, d.log)
+	booking, err := newBooking(clients[1], pools[0], d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

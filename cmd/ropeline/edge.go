@@ -52,6 +52,7 @@ type edgeLimits struct {
 	AddressLimit   int64          `placeholder:"N" help:"WebSockets, and connections, that one address may have open; 0 for the default, -1 for no limit."`
 	VisitorLimit   int64          `placeholder:"N" help:"API requests of one place, or one admission, a minute, but for polls; 0 for the default, -1 for no limit."`
 	KeyLimit       int64          `placeholder:"N" help:"Requests of one staff key a minute; 0 for the default, -1 for no limit."`
+	SessionLimit   int64          `placeholder:"N" help:"Requests of one session a minute through the gate for other shops; 0 for the default, -1 for no limit."`
 	LimitsClosed   []string       `default:"handovers" placeholder:"NAME" help:"Limits that refuse while Redis cannot count (requests, visitor, key, joins, handovers); the others let everybody pass then."`
 
 	HeaderBytes   int           `placeholder:"N" help:"Bytes that a request's header may have; 0 for the default of 32 KiB."`
@@ -145,7 +146,7 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	}
 	parts := []part{{"keys", signer.Run}}
 	if limits.Routes != "" {
-		sight, err := addGate(&config, rdb, signer, limits.Routes)
+		sight, err := addGate(&config, rdb, signer, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -159,8 +160,8 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 }
 
 // addGate makes the edge a gate for the shops of a file of routes.
-func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.Keys, routes string) (*queue.Revocations, error) {
-	table, err := passage.Load(routes)
+func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.Keys, limits edgeLimits) (*queue.Revocations, error) {
+	table, err := passage.Load(limits.Routes)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,8 @@ func addGate(c *edge.Config, rdb redis.UniversalClient, trusted token.Keys, rout
 	}
 	sight := queue.NewRevocations(queue.New(rdb, queue.Keys{}), name, c.Log)
 	watchGate(c.Metrics, sight)
-	c.Routes, c.Sight, c.Gate = table, sight, gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, sight)
+	c.Routes, c.Sight = table, sight
+	c.Gate = gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), sight, sight).WithRate(limits.SessionLimit, time.Now)
 	return sight, nil
 }
 

@@ -99,7 +99,7 @@ func everything(t *testing.T) map[string]described {
 	if _, err := newEdge(rdb, keys, somewhere, somewhere, ln, edgeLimits{}, reg, log); err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
-	if _, err := newBooking(rdb, db, keys, "gate", ln, reg, log); err != nil {
+	if _, err := newBooking(rdb, db, keys, "gate", 0, ln, reg, log); err != nil {
 		t.Fatal(err)
 	}
 	newWorker(rdb, db, reg, log)

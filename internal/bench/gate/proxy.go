@@ -91,7 +91,7 @@ func (s *stage) raise(ctx context.Context) (a addresses, raw string, err error) 
 		return a, "", err
 	}
 	if _, err := s.start(program, "edge", "--redis", s.server.URL, "--keys", keys, "--listen", a.edge, "--booking", "http://127.0.0.1:1", "--ops", "http://127.0.0.1:1",
-		"--routes", s.path("routes.yaml"), "--trusted-proxies", "127.0.0.1/32", "--requests-limit=-1", "--joins-limit=-1", "--address-limit=-1", "--visitor-limit=-1",
+		"--routes", s.path("routes.yaml"), "--trusted-proxies", "127.0.0.1/32", "--requests-limit=-1", "--joins-limit=-1", "--address-limit=-1", "--visitor-limit=-1", "--session-limit=-1",
 		"--log", "error", "--private-listen", "off"); err != nil {
 		return a, "", err
 	}

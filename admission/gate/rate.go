@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/ropeline/ropeline"
+)
+
+// DefaultRate is how many requests a minute of one session a gate lets through
+// unless it is told otherwise. Somebody in a hurry, on a page of 60 parts every
+// 5 s, makes 720; fifty browsers that share a token make a few thousand.
+const DefaultRate = 1200
+
+// rates counts the requests of each session, in fixed windows of a minute, in
+// memory: a call to Redis would cost each request more than all else that a gate
+// does. So each gate lets through as many. Only genuine sessions that go on are
+// counted, so no more than the caps of the sales are remembered.
+type rates struct {
+	most   int64
+	now    func() time.Time
+	seed   maphash.Seed
+	shards [16]rateShard
+}
+
+type rateShard struct {
+	mu     sync.Mutex // guards the rest
+	ends   time.Time
+	counts map[string]int64
+}
+
+const window = time.Minute
+
+func newRates(most int64, now func() time.Time) *rates {
+	return &rates{most: most, now: now, seed: maphash.MakeSeed()}
+}
+
+// take counts a request of a session, and fails with ropeline.ErrRateLimited if it
+// is one too many.
+func (r *rates) take(session string) error {
+	s, now := &r.shards[maphash.String(r.seed, session)%uint64(len(r.shards))], r.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := s.ends.Sub(now); left <= 0 || left > window || s.counts == nil {
+		s.ends, s.counts = now.Add(window), map[string]int64{}
+	}
+	if s.counts[session] < r.most {
+		s.counts[session]++
+		return nil
+	}
+	limited := *ropeline.ErrRateLimited
+	limited.RetryAfter = s.ends.Sub(now)
+	return &limited
+}
+
+// WithRate makes the gate let through so many requests a minute of one session,
+// however many browsers share its token: 0 for DefaultRate, negative for no limit.
+// What is beyond gets ropeline.ErrRateLimited. A gate of New has no limit.
+func (g *Gate) WithRate(perMinute int64, now func() time.Time) *Gate {
+	if perMinute == 0 {
+		perMinute = DefaultRate
+	}
+	if perMinute > 0 {
+		g.rates = newRates(perMinute, now)
+	}
+	return g
+}
