@@ -119,8 +119,10 @@ func TestWebSocketsPassTheGateAndEndWithTheSession(t *testing.T) {
 			HTTPHeader: http.Header{"Cookie": {cookie}},
 		})
 	}
-	if _, resp, err := dial(""); err == nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("without a token: %v", err)
+	for what, cookie := range map[string]string{"no token": "", "another sale's": token.Cookie(g.sale.ID) + "=" + g.tokenOf(t, "another-sale")} {
+		if _, resp, err := dial(cookie); err == nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("with %s: %v", what, err)
+		}
 	}
 	c, _, err := dial(token.Cookie(g.sale.ID) + "=" + f.cookie(token.Cookie(g.sale.ID), "/"))
 	must(t, err)

@@ -133,7 +133,7 @@ export const waiting = {
   reentry: {
     eyebrow: "Our mistake",
     headline: "You can come back in",
-    lead: "The shop failed while you were in it. You do not stand in line again: you go next, once.",
+    lead: "The shop failed while you were in it. You do not stand in line again: you go next. This works once.",
     rejoin: "Come back in",
   },
   rejoin: "Stand in line again",
