@@ -130,7 +130,7 @@ func TestWhomTheShopFailedComesInAgain(t *testing.T) {
 		}
 		actions["set limits"] = func(t *rapid.T) {
 			to := Limits{Cap: rapid.Int64Range(1, 6).Draw(t, "cap"), Rate: rapid.SampledFrom([]int64{60_000, 600}).Draw(t, "rate")}
-			s.steer(ctx, t, Settings{Cap: &to.Cap, Rate: &to.Rate})
+			s.steer(ctx, t, Settings{Cap: &to.Cap, Rate: &to.Rate}, nil)
 		}
 		actions["buy"] = func(t *rapid.T) {
 			f := s.inside(t)
