@@ -157,8 +157,9 @@ func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
 		"GET /presets": "ops presets list", "PUT /presets/{name}": "ops presets save", "POST /presets/{name}/remove": "ops presets remove",
 		"GET /sales/{sale}/terms": "ops terms show", "POST /sales/{sale}/terms": "ops terms publish",
 		"GET /sales/{sale}/message": "ops message", "POST /sales/{sale}/message": "ops message",
-		"POST /sales/{sale}/sessions/{id}/revoke": "ops revoke",
-		"GET /sales/{sale}/codes":                 "codes counts", "POST /sales/{sale}/codes": "codes generate", "POST /sales/{sale}/codes/revoke": "codes revoke",
+		"POST /sales/{sale}/sessions/{id}/revoke":  "ops revoke",
+		"POST /sales/{sale}/sessions/{id}/reentry": "ops reentry",
+		"GET /sales/{sale}/codes":                  "codes counts", "POST /sales/{sale}/codes": "codes generate", "POST /sales/{sale}/codes/revoke": "codes revoke",
 	}
 	parser, err := kong.New(&commands{})
 	if err != nil {
