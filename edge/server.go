@@ -87,7 +87,9 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making room for sockets: %w", err)
 	}
-	s.shops = newPools(c.Routes)
+	if s.shops, err = newPools(c.Routes); err != nil {
+		return nil, err
+	}
 	s.booking = s.newProxy(c.BookingURL, admissionCookie)
 	s.ops = s.newProxy(c.OpsURL, staffCookie)
 	s.mux = s.newMux()

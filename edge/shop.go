@@ -3,10 +3,14 @@ package edge
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	_ "embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,21 +23,50 @@ import (
 
 // The reverse proxy in front of shops that are not ours.
 
-func newPools(routes *passage.Table) map[*passage.Host]*relay.Pool {
+func newPools(routes *passage.Table) (map[*passage.Host]*relay.Pool, error) {
 	pools := map[*passage.Host]*relay.Pool{}
 	if routes == nil {
-		return pools
+		return pools, nil
 	}
 	for _, h := range routes.Hosts {
-		if h.Upstream != nil {
-			address := h.Upstream.Host
-			if h.Upstream.Port() == "" {
-				address += ":80"
-			}
-			pools[h] = relay.New(address, h.Connections)
+		if h.Upstream == nil {
+			continue
 		}
+		secure, err := secureTo(h)
+		if err != nil {
+			return nil, fmt.Errorf("the routes of %s: %w", h.Names[0], err)
+		}
+		address := h.Upstream.Host
+		if h.Upstream.Port() == "" {
+			port := ":80"
+			if secure != nil {
+				port = ":443"
+			}
+			address += port
+		}
+		pools[h] = relay.New(address, secure, h.Connections)
 	}
-	return pools
+	return pools, nil
+}
+
+// secureTo is how the certificate of an https upstream is checked: by its name in
+// the routes, and the system's authorities or those of the host's file.
+func secureTo(h *passage.Host) (*tls.Config, error) {
+	if h.Upstream.Scheme != "https" {
+		return nil, nil
+	}
+	c := &tls.Config{ServerName: h.Upstream.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if h.CA == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(h.CA)
+	if err != nil {
+		return nil, fmt.Errorf("reading its authorities: %w", err)
+	}
+	if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate", h.CA)
+	}
+	return c, nil
 }
 
 // pass lets a request through to its shop, or says why not.

@@ -33,6 +33,7 @@ type (
 	fileHost struct {
 		Host        texts       `yaml:"host"`
 		Upstream    text        `yaml:"upstream"`
+		CA          text        `yaml:"ca"`
 		Sale        text        `yaml:"sale"`
 		Connections text        `yaml:"connections"`
 		Routes      []fileRoute `yaml:"routes"`
@@ -198,6 +199,9 @@ func (b *builder) host(f fileHost, line int) {
 	if f.Upstream.value != "" {
 		h.Upstream = b.upstream(f.Upstream)
 	}
+	if h.CA = f.CA.value; h.CA != "" && (h.Upstream == nil || h.Upstream.Scheme != "https") {
+		b.wrong(f.CA.line, "ca: is for an upstream of https")
+	}
 	if c := f.Connections; c.value != "" {
 		n, err := strconv.Atoi(c.value)
 		if err != nil || n < 1 || n > 10_000 {
@@ -216,8 +220,8 @@ func (b *builder) host(f fileHost, line int) {
 
 func (b *builder) upstream(t text) *url.URL {
 	u, err := url.Parse(t.value)
-	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		b.wrong(t.line, "upstream: %q is not of the form http://host:port", t.value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		b.wrong(t.line, "upstream: %q is not of the form http://host:port or https://host:port", t.value)
 		return nil
 	}
 	return u

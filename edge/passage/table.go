@@ -34,6 +34,7 @@ type Table struct {
 type Host struct {
 	Names       []string
 	Upstream    *url.URL        // nil: only forward-auth asks for it
+	CA          string          // file of certificates that an https upstream's is checked by, "": the system's
 	Sale        ropeline.SaleID // whose tokens open it
 	Connections int             // to the upstream, at once
 	Routes      []*Route

@@ -3,6 +3,7 @@ package relay
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ const (
 // Pool is the connections to one upstream.
 type Pool struct {
 	address string
+	secure  *tls.Config   // nil: in the clear
 	slots   chan struct{} // one for each request or tunnel under way
 	running sync.WaitGroup
 
@@ -47,9 +49,10 @@ type Pool struct {
 	closed bool
 }
 
-// New returns a Pool of at most so many connections. Nothing is dialed yet.
-func New(address string, connections int) *Pool {
-	return &Pool{address: address, slots: make(chan struct{}, connections), inUse: map[*conn]struct{}{}}
+// New returns a Pool of at most so many connections, over TLS if secure is given.
+// Nothing is dialed yet.
+func New(address string, secure *tls.Config, connections int) *Pool {
+	return &Pool{address: address, secure: secure, slots: make(chan struct{}, connections), inUse: map[*conn]struct{}{}}
 }
 
 // conn is one connection.
@@ -110,8 +113,7 @@ func (p *Pool) take(ctx context.Context, fresh, look bool) (*conn, error) {
 		}
 		p.drop(c)
 	}
-	d := net.Dialer{Timeout: dialTimeout}
-	nc, err := d.DialContext(ctx, "tcp", p.address)
+	nc, err := p.dial(ctx)
 	if err != nil {
 		return nil, ErrAway.Because(err)
 	}
@@ -126,6 +128,15 @@ func (p *Pool) take(ctx context.Context, fresh, look bool) (*conn, error) {
 	}
 	p.inUse[c] = struct{}{}
 	return c, nil
+}
+
+// dial opens a connection; that of TLS has shown the certificate of its host.
+func (p *Pool) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	if p.secure == nil {
+		return d.DialContext(ctx, "tcp", p.address)
+	}
+	return (&tls.Dialer{NetDialer: &d, Config: p.secure}).DialContext(ctx, "tcp", p.address)
 }
 
 func (p *Pool) newest() *conn {
@@ -188,7 +199,11 @@ func (c *conn) alive() bool {
 	if c.r.Buffered() > 0 || c.SetReadDeadline(time.Time{}) != nil {
 		return false
 	}
-	sc, ok := c.Conn.(syscall.Conn)
+	under := c.Conn
+	if secure, ok := under.(*tls.Conn); ok {
+		under = secure.NetConn()
+	}
+	sc, ok := under.(syscall.Conn)
 	if !ok {
 		return true
 	}

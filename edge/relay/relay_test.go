@@ -42,7 +42,7 @@ func newFront(t *testing.T, shop http.Handler, change func(*Call)) *front {
 
 func newFrontAt(t *testing.T, address string, connections int, change func(*Call)) *front {
 	t.Helper()
-	f := &front{pool: New(address, connections), call: Call{
+	f := &front{pool: New(address, nil, connections), call: Call{
 		Skip: func(name string) bool { return name == "X-Stays" }, Body: -1, Timeout: patience,
 	}}
 	if change != nil {
