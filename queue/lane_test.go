@@ -314,6 +314,60 @@ func TestNewSharesOfADocumentHoldAtOnce(t *testing.T) {
 	}
 }
 
+// A party uses as many turns of its lane's share as it has members.
+func TestAPartyUsesItsLanesShareByItsSize(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 50)}, func(s *ropeline.Sale) { s.Rate, s.PartyMax = 3000, 6 }) // 10 a tick
+	ctx := t.Context()
+	for _, p := range l.joins(t, "members", 5) {
+		if _, err := l.OpenParty(ctx, l.sale.ID, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 5 {
+			if _, err := l.JoinParty(ctx, l.sale.ID, Ticket{Place: p.ID, Member: fmt.Sprint("friend-", n)}, 6); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.joins(t, ropeline.MainLane, 60)
+	for range 8 {
+		people := l.ticks(t, 1)
+		if behind := people[0] - people[1]; people[1] < 30 && (people[1]%6 != 0 || behind < -6 || behind > 6) {
+			t.Fatalf("%v people were given to lanes with the same share, one of parties of six", people)
+		}
+	}
+	if people := l.ticks(t, 1); people[1] != 30 {
+		t.Errorf("%v people were given, want all 30 of the parties", people)
+	}
+}
+
+// Who comes by a rule is counted by rule, in all and toward the cap; the public is told.
+func TestWhoComesByARuleIsCountedAndTold(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, func(s *ropeline.Sale) { s.Cap = 4 })
+	ctx, rules := t.Context(), []ropeline.Bypass{{Name: "staff", Share: 2}, {Name: "press", Share: 2}}
+	for n, rule := range []ropeline.Bypass{rules[0], rules[0], rules[1], rules[0]} {
+		id := ropeline.PlaceID(fmt.Sprint("colleague-", n))
+		for again := range 2 {
+			if did, err := l.Bypass(ctx, l.sale.ID, id, rule); err != nil || did.New != (again == 0) || did.All != int64(n+1) || did.Total != int64(n+1) {
+				t.Fatalf("colleague %d by %s: %+v, %v", n, rule.Name, did, err)
+			}
+		}
+	}
+	if _, err := l.Bypass(ctx, l.sale.ID, "one-too-many", rules[1]); !errors.Is(err, ErrBypassFull) {
+		t.Errorf("above the cap: %v", err)
+	}
+	s, err := l.State(ctx, l.sale.ID)
+	if err != nil || s.BypassedBy("staff") != 3 || s.BypassedBy("press") != 1 || s.Offered != 4 || !s.Proof.Holds() {
+		t.Errorf("the state has %+v and %d offered, %v", s.Bypassed, s.Offered, err)
+	}
+	// What comes within a minute is told with the next word.
+	kinds, data := publicEvents(t, l.rdb, l.sale.ID)
+	if !slices.Contains(kinds, "bypass") || !strings.Contains(data["bypass"], `"staff":1`) {
+		t.Errorf("the public is told %v: %s", kinds, data["bypass"])
+	}
+}
+
 func TestWhichLanesASaleHasIsFixed(t *testing.T) {
 	t.Parallel()
 	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, nil)
