@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/wire"
 )
 
@@ -33,6 +34,20 @@ func BenchmarkPoll(b *testing.B) {
 	benchmark(b, g, http.StatusOK, func() *http.Request {
 		r := httptest.NewRequest("GET", placePath(g.sale.ID)+"/place", nil)
 		r.Header.Set("Cookie", wire.PlaceCookie(g.sale.ID)+"="+ticket)
+		return r
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	g := newGated(b)
+	raw := g.tokenOf(b, g.sale.ID)
+	benchmark(b, g, http.StatusOK, func() *http.Request {
+		r := httptest.NewRequest("GET", "/gate/verify", nil)
+		r.Host, r.RemoteAddr = shopHost, "127.0.0.1:40000"
+		for name, value := range map[string]string{"X-Original-Uri": "/buy/4", "X-Original-Method": "GET", "X-Original-Host": shopHost, "X-Forwarded-For": "10.1.2.3",
+			"User-Agent": "x", "Accept": "text/html", "Cookie": "a=b; " + token.Cookie(g.sale.ID) + "=" + raw} {
+			r.Header.Set(name, value)
+		}
 		return r
 	})
 }

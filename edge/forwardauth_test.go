@@ -54,6 +54,15 @@ func frontedBy(t *testing.T, g *rig, address string) {
 		t.Errorf("a session %q of nobody", s)
 	}
 
+	// Asking costs no connection each time.
+	before := g.accepted.Load()
+	for range 20 {
+		wantStatus(t, f.do("GET", "/static/a.css", ""), http.StatusTeapot)
+	}
+	if n := g.accepted.Load() - before; n > 2 {
+		t.Errorf("the proxy opened %d connections for 20 questions", n)
+	}
+
 	// The room is on the same host, and its cookie opens the shop.
 	wantStatus(t, f.do("GET", room, "", page...), http.StatusOK)
 	wantStatus(t, f.do("GET", "/ropeline/app-x1.js", ""), http.StatusOK)
@@ -135,7 +144,7 @@ func intrude(t *testing.T, g *rig, address string) {
 // foreign is a good token of another sale.
 func foreign(t *testing.T, g *rig) string { return g.tokenOf(t, "another-sale") }
 
-func mustSign(t *testing.T, g *rig, c token.Claims) string {
+func mustSign(t testing.TB, g *rig, c token.Claims) string {
 	t.Helper()
 	raw, err := g.signer.Sign(c)
 	must(t, err)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -46,46 +47,43 @@ func (s *Server) judge(p passage.Passage, h http.Header) (entry, error) {
 		return entry{}, nil
 	}
 	rule := gate.Rule{Sale: p.Host.Sale, Pass: true}
-	found := tokens(h, p.Host.Sale)
-	if len(found) == 0 {
-		found = []string{""}
-	}
-	var worst error
-	for _, raw := range found {
+	var refused error
+	for raw := range credentials(h, p.Host.Sale) {
 		claims, err := s.config.Gate.Decide(rule, raw)
 		if err == nil {
 			return entry{claims: claims}, nil
 		}
-		if !errors.Is(worst, ropeline.ErrRateLimited) { // which a second token that is none does not hide
-			worst = err
+		if !errors.Is(refused, ropeline.ErrRateLimited) { // which a second token that is none does not hide
+			refused = err
 		}
 	}
-	if errors.Is(worst, ropeline.ErrRateLimited) {
+	if errors.Is(refused, ropeline.ErrRateLimited) {
 		s.limits.reached.WithLabelValues("session").Inc()
 	}
-	return entry{}, worst
+	return entry{}, refused
 }
 
 // mostTokens is how many tokens of one request are looked at: a browser may send
 // two cookies of one name, an app its own credential beside ours.
 const mostTokens = 3
 
-// tokens are what may be an admission token in a request: the sale's own cookie
-// first, since an Authorization header is mostly the shop's business.
-func tokens(h http.Header, sale ropeline.SaleID) []string {
-	var found []string
-	name := token.Cookie(sale)
-	for _, line := range h["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			if have, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && have == name {
-				found = append(found, value)
+// credentials are what may be an admission token in a request: the sale's own
+// cookie first, since an Authorization header is mostly the shop's business; ""
+// where there is nothing of the kind.
+func credentials(h http.Header, sale ropeline.SaleID) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		found := 0
+		for _, line := range h["Cookie"] {
+			for raw := range token.Cookies(line, sale) {
+				if found++; !yield(raw) || found == mostTokens {
+					return
+				}
 			}
 		}
+		if bearer := ropeline.Bearer(h.Get("Authorization")); bearer != "" || found == 0 {
+			yield(bearer)
+		}
 	}
-	if bearer := ropeline.Bearer(h.Get("Authorization")); bearer != "" {
-		found = append(found, bearer)
-	}
-	return found[:min(len(found), mostTokens)]
 }
 
 // Headers that tell the upstream who is in, and a proxy what came of it.
@@ -97,15 +95,15 @@ const (
 	headerRoom    = "X-Ropeline-Room" // where a browser that opens a page is sent
 )
 
-// tell writes what an upstream may rely on.
+// tell writes what an upstream may rely on. What there is nothing to say of is
+// empty, not missing: Caddy would put a text of its own there.
 func (e entry) tell(h http.Header, p passage.Passage) {
-	h.Set(headerSale, string(p.Host.Sale))
+	said := []string{string(p.Host.Sale), e.claims.Session, string(e.claims.Place), ""}
 	if e.blind {
-		h.Set(headerGate, "blind")
+		said[3] = "blind"
 	}
-	if e.claims.Session != "" {
-		h.Set(headerSession, e.claims.Session)
-		h.Set(headerPlace, string(e.claims.Place))
+	for i, name := range [...]string{headerSale, headerSession, headerPlace, headerGate} {
+		h[name] = said[i : i+1 : i+1]
 	}
 }
 
@@ -120,7 +118,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	if s.config.Routes == nil {
 		return ropeline.ErrRouteUnknown
 	}
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header()["Cache-Control"] = noStore
 	if from, ok := parseAddress(r.RemoteAddr); ok && !within(from, s.config.TrustedProxies) {
 		return errProxyUntrusted
 	}
@@ -138,9 +136,6 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return s.refuse(w, r, p, asked.Method, err, r.URL.Query().Get("answer") == "page")
-	}
-	for _, name := range []string{headerSession, headerPlace, headerGate} {
-		w.Header().Set(name, "") // Caddy puts a text of its own where one is missing
 	}
 	e.tell(w.Header(), p)
 	s.prolong(w, r, e)
@@ -187,9 +182,12 @@ func opensPage(method string, h http.Header) bool {
 // addressed reports whether a request is for the edge itself: for one of its own
 // hosts, or for the room on a shop's. What is for a shop it passes on.
 func (s *Server) addressed(w http.ResponseWriter, r *http.Request) (ours bool, err error) {
+	if r.URL.Path == passage.Verify { // on every host; proxies that ask name any or none
+		return true, nil
+	}
 	if s.shop(r) == nil {
 		switch r.URL.Path {
-		case "/healthz", "/readyz", passage.Verify: // balancers and proxies name no host
+		case "/healthz", "/readyz": // balancers name no host
 			return true, nil
 		}
 		if s.config.Routes.IsRoom(r.Host) {

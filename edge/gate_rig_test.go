@@ -52,7 +52,7 @@ const shopHost = "shop.example"
 
 // newGated returns a rig with a gate in front of its upstream, which is a foreign
 // shop. The gate sees.
-func newGated(t *testing.T, options ...option) *rig {
+func newGated(t testing.TB, options ...option) *rig {
 	t.Helper()
 	g := newRig(t, append([]option{opened, withPages, func(c *Config, s *ropeline.Sale) { gated(t, c, s) }}, options...)...)
 	g.draw()
@@ -64,7 +64,7 @@ func newGated(t *testing.T, options ...option) *rig {
 }
 
 // gated puts the parts of a gate into a configuration.
-func gated(t *testing.T, c *Config, s *ropeline.Sale) {
+func gated(t testing.TB, c *Config, s *ropeline.Sale) {
 	keys, ok := c.Signer.(interface{ KeySet() token.KeySet })
 	if !ok {
 		t.Fatal("the signer has no keys")
@@ -150,7 +150,7 @@ func (g *rig) nginx(t *testing.T) string {
 }
 
 // tokenOf signs a token of a sale for somebody.
-func (g *rig) tokenOf(t *testing.T, sale ropeline.SaleID) string {
+func (g *rig) tokenOf(t testing.TB, sale ropeline.SaleID) string {
 	t.Helper()
 	now := time.Now().Truncate(time.Second)
 	return mustSign(t, g, token.Claims{

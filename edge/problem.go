@@ -67,7 +67,7 @@ func (s *Server) traces(r *http.Request) []slog.Attr {
 		}
 	}
 	session := ""
-	for _, raw := range tokens(r.Header, sale) {
+	for raw := range credentials(r.Header, sale) {
 		if s.config.Gate == nil {
 			break
 		}

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,18 @@ type rig struct {
 	stop     func() // and wait
 	upstream *upstream
 	logged   *logbook
+	accepted *atomic.Int64 // connections
+}
+
+type countingListener struct {
+	net.Listener
+	accepted atomic.Int64
+}
+
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	l.accepted.Add(1)
+	return conn, err
 }
 
 // option changes what a rig is built from.
@@ -101,7 +114,9 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	must(tb, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(tb, err)
-	g.serve(ln)
+	door := &countingListener{Listener: ln}
+	g.accepted = &door.accepted
+	g.serve(door)
 	g.url = "http://" + ln.Addr().String()
 	wantStatus(tb, g.browser().do("GET", "/healthz", ""), http.StatusOK) // it runs
 	return g

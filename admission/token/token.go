@@ -14,6 +14,7 @@ package token
 import (
 	"crypto/ed25519"
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -138,7 +139,10 @@ func RawOf(sale ropeline.SaleID, header func(name string) string) string {
 	if bearer := ropeline.Bearer(header("Authorization")); bearer != "" {
 		return bearer
 	}
-	return inCookies(header("Cookie"), sale)
+	for raw := range Cookies(header("Cookie"), sale) {
+		return raw
+	}
+	return ""
 }
 
 // Header reads a header of net/http as Raw wants it: several lines of cookies, as
@@ -152,22 +156,17 @@ func Header(h http.Header) func(name string) string {
 	}
 }
 
-// inCookies finds a sale's admission cookie in a Cookie header. Every request at a
-// gate comes by here: it allocates nothing and does not look at other cookies' values.
-func inCookies(line string, sale ropeline.SaleID) string {
-	if !sale.Valid() {
-		return ""
-	}
-	for line != "" {
-		var pair string
-		pair, line, _ = strings.Cut(line, ";")
-		pair, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), cookiePrefix)
-		if !ok {
-			continue
-		}
-		if name, value, ok := strings.Cut(pair, "="); ok && name == string(sale) {
-			return strings.TrimRight(value, " ")
+// Cookies finds the admission cookies of a sale in a Cookie header: a browser may
+// send several of one name. Every request at a gate comes by here: it allocates
+// nothing and does not look at other cookies' values.
+func Cookies(header string, sale ropeline.SaleID) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for pair, rest, more := "", header, sale.Valid(); more; {
+			pair, rest, more = strings.Cut(rest, ";")
+			name, value, ok := strings.Cut(strings.TrimLeft(pair, " "), "=")
+			if own, ours := strings.CutPrefix(name, cookiePrefix); ok && ours && own == string(sale) && !yield(strings.TrimRight(value, " ")) {
+				return
+			}
 		}
 	}
-	return ""
 }

@@ -23,25 +23,13 @@ type Asked struct{ Method, Host, Target string }
 // client sent them. So two that do not say the same are refused: one of them is
 // a forgery.
 func ReadForwarded(h http.Header, host string) (Asked, error) {
-	asked := Asked{}
-	for _, field := range []struct {
-		into  *string
-		names []string
-	}{
-		{&asked.Method, []string{"X-Original-Method", "X-Forwarded-Method"}},
-		{&asked.Target, []string{"X-Original-Uri", "X-Forwarded-Uri"}},
-		{&asked.Host, []string{"X-Original-Host", "X-Forwarded-Host"}},
-	} {
-		var said []string
-		for _, name := range field.names {
-			said = append(said, h.Values(name)...)
-		}
-		if len(said) > 1 && len(slices.Compact(said)) > 1 {
-			return Asked{}, ErrForwardUnclear
-		}
-		if len(said) > 0 {
-			*field.into = said[0]
-		}
+	var asked Asked
+	var inOneWay [3]bool
+	asked.Method, inOneWay[0] = either(h["X-Original-Method"], h["X-Forwarded-Method"])
+	asked.Target, inOneWay[1] = either(h["X-Original-Uri"], h["X-Forwarded-Uri"])
+	asked.Host, inOneWay[2] = either(h["X-Original-Host"], h["X-Forwarded-Host"])
+	if inOneWay != [3]bool{true, true, true} {
+		return Asked{}, ErrForwardUnclear
 	}
 	if asked.Host == "" {
 		asked.Host = host
@@ -50,6 +38,19 @@ func ReadForwarded(h http.Header, host string) (Asked, error) {
 		return Asked{}, ErrForwardUnclear
 	}
 	return asked, nil
+}
+
+// either is what the values of one header say, or of the other, or of both; not ok
+// if two of them differ.
+func either(a, b []string) (said string, ok bool) {
+	if len(a) == 0 {
+		a, b = b, a
+	}
+	if len(a) == 0 {
+		return "", true
+	}
+	differs := func(v string) bool { return v != a[0] }
+	return a[0], !slices.ContainsFunc(a, differs) && !slices.ContainsFunc(b, differs)
 }
 
 // DecideForwarded is Decide for a proxy that forwards the address as it came: it
