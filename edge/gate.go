@@ -127,7 +127,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, err := s.config.Routes.DecideForwarded(asked)
+	toll := s.tolls.at(p)
 	if err != nil {
+		toll.turned(err)
 		return err
 	}
 	e, err := s.judge(p, r.Header)
@@ -135,10 +137,12 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 		e, err = s.caught(w, r, p, err)
 	}
 	if err != nil {
+		toll.turned(err)
 		return s.refuse(w, r, p, asked.Method, err, r.URL.Query().Get("answer") == "page")
 	}
 	e.tell(w.Header(), p)
 	s.prolong(w, r, e)
+	toll.count(outPassed)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -196,8 +200,12 @@ func (s *Server) addressed(w http.ResponseWriter, r *http.Request) (ours bool, e
 		return false, passage.ErrHostUnknown
 	}
 	p, err := s.config.Routes.Decide(r.Method, r.Host, r.RequestURI)
-	if err != nil || p.Route == nil {
-		return err == nil, err
+	if err != nil {
+		s.tolls.at(p).turned(err)
+		return false, err
+	}
+	if p.Route == nil {
+		return true, nil
 	}
 	return false, s.pass(w, r, p)
 }

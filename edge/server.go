@@ -50,6 +50,7 @@ type Server struct {
 	shops    map[*passage.Host]*relay.Pool
 	ending   sync.WaitGroup // sessions that an upstream ended
 	owed     owed
+	tolls    tolls
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -87,6 +88,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making room for sockets: %w", err)
 	}
+	s.tolls = newTolls(c.Metrics, c.Routes)
 	if s.shops, err = newPools(c.Routes); err != nil {
 		return nil, err
 	}

@@ -71,25 +71,35 @@ func secureTo(h *passage.Host) (*tls.Config, error) {
 
 // pass lets a request through to its shop, or says why not.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage) error {
+	toll := s.tolls.at(p)
 	e, err := s.judge(p, r.Header)
 	if err != nil {
 		e, err = s.caught(w, r, p, err)
 	}
 	if err != nil {
+		toll.turned(err)
 		return s.refuse(w, r, p, r.Method, err, true)
 	}
 	pool := s.shops[p.Host]
 	if pool == nil {
+		toll.count(outRefused)
 		return passage.ErrRouteClosed // a proxy of theirs is in front of it, and not asked
 	}
 	s.prolong(w, r, e)
 	w.Header().Del("X-Content-Type-Options") // the shop's business
+	began := time.Now()
 	err = pool.Forward(w, relay.Call{
 		In: r, Target: p.Path.Target(), Body: p.Route.Body, Timeout: p.Route.Timeout,
 		Skip: staysHere, Extra: s.speaks(w, r, p, e),
-		Answered: func(status int, h http.Header) { s.answered(w, r, status, h, e) },
-		Still:    s.still(p, e),
+		Answered: func(status int, h http.Header) {
+			toll.answered(status, time.Since(began))
+			s.answered(w, r, status, h, e)
+		},
+		Still: s.still(p, e),
 	})
+	if err != nil {
+		toll.unanswered(err)
+	}
 	if errors.Is(err, relay.ErrAway) || errors.Is(err, relay.ErrSilent) {
 		if shopFailed(r.Method, http.StatusBadGateway) {
 			s.owe(e.claims)

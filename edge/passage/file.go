@@ -256,6 +256,9 @@ func (b *builder) route(f fileRoute) *Route {
 		b.wrong(max(f.line, f.Fail.line), `fail: say "open" or "closed": what shall happen while the gate cannot see?`)
 	}
 	b.limits(f, r)
+	if len(f.Paths) > 0 {
+		r.Name = strings.TrimSpace(strings.Join(r.Methods, ",") + " " + f.Paths[0].value)
+	}
 	return r
 }
 

@@ -59,10 +59,10 @@ func either(a, b []string) (said string, ok bool) {
 func (t *Table) DecideForwarded(a Asked) (Passage, error) {
 	p, err := t.Decide(a.Method, a.Host, a.Target)
 	if err == nil && !p.Path.Exact {
-		return Passage{}, ErrPathInvalid
+		return Passage{Host: p.Host}, ErrPathInvalid
 	}
 	if err == nil && p.Route == nil {
-		return Passage{}, ErrRouteClosed
+		return Passage{Host: p.Host}, ErrRouteClosed
 	}
 	return p, err
 }

@@ -43,6 +43,7 @@ type Host struct {
 // Route is one rule: the first that a request fits decides.
 type Route struct {
 	Line    int      // in the file
+	Name    string   // its methods, and the first of its paths
 	Methods []string // empty: all of them
 	Token   bool     // needs one
 	Fail    Fail
@@ -73,7 +74,7 @@ type Passage struct {
 
 // Decide finds the rule for a request. host is as in the Host header, target as
 // on the request line. It fails with ErrHostUnknown, ErrPathInvalid or
-// ErrRouteClosed.
+// ErrRouteClosed; the shop is told with the last two.
 func (t *Table) Decide(method, host, target string) (Passage, error) {
 	shop := t.Shop(host)
 	if shop == nil {
@@ -81,7 +82,7 @@ func (t *Table) Decide(method, host, target string) (Passage, error) {
 	}
 	path, err := ReadPath(target)
 	if err != nil {
-		return Passage{}, err
+		return Passage{Host: shop}, err
 	}
 	if shop.reserved(path.Plain) {
 		return Passage{Host: shop, Path: path}, nil
