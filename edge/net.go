@@ -22,6 +22,10 @@ func (s *Server) caught(w http.ResponseWriter, r *http.Request, p passage.Passag
 	if problem, _ := ropeline.ProblemOf(refused); problem.Status != http.StatusUnauthorized {
 		return entry{}, refused
 	}
+	// A part of somebody else's page would take a slot each time: browsers drop the cookie.
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Dest") != "document" {
+		return entry{}, refused
+	}
 	m, err := s.rooms.get(r.Context(), p.Host.Sale, s.now())
 	if err != nil || !m.settings(r.Context(), s.store, s.now()).SafetyNet {
 		return entry{}, refused

@@ -219,7 +219,10 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch do {
 	case "join":
-		err = s.plainJoin(w, r)
+		var place queue.Place
+		if place, err = s.plainJoin(w, r); place.State == ropeline.PlaceActive && !place.Elsewhere {
+			next = shopPath(id) // a safety net where nobody waits
+		}
 	case "claim":
 		_, err = s.admission(w, r, s.store.ClaimAs)
 		next = shopPath(id)
@@ -249,17 +252,23 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) plainJoin(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) plainJoin(w http.ResponseWriter, r *http.Request) (queue.Place, error) {
 	room, err := s.room(r)
 	if err != nil {
-		return err
+		return queue.Place{}, err
 	}
 	ticket, place, status, err := s.enter(w, r, room, wire.Join{Plain: true, Attempt: formKey(r)})
 	if err != nil {
-		return err
+		return queue.Place{}, err
 	}
 	_, _, err = s.answer(w, r, room, ticket, place, status)
-	return err
+	return place, err
+}
+
+// Quiet reports whether nobody waits in a room where people do not have to.
+func (v plainView) Quiet() bool {
+	st := v.Sale.Status
+	return v.Sale.SafetyNet && st.Entrants == 0 && !st.Paused && st.Trouble == ""
 }
 
 // formKey names the form: the same one sent twice is one wish.

@@ -69,7 +69,7 @@ func (s *Server) describe(r *http.Request, m *room) (wire.Sale, error) {
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: view.Claim, SessionMax: view.Session,
 		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,
-		Visitor: sale.Visitor.Kind, Lanes: lanesOf(sale, view), Bypass: bypassOf(sale, view),
+		SafetyNet: sale.SafetyNet, Visitor: sale.Visitor.Kind, Lanes: lanesOf(sale, view), Bypass: bypassOf(sale, view),
 	}, nil
 }
 

@@ -50,7 +50,7 @@ type Content struct {
 	Visitor        string           `json:"visitor"`   // whom the sale gives one place each
 	ClaimWindow    ropeline.Seconds `json:"claim_window"`
 	SessionMax     ropeline.Seconds `json:"session_max"`
-	Draw           string           `json:"draw"`   // how the order of the lobby is made
+	Draw           string           `json:"draw"`   // how the order of the line is made: by lot, or by arrival
 	Beacon         string           `json:"beacon"` // what goes into the draw from outside; "none"
 	Lanes          []Lane           `json:"lanes,omitempty"`
 }
@@ -82,8 +82,12 @@ type Tier struct {
 	Currency string `json:"currency"`
 }
 
-// ByLot is how every lobby is ordered.
-const ByLot = "lot"
+// ByLot is how every lobby is ordered; ByArrival is the order of a safety net,
+// which has no lobby.
+const (
+	ByLot     = "lot"
+	ByArrival = "arrival"
+)
 
 // Of returns what the settings of a sale say of its terms; its performances are
 // the catalogue's.
@@ -99,6 +103,10 @@ func Of(s ropeline.Sale, performances []Performance) Content {
 	if party < 2 {
 		party = 0
 	}
+	closes, order := s.LobbyClosesAt, ByLot
+	if s.SafetyNet {
+		closes, order = s.OpensAt, ByArrival
+	}
 	var lanes []Lane
 	for _, l := range s.Lanes {
 		ways := make([]string, len(l.Entry))
@@ -108,9 +116,9 @@ func Of(s ropeline.Sale, performances []Performance) Content {
 		lanes = append(lanes, Lane{l.Name, l.Title, l.Share, strings.Join(ways, ", ")})
 	}
 	return Content{
-		Title: s.Title, LobbyClosesAt: s.LobbyClosesAt.UTC(), OpensAt: s.OpensAt.UTC(), EndsAt: s.EndsAt.UTC(),
+		Title: s.Title, LobbyClosesAt: closes.UTC(), OpensAt: s.OpensAt.UTC(), EndsAt: s.EndsAt.UTC(),
 		Performances: performances, UnitsPerHold: s.UnitsPerHold, Hold: s.Hold, HoldExtensions: s.HoldExtensions,
-		PartyMax: party, Visitor: visitor, ClaimWindow: s.ClaimWindow, SessionMax: s.SessionMax, Draw: ByLot, Beacon: beacon, Lanes: lanes,
+		PartyMax: party, Visitor: visitor, ClaimWindow: s.ClaimWindow, SessionMax: s.SessionMax, Draw: order, Beacon: beacon, Lanes: lanes,
 	}
 }
 

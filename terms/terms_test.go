@@ -186,3 +186,15 @@ func FuzzOpenNeverBelievesWhatWasNotSigned(f *testing.F) {
 		}
 	})
 }
+
+// A safety net has no lobby and draws nothing, and its terms say so.
+func TestTermsOfASafetyNet(t *testing.T) {
+	t.Parallel()
+	opens := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	if c := Of(ropeline.Sale{SafetyNet: true, OpensAt: opens}, nil); c.Draw != ByArrival || !c.LobbyClosesAt.Equal(opens) {
+		t.Errorf("%+v", c)
+	}
+	if c := Of(ropeline.Sale{LobbyClosesAt: opens.Add(-time.Minute), OpensAt: opens}, nil); c.Draw != ByLot || c.LobbyClosesAt.Equal(opens) {
+		t.Errorf("%+v", c)
+	}
+}

@@ -38,6 +38,8 @@ type demo struct {
 
 	Quiet int `json:"quiet"` // sales in the line beside this one, open and of nothing: what a crowd next door does to them is looked at
 
+	SafetyNet bool `json:"safety_net"` // open from the start on, without a lobby
+
 	Visitor ropeline.VisitorRule `json:"visitor"`
 	Lanes   []ropeline.Lane      `json:"lanes"`
 	Bypass  []ropeline.Bypass    `json:"bypass"`
@@ -72,14 +74,18 @@ func loadDemo(path string) (demo, error) {
 func (d demo) plan(now time.Time) catalogue.Plan {
 	now = now.UTC().Truncate(time.Millisecond) // what Redis keeps of it
 	opens := now.Add(d.OpensIn.Duration())
+	closes := opens.Add(-d.LobbyClose.Duration())
+	if d.SafetyNet {
+		opens, closes = now, time.Time{}
+	}
 	return catalogue.Plan{
 		Sale: ropeline.Sale{
 			ID: d.Sale, Version: 1, Title: d.Title,
-			LobbyClosesAt: opens.Add(-d.LobbyClose.Duration()), OpensAt: opens, EndsAt: now.Add(d.EndsIn.Duration()),
+			LobbyClosesAt: closes, OpensAt: opens, EndsAt: now.Add(d.EndsIn.Duration()),
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
 			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
-			Visitor: d.Visitor, Lanes: d.Lanes, Bypass: d.Bypass,
+			SafetyNet: d.SafetyNet, Visitor: d.Visitor, Lanes: d.Lanes, Bypass: d.Bypass,
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),

@@ -281,6 +281,9 @@ type Sale struct {
 	HoldExtensions int                      `json:"hold_extensions"`
 	UnitsPerHold   int                      `json:"units_per_hold"`
 	PartyMax       int                      `json:"party_max,omitempty"` // members of a party; absent: no parties
+	// SafetyNet says that the room is always open, without lobby and draw: nobody
+	// waits until a limit is met, and then by arrival.
+	SafetyNet bool `json:"safety_net,omitempty"`
 	// Visitor is whom the sale gives one place: absent for anybody.
 	Visitor ropeline.VisitorKind `json:"visitor,omitempty"`
 	// Lanes are those of the sale, the main one first; absent where it is the only one.

@@ -41,7 +41,7 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 			doc = &ropeline.Stock{}
 		case "terms":
 			doc = &wire.Terms{}
-		case "sale", "sale-laned":
+		case "sale", "sale-laned", "sale-net":
 			doc = &wire.Sale{}
 		}
 		d := json.NewDecoder(bytes.NewReader(golden))

@@ -70,6 +70,8 @@ export interface Sale {
   hold_extensions: number;
   units_per_hold: number;
   party_max?: number;
+  /** Always open: nobody waits until a limit is met, and then by arrival. */
+  safety_net?: boolean;
   lanes?: Lane[];
   /** The rules by which somebody is let in past the line. */
   bypass?: { name: string; title: string; share: number; people: number }[];
@@ -126,6 +128,7 @@ export interface TermsSheet {
   visitor: string;
   claim_window: number;
   session_max: number;
+  draw: "lot" | "arrival";
   lanes?: { name: string; title: string; share: number; entry: string }[];
 }
 

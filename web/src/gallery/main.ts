@@ -16,6 +16,7 @@ import party from "../../../edge/wire/testdata/party.json";
 import paused from "../../../edge/wire/testdata/paused.json";
 import reentry from "../../../edge/wire/testdata/reentry.json";
 import sale from "../../../edge/wire/testdata/sale.json";
+import net from "../../../edge/wire/testdata/sale-net.json";
 import waiting from "../../../edge/wire/testdata/waiting.json";
 import type { Sale, Status } from "../api/documents";
 import { Refusal } from "../api/http";
@@ -43,6 +44,7 @@ const states: Record<string, Known> = {
   away: at({ ...waiting, wait: undefined, sale: { ...waiting.sale, trouble: "away" } }),
   comebacks: at({ ...waiting, sale: { ...waiting.sale, comebacks: 14 } }),
   back: at({ ...waiting, position: 0, back: true }),
+  net: { ...at(waiting), sale: net as Sale },
   party: at(party),
   together: at({ ...party, position: 0, back: true }),
   passed: at({ ...over, state: "passed" }),

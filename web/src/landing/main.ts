@@ -23,8 +23,8 @@ if (kept.length > 0) {
 try {
   const found = await sales();
   note.textContent = found.length > 0 ? words.lead : words.none;
-  for (const { status, title } of found) {
-    const state = status.paused ? words.paused : words.phase[status.phase];
+  for (const { status, title, safety_net } of found) {
+    const state = status.paused ? words.paused : safety_net && status.entrants > 0 ? words.busy(status.entrants) : words.phase[status.phase];
     const opens = status.phase === "lobby" || status.phase === "drawing" ? h("span", { class: "note" }, words.opens(status.opens_at)) : undefined;
     const sign = h("div", { class: "sign" }, h("h2", {}, title));
     const when = h("div", { class: "when" }, h("span", { class: "phase" }, state), opens);

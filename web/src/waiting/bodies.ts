@@ -139,16 +139,18 @@ function waiting({ saleId }: Context): Body {
   const paused = pausedBand();
   const trouble = troubleBand();
   const advice = note("");
+  const place = eyebrow("");
+  const order = drawNote(saleId);
   return {
     nodes: [
-      eyebrow(words.waiting.eyebrow),
+      place,
       h("h1", { class: "big" }, number, under),
       way.element,
       h("div", { class: "facts" }, wait, entrants),
       trouble.element,
       paused.element,
       advice,
-      drawNote(saleId),
+      order,
     ],
     update: ({ known: { status, sale }, clock, start }) => {
       if (!status) return;
@@ -165,6 +167,9 @@ function waiting({ saleId }: Context): Body {
       trouble.update(status);
       say(advice, words.waiting.note(sale?.claim_window));
       paused.update(status);
+      const net = sale?.safety_net;
+      say(place, net && !status.sale.paused ? words.net.eyebrow : words.waiting.eyebrow);
+      if (net) say(order, words.net.order);
     },
   };
 }

@@ -80,7 +80,7 @@ async function arrive(): Promise<void> {
     (sale) => {
       known.sale = sale;
       clock.hear(sale.status.now);
-      draw();
+      if (known.status) draw();
     },
     () => {}, // only the title is missing; joining tells what is wrong
   );
@@ -115,6 +115,9 @@ async function join(): Promise<void> {
     remember(saleId, memory);
     const status = await line.join(saleId, { attempt: memory.attempt }).catch(identify);
     delete memory.attempt;
+    // Nobody waits: straight on, before a waiting room is drawn. Who comes back from
+    // there is not sent on again, so this must be remembered.
+    if (status.state === "active" && !status.elsewhere && remember(saleId, { ...memory, was: "in" })) return location.replace(context.shop);
     settle(status);
   } catch (cause) {
     if (cause instanceof Refusal && cause.status < 500) delete memory.attempt;
@@ -125,6 +128,7 @@ async function join(): Promise<void> {
 /** The sale wants to know who joins. */
 async function identify(cause: unknown): Promise<Status> {
   if (!(cause instanceof Refusal && cause.code.endsWith("-needed"))) throw cause;
+  draw(); // it takes a moment, and says so
   return (await import("../visitor/credential")).joinAs(saleId, cause);
 }
 
@@ -201,9 +205,8 @@ async function leave(): Promise<void> {
   draw();
 }
 
-draw();
 void arrive();
-setInterval(draw, 1000); // countdowns
+setInterval(draw, 1000); // countdowns; and what is drawn while the first answer takes longer
 addEventListener("online", () => (connection ? connection.wake() : void arrive()));
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") connection?.wake();

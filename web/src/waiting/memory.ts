@@ -22,10 +22,12 @@ export function recall(sale: string): Memory {
   }
 }
 
-export function remember(sale: string, memory: Memory): void {
+/** Says whether it will be remembered. If not, a reload starts the progress anew; the place is not touched. */
+export function remember(sale: string, memory: Memory): boolean {
   try {
     localStorage.setItem(key(sale), JSON.stringify(memory));
+    return true;
   } catch {
-    // Then a reload starts the progress anew; the place is not touched.
+    return false;
   }
 }

@@ -48,7 +48,7 @@ export class Room {
     this.#foot.append(this.#party, this.#move, this.#leave);
     page.append(
       h("header", { class: "top" }, home, this.#link),
-      h("main", { class: "room" }, this.#sign, this.#stand, this.news, this.#lost, this.#foot, this.#polite, this.#urgent),
+      h("main", { class: "room", hidden: "" }, this.#sign, this.#stand, this.news, this.#lost, this.#foot, this.#polite, this.#urgent),
       this.dialog,
     );
   }
@@ -56,6 +56,7 @@ export class Room {
   draw(context: Context): void {
     const scene = sceneOf(context.known);
     const { status, sale, link } = context.known;
+    this.#stand.parentElement!.hidden = false;
     if (scene !== this.#scene || !this.#body) this.#enter(scene, context);
     this.#body?.update(context);
     say(this.#title, sale?.title ?? "\u00a0");

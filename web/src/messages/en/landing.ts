@@ -1,10 +1,10 @@
-import { moment } from "../format.ts";
+import { count, moment } from "../format.ts";
 
 export const landing = {
   title: "Sales · Ropeline",
   noscript: "This page needs JavaScript. Please switch it on and load the page again.",
   heading: "On sale",
-  lead: "Pick a sale to stand in its line. Everybody waits behind the same rope.",
+  lead: "Pick a sale. Where people have to wait, everybody waits behind the same rope.",
   none: "Nothing is on sale right now.",
   opens: (at: string) => `Opens ${moment(at)}`,
   phase: {
@@ -13,6 +13,7 @@ export const landing = {
     open: "On sale now",
     ended: "Over",
   },
+  busy: (n: number) => `Busy right now: ${count(n)} in line`,
   paused: "Paused",
   orders: "Your orders on this device",
   order: (at: string) => `Order of ${moment(at)}`,

@@ -90,7 +90,7 @@ export const news = {
       sheet.party_max > 1 ? `Up to ${count(sheet.party_max)} friends may share one place.` : "Each place is for one person.",
       { anybody: "Anybody may join.", browser: "Each browser gets one place.", invitation: "Only who was invited may join." }[sheet.visitor] ?? `Each visitor gets one place (${sheet.visitor}).`,
       ...(sheet.lanes ?? []).map((lane) => `Of 100 turns, ${count(lane.share)} go to the lane ${lane.title}, as long as somebody waits there.`),
-      "The order of the lobby is drawn by lot; whoever comes later stands behind.",
+      sheet.draw === "arrival" ? "First come, first served: the line is in the order in which people came." : "The order of the lobby is drawn by lot; whoever comes later stands behind.",
       `The sale ends ${moment(sheet.ends_at)}.`,
     ],
     signed: "The signed sheet, to keep",

@@ -9,7 +9,7 @@ export const shop = {
   leave: "I am done",
   leaveAsk: {
     heading: "Leave the shop?",
-    lead: "Your turn ends and the next person comes in. To come back you have to stand in line again.",
+    lead: "Your turn ends and the next person comes in. To come back, you stand behind whoever waits then.",
     held: "The seats in your basket go back on sale.",
     stay: "Stay",
     go: "Leave the shop",
@@ -119,10 +119,10 @@ export const shop = {
   order: (at: string) => `Order of ${moment(at)}`,
 
   closed: {
-    never: { heading: "The shop opens when it is your turn", lead: "This browser has no admission to the shop right now. Stand in line, and come in when it is your turn." },
+    never: { heading: "You are not admitted yet", lead: "This browser has no admission to the shop right now. The waiting room says when you can come in." },
     over: { heading: "Your turn is over", lead: "The time in the shop has run out, or it was ended. Seats that were held went back on sale. What you paid for is yours." },
     left: { heading: "You have left the shop", lead: "Thank you. The next person is coming in." },
     missing: { heading: "There is nothing here", lead: "There is no such sale, or nothing is sold in it yet." },
-    back: "Back to the line",
+    back: "To the waiting room",
   },
 };

@@ -16,7 +16,7 @@ export const waiting = {
   },
   lostNote: "Your place is safe. It is kept on our side, and this page keeps trying to reach it.",
 
-  joining: { eyebrow: "Joining", lead: "Finding your place in the line…" },
+  joining: { eyebrow: "Welcome", lead: "Finding your way in…" },
 
   lobby: {
     eyebrow: "The lobby",
@@ -68,6 +68,12 @@ export const waiting = {
     note: (claimSeconds: number | undefined) =>
       "Your place is kept if you reload, lose the connection or close this page. When it is your turn, be here: you have " +
       `${claimSeconds === undefined ? "a short while" : `${count(claimSeconds)} seconds`} to come in.`,
+  },
+
+  /** Where nobody waits until the shop is full. */
+  net: {
+    eyebrow: "The shop is busy",
+    order: "First come, first served: nothing is drawn.",
   },
 
   trouble: {
@@ -128,7 +134,8 @@ export const waiting = {
     eyebrow: "Finished",
     headline: "Your time in the shop is over",
     lead: "Thank you for coming. What you bought is yours; its page has your tickets.",
-    again: "If you want to buy more, you can stand in line again, at its end.",
+    again: "If you want to buy more, you can come again. If people wait, you stand behind them.",
+    rejoin: "Come again",
   },
   reentry: {
     eyebrow: "Our mistake",
