@@ -42,7 +42,7 @@ func (s *Stack) startEdge(ctx context.Context) error {
 	}
 	defer out.Close()
 	e := &further{url: "http://" + address, ended: make(chan struct{})}
-	e.cmd = exec.Command(s.program, "edge", "--redis", s.Redis, "--keys", filepath.Join(s.data(), "keys"),
+	e.cmd = exec.Command(s.program, "edge", "--redis", s.Redis, "--keys", s.keys(),
 		"--listen", address, "--private-listen", "off", "--booking", s.Booking, "--ops", s.Admission, "--joins-limit=-1", "--requests-limit=-1", "--address-limit=-1")
 	e.cmd.Stdout, e.cmd.Stderr, e.cmd.Env = out, out, cleanEnvironment()
 	e.cmd.SysProcAttr = attributes()

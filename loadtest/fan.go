@@ -96,6 +96,9 @@ func (f *fan) pauseALittle(ctx context.Context) bool {
 // and lets it pass, like a no-show. Not where a proof is asked for, which brings
 // one place.
 func (f *fan) join(ctx context.Context) bool {
+	if f.present(ctx) {
+		return true
+	}
 	credential, err := f.credential(ctx)
 	if err != nil {
 		f.meter.count("proofs not made")

@@ -123,7 +123,12 @@ type History struct {
 	Code     string // by which it came there
 	Tried    []int  // what wrong codes were answered with
 	Bypassed bool   // it came by a rule, past the line
-	Late     bool   // it was sent after the lobby's close
+
+	Letter    letter // what it had to join a lane with
+	Invitee   string // whom that names
+	Presented int    // and what it was answered with
+
+	Late bool // it was sent after the lobby's close
 
 	Party int  // number of the party whose place the fan shares, from 1; 0: none
 	Guest bool // a friend had taken the place: the join says nothing of its order

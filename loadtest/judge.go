@@ -3,6 +3,7 @@ package loadtest
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Evidence is what a run leaves to be judged. Nothing in it is a number that
@@ -29,6 +30,8 @@ type Evidence struct {
 
 	// Of a sale with lanes.
 	Codes, Guesses, Hits, Ejected int
+	Looked                        int           // guesses that were compared with codes
+	Guessing                      time.Duration // how long that went on
 }
 
 // Faults counts answers that should never be given.
@@ -116,6 +119,7 @@ const (
 	InvNumbers    = "offer-numbers"
 	InvParty      = "parties"
 	InvShares     = "shares"
+	InvLanes      = "lanes"
 	InvCodes      = "codes"
 	InvBypass     = "bypass"
 	InvUnits      = "units-once"
@@ -154,6 +158,7 @@ func Invariants() []Invariant {
 		{InvNumbers, "no two places were given the same offer number", judgeNumbers},
 		{InvParty, "friends who share a place had one turn and one session, and were counted", judgeParty},
 		{InvShares, "while people waited in all lanes, each had its share of the turns", judgeShares},
+		{InvLanes, "whoever had a right to a lane stood in it, and nobody else; one letter brought one place", judgeLanes},
 		{InvCodes, "each code was used as often as it may be, wrong ones cost nothing, and guessing led nowhere", judgeCodes},
 		{InvBypass, "no more came past the line than the share of the rule", judgeBypass},
 		{InvUnits, "no unit was sold twice", judgeUnits},

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ropeline/ropeline"
 )
@@ -11,13 +12,17 @@ import (
 // foreign shop.
 func TestSpecialRunsAreJudged(t *testing.T) {
 	t.Parallel()
-	// presale is 20 offers from two lanes by their shares; the members have codes.
+	// presale is 20 offers from three lanes by their shares; the members have codes, and
+	// the circle has letters.
 	presale := func() Evidence {
-		e := Evidence{Codes: 9, Guesses: 50}
+		e := Evidence{Codes: 9, Guesses: 50, Looked: 10, Guessing: 30 * time.Second}
 		for n := range int64(20) {
 			h := History{Fan: int(n), Offer: n + 1, Lane: ropeline.MainLane}
-			if n%10 >= 10-laneShare/10 {
+			switch {
+			case n%10 >= 10-laneShare/10:
 				h.Lane, h.Code = laneMembers, string(rune('a'+n))
+			case n%10 >= 10-laneShare/10-circleShare/10:
+				h.Lane, h.Letter, h.Invitee, h.Presented = laneCircle, signedIn, string(rune('a'+n)), 201
 			}
 			e.Fans = append(e.Fans, h)
 		}
@@ -35,6 +40,20 @@ func TestSpecialRunsAreJudged(t *testing.T) {
 	}{
 		"shares held":      {presale(), judgeShares, func(*Evidence) {}, ""},
 		"members first":    {presale(), judgeShares, func(e *Evidence) { swap(e, 9) }, "went to the lane"},
+		"lanes held":       {presale(), judgeLanes, func(*Evidence) {}, ""},
+		"no code":          {presale(), judgeLanes, func(e *Evidence) { e.Fans[9].Code = "" }, "has no code"},
+		"no letter":        {presale(), judgeLanes, func(e *Evidence) { e.Fans[5].Letter = "" }, "stands in"},
+		"forged":           {presale(), judgeLanes, func(e *Evidence) { e.Fans[5].Letter = forged }, "stands in"},
+		"forged, believed": {presale(), judgeLanes, func(e *Evidence) { e.Fans[0].Letter, e.Fans[0].Presented = forged, 201 }, "was answered with 201"},
+		"a letter for two": {presale(), judgeLanes, func(e *Evidence) { e.Fans[5].Invitee = e.Fans[6].Invitee }, "are all"},
+		"a right refused": {presale(), judgeLanes, func(e *Evidence) {
+			e.Fans[5].Lane, e.Fans[5].Presented = ropeline.MainLane, 403
+		}, "has a right"},
+		"refused for a copy": {presale(), judgeLanes, func(e *Evidence) {
+			e.Fans[5].Lane, e.Fans[5].Presented = ropeline.MainLane, 409
+			e.Fans[6].Letter, e.Fans[6].Invitee = copied, e.Fans[5].Invitee
+		}, ""},
+		"endless guesses":  {presale(), judgeCodes, func(e *Evidence) { e.Looked = 11 }, "were looked at"},
 		"codes held":       {presale(), judgeCodes, func(*Evidence) {}, ""},
 		"a code twice":     {presale(), judgeCodes, func(e *Evidence) { e.Fans[9].Code = e.Fans[19].Code }, "by a code for one"},
 		"the wrong lane":   {presale(), judgeCodes, func(e *Evidence) { e.Fans[9].Lane = ropeline.MainLane }, "stands in"},
@@ -72,5 +91,35 @@ func TestSpecialRunsAreJudged(t *testing.T) {
 func swap(e *Evidence, turns int) {
 	for i := range turns {
 		e.Fans[i].Lane, e.Fans[i].Code = laneMembers, ""
+	}
+}
+
+// Of every twenty fans of a presale two may join the circle, and a copy names one of
+// them; each kind of worthless letter comes.
+func TestFansBringLetters(t *testing.T) {
+	t.Parallel()
+	kinds := map[letter]int{}
+	owner := map[string]bool{}
+	for n := range 120 {
+		switch l := letterOf(n); {
+		case l.good():
+			owner[invitee(n)] = true
+			kinds[l]++
+		case l == copied && !owner[invitee(n)]:
+			t.Errorf("fan %d has a copy of nobody's: %s", n, invitee(n))
+		case l != "":
+			kinds[l]++
+		}
+	}
+	for _, l := range []letter{invited, signedIn, copied} {
+		if kinds[l] != 6 {
+			t.Errorf("%d have %q, want 6", kinds[l], l)
+		}
+		delete(kinds, l)
+	}
+	for _, l := range []letter{forged, forgedToken, overdue, foreignSale, unsigned, laneless} {
+		if kinds[l] != 1 {
+			t.Errorf("%d have %q, want 1", kinds[l], l)
+		}
 	}
 }

@@ -16,21 +16,30 @@ import (
 // presale is what a run with lanes has of codes and keys.
 type presale struct {
 	codes   []string
-	guesses int // by the attacker
-	hits    int // that led anywhere
-	ejected int // guesses after which the attacker's own place was not there any more
+	letters *letters // nil: nobody can write any, for the installation is not ours
+
+	guesses  int           // by the attacker
+	looked   int           // that were compared with codes; the others had too many before them
+	hits     int           // that led anywhere
+	ejected  int           // guesses after which the attacker's own place was not there any more
+	guessing time.Duration // how long that went on
 }
 
 // The lanes of the presale, and the key that lets colleagues past the line.
 const (
-	laneMembers = "members"
+	laneMembers = "members" // by code
 	laneShare   = 30
+	laneCircle  = "circle" // by invitation, or signed in at the seller's
+	circleShare = 20
 	bypassShare = 5
 	bypassKey   = "the key of the colleagues of a load test"
 )
 
 func presaleLanes() []ropeline.Lane {
-	return []ropeline.Lane{{Name: laneMembers, Title: "Members", Share: laneShare, Entry: []ropeline.LaneEntry{ropeline.EntryCode}}}
+	return []ropeline.Lane{
+		{Name: laneMembers, Title: "Members", Share: laneShare, Entry: []ropeline.LaneEntry{ropeline.EntryCode}},
+		{Name: laneCircle, Title: "Circle", Share: circleShare, Entry: []ropeline.LaneEntry{ropeline.EntryInvitation}},
+	}
 }
 
 func presaleBypass() []ropeline.Bypass {
@@ -39,10 +48,10 @@ func presaleBypass() []ropeline.Bypass {
 }
 
 // code is the code that fan n has, "" for none: every fifth has one, and every
-// twenty-fifth has passed a copy on to the next.
+// twenty-fifth has passed a copy on to the next. Nobody has a letter, too.
 func (p *presale) code(n int) string {
 	at := n / 5
-	if p == nil || at >= len(p.codes) || n%5 != 0 && n%25 != 1 {
+	if p == nil || letterOf(n) != "" || at >= len(p.codes) || n%5 != 0 && n%25 != 1 {
 		return ""
 	}
 	return p.codes[at]
@@ -51,7 +60,8 @@ func (p *presale) code(n int) string {
 // mistypes reports whether fan n brings wrong codes first.
 func mistypes(n int) bool { return n%7 == 3 || n%35 == 5 }
 
-// makeCodes asks the staff's API for codes, one for every fifth fan.
+// makeCodes asks the staff's API for codes, one for every fifth fan, and for the
+// keys of those who sign letters.
 func (r *run) makeCodes(ctx context.Context) error {
 	if len(r.hall.about.Lanes) == 0 {
 		return nil
@@ -70,7 +80,12 @@ func (r *run) makeCodes(ctx context.Context) error {
 		return err
 	}
 	r.hall.presale = &presale{codes: made.Codes}
-	return nil
+	if r.Stack == nil {
+		return nil
+	}
+	var err error
+	r.hall.presale.letters, err = r.Stack.letters()
+	return err
 }
 
 // redeem brings the codes that the fan has: wrong ones first, which may cost
@@ -122,7 +137,9 @@ func (r *run) guess(ctx context.Context) {
 	if a := c.insist(ctx, rng, tries, request{method: http.MethodPost, path: place}); !a.ok() || a.decode(&s) != nil {
 		return
 	}
+	begin := r.clock.since()
 	for sleep(ctx, 20*time.Millisecond) {
+		p.guessing = r.clock.since() - begin
 		a := c.do(ctx, request{method: http.MethodPost, path: place + "/code", bearer: s.Ticket,
 			body: wire.LaneCode{Code: fmt.Sprintf("GUESS%08d", rng.IntN(1e8)), Confirm: true}})
 		p.guesses++
@@ -131,6 +148,8 @@ func (r *run) guess(ctx context.Context) {
 			p.hits++
 		case a.Status == http.StatusGone:
 			p.ejected++
+		case a.Status != http.StatusTooManyRequests && a.Status != 0 && a.Status != http.StatusServiceUnavailable:
+			p.looked++
 		}
 	}
 }
@@ -148,24 +167,31 @@ func judgeShares(e Evidence) finding {
 			last[h.Lane] = max(last[h.Lane], h.Offer)
 		}
 	}
-	until := min(last[ropeline.MainLane], last[laneMembers])
-	upTo := func(lane string) (n int) {
+	shares := map[string]int{laneMembers: laneShare, laneCircle: circleShare, ropeline.MainLane: 100 - laneShare - circleShare}
+	until := min(last[ropeline.MainLane], last[laneMembers], last[laneCircle])
+	took, all := map[string]int{}, 0
+	for lane := range shares {
 		for _, number := range given[lane] {
 			if number <= until {
-				n++
+				took[lane]++
+				all++
 			}
 		}
-		return n
 	}
-	main, members := upTo(ropeline.MainLane), upTo(laneMembers)
-	f := finding{facts: main + members, seen: fmt.Sprintf("%d and %d of %d", main, members, until)}
-	// Some of those offered were seen by nobody, so rounding is not all.
-	want := float64(main+members) * laneShare / 100
-	if off := float64(members) - want; off > 2+want/10 || off < -2-want/10 {
-		f.breach("of the first %d offers %d went to the lane with %d of 100, and %d to the main one", until, members, laneShare, main)
+	f := finding{facts: all, seen: fmt.Sprintf("%d, %d and %d of %d", took[ropeline.MainLane], took[laneMembers], took[laneCircle], until)}
+	for lane, share := range shares {
+		// Some of those offered were seen by nobody, so rounding is not all.
+		want := float64(all*share) / 100
+		if off := float64(took[lane]) - want; off > 2+want/10 || off < -2-want/10 {
+			f.breach("of the first %d offers %d of %d went to the lane %q with %d of 100", until, took[lane], all, lane, share)
+		}
 	}
 	return f
 }
+
+// placeGuesses is how many wrong codes a place has in a minute, as docs/visitors.md
+// says. Whoever begins in the middle of one has those of two.
+const placeGuesses = 5
 
 // judgeCodes counts who came in by which code, and what guessing came to.
 func judgeCodes(e Evidence) finding {
@@ -194,7 +220,10 @@ func judgeCodes(e Evidence) finding {
 	if e.Hits > 0 || e.Ejected > 0 {
 		f.breach("of %d guesses %d led to a lane, and %d cost the place", e.Guesses, e.Hits, e.Ejected)
 	}
-	f.seen = fmt.Sprintf("%d of %d codes used, %d guesses", len(by), e.Codes, e.Guesses)
+	if most := placeGuesses * (2 + int(e.Guessing/time.Minute)); e.Looked > most {
+		f.breach("%d of %d guesses in %v were looked at, and at most %d may be", e.Looked, e.Guesses, e.Guessing, most)
+	}
+	f.seen = fmt.Sprintf("%d of %d codes used, %d guesses, of which %d were looked at", len(by), e.Codes, e.Guesses, e.Looked)
 	return f
 }
 

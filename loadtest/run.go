@@ -253,7 +253,7 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 		e.Abroad = r.hall.abroad.saw()
 	}
 	if p := r.hall.presale; p != nil {
-		e.Codes, e.Guesses, e.Hits, e.Ejected = len(p.codes), p.guesses, p.hits, p.ejected
+		e.Codes, e.Guesses, e.Hits, e.Ejected, e.Looked, e.Guessing = len(p.codes), p.guesses, p.hits, p.ejected, p.looked, p.guessing
 	}
 	for _, i := range r.intruders {
 		e.Probes = append(e.Probes, i.probes...)

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,7 +72,8 @@ type Stack struct {
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when the child has been waited for
 	edges   []*further
-	gate    []string // flags of an edge with a foreign shop
+	gate    []string           // flags of an edge with a foreign shop
+	login   ed25519.PrivateKey // of the seller, where the sale has lanes
 }
 
 // The folder's name is short: Unix sockets below it have at most 108 bytes.
@@ -115,6 +117,11 @@ func (s *Stack) prepare(demo Demo) error {
 	if err := os.WriteFile(s.demo(), text, 0o644); err != nil {
 		return fmt.Errorf("writing demo sale: %w", err)
 	}
+	if len(demo.Lanes) > 0 {
+		if err := s.befriend(); err != nil {
+			return err
+		}
+	}
 	if !demo.Gate {
 		return nil
 	}
@@ -131,6 +138,7 @@ func (s *Stack) prepare(demo Demo) error {
 
 func (s *Stack) demo() string    { return filepath.Join(s.folder, "demo.json") }
 func (s *Stack) data() string    { return filepath.Join(s.folder, "data") }
+func (s *Stack) keys() string    { return filepath.Join(s.data(), "keys") }
 func (s *Stack) logFile() string { return filepath.Join(s.folder, "log") }
 
 // Start starts the program on the folder's data, listening where told, and

@@ -58,6 +58,9 @@ var mutants = []mutant{
 	{"shares-ignored", "lanes take turns as if their shares were the same", []string{loadtest.InvShares}, []edit{
 		{"queue/lua/offer.lua", `lane.lead + size * lane.cost`, `lane.lead + size`},
 	}},
+	{"forged-invited", "any key signs invitations", []string{loadtest.InvLanes}, []edit{
+		{"edge/visitor/invitation.go", `if ed25519.Verify(key, []byte(text), signature) {`, `if ed25519.Verify(key, []byte(text), signature) || key != nil {`},
+	}},
 	{"longer-untold", "nobody is told why it takes longer", []string{loadtest.InvLonger}, []edit{
 		{"queue/estimate.go", `w.Longer = v.Gauge.Longer`, `w.Longer = ""`},
 	}},
@@ -98,6 +101,7 @@ var mutants = []mutant{
 var loads = map[string][]string{
 	"wait-halved":        {"--profile", "mutant-wait"},
 	"shares-ignored":     {"--profile", "presale", "--fans", "200"},
+	"forged-invited":     {"--profile", "presale", "--fans", "120"},
 	"longer-untold":      {"--profile", "mutant-wait"},
 	"draw-by-other-bits": {"--profile", "lobby", "--fans", "100"},
 	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
