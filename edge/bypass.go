@@ -44,6 +44,7 @@ func (s *Server) bypass(r *http.Request, m *room, brought wire.Join) (queue.Tick
 		return queue.Ticket{}, queue.Place{}, err
 	}
 	if did.New {
+		s.metrics.bypasses.WithLabelValues(string(m.id), rule.Name).Inc()
 		s.log.Info("let past the line", "sale", m.id, "rule", rule.Name, "place", id, "by_rule", did.ByRule, "by_all_rules", did.All, "people", did.Total)
 	}
 	place, err := s.store.Find(r.Context(), m.id, id)

@@ -19,6 +19,7 @@ type metrics struct {
 	late     prometheus.Histogram
 	turned   prometheus.Counter
 
+	bypasses  *prometheus.CounterVec // by sale and rule
 	reentries *prometheus.CounterVec // by sale and what
 }
 
@@ -40,6 +41,9 @@ func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
 			Help:    "How long after an edge heard of an offer it was pushed to the socket.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
+		bypasses: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_edge_bypasses_total", Help: "People that this edge let past the line, by the rule of the sale that they came by.",
+		}, []string{"sale", "rule"}),
 		reentries: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_edge_reentries_total",
 			Help: "Re-entry passes that this edge granted because a shop failed, dropped because it owed too many, or saw used.",

@@ -84,6 +84,15 @@ func readBypass(text string) ([]BypassState, error) {
 	return all, nil
 }
 
+// bypassText is the counts as the script keeps them.
+func (s State) bypassText() string {
+	var words []string
+	for _, b := range s.Bypassed {
+		words = append(words, b.Rule, strconv.FormatInt(b.People, 10))
+	}
+	return strings.Join(words, " ")
+}
+
 // BypassedBy is how many people a rule has let in.
 func (s State) BypassedBy(rule string) int64 {
 	i := slices.IndexFunc(s.Bypassed, func(b BypassState) bool { return b.Rule == rule })

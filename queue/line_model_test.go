@@ -57,6 +57,8 @@ type fan struct {
 	copies  int // how often it moved to another device: the newest ticket's generation
 	stored  int // the generation that Redis knows
 
+	ruled bool // let past the line by a rule: it stands in none
+
 	party
 	reentry
 }
@@ -119,6 +121,7 @@ type model struct {
 
 	stock *stockModel // nil: no word of it
 	queueing
+	bypassing
 	waits    int64          // in a safety net: who waited at the last tick, −1 if that is not known
 	standing map[*fan]int64 // who was sent to the line, and when (ms)
 	anyParty bool           // since the last loss
@@ -187,7 +190,7 @@ func (m *model) draw(drawKey draw.Hash, lobby map[ropeline.PlaceID]bool) {
 	var drawn, late []*fan
 	for _, f := range m.fans {
 		switch {
-		case f.lost:
+		case f.lost, f.ruled:
 		case lobby[f.id]:
 			drawn = append(drawn, f)
 		case f.state == ropeline.PlaceCollected || f.state == ropeline.PlaceLeft:
@@ -850,6 +853,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"set limits":      func(t *rapid.T) { s.steerAnyhow(ctx, t) },
 		"change the mode": func(t *rapid.T) { s.changeMode(ctx, t) },
+		"come by a rule":  func(t *rapid.T) { s.comeByARule(ctx, t) },
 		"stock":           func(t *rapid.T) { s.setStock(ctx, t) },
 		"":                func(t *rapid.T) { s.compare(ctx, t) },
 	}
@@ -1143,6 +1147,7 @@ func (s *system) compare(ctx contextT, t *rapid.T) {
 			t.Fatalf("the lanes are said to have had %+v, want %v people with shares %v", view.Lanes, s.people, s.shares)
 		}
 	}
+	s.compareRules(t, view.State)
 	if view.Brought != s.brought {
 		t.Fatalf("%d are said to stand in line in parties, want %d", view.Brought, s.brought)
 	}
@@ -1285,7 +1290,7 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 		s.passes = append(s.passes, map[int64]int64{})
 	}
 	s.sale = testSale(name, start)
-	s.standing, s.waits = map[*fan]int64{}, -1
+	s.standing, s.waits, s.byRule = map[*fan]int64{}, -1, map[string]int64{}
 	if net {
 		s.sale.SafetyNet, s.sale.LobbyClosesAt, s.sale.OpensAt = true, time.Time{}, start
 	}

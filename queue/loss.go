@@ -107,7 +107,7 @@ func (s *Store) restore(ctx context.Context, sale ropeline.SaleID, c charter, kn
 	args := []any{c.doc, c.sealed, doc.Version, doc.LobbyClosesAt.UnixMilli(), doc.OpensAt.UnixMilli(), doc.EndsAt.UnixMilli(),
 		int64(doc.ClaimWindow), int64(doc.TokenLife), int64(doc.SessionMax),
 		known.Rate, known.LastOffer, known.Offered + known.Active + credit(doc),
-		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, sh.lines(), sharesText(doc), known.turnsText()}
+		ropeline.TokenMargin.Milliseconds(), TickInterval.Milliseconds(), gauge, sh.lines(), sharesText(doc), known.turnsText(), known.bypassText()}
 	limits := known.written(doc)
 	args = append(append(args, len(limits)), limits...)
 	for field, value := range c.draw {
