@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -105,16 +106,16 @@ func booked(t *testing.T) (*laned, *codeShelf) {
 	return l, book
 }
 
-// forgets lets the server lose the sale, and edges write back what they know of it.
+// forgets lets the server lose the sale, and an edge write back what it knows of it.
 func (l *laned) forgets(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
-	known, err := l.State(ctx, l.sale.ID)
-	if err != nil {
+	edge := NewLine(l.Store, l.sale.ID, slog.New(slog.DiscardHandler))
+	if err := edge.snapshot(ctx); err != nil {
 		t.Fatal(err)
 	}
-	charter, err := l.charter(ctx, l.sale.ID)
-	if err != nil {
+	var err error
+	if edge.charter, err = l.charter(ctx, l.sale.ID); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := l.rdb.Keys(ctx, "ropeline:{"+string(l.sale.ID)+"*").Result()
@@ -126,7 +127,7 @@ func (l *laned) forgets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(l.restore(ctx, l.sale.ID, charter, known), l.recallUses(ctx, l.sale.ID)); err != nil {
+	if err := edge.putBack(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

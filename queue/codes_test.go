@@ -142,6 +142,51 @@ func TestGuessingLocksNobodyOut(t *testing.T) {
 	}
 }
 
+// What an address and a sale may try is used up by wrong codes alone, and then each
+// place has one.
+func TestWhatAllMayTryIsUsedUpTogether(t *testing.T) {
+	t.Parallel()
+	l, ctx := coded(t, CodeBatch{ID: "b"}, "GOOD-CODE"), t.Context()
+	// triesFrom is how many wrong codes a fresh place may bring from an address.
+	triesFrom := func(address string) (n int) {
+		t.Helper()
+		p := l.joins(t, ropeline.MainLane, 1)[0]
+		for ; n <= triesOfPlace; n++ {
+			_, err := l.redeems(ctx, p, "MISTYPED", address)
+			if errors.Is(err, ErrCodeTries) {
+				return n
+			}
+			if !errors.Is(err, ErrCodeWrong) {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	wants := func(what, address string, want int) {
+		t.Helper()
+		if n := triesFrom(address); n != want {
+			t.Errorf("%s: a place had %d tries, want %d", what, n, want)
+		}
+	}
+	for range triesOfAddress / triesOfPlace {
+		wants("before an address had too many", "6.6.6.6", triesOfPlace)
+	}
+	wants("when the address had too many", "6.6.6.6", 1)
+	wants("at another address", "7.7.7.7", triesOfPlace)
+	used := triesOfAddress + 1 + triesOfPlace
+	tries := key(l.sale.ID, "code-tries")
+	if all, err := l.rdb.HGet(ctx, tries, "all").Int(); err != nil || all != used {
+		t.Errorf("%d tries of the sale are counted, %v; want %d", all, err, used)
+	}
+	if err := l.rdb.HSet(ctx, tries, "all", triesOfSale-triesOfPlace).Err(); err != nil {
+		t.Fatal(err)
+	}
+	wants("before the sale had too many", "8.8.8.8", triesOfPlace)
+	wants("when the sale had too many", "9.9.9.9", 1)
+	l.now = l.now.Add(time.Minute)
+	wants("a minute later", "6.6.6.6", triesOfPlace)
+}
+
 func TestWhatACodeCannotDo(t *testing.T) {
 	t.Parallel()
 	l, ctx := coded(t, CodeBatch{ID: "b", Uses: 9}, "GOOD-CODE", "REVOKED"), t.Context()
