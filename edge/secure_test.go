@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/passage"
 )
 
@@ -22,8 +26,7 @@ func TestTheShopsCertificateIsChecked(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 	}))
 	t.Cleanup(shop.Close)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	must(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: shop.Certificate().Raw}), 0o600))
+	ca := authority(t, shop)
 	_, port, _ := strings.Cut(shop.Listener.Addr().String(), ":")
 	for _, c := range []struct {
 		name, upstream, ca string
@@ -56,4 +59,72 @@ func TestTheShopsCertificateIsChecked(t *testing.T) {
 			t.Errorf("%s is taken", what)
 		}
 	}
+}
+
+// A WebSocket reaches a shop behind https, and ends there when the fan's end does.
+func TestAWebSocketReachesAShopBehindHTTPS(t *testing.T) {
+	t.Parallel()
+	over := make(chan bool, 1)
+	shop := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, data, err := c.Read(r.Context())
+			if err != nil {
+				over <- r.TLS != nil
+				return
+			}
+			if c.Write(r.Context(), kind, data) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(shop.Close)
+	ca := authority(t, shop)
+	g := newGated(t, func(e *Config, s *ropeline.Sale) {
+		table, err := passage.Parse([]byte("hosts:\n  - {host: shop.example, upstream: '" + shop.URL + "', ca: " + ca + ", sale: " + string(s.ID) + ", routes: [{paths: /**, token: required, fail: closed}]}\n"))
+		must(t, err)
+		e.Routes = table
+	})
+	f := g.at(strings.TrimPrefix(g.url, "http://"))
+	f.enter()
+	dial := func(cookie string) (*websocket.Conn, *http.Response, error) {
+		return websocket.Dial(t.Context(), "http://"+shopHost+"/live", &websocket.DialOptions{
+			HTTPClient: &http.Client{Transport: f.client.Transport}, HTTPHeader: http.Header{"Cookie": {cookie}},
+		})
+	}
+	if _, resp, err := dial(""); err == nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("without a token: %v", err)
+	}
+	c, _, err := dial(token.Cookie(g.sale.ID) + "=" + f.cookie(token.Cookie(g.sale.ID), "/"))
+	must(t, err)
+	defer c.CloseNow()
+	for _, said := range []string{"hello", strings.Repeat("long ", 6000)} { // more than one buffer, and more than one record of TLS
+		must(t, c.Write(t.Context(), websocket.MessageText, []byte(said)))
+		_, data, err := c.Read(t.Context())
+		must(t, err)
+		if string(data) != said {
+			t.Errorf("%d bytes came back as %d", len(said), len(data))
+		}
+	}
+	must(t, c.CloseNow())
+	select {
+	case secure := <-over:
+		if !secure {
+			t.Error("the shop was reached in the clear")
+		}
+	case <-time.After(patience):
+		t.Error("the shop's end stays open")
+	}
+}
+
+// authority writes the certificate of a shop into a file.
+func authority(t *testing.T, shop *httptest.Server) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: shop.Certificate().Raw}), 0o600))
+	return file
 }
