@@ -143,9 +143,9 @@ func TestNobodyMakesAPassForThemselves(t *testing.T) {
 	for _, answer := range []string{"200", "400", "409", "429", "499"} {
 		f.buy(answer)
 	}
-	f.do("GET", "/api/v1/holds/x?answer=500", "")
-	f.do("DELETE", "/api/v1/holds/x?answer=500", "")
-	f.do("POST", "/api/v1/events?answer=500", "{}")
+	f.do("GET", "/api/v1/holds/x?answer=500", "", token.SaleHeader, string(g.sale.ID))
+	f.do("DELETE", "/api/v1/holds/x?answer=500", "", token.SaleHeader, string(g.sale.ID))
+	f.do("POST", "/api/v1/events?answer=500", "{}", token.SaleHeader, string(g.sale.ID))
 	f.buy("500", token.SaleHeader, "another-sale")
 	f.buy("500", "Cookie", "", "Authorization", "Bearer "+g.tokenOf(t, "another-sale"))
 	f.buy("500", "Cookie", "", "Authorization", "Bearer "+g.tokenOf(t, g.sale.ID)[:90]+"forged")

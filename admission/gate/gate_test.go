@@ -281,7 +281,12 @@ func TestOneSessionHasOneRateInAllItsBrowsers(t *testing.T) {
 			resp.Body.Close()
 			return resp
 		}
-		tokens := []string{sign(t, signer, "demo", "shared"), sign(t, signer, "demo", "shared")}
+		renewed, err := signer.Sign(token.Claims{Sale: "demo", Place: "cGxhY2U", Session: "shared", IssuedAt: time.Now(),
+			Expires: time.Now().Add(30 * time.Second), SessionEnds: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens := []string{sign(t, signer, "demo", "shared"), renewed}
 		var browsers sync.WaitGroup
 		var passed, limited atomic.Int64
 		for i := range 50 {
