@@ -87,7 +87,9 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 			p.drop(c)
 		}
 	}()
-	_ = c.SetDeadline(began.Add(min(call.Timeout, moment)))
+	// Not for writing, too: on a busy machine a moment may pass before the first byte.
+	_ = c.SetReadDeadline(began.Add(min(call.Timeout, moment)))
+	_ = c.SetWriteDeadline(heed.deadline)
 	body := noBody(r)
 	if !body {
 		heed.begin()
@@ -110,12 +112,14 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 		up.start(w, call, c)
 	}
 	resp, err := c.answer(call, &heed)
+	up.settle(w.Header())
 	if err != nil {
-		if cause := up.stop(w); cause != nil {
+		gone := r.Context().Err() // as of now: stop may look like it
+		if cause := up.stop(w, c); cause != nil {
 			return cause // the client's own fault
 		}
-		if cause := r.Context().Err(); cause != nil {
-			return cause // the client went away
+		if gone != nil {
+			return gone // the client went away
 		}
 		return failed("waiting for the answer", err)
 	}
@@ -126,7 +130,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 		return p.tunnel(w, call, c, resp)
 	}
 	whole := pass(w, call, c, resp, began)
-	cut := up.stop(w) != nil || up.started && !up.done.Load()
+	cut := up.stop(w, c) != nil || up.started && !up.done.Load()
 	if !whole {
 		panic(http.ErrAbortHandler)
 	}

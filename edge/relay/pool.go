@@ -33,7 +33,7 @@ var (
 const (
 	dialTimeout = 5 * time.Second
 	idleFor     = 30 * time.Second // shops keep them for 60 s and more
-	mostHead    = 1 << 20          // of an answer
+	mostHead    = 1 << 20          // of an answer, and a buffer more
 )
 
 // Pool is the connections to one upstream.
@@ -63,6 +63,13 @@ type conn struct {
 	head  limited // below r
 	since time.Time
 	used  bool // has carried a request before
+}
+
+func newConn(nc net.Conn) *conn {
+	c := &conn{Conn: nc, w: bufio.NewWriterSize(nc, 4<<10)}
+	c.head.from, c.head.left = nc, -1
+	c.r = bufio.NewReaderSize(&c.head, 4<<10)
+	return c
 }
 
 // limited bounds how much a head may bring.
@@ -117,9 +124,7 @@ func (p *Pool) take(ctx context.Context, fresh, look bool) (*conn, error) {
 	if err != nil {
 		return nil, ErrAway.Because(err)
 	}
-	c := &conn{Conn: nc, w: bufio.NewWriterSize(nc, 4<<10)}
-	c.head.from = nc
-	c.r = bufio.NewReaderSize(&c.head, 4<<10)
+	c := newConn(nc)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -279,6 +279,98 @@ func TestAnAnswerMayComeBeforeTheBodyEnds(t *testing.T) {
 	}
 }
 
+// late is a connection on which each write begins, and is known to be done, a good
+// while after it should: as on a busy machine.
+type late struct{ net.Conn }
+
+func (l late) Write(p []byte) (int, error) {
+	wait := func() { <-time.After(2 * moment) }
+	wait()
+	defer wait()
+	return l.Conn.Write(p)
+}
+
+// A shop may answer before anybody here knows that the request was sent. The
+// client's connection is good for the next request then: one of net/http took the
+// deadline that ended the upload for the client's going, and canceled what came
+// after, which was answered with 200 and nothing.
+func TestAnAnswerThatOvertakesTheBodyHarmsNothing(t *testing.T) {
+	t.Parallel()
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Method) }))
+	t.Cleanup(shop.Close)
+	f := newFrontAt(t, shop.Listener.Addr().String(), 8, nil)
+	conn, r := f.dial(t)
+	for _, method := range []string{"POST", "POST", "GET", "PUT", "GET "} {
+		length := "Content-Length: 2\r\n\r\n{}"
+		if method == "GET " { // without a body, nobody asks for a moment whether the client goes
+			method, length = "GET", "\r\n"
+		}
+		nc, err := net.Dial("tcp", shop.Listener.Addr().String())
+		must(t, err)
+		c := newConn(late{nc}) // as if it were new: what fails on it is not tried again
+		c.since = time.Now()
+		f.pool.mu.Lock()
+		f.pool.idle = append(f.pool.idle, c)
+		f.pool.mu.Unlock()
+		_, err = io.WriteString(conn, method+" / HTTP/1.1\r\nHost: s\r\n"+length)
+		must(t, err)
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		if body, _ := io.ReadAll(resp.Body); string(body) != method || resp.Close {
+			t.Fatalf("%s: %d %q, closing %v", method, resp.StatusCode, body, resp.Close)
+		}
+	}
+}
+
+// A shop that thinks for longer than a moment is waited for on a new connection,
+// too: those answers were given up as silent.
+func TestAShopMayThink(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-time.After(3 * moment) }), nil)
+	for range 2 { // on a new connection, and on a used one
+		if status, body := get(t, f.URL); status != http.StatusOK {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+}
+
+// Whoever is answered in the middle of their body is told that the connection ends
+// with it, and the rest is nobody's request.
+func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"Content-Length: 500\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
+		f := newFrontAt(t, rawShop(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"), 8, nil)
+		conn, r := f.dial(t)
+		_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: s\r\n"+encoding)
+		must(t, err)
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		if body, _ := io.ReadAll(resp.Body); string(body) != "no" || !resp.Close {
+			t.Errorf("%d %q, closing %v", resp.StatusCode, body, resp.Close)
+		}
+		_, _ = io.WriteString(conn, "GET /admin HTTP/1.1\r\nHost: s\r\n\r\n") // it may be closed already
+		if rest, _ := io.ReadAll(r); len(rest) > 0 {
+			t.Errorf("answered %q", rest)
+		}
+	}
+}
+
+// A shop that does not read what it is sent, but answers, holds nobody up.
+func TestAShopThatDoesNotReadHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	f := newFrontAt(t, rawShop(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"), 8, func(c *Call) { c.Timeout = 2 * patience })
+	conn, r := f.dial(t)
+	go func() {
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 100000000\r\n\r\n")
+		_, _ = io.Copy(conn, io.LimitReader(zeros{}, 100_000_000))
+	}()
+	resp, err := http.ReadResponse(r, nil)
+	must(t, err)
+	if body, _ := io.ReadAll(resp.Body); string(body) != "no" {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+}
+
 // Somebody who sends half a body must not leave the shop with a request that
 // looks whole.
 func TestACutBodyIsCutForTheShop(t *testing.T) {
@@ -484,7 +576,7 @@ func TestABadUpstreamIsAClearError(t *testing.T) {
 		"silent":              {rawShop(t, ""), "upstream-silent", 504},
 		"half a head":         {rawShop(t, "HTTP/1.1 200 OK\r\nX-A: b\r\n"), "upstream-silent", 504},
 		"no HTTP":             {rawShop(t, "SSH-2.0-OpenSSH\r\n\r\n"), "upstream-away", 502},
-		"a head without end":  {rawShop(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", mostHead)), "upstream-away", 502},
+		"a head without end":  {rawShop(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("a", mostHead+4<<10)), "upstream-away", 502},
 		"two lengths":         {rawShop(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), "upstream-away", 502},
 		"informational, then": {rawShop(t, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), "", 200},
 	} {

@@ -12,7 +12,9 @@ import (
 // refuses one says so early.
 type upload struct {
 	started bool
+	whole   atomic.Bool           // all of it was read
 	done    atomic.Bool           // all of it was sent
+	quit    atomic.Bool           // nobody waits for the rest
 	fault   atomic.Pointer[error] // the client's
 	over    chan struct{}         // closed when nothing is sent any more
 }
@@ -51,6 +53,9 @@ func (u *upload) send(control *http.ResponseController, call *Call, c *conn) (cl
 	chunked, sent := call.In.ContentLength < 0, int64(0)
 	for {
 		_ = control.SetReadDeadline(time.Now().Add(call.Timeout))
+		if u.quit.Load() { // looked at after a deadline is set, for stop's may be the one before
+			return true, ErrBody
+		}
 		n, err := call.In.Body.Read(buf[:])
 		if sent += int64(n); call.Body >= 0 && sent > call.Body {
 			return true, ErrTooLarge
@@ -58,7 +63,14 @@ func (u *upload) send(control *http.ResponseController, call *Call, c *conn) (cl
 		if err != nil && err != io.EOF {
 			return true, ErrBody.Because(err)
 		}
+		if !chunked && sent == call.In.ContentLength {
+			err = io.EOF // from here on the server watches whether the client goes: its deadline is not ours
+		}
+		u.whole.Store(err == io.EOF)
 		_ = c.SetWriteDeadline(time.Now().Add(call.Timeout))
+		if u.quit.Load() {
+			return true, ErrBody
+		}
 		if n > 0 {
 			if chunked {
 				fmt.Fprintf(c.w, "%x\r\n", n)
@@ -88,9 +100,35 @@ func (u *upload) send(control *http.ResponseController, call *Call, c *conn) (cl
 	}
 }
 
-// stop ends it, if it has not ended, and returns what the client did wrong
-// before that.
-func (u *upload) stop(w http.ResponseWriter) error {
+// settle gives it a moment to end when there is an answer: most come as soon as
+// the last byte was sent, and some are faster than the news that it was. A client
+// that is not done by then is told that its connection ends with this answer: the
+// rest of the body is not read, and would be taken for its next request.
+func (u *upload) settle(h http.Header) {
+	if !u.started {
+		return
+	}
+	select {
+	case <-u.over:
+		return
+	default:
+	}
+	late := time.NewTimer(moment)
+	defer late.Stop()
+	select {
+	case <-u.over:
+	case <-late.C:
+		if !u.whole.Load() {
+			h.Set("Connection", "close")
+		}
+	}
+}
+
+// stop ends it after settle, if it has not ended, and returns what the client did
+// wrong before that. It lets a body alone that was read whole: the server reads on
+// to see whether the client goes away, and one of net/http takes a deadline that
+// passes for that, and cancels this request and all that follow on the connection.
+func (u *upload) stop(w http.ResponseWriter, c *conn) error {
 	if !u.started {
 		return nil
 	}
@@ -99,7 +137,11 @@ func (u *upload) stop(w http.ResponseWriter) error {
 	case <-u.over:
 	default:
 		// Nobody waits for the rest of the body.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		u.quit.Store(true)
+		_ = c.SetWriteDeadline(time.Unix(1, 0))
+		if !u.whole.Load() {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		}
 		<-u.over
 	}
 	if fault == nil {
