@@ -15,12 +15,9 @@ import (
 type handler func(http.ResponseWriter, *http.Request) error
 
 // fail answers with the problem document of an error, or with a page for people
-// without scripts. Causes are logged and
-// never sent.
+// without scripts. Causes are logged and never sent.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		return // the client went away; there is nobody to answer
-	}
+	abandon(r, err)
 	s.metrics.refused(err)
 	var status int
 	if isPlain(r) {
@@ -47,6 +44,15 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		told = append(told, slog.Any("err", err))
 	}
 	s.log.LogAttrs(r.Context(), level, what, told...)
+}
+
+// abandon ends the connection of a client that went away. A handler that returned
+// without a word would have the server say 200, and if the client is there after
+// all, it would take that for an answer.
+func abandon(r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // traces are by what somebody's trouble is found in the log: the names of sale,

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -63,9 +62,7 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-				return // the client went away
-			}
+			abandon(r, err) // the client's fault, not the core's
 			s.coreFailed(r)
 			s.fail(w, r, errCoreAway.Because(err))
 		},

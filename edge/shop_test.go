@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -239,5 +240,33 @@ func TestFiftyBrowsersWithOneTokenHaveOneRate(t *testing.T) {
 			}
 			wantStatus(t, g.at(at).do("GET", "/static/a.css", ""), http.StatusTeapot) // what needs no token is not counted
 		})
+	}
+}
+
+// Somebody whose connection seems to end while a shop thinks gets no answer: the
+// server would say 200 for a handler that said nothing.
+func TestNobodyIsToldThatAllIsWellWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	in := make(chan struct{}, 1)
+	shop := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		in <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(shop.Close)
+	g := newGated(t, func(c *Config, s *ropeline.Sale) { c.Routes = docRoutes(t, s.ID, shop.Listener.Addr().String()) })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, "GET /static/a.css HTTP/1.1\r\nHost: "+shopHost+"\r\n\r\n")
+	must(t, err)
+	select {
+	case <-in:
+	case <-time.After(patience):
+		t.Fatal("the request does not reach the shop")
+	}
+	must(t, conn.(*net.TCPConn).CloseWrite())
+	if answer, err := io.ReadAll(conn); len(answer) > 0 || err != nil {
+		t.Errorf("%q, %v", answer, err)
 	}
 }
