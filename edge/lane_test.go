@@ -61,6 +61,9 @@ func TestACodeMovesAFanWhoWaits(t *testing.T) {
 	}
 
 	g.draw()
+	room, err := g.server.rooms.known(g.sale.ID, time.Now())
+	must(t, err)
+	g.until("the edge hears of the draw", func() bool { return room.line.View().Phase() == ropeline.PhaseOpen })
 	f := g.phone()
 	f.join()
 	offer = read[wire.LaneOffer](t, wantStatus(t, f.do("POST", "place/code", `{"code":"GOOD-CODE"}`), http.StatusOK))
