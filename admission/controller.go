@@ -72,7 +72,7 @@ func (c *Controller) WithBeacons(b *Beacons) *Controller {
 // WithMetrics registers what the controller counts and sees, with nil nothing.
 func (c *Controller) WithMetrics(reg prometheus.Registerer) *Controller {
 	c.metrics = newMetrics(reg)
-	c.scribe.metrics = c.metrics
+	c.scribe.metrics, c.metrics.probes = c.metrics, c.shop.probes
 	return c
 }
 
@@ -83,9 +83,10 @@ func (c *Controller) WithLedger(books Books, signer *Signer) *Controller {
 	return c
 }
 
-// WithProbes lets the automatic mode listen to probes. Somebody must run them.
+// WithProbes lets the automatic mode listen to probes, and metrics tell of them.
+// Somebody must run them.
 func (c *Controller) WithProbes(p *Probes) *Controller {
-	c.shop.probes = p
+	c.shop.probes, c.metrics.probes = p, p
 	return c
 }
 
@@ -143,7 +144,8 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 	log := c.log.With("sale", sale)
 	var faults, mends throttle
 	chart := chart{shop: c.shop}
-	pilot := &pilot{shop: c.shop, log: c.log}
+	pilot := &pilot{shop: c.shop, metrics: c.metrics, log: c.log}
+	var pacer pacer
 	pause, begun := queue.TickInterval, time.Time{}
 	for {
 		done, ok := c.await(ctx, pause, begun, wake)
@@ -151,7 +153,10 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 			return
 		}
 		begun = time.Now()
-		phase, next, err := c.step(ctx, sale, &chart, pilot)
+		phase, next, err := c.step(ctx, sale, func(s queue.State) error {
+			now := time.Now()
+			return errors.Join(chart.keep(ctx, c.store, sale, s), pilot.fly(ctx, c.store, c.name, sale, s, now), pacer.look(ctx, c.store, c.metrics, sale, s, now))
+		})
 		done()
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
 			log.Warn("moving the line", "err", err)
@@ -221,8 +226,9 @@ func (c *Controller) pauseAfter(s queue.State) time.Duration {
 }
 
 // step does one tick, and the draw when it is due. It returns the phase, "" if
-// another controller leads, and how long the sale need not be ticked.
-func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *chart, pilot *pilot) (ropeline.Phase, time.Duration, error) {
+// another controller leads, and how long the sale need not be ticked; led is told
+// what the last tick saw.
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(queue.State) error) (ropeline.Phase, time.Duration, error) {
 	for {
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
@@ -243,7 +249,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, chart *char
 			continue
 		}
 		if !state.More {
-			return phase, c.pauseAfter(state.State), errors.Join(chart.keep(ctx, c.store, sale, state.State), pilot.fly(ctx, c.store, c.name, sale, state.State, time.Now()))
+			return phase, c.pauseAfter(state.State), led(state.State)
 		}
 	}
 }

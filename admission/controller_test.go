@@ -61,6 +61,45 @@ func publish(t *testing.T, store *queue.Store, closes, opens time.Duration) rope
 	return sale
 }
 
+// A sale that cannot be read hides none of the others.
+func TestTheListTellsOfTheOthersWhereOneSaleIsDamaged(t *testing.T) {
+	t.Parallel()
+	store, rdb := ownStore(t)
+	well, damaged := publish(t, store, -2*time.Minute, -time.Minute), publish(t, store, -2*time.Minute, -time.Minute)
+	ops, key := newOps(t, store)
+	list := func() (sales, failed []any) {
+		t.Helper()
+		code, problem, doc := api(t, ops, "GET", "/api/v1/ops/sales", key, "")
+		if code != http.StatusOK {
+			t.Fatalf("the list of sales: %d %s", code, problem)
+		}
+		sales, _ = doc["sales"].([]any)
+		failed, _ = doc["failed"].([]any)
+		return sales, failed
+	}
+	if sales, failed := list(); len(sales) != 2 || len(failed) != 0 {
+		t.Fatalf("before: %v, failed %v", sales, failed)
+	}
+	if err := rdb.Set(t.Context(), "ropeline:{"+string(damaged.ID)+"}:sale", "no JSON", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	sales, failed := list()
+	if len(sales) != 1 || len(failed) != 1 {
+		t.Fatalf("%d sales are told of, and %d failed; want 1 and 1", len(sales), len(failed))
+	}
+	one, _ := sales[0].(map[string]any)
+	other, _ := failed[0].(map[string]any)
+	problem, _ := other["problem"].(map[string]any)
+	if one["sale"] != string(well.ID) || other["sale"] != string(damaged.ID) || problem["type"] == "" || problem["detail"] == "" {
+		t.Errorf("it tells of %v, and of %v as failed", one["sale"], other)
+	}
+	for _, word := range []string{"JSON", "invalid character"} { // what is inside is for the log
+		if text, _ := problem["detail"].(string); strings.Contains(text, word) {
+			t.Errorf("it gives away %q", text)
+		}
+	}
+}
+
 // run runs parts until the test ends.
 func run(t *testing.T, parts ...interface{ Run(context.Context) error }) {
 	t.Helper()

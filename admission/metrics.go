@@ -19,7 +19,8 @@ type metrics struct {
 	jumps   prometheus.Counter
 	unknown prometheus.Counter // looks for sales that failed
 
-	edges atomic.Int64 // that are alive
+	edges  atomic.Int64 // that are alive
+	probes *Probes      // nil: none
 
 	mu    sync.Mutex // guards the rest
 	sales map[ropeline.SaleID]*standing
@@ -36,6 +37,9 @@ type standing struct {
 	headAt    time.Time // when that was appended
 	writtenAt time.Time // when all that was told was in it
 	lost      int64     // events that never came into it
+
+	flown     flown
+	paceWarns bool
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -86,7 +90,7 @@ func (m *metrics) ticked(sale ropeline.SaleID, t queue.Ticked, err error, began,
 		s.watched.see(t.State, now)
 		s.state, s.leads, s.at = t.State, true, now
 	case "followed":
-		s.leads, s.watched, s.entries = false, stall{}, 0
+		s.leads, s.watched, s.entries, s.flown, s.paceWarns = false, stall{}, 0, flown{decisions: s.flown.decisions}, false
 	}
 }
 
@@ -255,11 +259,15 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc, entriesDesc, headAgeDesc, writtenDesc, lostDesc} {
 		to <- d
 	}
+	for _, d := range autoDescs {
+		to <- d
+	}
 }
 
 // Collect tells what is known of each sale; it asks nobody.
 func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	now := time.Now()
+	m.probes.collect(to)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, s := range m.sales {
@@ -288,5 +296,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			tell(headAgeDesc, prometheus.GaugeValue, now.Sub(s.headAt).Seconds())
 		}
 		tell(stallDesc, prometheus.GaugeValue, s.watched.lasts(now).Seconds())
+		s.flown.collect(tell, now)
+		tell(paceWarning, prometheus.GaugeValue, truth(s.paceWarns))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	_ "embed"
@@ -23,6 +24,9 @@ type Ops struct {
 	terms    Terms // nil: they are not published here
 	log      *slog.Logger
 	mux      *http.ServeMux
+
+	mu     sync.Mutex // guards what follows
+	faults throttle   // of lists, which are asked for twice a second
 }
 
 // StaffCookie carries a signed-in member's key. HttpOnly, SameSite=Strict and
@@ -227,22 +231,45 @@ func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
 	}, nil
 }
 
+// unread is a sale that cannot be read now, and why.
+type unread struct {
+	Sale    ropeline.SaleID  `json:"sale"`
+	Problem ropeline.Problem `json:"problem"`
+}
+
+// list tells of all sales. One that cannot be read, its server may be away or its
+// document damaged, hides none of the others.
 func (o *Ops) list(w http.ResponseWriter, r *http.Request) error {
 	ids, err := o.store.Sales(r.Context())
 	if err != nil {
 		return err
 	}
 	doc := struct {
-		Sales []live `json:"sales"`
+		Sales  []live   `json:"sales"`
+		Failed []unread `json:"failed,omitempty"`
 	}{Sales: []live{}}
 	for _, id := range ids {
 		l, err := o.look(r.Context(), id)
-		if err != nil {
+		if err == nil {
+			doc.Sales = append(doc.Sales, l)
+			continue
+		}
+		if r.Context().Err() != nil { // nobody waits any more
 			return err
 		}
-		doc.Sales = append(doc.Sales, l)
+		problem, _ := ropeline.ProblemOf(err)
+		o.complain(id, err)
+		doc.Failed = append(doc.Failed, unread{id, problem})
 	}
 	return ropeline.WriteJSON(w, http.StatusOK, doc)
+}
+
+func (o *Ops) complain(sale ropeline.SaleID, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.faults.allow(time.Now()) {
+		o.log.Error("a sale cannot be read", "sale", sale, "err", err)
+	}
 }
 
 func (o *Ops) show(w http.ResponseWriter, r *http.Request) error {

@@ -1,12 +1,34 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/queue"
 )
+
+// pacer looks once a second whether the pace of a sale is to be warned of, while
+// its controller leads.
+type pacer struct{ at time.Time }
+
+func (p *pacer) look(ctx context.Context, store *queue.Store, m *metrics, sale ropeline.SaleID, s queue.State, now time.Time) error {
+	if !p.at.IsZero() && now.Sub(p.at) < time.Second {
+		return nil
+	}
+	p.at = now
+	hold := ropeline.Seconds(0)
+	if s.Stock != nil && s.Waiting() > 0 { // else it is not warned of, whatever a hold lasts
+		doc, err := store.Sale(ctx, sale)
+		if err != nil {
+			return fmt.Errorf("looking how long a hold lasts: %w", err)
+		}
+		hold = doc.Hold
+	}
+	m.warned(sale, pace(s, hold.Duration()) != "", now)
+	return nil
+}
 
 // pace warns when admission as it is would hold everything that is left before
 // the first holds run out: whoever comes after that finds an empty shop, though a

@@ -16,8 +16,9 @@ import (
 // learned of the shop dies with the lead: the next one learns it anew, from the
 // rate that it finds.
 type pilot struct {
-	shop *shop
-	log  *slog.Logger
+	shop    *shop
+	metrics *metrics
+	log     *slog.Logger
 
 	law     auto.Law
 	term    int64
@@ -36,7 +37,7 @@ const flyEvery = time.Second
 // clock that nobody sets.
 func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, sale ropeline.SaleID, s queue.State, now time.Time) error {
 	if s.Term != p.term { // another one led meanwhile
-		*p = pilot{shop: p.shop, log: p.log, term: s.Term}
+		*p = pilot{shop: p.shop, metrics: p.metrics, log: p.log, term: s.Term}
 	}
 	if s.Limits.Auto != p.text {
 		set, err := auto.Parse([]byte(s.Limits.Auto))
@@ -46,6 +47,7 @@ func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, 
 		p.text, p.set = s.Limits.Auto, set
 	}
 	flies := p.set.On && s.Phase() == ropeline.PhaseOpen && (s.Mode == ropeline.ModeRun || s.Mode == ropeline.ModeDrain) && !s.Settling
+	p.metrics.flies(sale, p.set.On, flies, now)
 	if !flies {
 		p.at = time.Time{}
 		return nil
@@ -63,14 +65,23 @@ func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, 
 		p.rate = float64(s.Rate)
 	}
 	next, why := p.law.Step(p.set, auto.Bounds{Least: float64(s.MinRate), Most: float64(s.MaxRate)}, p.rate, reading)
-	if p.rate = next; int64(next) == s.Rate {
-		return nil
+	p.rate = next
+	if int64(next) == s.Rate {
+		why = ""
+	} else if err := p.change(ctx, store, controller, sale, s, why); err != nil {
+		if errors.Is(err, queue.ErrFenced) {
+			return nil // another one leads by now
+		}
+		return err
 	}
-	rate, err := store.SetRate(ctx, sale, queue.RateChange{Controller: controller, Term: s.Term, Version: s.Version, Rate: int64(next), Reason: why})
-	if errors.Is(err, queue.ErrFenced) {
-		return nil // another one leads by now
-	}
-	if err == nil && rate != int64(next) {
+	p.metrics.flew(sale, reading, p.rate, why, now)
+	return nil
+}
+
+// change sets the rate, as far as Redis lets it.
+func (p *pilot) change(ctx context.Context, store *queue.Store, controller string, sale ropeline.SaleID, s queue.State, why string) error {
+	rate, err := store.SetRate(ctx, sale, queue.RateChange{Controller: controller, Term: s.Term, Version: s.Version, Rate: int64(p.rate), Reason: why})
+	if err == nil && rate != int64(p.rate) {
 		p.rate = float64(rate)
 	}
 	return err

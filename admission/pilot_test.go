@@ -41,7 +41,7 @@ func fly(t *testing.T, settings string) *flight {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.pilot = &pilot{shop: &shop{}, log: slog.New(slog.DiscardHandler)}
+	f.pilot = &pilot{shop: &shop{}, metrics: newMetrics(nil), log: slog.New(slog.DiscardHandler)}
 	return f
 }
 

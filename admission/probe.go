@@ -72,14 +72,17 @@ type Probes struct {
 	client *http.Client
 	log    *slog.Logger
 
-	mu   sync.Mutex // guards said
-	said map[string]saying
+	mu       sync.Mutex // guards what follows
+	said     map[string]saying
+	failures map[string]int64
 }
 
+// saying is what came of asking a probe.
 type saying struct {
-	at    time.Time
-	stand float64 // to the limit
-	err   error
+	at     time.Time
+	stand  float64 // to the limit
+	failed bool    // there was no answer of use; how it stands may be known all the same
+	err    error   // how it stands is not known
 }
 
 // LoadProbes reads a file: a JSON array. No name is none.
@@ -116,7 +119,7 @@ func NewProbes(probes []Probe, log *slog.Logger) (*Probes, error) {
 		names[p.Name] = true
 	}
 	dialer := &net.Dialer{Timeout: probeLimit, Control: refuseInside}
-	return &Probes{probes: probes, log: log, said: map[string]saying{}, client: &http.Client{
+	return &Probes{probes: probes, log: log, said: map[string]saying{}, failures: map[string]int64{}, client: &http.Client{
 		Timeout:       probeLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{ // no proxy: it would resolve names for us
@@ -165,14 +168,14 @@ func (p *Probes) keepAsking(ctx context.Context, probe Probe) {
 	defer tick.Stop()
 	complained := time.Time{}
 	for {
-		stand, err := p.ask(ctx, probe)
-		now := time.Now()
-		p.mu.Lock()
-		p.said[probe.Name] = saying{now, stand, err}
-		p.mu.Unlock()
-		if err != nil && ctx.Err() == nil && now.Sub(complained) > time.Minute {
-			complained = now
-			p.log.Warn("a probe says nothing", "probe", probe.Name, "err", err)
+		said := p.ask(ctx, probe)
+		if ctx.Err() != nil {
+			return
+		}
+		p.hear(probe.Name, said)
+		if said.err != nil && said.at.Sub(complained) > time.Minute {
+			complained = said.at
+			p.log.Warn("a probe says nothing", "probe", probe.Name, "err", said.err)
 		}
 		select {
 		case <-ctx.Done():
@@ -182,15 +185,31 @@ func (p *Probes) keepAsking(ctx context.Context, probe Probe) {
 	}
 }
 
-// ask returns how a probe stands to its limit, or an error if that is not known.
-func (p *Probes) ask(ctx context.Context, probe Probe) (float64, error) {
+func (p *Probes) hear(name string, said saying) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said[name] = said
+	if said.failed {
+		p.failures[name]++
+	}
+}
+
+// ask asks a probe.
+func (p *Probes) ask(ctx context.Context, probe Probe) saying {
+	stand, failed, err := p.stand(ctx, probe)
+	return saying{time.Now(), stand, failed, err}
+}
+
+// stand is how a probe stands to its limit, or an error if that is not known; and
+// whether it failed, which says how it stands, too.
+func (p *Probes) stand(ctx context.Context, probe Probe) (stand float64, failed bool, err error) {
 	address, path := probe.URL, probe.Path
 	if probe.Query != "" {
 		address, path = strings.TrimSuffix(address, "/")+"/api/v1/query?query="+url.QueryEscape(probe.Query), "data.result.0.value.1"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, err
+		return 0, true, err
 	}
 	began := time.Now()
 	res, err := p.client.Do(req)
@@ -198,16 +217,17 @@ func (p *Probes) ask(ctx context.Context, probe Probe) (float64, error) {
 		defer res.Body.Close()
 		var body []byte
 		if body, err = io.ReadAll(io.LimitReader(res.Body, probeMost+1)); err == nil && path != "" {
-			return number(res.StatusCode, body, path, probe.Limit)
+			stand, err = number(res.StatusCode, body, path, probe.Limit)
+			return stand, err != nil, err
 		}
 	}
 	switch {
 	case errors.Is(err, errInside), err != nil && path != "":
-		return 0, err
+		return 0, true, err
 	case err != nil, res.StatusCode >= http.StatusMultipleChoices:
-		return badly, nil
+		return badly, true, nil
 	}
-	return float64(time.Since(began).Milliseconds()) / probe.Limit, nil
+	return float64(time.Since(began).Milliseconds()) / probe.Limit, false, nil
 }
 
 // number reads a number out of an answer.

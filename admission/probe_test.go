@@ -73,19 +73,19 @@ func TestWhatAProbeSays(t *testing.T) {
 		"link-local":           {probe: Probe{URL: "http://[fe80::1]/", Limit: 500}, unknown: true},
 		"nowhere":              {probe: Probe{URL: "http://0.0.0.0/", Limit: 500}, unknown: true},
 	} {
-		got, err := probesOf(t).ask(t.Context(), c.probe)
-		if (err != nil) != c.unknown || got != c.want {
-			t.Errorf("%s: %v, %v; want %v", name, got, err, c.want)
+		got := probesOf(t).ask(t.Context(), c.probe)
+		if (got.err != nil) != c.unknown || got.stand != c.want || got.failed != (c.unknown || c.want == badly) {
+			t.Errorf("%s: %+v; want %v", name, got, c.want)
 		}
 	}
-	if got, err := probesOf(t).ask(t.Context(), Probe{URL: s.URL + "/ok", Limit: 1e6}); err != nil || got > 0.01 {
-		t.Errorf("a quick answer: %v, %v", got, err)
+	if got := probesOf(t).ask(t.Context(), Probe{URL: s.URL + "/ok", Limit: 1e6}); got.err != nil || got.failed || got.stand > 0.01 {
+		t.Errorf("a quick answer: %+v", got)
 	}
 	if asked.Load() != 0 {
 		t.Error("a redirect was followed")
 	}
-	if _, err := probesOf(t).ask(t.Context(), Probe{URL: "http://169.254.169.254/", Limit: 1}); !errors.Is(err, errInside) {
-		t.Errorf("metadata: %v", err)
+	if got := probesOf(t).ask(t.Context(), Probe{URL: "http://169.254.169.254/", Limit: 1}); !errors.Is(got.err, errInside) {
+		t.Errorf("metadata: %v", got.err)
 	}
 }
 
@@ -103,10 +103,10 @@ func TestAProbeDoesNotWait(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	p := probesOf(t)
 	p.client.Timeout = 20 * time.Millisecond
-	if got, err := p.ask(t.Context(), Probe{URL: s.URL, Limit: 500}); err != nil || got != badly {
-		t.Errorf("a page that never comes: %v, %v", got, err)
+	if got := p.ask(t.Context(), Probe{URL: s.URL, Limit: 500}); got.err != nil || got.stand != badly {
+		t.Errorf("a page that never comes: %+v", got)
 	}
-	if _, err := p.ask(t.Context(), Probe{URL: s.URL, Path: "x", Limit: 500}); err == nil {
+	if got := p.ask(t.Context(), Probe{URL: s.URL, Path: "x", Limit: 500}); got.err == nil {
 		t.Error("a number that never comes is known")
 	}
 }

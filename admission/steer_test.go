@@ -17,6 +17,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/auto"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -286,6 +287,28 @@ func TestPresetsAreMadeAndApplied(t *testing.T) {
 	if got := names(); len(got) != 3 {
 		t.Errorf("the presets are %v", got)
 	}
+}
+
+// A plan for the automatic mode is read when it is made, not when its time has come;
+// one that is good switches it on.
+func TestThePlanChecksTheAutomaticMode(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, devtest.Postgres(t), t.TempDir())
+	at := func(in time.Duration) string { return time.Now().Add(in).Format(time.RFC3339Nano) }
+	for _, bad := range []string{`{"on":true,"target_ms":0}`, `{"on":true,"slow":0.9}`, `{"on":true,"errors":-1}`, `{"on":true,"in_flight":-1}`,
+		`{"on":true,"target":300}`, `{"on":"yes"}`, `[]`} {
+		d.want("POST", "schedule", `{"at":"`+at(time.Hour)+`","set":{"auto":`+bad+`},"reason":"r"}`, 422, "auto-invalid")
+	}
+	if list, _ := d.want("GET", "schedule", "", 200, "")["planned"].([]any); len(list) != 0 {
+		t.Errorf("what was refused is planned: %v", list)
+	}
+	d.want("POST", "schedule", `{"at":"`+at(300*time.Millisecond)+`","set":{"auto":{"on":true,"target_ms":200},"rate":600,"max_rate":900},"reason":"opening"}`, 201, "")
+	run(t, admission.NewSchedule(d.db, d.store, quiet))
+	waitUntil(t, "the automatic mode is on", func() bool {
+		s, err := d.store.State(t.Context(), d.sale.ID)
+		set, bad := auto.Parse([]byte(s.Auto))
+		return err == nil && bad == nil && set.On && set.TargetMS == 200 && s.MaxRate == 900
+	})
 }
 
 // Several schedules run, and one of them dies after the script and before it has

@@ -55,6 +55,8 @@ type liveSale struct {
 	Active   int64           `json:"active"`
 	Admitted int64           `json:"admitted_last_minute"`
 	Now      time.Time       `json:"now"`
+
+	Problem *ropeline.Problem `json:"problem"` // why it cannot be read; then there is no more
 }
 
 // seen is what is expected of the settings that a change is about.
@@ -108,6 +110,10 @@ func (c *opsStatus) print(out io.Writer, sales []json.RawMessage) error {
 		var s liveSale
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return fmt.Errorf("reading a sale: %w", err)
+		}
+		if s.Problem != nil {
+			fmt.Fprintf(table, "%s\tunread\t\t\t\t\t\t\t\t\t%s: %s\n", s.Sale, strings.TrimPrefix(s.Problem.Type, ropeline.ProblemType), s.Problem.Detail)
+			continue
 		}
 		proof := fmt.Sprint(s.Proof.Most)
 		if !s.Holds {

@@ -184,6 +184,18 @@ func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
 	}
 }
 
+func TestOpsStatusNamesASaleThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"sales":[{"sale":"a","phase":"open","mode":"run","holds":true}],"failed":[{"sale":"b","problem":{"type":"urn:ropeline:problem:store-away","title":"x","status":503,"detail":"Not now."}}]}`)
+	}))
+	t.Cleanup(edge.Close)
+	got := session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "status")
+	if lines := strings.Split(got, "\n"); len(lines) != 4 || !strings.HasPrefix(lines[1], "a ") || !strings.HasPrefix(lines[2], "b ") || !strings.HasSuffix(lines[2], "store-away: Not now.") {
+		t.Errorf("status says\n%s", got)
+	}
+}
+
 // Somebody steers between the look and the change.
 func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
 	t.Parallel()

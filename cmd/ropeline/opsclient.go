@@ -164,7 +164,8 @@ func (e *opsError) ExitCode() int {
 	return 1
 }
 
-// sales returns all sales, or one, as the edge tells of them.
+// sales returns all sales, or one, as the edge tells of them; last those that it
+// cannot read.
 func (c *opsClient) sales(ctx context.Context, only string) ([]json.RawMessage, error) {
 	if only != "" {
 		var one json.RawMessage
@@ -172,10 +173,11 @@ func (c *opsClient) sales(ctx context.Context, only string) ([]json.RawMessage, 
 		return []json.RawMessage{one}, err
 	}
 	var doc struct {
-		Sales []json.RawMessage `json:"sales"`
+		Sales  []json.RawMessage `json:"sales"`
+		Failed []json.RawMessage `json:"failed"`
 	}
 	err := c.call(ctx, "GET", "/sales", nil, &doc)
-	return doc.Sales, err
+	return append(doc.Sales, doc.Failed...), err
 }
 
 func (c *opsClient) sale(ctx context.Context, id string) (live liveSale, err error) {

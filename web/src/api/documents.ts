@@ -297,6 +297,12 @@ export interface Order {
 /** A sale as its SRE sees it. */
 export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
 
+/** A sale that cannot be read now. */
+export interface Unread {
+  sale: string;
+  problem: { title: string; detail?: string };
+}
+
 /** A sale as its staff sees it. */
 export interface Live {
   sale: string;

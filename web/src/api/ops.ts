@@ -1,6 +1,6 @@
 // The staff's routes; the cookie of the sign-in is the credential.
 
-import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings, StaffMessage } from "./documents";
+import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings, StaffMessage, Unread } from "./documents";
 import { call } from "./http";
 
 const root = "/api/v1/ops";
@@ -11,7 +11,8 @@ export const signOut = async () => void (await call("DELETE", `${root}/sign-in`)
 /** What is asked for twice a second is not waited for long: the page says so, and asks again. */
 const patience = 3_000;
 
-export const sales = async () => (await call<{ sales: Live[] }>("GET", `${root}/sales`, { patience })).body.sales;
+/** All sales, and those that cannot be read now. */
+export const sales = async () => (await call<{ sales: Live[]; failed?: Unread[] }>("GET", `${root}/sales`, { patience })).body;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;
 export const edges = async () => (await call<{ edges: EdgeReport[] }>("GET", `${root}/edges`, { patience })).body.edges;
 

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/ops";
-import type { EdgeReport, Live } from "../api/documents";
+import type { EdgeReport, Live, Unread } from "../api/documents";
 import { Refusal } from "../api/http";
 import { Top } from "../look/Top";
 import { common, ops as words } from "../messages/en";
@@ -19,6 +19,7 @@ const named = () => new URLSearchParams(location.hash.slice(1)).get("sale") ?? "
 export function OpsPage({ signInKey }: { signInKey: string }) {
   const [staff, setStaff] = useState<Staff>("unknown");
   const [sales, setSales] = useState<Live[]>([]);
+  const [unread, setUnread] = useState<Unread[]>([]);
   const [edges, setEdges] = useState<EdgeReport[]>([]);
   const [asOf, setAsOf] = useState<Date>();
   const [stale, setStale] = useState(false);
@@ -44,7 +45,8 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
         }
         const [found, nodes] = await Promise.all([api.sales(), api.edges()]);
         if (stopped) return;
-        setSales(found);
+        setSales(found.sales);
+        setUnread(found.failed ?? []);
         setEdges(nodes);
         setAsOf(new Date());
         setStale(false);
@@ -78,7 +80,12 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
           <h1>{words.heading}</h1>
           <p class={stale || late ? "wrong" : "note"}>{asOf ? (stale || late ? words.stale(asOf) : words.asOf(asOf)) : stale || late ? common.offline : common.loading}</p>
         </div>
-        {staff === "yes" && sales.length === 0 && <p>{words.none}</p>}
+        {staff === "yes" && sales.length + unread.length === 0 && <p>{words.none}</p>}
+        {unread.map((each) => (
+          <p class="wrong" key={each.sale}>
+            {words.unread(each.sale, each.problem.detail ?? each.problem.title)}
+          </p>
+        ))}
         {sales.length > 1 && <Sales sales={sales} picked={live} />}
         {live && <SaleDesk key={live.sale} live={live} onLive={replace} />}
         {staff === "yes" && <Edges edges={edges} />}

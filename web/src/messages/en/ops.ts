@@ -9,6 +9,7 @@ export const ops = {
   asOf: (at: Date) => `As of ${timeOfDay(at)}`,
   stale: (at: Date) => `No answer. These are the numbers of ${timeOfDay(at)}`,
   none: "There is no sale yet.",
+  unread: (sale: string, why: string) => `${sale} cannot be read now. ${why}`,
   phase: { lobby: "Lobby", drawing: "Drawing", open: "Open", ended: "Ended" },
   opens: (left: string) => `opens in ${left}`,
   use: (used: number, cap: number) => `${count(used)} of ${count(cap)} in use`,
