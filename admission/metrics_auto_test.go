@@ -109,6 +109,9 @@ func TestTheAutomaticModeTellsWhatItSawAndDid(t *testing.T) {
 	if tells(t, reg, "ropeline_auto_on") || tells(t, reg, "ropeline_line_pace_warning") {
 		t.Error("who does not lead tells of the automatic mode")
 	}
+	if m.lead(f.sale); tells(t, reg, "ropeline_auto_reading_age_seconds") {
+		t.Error("who leads again tells of a reading of before, and would alarm")
+	}
 }
 
 // Each cause that the law gives has a label of its own: the law's words and the
