@@ -78,7 +78,7 @@ func publishByStaff(t *testing.T, keys keyFolder, db *pgxpool.Pool, rdb redis.Un
 			t.Errorf("%s: %s, want %s", body, w.Body, want)
 		}
 	}
-	expect(t, ops("publish", "nowhere", "--reason", "r"), "ropeline: sale-unknown: There is no such sale.\n[1]\n")
+	expect(t, ops("publish", "nowhere", "--reason", "r"), "ropeline: sale-unknown: There is no such sale.\nhint: which sales there are says: ropeline ops status\n[1]\n")
 	expect(t, ops("publish", "demo", "--reason", "A sponsor."), "version 3 #, hash #\nchanged because: A sponsor.\n  price of Stalls: \"9900 EUR\", now \"9800 EUR\"\n")
 	if b, err := line.Board(t.Context(), "demo"); err != nil || b.Newest() != 3 {
 		t.Errorf("Redis has version %d, %v", b.Newest(), err)
