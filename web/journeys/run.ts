@@ -13,6 +13,7 @@ import { gate } from "./gate";
 import { handover } from "./handover";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
+import { net } from "./net";
 import { news } from "./news";
 import { ops } from "./ops";
 import { party } from "./party";
@@ -24,7 +25,7 @@ import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, foreign, ops, draw, news, invited, presale };
+const journeys: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, foreign, ops, draw, news, invited, presale, net };
 const desktop = { viewport: { width: 1280, height: 900 } };
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
