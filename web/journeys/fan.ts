@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import type { Sale } from "../src/api/documents";
-import { shop as words, waiting } from "../src/messages/en";
+import { leaving, shop as words, waiting } from "../src/messages/en";
 import { settled, watch } from "./look";
 import type { Stack } from "./stack";
 
@@ -80,7 +80,7 @@ export class Fan {
 
   async leave(): Promise<void> {
     await this.button(waiting.leave).click();
-    await this.button(waiting.leaveAsk.go).click();
+    await this.button(leaving.go).click();
     await this.sees("left");
   }
 

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 
-import { shop as words, waiting } from "../src/messages/en";
+import { leaving, shop as words, waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
 import { look } from "./look";
 import { Staff } from "./staff";
@@ -16,10 +16,10 @@ export async function leave(fan: Fan): Promise<void> {
     await fan.sees("waiting");
     await fan.button(waiting.leave).click();
     await look(page, "leave-ask");
-    await fan.button(waiting.leaveAsk.stay).click();
+    await fan.button(leaving.stay).click();
     await fan.sees("waiting");
     await fan.button(waiting.leave).click();
-    await fan.button(waiting.leaveAsk.go).click();
+    await fan.button(leaving.go).click();
     await fan.sees("left");
     await look(page, "left");
     await page.reload();

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import type { Page } from "playwright-core";
 
 import type { Sale, Status, Stock } from "../src/api/documents";
-import { news as words, waiting } from "../src/messages/en";
+import { leaving, news as words } from "../src/messages/en";
 import { Fan, until } from "./fan";
 import { look } from "./look";
 import { binary, type Stack, startStack } from "./stack";
@@ -37,7 +37,7 @@ export async function news(fan: Fan): Promise<void> {
     await heading(page, words.soldOut["sold-out"].heading).waitFor();
     assert.equal(await heading(page, words.soldOut.returns.heading).count(), 0);
     await page.locator(".news").getByRole("button", { name: words.soldOut.leave }).click();
-    await here.button(waiting.leaveAsk.go).click();
+    await here.button(leaving.go).click();
     await here.sees("left");
     assert.equal(await page.locator(".news").isVisible(), false);
   } finally {

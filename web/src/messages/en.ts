@@ -9,6 +9,7 @@ export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";
 export { lane } from "./en/lane.ts";
+export { leaving } from "./en/leaving.ts";
 export { ledger } from "./en/ledger.ts";
 export { news } from "./en/news.ts";
 export { ops } from "./en/ops.ts";

@@ -127,19 +127,7 @@ export class Room {
   }
 
   ask(): void {
-    const texts = words.leaveAsk;
-    const stay = h("button", { type: "button" }, texts.stay);
-    const go = h("button", { type: "button", class: "primary" }, texts.go);
-    stay.addEventListener("click", () => this.dialog.close());
-    go.addEventListener("click", () => {
-      this.dialog.close();
-      this.#onLeave();
-    });
-    this.dialog.replaceChildren(
-      h("h2", { id: "asked" }, texts.heading),
-      h("p", { class: "note" }, this.#size > 1 ? texts.party : this.#scene === "offered" ? texts.offered : texts.waiting),
-      h("div", { class: "choices" }, stay, go),
-    );
-    this.dialog.showModal();
+    const lost = this.#size > 1 ? "party" : this.#scene === "offered" ? "offered" : "waiting";
+    void import("./leaving").then((m) => m.ask(this.dialog, lost, this.#onLeave), () => {}); // nor could one leave then
   }
 }

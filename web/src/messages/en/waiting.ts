@@ -73,7 +73,7 @@ export const waiting = {
   /** Where nobody waits until the shop is full. */
   net: {
     eyebrow: "The shop is busy",
-    order: "First come, first served: nothing is drawn.",
+    order: "First come, first served: nothing is drawn. When there is room in the shop, the first in line goes in.",
   },
 
   trouble: {
@@ -174,14 +174,6 @@ export const waiting = {
   invite: "Invite friends",
   party: (n: number) => `Party of ${count(n)}`,
   leave: "Leave the line",
-  leaveAsk: {
-    heading: "Leave the line?",
-    offered: "It is your turn right now. If you leave, your place is given up for good and goes to the next in line.",
-    waiting: "Your place is given up for good. If you come back, you stand at the end.",
-    party: "You leave the party; the others keep the place. If you come back alone, you stand at the end.",
-    stay: "Stay",
-    go: "Leave for good",
-  },
 
   announce: {
     ahead: (n: number) => `${people(n)} ahead of you.`,
