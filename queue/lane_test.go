@@ -368,6 +368,29 @@ func TestWhoComesByARuleIsCountedAndTold(t *testing.T) {
 	}
 }
 
+// Beyond its first few a rule has its share of all people, to a person.
+func TestARuleHasItsShare(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, func(s *ropeline.Sale) { s.Cap = 40 })
+	comes := 0
+	by := func(rule string, share int) error {
+		comes++
+		_, err := l.Bypass(t.Context(), l.sale.ID, ropeline.PlaceID(fmt.Sprint("colleague-", comes)), ropeline.Bypass{Name: rule, Share: share})
+		return err
+	}
+	for range bypassFirst {
+		if err := errors.Join(by("staff", 2), by("press", 50)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := by("press", 50); !errors.Is(err, ErrBypassShare) {
+		t.Errorf("the sixth of eleven, with a share of 50: %v", err)
+	}
+	if err := errors.Join(by("crew", 2), by("press", 50)); err != nil {
+		t.Errorf("the sixth of twelve: %v", err)
+	}
+}
+
 func TestWhichLanesASaleHasIsFixed(t *testing.T) {
 	t.Parallel()
 	l := openLaned(t, []ropeline.Lane{lane("members", 30)}, nil)
