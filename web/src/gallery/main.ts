@@ -3,6 +3,7 @@
 
 import active from "../../../edge/wire/testdata/active.json";
 import elsewhere from "../../../edge/wire/testdata/elsewhere.json";
+import laned from "../../../edge/wire/testdata/laned.json";
 import lobby from "../../../edge/wire/testdata/lobby.json";
 import longer from "../../../edge/wire/testdata/longer.json";
 import message from "../../../edge/wire/testdata/message.json";
@@ -16,6 +17,7 @@ import party from "../../../edge/wire/testdata/party.json";
 import paused from "../../../edge/wire/testdata/paused.json";
 import reentry from "../../../edge/wire/testdata/reentry.json";
 import sale from "../../../edge/wire/testdata/sale.json";
+import saleLaned from "../../../edge/wire/testdata/sale-laned.json";
 import net from "../../../edge/wire/testdata/sale-net.json";
 import waiting from "../../../edge/wire/testdata/waiting.json";
 import type { Sale, Status } from "../api/documents";
@@ -39,6 +41,8 @@ const states: Record<string, Known> = {
   next: at({ ...waiting, position: 0, wait: { low: 0, high: 20 } }),
   longer: at(longer),
   ...Object.fromEntries((["limits", "returns", "parties", "lanes", "slower", "restored"] as const).map((why) => [`longer-${why}`, at({ ...longer, wait: { ...longer.wait, longer: why } })])),
+  laned: { ...at(laned), sale: saleLaned as Sale },
+  "laned-main": { ...at({ ...waiting, lane: "main" }), sale: saleLaned as Sale },
   paused: at(paused),
   settling: at({ ...waiting, position: undefined, wait: undefined, sale: { ...waiting.sale, trouble: "settling" } }),
   away: at({ ...waiting, wait: undefined, sale: { ...waiting.sale, trouble: "away" } }),
@@ -72,7 +76,7 @@ const states: Record<string, Known> = {
 
 // What the news asks for by itself, there being no edge here.
 globalThis.fetch = async (address) => {
-  const document = String(address).includes("/terms") ? terms : String(address).includes("/stock") ? stock : {};
+  const document = String(address).includes("/terms") ? terms : String(address).includes("/stock") ? stock : String(address).endsWith("/demo") ? saleLaned : {};
   return new Response(JSON.stringify(document), { headers: { "Content-Type": "application/json" } });
 };
 

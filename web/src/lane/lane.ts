@@ -62,7 +62,7 @@ class Card {
     this.#here.hidden = !mine;
     if (mine) say(this.#here, words.here(mine.title, mine.share));
     const waits = status.state === "collected" || status.state === "waiting";
-    this.#enter.hidden = !waits || !lanes.some((lane) => lane.entry?.includes("code"));
+    this.#enter.hidden = !waits || !lanes.some((lane) => lane !== mine && lane.entry?.includes("code"));
     this.#all.replaceChildren(
       ...lanes.map((lane: Lane) => h("li", { dir: "auto" }, words.each(lane.title, lane.share, lane.waiting))),
       ...bypass.map((rule) => h("li", { dir: "auto" }, words.bypass(rule.title, rule.share, rule.people))),
