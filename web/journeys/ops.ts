@@ -143,6 +143,14 @@ async function away(desk: Page): Promise<void> {
   await desk.getByText(/^No answer\./).waitFor();
   await desk.unroute("**/api/v1/ops/sales");
   await desk.getByText(/^As of/).waitFor();
+  // One sale that cannot be read hides none of the others.
+  await desk.route("**/api/v1/ops/sales", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), failed: [{ sale: "damaged", problem: { title: "Unavailable", detail: "Not now." } }] } });
+  });
+  await desk.getByText(words.unread("damaged", "Not now.")).waitFor();
+  assert.ok(await desk.getByText(words.number.waiting, { exact: true }).first().isVisible());
+  await desk.unroute("**/api/v1/ops/sales");
 }
 
 /** As an input of a date and time wants it. */
