@@ -42,8 +42,11 @@ const (
 	// calmTick is how often a sale is ticked where nothing can happen before its
 	// lobby closes or somebody comes, who wakes it. At 1,000 sales that is most of
 	// what Redis has to do; and edges still hear that the line is there.
-	calmTick     = 500 * time.Millisecond
-	calmTickMany = time.Second // from 1,000 sales on; in between it grows with them
+	calmTick = 500 * time.Millisecond
+	// calmTickMany is for 700 sales and more; in between it grows with them. It is so
+	// much less than the lease that a tick may be late: else each tick would be that of
+	// a new lead, and two controllers took a sale from each other.
+	calmTickMany = 700 * time.Millisecond
 	// calmTicks is how many of these are under way at once. A tick is about eight
 	// calls one after the other: 1,000 ticks at once took 1 to 2 s each on a busy
 	// machine, longer than the lease, and so did that of a sale to which somebody
@@ -52,7 +55,8 @@ const (
 	// wakeGap is how long after a tick a sale may be woken for the next: who comes
 	// to a line where nobody stands wakes it, and they may come by the hundred.
 	wakeGap = queue.TickInterval / 2
-	// endedTick is how often an ended sale's sessions are looked through.
+	// endedTick is how often an ended sale's sessions are looked through, by
+	// whichever controller: nobody keeps the lead for that long.
 	endedTick = 5 * time.Second
 )
 
@@ -146,16 +150,17 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 	chart := chart{shop: c.shop}
 	pilot := &pilot{shop: c.shop, metrics: c.metrics, log: c.log}
 	var pacer pacer
-	pause, begun := queue.TickInterval, time.Time{}
+	pause, calm, begun := queue.TickInterval, true, time.Time{} // nothing is known of it
 	for {
-		done, ok := c.await(ctx, pause, begun, wake)
+		done, ok := c.await(ctx, pause, calm, begun, wake)
 		if !ok {
 			return
 		}
 		begun = time.Now()
-		phase, next, err := c.step(ctx, sale, func(s queue.State) error {
+		phase, next, err := c.step(ctx, sale, func(s queue.State) (steered bool, err error) {
 			now := time.Now()
-			return errors.Join(chart.keep(ctx, c.store, sale, s), pilot.fly(ctx, c.store, c.name, sale, s, now), pacer.look(ctx, c.store, c.metrics, sale, s, now))
+			err = errors.Join(chart.keep(ctx, c.store, sale, s), pilot.fly(ctx, c.store, c.name, sale, s, now), pacer.look(ctx, c.store, c.metrics, sale, s, now))
+			return pilot.flies(s), err
 		})
 		done()
 		if err != nil && ctx.Err() == nil && faults.allow(time.Now()) {
@@ -164,14 +169,14 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 		if (phase == ropeline.PhaseOpen || phase == ropeline.PhaseEnded) && mends.allow(time.Now()) {
 			c.mend(ctx, sale)
 		}
-		pause = next
+		pause, calm = next, phase != "" && next >= c.calmPause()
 	}
 }
 
 // await waits until a sale is to be ticked, and for its turn if nothing is known
 // to happen there: what is woken, or has people waiting, goes past all those. It
 // returns what to call after the tick, and false when ctx has ended.
-func (c *Controller) await(ctx context.Context, pause time.Duration, begun time.Time, wake <-chan struct{}) (done func(), ok bool) {
+func (c *Controller) await(ctx context.Context, pause time.Duration, calm bool, begun time.Time, wake <-chan struct{}) (done func(), ok bool) {
 	nothing := func() {}
 	select {
 	case <-ctx.Done():
@@ -180,7 +185,7 @@ func (c *Controller) await(ctx context.Context, pause time.Duration, begun time.
 		return nothing, rest(ctx, wakeGap-time.Since(begun))
 	case <-time.After(pause):
 	}
-	if !begun.IsZero() && pause < c.calmPause() {
+	if !calm {
 		return nothing, true
 	}
 	select {
@@ -211,12 +216,22 @@ func (c *Controller) calmPause() time.Duration {
 	return max(c.calm, min(time.Duration(c.moving.Load())*time.Millisecond, calmTickMany))
 }
 
+// pauseBeside is how long who does not lead a sale need not ask: until the lease runs
+// out, unless it is kept meanwhile. That takes a lead over as soon as can be, and at
+// 1,000 sales it is a quarter of the calls of asking at each tick.
+func pauseBeside(left time.Duration) time.Duration {
+	if left <= 0 {
+		return queue.TickInterval
+	}
+	return min(left, lease) + time.Millisecond // Redis counts whole ones
+}
+
 // pauseAfter is how long a sale that is like this need not be ticked.
-func (c *Controller) pauseAfter(s queue.State) time.Duration {
+func (c *Controller) pauseAfter(s queue.State, steered bool) time.Duration {
 	switch phase := s.Phase(); {
 	case phase == ropeline.PhaseEnded:
 		return max(endedTick, c.calmPause())
-	case s.Settling:
+	case s.Settling || steered: // the automatic mode goes by who is inside
 	case phase == ropeline.PhaseLobby:
 		return max(queue.TickInterval, min(c.calmPause(), s.ClosesAt.Sub(s.Now)))
 	case phase == ropeline.PhaseOpen && s.Waiting() == 0 && s.Offered == 0:
@@ -227,8 +242,8 @@ func (c *Controller) pauseAfter(s queue.State) time.Duration {
 
 // step does one tick, and the draw when it is due. It returns the phase, "" if
 // another controller leads, and how long the sale need not be ticked; led is told
-// what the last tick saw.
-func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(queue.State) error) (ropeline.Phase, time.Duration, error) {
+// what the last tick saw, and tells whether the automatic mode steers the sale.
+func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(queue.State) (steered bool, err error)) (ropeline.Phase, time.Duration, error) {
 	for {
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
@@ -238,7 +253,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(qu
 				"sale", sale, "by", state.Jumped)
 		}
 		if err != nil || !state.Leads {
-			return "", queue.TickInterval, err
+			return "", pauseBeside(state.Lease), err
 		}
 		phase := state.Phase()
 		if phase == ropeline.PhaseDrawing && !state.Settling {
@@ -249,7 +264,8 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(qu
 			continue
 		}
 		if !state.More {
-			return phase, c.pauseAfter(state.State), led(state.State)
+			steered, err := led(state.State)
+			return phase, c.pauseAfter(state.State, steered), err
 		}
 	}
 }

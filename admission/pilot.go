@@ -46,7 +46,7 @@ func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, 
 		}
 		p.text, p.set = s.Limits.Auto, set
 	}
-	flies := p.set.On && s.Phase() == ropeline.PhaseOpen && (s.Mode == ropeline.ModeRun || s.Mode == ropeline.ModeDrain) && !s.Settling
+	flies := p.flies(s)
 	p.metrics.flies(sale, p.set.On, flies, now)
 	if !flies {
 		p.at = time.Time{}
@@ -85,6 +85,12 @@ func (p *pilot) change(ctx context.Context, store *queue.Store, controller strin
 		p.rate = float64(rate)
 	}
 	return err
+}
+
+// flies reports whether a sale that is like this is steered, by the settings that
+// were read last.
+func (p *pilot) flies(s queue.State) bool {
+	return p.set.On && s.Phase() == ropeline.PhaseOpen && (s.Mode == ropeline.ModeRun || s.Mode == ropeline.ModeDrain) && !s.Settling
 }
 
 // read is what was seen since the last look; the first one counts nothing.

@@ -123,6 +123,8 @@ type Ticked struct {
 	Leads bool // else another controller ticks the sale, and nothing was done
 	More  bool // another tick at once has work
 
+	Lease time.Duration // if another one leads: how long it does without ticking again
+
 	Jumped time.Duration // so far the server's clock was set, which somebody should look after
 }
 
@@ -138,7 +140,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	b, err := s.begin(ctx, sale, controller, lease)
-	t := Ticked{Leads: b.leads, More: b.more, Jumped: b.jumped}
+	t := Ticked{Leads: b.leads, More: b.more, Jumped: b.jumped, Lease: b.lease}
 	if err != nil || !t.Leads {
 		return t, err
 	}
@@ -236,6 +238,7 @@ func (s *Store) moveOn(ctx context.Context, lines []lineID, sh shape, fronts []f
 // begun is what came of the beginning of a tick.
 type begun struct {
 	leads, more bool
+	lease       time.Duration // as of Ticked
 	most        int64         // how many are to be looked up at the front
 	cut         bool          // there is room for more than that
 	state       State         // if that is 0: the tick of the capacity is over
@@ -277,6 +280,10 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 		return b, false, err
 	}
 	s.sawClock(sale, time.UnixMicro(now), asked, s.stopwatch())
+	if leads == 0 {
+		b.lease = time.Duration(room) * time.Millisecond
+		return b, true, nil
+	}
 	b.leads, b.more, b.most = leads == 1, more == 1, room
 	if room > 0 && parties == 1 {
 		b.most = 2*room + partiesAside // some may be parties that do not fit, whom others go past

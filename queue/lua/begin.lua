@@ -9,12 +9,12 @@
 --      7 and 8 between which times (us) the clock is if it has not jumped, or ''
 -- Returns {leads, clock (us), room, 1 if another call at once has work, 1 if there
 -- are parties, sale as describe tells if room is 0, else {}}, or the error SALE.
--- leads is 1, 0 if another controller does, and -1 if the clock is not between
--- those times: then nothing was done.
+-- leads is 1, 0 if another controller does (room is how long its lease runs then,
+-- in ms), and -1 if the clock is not between those times: then nothing was done.
 -- Cost O(expiries * log N).
 local now = clock()
 local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[2] then return { 0, text(now), 0, 0, 0, {} } end
+if leader and leader ~= ARGV[2] then return { 0, text(now), redis.call('PTTL', KEYS[1]), 0, 0, {} } end
 if ARGV[7] ~= '' and (now < tonumber(ARGV[7]) or now > tonumber(ARGV[8])) then return { -1, text(now), 0, 0, 0, {} } end
 local s = read_sale(KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9])
 if not s.version then return redis.error_reply('SALE not published') end
