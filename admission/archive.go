@@ -30,9 +30,12 @@ type Archive struct {
 }
 
 const (
-	keepPatience = 2 * time.Second // a million entrants are 17 MB packed
+	keepPatience = 2 * time.Second // a million entrants are 17 MB packed; the draw waits
 	readPatience = 10 * time.Second
-	enterEvery   = 5 * time.Second
+	// enterPatience is for what lies in files: nobody waits, and what a slow Postgres
+	// does not take in the time of a draw would never be entered.
+	enterPatience = 30 * time.Second
+	enterEvery    = 5 * time.Second
 	// maxUnpacked bounds what a row may unpack to: 20 million places.
 	maxUnpacked = 20_000_000 * 32
 )
@@ -51,7 +54,7 @@ func NewArchive(db *pgxpool.Pool, folder string, log *slog.Logger) (*Archive, er
 func (a *Archive) Keep(ctx context.Context, sale ropeline.SaleID, root draw.Hash, entrants []ropeline.PlaceID) {
 	packed, err := pack(entrants)
 	if err == nil {
-		err = a.enter(ctx, sale, root, len(entrants), packed)
+		err = a.enter(ctx, keepPatience, sale, root, len(entrants), packed)
 	}
 	if err == nil {
 		return
@@ -63,8 +66,8 @@ func (a *Archive) Keep(ctx context.Context, sale ropeline.SaleID, root draw.Hash
 	}
 }
 
-func (a *Archive) enter(ctx context.Context, sale ropeline.SaleID, root draw.Hash, count int, packed []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, keepPatience)
+func (a *Archive) enter(ctx context.Context, patience time.Duration, sale ropeline.SaleID, root draw.Hash, count int, packed []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, err := a.db.Exec(ctx, `
 		insert into draw_entrants (sale_id, root, count, packed) values ($1, $2, $3, $4)
@@ -169,7 +172,7 @@ func (a *Archive) enterFile(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.enter(ctx, sale, root, len(entrants), packed); err != nil {
+	if err := a.enter(ctx, enterPatience, sale, root, len(entrants), packed); err != nil {
 		return err
 	}
 	a.log.Info("entrants are entered", "sale", sale, "entrants", len(entrants))

@@ -204,12 +204,12 @@ func TestABeaconIsNoWayIntoTheNetwork(t *testing.T) {
 // and the draw is published from what was kept.
 func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it makes a cluster, and starts it twice
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it makes a cluster, and starts it twice; it need not outlive the machine
 	defer cancel()
 	folder, err := devstack.OpenTemporary(ctx)
 	check(t, err)
 	t.Cleanup(func() { check(t, folder.Remove()) })
-	postgres, err := folder.StartPostgres(ctx, devstack.Durable)
+	postgres, err := folder.StartPostgres(ctx, devstack.Volatile)
 	check(t, err)
 	_, err = migrations.Run(ctx, postgres.DSN("postgres"))
 	check(t, err)
@@ -249,7 +249,7 @@ func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 		t.Error("without Postgres it is said that nothing newer was kept")
 	}
 
-	postgres, err = folder.StartPostgres(ctx, devstack.Durable)
+	postgres, err = folder.StartPostgres(ctx, devstack.Volatile)
 	check(t, err)
 	t.Cleanup(func() { check(t, postgres.Close()) })
 	run(t, archive)
