@@ -4,7 +4,6 @@ package ropeline
 // whoever misses a report has lost nothing.
 type Health struct {
 	Tally
-	InFlight int64 `json:"in_flight"` // under way now, but for those that wait for the payment provider
 
 	// Orders are counted by themselves, too: each goes through all that a core
 	// depends on, and a slow database hides among ten times as many requests that
@@ -19,6 +18,10 @@ type Tally struct {
 	Failed   int64   `json:"failed"`   // of those, with an error of the server
 	TookMS   int64   `json:"took_ms"`  // all of them together
 	Slower   []int64 `json:"slower"`   // for each of HealthSteps: answered, and took longer
+
+	// What is under way tells of trouble before anything is answered late.
+	InFlight int64   `json:"in_flight"` // now, but for those that wait for the payment provider
+	Older    []int64 `json:"older"`     // for each of HealthSteps: not answered, and has taken longer already
 }
 
 // HealthSteps are how long a request may take to count as slow, in milliseconds.
@@ -27,10 +30,18 @@ var HealthSteps = [...]int64{25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000
 // SlowerThan is how many requests took longer than so many milliseconds, by the
 // step at or below that.
 func (t Tally) SlowerThan(ms int64) int64 {
-	n := t.Requests
+	return atStep(t.Slower, ms, t.Requests)
+}
+
+// OlderThan is the same of those that are not answered.
+func (t Tally) OlderThan(ms int64) int64 {
+	return atStep(t.Older, ms, 0)
+}
+
+func atStep(counts []int64, ms, n int64) int64 {
 	for i, step := range HealthSteps {
-		if step <= ms && i < len(t.Slower) {
-			n = t.Slower[i]
+		if step <= ms && i < len(counts) {
+			n = counts[i]
 		}
 	}
 	return n

@@ -11,7 +11,7 @@ func TestCoresAreSampledTogether(t *testing.T) {
 	t.Parallel()
 	// took is a core that answered so many requests in each number of milliseconds.
 	took := func(inFlight int64, by map[int64]int64) ropeline.Health {
-		h := ropeline.Health{Tally: ropeline.Tally{Slower: make([]int64, len(ropeline.HealthSteps))}, InFlight: inFlight}
+		h := ropeline.Health{Tally: ropeline.Tally{Slower: make([]int64, len(ropeline.HealthSteps)), InFlight: inFlight}}
 		for ms, n := range by {
 			h.Requests += n
 			for i, step := range ropeline.HealthSteps {

@@ -100,26 +100,25 @@ func (p *pilot) read(seen sight, s queue.State, now time.Time) (r auto.Reading, 
 	}
 	r = auto.Reading{Took: now.Sub(p.at), Known: seen.known, Offered: float64(max(0, s.LastOffer+s.Friends-p.offered)),
 		Probes: seen.probes, Probe: seen.probe}
-	var orders auto.Kind
 	for name, h := range seen.cores {
-		r.InFlight += float64(h.InFlight)
 		before, met := p.cores[name]
 		if !met || h.Requests < before.Requests { // it has just been started
-			continue
+			before = h
 		}
 		add(&r.Kind, h.Tally, before.Tally, p.set.TargetMS)
-		add(&orders, h.Orders, before.Orders, p.set.TargetMS)
-		r.Spent += float64(h.TookMS-before.TookMS) / 1000
+		add(&r.Orders, h.Orders, before.Orders, p.set.TargetMS)
 	}
-	r.Kind = r.Kind.AsBad(orders)
 	return r, true
 }
 
-// add counts what a core answered between two reports.
+// add counts what a core did between two reports. A request is slow as soon as it
+// has taken as long as the target, answered or not: an answer comes too late to act.
 func add(to *auto.Kind, now, before ropeline.Tally, target int64) {
 	to.Requests += float64(now.Requests - before.Requests)
 	to.Failed += float64(now.Failed - before.Failed)
-	to.Slow += float64(now.SlowerThan(target) - before.SlowerThan(target))
+	to.Slow += float64(now.SlowerThan(target) + now.OlderThan(target) - before.SlowerThan(target) - before.OlderThan(target))
+	to.Spent += float64(now.TookMS-before.TookMS) / 1000
+	to.InFlight += float64(now.InFlight)
 }
 
 // shop is what is known of the shop behind all sales: the cores that say how they

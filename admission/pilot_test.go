@@ -52,7 +52,7 @@ func (f *flight) second(requests, slow int64) queue.State {
 	f.Helper()
 	f.now = f.now.Add(time.Second)
 	f.said.Requests += requests
-	f.said.InFlight = slow // what is slow waits
+	f.said.InFlight = slow + f.older() // what is slow waits
 	f.said.Slower = append([]int64(nil), f.said.Slower...)
 	if f.said.Slower == nil {
 		f.said.Slower = make([]int64, len(ropeline.HealthSteps))
@@ -71,6 +71,9 @@ func (f *flight) second(requests, slow int64) queue.State {
 	}
 	return f.tick()
 }
+
+// older is how many have waited for long already.
+func (f *flight) older() int64 { return f.said.OlderThan(300) }
 
 func (f *flight) tick() queue.State {
 	f.Helper()
@@ -119,6 +122,26 @@ func TestTheRateFollowsTheCore(t *testing.T) {
 	}
 	if s.Rate != 30 {
 		t.Fatalf("a core that stays slow is sent %d a minute, and the bounds say 30", s.Rate)
+	}
+}
+
+// A core in which requests only wait tells of it before it answers any.
+func TestTheRateFallsBeforeAnythingIsAnsweredLate(t *testing.T) {
+	t.Parallel()
+	f := fly(t, `{"on":true,"target_ms":300}`)
+	for range 8 {
+		f.second(60, 0)
+	}
+	f.said.Older = make([]int64, len(ropeline.HealthSteps))
+	var s queue.State
+	for range 2 {
+		for i := range f.said.Older {
+			f.said.Older[i] += 40
+		}
+		s = f.second(10, 0)
+	}
+	if s.Rate > 400 || !strings.HasPrefix(s.AutoWhy, "core slow: ") {
+		t.Fatalf("the rate is %d, because of %q", s.Rate, s.AutoWhy)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestDeadCoresDropOut(t *testing.T) {
 	t.Parallel()
 	k := openTimed(t, 3)
 	name := fmt.Sprintf("core-%d", time.Now().UnixNano())
-	said := ropeline.Health{Tally: ropeline.Tally{Requests: 12, Failed: 1, Slower: []int64{3, 2, 1}}, InFlight: 2}
+	said := ropeline.Health{Tally: ropeline.Tally{Requests: 12, Failed: 1, Slower: []int64{3, 2, 1}, InFlight: 2}}
 	if err := k.ReportHealth(t.Context(), name, said); err != nil {
 		t.Fatal(err)
 	}

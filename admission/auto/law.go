@@ -8,12 +8,11 @@ import (
 
 // Reading is what was seen of a shop in a stretch of time, about a second.
 type Reading struct {
-	Took     time.Duration // how long the stretch was
-	Known    bool          // else nobody said how the shop is: unknown is not healthy
-	Kind                   // all requests
-	Spent    float64       // seconds that all of them took together; 0 not known
-	InFlight float64       // at the end
-	Offered  float64       // people who were offered in it
+	Took    time.Duration // how long the stretch was
+	Known   bool          // else nobody said how the shop is: unknown is not healthy
+	Kind                  // all requests
+	Orders  Kind          // of those, orders: a shop is as slow as these are
+	Offered float64       // people who were offered in it
 
 	// Probes is how the worst of the probes stands to its limit: 1 is at it, and
 	// Probe says which that is.
@@ -32,8 +31,9 @@ func (b Bounds) hold(rate float64) float64 {
 	return min(rate, finite(b.Most))
 }
 
-// What follows was found by trying some hundred settings on the shapes of the
-// simulation, with seeds 1 to 16. Times of memory are seconds.
+// What follows was found by trying settings on the shapes of the simulation, with
+// seeds 1 to 16, 5001 to 5060 and 6001 to 6030; the tests use others. Times of memory
+// are seconds.
 const (
 	// window is what is looked at: a share of a second's requests swings by itself.
 	// Only an alarm is of the last reading alone.
@@ -43,27 +43,33 @@ const (
 	sparse, few = 20.0, 5.0
 
 	// At this slow share there is more inside than can be served, and it must drain:
-	// less than the shop bears is let in, by so much that what waits for longer than
-	// a part (drained) of the target has gone in drainsIn seconds, but for drainsTo,
-	// and half of that whenever it takes as long as stubborn. People who were offered
-	// in the last pipe seconds still come.
-	alarm    = 0.3
-	drained  = 0.3
-	drainsIn = 5.0
-	drainsTo = 0.05
-	pipe     = 1.7
-	stubborn = 8 * time.Second
+	// so much is let in that, with what those who are inside will still ask, no more
+	// waits drainsIn seconds after the alarm than is answered in a part (drained) of the
+	// target; it is looked ahead by drainsLast at least, and what is said now acts after
+	// deaf. It ends when no more waits than in the part gone. With drained at the time
+	// that a request takes alone it would never end. No less than drainsTo of what the
+	// shop bears is let in, and half of that whenever the alarm lasts for stubborn.
+	alarm      = 0.3
+	drained    = 0.5
+	gone       = 0.6
+	drainsIn   = 8.0
+	drainsLast = 2.5
+	drainsTo   = 0.05
+	deaf       = 1.0
+	stubborn   = 8 * time.Second
 	// A moment's alarm is no reason to let in next to nobody, if no more waits than
-	// is answered in half a second; and a short one says little of what the shop
-	// bears, nor does a measure that is within the noise of the rate.
+	// is answered in half a second; and a short one in which the shop never had too much
+	// to do says little of what it bears, nor does a measure within the noise of the rate.
 	drainsFirst = 0.8
 	first       = 2 * time.Second
 	short       = 3 * time.Second
 	noise       = 0.8
-	// over is what share of what was measured is taken as borne, and near how close
-	// to that the rate comes back at once.
-	over = 0.95
-	near = 0.94
+	// over is what share of the most that was measured is taken as borne (the most of
+	// some noisy means is too much by some percent), and near how close to that the rate
+	// comes back at once. A rate that is well so far above has outgrown the measure.
+	over     = 0.92
+	near     = 0.95
+	outgrown = 1.4
 
 	// A lasting strain (the mean of how the shop stood to what it may be) above tight
 	// is answered by a small cut, the strain times mildCut but no more than mildMost,
@@ -90,12 +96,19 @@ const (
 	most  = 0.03
 	busy  = 1.5
 	ahead = 1.15
-	// Around the knee the rate is drawn to where a request takes this part of the
-	// target on average (one of twenty takes twice the average or longer), by so much
-	// a second; and it does not rise while requests take so much longer than they did.
-	aim  = 0.45
-	pull = 0.006
-	grad = 1.08
+	// Until a request takes the part aim of the target on average (one of twenty takes
+	// twice the average or longer) the rate rises by up to pull a second; swift times as
+	// fast below the knee and not at all above it, unless a request takes less than the
+	// part light of aim: the shop waits for people then, whatever was measured. Above
+	// the part much it falls by up to lower a second. It does not rise while requests
+	// take so much longer (grad) than they did.
+	aim   = 0.42
+	pull  = 0.006
+	swift = 2.5
+	light = 0.5
+	much  = 0.5
+	lower = 0.02
+	grad  = 1.08
 	// Of a shop that does not say how long requests take (probes only) the rate rises
 	// as a cubic of time: slowly around the knee, which it reaches after flat seconds,
 	// and ever faster beyond.
@@ -106,22 +119,25 @@ const (
 	used = 0.6
 	// lowest keeps a little light on: with nobody inside nothing would be measured.
 	lowest = 6.0
+	// settled is after how many seconds a mean is one.
+	settled = 5.0
 
 	// Over how long it is measured how much a person asks for (long, since those who
-	// ask now came a while ago), how much is answered while there is too much to do,
-	// how long a request takes, now and of late, and the strain.
-	askedMemory, fullMemory, takesMemory, lateMemory, strainMemory = 60.0, 3.0, 6.0, 20.0, 15.0
+	// ask now came a while ago), how much comes, how much is answered while there is too
+	// much to do, how long a request takes, now and of late, and the strain.
+	askedMemory, comesMemory, fullMemory, takesMemory, lateMemory, strainMemory = 60.0, 2.0, 3.0, 6.0, 20.0, 15.0
 )
+
+// delays are how long after the offer people may ask, on average, in seconds; the first
+// is taken as long as nothing says which fits.
+var delays = [...]float64{6, 1.5}
 
 // Law is the automatic mode of one sale. The zero Law has seen nothing.
 type Law struct {
 	seen   []Reading // the newest last
 	strain decaying  // how the shop stood to what it may be, by seconds
-	asked  decaying  // requests by people
-	full   decaying  // requests by seconds, while there is too much to do
-	takes  decaying  // seconds of all requests together, by requests
-	late   decaying  // the same of a longer time
-	quick  float64   // the least that a request has ever taken; 0: nobody says
+	all    flow
+	orders flow
 
 	knee     float64       // the rate that the shop bears, as far as it was seen to be slow; 0 not known
 	curve    float64       // how many seconds on the cubic
@@ -129,18 +145,9 @@ type Law struct {
 	sinceCut time.Duration
 	draining time.Duration // 0: it does not
 	was      float64       // the rate when it began
+	byOrders bool          // orders are what is slow
+	full     bool          // the shop was seen to have more to do than it can
 	unseen   time.Duration // for how long nobody has said how the shop is
-}
-
-// decaying are sums in which the older counts less.
-type decaying struct{ of, by, seconds float64 }
-
-// mean is of as many as that at least.
-func (d decaying) mean(least float64) float64 { return d.of / max(least, d.by) }
-
-func (d *decaying) add(of, by, seconds, memory float64) {
-	keep := math.Exp(-seconds / memory)
-	d.of, d.by, d.seconds = d.of*keep+of, d.by*keep+by, d.seconds*keep+seconds
 }
 
 // Step says what the rate should be after what was seen, and why if it changes.
@@ -163,20 +170,20 @@ func (l *Law) Step(s Settings, b Bounds, rate float64, r Reading) (next float64,
 	l.strain.add(min(now, 5)*r.Took.Seconds(), r.Took.Seconds(), r.Took.Seconds(), strainMemory)
 	strain := l.strain.mean(enough)
 	switch {
-	case share >= alarm || l.draining > 0 && now > 1:
-		next, cause = l.drain(s, rate, r), urgent
+	case share >= alarm || l.draining > 0 && (now > 1 || l.slow().waits(gone*s.target())):
+		next, cause = l.drain(s, rate, r, share >= alarm), urgent
 	case l.draining > 0: // what was seen before says nothing any more
 		next, cause = l.resume(rate), "the shop is well again"
 	case strain > tight:
 		next = l.cut(rate, strain)
-	case pressure > easy || now > 1:
-		l.well = 0
-		return rate, ""
 	default:
-		if l.well = min(l.well+r.Took, time.Hour); l.well < calm {
-			return rate, ""
+		if l.well = min(l.well+r.Took, time.Hour); pressure > easy || now > 1 {
+			l.well = 0
 		}
 		next, cause = l.raise(s, rate, r.Took.Seconds(), sum), "the shop is well"
+		if l.well < calm {
+			next = min(next, rate)
+		}
 	}
 	return b.hold(next), cause
 }
@@ -192,46 +199,67 @@ func (l *Law) grope(b Bounds, rate float64, took time.Duration) (next float64, w
 	return b.hold(rate / 2), "nobody says how the shop is"
 }
 
+// slow is the kind of requests by which it drains.
+func (l *Law) slow() *flow {
+	if l.byOrders {
+		return &l.orders
+	}
+	return &l.all
+}
+
 // drain lets few in until there is not more inside than can be served. What is
 // answered meanwhile is all that the shop can answer, and so says what rate it
 // bears.
-func (l *Law) drain(s Settings, rate float64, r Reading) float64 {
+func (l *Law) drain(s Settings, rate float64, r Reading, alarmed bool) float64 {
 	seconds := r.Took.Seconds()
 	if l.draining == 0 {
-		l.was, l.knee, l.full = rate, over*rate, decaying{}
+		l.was, l.knee, l.full = rate, over*rate, false
+		l.all.full, l.orders.full = decaying{}, decaying{}
+		l.all.most, l.orders.most = 0, 0
 	}
 	l.well, l.sinceCut = 0, 0
 	l.draining += r.Took
-	l.full.add(r.Requests, seconds, seconds, fullMemory)
-	answered, excess, least := l.full.of/l.full.by, 0.0, drainsTo
-	if answered < sparse || l.asked.of == 0 { // nobody says how many requests there are
-		l.knee = min(l.knee, 0.7*l.was)
-	} else {
-		bears := 60 * answered * l.asked.by / l.asked.of
-		excess = max(0, r.InFlight-answered*drained*float64(s.TargetMS)/1000)
-		if l.draining <= first && excess < answered/2 {
-			least = drainsFirst
-		}
-		if l.draining > r.Took {
-			if bears > noise*l.was {
-				bears = (bears + l.was) / 2
-			}
-			l.knee = over * min(l.was, bears)
-		}
-		excess += max(0, rate-bears) / 60 * pipe
+	for _, f := range [2]*flow{&l.all, &l.orders} {
+		f.bears(seconds, drained*s.target())
 	}
-	part := max(least, 1-excess/(drainsIn*l.knee/60))
-	return min(l.was, l.knee*part*math.Pow(0.5, float64(l.draining/stubborn)))
+	f, more := l.slow(), 1.0
+	if alarmed {
+		more = math.Pow(0.5, float64(l.draining/stubborn))
+	}
+	answered := f.full.mean(seconds)
+	if answered < 1 || !(f.people(1) > 0) { // nobody says how many requests there are
+		l.knee = min(l.knee, 0.7*l.was)
+		return min(l.was, l.knee*more)
+	}
+	l.full = l.full || f.waits(drained*s.target())
+	if l.draining > first {
+		f.most = max(f.most, answered)
+		bears := f.people(f.most)
+		if bears > noise*l.was {
+			bears = (bears + l.was) / 2
+		}
+		l.knee = over * min(l.was, bears)
+	}
+	least, mayWait := drainsTo, answered*drained*s.target()
+	if l.draining <= first && f.inFlight-mayWait < answered/2 {
+		least = drainsFirst
+	}
+	fits := f.fits(answered, mayWait, max(drainsLast, drainsIn-l.draining.Seconds()))
+	return min(l.was, more*min(l.knee, max(least*l.knee, f.people(fits))))
 }
 
-// resume comes back close to what the shop bears.
+// resume comes back close to what the shop bears. If it was never full, that was not
+// measured, and there is no knee.
 func (l *Law) resume(rate float64) float64 {
-	if l.draining <= short {
+	if l.draining <= short && !l.full {
 		l.knee = (l.knee + over*l.was) / 2
 	}
-	// What was seen before says nothing any more.
-	*l = Law{asked: l.asked, quick: l.quick, knee: l.knee}
 	rate = max(rate, near*l.knee)
+	if !l.full {
+		l.knee = 0
+	}
+	// What was seen before says nothing any more.
+	*l = Law{all: l.all.fresh(), orders: l.orders.fresh(), knee: l.knee}
 	l.turn(rate)
 	return rate
 }
@@ -248,30 +276,52 @@ func (l *Law) cut(rate, strain float64) float64 {
 	return rate
 }
 
-// raise lets more in, if the rate is what keeps people out.
+// raise lets more in, if the rate is what keeps people out, or fewer, if requests take
+// long already.
 func (l *Law) raise(s Settings, rate, seconds float64, sum Reading) float64 {
 	if sum.Offered < used*rate/60*sum.Took.Seconds() {
 		return rate
 	}
+	f := &l.all
+	if l.orders.takes.mean(1) > f.takes.mean(1) {
+		f = &l.orders
+	}
+	takes, late := f.takes.mean(1), f.late.mean(1)
+	if long := takes / (much * s.target()); long > 1 {
+		return rate * (1 - lower*min(1, long-1)*seconds)
+	}
+	if rate > outgrown*l.knee {
+		l.knee = 0
+	}
 	up := most
-	switch takes := l.takes.mean(1); {
-	case l.quick > 0:
-		up = pull * max(-0.5, 1-takes/(aim*float64(s.TargetMS)/1000))
-		asks := 60 * l.takes.by / l.takes.seconds * l.asked.by / l.asked.of // as a rate
-		if idle := min(1, max(0, (busy-takes/l.quick)/(busy-1))); rate < ahead*asks {
-			up = max(up, most*idle*idle)
-		}
+	switch {
+	case f.quick > 0:
+		up = l.rise(f, rate, takes/(aim*s.target()))
 	case l.knee > 0:
 		l.curve += seconds
 		up = min(most, max(0, l.knee*(1+slope*cube(l.curve/flat-1))/rate-1)/seconds)
 	}
-	if late := l.late.mean(1); up > 0 && late > 0 {
-		up *= min(1, max(0, (grad-l.takes.mean(1)/late)/(grad-1)))
+	if late > 0 {
+		up *= min(1, max(0, (grad-takes/late)/(grad-1)))
 	}
-	if up > 0 {
-		up *= max(0, 1-l.strain.mean(enough)/content)
-	}
+	up *= max(0, 1-l.strain.mean(enough)/content)
 	return rate * (1 + up*seconds)
+}
+
+// rise is by what part of it the rate may rise in a second. Requests of the kind take
+// so much of what they may take.
+func (l *Law) rise(f *flow, rate, part float64) (up float64) {
+	if up = pull * max(0, 1-part); l.knee > 0 && rate < l.knee {
+		up *= swift
+	} else if l.knee > 0 {
+		up = 0
+	}
+	up = max(up, most*max(0, 1-part/light))
+	if asks := f.people(f.takes.by / f.takes.seconds); rate < ahead*asks {
+		idle := min(1, max(0, (busy-f.takes.mean(1)/f.quick)/(busy-1)))
+		up = max(up, most*idle*idle)
+	}
+	return up
 }
 
 // turn finds a rate on the cubic.
@@ -283,18 +333,17 @@ func (l *Law) turn(rate float64) {
 
 func cube(x float64) float64 { return x * x * x }
 
-// see keeps a reading for as long as it is looked at, and returns it with numbers
-// that can be reckoned with.
+// see keeps a reading for as long as it is looked at. It returns it with numbers
+// that can be reckoned with, all requests as bad as orders are.
 func (l *Law) see(r Reading) Reading {
-	r.Requests, r.Slow, r.Failed = finite(r.Requests), finite(r.Slow), finite(r.Failed)
-	r.InFlight, r.Offered, r.Probes, r.Spent = finite(r.InFlight), finite(r.Offered), finite(r.Probes), finite(r.Spent)
+	r.Kind, r.Orders = r.Kind.finite(), r.Orders.finite()
+	r.Offered, r.Probes = finite(r.Offered), finite(r.Probes)
 	seconds := r.Took.Seconds()
-	l.asked.add(r.Requests, r.Offered, seconds, askedMemory)
-	l.takes.add(r.Spent, r.Requests, seconds, takesMemory)
-	l.late.add(r.Spent, r.Requests, seconds, lateMemory)
-	if l.takes.of > 0 && l.takes.by >= 5*sparse && r.Failed == 0 && (l.quick == 0 || l.takes.mean(1) < l.quick) {
-		l.quick = l.takes.mean(1)
-	}
+	l.all.see(r.Kind, r.Offered, seconds)
+	l.orders.see(r.Orders, r.Offered, seconds)
+	bad := r.AsBad(r.Orders)
+	l.byOrders = bad != r.Kind || l.draining > 0 && l.byOrders
+	r.Kind = bad
 	l.seen = append(l.seen, r)
 	for took := l.sum().Took; took-l.seen[0].Took >= window; took -= l.seen[0].Took {
 		l.seen = l.seen[1:]
@@ -316,7 +365,7 @@ func (l *Law) sum() (sum Reading) {
 // do. The share is how many of the requests are slow, or fail, or as bad; the cause
 // is for people.
 func (r Reading) pressure(s Settings) (pressure, share float64, cause string) {
-	of := max(r.Requests, sparse)
+	of := max(r.Requests, r.Slow, sparse)
 	slow, failed := r.Slow/of, r.Failed/of
 	pressure, share, cause = slow/s.Slow, slow, fmt.Sprintf("core slow: %.0f %% over %d ms", 100*slow, s.TargetMS)
 	worse := func(p, sh float64, why string) {
@@ -336,15 +385,21 @@ func (r Reading) pressure(s Settings) (pressure, share float64, cause string) {
 // Kind are requests of a kind.
 type Kind struct {
 	Requests float64 // answered
-	Slow     float64 // of those, slower than the target
-	Failed   float64 // of those, errors of the server
+	Slow     float64 // have just taken as long as the target, answered or not
+	Failed   float64 // of those answered, errors of the server
+	Spent    float64 // seconds that those answered took together; 0 not known
+	InFlight float64 // not answered, at the end
+}
+
+func (k Kind) finite() Kind {
+	return Kind{finite(k.Requests), finite(k.Slow), finite(k.Failed), finite(k.Spent), finite(k.InFlight)}
 }
 
 // AsBad is of all requests that a shop answered, as if they were as bad as those of
 // the kind that matters, if it is worse: a shop is as slow as its orders are, however
 // many pages it shows.
 func (k Kind) AsBad(kind Kind) Kind {
-	of := max(kind.Requests, few)
+	of := max(kind.Requests, kind.Slow, few)
 	k.Slow = max(k.Slow, k.Requests*kind.Slow/of)
 	k.Failed = max(k.Failed, k.Requests*kind.Failed/of)
 	return k

@@ -22,6 +22,9 @@ type Settings struct {
 // Fallbacks are what a setting is that is not given.
 var fallback = Settings{TargetMS: 300, Slow: 0.05, Errors: 0.02}
 
+// target is in seconds.
+func (s Settings) target() float64 { return float64(s.TargetMS) / 1000 }
+
 // ErrInvalid names a setting that cannot be.
 var ErrInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "auto-invalid", Detail: "The settings of the automatic mode are invalid."}
 

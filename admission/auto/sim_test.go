@@ -14,8 +14,11 @@ import (
 type shop struct {
 	rng      *rand.Rand
 	servers  int
-	service  float64                  // of a request, on average
-	asks     float64                  // requests of a session, on average: from one to several times as many
+	service  float64 // of a request, on average
+	asks     float64 // requests of a session, on average: from one to several times as many
+	claims   float64 // from the offer to the first request, on average
+	target   float64
+	spread   float64                  // of the service's lognormal times
 	slowness func(at float64) float64 // of the database: 1 as usual
 	fails    func(at float64) float64 // share of the requests that are answered with an error
 	down     func(at float64) bool    // the core restarts: everything fails, and nobody says how it is
@@ -35,6 +38,8 @@ type shop struct {
 // second is what came out in a second of the simulation.
 type second struct {
 	at, rate, offered, requests, slow, failed, served, spent float64
+
+	underWay, older float64 // at its end: not answered, and of those over the target already
 }
 
 // request is of a session that will ask so many times more.
@@ -100,16 +105,14 @@ func (e *events) pop() event {
 }
 
 const (
-	simTarget  = 0.3
 	simThought = 1.0  // seconds between two requests, on average
-	simClaim   = 1.5  // seconds from the offer to the first request, on average
 	simNoShow  = 0.05 // share of those who were offered and never come
 	simTick    = 0.2
 	simLag     = 0.5 // until what a core says is looked at and the rate holds
 )
 
 func newShop(seed uint64) *shop {
-	return &shop{rng: rand.New(rand.NewPCG(seed, 7)), servers: 16, service: 0.05, asks: 6, rate: 600,
+	return &shop{rng: rand.New(rand.NewPCG(seed, 7)), servers: 16, service: 0.05, asks: 6, claims: 1.5, target: 0.3, spread: 0.6, rate: 600,
 		slowness: func(float64) float64 { return 1 }, fails: func(float64) float64 { return 0 },
 		down: func(float64) bool { return false }, demand: func(float64) float64 { return math.Inf(1) }}
 }
@@ -156,7 +159,7 @@ func (s *shop) serve() {
 		s.queue = s.queue[1:]
 		s.busy++
 		// A lognormal time: some requests take ten times as long as others.
-		s.after(s.service*s.slowness(s.now)*math.Exp(0.6*s.rng.NormFloat64()-0.18), event{kind: answer, request: r})
+		s.after(s.service*s.slowness(s.now)*math.Exp(s.spread*s.rng.NormFloat64()-s.spread*s.spread/2), event{kind: answer, request: r})
 	}
 }
 
@@ -164,7 +167,7 @@ func (s *shop) answer(r request) {
 	s.busy--
 	s.current.requests++
 	s.current.spent += s.now - r.came
-	if s.now-r.came > simTarget {
+	if s.now-r.came > s.target {
 		s.current.slow++
 	}
 	if r.left > 0 {
@@ -186,7 +189,7 @@ func (s *shop) tick() {
 		s.credit--
 		s.current.offered++
 		if s.rng.Float64() >= simNoShow {
-			s.asksIn(s.about(simClaim), int(s.about(s.asks-1)+0.5))
+			s.asksIn(s.about(s.claims), int(s.about(s.asks-1)+0.5))
 		}
 	}
 	s.after(simTick, event{kind: tick})
@@ -203,6 +206,7 @@ func (s *shop) run(until float64, by func(second) (rate float64)) {
 		}
 		s.now = next
 		s.current.at, s.current.rate = next, s.rate
+		s.current.underWay, s.current.older = s.waiting()
 		s.seconds = append(s.seconds, s.current)
 		last := s.current
 		s.current = second{}
@@ -210,6 +214,24 @@ func (s *shop) run(until float64, by func(second) (rate float64)) {
 			s.after(simLag, event{kind: steer, rate: by(last)})
 		}
 	}
+}
+
+// waiting is what is not answered, and of that what is over the target already.
+func (s *shop) waiting() (n, older float64) {
+	count := func(r request) {
+		if n++; s.now-r.came > s.target {
+			older++
+		}
+	}
+	for _, r := range s.queue {
+		count(r)
+	}
+	for _, e := range s.events {
+		if e.kind == answer {
+			count(e.request)
+		}
+	}
+	return n, older
 }
 
 func (s *shop) happens(e event) {
@@ -228,14 +250,16 @@ func (s *shop) happens(e event) {
 
 // byLaw steers by the law of a sale with such bounds.
 func (s *shop) byLaw(l *Law, b Bounds, disturb func(*Reading)) func(second) float64 {
+	before := 0.0
 	return func(last second) float64 {
-		r := Reading{Took: time.Second, Known: !s.down(s.now), Kind: Kind{last.requests, last.slow, last.failed}, Spent: last.spent,
-			InFlight: float64(s.busy + len(s.queue)), Offered: last.offered}
+		r := Reading{Took: time.Second, Known: !s.down(s.now), Offered: last.offered,
+			Kind: Kind{Requests: last.requests, Slow: max(0, last.slow+last.older-before), Failed: last.failed, Spent: last.spent, InFlight: last.underWay}}
+		before = last.older
 		if disturb != nil {
 			disturb(&r)
 		}
 		settings := fallback
-		settings.On = true
+		settings.On, settings.TargetMS = true, int64(1000*s.target)
 		next, _ := l.Step(settings, b, s.rate, r)
 		return next
 	}

@@ -3,7 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,64 +16,115 @@ import (
 // health counts the requests of a core. The time that a request waits for the
 // payment provider does not count: letting fewer people in makes a bank no faster.
 type health struct {
-	inFlight    atomic.Int64
+	mu          sync.Mutex // guards what follows, and what is noted of each request
 	all, orders tally
+	underWay    map[*work]struct{}
 }
 
-func (h *health) now() ropeline.Health {
-	return ropeline.Health{Tally: h.all.now(), InFlight: h.inFlight.Load(), Orders: h.orders.now()}
+// work is a request that is under way.
+type work struct {
+	of     *health
+	began  time.Time
+	order  bool
+	waits  time.Time     // for the provider since then; zero: it does not
+	waited time.Duration // for the provider, before that
 }
 
-type tally struct {
-	requests, failed, took atomic.Int64 // took in microseconds
-	slower                 [len(ropeline.HealthSteps)]atomic.Int64
-}
-
-func (t *tally) now() ropeline.Tally {
-	now := ropeline.Tally{Requests: t.requests.Load(), Failed: t.failed.Load(), TookMS: t.took.Load() / 1000, Slower: make([]int64, len(t.slower))}
-	for i := range t.slower {
-		now.Slower[i] = t.slower[i].Load()
+// took is for how long it has kept the shop busy. It stands still while the provider
+// does something, but it is no less, so that nothing counts as old twice.
+func (w *work) took(now time.Time) time.Duration {
+	if !w.waits.IsZero() {
+		now = w.waits
 	}
-	return now
+	return now.Sub(w.began) - w.waited
+}
+
+func (h *health) begin(order bool) *work {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.underWay == nil {
+		h.underWay = map[*work]struct{}{}
+	}
+	w := &work{of: h, began: time.Now(), order: order}
+	h.underWay[w] = struct{}{}
+	return w
+}
+
+// end counts a request that is answered, unless it was turned away at the gate,
+// which asks nothing of the shop.
+func (w *work) end(status int) {
+	h := w.of
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.underWay, w)
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return
+	}
+	took := w.took(time.Now())
+	h.all.count(took, status)
+	if w.order {
+		h.orders.count(took, status)
+	}
+}
+
+// now is what was counted, and how old is what is under way.
+func (h *health) now() ropeline.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	said := ropeline.Health{Tally: h.all.said(), Orders: h.orders.said()}
+	now := time.Now()
+	for w := range h.underWay {
+		w.addTo(&said.Tally, now)
+		if w.order {
+			w.addTo(&said.Orders, now)
+		}
+	}
+	return said
+}
+
+func (w *work) addTo(t *ropeline.Tally, now time.Time) {
+	if w.waits.IsZero() {
+		t.InFlight++
+	}
+	for i, step := range ropeline.HealthSteps {
+		if w.took(now) > time.Duration(step)*time.Millisecond {
+			t.Older[i]++
+		}
+	}
+}
+
+// tally counts requests that were answered.
+type tally struct {
+	requests, failed int64
+	took             time.Duration
+	slower           [len(ropeline.HealthSteps)]int64
+}
+
+func (t *tally) said() ropeline.Tally {
+	return ropeline.Tally{Requests: t.requests, Failed: t.failed, TookMS: t.took.Milliseconds(), Slower: slices.Clone(t.slower[:]), Older: make([]int64, len(t.slower))}
 }
 
 func (t *tally) count(took time.Duration, status int) {
 	for i, step := range ropeline.HealthSteps {
 		if took > time.Duration(step)*time.Millisecond {
-			t.slower[i].Add(1)
+			t.slower[i]++
 		}
 	}
 	if status >= http.StatusInternalServerError {
-		t.failed.Add(1)
+		t.failed++
 	}
-	t.took.Add(took.Microseconds())
-	t.requests.Add(1)
+	t.took += took
+	t.requests++
 }
 
-// wait is how long a request has waited for the provider.
-type wait struct {
-	time     atomic.Int64
-	inFlight *atomic.Int64 // does not count it meanwhile
-}
-
-type waitKey struct{} // of it
+type workKey struct{} // of it
 
 // measured counts each request. It answers errors itself, so that it sees them.
 func (s *server) measured(c *fiber.Ctx) error {
-	waited, began := &wait{inFlight: &s.health.inFlight}, time.Now()
-	c.SetUserContext(context.WithValue(c.UserContext(), waitKey{}, waited))
-	s.health.inFlight.Add(1)
-	defer func() {
-		s.health.inFlight.Add(-1)
-		took, status := time.Since(began)-time.Duration(waited.time.Load()), c.Response().StatusCode()
-		if status == http.StatusUnauthorized || status == http.StatusForbidden {
-			return // turned away at the gate, which asks nothing of the shop
-		}
-		s.health.all.count(took, status)
-		if place, _ := route("create-order"); c.Method() == place.Method && c.Path() == place.Path {
-			s.health.orders.count(took, status)
-		}
-	}()
+	place, _ := route("create-order")
+	w := s.health.begin(c.Method() == place.Method && c.Path() == place.Path)
+	c.SetUserContext(context.WithValue(c.UserContext(), workKey{}, w))
+	defer func() { w.end(c.Response().StatusCode()) }()
 	if err := c.Next(); err != nil {
 		return s.refuse(c, err)
 	}
@@ -82,16 +134,20 @@ func (s *server) measured(c *fiber.Ctx) error {
 // measuredProvider notes how long requests wait for a payment provider.
 type measuredProvider struct{ payment.Provider }
 
+// waiting notes that a request waits, until what it returns is called.
 func waiting(ctx context.Context) func() {
-	waited, ok := ctx.Value(waitKey{}).(*wait)
+	w, ok := ctx.Value(workKey{}).(*work)
 	if !ok {
 		return func() {}
 	}
-	began := time.Now()
-	waited.inFlight.Add(-1)
+	w.of.mu.Lock()
+	defer w.of.mu.Unlock()
+	w.waits = time.Now()
 	return func() {
-		waited.inFlight.Add(1)
-		waited.time.Add(int64(time.Since(began)))
+		w.of.mu.Lock()
+		defer w.of.mu.Unlock()
+		w.waited += time.Since(w.waits)
+		w.waits = time.Time{}
 	}
 }
 

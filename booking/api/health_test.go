@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestRequestsAreCountedByHowLongTheyTook(t *testing.T) {
 		h.count(took, http.StatusOK)
 	}
 	h.count(0, http.StatusBadGateway)
-	now := h.now()
+	now := h.said()
 	for ms, want := range map[int64]int64{1: 6, 25: 3, 299: 3, 300: 2, 350: 2, 10_000: 1, 60_000: 1} {
 		if got := now.SlowerThan(ms); got != want {
 			t.Errorf("%d were slower than %d ms, want %d", got, ms, want)
@@ -58,5 +59,33 @@ func TestRequestsAreCountedByHowLongTheyTook(t *testing.T) {
 	}
 	if (ropeline.Tally{Requests: 3}).SlowerThan(300) != 3 {
 		t.Error("who says nothing of its times counts as fast")
+	}
+}
+
+// What is under way counts as old once it has taken so long, but for the time at the
+// provider, and is counted as slow once: by being old, then by its answer.
+func TestWhatIsUnderWayIsCounted(t *testing.T) {
+	t.Parallel()
+	var h health
+	page, order := h.begin(false), h.begin(true)
+	page.began = page.began.Add(-400 * time.Millisecond)
+	order.began = order.began.Add(-2 * time.Second)
+	told := waiting(context.WithValue(t.Context(), workKey{}, order))
+	order.waits = order.waits.Add(-time.Second) // so it was busy for one, too
+	check := func(what string, got ropeline.Tally, inFlight, older300, older750, older1500, requests int64) {
+		t.Helper()
+		if got.InFlight != inFlight || got.OlderThan(300) != older300 || got.OlderThan(750) != older750 || got.OlderThan(1500) != older1500 || got.Requests != requests {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	check("all, one at the provider", h.now().Tally, 1, 2, 1, 0, 0)
+	check("orders at the provider", h.now().Orders, 0, 1, 1, 0, 0)
+	told()
+	check("orders that came back", h.now().Orders, 1, 1, 1, 0, 0)
+	order.end(http.StatusCreated)
+	page.end(http.StatusForbidden)
+	check("all that were answered", h.now().Tally, 0, 0, 0, 0, 1)
+	if now := h.now().Orders; now.SlowerThan(750) != 1 || now.SlowerThan(1500) != 0 {
+		t.Errorf("the order is counted as %+v", now)
 	}
 }
