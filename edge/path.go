@@ -9,7 +9,7 @@ import (
 
 var errPathInvalid = &ropeline.Error{
 	Kind: ropeline.Invalid, Code: "path-invalid", Status: http.StatusBadRequest,
-	Detail: "This address is written in a way that two servers may read differently.",
+	Detail: "This address cannot be opened: it could be read in two ways.",
 }
 
 // checkMethod refuses methods that no route of ours takes before an upstream

@@ -238,7 +238,7 @@ func TestRoutesAreCheckedAndLookedUp(t *testing.T) {
 		`GET https://shop.example/Static//a.css?x
        line 15: no token needed, fails open; forwarded as /Static/a.css?x (refused where a proxy asks, which would forward it as it came)
 GET https://shop.example/buy/%2e%2e
-       refused: path-invalid: This address is written in a way that two servers may read differently.
+       refused: path-invalid: This address cannot be opened: it could be read in two ways.
 GET shop.example:443/buy,1
        line 28: needs a token of lanterns, fails closed; forwarded as /buy,1
 GET https://tickets.example/

@@ -14,7 +14,7 @@ import (
 // ErrPathInvalid is the answer to every address that is not plain.
 var ErrPathInvalid = &ropeline.Error{
 	Kind: ropeline.Invalid, Code: "path-invalid", Status: 400,
-	Detail: "This address is written in a way that two servers may read differently.",
+	Detail: "This address cannot be opened: it could be read in two ways.",
 }
 
 // Path is the path of a request, read.

@@ -12,10 +12,17 @@ export async function gate(fan: Fan): Promise<void> {
   if (!stack.shop) return; // somebody's running stack has no such shop
   const seen: IncomingMessage[] = [];
   const shop = createServer((request, response) => answer(request, response, seen));
-  await new Promise<void>((listening) => shop.listen(stack.shop!.port, "127.0.0.1", listening));
   try {
     const home = stack.shop.url;
+    // While the shop is away the page says so, and comes back by itself.
     await page.goto(`${home}/`);
+    await page.getByRole("heading", { name: "The shop cannot be reached" }).waitFor();
+    await new Promise<void>((listening) => shop.listen(stack.shop!.port, "127.0.0.1", listening));
+    await page.getByRole("heading", { name: "A shop" }).waitFor();
+    await page.goto(`${home}/buy%2f4`); // which some would read as /buy/4
+    await page.getByRole("heading", { name: "This address cannot be opened" }).waitFor();
+    await look(page, "shop-refused");
+    await page.getByRole("link", { name: "To the front page" }).press("Enter");
     await page.getByRole("heading", { name: "A shop" }).waitFor();
     await page.getByRole("link", { name: "Buy" }).click(); // a page that needs a token
     await page.waitForURL("**/sales/*");
