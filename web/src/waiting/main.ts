@@ -86,6 +86,7 @@ async function arrive(): Promise<void> {
   );
   const brought = { handover, party }[/^#(handover|party)=/.exec(location.hash)?.[1] ?? ""];
   if (brought) {
+    draw(); // before the question: the first drawing ends one of a scene before
     try {
       const moved = await (await brought()).take(room.dialog, saleId);
       if (moved) return settle(moved);
