@@ -183,7 +183,7 @@ func TestOpenAPIHasTheRoutesOfTheTable(t *testing.T) {
 // table is not reachable.
 func TestRouteOutsideTheTableIsClosed(t *testing.T) {
 	t.Parallel()
-	s := &server{}
+	s := &server{log: slog.New(slog.DiscardHandler)}
 	app, err := s.app()
 	if err != nil {
 		t.Fatal(err)

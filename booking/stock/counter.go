@@ -185,11 +185,8 @@ func (c *Counter) count(ctx context.Context, sale ropeline.SaleID, atOnce bool) 
 	}
 	supports := Supports(Measured{Free: n.Free(), Held: n.Held(), Basket: n.Basket, Conversion: n.Conversion,
 		Return: back, Turnover: choosing.Seconds() / n.hold.Seconds()})
-	if err := c.Line.SetStock(ctx, sale, n.Stock, n.baskets, supports); err != nil {
-		return err
-	}
-	c.watch(sale, n.Stock)
-	return nil
+	c.watch(sale, n.Stock) // before anybody is told: what is taken then may end a tier
+	return c.Line.SetStock(ctx, sale, n.Stock, n.baskets, supports)
 }
 
 // counted is what was counted of a sale's performances; At is zero if it is over,
