@@ -9,13 +9,14 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // Whatever happens to a fan, and however much is logged: nobody who reads the
 // log can act for them.
 func TestTheLogHoldsNobodysSecrets(t *testing.T) {
 	t.Parallel()
-	book := &logbook{}
+	book := &devtest.Logbook{}
 	g := newRig(t, opened, func(c *Config, _ *ropeline.Sale) {
 		c.Log = slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
@@ -56,7 +57,7 @@ func TestTheLogHoldsNobodysSecrets(t *testing.T) {
 // Whoever asks for help with a shop behind the gate is found by place and session.
 func TestTheGateLogsPlaceAndSession(t *testing.T) {
 	t.Parallel()
-	book := &logbook{}
+	book := &devtest.Logbook{}
 	g := newGated(t, func(c *Config, s *ropeline.Sale) {
 		c.Log = slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.Routes = docRoutes(t, s.ID, "127.0.0.1:2") // a shop that is away

@@ -60,15 +60,7 @@ func TestAPauseIsExplainedInTheReadersLanguage(t *testing.T) {
 	// A socket that looks by itself once an hour: only being woken is in time.
 	g := newRig(t, opened, shut, paced(func(p *pace) { p.near, p.far = time.Hour, time.Hour }))
 	g.draw()
-	tabs, fans := map[string]*tab{}, map[string]*fan{"de-AT, en;q=0.5": g.phone(), "ja": g.phone()}
-	for reads, f := range fans {
-		f.join()
-		conn, _, err := f.dial("Accept-Language", reads)
-		must(t, err)
-		t.Cleanup(func() { _ = conn.CloseNow() })
-		tabs[reads] = &tab{f, conn}
-		tabs[reads].next()
-	}
+	tabs, fans := g.readers()
 	langs := map[string]string{"de-AT, en;q=0.5": "de", "ja": "en"}
 	expect := func(mode ropeline.Mode, says map[string]string, who ...string) {
 		t.Helper()

@@ -46,7 +46,7 @@ type rig struct {
 	sale     ropeline.Sale
 	stop     func() // and wait
 	upstream *upstream
-	logged   *logbook
+	logged   *devtest.Logbook
 	accepted *atomic.Int64 // connections
 }
 
@@ -90,7 +90,7 @@ func newRigOn(tb testing.TB, rdb redis.UniversalClient, options ...option) *rig 
 	jwks, err := signer.KeySet().JWKS()
 	must(tb, err)
 	up := newUpstream(tb)
-	g := &rig{TB: tb, store: queue.New(rdb, queue.Keys{Place: key, Seed: key, Code: key}), signer: signer, upstream: up, logged: &logbook{}}
+	g := &rig{TB: tb, store: queue.New(rdb, queue.Keys{Place: key, Seed: key, Code: key}), signer: signer, upstream: up, logged: &devtest.Logbook{}}
 	g.sale = ropeline.Sale{
 		ID: ropeline.SaleID("edge-" + random(tb)), Version: 1, Title: "The Lanterns",
 		LobbyClosesAt: time.Now().Add(time.Hour), OpensAt: time.Now().Add(time.Hour + time.Minute), EndsAt: time.Now().Add(24 * time.Hour),
@@ -382,24 +382,6 @@ func (u *upstream) last() *http.Request {
 		return nil
 	}
 	return u.seen[len(u.seen)-1]
-}
-
-// logbook keeps what was logged.
-type logbook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func random(tb testing.TB) string {

@@ -65,23 +65,7 @@ func TestTheShopsCertificateIsChecked(t *testing.T) {
 func TestAWebSocketReachesAShopBehindHTTPS(t *testing.T) {
 	t.Parallel()
 	over := make(chan bool, 1)
-	shop := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		for {
-			kind, data, err := c.Read(r.Context())
-			if err != nil {
-				over <- r.TLS != nil
-				return
-			}
-			if c.Write(r.Context(), kind, data) != nil {
-				return
-			}
-		}
-	}))
+	shop := httptest.NewTLSServer(echo(func(r *http.Request) { over <- r.TLS != nil }))
 	t.Cleanup(shop.Close)
 	ca := authority(t, shop)
 	g := newGated(t, func(e *Config, s *ropeline.Sale) {

@@ -92,21 +92,28 @@ func TestAShopEndsTheSessionItself(t *testing.T) {
 	wantStatus(t, f.do("GET", "/buy/again", "", page...), http.StatusSeeOther)
 }
 
-func TestWebSocketsPassTheGateAndEndWithTheSession(t *testing.T) {
-	t.Parallel()
-	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// echo is a shop that says back what it is told over a WebSocket, until the other end
+// is gone.
+func echo(over func(*http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {
 			return
 		}
 		defer c.CloseNow()
+		defer over(r)
 		for {
 			kind, data, err := c.Read(r.Context())
 			if err != nil || c.Write(r.Context(), kind, data) != nil {
 				return
 			}
 		}
-	}))
+	})
+}
+
+func TestWebSocketsPassTheGateAndEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	shop := httptest.NewServer(echo(func(*http.Request) {}))
 	t.Cleanup(shop.Close)
 	g := newGated(t, func(c *Config, s *ropeline.Sale) { c.Routes = docRoutes(t, s.ID, shop.Listener.Addr().String()) })
 	at := strings.TrimPrefix(g.url, "http://")

@@ -3,10 +3,12 @@
 //
 // The one hard idea is that what is steered acts late. Whoever is let in asks for
 // the first thing seconds later and for the last one a session later, so a law that
-// looks at the last second only swings. This one cuts by as much as the shop is
-// slow, measures meanwhile what it can answer (the knee), comes back close to that at
+// looks at the last second only swings. When there is too much to do, this one lets
+// in as few as, with all that those inside will still ask, can be served in 8 s,
+// measures meanwhile what the shop answers (the knee), comes back close to that at
 // once, and from there goes by how long a request takes, which rises long before one
-// is slow.
+// is slow. flow.go keeps what it needs for that: how much a person asks for and when,
+// how much is answered, and how long it takes.
 //
 // It is pure: no clock, no store, no randomness. Bounds and who may write a rate
 // are the line's affair (queue.Store.SetRate), and so a slip of this package can

@@ -1,39 +1,21 @@
 package api
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
-
-// logbook is a log that a test reads.
-type logbook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // Whose request it was that was refused, and which, is found by names that are
 // nobody's secrets; what is a secret is not there.
 func TestTheLogNamesPlaceAndSession(t *testing.T) {
 	t.Parallel()
-	book := &logbook{}
+	book := &devtest.Logbook{}
 	c := startLogging(t, slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	claims := c.claims()
 	raw := c.sign(claims, jwt.SigningMethodEdDSA, c.key)

@@ -1,9 +1,8 @@
 import { useState } from "preact/hooks";
-import * as api from "../api/ops";
 import type { Auto, Live } from "../api/documents";
 import { common, ops as words } from "../messages/en";
-import type { Steered } from "./LimitsForm";
-import { Said, useRequest } from "./request";
+import { Said } from "./request";
+import { type Steered, useSteering } from "./steering";
 
 /** As admission/auto has them where nothing was set. */
 const usual: Auto = { on: false, target_ms: 300, slow: 0.05, errors: 0.02, in_flight: 0 };
@@ -22,14 +21,15 @@ function shownAs(live: Live, field: Field): string {
 }
 
 /** The automatic mode, what it aims at and why it did what it did, and the bounds of cap and rate. */
-export function AutoForm({ live, onLive, onChange }: Steered) {
+export function AutoForm(props: Steered) {
+  const { live } = props;
   const w = words.automatic;
   // What the SRE looked at when starting to type: the change is refused if it is not so any more.
   const [seen, setSeen] = useState<Live>();
   const [on, setOn] = useState<boolean>();
   const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
   const [reason, setReason] = useState("");
-  const { busy, said, wrong, run } = useRequest();
+  const { busy, said, wrong, steer } = useSteering(props);
   const shown = seen ?? live;
   const flies = on ?? shown.auto?.on ?? false;
   const value = (field: Field) => typed[field] ?? shownAs(shown, field);
@@ -51,21 +51,10 @@ export function AutoForm({ live, onLive, onChange }: Steered) {
     if (reason.trim() === "") return wrong(words.reasonMissing);
     const auto: Auto = { on: flies, target_ms: number("target_ms"), slow: number("slow"), errors: number("errors"), in_flight: number("in_flight") };
     const set = { ...Object.fromEntries(moved.map((field) => [field, number(field)])), ...(steered ? { auto: { ...shown.auto, ...auto } } : {}) };
-    void run(
-      async () => {
-        onLive(await api.steer(live.sale, { set, expect: { version: shown.version }, reason: reason.trim() }));
-        reset();
-        onChange();
-      },
-      words.limits.applied,
-      async (refusal) => {
-        if (refusal.code !== "limits-changed") return undefined;
-        const now = await api.sale(live.sale);
-        onLive(now);
-        setSeen(now);
-        return w.changed;
-      },
-    );
+    steer({ set, expect: { version: shown.version }, reason: reason.trim() }, words.limits.applied, reset, (now) => {
+      setSeen(now);
+      return w.changed;
+    });
   };
   const touch = () => setSeen((before) => before ?? live);
   const input = (field: Field) => (

@@ -4,27 +4,22 @@ import type { Live, Settings } from "../api/documents";
 import { common, ops as words } from "../messages/en";
 import { clock as span } from "../messages/format";
 import { preview, reach, type Preview } from "./preview";
-import { Said, useRequest } from "./request";
-
-export interface Steered {
-  live: Live;
-  onLive: (live: Live) => void;
-  /** Something was planned or done that the lists below show. */
-  onChange: () => void;
-}
+import { Said } from "./request";
+import { type Steered, useSteering } from "./steering";
 
 type Field = "cap" | "rate" | "session" | "claim";
 const fields: Field[] = ["cap", "rate", "session", "claim"];
 
 /** Cap, rate and times: sliders and numbers, what the change would do, now or for later. */
-export function LimitsForm({ live, onLive, onChange }: Steered) {
+export function LimitsForm(props: Steered) {
+  const { live, onChange } = props;
   // What the SRE looked at when starting to type: the change is refused if it is not so any more.
   const [seen, setSeen] = useState<Live>();
   const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
   const [shares, setShares] = useState<Record<string, string>>({});
   const [reason, setReason] = useState("");
   const [when, setWhen] = useState("");
-  const { busy, said, wrong, run } = useRequest();
+  const { busy, said, wrong, run, steer } = useSteering(props);
   const shown = seen ?? live;
   const value = (field: Field) => typed[field] ?? String(shown[field]);
   const edit = (field: Field) => (text: string) => {
@@ -67,21 +62,11 @@ export function LimitsForm({ live, onLive, onChange }: Steered) {
         onChange();
       }, words.limits.planned);
     }
-    void run(
-      async () => {
-        onLive(await api.steer(live.sale, { set, expect: pick((field) => shown[field], (lane) => shown.shares?.[lane] ?? 0), reason: reason.trim() }));
-        reset();
-        onChange();
-      },
-      words.limits.applied,
-      async (refusal) => {
-        if (refusal.code !== "limits-changed") return undefined;
-        const now = await api.sale(live.sale);
-        onLive(now);
-        setSeen(now);
-        return words.limits.changed(now.cap, now.rate);
-      },
-    );
+    const expect = pick((field) => shown[field], (lane) => shown.shares?.[lane] ?? 0);
+    steer({ set, expect, reason: reason.trim() }, words.limits.applied, reset, (now) => {
+      setSeen(now);
+      return words.limits.changed(now.cap, now.rate);
+    });
   };
 
   return (

@@ -1,10 +1,9 @@
 import { useState } from "preact/hooks";
-import * as api from "../api/ops";
 import type { Mode } from "../api/documents";
 import { Dialog } from "../look/Dialog";
 import { common, ops as words } from "../messages/en";
-import type { Steered } from "./LimitsForm";
-import { Said, useRequest } from "./request";
+import { Said } from "./request";
+import { type Steered, useSteering } from "./steering";
 import { blank, filled, Texts } from "./Texts";
 
 const modes: Mode[] = ["run", "pause", "drain", "queue", "pass", "stop"];
@@ -12,28 +11,20 @@ const modes: Mode[] = ["run", "pause", "drain", "queue", "pass", "stop"];
 const grave: Mode[] = ["pass", "stop"];
 
 /** How the sale admits: one button a mode. */
-export function ModeForm({ live, onLive, onChange }: Steered) {
+export function ModeForm(props: Steered) {
+  const { live } = props;
   const [reason, setReason] = useState("");
   const [texts, setTexts] = useState(blank);
   const [asked, ask] = useState<Mode>();
-  const { busy, said, wrong, run } = useRequest();
+  const { busy, said, wrong, steer } = useSteering(props);
   const change = (mode: Mode) => {
     ask(undefined);
-    void run(
-      async () => {
-        const said = filled(texts);
-        onLive(await api.steer(live.sale, { set: { mode }, expect: { mode: live.mode }, reason: reason.trim(), ...(said ? { public_reason: said } : {}) }));
-        setReason("");
-        setTexts(blank);
-        onChange();
-      },
-      words.mode.done(words.mode.name[mode]),
-      async (refusal) => {
-        if (refusal.code !== "limits-changed") return undefined;
-        onLive(await api.sale(live.sale));
-        return words.mode.changed;
-      },
-    );
+    const public_reason = filled(texts);
+    const reset = () => {
+      setReason("");
+      setTexts(blank);
+    };
+    steer({ set: { mode }, expect: { mode: live.mode }, reason: reason.trim(), ...(public_reason ? { public_reason } : {}) }, words.mode.done(words.mode.name[mode]), reset, () => words.mode.changed);
   };
   const press = (mode: Mode) => {
     if (reason.trim() === "") return wrong(words.reasonMissing);

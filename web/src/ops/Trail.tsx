@@ -3,8 +3,8 @@ import * as api from "../api/ops";
 import type { AuditRow, Settings } from "../api/documents";
 import { ops as words } from "../messages/en";
 import { count, timeOfDay } from "../messages/format";
-import type { Steered } from "./LimitsForm";
 import { Said, useRequest } from "./request";
+import { type Steered, useSteering } from "./steering";
 import type { Records } from "./SaleDesk";
 
 /** What is planned, presets, and who did what. */
@@ -23,20 +23,17 @@ export function Trail(props: Steered & Records) {
   );
 }
 
-function Presets({ live, presets = [], onLive, onChange }: Steered & Records) {
+function Presets(props: Steered & Records) {
+  const { live, presets = [] } = props;
   const [name, setName] = useState("");
   const [reason, setReason] = useState("");
-  const { busy, said, wrong, run } = useRequest();
+  const { busy, said, wrong, steer } = useSteering(props);
   const chosen = presets.find((preset) => preset.name === name);
   const submit = (event: Event) => {
     event.preventDefault();
     if (!chosen) return wrong(words.presets.none);
     if (reason.trim() === "") return wrong(words.reasonMissing);
-    void run(async () => {
-      onLive(await api.steer(live.sale, { preset: chosen.name, expect: { version: live.version }, reason: reason.trim() }));
-      setReason("");
-      onChange();
-    }, words.limits.applied);
+    steer({ preset: chosen.name, expect: { version: live.version }, reason: reason.trim() }, words.limits.applied, () => setReason(""), () => words.automatic.changed);
   };
   return (
     <form onSubmit={submit} noValidate>
