@@ -39,9 +39,10 @@ func newRates(most int64, now func() time.Time) *rates {
 // take counts a request of a session, and fails with ropeline.ErrRateLimited if it
 // is one too many.
 func (r *rates) take(session string) error {
-	s, now := &r.shards[maphash.String(r.seed, session)%uint64(len(r.shards))], r.now()
+	s := &r.shards[maphash.String(r.seed, session)%uint64(len(r.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := r.now() // under the lock: an older time would look like a clock set back
 	if left := s.ends.Sub(now); left <= 0 || left > window || s.counts == nil {
 		s.ends, s.counts = now.Add(window), map[string]int64{}
 	}

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -255,7 +257,27 @@ func (c *core) do(method, path, bearer, body string, headers ...string) answer {
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	return c.read(http.DefaultClient.Do(req))
+}
+
+// announce sends the head of a request with a body of so many bytes, and nothing of it:
+// whoever sends more while the core refuses and closes may never read why.
+func (c *core) announce(method, path, bearer string, size int) answer {
+	c.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, bearer, size)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.read(http.ReadResponse(bufio.NewReader(conn), nil))
+}
+
+func (c *core) read(res *http.Response, err error) answer {
+	c.t.Helper()
 	if err != nil {
 		c.t.Fatal(err)
 	}
