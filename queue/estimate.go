@@ -3,6 +3,7 @@ package queue
 import (
 	"math"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -384,14 +385,24 @@ func (m moment) wait(lane int, ahead float64) (seconds float64, known bool) {
 	return m.pace.wait(m.pace.turns(lane, ahead), m.inUse)
 }
 
+// last is the last place of a lane of this length that has an estimate, -1 if none
+// has: those far behind may have none when those in front have one.
+func (m moment) last(lane int, line float64) float64 {
+	return float64(sort.Search(int(line)+1, func(ahead int) bool {
+		_, known := m.wait(lane, float64(ahead))
+		return !known
+	}) - 1)
+}
+
 // worst returns by what share the estimate of anybody in any lane is higher at a
 // later moment, when those who were reached are not ahead any more; a few seconds
 // count as nothing.
 func (m moment) worst(later moment, lanes []sight) float64 {
 	worst := math.Inf(-1)
 	for lane, at := range lanes {
-		for _, ahead := range append(slices.Clone(lookedAt), at.line) {
-			if ahead > at.line {
+		last := min(m.last(lane, at.line+at.reached)-at.reached, later.last(lane, at.line))
+		for _, ahead := range append(slices.Clone(lookedAt), at.line, last) {
+			if ahead < 0 || ahead > at.line {
 				continue
 			}
 			was, ok := m.wait(lane, ahead+at.reached)
@@ -431,7 +442,7 @@ func (m moment) worstInFront(later moment, lanes []sight) float64 {
 }
 
 // lookedAt are the places whose estimates are compared, with the last of the
-// line: between them an estimate moves evenly.
+// line and the last of those that have one: between them an estimate moves evenly.
 var lookedAt = []float64{0, 30, 100, 300, 1000, 3000, 10_000, 100_000}
 
 // ahead is how many stand in the line.

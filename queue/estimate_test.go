@@ -351,3 +351,28 @@ func TestAReasonIsToldForAMinuteThatIsNoPause(t *testing.T) {
 		t.Errorf("more than a minute after the rise, but for the pause, %q is told", told())
 	}
 }
+
+// As long as nobody knows how soon slots become free, only the first have an estimate,
+// and it rises for them, too, when more people come of each place than was believed.
+// Only the first of all and every thirtieth were looked at: the second was told a
+// longer wait, and not why.
+func TestARiseIsSeenWhereOnlyTheFirstHaveAnEstimate(t *testing.T) {
+	t.Parallel()
+	pace := Pace{Rate: 0.5, Cap: 6, Share: 0.5}
+	slower := pace
+	slower.Share = 1.33
+	before, after := moment{pace, 1}, moment{slower, 1}
+	if last := before.last(0, 20); last != 8 {
+		t.Errorf("the last that has an estimate is %v, want 8", last)
+	}
+	if last := before.last(0, 5); last != 5 {
+		t.Errorf("of a shorter line it is %v, want 5", last)
+	}
+	if last := (moment{Pace{Cap: 6, Share: 1}, 0}).last(0, 20); last != -1 {
+		t.Errorf("without a rate it is %v, want -1", last)
+	}
+	// Who is fourth pays for three people more, though one was reached meanwhile.
+	if worst := before.worst(after, []sight{{line: 20, reached: 1}}); math.Abs(worst-(9.98-6)/7) > 0.01 {
+		t.Errorf("the worst rise is %v", worst)
+	}
+}
