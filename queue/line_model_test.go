@@ -1642,6 +1642,9 @@ func (s *system) present(ctx contextT, t *rapid.T, f *fan) {
 	p, err := s.store.Present(ctx, s.sale.ID, ticket)
 	bound := !s.drawn && (s.now >= s.sale.LobbyClosesAt.UnixMicro() || f.score >= 0)
 	switch {
+	case f.lost && f.ruled && s.drawn: // it never stood where a ticket could bring it back to
+		same(t, "presenting the ticket of a lost place that came by a rule", err, ErrPlaceUnknown)
+		return
 	case f.lost && bound: // its time comes when the line is drawn
 		same(t, "presenting a ticket to a closed lobby", err, ErrPlaceUnknown)
 		return
