@@ -725,8 +725,8 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 				s.edges[0].at[f.shard].beat = s.ms()
 				return
 			}
-			if f.lost || shown.Final() || s.drawn && f.ordinal < 0 {
-				return // whoever brings a ticket is not asked to join
+			if f.lost || f.ruled || shown.Final() || s.drawn && f.ordinal < 0 {
+				return // whoever brings a ticket is not asked to join, and a rule's place has a name that joining never makes
 			}
 			other := rapid.Bool().Draw(t, "with another place")
 			as := f.id
