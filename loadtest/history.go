@@ -101,6 +101,7 @@ type Attempt struct {
 	Outcome      Outcome
 	Orders       []string // ids answered, one per confirming answer
 	ConfirmedAt  Moment   // when the first of them was read
+	Took         Moment   // from when that was asked for; 0: not known, or a slow card's
 	Last         Moment   // when the last of its requests was answered or given up
 }
 

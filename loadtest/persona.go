@@ -98,6 +98,9 @@ var rough = Mix{
 	Think: 150 * time.Millisecond, Longest: 20 * time.Second,
 }
 
+// buyers all want something, and know what.
+var buyers = Mix{Pollers: 12, NoShows: 3, Think: 200 * time.Millisecond, Longest: 20 * time.Second}
+
 // gentle is the mix of a demonstration.
 var gentle = Mix{
 	Pollers: 10, Leavers: 5, Reconnecters: 5, NoShows: 3,

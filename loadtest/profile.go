@@ -61,6 +61,8 @@ func Profiles() []Profile {
 	loss.OpensIn, loss.Cap, loss.Rate, loss.TokenLife = 12, 60, 1200, 6
 	wait.OpensIn, wait.Cap, wait.Rate = 8, 400, 480
 	friends.OpensIn, friends.Cap, friends.Rate = 8, 24, 2400
+	slow := demo
+	slow.OpensIn, slow.Cap, slow.Rate, slow.Seats, slow.General = 12, 400, automaticMost, 0, 4400
 	lobby.PartyMax, surge.PartyMax, friends.PartyMax = partyMost, partyMost, partyMost
 	// Little work: it is that of all fans, and this machine does nothing else well meanwhile.
 	lobby.Visitor = ropeline.VisitorRule{Kind: ropeline.VisitorBrowser, Work: 4, PerNetwork: 10_000}
@@ -114,6 +116,10 @@ func Profiles() []Profile {
 		{Name: "many-sales", About: "600 fans in one of 1,000 sales that are followed at once, and a few in some of the others", Demo: hot,
 			Lobby: 300, Late: 300, Span: 10 * time.Second, Mix: strollers, Limit: 100 * time.Second,
 			Quiet: Quiet{Visited: 20, Fans: 3}, Excuse: append(unless(InvQuiet), shop...)},
+		{Name: "slow-core", About: "1,100 fans who buy, in automatic mode; the database becomes slow, and quick again", Demo: slow,
+			Lobby: 1100, Mix: buyers, Limit: 5 * time.Minute, Settle: untilAllAreBack,
+			Steps:  []Step{{Deed: Steer}, {After: 14 * time.Second, Deed: Slow, For: 2 * time.Minute}},
+			Excuse: append(unless(InvAutomatic), InvLobby, InvOrder, InvLeavers, InvHolds)},
 		{Name: "redis-loss", About: "600 fans on three edges; Redis forgets everything, twice", Demo: loss,
 			Lobby: 400, Late: 200, Span: 15 * time.Second, Mix: strollers, Limit: 5 * time.Minute, Edges: 2,
 			Steps: []Step{{Offered: 15, Deed: Flush}, {Offered: 45, Deed: Lose}}, Excuse: append(unless(InvLonger), shop...)},
@@ -126,7 +132,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvLanes, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign, InvQuiet},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvLanes, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign, InvQuiet, InvAutomatic},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 

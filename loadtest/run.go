@@ -40,7 +40,9 @@ type run struct {
 	unforeseen []Period
 	outage     *Outage // of a crash, nil without one
 	quiet      []QuietFan
-	parties    sync.Map // by the number of their first fan
+	slow       Period
+	service    time.Duration // of an order, meanwhile
+	parties    sync.Map      // by the number of their first fan
 }
 
 // Run walks the fans through the sale, audits and judges. An error means that
@@ -245,7 +247,7 @@ func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
 // gather asks everything that is asked at the end.
 func (r *run) gather(ctx context.Context) (Evidence, error) {
 	e := Evidence{Cap: max(int64(r.Profile.Demo.Cap), r.hall.board.cap.Load()), Pauses: r.pauses, Unforeseen: r.unforeseen,
-		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults, Quiet: r.quiet}
+		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults, Quiet: r.quiet, Slow: r.slow, Service: r.service}
 	for _, f := range r.fans {
 		e.Fans = append(e.Fans, f.h)
 	}

@@ -266,7 +266,8 @@ func (f *fan) confirmed(at *Attempt, o placedOrder, a answer) {
 	if at.Outcome != Confirmed {
 		at.ConfirmedAt = a.Answered
 		if f.Errand != BuySlow { // that one waits for its card
-			f.meter.took(spanOrder, a.Answered-a.Sent)
+			at.Took = a.Answered - a.Sent
+			f.meter.took(spanOrder, at.Took)
 		}
 		at.Units = at.Units[:0:0]
 		for _, t := range o.Tickets {

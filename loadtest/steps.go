@@ -18,6 +18,8 @@ const (
 	Change   Deed = "limits"    // are set
 	KillEdge Deed = "kill edge" // the last one that was started
 	Flush    Deed = "flush"     // FLUSHALL
+	Steer    Deed = "automatic" // mode is switched on
+	Slow     Deed = "slow"      // the shop's database, for a while
 	Lose     Deed = "lose"      // the append-only file is deleted and Redis ends as in a crash; it comes back with nothing
 )
 
@@ -95,6 +97,10 @@ func (r *run) do(ctx context.Context, c *client, s Step, now *limits) error {
 		r.hall.board.raise(s.Cap)
 		r.unforeseen = append(r.unforeseen, Period{began, r.clock.since() + effective})
 		return err
+	case Steer:
+		return r.steer(ctx, c, automatic, map[string]int{"version": 0}) // nobody has steered
+	case Slow:
+		return r.slowDown(ctx, s.For)
 	case KillEdge:
 		return r.Stack.KillEdge()
 	case Flush:

@@ -91,6 +91,15 @@ var mutants = []mutant{
 		{"admission/controller.go", `calmTicks = 12`, `calmTicks = 1`},
 		{"queue/lua/join.lua", `if empty then wake`, `if false then wake`},
 	}},
+	{"auto-never-cuts", "the automatic mode only ever lets more in", []string{loadtest.InvAutomatic}, []edit{
+		{"admission/auto/law.go", `	return b.hold(next), cause
+}
+
+// grope`, `	return max(rate, b.hold(next)), cause
+}
+
+// grope`},
+	}},
 	{"comeback-dropped", "an edge that a fan has left takes the place off that another one took back", []string{loadtest.InvReturns}, []edit{
 		{"queue/lua/away.lua", `if not elsewhere and redis`, `if redis`},
 	}},
@@ -111,6 +120,7 @@ var loads = map[string][]string{
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
 	"odds-rosy":          {"--profile", "sell-out"},
 	"sales-in-a-row":     {"--profile", "many-sales"},
+	"auto-never-cuts":    {"--profile", "slow-core"},
 	"comeback-dropped":   {"--profile", "flaky-phones", "--fans", "350"}, // six minutes
 }
 
