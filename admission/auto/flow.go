@@ -11,7 +11,6 @@ type flow struct {
 	takes    decaying // seconds of all requests together, by requests
 	late     decaying // the same of a longer time
 	quick    float64  // the least that a request has ever taken; 0: nobody says
-	most     float64  // the most of these means, in this drain
 	answered float64  // of late, a second
 	inFlight float64
 }

@@ -64,9 +64,9 @@ const (
 	first       = 2 * time.Second
 	short       = 3 * time.Second
 	noise       = 0.8
-	// over is what share of the most that was measured is taken as borne (the most of
-	// some noisy means is too much by some percent), and near how close to that the rate
-	// comes back at once. A rate that is well so far above has outgrown the measure.
+	// over is what share of what was measured is taken as borne, and near how close to
+	// that the rate comes back at once. A rate that is well so far above has outgrown the
+	// measure.
 	over     = 0.92
 	near     = 0.95
 	outgrown = 1.4
@@ -98,13 +98,14 @@ const (
 	ahead = 1.15
 	// Until a request takes the part aim of the target on average (one of twenty takes
 	// twice the average or longer) the rate rises by up to pull a second; swift times as
-	// fast below the knee and not at all above it, unless a request takes less than the
+	// fast below the knee and creep times above it, unless a request takes less than the
 	// part light of aim: the shop waits for people then, whatever was measured. Above
 	// the part much it falls by up to lower a second. It does not rise while requests
 	// take so much longer (grad) than they did.
 	aim   = 0.42
 	pull  = 0.006
 	swift = 2.5
+	creep = 0.7
 	light = 0.5
 	much  = 0.5
 	lower = 0.02
@@ -117,6 +118,12 @@ const (
 	// used is what share of the rate must have come in before it is raised: nothing
 	// is learned of a rate that is not used, and a crowd would meet it.
 	used = 0.6
+	// idle is the part of the target in which the requests of a shop that has next to
+	// nothing to do are answered. It is given more whatever was measured before, since a
+	// few ms more or less are noise there; and again a second, up to the rate that it had
+	// before it last was in trouble.
+	idle  = 0.1
+	again = 0.08
 	// lowest keeps a little light on: with nobody inside nothing would be measured.
 	lowest = 6.0
 	// settled is after how many seconds a mean is one.
@@ -125,7 +132,7 @@ const (
 	// Over how long it is measured how much a person asks for (long, since those who
 	// ask now came a while ago), how much comes, how much is answered while there is too
 	// much to do, how long a request takes, now and of late, and the strain.
-	askedMemory, comesMemory, fullMemory, takesMemory, lateMemory, strainMemory = 60.0, 2.0, 3.0, 6.0, 20.0, 15.0
+	askedMemory, comesMemory, fullMemory, takesMemory, lateMemory, strainMemory = 60.0, 2.0, 6.0, 6.0, 20.0, 15.0
 )
 
 // delays are how long after the offer people may ask, on average, in seconds; the first
@@ -215,7 +222,6 @@ func (l *Law) drain(s Settings, rate float64, r Reading, alarmed bool) float64 {
 	if l.draining == 0 {
 		l.was, l.knee, l.full = rate, over*rate, false
 		l.all.full, l.orders.full = decaying{}, decaying{}
-		l.all.most, l.orders.most = 0, 0
 	}
 	l.well, l.sinceCut = 0, 0
 	l.draining += r.Took
@@ -233,8 +239,7 @@ func (l *Law) drain(s Settings, rate float64, r Reading, alarmed bool) float64 {
 	}
 	l.full = l.full || f.waits(drained*s.target())
 	if l.draining > first {
-		f.most = max(f.most, answered)
-		bears := f.people(f.most)
+		bears := f.people(answered)
 		if bears > noise*l.was {
 			bears = (bears + l.was) / 2
 		}
@@ -259,7 +264,7 @@ func (l *Law) resume(rate float64) float64 {
 		l.knee = 0
 	}
 	// What was seen before says nothing any more.
-	*l = Law{all: l.all.fresh(), orders: l.orders.fresh(), knee: l.knee}
+	*l = Law{all: l.all.fresh(), orders: l.orders.fresh(), knee: l.knee, was: l.was}
 	l.turn(rate)
 	return rate
 }
@@ -304,6 +309,11 @@ func (l *Law) raise(s Settings, rate, seconds float64, sum Reading) float64 {
 	if late > 0 {
 		up *= min(1, max(0, (grad-takes/late)/(grad-1)))
 	}
+	if takes > 0 && takes < idle*s.target() {
+		if up = most; rate < l.was {
+			up = again
+		}
+	}
 	up *= max(0, 1-l.strain.mean(enough)/content)
 	return rate * (1 + up*seconds)
 }
@@ -314,12 +324,12 @@ func (l *Law) rise(f *flow, rate, part float64) (up float64) {
 	if up = pull * max(0, 1-part); l.knee > 0 && rate < l.knee {
 		up *= swift
 	} else if l.knee > 0 {
-		up = 0
+		up *= creep
 	}
 	up = max(up, most*max(0, 1-part/light))
 	if asks := f.people(f.takes.by / f.takes.seconds); rate < ahead*asks {
-		idle := min(1, max(0, (busy-f.takes.mean(1)/f.quick)/(busy-1)))
-		up = max(up, most*idle*idle)
+		ease := min(1, max(0, (busy-f.takes.mean(1)/f.quick)/(busy-1)))
+		up = max(up, most*ease*ease)
 	}
 	return up
 }

@@ -48,7 +48,19 @@ var shapes = map[string]shape{
 		}
 		return 1
 	}, changed: 60, settled: 80, measured: 120},
-	"one row for all orders":   {shop: row, slowness: from(60, 7.5), most: 600.0 / 3158, changed: 60, settled: 20, measured: 180},
+	"one row for all orders": {shop: row, slowness: from(60, 7.5), most: 600.0 / 3158, changed: 60, settled: 20, measured: 180},
+	"one row, locked at last": {shop: row, slowness: func(at float64) float64 {
+		switch {
+		case at < 60:
+			return 1
+		case at < 118:
+			return 7.5
+		case at < 120:
+			return 100
+		}
+		return min(2, 1+(at-120)/20) // and quick again, but not as quick as it seemed
+	}, most: 600.0 / 3158, changed: 120, settled: 40, measured: 100},
+	"nimble, slower":           {shop: nimble, slowness: from(60, 1.5), changed: 60, settled: 60, measured: 140},
 	"few servers":              {shop: small, slowness: from(60, 2), changed: 60, settled: 60, measured: 140},
 	"few servers for a minute": {shop: small, slowness: between(60, 120, 2), changed: 120, settled: 90, measured: 120},
 }
@@ -209,11 +221,12 @@ const firstSeed, usualSeeds = 20_001, 3
 
 // missing are the runs of the test that do not keep what is promised, of so many of
 // each shape. They are what is left to do: no other may miss, and one that keeps it
-// is to be struck off. With more seeds about one in ten misses (docs/sre.md says of how
+// is to be struck off. With more seeds about one in fifteen misses (docs/sre.md says of how
 // many, and by how much).
 var missing = map[string][]uint64{
-	"few servers":       {20_003},         // 87 % of the best fixed rate
-	"slower and slower": {20_001, 20_002}, // 25 s and 16 s over the target
+	"few servers":       {20_002}, // 89 % of the best fixed rate
+	"quick at last":     {20_001}, // the rate goes 22 % from its mean
+	"slower and slower": {20_003}, // 16 s over the target
 }
 
 // Whatever happens to a shop, latency is back under the target in 15 s and never
