@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test check test-browser test-faults test-mutants loadtest build clean
+.PHONY: help dev test check test-browser test-faults test-models test-mutants loadtest build clean
 
 # What `make test` tries of the mutants; `make test-mutants` tries them all.
 SMOKE_MUTANTS := cap-raised unit-sold-twice
@@ -41,6 +41,10 @@ test-faults: ## stop a controller, an edge and Redis for 30 s in each phase of a
 	@scripts/need test
 	@scripts/pages
 	@ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 20m -v -run StoppedProcesses ./cmd/ropeline
+
+test-models: ## compare the line with its models for long; CHECKS=500 is how often each
+	@scripts/need test
+	@go test -race -count=1 -timeout 2h -v -run 'DoesWhatTheModelDoes|DoWhatTheModelDoes|InAgain' ./queue -rapid.checks=$(or $(CHECKS),500)
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
 	@go run ./loadtest/mutants $(MUTANTS)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	goflag "flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +20,16 @@ import (
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
-func TestMain(m *testing.M) { devtest.Main(m) }
+// TestMain lets a property be tried half as often as rapid would: the models do much
+// in each run, and are most of what this package's tests take. More is a flag away,
+// and what make test-models does.
+func TestMain(m *testing.M) {
+	if err := goflag.Set("rapid.checks", "50"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	devtest.Main(m)
+}
 
 type contextT = context.Context
 
