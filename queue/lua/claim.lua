@@ -18,7 +18,7 @@ local session, members = redis.call('HGET', KEYS[5], place), redis.call('HGET', 
 if not is_member(members, ARGV[5]) then return redis.error_reply('PARTED not a member any more') end
 if session then
   local slot = redis.call('ZSCORE', KEYS[3], place)
-  if slot and tonumber(slot) > now * 1000 and string.find(session, ' open$') then return session end
+  if slot and tonumber(slot) > clock() / 1000 and string.find(session, ' open$') then return session end
   return redis.error_reply('OVER the session is over')
 end
 local claim_by = redis.call('ZSCORE', KEYS[2], place)
