@@ -61,6 +61,7 @@ var shapes = map[string]shape{
 		return min(2, 1+(at-120)/20) // and quick again, but not as quick as it seemed
 	}, most: 600.0 / 3158, changed: 120, settled: 40, measured: 100},
 	"nimble, slower":           {shop: nimble, slowness: from(60, 1.5), changed: 60, settled: 60, measured: 140},
+	"one row, a full pool":     {shop: pool, slowness: from(60, 7.5), most: 600.0 / 3158, changed: 60, settled: 20, measured: 180},
 	"few servers":              {shop: small, slowness: from(60, 2), changed: 60, settled: 60, measured: 140},
 	"few servers for a minute": {shop: small, slowness: between(60, 120, 2), changed: 120, settled: 90, measured: 120},
 }
@@ -88,6 +89,13 @@ func nimble(s *shop) { s.servers, s.service, s.asks = 8, 0.015, 4 }
 // each person, soon after the offer.
 func row(s *shop) {
 	s.servers, s.service, s.asks, s.claims, s.target, s.spread = 1, 0.02, 1, 1.2, 1, 0.1
+}
+
+// pool is such a shop with few connections, which are held by who waits for the row,
+// and of whose requests three of ten do not need it.
+func pool(s *shop) {
+	row(s)
+	s.servers, s.asks, s.rowless, s.quickly = 10, 1.43, 0.3, 0.01
 }
 
 // small is a shop with few connections.

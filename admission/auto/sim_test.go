@@ -19,6 +19,8 @@ type shop struct {
 	claims   float64 // from the offer to the first request, on average
 	target   float64
 	spread   float64                  // of the service's lognormal times
+	rowless  float64                  // share of the requests that do not need the one row; 0: there is no such row
+	quickly  float64                  // what those take
 	slowness func(at float64) float64 // of the database: 1 as usual
 	fails    func(at float64) float64 // share of the requests that are answered with an error
 	down     func(at float64) bool    // the core restarts: everything fails, and nobody says how it is
@@ -28,8 +30,9 @@ type shop struct {
 	events events
 	busy   int
 	queue  []request
-	rate   float64 // a minute
-	credit float64 // people who may come in now
+	row    []request // who has a server and waits for the row; the first has it
+	rate   float64   // a minute
+	credit float64   // people who may come in now
 
 	current second
 	seconds []second
@@ -63,6 +66,7 @@ const (
 	tick kind = iota
 	ask
 	answer
+	turn
 	steer
 )
 
@@ -120,6 +124,9 @@ func newShop(seed uint64) *shop {
 // bearable is how many people a minute could be served at most, if nobody had to
 // wait for anything.
 func (s *shop) bearable(slowness float64) float64 {
+	if s.rowless > 0 {
+		return 60 / (s.service * slowness * s.asks * (1 - s.rowless)) / (1 - simNoShow)
+	}
 	return 60 * float64(s.servers) / (s.service * slowness * s.asks) / (1 - simNoShow)
 }
 
@@ -158,9 +165,30 @@ func (s *shop) serve() {
 		r := s.queue[0]
 		s.queue = s.queue[1:]
 		s.busy++
+		if s.rowless > 0 {
+			if s.rng.Float64() < s.rowless {
+				s.after(s.quickly, event{kind: answer, request: r})
+			} else if s.row = append(s.row, r); len(s.row) == 1 {
+				s.takeRow()
+			}
+			continue
+		}
 		// A lognormal time: some requests take ten times as long as others.
 		s.after(s.service*s.slowness(s.now)*math.Exp(s.spread*s.rng.NormFloat64()-s.spread*s.spread/2), event{kind: answer, request: r})
 	}
+}
+
+// takeRow lets the first who waits for the row have it.
+func (s *shop) takeRow() {
+	s.after(s.service*s.slowness(s.now), event{kind: turn, request: s.row[0]})
+}
+
+// turn is the end of somebody's time with the row.
+func (s *shop) turn(r request) {
+	if s.row = s.row[1:]; len(s.row) > 0 {
+		s.takeRow()
+	}
+	s.answer(r)
 }
 
 func (s *shop) answer(r request) {
@@ -231,6 +259,9 @@ func (s *shop) waiting() (n, older float64) {
 			count(e.request)
 		}
 	}
+	for _, r := range s.row {
+		count(r)
+	}
 	return n, older
 }
 
@@ -243,6 +274,8 @@ func (s *shop) happens(e event) {
 		s.ask(e.left)
 	case answer:
 		s.answer(e.request)
+	case turn:
+		s.turn(e.request)
 	case steer:
 		s.rate = e.rate
 	}
