@@ -44,7 +44,7 @@ test-faults: ## stop a controller, an edge and Redis for 30 s in each phase of a
 
 test-models: ## compare the line with its models for long; CHECKS=500 is how often each
 	@scripts/need test
-	@go test -race -count=1 -timeout 2h -v -run 'DoesWhatTheModelDoes|DoWhatTheModelDoes|InAgain' ./queue -rapid.checks=$(or $(CHECKS),500)
+	@go test -race -count=1 -timeout 2h -v -run 'Model|InAgain' ./queue -rapid.checks=$(or $(CHECKS),500)
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
 	@go run ./loadtest/mutants $(MUTANTS)

@@ -21,7 +21,7 @@ import (
 )
 
 // TestMain lets a property be tried half as often as rapid would: the models do much
-// in each run, and are most of what this package's tests take. More is a flag away,
+// in each run, and are half of what this package's tests take. More is a flag away,
 // and what make test-models does.
 func TestMain(m *testing.M) {
 	if err := goflag.Set("rapid.checks", "50"); err != nil {

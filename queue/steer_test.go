@@ -222,6 +222,34 @@ func TestAStopStopsTheClockOfTurns(t *testing.T) {
 	}
 }
 
+// A stop moves the end of a slot by its own milliseconds. A claim that was repeated
+// compared that with whole seconds: for the rest of a second it was told of a session
+// whose slot was free already.
+func TestAClaimIsRepeatedToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 4)
+	id := k.sale.ID
+	fan := join(t, k.Store, id)
+	k.tick()
+	session, err := k.Claim(t.Context(), id, fan.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const stopped = 100 * time.Millisecond
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeStop)})
+	k.now = k.now.Add(stopped)
+	steer(t, k.Store, id, Settings{Mode: new(ropeline.ModeRun)})
+	free := session.ExpiresAt.Add(time.Duration(margin)*time.Second + stopped)
+	k.now = free.Add(-time.Millisecond)
+	if again, err := k.Claim(t.Context(), id, fan.ID); err != nil || again.ID != session.ID {
+		t.Errorf("while the slot is counted: %+v, %v", again, err)
+	}
+	k.now = free
+	if again, err := k.Claim(t.Context(), id, fan.ID); !errors.Is(err, ErrSessionOver) {
+		t.Errorf("when the slot is free: %+v, %v", again, err)
+	}
+}
+
 // Where everybody passes, the proof says that nothing was limited; the limit that
 // follows starts with who is inside.
 func TestTheProofOfTheCapIsHonestAboutPassing(t *testing.T) {
