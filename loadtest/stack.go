@@ -162,6 +162,7 @@ func (s *Stack) Start(ctx context.Context, listen string) error {
 	started := make(chan error)
 	go s.attend(started)
 	if err := <-started; err != nil {
+		<-s.ended // or Close would look for a process that never was
 		return fmt.Errorf("starting %s: %w", s.program, err)
 	}
 	return s.await(ctx)
