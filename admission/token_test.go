@@ -73,7 +73,7 @@ func TestATokenSaysWhatWasSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.IssuedAt, got.Expires, got.SessionEnds = got.IssuedAt.UTC(), got.Expires.UTC(), got.SessionEnds.UTC()
-	if got != claims {
+	if *got != claims {
 		t.Errorf("read %+v, signed %+v", got, claims)
 	}
 	if again := sign(t, s, claims); again != raw {

@@ -89,7 +89,7 @@ func frontedBy(t *testing.T, g *rig, address string) {
 	if r := f.do("DELETE", "session", ""); r.StatusCode >= 300 { // the proxy may have ended it already
 		t.Errorf("ending the session: %d %s", r.StatusCode, r.body)
 	}
-	old := &http.Cookie{Name: token.Cookie(g.sale.ID), Value: mustSign(t, g, claims)}
+	old := &http.Cookie{Name: token.Cookie(g.sale.ID), Value: mustSign(t, g, *claims)}
 	g.until("the gate knows", func() bool { // within a second; 202 says that it does not yet
 		r = f.do("GET", "/buy/5", "", append([]string{"Cookie", old.String()}, page...)...)
 		return r.StatusCode != http.StatusTeapot

@@ -16,7 +16,7 @@ import (
 
 // Gate checks admission tokens for shops that are not ours. gate.Gate is one.
 type Gate interface {
-	Decide(rule gate.Rule, raw string) (token.Claims, error)
+	Decide(rule gate.Rule, raw string) (*token.Claims, error)
 }
 
 // Sight knows whether a gate can tell sessions that go on from those that have
@@ -51,7 +51,7 @@ func (s *Server) judge(p passage.Passage, h http.Header) (entry, error) {
 	for raw := range credentials(h, p.Host.Sale) {
 		claims, err := s.config.Gate.Decide(rule, raw)
 		if err == nil {
-			return entry{claims: claims}, nil
+			return entry{claims: *claims}, nil
 		}
 		if !errors.Is(refused, ropeline.ErrRateLimited) { // which a second token that is none does not hide
 			refused = err

@@ -58,7 +58,10 @@ func (s *Server) admitted(r *http.Request, at time.Time) (token.Claims, bool) {
 		return token.Claims{}, false
 	}
 	c, err := token.NewVerifier(keys, func() time.Time { return at }).Verify(token.Raw(token.Header(r.Header)))
-	return c, err == nil
+	if err != nil {
+		return token.Claims{}, false
+	}
+	return *c, true
 }
 
 // endOf ends the session of a token, and no other that its place may have by now.

@@ -22,7 +22,7 @@ import (
 // Verifier checks a token's signature and times. token.Cache and
 // token.Verifier are ones.
 type Verifier interface {
-	Verify(raw string) (token.Claims, error)
+	Verify(raw string) (*token.Claims, error)
 }
 
 // Sessions knows which sessions ended before their tokens expired.
@@ -62,36 +62,35 @@ func New(v Verifier, s Sessions, m Modes) *Gate { return &Gate{verifier: v, sess
 
 // Check returns the claims of a token that opens the gate, of whichever sale it
 // is, else the error to answer with. It counts the request (WithRate).
-func (g *Gate) Check(raw string) (token.Claims, error) {
-	c, err := g.check(raw)
+func (g *Gate) Check(raw string) (*token.Claims, error) {
+	c, err := g.verifier.Verify(raw)
+	if err == nil && g.Mode(c.Sale) == ropeline.ModeStop {
+		err = ErrStopped
+	}
+	return g.goesOn(c, err)
+}
+
+// goesOn is what is asked of a token on every request, also of one that was verified
+// before.
+func (g *Gate) goesOn(c *token.Claims, err error) (*token.Claims, error) {
+	if err == nil && g.sessions != nil {
+		err = g.current(c.Session)
+	}
 	if err == nil && g.rates != nil {
 		err = g.rates.take(c.Session)
 	}
 	if err != nil {
-		return token.Claims{}, err
+		return nil, err
 	}
 	return c, nil
 }
 
-func (g *Gate) check(raw string) (token.Claims, error) {
-	c, err := g.verifier.Verify(raw)
-	if err != nil {
-		return token.Claims{}, err
+func (g *Gate) current(session string) error {
+	ended, err := g.sessions.Ended(session)
+	if err == nil && ended {
+		err = token.ErrRevoked
 	}
-	if g.Mode(c.Sale) == ropeline.ModeStop {
-		return token.Claims{}, ErrStopped
-	}
-	if g.sessions == nil {
-		return c, nil
-	}
-	ended, err := g.sessions.Ended(c.Session)
-	switch {
-	case err != nil:
-		return token.Claims{}, err
-	case ended:
-		return token.Claims{}, token.ErrRevoked
-	}
-	return c, nil
+	return err
 }
 
 // Mode is how a sale admits, as far as this gate has heard: pass, stop, or
@@ -122,20 +121,21 @@ type Rule struct {
 
 // Decide is Check of a request's token by a rule. Where the rule lets a request
 // through without a token the claims are empty but for the sale.
-func (g *Gate) Decide(r Rule, raw string) (token.Claims, error) {
+func (g *Gate) Decide(r Rule, raw string) (*token.Claims, error) {
 	if r.Sale == "" {
 		return g.Check(raw)
 	}
 	mode := g.Mode(r.Sale)
 	if mode == ropeline.ModeStop {
-		return token.Claims{}, ErrStopped
+		return nil, ErrStopped
 	}
-	c, err := g.Check(raw)
+	c, err := g.verifier.Verify(raw)
 	if err == nil && c.Sale != r.Sale {
-		c, err = token.Claims{}, ErrOtherSale
+		err = ErrOtherSale
 	}
+	c, err = g.goesOn(c, err)
 	if err != nil && r.Pass && mode == ropeline.ModePass {
-		return token.Claims{Sale: r.Sale}, nil // a bad token is no worse than none
+		return &token.Claims{Sale: r.Sale}, nil // a bad token is no worse than none
 	}
 	return c, err
 }

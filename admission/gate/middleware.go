@@ -43,8 +43,10 @@ func (g *Gate) Middleware(rule Rule) func(http.Handler) http.Handler {
 // in a handler behind Middleware. There are none where the rule let it through
 // without a token.
 func Claims(ctx context.Context) (token.Claims, bool) {
-	c, ok := ctx.Value(claimsKey{}).(token.Claims)
-	return c, ok
+	if c, ok := ctx.Value(claimsKey{}).(*token.Claims); ok {
+		return *c, true
+	}
+	return token.Claims{}, false
 }
 
 // Raw finds the token of a request, given how to read a header.

@@ -27,7 +27,7 @@ type rates struct {
 type rateShard struct {
 	mu     sync.Mutex // guards the rest
 	ends   time.Time
-	counts map[string]int64
+	counts map[string]*int64
 }
 
 const window = time.Minute
@@ -40,14 +40,19 @@ func newRates(most int64, now func() time.Time) *rates {
 // is one too many.
 func (r *rates) take(session string) error {
 	s := &r.shards[maphash.String(r.seed, session)%uint64(len(r.shards))]
+	now := r.now() // not under the lock, for which it may wait: a second is forgiven
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := r.now() // under the lock: an older time would look like a clock set back
-	if left := s.ends.Sub(now); left <= 0 || left > window || s.counts == nil {
-		s.ends, s.counts = now.Add(window), map[string]int64{}
+	if left := s.ends.Sub(now); left <= 0 || left > window+time.Second || s.counts == nil {
+		s.ends, s.counts = now.Add(window), map[string]*int64{}
 	}
-	if s.counts[session] < r.most {
-		s.counts[session]++
+	count := s.counts[session]
+	if count == nil {
+		count = new(int64)
+		s.counts[session] = count
+	}
+	if *count < r.most {
+		*count++
 		return nil
 	}
 	limited := *ropeline.ErrRateLimited

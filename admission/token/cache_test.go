@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,7 +88,7 @@ func TestACacheAnswersWhatTheVerifierWould(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := noon
 		keys := &ring{keys: KeySet{"k1": public(1), "k2": public(2)}}
-		size := rapid.SampledFrom([]int{1, 4 * cacheShards, 0}).Draw(t, "size")
+		size := rapid.SampledFrom([]int{1, 4, 64, 0}).Draw(t, "size")
 		cache := NewCache(NewVerifier(keys, func() time.Time { return now }), size)
 		want := func(s sample) error { // what the Verifier's own tests say
 			switch {
@@ -105,7 +107,7 @@ func TestACacheAnswersWhatTheVerifierWould(t *testing.T) {
 			"ask": func(t *rapid.T) {
 				s := rapid.SampledFrom(samples).Draw(t, "token")
 				got, err := cache.Verify(s.raw)
-				if expected := want(s); expected == nil && (err != nil || !got.Expires.Equal(s.exp)) || expected != nil && (got != Claims{} || !sameOrForged(err, expected, s.key)) {
+				if expected := want(s); expected == nil && (err != nil || !got.Expires.Equal(s.exp)) || expected != nil && (got != nil || !sameOrForged(err, expected, s.key)) {
 					t.Fatalf("the cache says %+v, %v; want %v", got, err, expected)
 				}
 			},
@@ -124,7 +126,7 @@ func TestACacheAnswersWhatTheVerifierWould(t *testing.T) {
 			},
 			"keys are away or back": func(*rapid.T) { keys.change(func() { keys.away = !keys.away }) },
 			"": func(t *rapid.T) {
-				if n, most := cache.len(), 2*cacheShards*cache.most; n > most {
+				if n, most := cache.len(), 2*cache.most; n > most {
 					t.Fatalf("%d tokens are remembered, %d may be", n, most)
 				}
 			},
@@ -142,7 +144,7 @@ func sameOrForged(err, want error, key byte) bool {
 // in use.
 func TestACacheKeepsWhatIsInUse(t *testing.T) {
 	t.Parallel()
-	cache := NewCache(NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon }), 8*cacheShards)
+	cache := NewCache(NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon }), 64)
 	used := signed(t, 1, "used", noon.Add(time.Minute))
 	ask := func(raw string) {
 		t.Helper()
@@ -158,8 +160,41 @@ func TestACacheKeepsWhatIsInUse(t *testing.T) {
 		}
 		ask(used)
 	}
-	if n := cache.len(); n > 8*cacheShards {
-		t.Errorf("%d tokens are remembered, want at most %d", n, 8*cacheShards)
+	if n := cache.len(); n > 64 {
+		t.Errorf("%d tokens are remembered, want at most %d", n, 64)
+	}
+}
+
+// Many ask at once while generations come and go: each gets the claims of its own
+// token, and what two have verified at once is remembered once.
+func TestManyAskACacheAtOnce(t *testing.T) {
+	t.Parallel()
+	cache := NewCache(NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon }), 8)
+	var raws, sessions []string
+	for i := range 24 {
+		sessions = append(sessions, fmt.Sprint("s", i))
+		raws = append(raws, signed(t, 1, sessions[i], noon.Add(time.Minute)))
+	}
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for i := range 200 {
+				n := i % len(raws)
+				if c, err := cache.Verify(raws[n]); err != nil || c.Session != sessions[n] {
+					t.Errorf("%+v, %v for the token of %s", c, err, sessions[n])
+				}
+			}
+		})
+	}
+	asking.Wait()
+	if n := cache.len(); n > 8 {
+		t.Errorf("%d tokens are remembered, want at most 8", n)
+	}
+	last := raws[199%len(raws)]
+	again := *cache.young.Load().find(last, maphash.String(cache.seed, last))
+	held := cache.young.Load().held
+	if cache.keep(&again); cache.young.Load().held != held {
+		t.Error("a token is remembered twice")
 	}
 }
 
@@ -167,7 +202,7 @@ func TestACacheKeepsWhatIsInUse(t *testing.T) {
 // remembered must not change with them, when it moves to the young ones either.
 func TestACacheKeepsNothingOfItsCallers(t *testing.T) {
 	t.Parallel()
-	cache := NewCache(NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon }), 2*cacheShards)
+	cache := NewCache(NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon }), 8)
 	used := signed(t, 1, "used", noon.Add(time.Minute))
 	memory := make([]byte, len(used))
 	for i := range 100 {
@@ -182,12 +217,10 @@ func TestACacheKeepsNothingOfItsCallers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range cache.shards {
-		for _, of := range []map[string]*remembered{cache.shards[i].young, cache.shards[i].old} {
-			for raw := range of {
-				if unsafe.StringData(raw) == &memory[0] {
-					t.Error("a key of the cache is in its caller's memory")
-				}
+	for _, g := range []*generation{cache.young.Load(), cache.old.Load()} {
+		for raw := range g.texts() {
+			if unsafe.StringData(raw) == &memory[0] {
+				t.Error("a text in the cache is in its caller's memory")
 			}
 		}
 	}
@@ -195,12 +228,31 @@ func TestACacheKeepsNothingOfItsCallers(t *testing.T) {
 
 // knows looks without leaving a trace.
 func (c *Cache) knows(raw string) bool {
-	s := c.shard(raw)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, young := s.young[raw]
-	_, old := s.old[raw]
-	return young || old
+	hash := maphash.String(c.seed, raw)
+	return c.young.Load().find(raw, hash) != nil || c.old.Load().find(raw, hash) != nil
+}
+
+// texts are what a generation holds.
+func (g *generation) texts() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range g.chains {
+			for l := g.chains[i].Load(); l != nil; l = l.next {
+				if !yield(l.raw) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// len counts those that were moved twice.
+func (c *Cache) len() (n int) {
+	for _, g := range []*generation{c.young.Load(), c.old.Load()} {
+		for range g.texts() {
+			n++
+		}
+	}
+	return n
 }
 
 // From the moment in which a key is taken away no request passes with a token of
@@ -250,7 +302,7 @@ func BenchmarkVerify(b *testing.B) {
 	raw := signed(b, 1, "s", noon.Add(time.Minute))
 	v := NewVerifier(KeySet{"k1": public(1)}, func() time.Time { return noon.Add(ropeline.TokenLeeway) })
 	cache := NewCache(v, 0)
-	for name, verify := range map[string]func(string) (Claims, error){"signature": v.Verify, "cached": cache.Verify} {
+	for name, verify := range map[string]func(string) (*Claims, error){"signature": v.Verify, "cached": cache.Verify} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -36,7 +36,8 @@ func Cookie(sale ropeline.SaleID) string { return cookiePrefix + string(sale) }
 
 const cookiePrefix = "ropeline_admission_"
 
-// Claims is what an admission token says.
+// Claims is what an admission token says. Those of a token that was verified are
+// shared by all who verify it: nobody may change them.
 type Claims struct {
 	Sale        ropeline.SaleID  // aud
 	Place       ropeline.PlaceID // sub
@@ -89,9 +90,12 @@ type verified struct {
 
 // Verify returns what a token says if one of our keys signed it and it has
 // not expired; else ErrMissing, ErrInvalid, ErrExpired or ErrKeysAway.
-func (v *Verifier) Verify(raw string) (Claims, error) {
+func (v *Verifier) Verify(raw string) (*Claims, error) {
 	found, err := v.check(raw)
-	return found.claims, err
+	if err != nil {
+		return nil, err
+	}
+	return &found.claims, nil
 }
 
 func (v *Verifier) check(raw string) (verified, error) {

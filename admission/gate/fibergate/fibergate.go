@@ -41,8 +41,10 @@ func New(g *gate.Gate, rule gate.Rule) fiber.Handler {
 // behind New. There are none where the rule let the request through without a
 // token.
 func Claims(ctx context.Context) (token.Claims, bool) {
-	claims, ok := ctx.Value(claimsKey{}).(token.Claims)
-	return claims, ok
+	if claims, ok := ctx.Value(claimsKey{}).(*token.Claims); ok {
+		return *claims, true
+	}
+	return token.Claims{}, false
 }
 
 // read is Ctx.Get, but several lines of cookies are one. Ctx.Cookies would take all
