@@ -66,6 +66,9 @@ func (c *clock) at(t time.Time) Moment { return t.Sub(c.start.Round(0)) }
 // phoneAgent is how a phone's browser names itself.
 const phoneAgent = "Mozilla/5.0 (Linux; Android 15) Mobile Safari/537.36"
 
+// admissionCookie and a sale's id are the name of its admission cookie.
+const admissionCookie = "ropeline_admission_"
+
 // patience is how long one request may take before its fan calls it lost.
 const patience = 10 * time.Second
 
@@ -92,13 +95,16 @@ type request struct {
 	bearer       string // place ticket or admission token
 	key          string // Idempotency-Key
 	body         any
-	core         bool // ask the booking core itself
+	core         bool   // ask the booking core itself
+	page         bool   // as a browser that opens it, not as an app
+	cookie       string // name and value
 }
 
 // answer is what came back. Status 0: nothing did.
 type answer struct {
 	Call
 	Code       string // of a problem document
+	token      string // admission token that came as a cookie
 	RetryAfter time.Duration
 	body       []byte
 }
@@ -147,6 +153,11 @@ func (c *client) do(ctx context.Context, r request) answer {
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 		a.RetryAfter = time.Duration(s) * time.Second
 	}
+	for _, c := range res.Cookies() {
+		if strings.HasPrefix(c.Name, admissionCookie) {
+			a.token = c.Value
+		}
+	}
 	if a.Status >= 400 {
 		var p ropeline.Problem
 		if json.Unmarshal(body, &p) == nil {
@@ -174,7 +185,14 @@ func (c *client) compose(ctx context.Context, r request) (*http.Request, error) 
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", r.path, err)
 	}
-	req.Header.Set(wire.AppHeader, "1")
+	if r.page {
+		req.Header.Set("Accept", "text/html")
+	} else {
+		req.Header.Set(wire.AppHeader, "1")
+	}
+	if r.cookie != "" {
+		req.Header.Set("Cookie", r.cookie)
+	}
 	if c.phone {
 		req.Header.Set("User-Agent", phoneAgent)
 	}

@@ -46,6 +46,7 @@ type hall struct {
 	board *board
 
 	abroad *foreign // the shop that fans come for; nil: our own
+	rooms  *target  // the edges' own host
 
 	presale    *presale // nil: the sale has one lane
 	checksDraw bool     // everybody of the lobby does
@@ -72,8 +73,11 @@ func (f *fan) live(ctx, patient context.Context) {
 		defer func() { f.checkDraw(ctx) }()
 	}
 	f.hall.board.waiting.Add(1)
-	turn := f.wait(patient)
+	turn := f.h.let() || f.wait(patient)
 	f.hall.board.waiting.Add(-1)
+	if !f.h.let() {
+		f.h.Stood = f.clock.since()
+	}
 	switch {
 	case turn:
 		f.enter(ctx)
@@ -121,7 +125,14 @@ func (f *fan) stands(a answer) bool {
 	if !a.ok() || a.decode(&s) != nil || s.Ticket == "" {
 		return false
 	}
-	f.h.Join = a.Call
+	if f.hall.about.SafetyNet && f.h.Came.Sent == 0 {
+		f.h.Came = a.Call
+	}
+	if f.hall.about.SafetyNet && s.State == ropeline.PlaceActive {
+		f.let(a)
+	} else {
+		f.h.Join = a.Call
+	}
 	f.h.Late = a.Sent > f.clock.at(f.hall.about.LobbyClosesAt)
 	f.meter.took(spanJoin, a.Answered-a.Sent)
 	f.see(s)
@@ -185,12 +196,12 @@ func (f *fan) wake(s wire.Status) {
 
 // enter claims the offer, does the errand and goes.
 func (f *fan) enter(ctx context.Context) {
-	if f.NoShow {
+	if f.NoShow && !f.h.let() {
 		f.h.End = "no-show"
 		f.missOut(ctx)
 		return
 	}
-	if !f.pauseALittle(ctx) || !f.claim(ctx) {
+	if !f.pauseALittle(ctx) || f.token == "" && !f.claim(ctx) {
 		return
 	}
 	f.hall.board.inside.Add(1)
@@ -219,7 +230,7 @@ func (f *fan) claim(ctx context.Context) bool {
 	ask := request{method: http.MethodPost, path: f.place + "/place/claim", bearer: f.ticket}
 	a := f.insist(ctx, f.rng, tries, ask)
 	if !f.admitted(a) {
-		if !a.unavailable() && a.Answered < f.h.ClaimBy-claimSlack {
+		if !a.unavailable() && (a.Answered < f.h.ClaimBy-claimSlack || f.h.let()) {
 			f.h.Refused = fmt.Sprintf("%d %s", a.Status, a.Code)
 		}
 		f.h.End = "claim refused: " + a.Code
@@ -244,19 +255,24 @@ func (f *fan) admitted(a answer) bool {
 	if !a.ok() || a.decode(&adm) != nil {
 		return false
 	}
-	claims, err := readToken(adm.Token)
+	return f.take(adm.Token, a.Call)
+}
+
+// take keeps a token that answered a request.
+func (f *fan) take(token string, c Call) bool {
+	claims, err := readToken(token)
 	if err != nil {
 		return false
 	}
 	exp := time.Unix(claims.Expires, 0)
-	f.token, f.exp = adm.Token, exp
+	f.token, f.exp = token, exp
 	for i := range f.h.Sessions {
 		if s := &f.h.Sessions[i]; s.ID == claims.Session {
 			s.Expires = max(s.Expires, f.clock.at(exp))
 			return true
 		}
 	}
-	f.h.Sessions = append(f.h.Sessions, Session{ID: claims.Session, First: a.Answered, Expires: f.clock.at(exp)})
+	f.h.Sessions = append(f.h.Sessions, Session{ID: claims.Session, Asked: c.Sent, First: c.Answered, Expires: f.clock.at(exp)})
 	return true
 }
 
@@ -295,7 +311,7 @@ func readToken(token string) (claims, error) {
 func (f *fan) part(ctx context.Context) {
 	path := f.place + "/session"
 	switch {
-	case f.Parting == WalkAway || f.Errand == Browse || f.Errand == Drop:
+	case f.byGate() || f.Parting == WalkAway || f.Errand == Browse || f.Errand == Drop:
 		f.outstay(ctx)
 		return
 	case f.Parting == GivePlace:

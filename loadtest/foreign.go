@@ -240,7 +240,14 @@ func (f *foreign) intrude(ctx context.Context) {
 func (f *fan) visit(ctx context.Context) {
 	f.h.End = "shopped abroad"
 	for n := range 4 {
-		a := f.insist(ctx, f.rng, tries, request{method: http.MethodGet, path: fmt.Sprintf("/buy/%d", n), bearer: f.token})
+		ask := request{method: http.MethodGet, path: fmt.Sprintf("/buy/%d", n), bearer: f.token}
+		if f.byGate() {
+			ask.page, ask.bearer, ask.cookie = true, "", admissionCookie+string(f.hall.sale)+"="+f.token
+		}
+		a := f.insist(ctx, f.rng, tries, ask)
+		if a.token != "" {
+			f.take(a.token, a.Call)
+		}
 		if !a.ok() && a.Status != 0 && time.Until(f.exp) > 2*time.Second {
 			f.hall.abroad.turn(fmt.Sprintf("fan %d: %d %s", f.h.Fan, a.Status, a.Code))
 		}

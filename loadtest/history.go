@@ -55,6 +55,7 @@ const maxShown = 3600
 // Session is an admitted fan's time in the protected zone.
 type Session struct {
 	ID      string
+	Asked   Moment // the request was sent that the first token answered
 	First   Moment // the first token was read
 	Expires Moment // exp of the last token
 	End     Call   // the request that ended it; Status 204 says that it did
@@ -119,6 +120,9 @@ type History struct {
 	Fan    int
 	Poller bool
 
+	Came Call // the first request to a safety net
+	In   Call // the one with which it let the fan in, if that was without a turn
+
 	Join     Call   // the request that was given the place
 	Lane     string // in which it is, where the sale has several
 	Code     string // by which it came there
@@ -158,6 +162,7 @@ type History struct {
 	Passed    bool    // the place ended as expired without the fan having seen the offer
 	Gone      bool    // the place was unknown to the line although the fan had not left it
 
+	Stood        Moment                // it stood in line until then; 0: never
 	Leave        Call                  // the request that gave the place up, with an offer that had just come, or without
 	AfterLeaving []ropeline.PlaceState // what the place said of itself after the leave's answer
 	Stayed       bool                  // was still waiting when the run ended
@@ -207,6 +212,9 @@ func (h *History) estimate(e Estimate) {
 // left reports whether the fan asked to leave while it waited. What the line
 // did with such a fan before it read the request is nobody's fault.
 func (h *History) left() bool { return h.Leave.Sent != 0 }
+
+// let reports whether a safety net let the fan in without a turn.
+func (h *History) let() bool { return h.In.Answered != 0 }
 
 // turn names the fan's offer.
 func (h *History) turn() string {

@@ -11,6 +11,7 @@ import (
 // which compares two of its stores.
 type Evidence struct {
 	Cap       int64 // admitted at once at most; 0: unknown to the tester
+	Rate      int64 // a minute at most, unless it was changed
 	Core      bool  // the booking core's own address is known: it must be probed too
 	Emptied   bool  // the run ended because nobody was left, or nothing moved any more
 	Fans      []History
@@ -137,6 +138,9 @@ const (
 	InvNoInternal = "no-fault"
 	InvQuiet      = "quiet-sales"
 	InvAutomatic  = "automatic"
+	InvNetRoom    = "net-room"
+	InvNetOrder   = "net-order"
+	InvNetRate    = "net-rate"
 )
 
 // Invariants lists every promise in the order of the report.
@@ -177,6 +181,9 @@ func Invariants() []Invariant {
 		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
 		{InvQuiet, "who came to a quiet sale had a place in a second and the turn in two more, whatever the crowd next door", judgeQuiet},
 		{InvAutomatic, "when the database became slow, orders were quick again in 15 s, at nine tenths of the best fixed rate, within a fifth of the mean", judgeAutomatic},
+		{InvNetRoom, "nobody was told to wait by the safety net while there was room and nobody waited, and all of them were in within a second", judgeNetRoom},
+		{InvNetOrder, "nobody who came to the safety net was let in before who stood in its line", judgeNetOrder},
+		{InvNetRate, "no more were let in by the safety net, in any stretch of time, than the rate allows", judgeNetRate},
 	}
 }
 

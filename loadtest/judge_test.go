@@ -95,7 +95,7 @@ func away() History {
 // everything is what any run can have facts of. The others have evidence of their
 // own, and tests.
 func everything() []string {
-	return Profile{Excuse: []string{InvShares, InvLanes, InvCodes, InvBypass, InvForeign, InvQuiet, InvAutomatic}}.Promised()
+	return Profile{Excuse: []string{InvShares, InvLanes, InvCodes, InvBypass, InvForeign, InvQuiet, InvAutomatic, InvNetRoom, InvNetOrder, InvNetRate}}.Promised()
 }
 
 func TestAGoodRunIsHeldThroughout(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // What is measured, in the order of the report.
 const (
 	spanJoin  = "join"
+	spanLet   = "let in"     // by a safety net, at once
 	spanOffer = "offer wait" // from the join, or the opening, to the offer
 	spanPush  = "push"       // from when the offer was made to its frame
 	spanClaim = "claim"
@@ -22,7 +23,7 @@ const (
 	spanEnd   = "end session" // until every gate has acknowledged it
 )
 
-var spanNames = []string{spanJoin, spanOffer, spanPush, spanClaim, spanHold, spanOrder, spanEnd}
+var spanNames = []string{spanJoin, spanLet, spanOffer, spanPush, spanClaim, spanHold, spanOrder, spanEnd}
 
 // meter counts answers and measures how long things took. All fans share one.
 type meter struct {

@@ -44,6 +44,8 @@ func (m Mix) friends(n int) (first int, any bool) {
 // friends comes alone.
 func (f *fan) arrive(ctx context.Context) bool {
 	switch {
+	case f.hall.about.SafetyNet && !f.ToRoom:
+		return f.open(ctx)
 	case f.party == nil:
 		return f.join(ctx)
 	case f.party.first == f.h.Fan:

@@ -31,6 +31,7 @@ type Persona struct {
 	NapsFor    time.Duration
 	Moves      bool // comes back from another address
 	ToPolling  bool // and polls from then on
+	ToRoom     bool // opens the room, and not the shop
 	NoShow     bool // never claims
 	ClaimTwice bool
 
@@ -69,6 +70,7 @@ const (
 // Mix says how many of a hundred fans behave in which way.
 type Mix struct {
 	Pollers, Leavers, Reconnecters, NoShows int
+	ToRoom                                  int
 	Browsers, Droppers, Givers, Strollers   int // of the admitted; the rest buys
 	Think                                   time.Duration
 	Longest                                 time.Duration // a leaver's longest wait
@@ -98,6 +100,14 @@ var rough = Mix{
 	Think: 150 * time.Millisecond, Longest: 20 * time.Second,
 }
 
+// passersBy look around in a shop with a safety net; some open its room. Few wait
+// and do not come, which everybody else has to wait for.
+var passersBy = func() Mix {
+	m := strollers
+	m.ToRoom, m.Leavers, m.NoShows, m.Browsers, m.Strollers, m.Think, m.Longest = 25, 9, 2, 15, 85, 350*time.Millisecond, 8*time.Second
+	return m
+}()
+
 // buyers all want something, and know what.
 var buyers = Mix{Pollers: 12, NoShows: 3, Think: 200 * time.Millisecond, Longest: 20 * time.Second}
 
@@ -117,6 +127,7 @@ func (m Mix) hasty() int { return (m.Leavers + 2) / 3 }
 func (m Mix) persona(rng *rand.Rand, d hand) Persona {
 	in := func(percent int) bool { return rng.IntN(100) < percent }
 	p := Persona{
+		ToRoom: d.card(toEnter) < m.ToRoom,
 		Poller: d.card(toPoll) < m.Pollers, NoShow: d.card(toMiss) < m.NoShows, ClaimTwice: in(10),
 		Errand: m.errand(d.card(toDo)), Quantity: 1 + rng.IntN(4),
 		Ask:    []Ask{AskSeats, AskSeats, AskBest, AskGeneral}[rng.IntN(4)],
@@ -167,6 +178,7 @@ const (
 	toLeave
 	toReconnect
 	toNap
+	toEnter
 )
 
 // hand is what fan number n of a run is dealt. Of each hundred fans every one

@@ -23,6 +23,7 @@ type Profile struct {
 	Settle time.Duration // the longest to wait at the end for units to come back
 	Abroad bool          // a foreign shop behind nginx is what fans come for
 	Crash  bool          // kill everything in the middle, and start it again
+	Calm   Calm          // who comes before and after the crowd, to a safety net
 	Edges  int           // further ones, beside the stack's own
 	Steps  []Step        // what happens meanwhile
 
@@ -73,6 +74,8 @@ func Profiles() []Profile {
 	}
 	abroad := demo
 	abroad.OpensIn, abroad.Cap, abroad.Rate, abroad.Seats, abroad.General, abroad.Gate = 8, 20, 2400, 60, 20, true
+	net := abroad
+	net.SafetyNet, net.OpensIn, net.LobbyClose, net.TokenLife, net.Cap, net.Rate = true, 0, 0, 5, 20, 420
 	hot := demo
 	hot.OpensIn, hot.Cap, hot.Rate, hot.Seats, hot.General = 35, 400, 3000, 60, 500
 	hot.Quiet = 999
@@ -110,6 +113,9 @@ func Profiles() []Profile {
 		{Name: "any-shop", About: "150 fans for a foreign shop with nginx in front of it, and intruders with every trick", Demo: abroad,
 			Lobby: 90, Late: 60, Span: 10 * time.Second, Mix: strollers, Limit: 2 * time.Minute, Abroad: true,
 			Excuse: append(unless(InvForeign), shop...)},
+		{Name: "safety-net", About: "110 fans at a safety net in front of a foreign shop: a few, then far too many, and a few again", Demo: net,
+			Late: 86, Span: 4 * time.Second, Mix: passersBy, Limit: 100 * time.Second, Abroad: true, Calm: Calm{Fans: 12, For: 5 * time.Second},
+			Excuse: append(unless(InvForeign, InvNetRoom, InvNetOrder, InvNetRate), append(shop, InvLobby)...)},
 		{Name: "presale", About: "400 fans in three lanes: every fifth has a code, every tenth an invitation or a sign-in, some copies and forged ones; an attacker guesses, colleagues come past the line", Demo: presale,
 			Lobby: 300, Late: 100, Span: 12 * time.Second, Mix: strollers, Limit: 2 * time.Minute,
 			Excuse: append(unless(InvShares, InvLanes, InvCodes, InvBypass), shop...)},
@@ -132,7 +138,7 @@ var shop = []string{InvUnits, InvConfirmed, InvAccounted, InvTickets, InvHolds, 
 // unless lists the invariants that only a run made for them has facts of, but
 // for some.
 func unless(some ...string) []string {
-	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvLanes, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign, InvQuiet, InvAutomatic},
+	return slices.DeleteFunc([]string{InvDraw, InvEstimate, InvLonger, InvReturns, InvParty, InvShares, InvLanes, InvCodes, InvBypass, InvSoldOut, InvOdds, InvForeign, InvQuiet, InvAutomatic, InvNetRoom, InvNetOrder, InvNetRate},
 		func(name string) bool { return slices.Contains(some, name) })
 }
 
@@ -177,6 +183,7 @@ const recovery = 10 * time.Second
 func (p Profile) WithFans(n int) Profile {
 	p.Demo.Quiet = min(p.Demo.Quiet, n)
 	p.Quiet.Visited = min(p.Quiet.Visited, p.Demo.Quiet)
+	n = max(0, n-2*p.Calm.Fans)
 	p.Lobby = n * p.Lobby / max(1, p.Lobby+p.Late)
 	p.Late = n - p.Lobby
 	return p

@@ -70,10 +70,10 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	left := time.Until(r.hall.about.LobbyClosesAt)
-	if o.Stack != nil && left < lobbyTime {
+	if o.Stack != nil && !o.Profile.Demo.SafetyNet && left < lobbyTime {
 		return nil, fmt.Errorf("the lobby closes in %v: this machine is too busy to start a stack in time", left)
 	}
-	if err := r.crowd(ctx, NewPace(o.Profile.Lobby, o.Profile.Late, left, o.Profile.Span)); err != nil {
+	if err := r.crowd(ctx, o.Profile.pace(left)); err != nil {
 		return nil, err
 	}
 	lasted := r.clock.since()
@@ -85,9 +85,9 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 }
 
 func newRun(o Options) *run {
-	return &run{Options: o, clock: &clock{start: time.Now()}, meter: newMeter(),
-		target: newTarget(o.address()),
-		hall:   &hall{sale: ropeline.SaleID(o.Access.Sale), board: new(board), checksDraw: o.Profile.ChecksDraw, glances: o.Profile.losses() > 0}}
+	t := newTarget(o.address())
+	return &run{Options: o, clock: &clock{start: time.Now()}, meter: newMeter(), target: t,
+		hall: &hall{rooms: t, sale: ropeline.SaleID(o.Access.Sale), board: new(board), checksDraw: o.Profile.ChecksDraw, glances: o.Profile.losses() > 0}}
 }
 
 // address is where the sale is served.
@@ -161,7 +161,7 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 		r.intruders = append(r.intruders, i)
 		others.Go(func() { i.knock(knocking); c.rest() })
 	}
-	if r.hall.abroad != nil {
+	if r.hall.abroad != nil && !r.Profile.Demo.SafetyNet { // where every trick is a newcomer, if it is quiet
 		others.Go(func() { r.hall.abroad.intrude(knocking) })
 	}
 	others.Go(func() { r.guess(knocking) })
@@ -187,7 +187,12 @@ func (r *run) crowd(ctx context.Context, pace Pace) error {
 func (r *run) admitEverybody(ctx, patient context.Context, pace Pace) {
 	begin := time.Now()
 	var fans sync.WaitGroup
+	calm := pace.Fans() - r.Profile.Calm.Fans
 	for n := range pace.Fans() {
+		if n == calm {
+			r.ebb(ctx)
+			begin = time.Now().Add(-pace.At(n))
+		}
 		if !sleep(ctx, time.Until(begin.Add(pace.At(n)))) {
 			break
 		}
@@ -246,7 +251,7 @@ func (r *run) watch(ctx context.Context, sendHome func(), fans int) {
 
 // gather asks everything that is asked at the end.
 func (r *run) gather(ctx context.Context) (Evidence, error) {
-	e := Evidence{Cap: max(int64(r.Profile.Demo.Cap), r.hall.board.cap.Load()), Pauses: r.pauses, Unforeseen: r.unforeseen,
+	e := Evidence{Cap: max(int64(r.Profile.Demo.Cap), r.hall.board.cap.Load()), Rate: int64(r.Profile.Demo.Rate), Pauses: r.pauses, Unforeseen: r.unforeseen,
 		Core: r.Access.Booking != "", Emptied: r.emptied, Faults: r.meter.faults, Quiet: r.quiet, Slow: r.slow, Service: r.service}
 	for _, f := range r.fans {
 		e.Fans = append(e.Fans, f.h)

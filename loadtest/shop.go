@@ -9,7 +9,7 @@ import (
 
 // shop does the errand of an admitted fan.
 func (f *fan) shop(ctx context.Context) {
-	if f.Renews {
+	if f.Renews && !f.byGate() {
 		f.renew(ctx)
 	}
 	if f.hall.abroad != nil {
@@ -281,7 +281,11 @@ func (f *fan) confirmed(at *Attempt, o placedOrder, a answer) {
 
 // knock tries a token that must not open any more, at every gate there is.
 func (f *fan) knock(ctx context.Context, kind string) {
-	f.h.Probes = append(f.h.Probes, knockAll(ctx, f.client, f.hall.plan, kind, f.token)...)
+	c := *f.client
+	if f.hall.about.SafetyNet { // which takes whoever has no good token on the shop's host for a newcomer
+		c.target = f.hall.rooms
+	}
+	f.h.Probes = append(f.h.Probes, knockAll(ctx, &c, f.hall.plan, kind, f.token)...)
 }
 
 // knockAll asks every protected thing with one token.

@@ -37,6 +37,7 @@ type Demo struct {
 	Seats          int    `json:"seats"`
 	General        int    `json:"general"`
 	PartyMax       int    `json:"party_max"`
+	SafetyNet      bool   `json:"safety_net,omitempty"` // open at once, without a lobby
 
 	Gate    bool                 `json:"-"`                // the edge is told of a foreign shop
 	Quiet   int                  `json:"quiet,omitempty"`  // sales beside, of which nobody wants much

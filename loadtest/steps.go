@@ -48,7 +48,7 @@ func (p Profile) losses() (n int) {
 
 // NeedsStack reports whether a profile can only be run on a private stack.
 func (p Profile) NeedsStack() bool {
-	return p.Crash || p.Edges > 0 || len(p.Steps) > 0 || p.Demo.Quiet > 0
+	return p.Crash || p.Edges > 0 || len(p.Steps) > 0 || p.Demo.Quiet > 0 || p.Demo.SafetyNet
 }
 
 // follow does the profile's steps one after the other.

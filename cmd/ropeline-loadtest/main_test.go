@@ -19,7 +19,7 @@ func TestCommandLines(t *testing.T) {
 	}{
 		{"--list", 0, "default      2,000 fans for 400 units\n"},
 		{"--help", 0, "Usage: ropeline-loadtest [flags]"},
-		{"--profile no-such", 2, `there is no profile "no-such"; there are: default, mutant, sell-out, crash, lobby, surge, flaky-phones, mutant-wait, mutant-party, any-shop, presale, many-sales, slow-core, redis-loss`},
+		{"--profile no-such", 2, `there is no profile "no-such"; there are: default, mutant, sell-out, crash, lobby, surge, flaky-phones, mutant-wait, mutant-party, any-shop, safety-net, presale, many-sales, slow-core, redis-loss`},
 		{"--fans many", 2, "hint: ropeline-loadtest --help"},
 		{"--casual", 2, "--casual needs --target"},
 		{"--profile crash --target http://127.0.0.1:1", 2, "only a private stack is killed"},

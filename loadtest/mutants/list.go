@@ -87,6 +87,19 @@ var mutants = []mutant{
 	{"trick-passes", "dot segments are no reason to refuse an address", []string{loadtest.InvForeign}, []edit{
 		{"edge/passage/path.go", `if segment != "" && strings.ContainsRune(`, `if segment == "." && strings.ContainsRune(`},
 	}},
+	{"net-over-cap", "a safety net lets people in at once though no slot is free", []string{loadtest.InvCap}, []edit{
+		{"queue/lua/pass.lua", `room_ <= waits +`, `room_ < waits +`},
+	}},
+	{"net-passes-by", "a safety net lets newcomers in before those who stand in its line", []string{loadtest.InvNetOrder}, []edit{
+		{"queue/lua/pass.lua", `room_ <= waits + redis.call('ZCARD', KEYS[7])`, `room_ < 1`},
+	}},
+	{"net-stays-busy", "a safety net never forgets whom it told to wait", []string{loadtest.InvNetRoom}, []edit{
+		{"queue/lua/pass.lua", `redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', ms - 10000)
+`, ``},
+	}},
+	{"net-rate-unused", "whom a safety net lets in at once does not count towards the rate", []string{loadtest.InvNetRate}, []edit{
+		{"queue/lua/pass.lua", `text(bucket - 60000)`, `text(bucket)`},
+	}},
 	{"sales-in-a-row", "sales are ticked one after the other, and who comes wakes nobody", []string{loadtest.InvQuiet}, []edit{
 		{"admission/controller.go", `calmTicks = 12`, `calmTicks = 1`},
 		{"queue/lua/join.lua", `if empty then wake`, `if false then wake`},
@@ -116,6 +129,10 @@ var loads = map[string][]string{
 	"order-lost":         {"--profile", "redis-loss", "--fans", "150"},
 	"offered-again":      {"--profile", "redis-loss", "--fans", "150"},
 	"trick-passes":       {"--profile", "any-shop", "--fans", "80"},
+	"net-over-cap":       {"--profile", "safety-net"},
+	"net-passes-by":      {"--profile", "safety-net"},
+	"net-stays-busy":     {"--profile", "safety-net"},
+	"net-rate-unused":    {"--profile", "safety-net"},
 	"friends-uncounted":  {"--profile", "mutant-party"},
 	"offer-forgotten":    {"--profile", "redis-loss", "--fans", "250"},
 	"odds-rosy":          {"--profile", "sell-out"},
