@@ -33,7 +33,10 @@ func (h *History) turnAt() Moment {
 // judgeNetRoom looks at whoever came when there was room for sure: as many slots
 // taken as can be, and the rate used as much as can be, from what fans saw.
 func judgeNetRoom(e Evidence) finding {
-	if e.Cap == 0 || e.Rate == 0 {
+	switch {
+	case !slices.ContainsFunc(e.Fans, func(h History) bool { return h.Came.Sent != 0 }):
+		return unjudged("the sale is no safety net")
+	case e.Cap == 0 || e.Rate == 0:
 		return unjudged("cap and rate are not known")
 	}
 	var f finding
