@@ -16,7 +16,11 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	if !ok || !within(client, trusted) {
 		return client
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	lines := r.Header["X-Forwarded-For"]
+	if len(lines) == 0 {
+		return client
+	}
+	hops := strings.Split(strings.Join(lines, ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, ok := parseAddress(strings.TrimSpace(hops[i]))
 		if !ok {

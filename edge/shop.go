@@ -87,15 +87,11 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage)
 	}
 	s.prolong(w, r, e)
 	w.Header().Del("X-Content-Type-Options") // the shop's business
-	began := time.Now()
+	v := &errand{s: s, w: w, r: r, p: p, e: e, toll: toll, began: time.Now()}
 	err = pool.Forward(w, relay.Call{
 		In: r, Target: p.Path.Target(), Body: p.Route.Body, Timeout: p.Route.Timeout,
 		Skip: staysHere, Extra: s.speaks(w, r, p, e),
-		Answered: func(status int, h http.Header) {
-			toll.answered(status, time.Since(began))
-			s.answered(w, r, status, h, e)
-		},
-		Still: s.still(p, e),
+		Answered: v.answered, Still: v.still,
 	})
 	if err != nil {
 		toll.unanswered(err)
@@ -106,6 +102,17 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage)
 		}
 	}
 	return err
+}
+
+// errand is one request that was let through to its shop.
+type errand struct {
+	s     *Server
+	w     http.ResponseWriter
+	r     *http.Request
+	p     passage.Passage
+	e     entry
+	toll  *toll
+	began time.Time
 }
 
 // staysHere reports whether a client's header does not reach the shop: what only
@@ -171,7 +178,9 @@ func shopCookies(h http.Header) string {
 
 // answered takes what is meant for us out of a shop's answer: what becomes of the
 // session of the request that is answered, and of no other.
-func (s *Server) answered(w http.ResponseWriter, r *http.Request, status int, h http.Header, e entry) {
+func (v *errand) answered(status int, h http.Header) {
+	s, w, r, c := v.s, v.w, v.r, v.e.claims
+	v.toll.answered(status, time.Since(v.began))
 	says := wishOf(h)
 	h.Del(requestID) // ours is set already
 	for name := range h {
@@ -179,7 +188,6 @@ func (s *Server) answered(w http.ResponseWriter, r *http.Request, status int, h 
 			delete(h, name)
 		}
 	}
-	c := e.claims
 	if says.reentry || shopFailed(r.Method, status) {
 		s.owe(c)
 	}
@@ -191,33 +199,31 @@ func (s *Server) answered(w http.ResponseWriter, r *http.Request, status int, h 
 	s.endOf(c)
 }
 
-// still returns what says whether somebody who came in may stay connected: their
-// session goes on. A WebSocket asks for no new token, so the session is renewed
-// here; its slot is not counted beyond its newest token.
-func (s *Server) still(p passage.Passage, e entry) func() bool {
-	if e.claims.Session == "" {
-		return nil
-	}
-	from, until := e.claims.IssuedAt, e.claims.Expires
-	return func() bool {
-		over, err := s.config.Sight.Ended(e.claims.Session)
-		if err != nil {
-			return p.Route.Fail == passage.FailOpen
-		}
-		now := s.now()
-		if over || !now.Before(until) {
-			return false
-		}
-		if now.Before(from.Add(until.Sub(from) / 2)) {
-			return true
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), renewPatience)
-		defer cancel()
-		if session, err := s.store.Renew(ctx, e.claims.Sale, e.claims.Place); err == nil && session.ID == e.claims.Session {
-			from, until = session.IssuedAt, session.ExpiresAt
-		}
+// still says whether somebody who came in may stay connected: their session goes on.
+// A WebSocket asks for no new token, so the session is renewed here; its slot is not
+// counted beyond its newest token.
+func (v *errand) still() bool {
+	s, c := v.s, &v.e.claims
+	if c.Session == "" {
 		return true
 	}
+	over, err := s.config.Sight.Ended(c.Session)
+	if err != nil {
+		return v.p.Route.Fail == passage.FailOpen
+	}
+	now := s.now()
+	if over || !now.Before(c.Expires) {
+		return false
+	}
+	if now.Before(c.IssuedAt.Add(c.Expires.Sub(c.IssuedAt) / 2)) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), renewPatience)
+	defer cancel()
+	if session, err := s.store.Renew(ctx, c.Sale, c.Place); err == nil && session.ID == c.Session {
+		c.IssuedAt, c.Expires = session.IssuedAt, session.ExpiresAt
+	}
+	return true
 }
 
 const renewPatience = time.Second

@@ -95,7 +95,7 @@ func (a *answer) release(p []byte) error {
 	}
 	a.send()
 	held := a.held
-	a.held = nil
+	a.held = held[:0]
 	return a.put(held)
 }
 

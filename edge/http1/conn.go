@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/ropeline/ropeline/edge/tcp"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 
 // conn is one connection. Its goroutine owns it, but for idle.
 type conn struct {
-	net.Conn
+	*tcp.Conn
 	server   *Server
 	remote   string
 	buf      []byte // buf[from:to] was read from the client, and not used
@@ -29,34 +30,15 @@ type conn struct {
 	kept     bool        // has carried a request
 	idle     atomic.Bool // waits for a request
 
-	reading, writing deadline
+	answer answer      // to the request that is served
+	header http.Header // its handler's
 
 	watching watching
 	request  *watch // under watching's lock
 }
 
-// deadline is one that is moved in steps: setting one costs as much as parsing half
-// a head, and a sixteenth of a patience is nobody's concern.
-type deadline struct{ at atomic.Int64 } // ns
-
-func (d *deadline) set(now time.Time, patience time.Duration, set func(time.Time) error) {
-	if left := time.Duration(d.at.Load() - now.UnixNano()); left > patience || left < patience-patience/16 {
-		d.at.Store(now.Add(patience).UnixNano())
-		_ = set(now.Add(patience)) // what is wrong with a connection shows when it is used
-	}
-}
-
-// SetReadDeadline is for whoever sets another time.
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.reading.at.Store(0)
-	return c.Conn.SetReadDeadline(t)
-}
-
-// SetWriteDeadline is for whoever sets another time.
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.writing.at.Store(0)
-	return c.Conn.SetWriteDeadline(t)
-}
+// nearly is the least of a patience: a sixteenth of it is nobody's concern.
+func nearly(patience time.Duration) time.Duration { return patience - patience/16 }
 
 // run serves requests until the connection ends, or is net/http's.
 func (c *conn) run() {
@@ -102,7 +84,7 @@ func (c *conn) next() ([]byte, fate) {
 		if c.kept {
 			patience = hs.IdleTimeout
 		}
-		c.reading.set(time.Now(), patience, c.Conn.SetReadDeadline)
+		c.ReadWithin(time.Now(), nearly(patience), patience)
 		c.idle.Store(true)
 		if c.server.closing.Load() { // who closes sets it, and looks for the idle then
 			return nil, leave
@@ -166,15 +148,19 @@ func (c *conn) serve(r *http.Request, w *watch) (more bool) {
 	b := &body{c: c, left: r.ContentLength}
 	if b.left > 0 {
 		r.Body = b
-		c.reading.set(now, c.server.HTTP.ReadTimeout, c.Conn.SetReadDeadline)
+		patience := c.server.HTTP.ReadTimeout
+		c.ReadWithin(now, nearly(patience), patience)
 	}
-	c.writing.set(now, c.server.HTTP.WriteTimeout, c.Conn.SetWriteDeadline)
+	patience := c.server.HTTP.WriteTimeout
+	c.WriteWithin(now, nearly(patience), patience)
 	defer w.cancel()
 	c.watching.mu.Lock()
 	c.request, c.watching.whole = w, b.left == 0
 	c.watching.mu.Unlock()
 	r.RemoteAddr = c.remote
-	a := &answer{c: c, method: r.Method, header: make(http.Header), declared: -1}
+	clear(c.header)
+	a := &c.answer
+	*a = answer{c: c, method: r.Method, header: c.header, declared: -1, held: a.held[:0]}
 	said := r.Header["Connection"]
 	a.closes = len(said) > 0 && !strings.EqualFold(said[len(said)-1], "keep-alive")
 	whole := c.handle(a, r)
@@ -222,7 +208,7 @@ func (c *conn) drain(b *body) bool {
 // linger lets the client read an answer that ends the connection while it still
 // sends: a connection that is closed with something unread takes the answer back.
 func (c *conn) linger() {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
+	half, ok := c.Conn.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
@@ -238,6 +224,6 @@ func (c *conn) close() {
 	_ = c.Conn.Close()
 	c.server.left(c)
 	if state := c.server.HTTP.ConnState; state != nil {
-		state(c.Conn, http.StateClosed)
+		state(c.Conn.Conn, http.StateClosed)
 	}
 }

@@ -41,7 +41,7 @@ func (o *others) Addr() net.Addr { return o.address }
 // it.
 func (c *conn) hand() {
 	select {
-	case c.server.others.next <- &handed{Conn: c.Conn, early: c.buf[c.from:c.to]}:
+	case c.server.others.next <- &handed{Conn: c.Conn.Conn, early: c.buf[c.from:c.to]}:
 		c.server.left(c)
 	case <-c.server.others.over:
 		c.close()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ropeline/ropeline/edge/tcp"
 )
 
 // Server serves plain requests itself and lets HTTP answer the others. HTTP's
@@ -74,7 +76,8 @@ func (s *Server) Serve(ln net.Listener) error {
 }
 
 func (s *Server) begin(nc net.Conn) {
-	c := &conn{Conn: nc, server: s, remote: nc.RemoteAddr().String(), buf: make([]byte, usualBuffer), out: bufio.NewWriterSize(nc, usualBuffer)}
+	c := &conn{Conn: tcp.New(nc), server: s, remote: nc.RemoteAddr().String(), buf: make([]byte, usualBuffer), header: http.Header{}}
+	c.out = bufio.NewWriterSize(c.Conn, usualBuffer)
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
@@ -93,7 +96,7 @@ func (s *Server) left(c *conn) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(func(c *conn) {
 		if c.idle.Load() {
-			_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
+			_ = c.SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 	over := make(chan struct{})

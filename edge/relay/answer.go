@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -27,8 +28,9 @@ type heed struct {
 
 func (h *heed) begin() {
 	if h.stop == nil {
-		_ = h.c.SetDeadline(h.deadline)
-		h.stop = context.AfterFunc(h.ctx, func() { _ = h.c.Close() })
+		c := h.c // h stays on the stack
+		_ = c.SetDeadline(h.deadline)
+		h.stop = context.AfterFunc(h.ctx, func() { _ = c.Close() })
 	}
 }
 
@@ -39,8 +41,7 @@ func (h *heed) over() bool { return h.stop == nil || h.stop() }
 // waited for; what else is wrong shows when it is read.
 func (c *conn) speaks() bool {
 	_, err := c.r.Peek(1)
-	var late interface{ Timeout() bool }
-	return !errors.As(err, &late) || !late.Timeout()
+	return err == nil || !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // answer reads the head of the answer; those before the final one (100, 103) are

@@ -88,8 +88,9 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 		}
 	}()
 	// Not for writing, too: on a busy machine a moment may pass before the first byte.
-	_ = c.SetReadDeadline(began.Add(min(call.Timeout, moment)))
-	_ = c.SetWriteDeadline(heed.deadline)
+	soon := min(call.Timeout, moment)
+	c.ReadWithin(began, soon/2, soon)
+	c.WriteWithin(began, call.Timeout-call.Timeout/16, call.Timeout)
 	body := noBody(r)
 	if !body {
 		heed.begin()
@@ -97,7 +98,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 	if err := c.writeHead(call, !body && r.ContentLength < 0); err != nil {
 		return failed("sending the request", err)
 	}
-	up := &upload{}
+	var up *upload
 	if body {
 		if err := c.w.Flush(); err != nil {
 			if cause := r.Context().Err(); cause != nil {
@@ -109,7 +110,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 			heed.begin()
 		}
 	} else {
-		up.start(w, call, c)
+		up = begin(w, call, c)
 	}
 	resp, err := c.answer(call, &heed)
 	up.settle(w.Header())
@@ -130,7 +131,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 		return p.tunnel(w, call, c, resp)
 	}
 	whole := pass(w, call, c, resp, began)
-	cut := up.stop(w, c) != nil || up.started && !up.done.Load()
+	cut := up.stop(w, c) != nil || !up.sent()
 	if !whole {
 		panic(http.ErrAbortHandler)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/edge/tcp"
 )
 
 // Errors of an upstream, for people.
@@ -44,20 +45,20 @@ type Pool struct {
 	running sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
-	idle   []*conn    // the newest last
-	inUse  map[*conn]struct{}
+	open   map[*conn]struct{}
+	idle   []*conn // those of open that nobody uses, the newest last
 	closed bool
 }
 
 // New returns a Pool of at most so many connections, over TLS if secure is given.
 // Nothing is dialed yet.
 func New(address string, secure *tls.Config, connections int) *Pool {
-	return &Pool{address: address, secure: secure, slots: make(chan struct{}, connections), inUse: map[*conn]struct{}{}}
+	return &Pool{address: address, secure: secure, slots: make(chan struct{}, connections), open: map[*conn]struct{}{}}
 }
 
 // conn is one connection.
 type conn struct {
-	net.Conn
+	*tcp.Conn
 	r     *bufio.Reader
 	w     *bufio.Writer
 	head  limited // below r
@@ -66,8 +67,9 @@ type conn struct {
 }
 
 func newConn(nc net.Conn) *conn {
-	c := &conn{Conn: nc, w: bufio.NewWriterSize(nc, 4<<10)}
-	c.head.from, c.head.left = nc, -1
+	c := &conn{Conn: tcp.New(nc)}
+	c.w = bufio.NewWriterSize(c.Conn, 4<<10)
+	c.head.from, c.head.left = c.Conn, -1
 	c.r = bufio.NewReaderSize(&c.head, 4<<10)
 	return c
 }
@@ -131,7 +133,7 @@ func (p *Pool) take(ctx context.Context, fresh, look bool) (*conn, error) {
 		_ = nc.Close()
 		return nil, ErrAway.Because(net.ErrClosed)
 	}
-	p.inUse[c] = struct{}{}
+	p.open[c] = struct{}{}
 	return c, nil
 }
 
@@ -153,7 +155,6 @@ func (p *Pool) newest() *conn {
 	}
 	c := p.idle[n]
 	p.idle = p.idle[:n]
-	p.inUse[c] = struct{}{}
 	return c
 }
 
@@ -162,19 +163,16 @@ func (p *Pool) put(c *conn) {
 	c.since, c.used = time.Now(), true
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.inUse, c)
-	if p.closed {
-		_ = c.Close()
-		return
+	if !p.closed {
+		p.idle = append(p.idle, c)
 	}
-	p.idle = append(p.idle, c)
 }
 
 func (p *Pool) drop(c *conn) {
 	_ = c.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.inUse, c)
+	delete(p.open, c)
 }
 
 // Close ends all connections, those under way too, and waits for who used them.
@@ -188,10 +186,7 @@ func (p *Pool) closeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, c := range p.idle {
-		_ = c.Close()
-	}
-	for c := range p.inUse {
+	for c := range p.open {
 		_ = c.Close()
 	}
 	p.idle = nil
@@ -204,7 +199,7 @@ func (c *conn) alive() bool {
 	if c.r.Buffered() > 0 || c.SetReadDeadline(time.Time{}) != nil {
 		return false
 	}
-	under := c.Conn
+	under := c.Conn.Conn
 	if secure, ok := under.(*tls.Conn); ok {
 		under = secure.NetConn()
 	}

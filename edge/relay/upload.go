@@ -9,18 +9,17 @@ import (
 )
 
 // upload sends a request's body while its answer may already come: a shop that
-// refuses one says so early.
+// refuses one says so early. nil is that of a request without.
 type upload struct {
-	started bool
-	whole   atomic.Bool           // all of it was read
-	done    atomic.Bool           // all of it was sent
-	quit    atomic.Bool           // nobody waits for the rest
-	fault   atomic.Pointer[error] // the client's
-	over    chan struct{}         // closed when nothing is sent any more
+	whole atomic.Bool           // all of it was read
+	done  atomic.Bool           // all of it was sent
+	quit  atomic.Bool           // nobody waits for the rest
+	fault atomic.Pointer[error] // the client's
+	over  chan struct{}         // closed when nothing is sent any more
 }
 
-func (u *upload) start(w http.ResponseWriter, call *Call, c *conn) {
-	u.started, u.over = true, make(chan struct{})
+func begin(w http.ResponseWriter, call *Call, c *conn) *upload {
+	u := &upload{over: make(chan struct{})}
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // else net/http swallows the body before it answers
 	// While it is sent, its own times hold; the answer's begins when it was.
@@ -40,7 +39,11 @@ func (u *upload) start(w http.ResponseWriter, call *Call, c *conn) {
 			_ = c.SetReadDeadline(time.Now().Add(min(call.Timeout, lastWords)))
 		}
 	}()
+	return u
 }
+
+// sent reports whether the upstream has all of it.
+func (u *upload) sent() bool { return u == nil || u.done.Load() }
 
 // lastWords is how long an upstream that stopped reading has to say why.
 const lastWords = 2 * time.Second
@@ -105,7 +108,7 @@ func (u *upload) send(control *http.ResponseController, call *Call, c *conn) (cl
 // that is not done by then is told that its connection ends with this answer: the
 // rest of the body is not read, and would be taken for its next request.
 func (u *upload) settle(h http.Header) {
-	if !u.started {
+	if u == nil {
 		return
 	}
 	select {
@@ -129,7 +132,7 @@ func (u *upload) settle(h http.Header) {
 // to see whether the client goes away, and one of net/http takes a deadline that
 // passes for that, and cancels this request and all that follow on the connection.
 func (u *upload) stop(w http.ResponseWriter, c *conn) error {
-	if !u.started {
+	if u == nil {
 		return nil
 	}
 	fault := u.fault.Load()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcp
+
+var readSocket, writeSocket = readRaw, writeRaw
