@@ -213,3 +213,41 @@ func TestConversionIsOfThoseWhoAreDone(t *testing.T) {
 		t.Errorf("the stock is %v old, %v", age, err)
 	}
 }
+
+// A party is one buyer, though it takes several slots: while all are inside, nobody
+// is done.
+func TestConversionCountsAPartyOnce(t *testing.T) {
+	t.Parallel()
+	k := openTimed(t, 100)
+	places := make([]Place, 30)
+	for i := range places {
+		places[i] = k.party(3)
+	}
+	state := k.tick()
+	for ; state.LastOffer < 30; state = k.tick() {
+	}
+	if n := state.PlacesInside(); n != 30 || state.Offered != 90 {
+		t.Errorf("%d slots are said to be of %d places, want 90 of 30", state.Offered, n)
+	}
+	for i, p := range places {
+		k.claim(Ticket{Place: p.ID})
+		if i%3 == 0 {
+			if err := k.Bought(t.Context(), k.sale.ID, p.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if share, _, err := k.Conversion(t.Context(), k.sale.ID); err != nil || share != 0 {
+		t.Errorf("conversion %v, %v: twenty are not done yet", share, err)
+	}
+	for i, p := range places {
+		if i%3 == 1 {
+			if _, err := k.End(t.Context(), k.sale.ID, p.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if share, _, err := k.Conversion(t.Context(), k.sale.ID); err != nil || share != 0.5 {
+		t.Errorf("conversion %v, %v; want that of ten who bought and ten who went without", share, err)
+	}
+}

@@ -91,6 +91,16 @@ func (s State) Paused() bool {
 	return s.Mode == ropeline.ModePause || s.Mode == ropeline.ModeQueue || s.Mode == ropeline.ModeStop
 }
 
+// PlacesInside is how many places those share who are in, or have been offered a
+// turn: as many as of all who were ever offered one. Slots are counted in people.
+func (s State) PlacesInside() int64 {
+	people := s.Offered + s.Active
+	if s.Friends > 0 {
+		people = (people*s.LastOffer + s.LastOffer + s.Friends - 1) / (s.LastOffer + s.Friends)
+	}
+	return people
+}
+
 // Waiting is how many people stand in the lobby or in the line.
 func (s State) Waiting() int64 { return s.Stand.Waiting() }
 

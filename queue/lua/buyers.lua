@@ -6,6 +6,9 @@
 -- Cost as stock.lua.
 local at = number(KEYS[1], 'at')
 local claimed, bought = number(KEYS[2], 'claimed'), redis.call('SCARD', KEYS[4])
-local done = buyers_inside(KEYS[3], KEYS[4])
-local over = math.max(0, claimed - redis.call('ZCARD', KEYS[3])) + done
+local done, inside = buyers_inside(KEYS[3], KEYS[4]), redis.call('ZCARD', KEYS[3])
+local friends, places = number(KEYS[2], 'friends'), number(KEYS[2], 'last_offer')
+-- Slots are counted in people: as many share a place as of all who were offered.
+if friends > 0 then inside = math.ceil(inside * places / (places + friends)) end
+local over = math.max(0, claimed - inside) + done
 return { at > 0 and text(clock() - at) or '-1', math.max(over, bought), bought }
