@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -14,11 +15,17 @@ import (
 
 // chances are the odds of all who wait in a room while one view is the newest.
 type chances struct {
-	view   *queue.View
-	stock  wire.Stock
-	table  *odds.Table
-	shares [ropeline.MaxLanes]int64 // of the lanes; none of a sale that has no others
-	said   map[*odds.Chances]*wire.Odds
+	view         *queue.View
+	stock        wire.Stock
+	shares       [ropeline.MaxLanes]int64 // of the lanes; none of a sale that has no others
+	unitsPerHold int
+	bySize       [ropeline.MaxParty]atomic.Pointer[outlook] // of those alone first, then of parties; made when somebody asks
+}
+
+// outlook is what places are told that so many people share.
+type outlook struct {
+	table *odds.Table
+	words map[*odds.Chances]*wire.Odds
 }
 
 // stockOld is when a count of the stock says nothing any more: the core that
@@ -43,6 +50,7 @@ func (m *room) chances(v *queue.View) *chances {
 		m.mu.Lock()
 		sale := m.sale
 		m.mu.Unlock()
+		c.unitsPerHold = sale.UnitsPerHold
 		if len(sale.Lanes) > 0 {
 			for _, name := range sale.LaneNames() {
 				lane, _ := sale.Lane(name)
@@ -53,19 +61,30 @@ func (m *room) chances(v *queue.View) *chances {
 			c.stock.Units += t.Units
 		}
 		c.stock.Free, c.stock.Held = stock.Free(), stock.Held()
-		c.table = odds.New(*stock, odds.Ahead{Inside: v.Offered + v.Active, First: v.Comebacks, Shows: shows(v)}, sale.UnitsPerHold)
-		c.said = map[*odds.Chances]*wire.Odds{}
-		together := togetherOf(stock, sale.UnitsPerHold)
-		for _, each := range c.table.All() {
-			o := &wire.Odds{Chance: wire.Chance(each.Chance), Together: together}
-			for _, tier := range each.Tiers {
-				o.Tiers = append(o.Tiers, wire.Chance(tier))
-			}
-			c.said[each] = o
-		}
 	}
 	m.odds.Store(c)
 	return c
+}
+
+// of is what places are told that so many people share, nil where no stock is
+// known. Two who ask at once make the same.
+func (c *chances) of(people int) *outlook {
+	stock, at := stockOf(c.view), &c.bySize[min(people, len(c.bySize))-1]
+	if made := at.Load(); made != nil || stock == nil {
+		return made
+	}
+	ahead := odds.Ahead{Inside: c.view.PlacesInside(), First: c.view.Comebacks, Shows: shows(c.view)}
+	made := &outlook{table: odds.New(*stock, ahead, c.unitsPerHold, people), words: map[*odds.Chances]*wire.Odds{}}
+	together := togetherOf(stock, c.unitsPerHold)
+	for _, each := range made.table.All() {
+		o := &wire.Odds{Chance: wire.Chance(each.Chance), Together: together}
+		for _, tier := range each.Tiers {
+			o.Tiers = append(o.Tiers, wire.Chance(tier))
+		}
+		made.words[each] = o
+	}
+	at.Store(made)
+	return made
 }
 
 // togetherOf tells of tiers in which one cannot sit with as many as one may
@@ -104,16 +123,23 @@ func (c *chances) ahead(v *queue.View, lane int, position int64) int64 {
 	return all
 }
 
-// weigh adds to a status what is left, and how the chances are of whoever waits.
+// weigh adds to a status what is left, and how the chances are of whoever waits:
+// of all together who share the place.
 func (m *room) weigh(v *queue.View, id ropeline.PlaceID, s wire.Status) wire.Status {
-	c := m.chances(v)
+	c, people := m.chances(v), 1
 	s.Sale.Stock = c.stock
-	switch {
-	case c.table == nil:
+	if s.Party != nil {
+		people = s.Party.Size
+	}
+	if s.Position == nil && s.State != ropeline.PlaceCollected {
+		return s
+	}
+	switch o := c.of(people); {
+	case o == nil:
 	case s.Position != nil:
-		s.Odds = c.said[c.table.At(c.ahead(v, v.LaneOf(id), *s.Position))]
-	case s.State == ropeline.PlaceCollected:
-		s.Odds = c.said[c.table.InLobby(s.Sale.Entrants)]
+		s.Odds = o.words[o.table.At(c.ahead(v, v.LaneOf(id), *s.Position))]
+	default:
+		s.Odds = o.words[o.table.InLobby(s.Sale.Entrants)]
 	}
 	return s
 }

@@ -111,6 +111,49 @@ func TestNobodyIsToldOddsOfAStockThatNobodyCounts(t *testing.T) {
 	}
 }
 
+// Friends who share a place have one position and one basket, and want a ticket
+// each: what they are told follows their number, whoever is alone is told the rest.
+func TestFriendsAreToldOfTheChancesOfAllOfThem(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, forFriends, shut, withPages)
+	host, friend, third, alone := g.browser(), g.browser(), g.browser(), g.browser()
+	host.join()
+	code := host.invite().Code
+	live := host.open()
+	told := func(f *fan, chance wire.Chance, tiers ...wire.Chance) {
+		t.Helper()
+		if o := f.poll().Odds; o == nil || o.Chance != chance || !slices.Equal(o.Tiers, tiers) {
+			t.Errorf("told of %+v, want %q, %q", o, chance, tiers)
+		}
+	}
+	at := time.Now()
+	g.left(at, [2]int64{2, 1}, [2]int64{})
+	g.until("the edge knows the stock", func() bool { return host.poll().Odds != nil })
+	told(host, "good", "good", "good") // nobody has followed yet
+	friend.becomes(code)
+	live.await("one of the tiers has too few for two", func(s wire.Status) bool {
+		return s.Odds != nil && slices.Equal(s.Odds.Tiers, []wire.Chance{"good", "slim"})
+	})
+	third.becomes(code)
+	told(third, "good", "slim", "slim") // in the lobby
+
+	g.draw()
+	alone.join()
+	g.until("all stand in line", func() bool { return host.poll().Position != nil && alone.poll().Position != nil })
+	told(host, "good", "slim", "slim")
+	told(alone, "good", "good", "even") // behind them
+	if page := friend.page("waiting"); !strings.Contains(page, "There is a good chance of tickets for all 3 of you.") {
+		t.Errorf("the page without scripts says\n%s", page)
+	}
+	g.left(at.Add(time.Millisecond), [2]int64{1, 1}, [2]int64{})
+	live.await("there are too few", func(s wire.Status) bool { return s.Odds != nil && s.Odds.Chance == wire.ChanceSlim })
+	wantStatus(t, third.do("DELETE", "place", ""), http.StatusNoContent)
+	live.await("two are enough for two", func(s wire.Status) bool { return s.Odds != nil && s.Odds.Chance == wire.ChanceGood })
+	told(friend, "good", "slim", "slim")
+	g.left(at.Add(2*time.Millisecond), [2]int64{0, 0}, [2]int64{})
+	live.await("all is sold", func(s wire.Status) bool { return s.Odds != nil && s.Odds.Chance == wire.ChanceSoldOut })
+}
+
 // The page without scripts tells the same.
 func TestThePlainPageTellsOfOddsTermsMessagesAndTheSellOut(t *testing.T) {
 	t.Parallel()

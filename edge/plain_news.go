@@ -28,7 +28,7 @@ type plainTier struct{ Name, Price, Chance string }
 func newsOf(id ropeline.SaleID, v *queue.View, s wire.Status) (plainNews, error) {
 	n := plainNews{Link: placePath(id) + "/terms"}
 	if s.Odds != nil {
-		n.Chance = chanceTexts[s.Odds.Chance]
+		n.Chance = chanceText(s.Odds.Chance, s.Party)
 	}
 	newest := s.Sale.Terms
 	if newest == 0 || newest > v.Board.Newest() {
@@ -72,6 +72,24 @@ var chanceTexts = map[wire.Chance]string{
 	wire.ChanceReturns: "Nothing is left right now.",
 	wire.ChanceSoldOut: "Sold out.",
 	"":                 "We say how your chances are as soon as the first have bought.",
+}
+
+// Of these a party is told in words of its own.
+var partyTexts = map[wire.Chance]string{
+	wire.ChanceGood: "There is a good chance of tickets for %s.",
+	wire.ChanceEven: "There is about an even chance of tickets for %s.",
+	wire.ChanceSlim: "The chance of tickets for %s is slim. For fewer it may be better.",
+}
+
+func chanceText(c wire.Chance, p *wire.Party) string {
+	text, ok := partyTexts[c]
+	switch {
+	case !ok || p == nil || p.Size < 2:
+		return chanceTexts[c]
+	case p.Size == 2:
+		return fmt.Sprintf(text, "both of you")
+	}
+	return fmt.Sprintf(text, fmt.Sprintf("all %d of you", p.Size))
 }
 
 var tierTexts = map[wire.Chance]string{

@@ -59,7 +59,8 @@ type Status struct {
 	Wait *Wait `json:"wait,omitempty"`
 
 	// Odds are how likely it is that something is left when the turn of the place
-	// comes, while it waits; absent where nobody says what is left.
+	// comes, for each who shares it, while it waits; absent where nobody says what
+	// is left.
 	Odds *Odds `json:"odds,omitempty"`
 	// Terms is the version of the sale's terms that the place joined under:
 	// where Sale.Terms is higher, they have changed since.
@@ -151,9 +152,10 @@ const (
 	ChanceSoldOut Chance = "sold-out" // and nothing is held
 )
 
-// Odds are the chances of one place.
+// Odds are the chances of one place: that there is something for each who shares
+// it.
 type Odds struct {
-	Chance Chance   `json:"chance,omitempty"` // to get anything
+	Chance Chance   `json:"chance,omitempty"` // of any tier; for friends, of one performance
 	Tiers  []Chance `json:"tiers,omitempty"`  // of each tier, in the order of GET …/stock
 	// Together is, of each of them, the most free seats side by side where those are
 	// fewer than somebody may take, else 0; absent where that is so of all.
