@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { party as words, waiting } from "../src/messages/en";
+import { news, party as words, waiting } from "../src/messages/en";
 import { type Fan, until } from "./fan";
 import { look } from "./look";
 import { Staff } from "./staff";
@@ -41,6 +41,7 @@ export async function party(host: Fan): Promise<void> {
     for (const fan of [host, near, far]) await fan.button(waiting.party(3)).waitFor();
     assert.equal(await far.position(), position);
     await until(async () => (await host.inLine()) === people, "the third's own place was given up");
+    await near.page.getByText(news.party("good", 3)).waitFor();
     await look(near.page, "party");
     await near.page.reload();
     await near.button(waiting.party(3)).waitFor();

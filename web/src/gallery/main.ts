@@ -13,6 +13,7 @@ import stock from "../../../edge/wire/testdata/stock.json";
 import terms from "../../../edge/wire/testdata/terms.json";
 import offered from "../../../edge/wire/testdata/offered.json";
 import over from "../../../edge/wire/testdata/over.json";
+import partyOdds from "../../../edge/wire/testdata/party-odds.json";
 import party from "../../../edge/wire/testdata/party.json";
 import paused from "../../../edge/wire/testdata/paused.json";
 import reentry from "../../../edge/wire/testdata/reentry.json";
@@ -54,6 +55,8 @@ const states: Record<string, Known> = {
   passed: at({ ...over, state: "passed" }),
   return: at({ ...over, return_by: waiting.sale.now }),
   odds: at(odds),
+  "party-odds": at(partyOdds),
+  ...Object.fromEntries((["good", "slim", "returns"] as const).map((chance) => [`party-${chance}`, at({ ...partyOdds, odds: { chance, tiers: [chance, chance] }, party: { size: 2, you: 1 } })])),
   "odds-unknown": at({ ...odds, odds: {} }),
   message: at(message),
   terms: at({ ...odds, terms: 1 }),

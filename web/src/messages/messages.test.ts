@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waiting } from "./en";
+import { news, waiting } from "./en";
 import { clock, money } from "./format";
 
 test("money uses the minor unit of its currency", () => {
@@ -18,6 +18,13 @@ test.each([
   [180, 330, "About 3 to 6 minutes to go"],
 ])("a wait of %i to %i seconds never promises more than the range", (low, high, text) => {
   expect(waiting.waiting.wait(low, high)).toBe(text);
+});
+
+test("a party is told of all its members, and of a sell-out as anybody", () => {
+  expect(news.party("good", 2)).toBe("There is a good chance of tickets for both of you.");
+  expect(news.party("even", 5)).toBe("There is about an even chance of tickets for all 5 of you.");
+  expect(news.party("slim", 10)).toBe("The chance of tickets for all 10 of you is slim. For fewer it may be better.");
+  for (const chance of ["returns", "sold-out", ""] as const) expect(news.party(chance, 3)).toBe(news.chance[chance]);
 });
 
 test("one person is one person", () => {

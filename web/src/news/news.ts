@@ -55,7 +55,7 @@ class Board {
   show(status: Status): void {
     this.#ask(status);
     // What is shown depends on these only; the countdown of the page draws each second.
-    const now = JSON.stringify([status.message, status.sale.message, status.odds, status.sale.stock, status.terms, status.sale.terms, this.#sheets.size, !this.#stock]);
+    const now = JSON.stringify([status.message, status.sale.message, status.odds, status.party?.size, status.sale.stock, status.terms, status.sale.terms, this.#sheets.size, !this.#stock]);
     if (now === this.#shown) return;
     this.#shown = now;
     this.#say(status);
@@ -92,9 +92,11 @@ class Board {
     );
   }
 
-  #showTiers({ odds, sale }: Status): void {
+  #showTiers({ odds, party, sale }: Status): void {
+    const chance = odds?.chance ?? "";
+    const people = party?.size ?? 1;
     this.#chance.hidden = !odds;
-    say(this.#chance, odds ? words.chance[odds.chance ?? ""] : "");
+    say(this.#chance, !odds ? "" : people > 1 ? words.party(chance, people) : words.chance[chance]);
     const sheet = this.#sheets.get(sale.terms ?? 0);
     const shows = sheet?.performances ?? [];
     const chances = new Map(this.#stock?.tiers.map((tier, i) => [tier.tier, odds?.tiers?.[i] ?? ""] as const));

@@ -48,6 +48,13 @@ export const news = {
     "sold-out": "Sold out.",
     "": "We say how your chances are as soon as the first have bought.",
   } satisfies Record<Chance | "", string>,
+  /** The same for a party, whose chances are those of all its members together. */
+  party: (chance: Chance | "", n: number) => {
+    const you = n === 2 ? "both of you" : `all ${count(n)} of you`;
+    if (chance === "good") return `There is a good chance of tickets for ${you}.`;
+    if (chance === "even") return `There is about an even chance of tickets for ${you}.`;
+    return chance === "slim" ? `The chance of tickets for ${you} is slim. For fewer it may be better.` : news.chance[chance];
+  },
   together: (n: number) => (n === 1 ? "single seats only" : `at most ${n} side by side`),
   tier: { good: "good chance", even: "about even", slim: "slim chance", returns: "none left now", "sold-out": "sold out" } satisfies Record<Chance, string>,
 
