@@ -46,6 +46,6 @@ func pace(s queue.State, hold time.Duration) string {
 	if free <= 0 || takes*hold.Minutes() < free {
 		return ""
 	}
-	return fmt.Sprintf("All %.0f that are left are held in %.1f minutes, at %.0f people a minute, before the first holds run out in %.1f.",
-		free, free/takes, people, hold.Minutes())
+	return fmt.Sprintf("At %.0f people a minute, all %.0f that are left are held in %.1f minutes; the first holds run out after %.1f minutes.",
+		people, free, free/takes, hold.Minutes())
 }
