@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ops as words, waiting } from "../src/messages/en";
-import type { Page } from "playwright-core";
+import { common, ops as words, waiting } from "../src/messages/en";
+import type { Locator, Page } from "playwright-core";
 import type { Fan } from "./fan";
-import { look, watch } from "./look";
+import { look, settled, watch } from "./look";
 import { Crowd, Staff } from "./staff";
 
 /** The SRE signs in, pauses with a reason that the fan reads, resumes, and changes the cap against somebody else's change. */
@@ -24,8 +24,11 @@ export async function ops(fan: Fan): Promise<void> {
   try {
     const reason = desk.getByLabel(words.mode.reason);
     const mode = (name: keyof typeof words.mode.name) => desk.getByRole("button", { name: words.mode.name[name], exact: true });
-    await mode("pause").click();
+    await desk.getByRole("button", { name: words.toModes }).press("Enter");
+    await focused(desk, "mode-reason");
+    await mode("pause").press("Enter");
     await desk.getByText(words.reasonMissing).waitFor();
+    await focused(desk, "mode-reason");
     // What staff write down is theirs alone where fans are given words of their own.
     await reason.fill("INC-7, see the wiki.");
     await desk.getByText(words.mode.others).press("Enter");
@@ -34,8 +37,9 @@ export async function ops(fan: Fan): Promise<void> {
     await others.getByRole("button", { name: words.texts.more }).press("Enter");
     await others.getByLabel(words.texts.lang).nth(1).fill("de");
     await others.getByLabel(words.texts.text("de")).fill("Die Band braucht zehn Minuten.");
-    await mode("pause").click();
+    await mode("pause").press("Enter");
     await desk.getByText(words.mode.now("The band asked for ten minutes.")).waitFor();
+    await keeps(desk, mode("pause"));
 
     await new Crowd(fan.stack).join(25);
     await fan.arrive();
@@ -56,7 +60,12 @@ export async function ops(fan: Fan): Promise<void> {
     await look(desk, "ops-stop");
     await desk.keyboard.press("Escape");
     await desk.getByRole("dialog").waitFor({ state: "detached" });
+    await keeps(desk, mode("stop"));
     assert.equal((await staff.live()).mode, "pause");
+    await mode("stop").press("Enter");
+    await desk.getByRole("dialog").getByRole("button").first().press("Enter");
+    await desk.getByRole("dialog").waitFor({ state: "detached" });
+    await keeps(desk, mode("stop"));
 
     await reason.fill("The band is ready.");
     await mode("run").click();
@@ -70,25 +79,31 @@ export async function ops(fan: Fan): Promise<void> {
     await desk.getByText(/^Room for \d+ more\./).waitFor();
     await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("The core is bored.");
     await staff.cap(cap + 1);
-    await desk.getByRole("button", { name: words.limits.apply, exact: true }).press("Enter");
-    await desk.getByText(`cap ${new Intl.NumberFormat("en").format(cap + 1)}, rate`).waitFor();
-    await desk.getByRole("button", { name: words.limits.apply, exact: true }).press("Enter");
+    const apply = desk.getByRole("button", { name: words.limits.apply, exact: true });
+    await apply.press("Enter");
+    const number = new Intl.NumberFormat("en").format;
+    await desk.getByText(words.limits.changed(`cap ${number(cap)} → ${number(cap + 1)}`)).waitFor();
+    await apply.press("Enter");
     await desk.getByText(words.limits.applied).waitFor();
+    await keeps(desk, apply);
     assert.equal((await staff.live()).cap, cap + 7);
     await desk.getByText("The core is bored.").first().waitFor();
+    await absurd(desk, staff);
 
     await automatic(desk, staff);
 
     // Planned for later, and called off.
     await desk.getByLabel(words.limits.rate, { exact: true }).fill("777");
     await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("The doors of the hall open.");
-    await desk.getByLabel(words.limits.when).fill(local(new Date(Date.now() + 3_600_000)));
+    await desk.locator("[name=when]").fill(local(new Date(Date.now() + 3_600_000)));
     await desk.getByRole("button", { name: words.limits.plan }).click();
     await desk.getByText(words.limits.planned, { exact: true }).waitFor();
-    await desk.getByRole("button", { name: /^Cancel what is planned/ }).click();
-    await desk.getByText(words.schedule.canceled).waitFor();
+    await cancel(desk);
+    await presets(desk);
+    await session(desk);
     await look(desk, "ops-after");
     await away(desk);
+    await over(desk, fan);
   } finally {
     await staff.resumed();
     await staff.manual();
@@ -131,6 +146,95 @@ async function automatic(desk: Page, staff: Staff): Promise<void> {
   await form.getByText(words.automatic.on).waitFor();
   const { auto, min_cap } = await staff.live();
   assert.deepEqual([auto?.on, auto?.target_ms, auto?.slow, min_cap], [true, 400, 0.025, 1]);
+  // It moves the rate all the time; that is nobody who was faster, and what a person sets is done.
+  const rate = desk.getByLabel(words.limits.rate, { exact: true });
+  await rate.fill("555");
+  await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("The law is too shy.");
+  await staff.rate(601);
+  await rate.press("Enter");
+  await desk.getByText(/rate [0-9]+ → 555/).waitFor(); // in the audit
+}
+
+/** Limits that no sale can have are refused in words, what was typed stays, and nothing is changed. */
+async function absurd(desk: Page, staff: Staff): Promise<void> {
+  const before = await staff.live();
+  const cap = desk.getByLabel(words.limits.cap, { exact: true });
+  await desk.getByLabel(words.limits.reason, { exact: true }).first().fill("A slip of the hand.");
+  for (const typed of ["-5", "1.5", ""]) {
+    await cap.fill(typed);
+    await cap.press("Enter");
+    await desk.getByText(words.limits.whole).waitFor();
+    await focused(desk, "cap");
+  }
+  await cap.fill("999999999999");
+  await cap.press("Enter");
+  await desk.getByText(/^Refused: .*10,?000,?000/).waitFor();
+  assert.equal(await cap.inputValue(), "999999999999");
+  assert.equal((await staff.live()).version, before.version);
+  await desk.locator("form", { has: cap }).getByRole("button", { name: common.cancel }).press("Enter");
+  assert.equal(await cap.inputValue(), String(before.cap));
+}
+
+/** What is planned is called off for a reason, and the focus is not lost with the button. */
+async function cancel(desk: Page): Promise<void> {
+  const button = desk.getByRole("button", { name: /^Cancel what is planned/ });
+  await button.press("Enter");
+  await focused(desk, "cancel-reason");
+  await desk.getByLabel(words.schedule.reason).fill("They open as they are.");
+  await button.press("Enter");
+  await desk.getByText(words.schedule.canceled).waitFor();
+  assert.equal(await desk.evaluate(() => document.activeElement?.id), "planned");
+  await desk.getByText("They open as they are.").waitFor(); // in the audit
+}
+
+/** A preset is kept, planned, and taken away. */
+async function presets(desk: Page): Promise<void> {
+  const w = words.presets;
+  await desk.getByText(w.keep).press("Enter");
+  await desk.getByLabel(w.newName).fill("as-rehearsed");
+  await desk.locator("[name=keep-reason]").fill("It went well.");
+  await desk.getByRole("button", { name: w.save }).press("Enter");
+  await desk.getByText(w.kept).waitFor();
+  await desk.locator("option", { hasText: "as-rehearsed" }).waitFor({ state: "attached" });
+  await desk.locator("[name=preset]").selectOption("as-rehearsed");
+  await desk.getByText(/^Sets cap/).waitFor();
+  await desk.locator("[name=preset-reason]").fill("Not needed.");
+  await desk.getByRole("button", { name: w.remove }).press("Enter");
+  await desk.getByText(w.removed).waitFor();
+}
+
+/** A session that nobody has is refused in words. */
+async function session(desk: Page): Promise<void> {
+  const w = words.session;
+  await desk.getByRole("button", { name: w.revoke, exact: true }).press("Enter");
+  await desk.getByText(w.missing).waitFor();
+  await focused(desk, "session-id");
+  await desk.getByLabel(w.id).fill("nobody");
+  await desk.locator("[name=session-reason]").fill("A shared token.");
+  await desk.getByRole("button", { name: w.revoke, exact: true }).press("Enter");
+  await desk.locator("form", { has: desk.getByLabel(w.id) }).getByText(/^Refused: /).waitFor();
+}
+
+/** Whose sign-in is over signs in again, and finds what they typed. */
+async function over(desk: Page, fan: Fan): Promise<void> {
+  await desk.getByLabel(words.message.reason).fill("Half a sentence");
+  await desk.context().clearCookies({ name: "ropeline_staff" });
+  await desk.getByText(words.signIn.over).waitFor();
+  await focused(desk, "key");
+  await desk.getByLabel(words.signIn.key).fill(fan.stack.staffKey);
+  await desk.keyboard.press("Enter");
+  await desk.getByText(/^As of/).waitFor();
+  assert.equal(await desk.getByLabel(words.message.reason).inputValue(), "Half a sentence");
+  await desk.waitForFunction(() => document.activeElement?.tagName === "H1");
+}
+
+/** The field of that name has the focus. */
+const focused = (desk: Page, name: string) => desk.waitForFunction((wanted) => (document.activeElement as HTMLInputElement | null)?.name === wanted, name);
+
+/** Whoever works with the keyboard stays where they were. */
+async function keeps(desk: Page, button: Locator): Promise<void> {
+  await settled(desk);
+  assert.ok(await button.evaluate((element) => element === document.activeElement), "the focus is lost");
 }
 
 /** What cannot be read is said, and is not shown as it was. */

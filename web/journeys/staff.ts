@@ -30,6 +30,12 @@ export class Staff {
     if (before !== cap) await this.#ask("POST", "/steer", { set: { cap }, expect: { cap: before }, reason: "journey" });
   }
 
+  /** As the automatic mode does it, whatever the rate was. */
+  async rate(rate: number): Promise<void> {
+    const { version } = await this.live();
+    await this.#ask("POST", "/steer", { set: { rate }, expect: { version }, reason: "journey" });
+  }
+
   async resumed(): Promise<void> {
     const { mode } = await this.live();
     if (mode !== "run") await this.#ask("POST", "/steer", { set: { mode: "run" }, expect: { mode }, reason: "journey" });

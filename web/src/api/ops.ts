@@ -21,12 +21,12 @@ export const history = async (id: string, after: number) => (await call<{ sample
 export const audit = async (id: string) => (await call<{ rows: AuditRow[] }>("GET", `${at(id)}/audit?limit=30`)).body.rows;
 
 /** Changes what is set if everything still is what was expected, else 409 limits-changed. */
-export const steer = async (id: string, change: { set?: Settings; preset?: string; expect: Settings & { version?: number }; reason: string; public_reason?: Record<string, string> }) =>
+export const steer = async (id: string, change: { set?: Settings; preset?: string; expect: Settings & { version?: number }; reason: string; public_reason?: Record<string, string> | undefined }) =>
   (await call<{ live?: Live }>("POST", `${at(id)}/steer`, { body: change })).body.live ?? (await sale(id));
 
 export const presets = async () => (await call<{ presets: Preset[] }>("GET", `${root}/presets`)).body.presets;
 export const schedule = async (id: string) => (await call<{ planned: Planned[] }>("GET", `${at(id)}/schedule`)).body.planned;
-export const plan = async (id: string, change: { at: string; set?: Settings; preset?: string; reason: string }) =>
+export const plan = async (id: string, change: { at: string; set?: Settings; preset?: string; reason: string; public_reason?: Record<string, string> | undefined }) =>
   (await call<Planned>("POST", `${at(id)}/schedule`, { body: change })).body;
 export const cancel = async (id: string, planned: string, reason: string) =>
   void (await call("POST", `${at(id)}/schedule/${encodeURIComponent(planned)}/cancel`, { body: { reason } }));
@@ -37,3 +37,14 @@ export const message = async (id: string) => (await call<StaffMessage>("GET", `$
 /** Tells them something else, or nothing, if the message still is the one that was seen. */
 export const say = async (id: string, change: { texts: Record<string, string>; default?: string; until?: string; expect: number; reason: string }) =>
   (await call<StaffMessage>("POST", `${at(id)}/message`, { body: change })).body;
+
+export const savePreset = async (name: string, preset: { set: Settings; note?: string; reason: string }) =>
+  void (await call("PUT", `${root}/presets/${encodeURIComponent(name)}`, { body: preset }));
+export const removePreset = async (name: string, reason: string) => void (await call("POST", `${root}/presets/${encodeURIComponent(name)}/remove`, { body: { reason } }));
+
+const session = (sale: string, id: string) => `${at(sale)}/sessions/${encodeURIComponent(id)}`;
+/** Ends a session, and says whether every gate knows; force does it although it holds something. */
+export const revoke = async (sale: string, id: string, reason: string, force: boolean) =>
+  (await call<{ acknowledged: boolean }>("POST", `${session(sale, id)}/revoke`, { body: { reason, force } })).body;
+/** Lets its fan come in again. */
+export const reentry = async (sale: string, id: string, reason: string) => void (await call("POST", `${session(sale, id)}/reentry`, { body: { reason } }));

@@ -29,7 +29,7 @@ export function AutoForm(props: Steered) {
   const [on, setOn] = useState<boolean>();
   const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
   const [reason, setReason] = useState("");
-  const { busy, said, wrong, steer } = useSteering(props);
+  const { said, wrong, steer } = useSteering(props);
   const shown = seen ?? live;
   const flies = on ?? shown.auto?.on ?? false;
   const value = (field: Field) => typed[field] ?? shownAs(shown, field);
@@ -47,14 +47,12 @@ export function AutoForm(props: Steered) {
     event.preventDefault();
     const moved = bounds.filter(differs);
     if (!steered && moved.length === 0) return wrong(words.limits.nothing);
-    if ([...measures, ...bounds].some((field) => value(field).trim() === "" || !(Number(value(field)) >= 0))) return wrong(w.numbers);
-    if (reason.trim() === "") return wrong(words.reasonMissing);
+    const odd = [...measures, ...bounds].find((field) => value(field).trim() === "" || !(Number(value(field)) >= 0));
+    if (odd) return wrong(w.numbers, odd);
+    if (reason.trim() === "") return wrong(words.reasonMissing, "auto-reason");
     const auto: Auto = { on: flies, target_ms: number("target_ms"), slow: number("slow"), errors: number("errors"), in_flight: number("in_flight") };
     const set = { ...Object.fromEntries(moved.map((field) => [field, number(field)])), ...(steered ? { auto: { ...shown.auto, ...auto } } : {}) };
-    steer({ set, expect: { version: shown.version }, reason: reason.trim() }, words.limits.applied, reset, (now) => {
-      setSeen(now);
-      return w.changed;
-    });
+    steer({ set, seen: shown, expect: { version: shown.version }, reason: reason.trim(), when: "" }, { done: words.limits.applied, reset, changed: setSeen });
   };
   const touch = () => setSeen((before) => before ?? live);
   const input = (field: Field) => (
@@ -103,10 +101,10 @@ export function AutoForm(props: Steered) {
       </label>
       <Said said={said} />
       <div class="choices">
-        <button type="submit" disabled={busy}>
+        <button type="submit">
           {w.apply}
         </button>
-        <button type="button" onClick={reset} disabled={busy || (seen === undefined && reason === "")}>
+        <button type="button" onClick={reset}>
           {common.cancel}
         </button>
       </div>

@@ -23,6 +23,8 @@ interface Props {
 }
 
 const height = 132;
+/** 1, 2, 5, 10 … */
+const steps = [...Array(8).keys()].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
 /** All charts of the page show the same moment under the pointer. */
 const cursor: uPlot.Cursor = { y: false, points: { show: false }, drag: { x: false, y: false, setScale: false }, sync: { key: "ops" } };
@@ -94,7 +96,8 @@ function options(element: HTMLElement, traces: Trace[], write: (value: number) =
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
     axes: [
       { ...axis, space: 90, size: 28, values: (_plot, seconds) => seconds.map((second) => timeOfDay(new Date(1000 * second))) },
-      { ...axis, size: 56, space: 34, values: (_plot, ticks) => ticks.map(write) },
+      // As wide as its longest label; half a person is no tick.
+      { ...axis, size: (_plot, labels) => Math.max(56, 20 + 7 * Math.max(0, ...(labels ?? []).map((label) => label.length))), space: 34, incrs: steps, values: (_plot, ticks) => ticks.map(write) },
     ],
     series: [
       {},

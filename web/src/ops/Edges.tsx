@@ -13,7 +13,7 @@ export function Edges({ edges }: { edges: EdgeReport[] }) {
       {edges.length === 0 ? (
         <p class="note">{w.none}</p>
       ) : (
-        <div class="wide" tabIndex={0} role="region" aria-labelledby="edges">
+        <div class="wide" tabIndex={0} role="group" aria-labelledby="edges">
           <table>
             <thead>
               <tr>

@@ -1,5 +1,4 @@
 import { useState } from "preact/hooks";
-import * as api from "../api/ops";
 import type { Live, Settings } from "../api/documents";
 import { common, ops as words } from "../messages/en";
 import { clock as span } from "../messages/format";
@@ -12,14 +11,14 @@ const fields: Field[] = ["cap", "rate", "session", "claim"];
 
 /** Cap, rate and times: sliders and numbers, what the change would do, now or for later. */
 export function LimitsForm(props: Steered) {
-  const { live, onChange } = props;
+  const { live } = props;
   // What the SRE looked at when starting to type: the change is refused if it is not so any more.
   const [seen, setSeen] = useState<Live>();
   const [typed, setTyped] = useState<Partial<Record<Field, string>>>({});
   const [shares, setShares] = useState<Record<string, string>>({});
   const [reason, setReason] = useState("");
   const [when, setWhen] = useState("");
-  const { busy, said, wrong, run, steer } = useSteering(props);
+  const { said, wrong, steer } = useSteering(props);
   const shown = seen ?? live;
   const value = (field: Field) => typed[field] ?? String(shown[field]);
   const edit = (field: Field) => (text: string) => {
@@ -41,7 +40,9 @@ export function LimitsForm(props: Steered) {
   const changed = fields.filter((field) => typed[field] !== undefined && Number(typed[field]) !== shown[field]);
   const lanes = Object.keys(shown.shares ?? {});
   const shared = lanes.some((lane) => Number(share(lane)) !== shown.shares?.[lane]);
-  const whole = [...changed.map(value), ...lanes.map(share)].every((text) => Number.isInteger(Number(text)) && Number(text) >= 0 && text !== "");
+  const texts: [string, string][] = [...changed.map((field): [string, string] => [field, value(field)]), ...lanes.map((lane): [string, string] => [`share-${lane}`, share(lane)])];
+  const odd = texts.find(([, text]) => text === "" || !Number.isInteger(Number(text)) || Number(text) < 0)?.[0];
+  const whole = odd === undefined;
   // The shares of all lanes belong together.
   const pick = (from: (field: Field) => number, of: (lane: string) => number): Settings => ({
     ...Object.fromEntries(changed.map((field) => [field, from(field)])),
@@ -51,22 +52,16 @@ export function LimitsForm(props: Steered) {
   const submit = (event: Event) => {
     event.preventDefault();
     if (changed.length === 0 && !shared) return wrong(words.limits.nothing);
-    if (!whole) return wrong(words.limits.whole);
-    if (reason.trim() === "") return wrong(words.reasonMissing);
-    const set = pick((field) => Number(typed[field]), (lane) => Number(share(lane)));
-    if (when !== "") {
-      const at = new Date(when).toISOString();
-      return void run(async () => {
-        await api.plan(live.sale, { at, set, reason: reason.trim() });
-        reset();
-        onChange();
-      }, words.limits.planned);
-    }
+    if (!whole) return wrong(words.limits.whole, odd);
+    if (reason.trim() === "") return wrong(words.reasonMissing, "reason");
+    const set = pick((field) => Number(value(field)), (lane) => Number(share(lane)));
     const expect = pick((field) => shown[field], (lane) => shown.shares?.[lane] ?? 0);
-    steer({ set, expect, reason: reason.trim() }, words.limits.applied, reset, (now) => {
-      setSeen(now);
-      return words.limits.changed(now.cap, now.rate);
-    });
+    if (set.rate !== undefined && shown.auto?.on) {
+      // The automatic mode moves the rate every second: it is no news, but that somebody switched it is.
+      delete expect.rate;
+      expect.auto = shown.auto;
+    }
+    steer({ set, seen: shown, expect, reason: reason.trim(), when }, { done: words.limits.applied, reset, changed: setSeen });
   };
 
   return (
@@ -101,10 +96,10 @@ export function LimitsForm(props: Steered) {
       </label>
       <Said said={said} />
       <div class="choices">
-        <button type="submit" class="primary" disabled={busy}>
+        <button type="submit" class="primary">
           {when === "" ? words.limits.apply : words.limits.plan}
         </button>
-        <button type="button" onClick={reset} disabled={busy || (changed.length === 0 && !shared && reason === "" && when === "")}>
+        <button type="button" onClick={reset}>
           {common.cancel}
         </button>
       </div>

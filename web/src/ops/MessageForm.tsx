@@ -19,11 +19,11 @@ export function MessageForm({ sale, message, onChange }: Props) {
   const [texts, setTexts] = useState(blank);
   const [until, setUntil] = useState("");
   const [reason, setReason] = useState("");
-  const { busy, said, wrong, run } = useRequest();
+  const { said, wrong, run } = useRequest();
   const typed = filled(texts);
 
   const set = (wanted: Record<string, string>, done: string) => {
-    if (reason.trim() === "") return wrong(words.reasonMissing);
+    if (reason.trim() === "") return wrong(words.reasonMissing, "message-reason");
     const first = Object.keys(wanted)[0];
     const change = { texts: wanted, expect: message?.number ?? 0, reason: reason.trim(), ...(first === undefined ? {} : { default: first, ...(until === "" ? {} : { until: new Date(until).toISOString() }) }) };
     void run(
@@ -44,7 +44,7 @@ export function MessageForm({ sale, message, onChange }: Props) {
   };
   const submit = (event: Event) => {
     event.preventDefault();
-    if (!typed) return wrong(w.nothing);
+    if (!typed) return wrong(w.nothing, "message-text-0");
     set(typed, w.sent);
   };
 
@@ -64,10 +64,10 @@ export function MessageForm({ sale, message, onChange }: Props) {
       </label>
       <Said said={said} />
       <div class="choices">
-        <button type="submit" disabled={busy}>
+        <button type="submit">
           {w.send}
         </button>
-        <button type="button" disabled={busy || !message?.number} onClick={() => set({}, w.taken)}>
+        <button type="button" aria-disabled={!message?.number} onClick={() => (message?.number ? set({}, w.taken) : wrong(w.none))}>
           {w.take}
         </button>
       </div>

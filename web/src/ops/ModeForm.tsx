@@ -9,32 +9,43 @@ import { blank, filled, Texts } from "./Texts";
 const modes: Mode[] = ["run", "pause", "drain", "queue", "pass", "stop"];
 /** In these nobody, or everybody, passes: asked once more. */
 const grave: Mode[] = ["pass", "stop"];
+/** The reason of these is shown to the fans. */
+const told: Mode[] = ["pause", "queue", "stop"];
 
 /** How the sale admits: one button a mode. */
 export function ModeForm(props: Steered) {
   const { live } = props;
   const [reason, setReason] = useState("");
   const [texts, setTexts] = useState(blank);
+  const [when, setWhen] = useState("");
   const [asked, ask] = useState<Mode>();
-  const { busy, said, wrong, steer } = useSteering(props);
+  const { said, wrong, steer } = useSteering(props);
+  const reset = () => {
+    setReason("");
+    setTexts(blank);
+    setWhen("");
+  };
   const change = (mode: Mode) => {
     ask(undefined);
-    const public_reason = filled(texts);
-    const reset = () => {
-      setReason("");
-      setTexts(blank);
-    };
-    steer({ set: { mode }, expect: { mode: live.mode }, reason: reason.trim(), ...(public_reason ? { public_reason } : {}) }, words.mode.done(words.mode.name[mode]), reset, () => words.mode.changed);
+    const wanted = { set: { mode }, seen: live, expect: { mode: live.mode }, reason: reason.trim(), public_reason: filled(texts), when };
+    steer(wanted, { done: words.mode.done(words.mode.name[mode]), reset });
   };
   const press = (mode: Mode) => {
-    if (reason.trim() === "") return wrong(words.reasonMissing);
-    if (grave.includes(mode)) return ask(mode);
+    if (idle(mode)) return;
+    if (reason.trim() === "") return wrong(words.reasonMissing, "mode-reason");
+    if (grave.includes(mode) && when === "") return ask(mode);
     change(mode);
   };
+  /** Nothing would come of it. The mode that is on can be given another reason. */
+  const idle = (mode: Mode) => live.mode === mode && mode === "run" && when === "";
   return (
     <div class="modes" role="group" aria-labelledby="modes">
       <h3 id="modes">{words.mode.heading}</h3>
-      {live.mode !== "run" && live.reason !== "" && <p>{words.mode.now(live.reason)}</p>}
+      {live.mode !== "run" && live.reason !== "" && (
+        <p>
+          {told.includes(live.mode) ? words.mode.now(live.reason) : words.mode.because(live.reason)} <span class="note">{words.mode.again}</span>
+        </p>
+      )}
       <label>
         {words.mode.reason}
         <input name="mode-reason" maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
@@ -44,10 +55,14 @@ export function ModeForm(props: Steered) {
         <p class="note">{words.mode.othersNote}</p>
         <Texts name="public" texts={texts} onTexts={setTexts} />
       </details>
+      <label>
+        {words.limits.when}
+        <input name="mode-when" type="datetime-local" step={1} value={when} onInput={(event) => setWhen(event.currentTarget.value)} />
+      </label>
       <ul>
         {modes.map((mode) => (
           <li key={mode}>
-            <button type="button" class={mode} aria-pressed={live.mode === mode} disabled={busy || live.mode === mode} onClick={() => press(mode)}>
+            <button type="button" class={mode} aria-pressed={live.mode === mode} aria-disabled={idle(mode)} onClick={() => press(mode)}>
               {words.mode.name[mode]}
             </button>
             <span class="note">{words.mode.what[mode]}</span>

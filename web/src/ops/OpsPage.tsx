@@ -25,6 +25,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const [stale, setStale] = useState(false);
   const [picked, setPicked] = useState(named);
   const key = useRef(signInKey);
+  const heading = useRef<HTMLHeadingElement>(null);
   const late = useLate(asOf);
 
   useEffect(() => {
@@ -66,30 +67,52 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   }, [staff === "no"]);
 
   const replace = (live: Live) => setSales((all) => all.map((each) => (each.sale === live.sale ? live : each)));
-  if (staff === "no") return <SignIn onDone={() => setStaff("unknown")} />;
+  const signedIn = () => {
+    setStaff("unknown");
+    requestAnimationFrame(() => heading.current?.focus()); // once it is shown
+  };
+  const signedOut = () => {
+    setSales([]);
+    setUnread([]);
+    setEdges([]);
+    setAsOf(undefined);
+    setStaff("no");
+  };
+  const silent = stale || late;
   const live = sales.find((each) => each.sale === picked) ?? sales[0];
   return (
     <>
-      <Top>
-        <button type="button" onClick={() => void api.signOut().then(() => setStaff("no"), () => setStale(true))} disabled={staff !== "yes"}>
-          {words.signOut}
-        </button>
-      </Top>
-      <main class="ops">
-        <div class="heading">
-          <h1>{words.heading}</h1>
-          <p class={stale || late ? "wrong" : "note"}>{asOf ? (stale || late ? words.stale(asOf) : words.asOf(asOf)) : stale || late ? common.offline : common.loading}</p>
-        </div>
-        {staff === "yes" && sales.length + unread.length === 0 && <p>{words.none}</p>}
-        {unread.map((each) => (
-          <p class="wrong" key={each.sale}>
-            {words.unread(each.sale, each.problem.detail ?? each.problem.title)}
-          </p>
-        ))}
-        {sales.length > 1 && <Sales sales={sales} picked={live} />}
-        {live && <SaleDesk key={live.sale} live={live} onLive={replace} />}
-        {staff === "yes" && <Edges edges={edges} />}
-      </main>
+      {staff === "no" && <SignIn over={asOf !== undefined} onDone={signedIn} />}
+      {/* Whose sign-in is over finds what they typed as it was. */}
+      <div hidden={staff === "no"}>
+        <Top>
+          <button type="button" onClick={() => void api.signOut().then(signedOut, () => setStale(true))} disabled={staff !== "yes"}>
+            {words.signOut}
+          </button>
+        </Top>
+        <main class="ops">
+          <div class="heading">
+            <h1 tabIndex={-1} ref={heading}>
+              {words.heading}
+            </h1>
+            <div>
+              {!silent && <p class="note">{asOf ? words.asOf(asOf) : common.loading}</p>}
+              <p class="wrong" role="status">
+                {silent && (asOf ? words.stale(asOf) : common.offline)}
+              </p>
+            </div>
+          </div>
+          {staff === "yes" && sales.length + unread.length === 0 && <p>{words.none}</p>}
+          {unread.map((each) => (
+            <p class="wrong" key={each.sale}>
+              {words.unread(each.sale, each.problem.detail ?? each.problem.title)}
+            </p>
+          ))}
+          {sales.length > 1 && <Sales sales={sales} picked={live} />}
+          {live && <SaleDesk key={live.sale} live={live} onLive={replace} />}
+          {staff === "yes" && <Edges edges={edges} />}
+        </main>
+      </div>
     </>
   );
 }
@@ -127,16 +150,19 @@ function Sales({ sales, picked }: { sales: Live[]; picked: Live | undefined }) {
   );
 }
 
-function SignIn({ onDone }: { onDone: () => void }) {
+function SignIn({ over, onDone }: { over: boolean; onDone: () => void }) {
   const [key, setKey] = useState("");
-  const [problem, setProblem] = useState("");
+  const [problem, setProblem] = useState(over ? words.signIn.over : "");
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     try {
       await api.signIn(key.trim());
       onDone();
     } catch (cause) {
-      setProblem(cause instanceof Refusal ? words.signIn.wrong : common.offline);
+      setProblem(cause instanceof Refusal && cause.status < 500 ? words.signIn.wrong : common.offline);
+      field.current?.focus();
     }
   };
   return (
@@ -147,7 +173,7 @@ function SignIn({ onDone }: { onDone: () => void }) {
           <h1>{words.signIn.heading}</h1>
           <label>
             {words.signIn.key}
-            <input type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
+            <input ref={field} type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
           </label>
           <p class="note">{words.signIn.hint}</p>
           <p class="wrong" role="alert">

@@ -9,7 +9,9 @@ import { merged } from "./history";
 import { LimitsForm } from "./LimitsForm";
 import { MessageForm } from "./MessageForm";
 import { ModeForm } from "./ModeForm";
-import { Trail } from "./Trail";
+import { Presets } from "./Presets";
+import { SessionForm } from "./SessionForm";
+import { Audit, Schedule } from "./Trail";
 
 interface Props {
   live: Live;
@@ -32,7 +34,13 @@ export function SaleDesk({ live, onLive }: Props) {
       <Numbers live={live} />
       <div class="remarks">
         {live.pace && <p class="wrong">{live.pace}</p>}
-        <a href={`/sales/${encodeURIComponent(live.sale)}/ledger`}>{words.ledger}</a>
+        <News live={live} />
+        <p class="ways">
+          <a href={`/sales/${encodeURIComponent(live.sale)}/ledger`}>{words.ledger}</a>
+          <button type="button" class="quiet" onClick={() => document.getElementsByName("mode-reason")[0]?.focus()}>
+            {words.toModes}
+          </button>
+        </p>
       </div>
       <h3 class="apart">{words.charts.heading}</h3>
       <Charts samples={samples} />
@@ -41,7 +49,17 @@ export function SaleDesk({ live, onLive }: Props) {
         <ModeForm {...controls} />
         <AutoForm {...controls} />
         <MessageForm sale={live.sale} message={records.message} onChange={records.again} />
-        <Trail {...controls} {...records} />
+        <Presets {...controls} presets={records.presets} />
+        <div class="trail">
+          {records.away && (
+            <p class="wrong" role="status">
+              {words.away}
+            </p>
+          )}
+          <Schedule sale={live.sale} planned={records.planned} onChange={records.again} />
+          <SessionForm sale={live.sale} onChange={records.again} />
+        </div>
+        <Audit rows={records.rows} />
       </div>
     </section>
   );
@@ -115,6 +133,15 @@ export function State({ live }: { live: Live }) {
     <p class={`state ${live.mode}`}>
       {state}
       {opens > 0 && ` · ${words.opens(span(opens))}`}
+    </p>
+  );
+}
+
+/** For who does not see the page: what somebody else changed, or what is wrong now. Numbers that move all the time are not said. */
+function News({ live }: Pick<Props, "live">) {
+  return (
+    <p class="unseen" role="status">
+      {words.mode.done(words.mode.name[live.mode])} {live.pace && words.paceWarning} {!live.holds && words.broken}
     </p>
   );
 }
