@@ -69,6 +69,7 @@ func (p Probe) check() error {
 // Probes asks all probes, each by itself.
 type Probes struct {
 	probes []Probe
+	dialer *net.Dialer // of client
 	client *http.Client
 	log    *slog.Logger
 
@@ -119,7 +120,7 @@ func NewProbes(probes []Probe, log *slog.Logger) (*Probes, error) {
 		names[p.Name] = true
 	}
 	dialer := &net.Dialer{Timeout: probeLimit, Control: refuseInside}
-	return &Probes{probes: probes, log: log, said: map[string]saying{}, failures: map[string]int64{}, client: &http.Client{
+	return &Probes{probes: probes, dialer: dialer, log: log, said: map[string]saying{}, failures: map[string]int64{}, client: &http.Client{
 		Timeout:       probeLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{ // no proxy: it would resolve names for us
@@ -138,12 +139,18 @@ func refuseInside(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", errInside, address)
 	}
-	ip := at.Addr().Unmap()
+	ip := at.Addr().Unmap().WithZone("") // fd00:ec2::254%lo is the same address
+	if nat64.Contains(ip) {
+		ip = netip.AddrFrom4([4]byte(ip.AsSlice()[12:]))
+	}
 	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == metadataIPv6 || ip == metadataAlibaba {
 		return fmt.Errorf("%w: %s", errInside, ip)
 	}
 	return nil
 }
+
+// An IPv4 address that a network translates hides in the last bytes of these.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // Where some clouds keep keys outside the link-local addresses.
 var (

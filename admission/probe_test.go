@@ -1,12 +1,16 @@
 package admission
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +76,12 @@ func TestWhatAProbeSays(t *testing.T) {
 		"metadata in disguise": {probe: Probe{URL: "http://[::ffff:169.254.169.254]/", Limit: 500}, unknown: true},
 		"link-local":           {probe: Probe{URL: "http://[fe80::1]/", Limit: 500}, unknown: true},
 		"nowhere":              {probe: Probe{URL: "http://0.0.0.0/", Limit: 500}, unknown: true},
+		"nowhere in IPv6":      {probe: Probe{URL: "http://[::]/", Limit: 500}, unknown: true},
+		"nowhere, mapped":      {probe: Probe{URL: "http://[::ffff:0.0.0.0]/", Limit: 500}, unknown: true},
+		"metadata of IPv6":     {probe: Probe{URL: "http://[fd00:ec2::254]/", Limit: 500}, unknown: true},
+		"with a zone":          {probe: Probe{URL: "http://[fd00:ec2::254%25lo]/", Limit: 500}, unknown: true},
+		"translated":           {probe: Probe{URL: "http://[64:ff9b::a9fe:a9fe]/", Limit: 500}, unknown: true},
+		"another cloud's":      {probe: Probe{URL: "http://100.100.100.200/", Limit: 500}, unknown: true},
 	} {
 		got := probesOf(t).ask(t.Context(), c.probe)
 		if (got.err != nil) != c.unknown || got.stand != c.want || got.failed != (c.unknown || c.want == badly) {
@@ -87,6 +97,70 @@ func TestWhatAProbeSays(t *testing.T) {
 	if got := probesOf(t).ask(t.Context(), Probe{URL: "http://169.254.169.254/", Limit: 1}); !errors.Is(got.err, errInside) {
 		t.Errorf("metadata: %v", got.err)
 	}
+}
+
+// What a name comes to decides, however it is written.
+func TestNoNameLeadsAProbeInside(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, inside := range map[string]bool{
+		"127.0.0.1": false, "169.254.169.254": true, "169.254.0.1": true, "0.0.0.0": true, "100.100.100.200": true, "224.0.0.251": true,
+		"fe80::1": true, "fd00:ec2::254": true, "::ffff:169.254.169.254": true, "::": true, "64:ff9b::a9fe:a9fe": true,
+	} {
+		for _, name := range []string{"metadata.google.internal", "0xa9fea9fe"} {
+			p := probesOf(t)
+			p.dialer.Resolver = resolvesTo(netip.MustParseAddr(address))
+			got := p.ask(t.Context(), Probe{URL: "http://" + name + ":" + port + "/", Limit: 1e6})
+			if errors.Is(got.err, errInside) != inside || !inside && (got.failed || got.err != nil) {
+				t.Errorf("%s that is %s: %+v", name, address, got)
+			}
+		}
+	}
+}
+
+// A number is no name to Go's own resolver, and an address to the system's.
+func TestANumberIsNoAddressOfAProbe(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"2852039166", "0", "0251.0376.0251.0376"} {
+		if got := probesOf(t).ask(t.Context(), Probe{URL: "http://" + host + "/", Path: "x", Limit: 1}); got.err == nil {
+			t.Errorf("%s: %+v", host, got)
+		}
+	}
+}
+
+// resolvesTo answers every question for a name with one address.
+func resolvesTo(ip netip.Addr) *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			defer ours.Close()
+			var length [2]byte
+			if _, err := io.ReadFull(ours, length[:]); err != nil {
+				return
+			}
+			query := make([]byte, binary.BigEndian.Uint16(length[:]))
+			if _, err := io.ReadFull(ours, query); err != nil {
+				return
+			}
+			end := 12 + bytes.IndexByte(query[12:], 0) + 5 // name, type, class
+			kind := query[end-3]
+			answer := append(query[:2:2], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0)
+			answer = append(answer, query[12:end]...)
+			if ip.Is4() == (kind == 1) { // A, or else AAAA
+				answer[7] = 1
+				answer = append(answer, 0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, byte(ip.BitLen()/8))
+				answer = append(answer, ip.AsSlice()...)
+			}
+			_, _ = ours.Write(binary.BigEndian.AppendUint16(nil, uint16(len(answer))))
+			_, _ = ours.Write(answer)
+		}()
+		return theirs, nil
+	}}
 }
 
 // An answer that never comes is cut off.
