@@ -163,7 +163,7 @@ func (f *fan) see(s wire.Status) {
 		f.h.Offer, f.h.OfferedAt, f.h.ClaimBy = s.Offer.Number, now, f.clock.at(s.Offer.ClaimBy)
 		f.h.Beside = s.Offer.Beside
 		if s.Party != nil {
-			f.h.Size = s.Party.Size
+			f.h.Size, f.h.Left = s.Party.Size, s.Sale.Stock.Free
 		}
 		f.hall.board.offer(now)
 		made := f.clock.at(s.Offer.ClaimBy.Add(-f.hall.about.ClaimWindow.Duration()))

@@ -135,9 +135,10 @@ type History struct {
 
 	Late bool // it was sent after the lobby's close
 
-	Party int  // number of the party whose place the fan shares, from 1; 0: none
-	Guest bool // a friend had taken the place: the join says nothing of its order
-	Size  int  // of the party, as told with the offer
+	Party int   // number of the party whose place the fan shares, from 1; 0: none
+	Guest bool  // a friend had taken the place: the join says nothing of its order
+	Size  int   // of the party, as told with the offer
+	Left  int64 // units that were free, as told with the offer to a party
 
 	Shown   []Shown
 	Waits   []Estimate

@@ -102,9 +102,11 @@ func judgeSoldOut(e Evidence) finding {
 	return f
 }
 
-// got reports whether something was left when the fan's turn came. A fan whose
-// turn never came, though it stayed, got nothing.
-func (h *History) got() bool { return h.Offer != 0 && h.End != "sold out" }
+// got reports whether something was left when the fan's turn came, for each of the
+// friends who came along. A fan whose turn never came, though it stayed, got nothing.
+func (h *History) got() bool {
+	return h.Offer != 0 && h.End != "sold out" && (h.Party == 0 || h.Left >= int64(h.Size))
+}
 
 // judgeOdds compares what was said of the chances with what came of them.
 func judgeOdds(e Evidence) finding {

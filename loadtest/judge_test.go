@@ -192,6 +192,11 @@ func TestABrokenRunIsNoticed(t *testing.T) {
 		{"somebody was offered when everything was sold", func(e *Evidence) { e.fan(6).MadeAt = sec(503) }, []string{InvSoldOut}},
 		{"who was told of a good chance got nothing", func(e *Evidence) { e.fan(5).End = "sold out" }, []string{InvOdds}},
 		{"who was told of a slim chance got something", func(e *Evidence) { e.fan(5).Chances[0].Chance = wire.ChanceSlim }, []string{InvOdds}},
+		{"friends were told of a good chance, and too few were left for them", func(e *Evidence) {
+			for _, n := range []int{7, 8} {
+				e.fan(n).Chances, e.fan(n).Left = []Told{{sec(20), wire.ChanceGood}}, 1
+			}
+		}, []string{InvOdds}},
 		{"a fan who stayed was not told why", func(e *Evidence) { e.fan(30).Chances[1].Chance = wire.ChanceSlim }, []string{InvForgotten, InvSoldOut}},
 		{"an estimate rose", func(e *Evidence) { e.fan(5).Waits[20].High += sec(300) }, []string{InvLonger, InvEstimate}},
 		{"the draw is not right", func(e *Evidence) { e.Fans[1].DrawFault = "no" }, []string{InvDraw}},

@@ -49,7 +49,7 @@ func Profiles() []Profile {
 	sellOut := demo
 	sellOut.OpensIn, sellOut.Cap, sellOut.Rate, sellOut.Seats, sellOut.General = 10, 24, 600, 0, 120 // a single seat is not what most look for
 	eager := rough
-	eager.Browsers, eager.Droppers = 30, 8
+	eager.Browsers, eager.Droppers, eager.Parties = 30, 8, 3
 	fewStay := rough
 	fewStay.Longest = 12 * time.Second
 	crash := small
@@ -64,7 +64,7 @@ func Profiles() []Profile {
 	friends.OpensIn, friends.Cap, friends.Rate = 8, 24, 2400
 	slow := demo
 	slow.OpensIn, slow.Cap, slow.Rate, slow.Seats, slow.General = 12, 400, automaticMost, 0, 4400
-	lobby.PartyMax, surge.PartyMax, friends.PartyMax = partyMost, partyMost, partyMost
+	lobby.PartyMax, surge.PartyMax, friends.PartyMax, sellOut.PartyMax = partyMost, partyMost, partyMost, partyMost
 	// Little work: it is that of all fans, and this machine does nothing else well meanwhile.
 	lobby.Visitor = ropeline.VisitorRule{Kind: ropeline.VisitorBrowser, Work: 4, PerNetwork: 10_000}
 	crowd := sociable
@@ -84,10 +84,10 @@ func Profiles() []Profile {
 			Lobby: 120, Late: 1880, Span: 20 * time.Second, Mix: rough, Limit: 2 * time.Minute, Settle: untilAllAreBack, Excuse: unless()},
 		{Name: "mutant", About: "200 fans for 320 units, short", Demo: small,
 			Lobby: 100, Late: 100, Span: 8 * time.Second, Mix: fewStay, Limit: time.Minute, Settle: 20 * time.Second, Excuse: unless()},
-		{Name: "sell-out", About: "500 fans for 120 units, until the last is sold; most buy", Demo: sellOut,
+		{Name: "sell-out", About: "500 fans for 120 units, until the last is sold; most buy, and some have come with friends", Demo: sellOut,
 			Lobby: 400, Late: 100, Span: 10 * time.Second, Mix: eager, Limit: 100 * time.Second, Settle: untilAllAreBack,
 			// Nobody who comes late has a turn.
-			Excuse: append(unless(InvSoldOut, InvOdds), InvOrder, InvLobby)},
+			Excuse: append(unless(InvSoldOut, InvOdds, InvParty), InvOrder, InvLobby)},
 		{Name: "crash", About: "200 fans for 320 units; everything is killed in the middle", Demo: crash,
 			// Nothing is excused: Redis has handed to the kernel what it answers for. The exception is what it takes while
 			// a sync of its log is under way, 1 to 30 ms of every second here: a kill just then loses that.

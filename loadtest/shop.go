@@ -16,7 +16,7 @@ func (f *fan) shop(ctx context.Context) {
 		f.visit(ctx)
 		return
 	}
-	if f.Errand == Browse || f.Errand == Stroll {
+	if f.h.Guest || f.Errand == Browse || f.Errand == Stroll { // friends have one basket, which the first of them fills
 		f.browse(ctx)
 		f.h.End = "only looked"
 		return
@@ -104,7 +104,7 @@ func (f *fan) covet(now availability) (holdRequest, bool) {
 // whatever is left.
 func (f *fan) choose(now availability) (holdRequest, bool) {
 	plan := f.hall.plan
-	quantity := min(f.Quantity, f.hall.about.UnitsPerHold)
+	quantity := min(max(f.Quantity, f.h.Size), f.hall.about.UnitsPerHold)
 	want := holdRequest{Performance: plan.ID}
 	if shelf, err := now.shelf(plan.units()); err == nil && f.Ask == AskSeats {
 		if want.Units = plan.neighbors(f.rng, shelf.Taken, quantity); want.Units != nil {
