@@ -9,11 +9,12 @@ import (
 // clientAddress returns the address a request comes from. X-Forwarded-For is
 // believed only as far as trusted proxies wrote it: walking from the right,
 // the first address that is not a trusted proxy is the client. What stands
-// further left was written by the client and may say anything. The zero Addr
-// means that there is none (a Unix socket).
+// further left was written by the client and may say anything. Whoever comes by a
+// Unix socket has no address and is a trusted proxy (ServeAsking); the zero Addr means
+// that it does not say for whom.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	client, ok := parseAddress(r.RemoteAddr)
-	if !ok || !within(client, trusted) {
+	if ok && !within(client, trusted) {
 		return client
 	}
 	lines := r.Header["X-Forwarded-For"]

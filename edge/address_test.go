@@ -33,6 +33,10 @@ func TestClientAddressBelievesOnlyTrustedProxies(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
+	proxied := &http.Request{RemoteAddr: "@", Header: http.Header{"X-Forwarded-For": {"198.51.100.1, 203.0.113.9, 10.0.0.2"}}}
+	if got := clientAddress(proxied, trusted).String(); got != "203.0.113.9" {
+		t.Errorf("a proxy at a Unix socket asks for 203.0.113.9, not %s", got)
+	}
 	if got := clientAddress(&http.Request{RemoteAddr: "@"}, trusted); got.IsValid() {
 		t.Errorf("a Unix socket has no address, got %s", got)
 	}

@@ -133,15 +133,18 @@ func send(t *testing.T, address, request string) (*http.Response, string) {
 
 // nginx runs the documented configuration in front of the shop and returns its
 // address.
-func (g *rig) nginx(t *testing.T) string {
+func (g *rig) nginx(t *testing.T) string { return g.nginxWith(t) }
+
+// nginxWith puts other values into the file, too.
+func (g *rig) nginxWith(t *testing.T, pairs ...string) string {
 	t.Helper()
 	dir, at := t.TempDir(), devtest.FreePort(t)
-	conf := fromDocs(t, "nginx.conf", "127.0.0.1:8000", at, "127.0.0.1:8080", strings.TrimPrefix(g.url, "http://"),
+	conf := fromDocs(t, "nginx.conf", append(pairs, "127.0.0.1:8000", at, "127.0.0.1:8080", strings.TrimPrefix(g.url, "http://"),
 		"127.0.0.1:9000", g.upstream.url.Host, "lanterns", string(g.sale.ID),
 		"http {\n", fmt.Sprintf(`http {
   access_log off;
   client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
-`, dir))
+`, dir))...)
 	file := filepath.Join(dir, "nginx.conf")
 	must(t, os.WriteFile(file, []byte(conf), 0o600))
 	devtest.Program(t, at, "nginx", "-p", dir, "-c", file, "-e", "stderr",

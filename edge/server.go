@@ -128,8 +128,30 @@ const drainTimeout = 10 * time.Second
 // more connections, tells the sockets to come back, and waits for them and for
 // the requests that are under way.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	doors := newDoors(ln, s.config.Limits, s.config.TrustedProxies, s.metrics.turned)
-	answer := s.Handler()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := s.rooms.open(ctx); err != nil { // before the first request
+		return err
+	}
+	var running sync.WaitGroup
+	var broken error
+	running.Go(func() { broken = s.untilOver(ctx) })
+	err := s.serve(ctx, newDoors(ln, s.config.Limits, s.config.TrustedProxies, s.metrics.turned), s.Handler())
+	stop()
+	running.Wait()
+	for _, p := range s.shops { // WebSockets to them outlive the server
+		p.Close()
+	}
+	s.ending.Wait()
+	if err = cmp.Or(err, broken); err != nil {
+		return fmt.Errorf("serving the edge: %w", err)
+	}
+	return nil
+}
+
+// serve answers on one listener until ctx ends. Then it takes no more connections and
+// waits for the requests that are under way.
+func (s *Server) serve(ctx context.Context, doors *doors, answer http.Handler) error {
 	hs := http1.New(&http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Upgrade") == "" && doors.crowded() {
@@ -147,13 +169,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := s.rooms.open(ctx); err != nil { // before the first request
-		return err
-	}
-	var running sync.WaitGroup
-	var broken error
-	running.Go(func() { broken = s.untilOver(ctx) })
-	running.Go(func() {
+	var draining sync.WaitGroup
+	draining.Go(func() {
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
@@ -163,18 +180,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	})
 	err := hs.Serve(doors)
 	stop()
-	running.Wait()
-	for _, p := range s.shops { // WebSockets to them outlive the server
-		p.Close()
-	}
-	s.ending.Wait()
+	draining.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	if err = cmp.Or(err, broken); err != nil {
-		return fmt.Errorf("serving the edge: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Handler answers every request of the edge.

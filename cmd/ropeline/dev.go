@@ -116,14 +116,14 @@ func (d *dev) run(ctx context.Context) (err error) {
 	if err := d.listen(ctx); err != nil {
 		return err
 	}
-	parts, err := d.parts(clients, pools)
+	parts, err := d.parts(ctx, clients, pools)
 	if err != nil {
 		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close(), d.private.Close())
 	}
 	return runAll(ctx, d.log, parts...)
 }
 
-func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([]part, error) {
+func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([]part, error) {
 	limits := d.edgeLimits
 	if limits.JoinsLimit == 0 {
 		limits.JoinsLimit = -1 // simulated fans all come from one address
@@ -142,7 +142,7 @@ func (d *dev) parts(clients [4]redis.UniversalClient, pools [3]*pgxpool.Pool) ([
 	if err != nil {
 		return nil, err
 	}
-	edge, err := newEdge(clients[3], d.keys, address(d.booking), address(d.ops), d.edge, limits, d.registry, d.log)
+	edge, err := newEdge(ctx, clients[3], d.keys, address(d.booking), address(d.ops), d.edge, limits, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,7 @@ type edgeLimits struct {
 	SocketsLimit   int64          `placeholder:"N" help:"WebSockets open at once; 0 for what the descriptors allow."`
 	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
 	Routes         string         `type:"existingfile" placeholder:"FILE" help:"What the gate for other shops protects; without it there is no gate."`
+	VerifySocket   string         `placeholder:"PATH" help:"Unix socket on which a proxy of this machine may ask the gate, for less than over TCP. Who may open it is trusted: user and group of this process."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
 	AddressLimit   int64          `placeholder:"N" help:"WebSockets, and connections, that one address may have open; 0 for the default, -1 for no limit."`
 	VisitorLimit   int64          `placeholder:"N" help:"API requests of one place, or one admission, a minute, but for polls; 0 for the default, -1 for no limit."`
@@ -72,7 +73,7 @@ func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	parts, err := newEdge(rdb, c.Keys, c.Booking, c.Ops, ln, c.edgeLimits, reg, con.log)
+	parts, err := newEdge(ctx, rdb, c.Keys, c.Booking, c.Ops, ln, c.edgeLimits, reg, con.log)
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
 	}
@@ -85,7 +86,7 @@ func (c *edgeCommand) Run(ctx context.Context, con console) (err error) {
 
 // newEdge wires an edge: it holds the keys that sign places and admissions,
 // and knows the other parts by their addresses only.
-func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, ln net.Listener, limits edgeLimits,
+func newEdge(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, ln net.Listener, limits edgeLimits,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	reg = monitor.Part(reg, "edge")
 	monitor.Redis(reg, rdb)
@@ -156,7 +157,15 @@ func newEdge(rdb redis.UniversalClient, keys keyFolder, booking, ops *url.URL, l
 	if err != nil {
 		return nil, err
 	}
-	return append(parts, part{"edge", func(ctx context.Context) error { return srv.Serve(ctx, ln) }}), nil
+	parts = append(parts, part{"edge", func(ctx context.Context) error { return srv.Serve(ctx, ln) }})
+	if limits.VerifySocket == "" {
+		return parts, nil
+	}
+	asking, err := listenLocal(ctx, limits.VerifySocket)
+	if err != nil {
+		return nil, err
+	}
+	return append(parts, part{"asking", func(ctx context.Context) error { return srv.ServeAsking(ctx, asking) }}), nil
 }
 
 // addGate makes the edge a gate for the shops of a file of routes.

@@ -96,7 +96,7 @@ func everything(t *testing.T) map[string]described {
 	log := slog.New(slog.DiscardHandler)
 	_, failed := newAdmission(rdb, db, keys, t.TempDir(), nil, nil, ln, reg, log)
 	somewhere := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
-	if _, err := newEdge(rdb, keys, somewhere, somewhere, ln, edgeLimits{Routes: "../../docs/gate/routes.yaml"}, reg, log); err != nil || failed != nil {
+	if _, err := newEdge(t.Context(), rdb, keys, somewhere, somewhere, ln, edgeLimits{Routes: "../../docs/gate/routes.yaml"}, reg, log); err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
 	if _, err := newBooking(rdb, db, keys, "gate", 0, ln, reg, log); err != nil {

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -49,6 +51,39 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
 	return ln, nil
+}
+
+// listenLocal opens a Unix socket for the user and the group of this process. One that
+// a process left behind which was killed is replaced; one that is answered is not.
+func listenLocal(ctx context.Context, path string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) && abandoned(ctx, path) {
+		if err = os.Remove(path); err == nil {
+			ln, err = lc.Listen(ctx, "unix", path)
+		}
+	}
+	if err == nil {
+		err = os.Chmod(path, 0o660)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening on a socket: %w", err)
+	}
+	return ln, nil
+}
+
+// abandoned reports whether there is a socket without anybody behind it. A file that is
+// none refuses connections, too.
+func abandoned(ctx context.Context, path string) bool {
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != os.ModeSocket {
+		return false
+	}
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = c.Close() // somebody is there
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // closing closes c as a deferred call and joins its error to the result.

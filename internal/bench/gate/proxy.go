@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +18,10 @@ import (
 )
 
 // What nginx does: an upstream of 1 KB, a bare proxy in front of it, one that asks
-// the gate, and one that asks somebody who always says yes: no gate could be faster.
-const nginxConf = `worker_processes auto;
+// the gate on its socket, one that asks it over TCP, and one that asks on a socket
+// somebody who always says yes: no gate could be faster.
+const nginxConf = `user %[10]s;
+worker_processes auto;
 daemon off;
 pid %[1]s/nginx.pid;
 error_log %[1]s/nginx.log crit;
@@ -28,14 +31,16 @@ http {
   client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
   keepalive_requests 1000000;
   upstream shop { server %[2]s; keepalive 64; }
-  upstream gate { server %[5]s; keepalive 64; }
+  upstream gate { server unix:%[1]s/verify.sock; keepalive 64; }
+  upstream tcp { server %[5]s; keepalive 64; }
   server { listen %[2]s; location / { default_type text/plain; return 200 "%[6]s"; } }
-  upstream yes { server %[7]s; keepalive 64; }
-  server { listen %[7]s; location / { return 204; } }
+  upstream yes { server unix:%[1]s/yes.sock; keepalive 64; }
+  server { listen unix:%[1]s/yes.sock; location / { return 204; } }
   proxy_http_version 1.1;
   proxy_set_header Connection ""; # one here and no other is inherited
   server { listen %[3]s; location / { proxy_pass http://shop; } }
   server { listen %[4]s; location / { auth_request /verify; proxy_pass http://shop; } location = /verify { %[9]s proxy_pass http://gate/gate/verify; } }
+  server { listen %[7]s; location / { auth_request /verify; proxy_pass http://shop; } location = /verify { %[9]s proxy_pass http://tcp/gate/verify; } }
   server { listen %[8]s; location / { auth_request /verify; proxy_pass http://shop; } location = /verify { %[9]s proxy_pass http://yes; } }
 }
 `
@@ -64,13 +69,17 @@ hosts:
 `
 
 // addresses of what is measured.
-type addresses struct{ shop, bare, asking, trusting, yes, edge string }
+type addresses struct{ shop, bare, asking, tcp, trusting, edge string }
 
 func (s *stage) raise(ctx context.Context) (a addresses, raw string, err error) {
-	for _, at := range []*string{&a.shop, &a.bare, &a.asking, &a.trusting, &a.yes, &a.edge} {
+	for _, at := range []*string{&a.shop, &a.bare, &a.asking, &a.tcp, &a.trusting, &a.edge} {
 		if *at, err = freePort(); err != nil {
 			return a, "", err
 		}
+	}
+	me, err := user.Current() // the socket is for its own user
+	if err != nil {
+		return a, "", err
 	}
 	keys := s.path("keys")
 	made, err := s.start(program, "keygen", "init", "--keys", keys)
@@ -82,7 +91,7 @@ func (s *stage) raise(ctx context.Context) (a addresses, raw string, err error) 
 	}
 	s.ran = s.ran[:0]
 	if err := errors.Join(
-		s.write("nginx.conf", fmt.Sprintf(nginxConf, s.dir, a.shop, a.bare, a.asking, a.edge, strings.Repeat("x", 1024), a.yes, a.trusting, nginxAsks)),
+		s.write("nginx.conf", fmt.Sprintf(nginxConf, s.dir, a.shop, a.bare, a.asking, a.edge, strings.Repeat("x", 1024), a.tcp, a.trusting, nginxAsks, me.Username)),
 		s.write("routes.yaml", fmt.Sprintf(routesFile, shopHost, netHost, a.shop, sale, net_)),
 		s.publish(ctx, 1_000_000, 10_000_000)); err != nil {
 		return a, "", err
@@ -92,7 +101,7 @@ func (s *stage) raise(ctx context.Context) (a addresses, raw string, err error) 
 	}
 	if _, err := s.start(program, "edge", "--redis", s.server.URL, "--keys", keys, "--listen", a.edge, "--booking", "http://127.0.0.1:1", "--ops", "http://127.0.0.1:1",
 		"--routes", s.path("routes.yaml"), "--trusted-proxies", "127.0.0.1/32", "--requests-limit=-1", "--joins-limit=-1", "--address-limit=-1", "--visitor-limit=-1", "--session-limit=-1",
-		"--log", "error", "--private-listen", "off"); err != nil {
+		"--log", "error", "--private-listen", "off", "--verify-socket", s.path("verify.sock")); err != nil {
 		return a, "", err
 	}
 	raw, err = signed(keys + "/admission.key")
@@ -137,7 +146,7 @@ func proxyRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 	defer func() { stop(); <-ticking }()
 	cookie := []string{"Host", shopHost, "Cookie", token.Cookie(sale) + "=" + raw}
 	var urls []string
-	for _, at := range []string{a.bare, a.edge, a.asking, a.trusting} {
+	for _, at := range []string{a.bare, a.edge, a.asking, a.tcp, a.trusting} {
 		urls = append(urls, "http://"+at+"/seats")
 	}
 	for _, url := range urls {
@@ -148,7 +157,7 @@ func proxyRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 	if err := ask(ctx, "http://"+a.edge+"/seats", "Host", netHost); err != nil {
 		return nil, fmt.Errorf("the net is not quiet: %w", err)
 	}
-	var rates [4][]float64
+	var rates [5][]float64
 	var free, quiet [2][]float64
 	for n := range p.Runs {
 		each, err := inTurns(ctx, max(1, p.Of(5)), urls, cookie...)
@@ -158,7 +167,7 @@ func proxyRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 		for i, rate := range each {
 			rates[i] = append(rates[i], rate)
 		}
-		fmt.Fprintf(out, "run %d: nginx %.0f/s, gate %.0f/s, nginx that asks the gate %.0f/s, nginx that asks nginx %.0f/s\n", n+1, each[0], each[1], each[2], each[3])
+		fmt.Fprintf(out, "run %d: nginx %.0f/s, gate %.0f/s, nginx that asks the gate %.0f/s, over TCP %.0f/s, nginx that asks nginx %.0f/s\n", n+1, each[0], each[1], each[2], each[3], each[4])
 		if err := visits(ctx, p.Of(300), "http://"+a.edge, &free, &quiet); err != nil {
 			return nil, err
 		}
@@ -167,8 +176,9 @@ func proxyRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 	const bare = "nginx proxy_pass"
 	return []bench.Row{
 		bench.Compare("request through the gate with token check", "requests/s", rates[1], bare, rates[0]).RatioAtLeast(0.7),
-		bench.Compare("nginx with auth_request to /gate/verify", "requests/s", rates[2], bare, rates[0]).RatioAtLeast(0.5),
-		bench.Compare("nginx with auth_request to an nginx that says yes", "requests/s", rates[3], bare, rates[0]).Untargeted(),
+		bench.Compare("nginx with auth_request to /gate/verify on a Unix socket", "requests/s", rates[2], bare, rates[0]).RatioAtLeast(0.5),
+		bench.Compare("the same over TCP", "requests/s", rates[3], bare, rates[0]).Untargeted(),
+		bench.Compare("nginx with auth_request to an nginx that says yes, on a Unix socket", "requests/s", rates[4], bare, rates[0]).Untargeted(),
 		bench.Compare("request through a quiet safety net, p50, visits of 20 (5 % are first requests)", "us", quiet[0], "the proxy without a token", free[0]).RatioAtMost(1.3),
 		bench.Compare("request through a quiet safety net, p99, visits of 20 (5 % are first requests)", "us", quiet[1], "the proxy without a token", free[1]).RatioAtMost(1.3),
 	}, nil
