@@ -12,6 +12,7 @@ import (
 
 // direct reads and writes a socket by calls of our own.
 type direct struct {
+	network string // "tcp" or "unix", for errors
 	raw     syscall.RawConn
 	in, out half
 }
@@ -27,12 +28,12 @@ type half struct {
 	err error
 }
 
-func newDirect(nc *net.TCPConn) *direct {
-	raw, err := nc.SyscallConn()
+func newDirect(nc net.Conn, under syscall.Conn) *direct {
+	raw, err := under.SyscallConn()
 	if err != nil {
 		return nil
 	}
-	d := &direct{raw: raw, in: half{call: readSocket}, out: half{call: writeSocket}}
+	d := &direct{network: nc.RemoteAddr().Network(), raw: raw, in: half{call: readSocket}, out: half{call: writeSocket}}
 	d.in.try, d.out.try = d.in.attempt, d.out.attempt
 	return d
 }
@@ -57,7 +58,7 @@ func (d *direct) read(p []byte) (int, error) {
 	d.in.p = nil
 	switch {
 	case err != nil || d.in.err != nil:
-		return 0, failed("read", err, d.in.err)
+		return 0, d.failed("read", err, d.in.err)
 	case d.in.n == 0:
 		return 0, io.EOF
 	}
@@ -70,7 +71,7 @@ func (d *direct) write(p []byte) (sent int, err error) {
 		err := d.raw.Write(d.out.try)
 		d.out.p = nil
 		if err != nil || d.out.err != nil {
-			return sent, failed("write", err, d.out.err)
+			return sent, d.failed("write", err, d.out.err)
 		}
 		sent += d.out.n
 	}
@@ -79,12 +80,12 @@ func (d *direct) write(p []byte) (sent int, err error) {
 
 // failed says what did as package net says it: waited is the poller's (a deadline, or
 // that the connection was closed), and called the kernel's.
-func failed(op string, waited, called error) error {
+func (d *direct) failed(op string, waited, called error) error {
 	if waited == nil {
-		return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, called)}
+		return &net.OpError{Op: op, Net: d.network, Err: os.NewSyscallError(op, called)}
 	}
 	if known, ok := errors.AsType[*net.OpError](waited); ok {
 		waited = known.Err
 	}
-	return &net.OpError{Op: op, Net: "tcp", Err: waited}
+	return &net.OpError{Op: op, Net: d.network, Err: waited}
 }

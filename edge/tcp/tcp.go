@@ -10,7 +10,7 @@ import (
 // as of any net.Conn.
 type Conn struct {
 	net.Conn
-	direct *direct // nil: Conn is none of TCP
+	direct *direct // nil: Conn is none of TCP, and no Unix socket
 
 	reading, writing deadline
 }
@@ -18,8 +18,11 @@ type Conn struct {
 // New wraps a connection, of whatever kind.
 func New(nc net.Conn) *Conn {
 	c := &Conn{Conn: nc}
-	if under, ok := nc.(*net.TCPConn); ok {
-		c.direct = newDirect(under)
+	switch under := nc.(type) {
+	case *net.TCPConn:
+		c.direct = newDirect(under, under)
+	case *net.UnixConn:
+		c.direct = newDirect(under, under)
 	}
 	return c
 }

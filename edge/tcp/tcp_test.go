@@ -20,16 +20,22 @@ const patience = 10 * time.Second
 // pair is a connection of ours and its other end.
 func pair(t *testing.T) (*Conn, *net.TCPConn) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	c, other := pairOn(t, "tcp", "127.0.0.1:0")
+	return c, other.(*net.TCPConn)
+}
+
+func pairOn(t *testing.T, network, address string) (*Conn, net.Conn) {
+	t.Helper()
+	ln, err := net.Listen(network, address)
 	must(t, err)
 	defer ln.Close()
-	there, err := net.Dial("tcp", ln.Addr().String())
+	there, err := net.Dial(network, ln.Addr().String())
 	must(t, err)
 	here, err := ln.Accept()
 	must(t, err)
 	t.Cleanup(func() { _ = errors.Join(here.Close(), there.Close()) })
 	must(t, errors.Join(here.SetDeadline(time.Now().Add(patience)), there.SetDeadline(time.Now().Add(patience))))
-	return New(here), there.(*net.TCPConn)
+	return New(here), there
 }
 
 func must(t *testing.T, err error) {
@@ -45,12 +51,32 @@ func TestBytesPassBothWays(t *testing.T) {
 	bothWays(t, c, other)
 }
 
-func bothWays(t *testing.T, c *Conn, other *net.TCPConn) {
+func TestBytesPassBothWaysOnAUnixSocket(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "tcp-") // a socket's path has 100 bytes at most
+	must(t, err)
+	defer os.RemoveAll(dir)
+	c, other := pairOn(t, "unix", dir+"/s")
+	if c.direct == nil {
+		t.Error("it is used as it is")
+	}
+	bothWays(t, c, other)
+	must(t, other.Close())
+	var said *net.OpError
+	if _, err := c.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) || !errors.As(err, &said) || said.Net != "unix" {
+		t.Errorf("writing to one that is gone: %v", err)
+	}
+}
+
+// halves is a connection that can be closed in one direction.
+type halves interface{ CloseWrite() error }
+
+func bothWays(t *testing.T, c *Conn, other net.Conn) {
 	t.Helper()
 	sent := bytes.Repeat([]byte("0123456789abcde\n"), 1<<18) // 4 MiB: more than the kernel keeps, so that both have to wait
 	go func() {
 		_, _ = io.Copy(other, other)
-		_ = other.CloseWrite()
+		_ = other.(halves).CloseWrite()
 	}()
 	wrote := make(chan error, 1)
 	go func() {
@@ -58,7 +84,7 @@ func bothWays(t *testing.T, c *Conn, other *net.TCPConn) {
 		if n != len(sent) {
 			err = errors.Join(err, io.ErrShortWrite)
 		}
-		wrote <- errors.Join(err, c.Conn.(*net.TCPConn).CloseWrite())
+		wrote <- errors.Join(err, c.Conn.(halves).CloseWrite())
 	}()
 	got, err := io.ReadAll(c)
 	must(t, errors.Join(err, <-wrote))
