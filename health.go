@@ -9,6 +9,10 @@ type Health struct {
 	// depends on, and a slow database hides among ten times as many requests that
 	// never ask it.
 	Orders Tally `json:"orders"`
+
+	// Written are orders that were written. A declined card, or an answer that is asked
+	// for again, is a request, and asks next to nothing of a shop.
+	Written int64 `json:"written"`
 }
 
 // Tally is what became of requests. Times are without the wait for the payment

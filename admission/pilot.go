@@ -107,6 +107,7 @@ func (p *pilot) read(seen sight, s queue.State, now time.Time) (r auto.Reading, 
 		}
 		add(&r.Kind, h.Tally, before.Tally, p.set.TargetMS)
 		add(&r.Orders, h.Orders, before.Orders, p.set.TargetMS)
+		r.Written += float64(h.Written - before.Written)
 	}
 	return r, true
 }

@@ -11,6 +11,7 @@ type flow struct {
 	takes    decaying // seconds of all requests together, by requests
 	late     decaying // the same of a longer time
 	quick    float64  // the least that a request has ever taken; 0: nobody says
+	written  decaying // orders that were written, by requests answered
 	answered float64  // of late, a second
 	inFlight float64
 }
@@ -65,6 +66,17 @@ func (f *flow) see(k Kind, offered, seconds float64) {
 	f.late.add(k.Spent, k.Requests, seconds, lateMemory)
 	if f.takes.of > 0 && f.takes.by >= sparse && f.takes.seconds >= settled && k.Failed == 0 && (f.quick == 0 || f.takes.mean(1) < f.quick) {
 		f.quick = f.takes.mean(1)
+	}
+}
+
+// wrote is told how many orders were written. Requests that write none (a card is declined, an
+// answer is asked for again) need next to nothing of the shop, and when all of its
+// connections are taken they wait with the others and come out all at once: what is
+// written says what it can answer.
+func (f *flow) wrote(orders, seconds float64) {
+	f.written.add(orders, f.answered*seconds, seconds, askedMemory)
+	if part := f.written.mean(few); part > 0 {
+		f.answered = orders / seconds / part
 	}
 }
 

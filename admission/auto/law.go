@@ -12,6 +12,7 @@ type Reading struct {
 	Known   bool          // else nobody said how the shop is: unknown is not healthy
 	Kind                  // all requests
 	Orders  Kind          // of those, orders: a shop is as slow as these are
+	Written float64       // orders that were written in it; 0 all the time: nobody says
 	Offered float64       // people who were offered in it
 
 	// Probes is how the worst of the probes stands to its limit: 1 is at it, and
@@ -347,10 +348,11 @@ func cube(x float64) float64 { return x * x * x }
 // that can be reckoned with, all requests as bad as orders are.
 func (l *Law) see(r Reading) Reading {
 	r.Kind, r.Orders = r.Kind.finite(), r.Orders.finite()
-	r.Offered, r.Probes = finite(r.Offered), finite(r.Probes)
+	r.Written, r.Offered, r.Probes = finite(r.Written), finite(r.Offered), finite(r.Probes)
 	seconds := r.Took.Seconds()
 	l.all.see(r.Kind, r.Offered, seconds)
 	l.orders.see(r.Orders, r.Offered, seconds)
+	l.orders.wrote(r.Written, seconds)
 	bad := r.AsBad(r.Orders)
 	l.byOrders = bad != r.Kind || l.draining > 0 && l.byOrders
 	r.Kind = bad

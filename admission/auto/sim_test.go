@@ -40,7 +40,7 @@ type shop struct {
 
 // second is what came out in a second of the simulation.
 type second struct {
-	at, rate, offered, requests, slow, failed, served, spent float64
+	at, rate, offered, requests, slow, failed, served, spent, written float64
 
 	underWay, older float64 // at its end: not answered, and of those over the target already
 }
@@ -188,6 +188,7 @@ func (s *shop) turn(r request) {
 	if s.row = s.row[1:]; len(s.row) > 0 {
 		s.takeRow()
 	}
+	s.current.written++
 	s.answer(r)
 }
 
@@ -287,6 +288,10 @@ func (s *shop) byLaw(l *Law, b Bounds, disturb func(*Reading)) func(second) floa
 	return func(last second) float64 {
 		r := Reading{Took: time.Second, Known: !s.down(s.now), Offered: last.offered,
 			Kind: Kind{Requests: last.requests, Slow: max(0, last.slow+last.older-before), Failed: last.failed, Spent: last.spent, InFlight: last.underWay}}
+		if last.written > 0 || s.rowless > 0 {
+			r.Orders, r.Written = r.Kind, last.written
+			r.Requests *= 2 // pages, as quick as ever
+		}
 		before = last.older
 		if disturb != nil {
 			disturb(&r)

@@ -181,7 +181,9 @@ func (s *server) report(ctx context.Context) error {
 	complained := time.Time{}
 	for {
 		call, cancel := context.WithTimeout(ctx, reportEvery)
-		err := s.line.ReportHealth(call, s.name, s.health.now())
+		said := s.health.now()
+		said.Written = s.orders.Written()
+		err := s.line.ReportHealth(call, s.name, said)
 		cancel()
 		if now := time.Now(); err != nil && ctx.Err() == nil && now.Sub(complained) > 5*time.Second {
 			complained = now

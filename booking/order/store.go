@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,12 +20,16 @@ import (
 type Store struct {
 	db        *pgxpool.Pool
 	catalogue *catalogue.Store
+	written   atomic.Int64
 }
 
 var _ inventory.Records = (*Store)(nil)
 
 // NewStore returns a Store.
 func NewStore(db *pgxpool.Pool, c *catalogue.Store) *Store { return &Store{db: db, catalogue: c} }
+
+// Written is how many orders were written since the start.
+func (s *Store) Written() int64 { return s.written.Load() }
 
 // errNotStarted says that the attempt had left the step Started before its
 // order could be recorded.
@@ -39,7 +44,7 @@ func (s *Store) record(ctx context.Context, a Attempt, ref string, o Order) erro
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			update attempts set state = 'recorded', provider_ref = $3, updated_at = now()
 			where performance_id = $1 and id = $2 and state = 'started'`, a.Performance, a.ID, ref)
@@ -69,6 +74,10 @@ func (s *Store) record(ctx context.Context, a Attempt, ref string, o Order) erro
 		}
 		return nil
 	})
+	if err == nil {
+		s.written.Add(1)
+	}
+	return err
 }
 
 const ledgerEntry = `insert into order_ledger (performance_id, order_id, entry, amount, currency) values ($1, $2, $3, $4, $5)`
