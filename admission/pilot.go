@@ -2,7 +2,9 @@ package admission
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,8 +15,8 @@ import (
 )
 
 // pilot flies one sale in automatic mode, while its controller leads. What it has
-// learned of the shop dies with the lead: the next one learns it anew, from the
-// rate that it finds.
+// learned of the shop is kept in Redis for the one who leads next, which has no time
+// to learn it anew if the shop is in trouble.
 type pilot struct {
 	shop    *shop
 	metrics *metrics
@@ -37,7 +39,11 @@ const flyEvery = time.Second
 // clock that nobody sets.
 func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, sale ropeline.SaleID, s queue.State, now time.Time) error {
 	if s.Term != p.term { // another one led meanwhile
-		*p = pilot{shop: p.shop, metrics: p.metrics, log: p.log, term: s.Term}
+		law, err := recall(ctx, store, sale)
+		if err != nil {
+			return err
+		}
+		*p = pilot{shop: p.shop, metrics: p.metrics, log: p.log, term: s.Term, law: law}
 	}
 	if s.Limits.Auto != p.text {
 		set, err := auto.Parse([]byte(s.Limits.Auto))
@@ -75,7 +81,28 @@ func (p *pilot) fly(ctx context.Context, store *queue.Store, controller string, 
 		return err
 	}
 	p.metrics.flew(sale, reading, p.rate, why, now)
-	return nil
+	return p.keep(ctx, store, sale)
+}
+
+// recall is the law with what was learned by whoever led before, if anything was.
+func recall(ctx context.Context, store *queue.Store, sale ropeline.SaleID) (law auto.Law, err error) {
+	text, err := store.Learned(ctx, sale)
+	if err != nil || text == nil {
+		return law, err
+	}
+	if err := json.Unmarshal(text, &law); err != nil { // of another version, which learned other things
+		return auto.Law{}, nil
+	}
+	return law, nil
+}
+
+// keep keeps what was learned.
+func (p *pilot) keep(ctx context.Context, store *queue.Store, sale ropeline.SaleID) error {
+	text, err := json.Marshal(&p.law)
+	if err != nil {
+		return fmt.Errorf("writing what was learned: %w", err)
+	}
+	return store.KeepLearned(ctx, sale, text)
 }
 
 // change sets the rate, as far as Redis lets it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,31 @@ func TestTheRateFollowsTheCore(t *testing.T) {
 	}
 	if s.Rate != 30 {
 		t.Fatalf("a core that stays slow is sent %d a minute, and the bounds say 30", s.Rate)
+	}
+}
+
+// Who leads next goes on with what was learned: that the core has too much to do is
+// seen at once, and what rate it bore before is not forgotten.
+func TestTheNextPilotGoesOn(t *testing.T) {
+	t.Parallel()
+	f := fly(t, `{"on":true,"target_ms":300}`)
+	for range 10 {
+		f.second(60, 0)
+	}
+	for range 3 {
+		f.second(60, 45)
+	}
+	before := f.pilot
+	if before.law.Draining == 0 || before.law.Was < 500 {
+		t.Fatalf("it has learned %+v", before.law)
+	}
+	f.pilot = &pilot{shop: before.shop, metrics: before.metrics, log: before.log}
+	f.second(60, 45) // counts nothing: there is no look before it
+	if !reflect.DeepEqual(f.pilot.law, before.law) {
+		t.Fatalf("the next one knows %+v, want %+v", f.pilot.law, before.law)
+	}
+	if f.second(60, 45); f.pilot.law.Draining <= before.law.Draining {
+		t.Fatalf("the next one drains for %v, after %v", f.pilot.law.Draining, before.law.Draining)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ropeline/ropeline"
 )
 
@@ -84,6 +86,31 @@ func (s *Store) SetRate(ctx context.Context, sale ropeline.SaleID, c RateChange)
 		return 0, fmt.Errorf("rate: unexpected reply %v", reply)
 	}
 	return rate, nil
+}
+
+// learnedKept is for how long it is of use what the automatic mode learned.
+const learnedKept = time.Minute
+
+// KeepLearned keeps what the automatic mode of a sale has learned, for whoever leads it
+// next. One that has lost its lease and not noticed yet may still write, once: what it
+// learned until then is no lie.
+func (s *Store) KeepLearned(ctx context.Context, sale ropeline.SaleID, text []byte) error {
+	if err := s.rdb.Set(ctx, key(sale, "learned"), text, learnedKept).Err(); err != nil {
+		return fmt.Errorf("keeping what sale %s taught the automatic mode: %w", sale, err)
+	}
+	return nil
+}
+
+// Learned returns that; nil if nobody has learned anything of late.
+func (s *Store) Learned(ctx context.Context, sale ropeline.SaleID) ([]byte, error) {
+	text, err := s.rdb.Get(ctx, key(sale, "learned")).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what sale %s taught the automatic mode: %w", sale, err)
+	}
+	return text, nil
 }
 
 // ErrFenced refuses a controller that does not lead any more.

@@ -65,11 +65,9 @@ const (
 	first       = 2 * time.Second
 	short       = 3 * time.Second
 	noise       = 0.8
-	// over is what share of what was measured is taken as borne, and near how close to
-	// that the rate comes back at once. A rate that is well so far above has outgrown the
-	// measure.
-	over     = 0.92
-	near     = 0.95
+	// over is what share of what was measured is taken as borne. A rate that is well so
+	// far above that has outgrown the measure.
+	over     = 0.89
 	outgrown = 1.4
 
 	// A lasting strain (the mean of how the shop stood to what it may be) above tight
@@ -140,22 +138,24 @@ const (
 // is taken as long as nothing says which fits.
 var delays = [...]float64{6, 1.5}
 
-// Law is the automatic mode of one sale. The zero Law has seen nothing.
+// Law is the automatic mode of one sale. The zero Law has seen nothing. What it has
+// learned can be kept as JSON, about 2 KB, for another one to go on with: its fields
+// are public for that alone.
 type Law struct {
-	seen   []Reading // the newest last
-	strain decaying  // how the shop stood to what it may be, by seconds
-	all    flow
-	orders flow
+	Seen   []Reading // the newest last
+	Strain decaying  // how the shop stood to what it may be, by seconds
+	All    flow
+	Orders flow
 
-	knee     float64       // the rate that the shop bears, as far as it was seen to be slow; 0 not known
-	curve    float64       // how many seconds on the cubic
-	well     time.Duration // for how long
-	sinceCut time.Duration
-	draining time.Duration // 0: it does not
-	was      float64       // the rate when it began
-	byOrders bool          // orders are what is slow
-	full     bool          // the shop was seen to have more to do than it can
-	unseen   time.Duration // for how long nobody has said how the shop is
+	Knee     float64       // the rate that the shop bears, as far as it was seen to be slow; 0 not known
+	Curve    float64       // how many seconds on the cubic
+	Well     time.Duration // for how long
+	SinceCut time.Duration
+	Draining time.Duration // 0: it does not
+	Was      float64       // the rate when it began
+	ByOrders bool          // orders are what is slow
+	Full     bool          // the shop was seen to have more to do than it can
+	Unseen   time.Duration // for how long nobody has said how the shop is
 }
 
 // Step says what the rate should be after what was seen, and why if it changes.
@@ -166,30 +166,30 @@ func (l *Law) Step(s Settings, b Bounds, rate float64, r Reading) (next float64,
 	if r.Took = min(max(r.Took, 0), window); r.Took == 0 {
 		return rate, ""
 	}
-	l.sinceCut = min(l.sinceCut+r.Took, time.Hour)
+	l.SinceCut = min(l.SinceCut+r.Took, time.Hour)
 	if !r.Known {
 		return l.grope(b, rate, r.Took)
 	}
-	l.unseen = 0
+	l.Unseen = 0
 	r = l.see(r)
 	sum := l.sum()
 	pressure, _, cause := sum.pressure(s)
 	now, share, urgent := r.pressure(s)
-	l.strain.add(min(now, 5)*r.Took.Seconds(), r.Took.Seconds(), r.Took.Seconds(), strainMemory)
-	strain := l.strain.mean(enough)
+	l.Strain.add(min(now, 5)*r.Took.Seconds(), r.Took.Seconds(), r.Took.Seconds(), strainMemory)
+	strain := l.Strain.mean(enough)
 	switch {
-	case share >= alarm || l.draining > 0 && (now > 1 || l.slow().waits(gone*s.target())):
+	case share >= alarm || l.Draining > 0 && (now > 1 || l.slow().waits(gone*s.target())):
 		next, cause = l.drain(s, rate, r, share >= alarm), urgent
-	case l.draining > 0: // what was seen before says nothing any more
+	case l.Draining > 0: // what was seen before says nothing any more
 		next, cause = l.resume(rate), "the shop is well again"
 	case strain > tight:
 		next = l.cut(rate, strain)
 	default:
-		if l.well = min(l.well+r.Took, time.Hour); pressure > easy || now > 1 {
-			l.well = 0
+		if l.Well = min(l.Well+r.Took, time.Hour); pressure > easy || now > 1 {
+			l.Well = 0
 		}
 		next, cause = l.raise(s, rate, r.Took.Seconds(), sum), "the shop is well"
-		if l.well < calm {
+		if l.Well < calm {
 			next = min(next, rate)
 		}
 	}
@@ -198,21 +198,21 @@ func (l *Law) Step(s Settings, b Bounds, rate float64, r Reading) (next float64,
 
 // grope goes slower when nobody has said for a while how the shop is.
 func (l *Law) grope(b Bounds, rate float64, took time.Duration) (next float64, why string) {
-	before := l.unseen
-	l.well, l.seen, l.unseen = 0, nil, min(l.unseen+took, time.Hour)
-	if before >= blind || l.unseen < blind || l.draining > 0 {
+	before := l.Unseen
+	l.Well, l.Seen, l.Unseen = 0, nil, min(l.Unseen+took, time.Hour)
+	if before >= blind || l.Unseen < blind || l.Draining > 0 {
 		return rate, ""
 	}
-	l.was, l.knee, l.draining = rate/over, rate/near, took
+	l.Was, l.Knee, l.Draining = rate/over, rate, took
 	return b.hold(rate / 2), "nobody says how the shop is"
 }
 
 // slow is the kind of requests by which it drains.
 func (l *Law) slow() *flow {
-	if l.byOrders {
-		return &l.orders
+	if l.ByOrders {
+		return &l.Orders
 	}
-	return &l.all
+	return &l.All
 }
 
 // drain lets few in until there is not more inside than can be served. What is
@@ -220,63 +220,63 @@ func (l *Law) slow() *flow {
 // bears.
 func (l *Law) drain(s Settings, rate float64, r Reading, alarmed bool) float64 {
 	seconds := r.Took.Seconds()
-	if l.draining == 0 {
-		l.was, l.knee, l.full = rate, over*rate, false
-		l.all.full, l.orders.full = decaying{}, decaying{}
+	if l.Draining == 0 {
+		l.Was, l.Knee, l.Full = rate, over*rate, false
+		l.All.Full, l.Orders.Full = decaying{}, decaying{}
 	}
-	l.well, l.sinceCut = 0, 0
-	l.draining += r.Took
-	for _, f := range [2]*flow{&l.all, &l.orders} {
+	l.Well, l.SinceCut = 0, 0
+	l.Draining += r.Took
+	for _, f := range [2]*flow{&l.All, &l.Orders} {
 		f.bears(seconds, drained*s.target())
 	}
 	f, more := l.slow(), 1.0
 	if alarmed {
-		more = math.Pow(0.5, float64(l.draining/stubborn))
+		more = math.Pow(0.5, float64(l.Draining/stubborn))
 	}
-	answered := f.full.mean(seconds)
+	answered := f.Full.mean(seconds)
 	if answered < 1 || !(f.people(1) > 0) { // nobody says how many requests there are
-		l.knee = min(l.knee, 0.7*l.was)
-		return min(l.was, l.knee*more)
+		l.Knee = min(l.Knee, 0.7*l.Was)
+		return min(l.Was, l.Knee*more)
 	}
-	l.full = l.full || f.waits(drained*s.target())
-	if l.draining > first {
+	l.Full = l.Full || f.waits(drained*s.target())
+	if l.Draining > first {
 		bears := f.people(answered)
-		if bears > noise*l.was {
-			bears = (bears + l.was) / 2
+		if bears > noise*l.Was {
+			bears = (bears + l.Was) / 2
 		}
-		l.knee = over * min(l.was, bears)
+		l.Knee = over * min(l.Was, bears)
 	}
 	least, mayWait := drainsTo, answered*drained*s.target()
-	if l.draining <= first && f.inFlight-mayWait < answered/2 {
+	if l.Draining <= first && f.InFlight-mayWait < answered/2 {
 		least = drainsFirst
 	}
-	fits := f.fits(answered, mayWait, max(drainsLast, drainsIn-l.draining.Seconds()))
-	return min(l.was, more*min(l.knee, max(least*l.knee, f.people(fits))))
+	fits := f.fits(answered, mayWait, max(drainsLast, drainsIn-l.Draining.Seconds()))
+	return min(l.Was, more*min(l.Knee, max(least*l.Knee, f.people(fits))))
 }
 
-// resume comes back close to what the shop bears. If it was never full, that was not
+// resume comes back to what the shop bears. If it was never full, that was not
 // measured, and there is no knee.
 func (l *Law) resume(rate float64) float64 {
-	if l.draining <= short && !l.full {
-		l.knee = (l.knee + over*l.was) / 2
+	if l.Draining <= short && !l.Full {
+		l.Knee = (l.Knee + over*l.Was) / 2
 	}
-	rate = max(rate, near*l.knee)
-	if !l.full {
-		l.knee = 0
+	rate = max(rate, l.Knee)
+	if !l.Full {
+		l.Knee = 0
 	}
 	// What was seen before says nothing any more.
-	*l = Law{all: l.all.fresh(), orders: l.orders.fresh(), knee: l.knee, was: l.was}
+	*l = Law{All: l.All.fresh(), Orders: l.Orders.fresh(), Knee: l.Knee, Was: l.Was}
 	l.turn(rate)
 	return rate
 }
 
 // cut lets a little fewer in, unless an earlier cut has not shown yet.
 func (l *Law) cut(rate, strain float64) float64 {
-	l.well = 0
-	if l.sinceCut < patience {
+	l.Well = 0
+	if l.SinceCut < patience {
 		return rate
 	}
-	l.knee, l.sinceCut, l.strain = rate, 0, decaying{}
+	l.Knee, l.SinceCut, l.Strain = rate, 0, decaying{}
 	rate *= 1 - min(mildCut*strain, mildMost)
 	l.turn(rate)
 	return rate
@@ -288,48 +288,48 @@ func (l *Law) raise(s Settings, rate, seconds float64, sum Reading) float64 {
 	if sum.Offered < used*rate/60*sum.Took.Seconds() {
 		return rate
 	}
-	f := &l.all
-	if l.orders.takes.mean(1) > f.takes.mean(1) {
-		f = &l.orders
+	f := &l.All
+	if l.Orders.Takes.mean(1) > f.Takes.mean(1) {
+		f = &l.Orders
 	}
-	takes, late := f.takes.mean(1), f.late.mean(1)
+	takes, late := f.Takes.mean(1), f.Late.mean(1)
 	if long := takes / (much * s.target()); long > 1 {
 		return rate * (1 - lower*min(1, long-1)*seconds)
 	}
-	if rate > outgrown*l.knee {
-		l.knee = 0
+	if rate > outgrown*l.Knee {
+		l.Knee = 0
 	}
 	up := most
 	switch {
-	case f.quick > 0:
+	case f.Quick > 0:
 		up = l.rise(f, rate, takes/(aim*s.target()))
-	case l.knee > 0:
-		l.curve += seconds
-		up = min(most, max(0, l.knee*(1+slope*cube(l.curve/flat-1))/rate-1)/seconds)
+	case l.Knee > 0:
+		l.Curve += seconds
+		up = min(most, max(0, l.Knee*(1+slope*cube(l.Curve/flat-1))/rate-1)/seconds)
 	}
 	if late > 0 {
 		up *= min(1, max(0, (grad-takes/late)/(grad-1)))
 	}
 	if takes > 0 && takes < idle*s.target() {
-		if up = most; rate < l.was {
+		if up = most; rate < l.Was {
 			up = again
 		}
 	}
-	up *= max(0, 1-l.strain.mean(enough)/content)
+	up *= max(0, 1-l.Strain.mean(enough)/content)
 	return rate * (1 + up*seconds)
 }
 
 // rise is by what part of it the rate may rise in a second. Requests of the kind take
 // so much of what they may take.
 func (l *Law) rise(f *flow, rate, part float64) (up float64) {
-	if up = pull * max(0, 1-part); l.knee > 0 && rate < l.knee {
+	if up = pull * max(0, 1-part); l.Knee > 0 && rate < l.Knee {
 		up *= swift
-	} else if l.knee > 0 {
+	} else if l.Knee > 0 {
 		up *= creep
 	}
 	up = max(up, most*max(0, 1-part/light))
-	if asks := f.people(f.takes.by / f.takes.seconds); rate < ahead*asks {
-		ease := min(1, max(0, (busy-f.takes.mean(1)/f.quick)/(busy-1)))
+	if asks := f.people(f.Takes.By / f.Takes.Seconds); rate < ahead*asks {
+		ease := min(1, max(0, (busy-f.Takes.mean(1)/f.Quick)/(busy-1)))
 		up = max(up, most*ease*ease)
 	}
 	return up
@@ -337,8 +337,8 @@ func (l *Law) rise(f *flow, rate, part float64) (up float64) {
 
 // turn finds a rate on the cubic.
 func (l *Law) turn(rate float64) {
-	if l.knee > 0 {
-		l.curve = flat * (1 + math.Cbrt((rate/l.knee-1)/slope))
+	if l.Knee > 0 {
+		l.Curve = flat * (1 + math.Cbrt((rate/l.Knee-1)/slope))
 	}
 }
 
@@ -350,22 +350,22 @@ func (l *Law) see(r Reading) Reading {
 	r.Kind, r.Orders = r.Kind.finite(), r.Orders.finite()
 	r.Written, r.Offered, r.Probes = finite(r.Written), finite(r.Offered), finite(r.Probes)
 	seconds := r.Took.Seconds()
-	l.all.see(r.Kind, r.Offered, seconds)
-	l.orders.see(r.Orders, r.Offered, seconds)
-	l.orders.wrote(r.Written, seconds)
+	l.All.see(r.Kind, r.Offered, seconds)
+	l.Orders.see(r.Orders, r.Offered, seconds)
+	l.Orders.wrote(r.Written, seconds)
 	bad := r.AsBad(r.Orders)
-	l.byOrders = bad != r.Kind || l.draining > 0 && l.byOrders
+	l.ByOrders = bad != r.Kind || l.Draining > 0 && l.ByOrders
 	r.Kind = bad
-	l.seen = append(l.seen, r)
-	for took := l.sum().Took; took-l.seen[0].Took >= window; took -= l.seen[0].Took {
-		l.seen = l.seen[1:]
+	l.Seen = append(l.Seen, r)
+	for took := l.sum().Took; took-l.Seen[0].Took >= window; took -= l.Seen[0].Took {
+		l.Seen = l.Seen[1:]
 	}
 	return r
 }
 
 // sum is the window as one reading.
 func (l *Law) sum() (sum Reading) {
-	for _, r := range l.seen {
+	for _, r := range l.Seen {
 		sum.Took += r.Took
 		sum.Requests, sum.Slow, sum.Failed, sum.Offered = sum.Requests+r.Requests, sum.Slow+r.Slow, sum.Failed+r.Failed, sum.Offered+r.Offered
 		sum.InFlight, sum.Probes, sum.Probe = r.InFlight, r.Probes, r.Probe

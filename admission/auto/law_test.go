@@ -1,6 +1,7 @@
 package auto
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -265,6 +266,33 @@ func TestTheLawMeetsEveryShape(t *testing.T) {
 				t.Errorf("at worst over the target for %.0f s, %.0f %% of the best fixed rate, rate about ±%.0f %%", worst.back, 100*worst.share, 100*worst.swing)
 			}
 		})
+	}
+}
+
+// Whoever leads next goes on with what was learned as if nothing had happened.
+func TestALawIsHandedOver(t *testing.T) {
+	t.Parallel()
+	for name, h := range shapes {
+		one, other := h.open(firstSeed), h.open(firstSeed)
+		l := &Law{}
+		handOver := func(*Reading) {
+			text, err := json.Marshal(l)
+			if err == nil {
+				*l = Law{}
+				err = json.Unmarshal(text, l)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if len(text) > 4096 {
+				t.Fatalf("%s: the law takes %d bytes", name, len(text))
+			}
+		}
+		one.run(150, one.byLaw(&Law{}, Bounds{0, h.bound(one)}, nil))
+		other.run(150, other.byLaw(l, Bounds{0, h.bound(other)}, handOver))
+		if !slices.Equal(one.seconds, other.seconds) {
+			t.Errorf("%s: a law that is handed over each second steers in another way", name)
+		}
 	}
 }
 
