@@ -52,7 +52,7 @@ const (
 	// shop bears is let in, and half of that whenever the alarm lasts for stubborn.
 	alarm      = 0.3
 	drained    = 0.5
-	gone       = 0.6
+	gone       = 0.4
 	drainsIn   = 8.0
 	drainsLast = 2.5
 	drainsTo   = 0.05
