@@ -50,7 +50,7 @@ func (c *conn) answer(call *Call, heed *heed) (*http.Response, error) {
 	c.head.left = mostHead
 	defer func() { c.head.left = -1 }()
 	if _, err := c.r.Peek(1); err != nil {
-		return nil, errors.Join(err, errUnanswered)
+		return nil, unanswered(err)
 	}
 	if resp := c.plain(call); resp != nil {
 		return resp, nil

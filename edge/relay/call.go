@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,6 +74,15 @@ const serverPatience = 5 * time.Second
 // errUnanswered marks an error before the first byte of an answer.
 var errUnanswered = errors.New("no answer")
 
+// unanswered marks an error, unless the time ran out: a shop that hangs has the
+// request already, and is not helped by a second one.
+func unanswered(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return errors.Join(err, errUnanswered)
+}
+
 // exchange sends the request on a connection and passes the answer on. It owns
 // the connection from here.
 func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
@@ -104,7 +114,7 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 			if cause := r.Context().Err(); cause != nil {
 				return cause
 			}
-			return failed("sending the request", errors.Join(err, errUnanswered))
+			return failed("sending the request", unanswered(err))
 		}
 		if !c.speaks() {
 			heed.begin()

@@ -661,6 +661,31 @@ func TestAConnectionThatWasClosedMeanwhileIsNotNoticed(t *testing.T) {
 	}
 }
 
+// A shop that hangs gets a request once, and its client waits once: an idle
+// connection that says nothing is not one that was closed.
+func TestAShopThatHangsIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	release := make(chan struct{})
+	up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if seen.Add(1) > 1 {
+			<-release
+		}
+	}))
+	t.Cleanup(up.Close)
+	t.Cleanup(func() { close(release) })
+	f := newFrontAt(t, up.Listener.Addr().String(), 8, func(c *Call) { c.Timeout = 300 * time.Millisecond })
+	if status, body := get(t, f.URL); status != 200 {
+		t.Fatalf("the first request: %d %s", status, body)
+	}
+	if status, body := get(t, f.URL); status != 504 || !strings.Contains(body, "upstream-silent") {
+		t.Errorf("a shop that hangs: %d %s", status, body)
+	}
+	if n := seen.Load(); n != 2 {
+		t.Errorf("the shop was asked %d times for two requests", n)
+	}
+}
+
 func TestWhoGoesAwayFreesTheSlot(t *testing.T) {
 	t.Parallel()
 	in := make(chan struct{}, 1)
