@@ -197,6 +197,28 @@ func TestABrokenBodyIsTheClientsFault(t *testing.T) {
 	}
 }
 
+func TestACoreThatNeverAnswersIsAProblemAndTheLineGoesOn(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts
+	must(t, err)
+	t.Cleanup(func() { ln.Close() })
+	silent, err := url.Parse("http://" + ln.Addr().String())
+	must(t, err)
+	g := newRig(t, func(c *Config, _ *ropeline.Sale) { c.BookingURL, c.OpsURL = silent, silent })
+	for _, transport := range g.server.transports {
+		transport.ResponseHeaderTimeout = 100 * time.Millisecond
+	}
+	f := g.browser()
+	for _, path := range []string{"/api/v1/events", "/api/v1/ops/sales"} {
+		r := f.do("GET", path, "")
+		wantProblem(t, r, http.StatusBadGateway, "core-away")
+		if r.Header.Get("Retry-After") == "" || strings.Contains(string(r.body), "timeout") {
+			t.Errorf("%s: Retry-After %q, %s", path, r.Header.Get("Retry-After"), r.body)
+		}
+	}
+	f.join()
+}
+
 func TestUpstreamAwayIsAProblemAndTheLineGoesOn(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
