@@ -275,6 +275,7 @@ func TestBadOperationsChangeNothing(t *testing.T) {
 		{base + "/steer", steer(`{"max_cap":1}`), "expect-missing", 422},
 		{base + "/steer", `{"set":{"cap":1},"reason":"r"}`, "expect-missing", 422},
 		{base + "/steer", `{"set":{"max_cap":1},"expect":{"max_cap":10000000},"reason":"r"}`, "out-of-bounds", 409},
+		{base + "/steer", `{"set":{"min_cap":9,"max_cap":3},"expect":{"version":0},"reason":"r"}`, "out-of-bounds", 409},
 		{base + "/steer", `{"preset":"gentle","set":{"cap":1},` + expect + `,"reason":"r"}`, "setting-invalid", 422},
 		{base + "/steer", `{"preset":"none","expect":{"version":0},"reason":"r"}`, "preset-unknown", 404},
 		{base + "/steer", `{"set":{"cap":1},` + expect + `,"reason":"  "}`, "reason-missing", 422},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,6 +159,10 @@ func outOfBounds(text string) error {
 	words := strings.Fields(text)
 	if len(words) != 4 {
 		return ErrOutOfBounds
+	}
+	least, _ := strconv.ParseInt(words[2], 10, 64)
+	if most, _ := strconv.ParseInt(words[3], 10, 64); least > most {
+		return with(fmt.Sprintf("The least %s, %d, would be above the most, %d.", words[1], least, most), ErrOutOfBounds)
 	}
 	return with(fmt.Sprintf("The sale's bounds let %s lie between %s and %s.", words[1], words[2], words[3]), ErrOutOfBounds)
 }

@@ -72,6 +72,19 @@ func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+func TestBoundsSayWhatIsWrongWithThem(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"BOUNDS cap 0 6": "The sale's bounds let cap lie between 0 and 6.", "BOUNDS rate 9 3": "The least rate, 9, would be above the most, 3.",
+		"BOUNDS": ErrOutOfBounds.Detail,
+	} {
+		err := outOfBounds(text)
+		if e, ok := errors.AsType[*ropeline.Error](err); !errors.Is(err, ErrOutOfBounds) || !ok || e.Detail != says {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
+	}
+}
+
 // Two who steer at once: the second is shown what is now.
 func TestWhoExpectsOldValuesChangesNothing(t *testing.T) {
 	t.Parallel()
