@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // Audit keeps what staff did, in Postgres: a row before a change is made, and
@@ -58,6 +59,9 @@ type AuditRow struct {
 	At        time.Time       `json:"at"`
 	Effective *time.Time      `json:"effective_at,omitempty"` // by Redis's clock
 	Entered   *time.Time      `json:"entered_at,omitempty"`
+
+	// Limits is what it made of a sale's limits, to be put back where Redis loses it.
+	Limits *queue.LimitChange `json:"limits,omitempty"`
 }
 
 const (
@@ -107,29 +111,34 @@ func (a *Audit) enter(ctx context.Context, row AuditRow) error {
 	ctx, cancel := context.WithTimeout(ctx, auditPatience)
 	defer cancel()
 	err := enterRow(ctx, a.db, row)
-	if err != nil {
+	if err != nil && !errors.Is(err, errLimitsTaken) {
 		a.failures.WithLabelValues("postgres").Inc()
 	}
 	return err
 }
 
 func enterRow(ctx context.Context, db executor, row AuditRow) error {
+	version, limits := limitsOf(row.Limits)
 	_, err := db.Exec(ctx, `
-		insert into ops_audit (change, kind, sale_id, action, who, role, via, reason, detail, at, effective_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		insert into ops_audit (change, kind, sale_id, action, who, role, via, reason, detail, at, effective_at, limits_version, limits)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		on conflict (change, kind) do nothing`,
-		row.Change, row.Kind, row.Sale, row.Action, row.Who, row.Role, row.Via, row.Reason, row.Detail, row.At, row.Effective)
+		row.Change, row.Kind, row.Sale, row.Action, row.Who, row.Role, row.Via, row.Reason, row.Detail, row.At, row.Effective, version, limits)
+	if isLimitsTaken(err) {
+		return errLimitsTaken
+	}
 	if err != nil {
 		return fmt.Errorf("entering what %s did: %w", row.Who, err)
 	}
 	return nil
 }
 
-// keep writes a row to Postgres, else to a file.
+// keep writes a row to Postgres, else to a file. It fails with errLimitsTaken if it is
+// of a change that is none, because another one is kept in its place.
 func (a *Audit) keep(ctx context.Context, row AuditRow) error {
 	err := a.enter(ctx, row)
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, errLimitsTaken) {
+		return err
 	}
 	a.log.Warn("what staff do goes to a file first", "change", row.Change, "kind", row.Kind, "err", err)
 	return a.journal(row)
@@ -213,7 +222,13 @@ func (a *Audit) enterFile(ctx context.Context, file string) error {
 	if err := json.Unmarshal(text, &row); err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
-	if err := a.enter(ctx, row); err != nil {
+	err = a.enter(ctx, row)
+	if errors.Is(err, errLimitsTaken) {
+		a.log.Error("a change of limits from the time without the database was overtaken by another one; set the limits again", "change", row)
+		row.Limits = nil
+		err = a.enter(ctx, row)
+	}
+	if err != nil {
 		return err
 	}
 	a.waiting.Add(-1)

@@ -23,6 +23,7 @@ type Controller struct {
 	store   *queue.Store
 	beacons *Beacons
 	scribe  *Scribe
+	limits  *limitKeeper
 	shop    *shop
 	name    string
 	metrics *metrics
@@ -63,7 +64,7 @@ const (
 // NewController returns a Controller with a random name, and no beacons.
 func NewController(store *queue.Store, log *slog.Logger) *Controller {
 	name := uuid.NewString()
-	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), name: name, shop: &shop{}, metrics: newMetrics(nil),
+	return &Controller{store: store, beacons: &Beacons{}, scribe: newScribe(store, name, log), limits: newLimitKeeper(store, log), name: name, shop: &shop{}, metrics: newMetrics(nil),
 		calm: calmTick, turns: make(chan struct{}, calmTicks), log: log}
 }
 
@@ -87,6 +88,13 @@ func (c *Controller) WithLedger(books Books, signer *Signer) *Controller {
 	return c
 }
 
+// WithLimits lets limits be put back from a book that Redis lost when it failed over.
+func (c *Controller) WithLimits(b *LimitBook) *Controller {
+	c.store.UseLimitBook(b)
+	c.limits.book = b
+	return c
+}
+
 // WithProbes lets the automatic mode listen to probes, and metrics tell of them.
 // Somebody must run them.
 func (c *Controller) WithProbes(p *Probes) *Controller {
@@ -99,6 +107,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	var sales sync.WaitGroup
 	defer sales.Wait()
 	sales.Go(func() { c.scribe.Run(ctx) })
+	sales.Go(func() { c.limits.run(ctx) })
 	sales.Go(func() { (&clerk{c.store, c.name, c.log}).run(ctx) })
 	known := map[ropeline.SaleID]chan struct{}{} // holds one: the sale is to be ticked
 	woken := make(chan ropeline.SaleID, wokenBacklog)
@@ -248,6 +257,7 @@ func (c *Controller) step(ctx context.Context, sale ropeline.SaleID, led func(qu
 		began := time.Now()
 		state, err := c.store.Tick(ctx, sale, c.name, lease)
 		c.metrics.ticked(sale, state, err, began, time.Now())
+		c.limits.saw(sale, state, err)
 		if state.Jumped != 0 {
 			c.log.Error("the clock of Redis was set; slots in use keep their time, but look after it: the sale's times and tokens follow that clock",
 				"sale", sale, "by", state.Jumped)

@@ -30,6 +30,7 @@ type metrics struct {
 type standing struct {
 	state   queue.State
 	leads   bool
+	unsure  bool      // of the limits
 	at      time.Time // of the last tick that this controller did, monotonic
 	watched stall
 
@@ -88,7 +89,7 @@ func (m *metrics) ticked(sale ropeline.SaleID, t queue.Ticked, err error, began,
 	switch result {
 	case "led":
 		s.watched.see(t.State, now)
-		s.state, s.leads, s.at = t.State, true, now
+		s.state, s.leads, s.unsure, s.at = t.State, true, t.Unsure, now
 	case "followed":
 		s.leads, s.watched, s.entries, s.flown, s.paceWarns = false, stall{}, 0, flown{decisions: s.flown.decisions}, false
 	}
@@ -248,6 +249,7 @@ var (
 	headAgeDesc = ledgerDesc("head_age_seconds", "How old the head of the sale's ledger is. An entry comes when something happens, at most one a minute for what fans do.")
 	writtenDesc = ledgerDesc("written_age_seconds", "How long ago all that was told of the sale was in its ledger, and archived.")
 	lostDesc    = ledgerDesc("lost_total", "Events that were told and were gone before the ledger had them, since this controller was started.")
+	unsureDesc  = lineDesc("unconfirmed", "1 while nobody is offered because Redis failed over and the database has not said yet which limits hold.")
 	stallDesc   = lineDesc("stalled_seconds", "For how long people who are here have waited and there was room, but nobody was offered.")
 )
 
@@ -256,7 +258,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		to <- f.desc
 	}
-	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc, entriesDesc, headAgeDesc, writtenDesc, lostDesc} {
+	for _, d := range []*prometheus.Desc{modeDesc, stockDesc, stockAge, phaseDesc, leadsDesc, ageDesc, stallDesc, unsureDesc, entriesDesc, headAgeDesc, writtenDesc, lostDesc} {
 		to <- d
 	}
 	for _, d := range autoDescs {
@@ -288,6 +290,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			tell(stockDesc, prometheus.GaugeValue, float64(stock.Held()), "held")
 			tell(stockAge, prometheus.GaugeValue, (s.state.Now.Sub(stock.At) + now.Sub(s.at)).Seconds())
 		}
+		tell(unsureDesc, prometheus.GaugeValue, truth(s.unsure))
 		tell(ageDesc, prometheus.GaugeValue, now.Sub(s.at).Seconds())
 		tell(writtenDesc, prometheus.GaugeValue, now.Sub(s.writtenAt).Seconds())
 		tell(lostDesc, prometheus.CounterValue, float64(s.lost))

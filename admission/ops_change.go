@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/queue"
 )
 
 var (
@@ -73,7 +74,10 @@ func (o *Ops) audited(r *http.Request, a act) error {
 	// Whoever gives up waiting does not undo it: what came of it is written down.
 	ctx := context.WithoutCancel(r.Context())
 	outcome, at, err := a.do(ctx, row.Change)
-	o.cameOf(ctx, row, outcome, at, err)
+	if errors.Is(o.cameOf(ctx, row, outcome, at, err), errLimitsTaken) {
+		err = queue.ErrLimitsChanged
+		_ = o.cameOf(ctx, row, outcome, at, err)
+	}
 	return err
 }
 
@@ -93,11 +97,14 @@ func (o *Ops) intend(ctx context.Context, row AuditRow, urgent bool) error {
 }
 
 // cameOf writes the second row of a change. An error may hide that it was made:
-// the row says which error it was.
-func (o *Ops) cameOf(ctx context.Context, row AuditRow, outcome any, at time.Time, err error) {
+// the row says which error it was. It returns what the row was not written for.
+func (o *Ops) cameOf(ctx context.Context, row AuditRow, outcome any, at time.Time, err error) error {
 	row.Kind, row.At = Effective, time.Now().UTC()
 	if !at.IsZero() {
 		row.Effective = &at
+	}
+	if came, ok := outcome.(steered); ok && err == nil {
+		row.Limits = came.kept
 	}
 	if err != nil {
 		row.Kind, outcome = Refused, why(err)
@@ -107,10 +114,14 @@ func (o *Ops) cameOf(ctx context.Context, row AuditRow, outcome any, at time.Tim
 		row.Detail = detail
 		failed = o.audit.keep(ctx, row)
 	}
+	if errors.Is(failed, errLimitsTaken) {
+		return failed
+	}
 	if failed != nil {
 		o.log.Error("what came of a change is written down here only", "change", row, "err", failed)
 	}
 	o.log.Info("staff "+row.Action, "who", row.Who, "sale", row.Sale, "kind", row.Kind, "reason", row.Reason, "detail", string(row.Detail))
+	return failed
 }
 
 // refusal is the detail of a row that says why.

@@ -80,16 +80,22 @@ func (o *Ops) steer(w http.ResponseWriter, r *http.Request) error {
 		do: func(ctx context.Context, id string) (_ any, _ time.Time, err error) {
 			change = id
 			came, err = steerOnce(ctx, o.store, sale.ID, queue.Change{ID: id, Set: body.Set, Expect: body.Expect, By: member(r).Role, Reason: body.Reason, Public: body.Public})
-			return steered{came.Was, came.Now}, came.At, err
+			return steered{Was: came.Was, Now: came.Now, kept: came.Kept}, came.At, err
 		},
 	})
+	o.confirm(r.Context(), sale.ID, came.Kept)
 	if errors.Is(err, queue.ErrLimitsChanged) {
+		if came.Kept != nil { // it was made, and undone: another one is kept in its place
+			if state, err := o.store.State(r.Context(), sale.ID); err == nil {
+				came.Now = state.Of(queue.AllSettings)
+			}
+		}
 		return writeConflict(w, err, came.Now)
 	}
 	if err != nil {
 		return err
 	}
-	answer := steerAnswer{Change: change, At: came.At, steered: steered{came.Was, came.Now}}
+	answer := steerAnswer{Change: change, At: came.At, steered: steered{Was: came.Was, Now: came.Now}}
 	if l, err := o.look(r.Context(), sale.ID); err == nil { // what was done is done, seen or not
 		answer.Live = &l
 	}
@@ -123,6 +129,19 @@ func (o *Ops) wanted(ctx context.Context, sale ropeline.Sale, set queue.Settings
 type steered struct {
 	Was queue.Settings `json:"was"`
 	Now queue.Settings `json:"now"`
+
+	kept *queue.LimitChange // goes into the row's own column
+}
+
+// confirm makes sure that what the audit has of a change is in force: it is answered
+// after that. A server that cannot be asked now is compared when it is back.
+func (o *Ops) confirm(ctx context.Context, sale ropeline.SaleID, c *queue.LimitChange) {
+	if c == nil {
+		return
+	}
+	if err := o.store.ConfirmLimits(context.WithoutCancel(ctx), sale, *c); err != nil {
+		o.log.Warn("looking whether a change of the limits is in force", "sale", sale, "version", c.Version, "err", err)
+	}
 }
 
 // steerOnce asks a second time if the answer to the first was lost: the same

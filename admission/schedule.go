@@ -120,7 +120,8 @@ func (s *Schedule) make(ctx context.Context, near []Planned) (rest []Planned, er
 func (s *Schedule) one(ctx context.Context, p Planned, late bool) error {
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
-	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+	var kept *queue.LimitChange
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		var state string
 		err := tx.QueryRow(ctx, `select state from ops_schedule where id = $1 for update skip locked`, p.ID).Scan(&state)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && state != "planned" {
@@ -132,6 +133,10 @@ func (s *Schedule) one(ctx context.Context, p Planned, late bool) error {
 		row := AuditRow{Change: p.ID, Kind: Effective, Sale: p.Sale, Action: "steer", Who: p.Who, Role: p.Role, Via: "schedule", Reason: p.Reason, At: time.Now().UTC()}
 		var outcome any
 		state, outcome, row.Effective, err = s.steer(ctx, p, late)
+		if came, ok := outcome.(steered); ok {
+			kept = came.kept
+			row.Limits = kept
+		}
 		if err != nil {
 			return err
 		}
@@ -148,6 +153,11 @@ func (s *Schedule) one(ctx context.Context, p Planned, late bool) error {
 		s.log.Info("a planned change came due", "sale", p.Sale, "who", p.Who, "state", state, "detail", string(row.Detail))
 		return enterRow(ctx, tx, row)
 	})
+	if kept == nil || err != nil && !errors.Is(err, errLimitsTaken) {
+		return err
+	}
+	// Taken: then the one that is kept is in force after this, and this one made anew.
+	return errors.Join(err, s.store.ConfirmLimits(ctx, p.Sale, *kept))
 }
 
 // steer makes the change. Only an error that may pass is one; a change that can
@@ -160,7 +170,7 @@ func (s *Schedule) steer(ctx context.Context, p Planned, late bool) (state strin
 	e, known := errors.AsType[*ropeline.Error](err)
 	switch {
 	case err == nil:
-		return "done", steered{came.Was, came.Now}, &came.At, nil
+		return "done", steered{Was: came.Was, Now: came.Now, kept: came.Kept}, &came.At, nil
 	case known && e.Kind != ropeline.Unavailable:
 		return "refused", why(err), nil, nil
 	}

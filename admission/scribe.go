@@ -198,6 +198,7 @@ func (s *Scribe) begin(ctx context.Context, news queue.News) (*draft, error) {
 	}
 	delete(s.forked, sale)
 	d.behind, d.to.Head, d.to.Event = kept.Hash, kept, event
+	d.to.Mark.Limits = newestLimits(entries)
 	d.lost("a loss of the store: what happened after the entry before this one may be missing")
 	return d, nil
 }
@@ -240,7 +241,7 @@ func (d *draft) add(at time.Time, kind string, data any) {
 func (d *draft) lost(what string) {
 	n, m := d.news, &d.to.Mark
 	d.add(n.Now, ledger.KindLost, map[string]any{"what": what, "counted_from": ledger.Time(n.Now)})
-	*m = queue.Mark{Opened: m.Opened || !n.Opens.IsZero() && !n.Now.Before(n.Opens), Added: n.Added - n.Kept, Total: n.Offers + n.Friends}
+	*m = queue.Mark{Opened: m.Opened || !n.Opens.IsZero() && !n.Now.Before(n.Opens), Added: n.Added - n.Kept, Total: n.Offers + n.Friends, Limits: m.Limits}
 	if m.Opened {
 		d.count(n.Now)
 	}
@@ -290,10 +291,35 @@ func (d *draft) events() {
 		if e.Before(d.to.Event) {
 			continue // the archive has it
 		}
+		if d.to.Event = e.ID; e.Again > 0 && e.Again <= m.Limits {
+			continue // a change of limits that was put back, and the ledger has it
+		}
 		d.add(e.At, e.Kind, e.Data)
-		d.to.Event = e.ID
+		m.Limits = max(m.Limits, limitsOfEvent(e.Kind, e.Data))
 	}
 	m.Added = n.Added - n.Kept + int64(len(n.Events))
+}
+
+// limitsOfEvent is the version of the limits that an entry says it made, 0 of others.
+func limitsOfEvent(kind string, data json.RawMessage) int64 {
+	var made struct {
+		Version int64 `json:"version"`
+	}
+	if kind != ledger.KindLimits && kind != ledger.KindMode || json.Unmarshal(data, &made) != nil {
+		return 0
+	}
+	return made.Version
+}
+
+// newestLimits is the highest of some entries.
+func newestLimits(entries []json.RawMessage) (newest int64) {
+	for _, text := range entries {
+		var e ledger.Entry
+		if json.Unmarshal(text, &e) == nil {
+			newest = max(newest, limitsOfEvent(e.Kind, e.Data))
+		}
+	}
+	return newest
 }
 
 // phases tells of the opening, of each minute in which something happened, and

@@ -37,7 +37,12 @@ type desk struct {
 // newDesk opens a desk on a database; folder is its journal's.
 func newDesk(t *testing.T, db *pgxpool.Pool, folder string) *desk {
 	t.Helper()
-	d := &desk{T: t, db: db, store: newStore(t)}
+	return newDeskOn(t, newStore(t), db, folder)
+}
+
+func newDeskOn(t *testing.T, store *queue.Store, db *pgxpool.Pool, folder string) *desk {
+	t.Helper()
+	d := &desk{T: t, db: db, store: store}
 	d.sale = publish(t, d.store, -2*time.Minute, -time.Minute)
 	var err error
 	if d.audit, err = admission.NewAudit(db, folder, quiet); err != nil {

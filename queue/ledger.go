@@ -61,6 +61,7 @@ type Mark struct {
 	Ended    bool  `json:"ended"`
 	SignedAt int64 `json:"signed_at"` // ms
 	Added    int64 `json:"added"`     // events that were ever taken in, or are known to be lost
+	Limits   int64 `json:"limits"`    // the newest version of the limits that was told
 }
 
 // Chain is where a sale's ledger has come to.
@@ -81,6 +82,10 @@ type Event struct {
 	At   time.Time
 	Kind string
 	Data json.RawMessage
+
+	// Again is the version of a change of limits that was told before, on a server
+	// that was lost; 0 of every other.
+	Again int64
 }
 
 // News is what a ledger has to take in.
@@ -156,7 +161,13 @@ func readEvents(reply any) ([]Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("time of event %s: %w", id, err)
 		}
-		events = append(events, Event{ID: id, At: milli(at), Kind: values["kind"], Data: json.RawMessage(values["data"])})
+		e := Event{ID: id, At: milli(at), Kind: values["kind"], Data: json.RawMessage(values["data"])}
+		if again := values["again"]; again != "" {
+			if e.Again, err = strconv.ParseInt(again, 10, 64); err != nil {
+				return nil, fmt.Errorf("version of event %s: %w", id, err)
+			}
+		}
+		events = append(events, e)
 	}
 	return events, nil
 }

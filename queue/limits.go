@@ -101,6 +101,9 @@ type Settings struct {
 	Version *int64 `json:"version,omitempty"`
 }
 
+// AllSettings are the names of all settings, and of the version.
+var AllSettings = []string{"cap", "rate", "mode", "session", "claim", "auto", "shares", "min_cap", "max_cap", "min_rate", "max_rate", "version"}
+
 // Of returns those of the settings that are named, as the limits have them.
 func (l Limits) Of(fields []string) Settings {
 	auto := json.RawMessage(l.Auto)

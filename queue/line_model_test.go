@@ -1306,6 +1306,7 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
 		s.stores[i].stopwatch = func() time.Time { return time.UnixMicro(s.now - s.skew) }
 		s.stores[i].most = s.most
+		s.stores[i].UseLimitBook(s.book)
 		defer s.stores[i].Close()
 	}
 	s.store = s.stores[0]
@@ -1313,6 +1314,7 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 		t.Fatal(err)
 	}
 	s.stores[1].see(s.sale.ID, shapeOf(s.sale))
+	s.mend(ctx, t)
 	var err error
 	if s.seed, err = s.store.drawSeed(ctx, s.sale.ID); err != nil {
 		t.Fatal(err)
@@ -1370,7 +1372,7 @@ func (s *system) restart(ctx contextT, t *rapid.T) {
 	}
 	s.lagged(ctx, t, affected)
 	for _, name := range names { // what it kept is of another life of the server
-		if err := s.rdb.HSet(ctx, name, "run_id", "another", "restored", "another").Err(); err != nil {
+		if err := s.rdb.HSet(ctx, name, "run_id", "another", "restored", "another", "limits_run", "another").Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -1539,6 +1541,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 	if err := errors.Join(s.store.restore(ctx, s.sale.ID, charter, known), s.stores[1].restore(ctx, s.sale.ID, charter, known)); err != nil {
 		t.Fatal(err)
 	}
+	s.mend(ctx, t)
 	s.settleBoth(ctx, t, all, func() {
 		s.recall(ctx, t, slices.Concat(places[:]...))
 		for i := range places {

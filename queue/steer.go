@@ -68,14 +68,17 @@ type Steered struct {
 	At  time.Time // by Redis's clock
 	Was Settings  // what was set, as it was before
 	Now Settings  // and as it is; all settings where they were not as expected
+
+	Kept *LimitChange // for the book of changes; nil if nothing was changed
 }
 
 // remembered is how many changes of a sale are known again if they are repeated.
 const remembered = 100
 
 // steerPatience is how long a change waits for a server that took over just now:
-// edges write back what it has not heard of within a second of the first tick. If
-// nobody ticks, and nobody writes back, it is made all the same.
+// edges write back what it has not heard of within a second of the first tick, and
+// the book is asked. Where there is none, and nobody ticks, it is made all the same;
+// and so is a stop, while the book is away.
 const steerPatience = 3 * time.Second
 
 // Steer changes limits of a sale, all that are given or none. If one is not as
@@ -96,16 +99,27 @@ func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Stee
 	late := time.NewTimer(steerPatience)
 	defer late.Stop()
 	for errors.Is(err, ErrSettling) {
-		select {
-		case <-ctx.Done():
-			return Steered{}, err
-		case <-late.C:
-			return s.steer(ctx, sale, c, true)
-		case <-again.C:
-			steered, err = s.steer(ctx, sale, c, false)
+		// Whoever leads compares with the book, too; but perhaps nobody does yet.
+		if mended, away := s.MendLimits(ctx, sale); !mended || away != nil {
+			select {
+			case <-ctx.Done():
+				return Steered{}, err
+			case <-late.C:
+				if s.limitBook != nil && !c.onlyStops() {
+					return Steered{}, err
+				}
+				return s.steer(ctx, sale, c, true)
+			case <-again.C:
+			}
 		}
+		steered, err = s.steer(ctx, sale, c, false)
 	}
 	return steered, err
+}
+
+// onlyStops reports whether a change is a stop and nothing else.
+func (c Change) onlyStops() bool {
+	return c.Set.Mode != nil && *c.Set.Mode == ropeline.ModeStop && len(c.Set.Fields()) == 1
 }
 
 // steer makes a change once. On a server that took over just now it is ErrSettling,
@@ -119,7 +133,7 @@ func (s *Store) steer(ctx context.Context, sale ropeline.SaleID, c Change, atOnc
 		return Steered{}, err
 	}
 	expect, set := c.Expect.values(), c.Set.values()
-	args := []any{c.ID, string(sale), c.By, reason, remembered, translations, flag(atOnce), len(expect)}
+	args := []any{c.ID, string(sale), c.By, reason, remembered, translations, flag(atOnce), flag(s.limitBook != nil), len(expect)}
 	for _, values := range []map[string]string{expect, set} {
 		for field, value := range values {
 			args = append(args, field, value)
@@ -133,16 +147,22 @@ func (s *Store) steer(ctx context.Context, sale ropeline.SaleID, c Change, atOnc
 	r.fields, _ = reply.([]any)
 	done, at := r.integer(), micro(r.integer())
 	was, now := map[string]string{}, map[string]string{}
-	for len(r.fields) > 0 {
+	for len(r.fields) > 1 {
 		field := r.text()
 		was[field], now[field] = r.text(), r.text()
+	}
+	var kept *LimitChange
+	if done == 1 {
+		if kept, err = readLimitChange(r.text()); err != nil {
+			return Steered{}, err
+		}
 	}
 	if err := r.failed("steer"); err != nil {
 		return Steered{}, err
 	}
 	delete(now, "reason") // they are no settings
 	delete(now, "stopped")
-	steered := Steered{At: at, Was: settingsOf(was), Now: settingsOf(now)}
+	steered := Steered{At: at, Was: settingsOf(was), Now: settingsOf(now), Kept: kept}
 	if done == 0 {
 		steered.Was = Settings{}
 		return steered, ErrLimitsChanged
@@ -210,7 +230,10 @@ const modeTold = time.Second
 
 // remindGates tells gates the mode of a sale that this controller ticks, when it
 // is new or was told long ago.
-func (s *Store) remindGates(ctx context.Context, sale ropeline.SaleID, l Limits) error {
+func (s *Store) remindGates(ctx context.Context, sale ropeline.SaleID, l Limits, unsure bool) error {
+	if unsure && l.Mode == ropeline.ModePass {
+		l.Mode = ropeline.ModeRun // nobody is let past by a mode that may be over
+	}
 	now := s.stopwatch()
 	s.mu.Lock()
 	last := s.modes[sale]

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/ropeline/ropeline"
@@ -28,7 +29,9 @@ type steered struct {
 type steering struct {
 	steered
 	before    steered           // the last change
-	stored    map[string]string // what the store had then
+	stored    map[string]string // what the store had before it
+	told      string            // up to which version the public was told then
+	book      *limitShelf       // of all changes
 	foundAt   int64             // ms, when the server was found to have started anew
 	stretch   Proof
 	lostSlots bool // by the server, and the edges have not put any back
@@ -36,7 +39,7 @@ type steering struct {
 }
 
 func newSteering(sale ropeline.Sale) steering {
-	s := steering{steered: steered{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap, shares: []int64{int64(sale.MainShare())}}}
+	s := steering{book: &limitShelf{}, steered: steered{mode: ropeline.ModeRun, session: int64(sale.SessionMax), claimWindow: int64(sale.ClaimWindow), capMax: ropeline.MaxCap, shares: []int64{int64(sale.MainShare())}}}
 	for _, l := range sale.Lanes {
 		s.shares = append(s.shares, int64(l.Share))
 	}
@@ -113,6 +116,9 @@ func (s *system) steer(ctx contextT, t *rapid.T, to Settings, public map[string]
 		t.Fatal(err)
 	}
 	s.before, s.stored = s.steered, stored
+	if s.told, err = s.rdb.HGet(ctx, key(s.sale.ID, "state"), "limits_told").Result(); err != nil && !errors.Is(err, redis.Nil) {
+		t.Fatal(err)
+	}
 	before := s.version
 	change := Change{ID: fmt.Sprint("change-", s.changes), Set: to, Expect: Settings{Version: &before}, By: "sre", Reason: "because", Public: public}
 	if s.ms()-s.foundAt < 1000 { // edges might know of another one
@@ -121,9 +127,11 @@ func (s *system) steer(ctx contextT, t *rapid.T, to Settings, public map[string]
 		}
 		s.now += 1_000_000
 	}
-	if _, err := s.store.Steer(ctx, s.sale.ID, change); err != nil {
+	done, err := s.store.Steer(ctx, s.sale.ID, change)
+	if err != nil {
 		t.Fatalf("steering to %+v: %v", to, err)
 	}
+	s.book.add(*done.Kept)
 	s.apply(to)
 	if to.Mode != nil {
 		s.reason = "because"
@@ -198,35 +206,60 @@ func (s *system) enter(mode ropeline.Mode) {
 	s.mode = mode
 }
 
-// loseChange lets the server that takes over not have heard of the last change,
-// and returns what edges do about it. That of a stop would be lost together with
-// the deadlines that it moved.
+// loseChange lets the server that takes over not have heard of the last change, and
+// returns what brings it back: edges, if they are not slow, and whoever leads from the
+// book, in any order. That of a stop would be lost together with the deadlines that it
+// moved.
 func (s *system) loseChange(ctx contextT, t *rapid.T, known State) (recall func()) {
-	if s.stored == nil || s.mode == ropeline.ModeStop || s.before.mode == ropeline.ModeStop || !rapid.Bool().Draw(t, "the last change is lost") {
-		return func() {}
+	now, lost := s.steered, false
+	if s.stored != nil && s.mode != ropeline.ModeStop && s.before.mode != ropeline.ModeStop {
+		lost = rapid.Bool().Draw(t, "the last change is lost")
 	}
-	limits := key(s.sale.ID, "limits")
-	if err := errors.Join(s.rdb.Del(ctx, limits).Err(), s.rdb.HSet(ctx, limits, s.stored).Err()); err != nil {
-		t.Fatal(err)
-	}
-	now := s.steered
-	s.steered = s.before
-	if !slices.Equal(now.shares, s.before.shares) {
-		clear(s.leads)
-		if err := s.rdb.HDel(ctx, key(s.sale.ID, "state"), "leads").Err(); err != nil {
+	if lost {
+		limits, state := key(s.sale.ID, "limits"), key(s.sale.ID, "state")
+		err := errors.Join(s.rdb.Del(ctx, limits).Err(), s.rdb.HSet(ctx, limits, s.stored).Err(), s.rdb.HSet(ctx, state, "limits_told", s.told).Err())
+		if s.told == "" {
+			err = errors.Join(err, s.rdb.HDel(ctx, state, "limits_told").Err())
+		}
+		if err != nil {
 			t.Fatal(err)
+		}
+		s.steered = s.before
+		if !slices.Equal(now.shares, s.before.shares) {
+			clear(s.leads)
+			if err := s.rdb.HDel(ctx, state, "leads").Err(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return func() {
-		for _, store := range s.stores {
-			if err := store.recallLimits(ctx, s.sale.ID, known.Limits); err != nil {
-				t.Fatal(err)
+		first := rapid.Bool().Draw(t, "the book is asked first")
+		if first {
+			s.mend(ctx, t)
+		}
+		if lost && rapid.Bool().Draw(t, "edges know of the change") {
+			for _, store := range s.stores {
+				if err := store.recallLimits(ctx, s.sale.ID, known.Limits); err != nil {
+					t.Fatal(err)
+				}
 			}
+		}
+		if !first {
+			s.mend(ctx, t)
 		}
 		if !slices.Equal(now.shares, s.steered.shares) {
 			clear(s.leads)
 		}
 		s.steered = now
+	}
+}
+
+// mend compares the limits with the book, which is due.
+func (s *system) mend(ctx contextT, t *rapid.T) {
+	done, err := s.store.MendLimits(ctx, s.sale.ID)
+	again, errAgain := s.stores[1].MendLimits(ctx, s.sale.ID)
+	if !done || again || err != nil || errAgain != nil {
+		t.Fatalf("comparing the limits with the book: %v, %v; once more: %v, %v", done, err, again, errAgain)
 	}
 }
 

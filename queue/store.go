@@ -61,10 +61,11 @@ type Store struct {
 	stopwatch func() time.Time // our own clock, which nobody sets
 	most      int64            // offers in one call: offerMost, or fewer in a test
 
-	archive Archive  // nil: none
-	book    CodeBook // nil: codes are in Redis only
-	ears    ears
-	stocks  stocks
+	archive   Archive   // nil: none
+	book      CodeBook  // nil: codes are in Redis only
+	limitBook LimitBook // nil: changes of limits are in Redis and with the edges only
+	ears      ears
+	stocks    stocks
 
 	mu      sync.Mutex // guards what follows
 	tickets map[ropeline.SaleID]*ticketKey

@@ -136,6 +136,10 @@ type Ticked struct {
 	Lease time.Duration // if another one leads: how long it does without ticking again
 
 	Jumped time.Duration // so far the server's clock was set, which somebody should look after
+
+	// Unsure says that the server may have lost changes of the limits: nobody is
+	// offered before MendLimits has compared them with the book.
+	Unsure bool
 }
 
 // Tick moves a sale's lines once if this controller leads: it ends what has run
@@ -150,7 +154,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 		return Ticked{}, err
 	}
 	b, err := s.begin(ctx, sale, controller, lease)
-	t := Ticked{Leads: b.leads, More: b.more, Jumped: b.jumped, Lease: b.lease}
+	t := Ticked{Leads: b.leads, More: b.more, Jumped: b.jumped, Lease: b.lease, Unsure: b.unsure}
 	if err != nil || !t.Leads {
 		return t, err
 	}
@@ -186,7 +190,7 @@ func (s *Store) Tick(ctx context.Context, sale ropeline.SaleID, controller strin
 	for _, left := range m.Left {
 		t.More = t.More || len(left) == tickMost
 	}
-	return t, errors.Join(s.tell(ctx, sale, m), s.remindGates(ctx, sale, m.Limits))
+	return t, errors.Join(s.tell(ctx, sale, m), s.remindGates(ctx, sale, m.Limits, b.unsure))
 }
 
 // next reads the fronts of all lines and finds who is to be offered by each lane;
@@ -248,6 +252,7 @@ func (s *Store) moveOn(ctx context.Context, lines []lineID, sh shape, fronts []f
 // begun is what came of the beginning of a tick.
 type begun struct {
 	leads, more bool
+	unsure      bool          // as of Ticked
 	lease       time.Duration // as of Ticked
 	most        int64         // how many are to be looked up at the front
 	cut         bool          // there is room for more than that
@@ -279,13 +284,13 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 	asked := s.stopwatch()
 	earliest, latest := s.clockBetween(sale, asked)
 	reply, err := s.runOn(ctx, sale, beginScript, keys, controller, lease.Milliseconds(), TickInterval.Milliseconds(), tickMost,
-		ropeline.TokenMargin.Milliseconds(), earliest, latest)
+		ropeline.TokenMargin.Milliseconds(), earliest, latest, flag(s.limitBook != nil))
 	if err != nil {
 		return b, false, err
 	}
 	fields, _ := reply.([]any)
 	r := reader{fields: fields}
-	leads, now, room, more, parties, described := r.integer(), r.integer(), r.integer(), r.integer(), r.integer(), r.next()
+	leads, now, room, more, parties, described, unsure := r.integer(), r.integer(), r.integer(), r.integer(), r.integer(), r.next(), r.integer()
 	if err := r.failed("begin"); err != nil {
 		return b, false, err
 	}
@@ -294,7 +299,7 @@ func (s *Store) tryBegin(ctx context.Context, sale ropeline.SaleID, controller s
 		b.lease = time.Duration(room) * time.Millisecond
 		return b, true, nil
 	}
-	b.leads, b.more, b.most = leads == 1, more == 1, room
+	b.leads, b.more, b.most, b.unsure = leads == 1, more == 1, room, unsure == 1
 	if room > 0 && parties == 1 {
 		b.most = 2*room + partiesAside // some may be parties that do not fit, whom others go past
 	}

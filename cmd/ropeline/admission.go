@@ -111,7 +111,7 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 		}
 		store.UseArchive(archive)
 		store.UseCodeBook(admission.NewCodeBook(db))
-		controller.WithLedger(archive, signer)
+		controller.WithLedger(archive, signer).WithLimits(admission.NewLimitBook(db))
 		parts = append(parts, part{"archive", archive.Run})
 	}
 	audit, err := admission.NewAudit(db, filepath.Join(folder, "audit"), log)

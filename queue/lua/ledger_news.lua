@@ -3,7 +3,8 @@
 -- KEYS 1 leader  2 chain  3 events  4 state  5 counts
 -- ARGV 1 clock (us) or ''  2 controller  3 most events
 -- Returns {} if another one leads, if the sale's server started anew and nobody
--- has ticked since, or if there is nothing to do yet; else {clock (us), run id,
+-- has ticked since, or the limits were not compared with what is kept of them, or if
+-- there is nothing to do yet; else {clock (us), run id,
 -- 1 if the sale was lost and restored, chain as HGETALL, events {id, {field,
 -- value, …}}, how many events were added ever (0 if the stream is not there: only
 -- taking it away does that), how many are kept, open, end (ms),
@@ -13,8 +14,8 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {} end
 local now, here = clock(), run_id()
 local s = redis.call('HMGET', KEYS[4], 'run_id', 'restored', 'open', 'end', 'last_offer', 'friends', 'missed', 'claimed',
-  'limit', 'limit_since', 'limit_from', 'limit_max')
-if s[1] ~= here then return {} end
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'limits_run')
+if s[1] ~= here or s[13] ~= here then return {} end
 local c, kept, added = redis.call('HMGET', KEYS[2], 'run', 'due', 'added'), redis.call('XLEN', KEYS[3]), 0
 if redis.call('EXISTS', KEYS[3]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[3])

@@ -22,10 +22,13 @@ local function text(n) return string.format('%.0f', n) end
 -- Tells the public what happens to a sale: the ledger is made of it. data is a
 -- table or JSON of an object; it names nobody, and whole numbers in it stay below
 -- 10^14 (cjson). The newest 10,000 are kept until the ledger has them. Telling is
--- never what makes a script fail.
-local function tell(events, now, kind, data)
+-- never what makes a script fail. again is the version of a change of limits that
+-- was told before, on a server that was lost: the ledger may have it.
+local function tell(events, now, kind, data, again)
   if type(data) == 'table' then data = cjson.encode(data) end
-  redis.pcall('XADD', events, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'data', data, 'at', text(math.floor(now / 1000)))
+  local entry = { 'kind', kind, 'data', data, 'at', text(math.floor(now / 1000)) }
+  if again then entry[7], entry[8] = 'again', text(again) end
+  redis.pcall('XADD', events, 'MAXLEN', '~', 10000, '*', unpack(entry))
 end
 
 -- Posts something on a sale's board in place of what was there, and returns its
@@ -232,7 +235,7 @@ end
 -- where a script comes seldom. A field that is not there is false.
 local STATE = { 'version', 'run_id', 'life', 'claim', 'session', 'close', 'open', 'end', 'last_offer', 'max_in_use', 'bucket', 'bucket_at',
   'ghosts', 'ghosts_until', 'missed', 'claimed', 'gauge', 'friends', 'brought', 'holder', 'held_since', 'saver', 'saved',
-  'limit', 'limit_since', 'limit_from', 'limit_max', 'found_at', 'term', 'auto_why', 'board',
+  'limit', 'limit_since', 'limit_from', 'limit_max', 'found_at', 'limits_run', 'term', 'auto_why', 'board',
   'lanes', 'turns', 'leads', 'bypass' }
 
 -- What is steered live, and what a field counts as that was never set. Times are
@@ -304,17 +307,6 @@ local function stopped(limits)
   if l[1] == 'stop' then return redis.error_reply('STOPPED ' .. (l[2] or '')) end
 end
 
--- Writes limits, given as fields and values in turns from that argument on to the
--- other. A time or shares that are the document's are not kept: they follow it.
-local function keep_limits(state, limits, from, to)
-  for i = from, to, 2 do
-    local name, value = ARGV[i], ARGV[i + 1]
-    local document = (name == 'session' or name == 'claim') and redis.call('HGET', state, name)
-    if name == 'shares' then document = shares_text(redis.call('HGET', state, 'lanes')) end
-    if value == document then redis.call('HDEL', limits, name) else redis.call('HSET', limits, name, value) end
-  end
-end
-
 -- The time (ms) by which turns and slots run out. It stands still while the sale
 -- is stopped: nobody can use theirs then.
 local function turn_time(live, ms) return live.mode == 'stop' and tonumber(live.stopped) or ms end
@@ -334,6 +326,21 @@ local function end_stop(offered, active, sessions, by)
     local ends = string.match(redis.call('HGET', sessions, string.match(slot, '^[^#]+')) or '', '^%S+ %d+ %d+ (%d+) ')
     return math.max(before, math.min(before + by, tonumber(ends or '0') * 1000))
   end)
+end
+
+-- Writes limits back, a table of texts, as the change of that id left them, nil if it
+-- is not known. A time or shares that are the document's are not kept: they follow
+-- it. Where the end of a stop was lost, it is over now.
+local function put_limits(state, limits, offered, active, sessions, to, change, ms)
+  local was = redis.call('HMGET', limits, 'mode', 'stopped', 'shares')
+  for name, value in pairs(to) do
+    local document = (name == 'session' or name == 'claim') and redis.call('HGET', state, name)
+    if name == 'shares' then document = shares_text(redis.call('HGET', state, 'lanes')) end
+    if value == document then redis.call('HDEL', limits, name) else redis.call('HSET', limits, name, value) end
+  end
+  if change then redis.call('HSET', limits, 'change', change) else redis.call('HDEL', limits, 'change') end
+  if was[3] ~= redis.call('HGET', limits, 'shares') then redis.call('HDEL', state, 'leads') end -- they are told in what turns cost
+  if was[1] == 'stop' and to.mode ~= 'stop' then end_stop(offered, active, sessions, math.max(0, ms - tonumber(was[2]))) end
 end
 
 -- The stock rule: how many more may be offered for what can still be sold. So many
@@ -356,10 +363,14 @@ end
 -- cut off (120 a minute, 0.4 a tick, came out as 100). A party takes what is
 -- missing on credit: a bucket that small would never hold enough for it; and so it does of the stock,
 -- or the last seat would wait for a party's worth of seats.
--- A server that was just found to have started anew offers nobody for a moment: it
--- may have lost a change of the limits that edges remember. Ghosts are slots that may be in use though a loss of Redis forgot them. Where
+-- A server that was just found to have started anew offers nobody for a moment, for it
+-- may have lost a change of the limits that edges remember; and nobody before they
+-- were compared with the book of changes, however long that takes. Ghosts are slots that may be in use though a loss of Redis forgot them. Where
 -- everybody passes there is room for all.
 local RECALL = 1000
+-- By how much the number of a change is raised that is made before the others were
+-- compared with the book: past all that may be missing.
+local APART = 1000
 local CLOSED = { pause = true, queue = true, stop = true }
 
 local function ghosts_of(s, ms)
@@ -368,7 +379,7 @@ end
 
 local function room(s, ms, tick)
   if ms < tonumber(s.open or '0') or ms >= tonumber(s['end'] or '0') or CLOSED[s.mode] then return 0, 0, 0, 0 end
-  if ms - tonumber(s.found_at or '0') < RECALL then return 0, 0, 0, 0 end
+  if s.limits_run ~= run_id() or ms - tonumber(s.found_at or '0') < RECALL then return 0, 0, 0, 0 end
   if s.mode == 'pass' then return 1000000, 1e15, 1e9, 1e9 end
   local cap, rate = tonumber(s.cap or '0'), tonumber(s.rate or '0')
   local fresh = math.max(0, ms - tonumber(s.bucket_at or ms)) * rate

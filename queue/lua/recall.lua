@@ -5,12 +5,10 @@
 --      limits and their values in turns
 -- Returns 1, or 0 if they are as new, or no server was lost of late.
 -- Cost O(1); where the end of a stop was lost 3 us a slot in use.
-local ms = math.floor(clock() / 1000)
-if tonumber(ARGV[3]) <= number(KEYS[2], 'version') or ms >= number(KEYS[1], 'ghosts_until') then return 0 end
-local was = redis.call('HMGET', KEYS[2], 'mode', 'stopped', 'shares')
-keep_limits(KEYS[1], KEYS[2], 2, #ARGV)
-if was[3] ~= redis.call('HGET', KEYS[2], 'shares') then redis.call('HDEL', KEYS[1], 'leads') end -- they are told in what turns cost
-if was[1] == 'stop' and redis.call('HGET', KEYS[2], 'mode') ~= 'stop' then
-  end_stop(KEYS[3], KEYS[4], KEYS[5], math.max(0, ms - tonumber(was[2])))
-end
+local ms, known = math.floor(clock() / 1000), number(KEYS[2], 'version')
+if tonumber(ARGV[3]) <= known or ms >= number(KEYS[1], 'ghosts_until') then return 0 end
+local to = {}
+for i = 2, #ARGV, 2 do to[ARGV[i]] = ARGV[i + 1] end
+redis.call('HSETNX', KEYS[1], 'limits_told', text(known)) -- the public has not heard of it here
+put_limits(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], to, nil, ms)
 return 1

@@ -19,7 +19,10 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   local s = redis.call('HMGET', KEYS[1], 'restored', 'last_known', 'ghosts_until')
   local open = s[1] == run_id() and clock() / 1000 < tonumber(s[3])
   if not open then return 0 end
-  if tonumber(ARGV[23]) > number(KEYS[2], 'version') then redis.call('HSET', KEYS[2], unpack(ARGV, 22, limits - 1)) end
+  if tonumber(ARGV[23]) > number(KEYS[2], 'version') then
+    redis.call('HSET', KEYS[2], unpack(ARGV, 22, limits - 1))
+    redis.call('HDEL', KEYS[2], 'change')
+  end
   if last <= tonumber(s[2]) then return 0 end
   redis.call('HINCRBY', KEYS[1], 'last_offer', last - tonumber(s[2]))
   redis.call('HSET', KEYS[1], 'last_known', text(last), 'ghosts', math.max(number(KEYS[1], 'ghosts'), tonumber(ARGV[13]) + lost))
@@ -30,7 +33,7 @@ redis.call('SET', KEYS[3], ARGV[2])
 if ARGV[3] ~= '' then redis.call('SET', KEYS[4], ARGV[3]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[4], 'close', ARGV[5], 'open', ARGV[6], 'end', ARGV[7],
   'claim', ARGV[8], 'life', ARGV[9], 'session', ARGV[10], 'run_id', here,
-  'shards', ARGV[17], 'last_offer', text(last + 1000), 'last_known', text(last), 'restored', here, 'gauge', ARGV[16],
+  'shards', ARGV[17], 'last_offer', text(last + 1000), 'last_known', text(last), 'restored', here, 'gauge', ARGV[16], 'limits_told', 0,
   'ghosts', tonumber(ARGV[13]) + lost, 'ghosts_until', ms + tonumber(ARGV[9]) * 1000 + tonumber(ARGV[14]))
 redis.call('HSET', KEYS[2], unpack(ARGV, 22, limits - 1))
 if ARGV[20] ~= '' then redis.call('HSET', KEYS[1], 'bypass', ARGV[20]) end

@@ -8,11 +8,13 @@
 --      as before  3 sale  4 who (a role)  5 reason, that of a mode as the public
 --      has it  6 changes that are remembered  7 the public reason in all its
 --      languages, JSON of a message, or ''  8 1 if it is made on a server that took
---      over just now, too  9 how many values are expected  10.. fields and the
---      expected values in turns, then fields and values to set
+--      over just now, too  9 1 if there is a book of changes  10 how many values are
+--      expected  11.. fields and the expected values in turns, then fields and values
+--      to set
 -- Returns {1, or 0 if a value is another one by now, clock (us) when it was
 -- changed, then field, value before and value now in turns: of those that are
--- set if it was changed, else of all}, or the errors SALE (not published),
+-- set if it was changed, else of all; and if it was changed, the change for the
+-- book}, or the errors SALE (not published),
 -- SETTLING, BOUNDS with the field that would pass them, and SHARES with the lanes
 -- that there are.
 -- Cost O(1); the end of a stop 3 us a slot in use.
@@ -25,13 +27,14 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[7], '-', '+')) do
 end
 
 -- A server that took over may lack a change that edges are about to write back
--- (recall.lua). One that is made now would take its number, and one of them be lost.
-if ARGV[8] ~= '1' and (s.run_id ~= run_id() or ms - tonumber(s.found_at or '0') < RECALL) then
-  return redis.error_reply('SETTLING edges write back what they know')
-end
+-- (recall.lua), or the book has. One that is made now would take its number, and one
+-- of them be lost: it leaves room for them.
+local compared = s.limits_run == run_id() or ARGV[9] ~= '1'
+local unsure = s.run_id ~= run_id() or ms - tonumber(s.found_at or '0') < RECALL or not compared
+if ARGV[8] ~= '1' and unsure then return redis.error_reply('SETTLING changes of the limits are being put back') end
 
-local was, values = s.live, 10 + 2 * tonumber(ARGV[9])
-for i = 10, values - 1, 2 do
+local was, values = s.live, 11 + 2 * tonumber(ARGV[10])
+for i = 11, values - 1, 2 do
   if was[ARGV[i]] ~= ARGV[i + 1] then
     local reply = { 0, text(now) }
     for _, name in ipairs(LIMITS) do
@@ -66,14 +69,17 @@ if rawget(to, 'mode') then
 end
 local said = ARGV[7] ~= '' and cjson.decode(ARGV[7])
 if said and rawget(to, 'mode') then post(KEYS[1], KEYS[8], 'pause', ARGV[7], now) end
-to.version = text(tonumber(was.version) + 1)
+local apart = unsure and redis.call('HSETNX', KEYS[2], 'apart', was.version) == 1
+to.version = text(tonumber(was.version) + (apart and APART or 1))
 for name, value in pairs(to) do redis.call('HSET', KEYS[2], name, value) end
+redis.call('HSET', KEYS[2], 'change', ARGV[2])
+redis.call('HSET', KEYS[1], 'limits_told', to.version)
 
 -- The stretch of the old limit is over; what was proved of it is public.
 local limit, since, most = s.limit, s.limit_since, s.limit_max
 s.cap, s.mode = to.cap, to.mode
 redis.call('HSET', KEYS[1], prove(s, now))
-local event, kind = { set = {}, was = {}, by = ARGV[4] }, rawget(to, 'mode') and 'mode' or 'limits'
+local event, kind = { set = {}, was = {}, by = ARGV[4], version = tonumber(to.version) }, rawget(to, 'mode') and 'mode' or 'limits'
 for i = values, #ARGV, 2 do
   local name = ARGV[i]
   if name == 'auto' then -- how it steers is the staff's business
@@ -93,6 +99,9 @@ if limit and since ~= s.limit_since then
   event.proof = { limit = tonumber(limit), since_ms = math.floor(tonumber(since) / 1000), max_active = tonumber(most) }
 end
 tell(KEYS[6], now, kind, event)
+local kept = { change = ARGV[2], kind = kind, event = event, words = said and rawget(to, 'mode') and ARGV[7] or '', limits = {} }
+for _, name in ipairs(LIMITS) do kept.limits[name] = to[name] end
+reply[#reply + 1] = cjson.encode(kept)
 redis.call('XADD', KEYS[7], 'MAXLEN', ARGV[6], '*', 'id', ARGV[2], 'reply', cjson.encode(reply))
 wake(ARGV[3])
 return reply
