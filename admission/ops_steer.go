@@ -83,7 +83,9 @@ func (o *Ops) steer(w http.ResponseWriter, r *http.Request) error {
 			return steered{Was: came.Was, Now: came.Now, kept: came.Kept}, came.At, err
 		},
 	})
-	o.confirm(r.Context(), sale.ID, came.Kept)
+	if came.Kept != nil {
+		o.confirm(r.Context(), sale.ID, *came.Kept, err == nil)
+	}
 	if errors.Is(err, queue.ErrLimitsChanged) {
 		if came.Kept != nil { // it was made, and undone: another one is kept in its place
 			if state, err := o.store.State(r.Context(), sale.ID); err == nil {
@@ -133,14 +135,16 @@ type steered struct {
 	kept *queue.LimitChange // goes into the row's own column
 }
 
-// confirm makes sure that what the audit has of a change is in force: it is answered
-// after that. A server that cannot be asked now is compared when it is back.
-func (o *Ops) confirm(ctx context.Context, sale ropeline.SaleID, c *queue.LimitChange) {
-	if c == nil {
-		return
+// confirm makes sure that what the audit has of a change is in force, before the change
+// is answered: the change itself, or the one that is kept in its place. A server that
+// cannot be asked now is compared when it is back.
+func (o *Ops) confirm(ctx context.Context, sale ropeline.SaleID, c queue.LimitChange, kept bool) {
+	looks := o.store.ConfirmLimits
+	if !kept {
+		looks = o.store.UndoLimits
 	}
-	if err := o.store.ConfirmLimits(context.WithoutCancel(ctx), sale, *c); err != nil {
-		o.log.Warn("looking whether a change of the limits is in force", "sale", sale, "version", c.Version, "err", err)
+	if err := looks(context.WithoutCancel(ctx), sale, c); err != nil {
+		o.log.Warn("looking whether a change of the limits is in force", "sale", sale, "version", c.Version, "kept", kept, "err", err)
 	}
 }
 

@@ -153,11 +153,13 @@ func (s *Schedule) one(ctx context.Context, p Planned, late bool) error {
 		s.log.Info("a planned change came due", "sale", p.Sale, "who", p.Who, "state", state, "detail", string(row.Detail))
 		return enterRow(ctx, tx, row)
 	})
-	if kept == nil || err != nil && !errors.Is(err, errLimitsTaken) {
+	switch {
+	case errors.Is(err, errLimitsTaken): // this one is made anew, behind the one that is kept
+		return errors.Join(err, s.store.UndoLimits(ctx, p.Sale, *kept))
+	case err != nil || kept == nil:
 		return err
 	}
-	// Taken: then the one that is kept is in force after this, and this one made anew.
-	return errors.Join(err, s.store.ConfirmLimits(ctx, p.Sale, *kept))
+	return s.store.ConfirmLimits(ctx, p.Sale, *kept)
 }
 
 // steer makes the change. Only an error that may pass is one; a change that can

@@ -114,6 +114,12 @@ func (s *Store) ConfirmLimits(ctx context.Context, sale ropeline.SaleID, c Limit
 	return err
 }
 
+// UndoLimits takes back a change that the book refused, because it has another one of
+// that number: which is in force after this.
+func (s *Store) UndoLimits(ctx context.Context, sale ropeline.SaleID, c LimitChange) error {
+	return s.ConfirmLimits(ctx, sale, LimitChange{Version: c.Version})
+}
+
 // mendLimits brings a server to what the book says, that of which this is known.
 func (s *Store) mendLimits(ctx context.Context, sale ropeline.SaleID, known knownLimits) (bool, error) {
 	changes, err := s.limitBook.LimitChanges(ctx, sale, known.from, changesCompared)

@@ -100,12 +100,12 @@ func (s *Store) Steer(ctx context.Context, sale ropeline.SaleID, c Change) (Stee
 	defer late.Stop()
 	for errors.Is(err, ErrSettling) {
 		// Whoever leads compares with the book, too; but perhaps nobody does yet.
-		if mended, away := s.MendLimits(ctx, sale); !mended || away != nil {
+		if mended, away := s.MendLimits(ctx, sale); !mended {
 			select {
 			case <-ctx.Done():
 				return Steered{}, err
 			case <-late.C:
-				if s.limitBook != nil && !c.onlyStops() {
+				if away != nil && !c.onlyStops() {
 					return Steered{}, err
 				}
 				return s.steer(ctx, sale, c, true)

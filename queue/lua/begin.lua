@@ -47,7 +47,6 @@ end
 if s.limits_run ~= here and ARGV[9] ~= '1' and ms - tonumber(s.found_at or '0') >= RECALL then
   s.limits_run = here
   redis.call('HSET', KEYS[2], 'limits_run', here)
-  redis.call('HDEL', KEYS[3], 'apart')
 end
 
 local missed = 0

@@ -28,13 +28,14 @@ for i = 4, #ARGV do
     end
   end
   if other or version > from and not (apart and version >= apart + APART) then
-    tell(KEYS[6], now, c.kind, c.event, version)
+    tell(KEYS[6], now, c.kind, c.event, not other and not apart and version)
     if c.words ~= '' then post(KEYS[1], KEYS[7], 'pause', c.words, now) end
     last = { limits = c.limits, change = c.change, newer = other or version > known }
   end
 end
 if last and apart then
   local stop = redis.call('HMGET', KEYS[2], 'mode', 'reason', 'stopped')
+  tell(KEYS[6], now, 'mode', { set = { mode = stop[1] }, was = { mode = last.limits.mode }, by = 'failover', reason = stop[2], version = known + 1 })
   last.limits.mode, last.limits.reason, last.limits.stopped = stop[1], stop[2], stop[3]
   last.limits.version, last.change, last.newer = text(known + 1), nil, true
 end

@@ -69,7 +69,7 @@ if rawget(to, 'mode') then
 end
 local said = ARGV[7] ~= '' and cjson.decode(ARGV[7])
 if said and rawget(to, 'mode') then post(KEYS[1], KEYS[8], 'pause', ARGV[7], now) end
-local apart = unsure and redis.call('HSETNX', KEYS[2], 'apart', was.version) == 1
+local apart = not compared and redis.call('HSETNX', KEYS[2], 'apart', was.version) == 1
 to.version = text(tonumber(was.version) + (apart and APART or 1))
 for name, value in pairs(to) do redis.call('HSET', KEYS[2], name, value) end
 redis.call('HSET', KEYS[2], 'change', ARGV[2])
