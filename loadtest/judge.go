@@ -181,7 +181,7 @@ func Invariants() []Invariant {
 		{InvNoInternal, "no request was answered with an internal error", judgeNoInternal},
 		{InvQuiet, "who came to a quiet sale had a place in a second and the turn in two more, whatever the crowd next door", judgeQuiet},
 		{InvAutomatic, "when the database became slow, orders were quick again in 15 s, at nine tenths of the best fixed rate, within a fifth of the mean", judgeAutomatic},
-		{InvNetRoom, "nobody was told to wait by the safety net while there was room and nobody waited, and all of them were in within a second", judgeNetRoom},
+		{InvNetRoom, "nobody waited at the safety net while there was room, and who came then was in within a second", judgeNetRoom},
 		{InvNetOrder, "nobody who came to the safety net was let in before who stood in its line", judgeNetOrder},
 		{InvNetRate, "no more were let in by the safety net, in any stretch of time, than the rate allows", judgeNetRate},
 	}

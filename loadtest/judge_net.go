@@ -16,6 +16,8 @@ const (
 	netCounted  = 10 * time.Second       // whoever was told to wait counts as waiting for so long
 	netTick     = 200 * time.Millisecond // rate that was not used is kept for two of them
 	netPatience = time.Second            // some ticks: room for all who wait and one more is given to that one first
+	netIdle     = 2 * time.Second        // room is given to who waits with the next tick; a busy machine takes longer
+	netLook     = netTick / 2            // how often it is looked whether there was room
 	netFew      = 5                      // that many must have come in at once, before the line and after it
 )
 
@@ -30,8 +32,9 @@ func (h *History) turnAt() Moment {
 	return h.MadeAt
 }
 
-// judgeNetRoom looks at whoever came when there was room for sure: as many slots
-// taken as can be, and the rate used as much as can be, from what fans saw.
+// judgeNetRoom looks at whoever came, or waited, when there was room for sure: as
+// many slots taken as can be, and the rate used as much as can be, from what fans
+// saw.
 func judgeNetRoom(e Evidence) finding {
 	switch {
 	case !slices.ContainsFunc(e.Fans, func(h History) bool { return h.Came.Sent != 0 }):
@@ -50,7 +53,7 @@ func judgeNetRoom(e Evidence) finding {
 				f.breach("fan %d came at %v, was told to wait, and got no place to wait in", h.Fan, h.Came.Sent)
 			}
 		}
-		if h.Came.Answered == 0 || !e.quietAround(i) || !e.roomAround(i) || spareRate(entries, e.Rate, h.Came, i) < 1 {
+		if h.Came.Answered == 0 || !e.quietAround(i) || !e.room(entries, h.Came.Sent, h.Came.Answered, i) {
 			continue
 		}
 		f.facts++
@@ -67,12 +70,47 @@ func judgeNetRoom(e Evidence) finding {
 		}
 		slowest = max(slowest, took)
 	}
+	e.judgeIdle(&f, entries)
 	if f.broken == 0 && (before < netFew || after < netFew || waited == 0) {
 		return unjudged("%d came in while it was quiet, %d when it was quiet again, %d had to wait meanwhile", before, after, waited)
 	}
 	f.seen = fmt.Sprintf("%d came in at once before there was a line, %d after it, the slowest in %v; %d had to wait meanwhile",
 		before, after, slowest.Round(time.Millisecond), waited)
 	return f
+}
+
+// judgeIdle wants nobody to stand in line while there is room.
+func (e Evidence) judgeIdle(f *finding, entries []entry) {
+	first, last := lineOf(e.Fans)
+	var idle []Period
+	for at := first; at < last; at += netLook {
+		switch n := len(idle); {
+		case !e.room(entries, at, at, -1):
+		case n > 0 && idle[n-1].To == at-netLook:
+			idle[n-1].To = at
+		default:
+			idle = append(idle, Period{at, at})
+		}
+	}
+	for _, h := range e.Fans {
+		if !h.waited() || h.Join.Answered == 0 || h.left() || h.Passed {
+			continue
+		}
+		f.facts++
+		until := cmp.Or(h.turnAt(), last)
+		for _, p := range idle {
+			if from, to := max(p.From, h.Join.Answered), min(p.To, until); to-from > netIdle {
+				f.breach("fan %d stood in line from %v to %v, and there was room from %v to %v", h.Fan, h.Join.Answered, until, p.From, p.To)
+				break
+			}
+		}
+	}
+}
+
+// room reports whether one more could be let in, for sure, at each moment of a
+// time, leaving fan i out.
+func (e Evidence) room(entries []entry, from, to Moment, i int) bool {
+	return e.freeSlot(from, to, i) && spareRate(entries, e.Rate, from, to, i) >= 1
 }
 
 // lineOf is when the first fan was told to wait, and the last one stood in line.
@@ -110,12 +148,12 @@ func (e Evidence) quietAround(i int) bool {
 	return true
 }
 
-// roomAround reports whether a slot was free for sure when fan i came: all that
-// were in use at any moment of the request are fewer than the cap.
-func (e Evidence) roomAround(i int) bool {
-	came, taken := e.Fans[i].Came, int64(0)
-	during := func(from, to Moment) {
-		if from < came.Answered && to > came.Sent {
+// freeSlot reports whether all slots that were in use at any moment of that time
+// are fewer than the cap.
+func (e Evidence) freeSlot(from, to Moment, i int) bool {
+	taken := int64(0)
+	during := func(begin, end Moment) {
+		if begin <= to && end >= from {
 			taken++
 		}
 	}
@@ -124,15 +162,14 @@ func (e Evidence) roomAround(i int) bool {
 			continue
 		}
 		for n, s := range h.Sessions {
-			from := s.Asked
-			if n == 0 && h.Came.Sent != 0 {
-				from = cmp.Or(h.MadeAt, h.In.Sent)
+			begin, end := s.Asked, s.Expires+ropeline.TokenMargin
+			if n == 0 {
+				begin = cmp.Or(h.MadeAt, h.In.Sent)
 			}
-			to := s.Expires + ropeline.TokenMargin
 			if s.End.Status == 204 {
-				to = min(to, s.End.Answered)
+				end = min(end, s.End.Answered)
 			}
-			during(from, to)
+			during(begin, end)
 		}
 		if len(h.Sessions) == 0 && h.turnAt() != 0 { // not taken, or let in and nothing heard of the session
 			during(h.turnAt(), max(h.ClaimBy, h.Stood)+ropeline.TokenMargin)
@@ -169,16 +206,16 @@ func entriesOf(fans []History) (all []entry) {
 // burst is how many may be let in at once: what two ticks bring, and one more.
 func burst(rate int64) float64 { return 1 + 2*netTick.Minutes()*float64(rate) }
 
-// spareRate is for how many the rate had room at least when fan i came: the bucket
-// was full at some moment, and those who were let in since then took of it.
-func spareRate(entries []entry, rate int64, came Call, i int) float64 {
+// spareRate is for how many the rate had room at least: the bucket was full at some
+// moment, and those who were let in since then took of it.
+func spareRate(entries []entry, rate int64, from, to Moment, i int) float64 {
 	spare, used := burst(rate), 0.0
 	for _, x := range slices.Backward(entries) {
-		if x.fan == i || x.from > came.Answered {
+		if x.fan == i || x.from > to {
 			continue
 		}
 		used++
-		spare = min(spare, burst(rate)+max(0, came.Sent-x.to).Minutes()*float64(rate)-used)
+		spare = min(spare, burst(rate)+max(0, from-x.to).Minutes()*float64(rate)-used)
 	}
 	return spare
 }

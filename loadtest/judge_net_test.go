@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ropeline/ropeline"
 )
 
 // netRun is a net of three slots: somebody comes every 4 s and is let in at once,
@@ -63,6 +65,16 @@ func TestNetsAreJudged(t *testing.T) {
 			e.Fans[2].In = e.Fans[2].Came
 		}, "was in after 1.1s"},
 		"nowhere to wait": {judgeNetRoom, func(e *Evidence) { e.Fans[last].Join = Call{} }, "got no place"},
+		"a line and a free slot": {judgeNetRoom, func(e *Evidence) {
+			e.Fans[6].Sessions[0].Expires, e.Fans[6].Sessions[0].End, e.Fans[9].MadeAt = sec(36.3)-ropeline.TokenMargin, Call{}, sec(39)
+		}, "fan 9 stood in line from 36.1s to 39s, and there was room from 36.35s to 38.95s"},
+		"a line and no free slot": {judgeNetRoom, func(e *Evidence) {
+			e.Fans[6].Sessions[0].Expires, e.Fans[6].Sessions[0].End, e.Fans[9].MadeAt = sec(36), Call{}, sec(39)
+		}, ""},
+		"a line and no rate": {judgeNetRoom, func(e *Evidence) {
+			e.Fans[6].Sessions[0].Expires, e.Fans[6].Sessions[0].End, e.Fans[9].MadeAt, e.Rate = sec(32), Call{}, sec(39), 24
+			e.Fans[7].In, e.Fans[full].In = call(34, 35, 200), call(36, 36.1, 200)
+		}, ""},
 		"full for all one knows": {judgeNetRoom, func(e *Evidence) {
 			e.Fans[4].Sessions[0].Expires, e.Fans[4].Sessions[0].End = sec(80), Call{}
 			wait(e, full)

@@ -93,6 +93,10 @@ var mutants = []mutant{
 	{"net-passes-by", "a safety net lets newcomers in before those who stand in its line", []string{loadtest.InvNetOrder}, []edit{
 		{"queue/lua/pass.lua", `room_ <= waits + redis.call('ZCARD', KEYS[7])`, `room_ < 1`},
 	}},
+	{"net-half-empty", "the line gets no slot before eight are free", []string{loadtest.InvNetRoom}, []edit{
+		{"queue/lua/offer.lua", `local _, bucket, free, people = room(s, ms, tonumber(ARGV[3]))`, `local _, bucket, free, people = room(s, ms, tonumber(ARGV[3]))
+free = free - 8`},
+	}},
 	{"net-stays-busy", "a safety net never forgets whom it told to wait", []string{loadtest.InvNetRoom}, []edit{
 		{"queue/lua/pass.lua", `redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', ms - 10000)
 `, ``},
@@ -131,6 +135,7 @@ var loads = map[string][]string{
 	"trick-passes":       {"--profile", "any-shop", "--fans", "80"},
 	"net-over-cap":       {"--profile", "safety-net"},
 	"net-passes-by":      {"--profile", "safety-net"},
+	"net-half-empty":     {"--profile", "safety-net"},
 	"net-stays-busy":     {"--profile", "safety-net"},
 	"net-rate-unused":    {"--profile", "safety-net"},
 	"friends-uncounted":  {"--profile", "mutant-party"},
