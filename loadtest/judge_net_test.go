@@ -79,6 +79,10 @@ func TestNetsAreJudged(t *testing.T) {
 			e.Fans[4].Sessions[0].Expires, e.Fans[4].Sessions[0].End = sec(80), Call{}
 			wait(e, full)
 		}, ""},
+		"a slot that was given back": {judgeNetRoom, func(e *Evidence) {
+			e.Fans[5].Sessions[0].Expires, e.Fans[5].Sessions[0].End = sec(80), call(31, 31.1, 204)
+			wait(e, full)
+		}, "was told to wait"},
 		"a slot is counted past its token": {judgeNetRoom, func(e *Evidence) {
 			e.Fans[5].Sessions[0].Expires, e.Fans[5].Sessions[0].End = sec(33), Call{}
 			wait(e, full)
@@ -104,9 +108,9 @@ func TestNetsAreJudged(t *testing.T) {
 			e.Fans[last].MadeAt, e.Fans[last].Offer, e.Fans[last].Sessions, e.Fans[last].Stayed = 0, 0, nil, true
 		}, "until the end; fan 12 came at 1m0s"},
 		"passed by after leaving": {judgeNetOrder, func(e *Evidence) {
-			letIn(e, later, 41)
+			letIn(e, later, 36.6)
 			e.Fans[9].Leave = call(36.5, 36.6, 204)
-			e.Fans[last].MadeAt = sec(41.5)
+			e.Fans[10].MadeAt, e.Fans[last].MadeAt = sec(36.9), sec(36.9)
 		}, ""},
 
 		"rate held": {judgeNetRate, func(*Evidence) {}, ""},
