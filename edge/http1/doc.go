@@ -9,5 +9,5 @@
 //
 // net/http has a goroutine beside each request that watches whether the client
 // goes away, and starts and stops it each time. Here it is started when somebody
-// asks for the context's Done.
+// asks for the context's Done, and is not answered within a moment.
 package http1

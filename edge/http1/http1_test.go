@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -360,6 +361,12 @@ func TestTheContextEndsWithTheClient(t *testing.T) {
 				t.Error("over already")
 			}
 			began <- struct{}{}
+		case "/stay":
+			r.Context().Done()
+			for late := time.Now().Add(patience); !reads(r.Context()) && time.Now().Before(late); {
+				runtime.Gosched()
+			}
+			began <- struct{}{}
 		}
 		fmt.Fprint(w, r.URL.Path)
 	}, nil)
@@ -372,16 +379,28 @@ func TestTheContextEndsWithTheClient(t *testing.T) {
 		}
 	}
 	c := d.dial(t)
-	for range 50 {
-		c.say("GET /ask HTTP/1.1\r\nHost: h\r\n\r\n")
+	for i := range 50 {
+		first := "/ask"
+		if i%5 == 0 {
+			first = "/stay"
+		}
+		c.say("GET " + first + " HTTP/1.1\r\nHost: h\r\n\r\n")
 		<-began
 		c.say("GET /next HTTP/1.1\r\nHost: h\r\n\r\n")
-		for _, want := range []string{"/ask", "/next"} {
+		for _, want := range []string{first, "/next"} {
 			if _, body := c.hear("GET"); body != want {
 				t.Fatalf("%s, want %s", body, want)
 			}
 		}
 	}
+}
+
+// reads reports whether somebody watches for a client to go away.
+func reads(ctx context.Context) bool {
+	k := &ctx.(*watch).c.watching
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stopped != nil
 }
 
 func TestPanicsEndTheirConnectionOnly(t *testing.T) {

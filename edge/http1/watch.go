@@ -9,8 +9,8 @@ import (
 )
 
 // watch is the context of a request. It ends with the request, or when the client
-// goes away while somebody waits for that: who asks for Done starts a goroutine
-// that reads. It cannot while the body is read, and waits for its end.
+// goes away while somebody waits for that: a moment after somebody asked for Done a
+// goroutine starts that reads. It cannot while the body is read, and waits for its end.
 type watch struct {
 	context.Context // the server's
 	c               *conn
@@ -64,22 +64,37 @@ func (w *watch) cancel() {
 	}
 }
 
+// moment is longer than most requests take that ask for Done, for a call to Redis say.
+// To start and stop the goroutine costs more than such a call.
+const moment = 20 * time.Millisecond
+
 // watching is the part of a connection that Done starts. Its lock guards it.
 type watching struct {
 	mu      sync.Mutex
 	whole   bool          // the body was read
 	asked   *watch        // by whom, nil: nobody
+	later   *time.Timer   // of who asked
+	due     bool          // their moment is over
 	stopped chan struct{} // closed when the goroutine is over, nil: none
 }
 
-// mayGo starts watching for a request, as soon as its body was read.
+// mayGo starts watching for a request in a moment, as soon as its body was read.
 func (c *conn) mayGo(w *watch) {
-	c.watching.mu.Lock()
-	defer c.watching.mu.Unlock()
-	if c.watching.asked == nil && c.request == w {
-		c.watching.asked = w
-		c.start()
+	k := &c.watching
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asked != nil || c.request != w {
+		return
 	}
+	k.asked = w
+	k.later = time.AfterFunc(moment, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.asked == w { // else it is over
+			k.due = true
+			c.start()
+		}
+	})
 }
 
 // whole says that the body was read.
@@ -93,7 +108,7 @@ func (c *conn) whole() {
 // start is called with the lock.
 func (c *conn) start() {
 	k := &c.watching
-	if k.asked == nil || !k.whole || k.stopped != nil || c.from < c.to {
+	if !k.due || !k.whole || k.stopped != nil || c.from < c.to {
 		return // with more of the client's at hand, it has not gone
 	}
 	c.from, c.to = 0, 0
@@ -112,10 +127,14 @@ func (c *conn) start() {
 
 // unwatch ends what start began. Nothing is started for this request any more.
 func (c *conn) unwatch() {
-	c.watching.mu.Lock()
-	stopped := c.watching.stopped
-	c.watching.whole, c.watching.asked, c.watching.stopped, c.request = false, nil, nil, nil
-	c.watching.mu.Unlock()
+	k := &c.watching
+	k.mu.Lock()
+	stopped := k.stopped
+	if k.later != nil {
+		k.later.Stop()
+	}
+	k.whole, k.asked, k.later, k.due, k.stopped, c.request = false, nil, nil, false, nil, nil
+	k.mu.Unlock()
 	if stopped != nil {
 		_ = c.SetReadDeadline(time.Unix(1, 0))
 		<-stopped
