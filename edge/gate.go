@@ -29,6 +29,7 @@ type Sight interface {
 type entry struct {
 	claims token.Claims // empty where none are needed, or the gate failed open
 	blind  bool         // it passes because the gate cannot see
+	owed   bool         // the client came in just now, and has no token yet
 }
 
 // judge says whether a request may pass. It fails with what to answer, an error
@@ -135,6 +136,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	e, err := s.judge(p, r.Header)
 	if err != nil {
 		e, err = s.caught(w, r, p, err)
+	}
+	if err == nil {
+		err = s.welcome(w, r, &e)
 	}
 	if err != nil {
 		toll.turned(err)

@@ -14,8 +14,8 @@ import (
 // A safety net lets people in where they ask, as long as nobody has to wait:
 // at the gate with the request itself, at the room with the join.
 
-// caught lets a request that lacks a token through a quiet safety net: it gets
-// one, as a cookie, and goes on. Where somebody waits, or the sale is no net, the
+// caught lets a request that lacks a token through a quiet safety net: it goes on,
+// and is owed a token. Where somebody waits, or the sale is no net, the
 // refusal stands. A client that keeps no cookie takes a slot for a token's life
 // with each request; the limit of joins of an address bounds that.
 func (s *Server) caught(w http.ResponseWriter, r *http.Request, p passage.Passage, refused error) (entry, error) {
@@ -44,13 +44,21 @@ func (s *Server) caught(w http.ResponseWriter, r *http.Request, p passage.Passag
 	if err != nil || !passed {
 		return entry{}, refused // the room says what is the matter
 	}
-	claims := claimsOf(m.id, place)
-	raw, err := s.signer.Sign(claims)
-	if err != nil {
-		return entry{}, err
+	return entry{claims: claimsOf(m.id, place), owed: true}, nil
+}
+
+// welcome gives a client the token that it is owed, as a cookie.
+func (s *Server) welcome(w http.ResponseWriter, r *http.Request, e *entry) error {
+	if !e.owed {
+		return nil
 	}
-	s.setCookie(w, token.Cookie(m.id), raw, s.tokenPath(r, m.id), claims.SessionEnds)
-	return entry{claims: claims}, nil
+	e.owed = false
+	raw, err := s.signer.Sign(e.claims)
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, token.Cookie(e.claims.Sale), raw, s.tokenPath(r, e.claims.Sale), e.claims.SessionEnds)
+	return nil
 }
 
 // countJoin counts a request that joins, though it was for something else.

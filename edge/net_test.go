@@ -14,12 +14,12 @@ import (
 
 // newNet returns a rig in front of a safety net of so many slots, at which a
 // controller has looked.
-func newNet(t *testing.T, slots int64) *rig {
+func newNet(t *testing.T, slots int64, options ...option) *rig {
 	t.Helper()
-	g := newRig(t, withPages, func(c *Config, s *ropeline.Sale) {
+	g := newRig(t, append([]option{withPages, func(c *Config, s *ropeline.Sale) {
 		s.SafetyNet, s.LobbyClosesAt, s.OpensAt, s.Cap = true, time.Time{}, time.Now().Add(-time.Second), slots
 		gated(t, c, s)
-	})
+	}}, options...)...)
 	g.until("the gate sees", func() bool {
 		g.tick() // from the first on the bucket fills
 		_, err := g.server.config.Sight.Ended("")
@@ -76,6 +76,19 @@ func TestNobodyWaitsInAQuietSafetyNet(t *testing.T) {
 	}
 	if s := g.tick(); s.Active != 3 || s.Offered != 0 || s.Waiting() != 0 {
 		t.Errorf("%d are active, %d offered and %d wait, want 3, 0 and 0", s.Active, s.Offered, s.Waiting())
+	}
+}
+
+// A newcomer whose first request the shop does not answer is in all the same.
+func TestANewcomerOfAShopThatIsAwayHasAToken(t *testing.T) {
+	t.Parallel()
+	g := newNet(t, 3, func(c *Config, s *ropeline.Sale) { c.Routes = docRoutes(t, s.ID, "127.0.0.1:2") })
+	r := wantStatus(t, g.atShop().do("GET", "/seats", ""), http.StatusBadGateway)
+	if len(r.Cookies()) != 1 {
+		t.Fatalf("it got no token: %v", r.Header)
+	}
+	if _, err := g.verifier().Verify(r.Cookies()[0].Value); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -80,6 +80,8 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage)
 		toll.turned(err)
 		return s.refuse(w, r, p, r.Method, err, true)
 	}
+	v := &errand{s: s, w: w, r: r, p: p, e: e, toll: toll}
+	defer v.sent() // if it was not
 	pool := s.shops[p.Host]
 	if pool == nil {
 		toll.count(outRefused)
@@ -87,11 +89,11 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, p passage.Passage)
 	}
 	s.prolong(w, r, e)
 	w.Header().Del("X-Content-Type-Options") // the shop's business
-	v := &errand{s: s, w: w, r: r, p: p, e: e, toll: toll, began: time.Now()}
+	v.began = time.Now()
 	err = pool.Forward(w, relay.Call{
 		In: r, Target: p.Path.Target(), Body: p.Route.Body, Timeout: p.Route.Timeout,
 		Skip: staysHere, Extra: s.speaks(w, r, p, e),
-		Answered: v.answered, Still: v.still,
+		Sent: v.sent, Answered: v.answered, Still: v.still,
 	})
 	if err != nil {
 		toll.unanswered(err)
@@ -113,6 +115,13 @@ type errand struct {
 	e     entry
 	toll  *toll
 	began time.Time
+}
+
+// sent gives a newcomer the token while the shop works already.
+func (v *errand) sent() {
+	if err := v.s.welcome(v.w, v.r, &v.e); err != nil {
+		v.s.log.Warn("a newcomer got no token", "sale", v.e.claims.Sale, "session", v.e.claims.Session, "err", err)
+	}
 }
 
 // staysHere reports whether a client's header does not reach the shop: what only

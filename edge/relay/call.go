@@ -20,6 +20,9 @@ type Call struct {
 	Body    int64                    // bytes at most, -1 for any
 	Timeout time.Duration            // until the answer's head, and the longest silence after it
 
+	// Sent does what the request need not wait for, while the upstream works on it:
+	// it may set headers of the answer. It is called again if the request is sent again.
+	Sent func()
 	// Answered looks at the answer's head, and may change it, before it goes on.
 	Answered func(status int, h http.Header)
 	// Still reports whether an answer that takes long, or a tunnel, may go on. It
@@ -116,11 +119,14 @@ func (p *Pool) exchange(w http.ResponseWriter, call *Call, c *conn) error {
 			}
 			return failed("sending the request", unanswered(err))
 		}
-		if !c.speaks() {
-			heed.begin()
-		}
 	} else {
 		up = begin(w, call, c)
+	}
+	if call.Sent != nil {
+		call.Sent()
+	}
+	if body && !c.speaks() {
+		heed.begin()
 	}
 	resp, err := c.answer(call, &heed)
 	up.settle(w.Header())

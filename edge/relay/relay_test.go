@@ -31,6 +31,7 @@ type front struct {
 	*httptest.Server
 	pool *Pool
 	call Call // of every request; In and Target are each one's own
+	sent func(http.ResponseWriter)
 }
 
 func newFront(t *testing.T, shop http.Handler, change func(*Call)) *front {
@@ -51,6 +52,9 @@ func newFrontAt(t *testing.T, address string, connections int, change func(*Call
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call := f.call
 		call.In, call.Target = r, r.URL.RequestURI()
+		if f.sent != nil {
+			call.Sent = func() { f.sent(w) }
+		}
 		if err := f.pool.Forward(w, call); err != nil {
 			t.Logf("%s %s: %v", r.Method, call.Target, err)
 			ropeline.WriteProblem(w, err)
@@ -125,6 +129,31 @@ func TestRequestsAndAnswersPassWhole(t *testing.T) {
 		must(t, err)
 		if resp.StatusCode != 202 || string(body) != c.want || len(resp.Header["X-Two"]) != 2 || resp.Header.Get("Keep-Alive") != "" {
 			t.Errorf("%q: %d %v\n%s, want\n%s", c.request, resp.StatusCode, resp.Header, body, c.want)
+		}
+	}
+}
+
+// What is done after a request was sent holds up neither the shop nor the answer.
+func TestTheShopWorksMeanwhile(t *testing.T) {
+	t.Parallel()
+	got := make(chan struct{}, 1)
+	f := newFront(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got <- struct{}{} }), nil)
+	f.sent = func(w http.ResponseWriter) {
+		select {
+		case <-got: // the shop has it
+		case <-time.After(patience):
+			t.Error("the shop does not have it yet")
+		}
+		w.Header().Set("X-Sent", "yes")
+	}
+	for _, request := range []string{"GET / HTTP/1.1\r\nHost: shop\r\n\r\n", "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 1\r\n\r\na"} {
+		conn, r := f.dial(t)
+		_, err := io.WriteString(conn, request)
+		must(t, err)
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("X-Sent") != "yes" {
+			t.Errorf("%q: %d %v", request, resp.StatusCode, resp.Header)
 		}
 	}
 }
