@@ -40,21 +40,18 @@ type Cache struct {
 // generation is a hash table that tokens are only added to. So who looks takes no lock: all
 // requests of a page bring one token, and would wait for each other.
 type generation struct {
-	chains []atomic.Pointer[link] // a power of two
-	held   int                    // under the Cache's lock
-}
-
-type link struct {
-	*remembered
-	next *link
+	chains []atomic.Pointer[remembered] // a power of two
+	held   int                          // under the Cache's lock
 }
 
 // remembered is a verified token with a copy of its text: Fiber, whose strings a
-// gate is given, uses their memory again for the next request. It does not change.
+// gate is given, uses their memory again for the next request. It does not change. What
+// a look reads stands first.
 type remembered struct {
-	verified
-	raw  string
 	hash uint64
+	next *remembered // of the chain
+	raw  string
+	verified
 }
 
 // NewCache returns a Cache in front of a Verifier, of CacheSize if size is 0.
@@ -86,9 +83,8 @@ func (c *Cache) Verify(raw string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := &remembered{found, strings.Clone(raw), hash}
-	c.keep(known)
-	return &known.claims, nil
+	c.keep(remembered{hash: hash, raw: strings.Clone(raw), verified: found})
+	return &found.claims, nil
 }
 
 func (c *Cache) find(raw string, hash uint64) *remembered {
@@ -97,14 +93,14 @@ func (c *Cache) find(raw string, hash uint64) *remembered {
 	}
 	known := c.old.Load().find(raw, hash)
 	if known != nil {
-		c.keep(known)
+		c.keep(*known)
 	}
 	return known
 }
 
 // keep adds a token, unless another request was faster. One that was signed anew with
 // another key of the same name stands before what was known of it.
-func (c *Cache) keep(token *remembered) {
+func (c *Cache) keep(token remembered) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	young := c.young.Load()
@@ -117,22 +113,23 @@ func (c *Cache) keep(token *remembered) {
 		c.young.Store(young)
 	}
 	chain := young.chain(token.hash)
-	chain.Store(&link{token, chain.Load()})
+	token.next = chain.Load()
+	chain.Store(&token)
 	young.held++
 }
 
 func newGeneration(most int) *generation {
-	return &generation{chains: make([]atomic.Pointer[link], 1<<bits.Len(uint(most-1)))}
+	return &generation{chains: make([]atomic.Pointer[remembered], 1<<bits.Len(uint(most-1)))}
 }
 
-func (g *generation) chain(hash uint64) *atomic.Pointer[link] {
+func (g *generation) chain(hash uint64) *atomic.Pointer[remembered] {
 	return &g.chains[hash&uint64(len(g.chains)-1)]
 }
 
 func (g *generation) find(raw string, hash uint64) *remembered {
-	for l := g.chain(hash).Load(); l != nil; l = l.next {
-		if l.hash == hash && l.raw == raw {
-			return l.remembered
+	for known := g.chain(hash).Load(); known != nil; known = known.next {
+		if known.hash == hash && known.raw == raw {
+			return known
 		}
 	}
 	return nil

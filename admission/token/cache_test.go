@@ -193,7 +193,7 @@ func TestManyAskACacheAtOnce(t *testing.T) {
 	last := raws[199%len(raws)]
 	again := *cache.young.Load().find(last, maphash.String(cache.seed, last))
 	held := cache.young.Load().held
-	if cache.keep(&again); cache.young.Load().held != held {
+	if cache.keep(again); cache.young.Load().held != held {
 		t.Error("a token is remembered twice")
 	}
 }

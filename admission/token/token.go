@@ -83,9 +83,9 @@ func NewVerifier(keys Keys, now func() time.Time) *Verifier {
 
 // verified is a token that was checked, and the key that signed it.
 type verified struct {
-	claims Claims
 	kid    string
 	key    ed25519.PublicKey
+	claims Claims
 }
 
 // Verify returns what a token says if one of our keys signed it and it has
@@ -167,8 +167,12 @@ func Cookies(header string, sale ropeline.SaleID) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for pair, rest, more := "", header, sale.Valid(); more; {
 			pair, rest, more = strings.Cut(rest, ";")
-			name, value, ok := strings.Cut(strings.TrimLeft(pair, " "), "=")
-			if own, ours := strings.CutPrefix(name, cookiePrefix); ok && ours && own == string(sale) && !yield(strings.TrimRight(value, " ")) {
+			own, ours := strings.CutPrefix(strings.TrimLeft(pair, " "), cookiePrefix)
+			if !ours {
+				continue
+			}
+			value, ours := strings.CutPrefix(own, string(sale))
+			if ours && strings.HasPrefix(value, "=") && !yield(strings.TrimRight(value[1:], " ")) {
 				return
 			}
 		}
