@@ -100,7 +100,7 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	}
 	expect(t, ops("set", id, "--max-cap", "6", "--reason", "no more than that"), "was {\"max_cap\":10000000}\nnow {\"max_cap\":6}\n")
 	expect(t, ops("set", id, "--cap", "7", "--reason", "r"), "ropeline: out-of-bounds: The sale's bounds let cap lie between 0 and 6.\nhint: widen the bounds first, with: ropeline ops set --min-cap, --max-cap, --min-rate or --max-rate\n[3]\n")
-	expect(t, ops("history", id), "AT  WAITING  OFFERED  ACTIVE  CAP  RATE  OFFERS  MISSED  CLAIMED\n")
+	expect(t, ops("history", id), "AT  WAITING  OFFERED  ACTIVE  CAP  RATE  OFFERS  MISSED  CLAIMED  WAIT  FREE  HELD  P95\n")
 	if err := store.SayReport(t.Context(), queue.Report{Host: "edge-1", Sockets: 7}); err != nil {
 		t.Fatal(err)
 	}
@@ -223,4 +223,11 @@ func TestOpsSaysThatSomebodyElseWasFaster(t *testing.T) {
 		"the fan of session s1 may come in again, once\n")
 	expect(t, session(t, "", "ops", "--edge", edge.URL, "--staff-key", "k", "status"),
 		"ropeline: Found: this is no answer of an edge: is the address right?\n[1]\n")
+}
+
+func TestWhatIsNotKnownIsNoNumber(t *testing.T) {
+	t.Parallel()
+	if got := known(-1, "s") + known(0, "") + known(250, "ms"); got != "-0250ms" {
+		t.Errorf("known numbers are written as %s", got)
+	}
 }

@@ -44,10 +44,18 @@ func (c *opsHistory) Run(ctx context.Context, con console, api *opsClient) error
 	if err := api.call(ctx, "GET", fmt.Sprintf("%s/history?after=%d", salePath(c.Sale), c.After), nil, &doc); err != nil {
 		return err
 	}
-	return rows(con.out, c.JSON, doc.Samples, "AT\tWAITING\tOFFERED\tACTIVE\tCAP\tRATE\tOFFERS\tMISSED\tCLAIMED", func(s queue.Sample) string {
-		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d/min\t%d\t%d\t%d", time.Unix(s.At, 0).UTC().Format(time.RFC3339),
-			s.Waiting, s.Offered, s.Active, s.Cap, s.Rate, s.Offers, s.Missed, s.Claimed)
+	return rows(con.out, c.JSON, doc.Samples, "AT\tWAITING\tOFFERED\tACTIVE\tCAP\tRATE\tOFFERS\tMISSED\tCLAIMED\tWAIT\tFREE\tHELD\tP95", func(s queue.Sample) string {
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d/min\t%d\t%d\t%d\t%s\t%s\t%s\t%s", time.Unix(s.At, 0).UTC().Format(time.RFC3339),
+			s.Waiting, s.Offered, s.Active, s.Cap, s.Rate, s.Offers, s.Missed, s.Claimed, known(s.Wait, "s"), known(s.Free, ""), known(s.Held, ""), known(s.Core.P95, "ms"))
 	})
+}
+
+// known is a number and its unit, or that it is not known: -1.
+func known(n int64, unit string) string {
+	if n < 0 {
+		return "-"
+	}
+	return fmt.Sprint(n, unit)
 }
 
 // rows prints documents as a table, or as they are.
