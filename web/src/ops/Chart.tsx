@@ -92,6 +92,7 @@ function options(element: HTMLElement, traces: Trace[], write: (value: number) =
     width: element.clientWidth,
     height,
     legend: { show: false },
+    padding: [8, 28, 0, 0], // half a time of day to the right
     cursor,
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
     axes: [

@@ -13,6 +13,8 @@ describe("history", () => {
     expect(merged(first, [sample(2), sample(3)]).map((s) => s.at)).toEqual([1, 2, 3]);
     const many = Array.from({ length: 950 }, (_, i) => sample(i + 1));
     expect(merged([], many).map((s) => s.at)).toEqual(many.slice(50).map((s) => s.at));
+    // A calm sale is not sampled every second: what is shown is a quarter of an hour all the same.
+    expect(merged([sample(1000), sample(1300)], [sample(1900), sample(2100)]).map((s) => s.at)).toEqual([1300, 1900, 2100]);
   });
 
   it("says how fast a counter rose over the last seconds", () => {

@@ -2,13 +2,15 @@
 
 import type { Sample } from "../api/documents";
 
-/** As many samples as the server keeps. */
+/** Seconds that are shown. The server keeps as many samples, which last longer where it took some seconds apart. */
 const kept = 900;
 
-/** Puts newer samples behind those that are there. */
+/** Puts newer samples behind those that are there, and forgets what is too old to be shown. */
 export function merged(have: Sample[], more: Sample[]): Sample[] {
   const last = have.at(-1)?.at ?? 0;
-  return [...have, ...more.filter((sample) => sample.at > last)].slice(-kept);
+  const all = [...have, ...more.filter((sample) => sample.at > last)];
+  const oldest = (all.at(-1)?.at ?? 0) - kept;
+  return all.filter((sample) => sample.at > oldest);
 }
 
 /** Over how many seconds what is counted is averaged: one tick more or less is no news. */
