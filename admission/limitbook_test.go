@@ -117,9 +117,7 @@ func TestNoChangeOfLimitsIsUndoneByAFailover(t *testing.T) {
 	d.want("POST", "steer", `{"set":{"cap":4,"max_cap":9},"expect":{"version":1},"reason":"fewer doors"}`, 200, "")
 	d.want("POST", "steer", `{"set":{"auto":{"on":false,"target_ms":200},"min_rate":60,"max_rate":9000},"expect":{"version":2},"reason":"bounds"}`, 200, "")
 	d.want("POST", "schedule", fmt.Sprintf(`{"at":%q,"set":{"claim":20},"reason":"as planned"}`, time.Now().Add(50*time.Millisecond).Format(time.RFC3339Nano)), 201, "")
-	waitUntil(t, "the plan is made", func() bool {
-		return strings.Contains(strings.Join(d.rows(), "\n"), "effective steer ada by Redis: as planned schedule")
-	})
+	waitUntil(t, "the plan is made, and the archived ledger tells of it", func() bool { return fmt.Sprint(d.told(archive)) == "[1 2 3 4]" })
 	d.want("POST", "steer", `{"set":{"mode":"stop"},"expect":{"mode":"run"},"reason":"INC-7","public_reason":{"de":"Gleich geht es weiter.","en":"Back soon."}}`, 200, "")
 	before := edge.View().Version
 
