@@ -23,6 +23,8 @@ interface Props {
 }
 
 const height = 132;
+/** Seconds between two times of day: at least one is to be seen in any range that is shown. */
+const seconds = [1, 5, 10, 15, 30, 60, 120, 300];
 /** 1, 2, 5, 10 … */
 const steps = [...Array(8).keys()].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
@@ -96,7 +98,7 @@ function options(element: HTMLElement, traces: Trace[], write: (value: number) =
     cursor,
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
     axes: [
-      { ...axis, space: 90, size: 28, values: (_plot, seconds) => seconds.map((second) => timeOfDay(new Date(1000 * second))) },
+      { ...axis, space: 70, incrs: seconds, size: 28, values: (_plot, ticks) => ticks.map((second) => timeOfDay(new Date(1000 * second))) },
       // As wide as its longest label; half a person is no tick.
       { ...axis, size: (_plot, labels) => Math.max(56, 20 + 7 * Math.max(0, ...(labels ?? []).map((label) => label.length))), space: 34, incrs: steps, values: (_plot, ticks) => ticks.map(write) },
     ],
