@@ -6,14 +6,19 @@
 // "which seat is unit 1234" is arithmetic on a map of some hundred rows that
 // fits in memory, and every bitmap of the inventory is indexed by the number.
 //
+// The map is made once from the venue's seat map (package venue), when the
+// performance is made: a venue that is rebuilt later changes nothing that was sold.
+//
 // It does not know which units are free; package inventory does. It owns the
-// tables venues, events, performances, tiers, seat_rows, sales and
+// tables venues, venue_maps, events, performances, tiers, seat_rows, sales and
 // sale_performances.
 package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strconv"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -58,8 +63,9 @@ type Tier struct {
 	Count int           `json:"count"`
 }
 
-// Row is a straight, contiguous run of seats: seat i lies at
-// (X + i*DX, Y + i*DY).
+// Row is a run of neighbors in one row of seats: an aisle, or seats of another
+// tier, part a row into several. Seat i lies at (X + i*DX, Y + i*DY), unless Places
+// says where.
 type Row struct {
 	Section string  `json:"section"`
 	Name    string  `json:"row"`
@@ -71,7 +77,21 @@ type Row struct {
 	DX      float64 `json:"dx"`
 	DY      float64 `json:"dy"`
 
+	Seats      []string  `json:"seats,omitempty" doc:"what each seat is called; 1, 2, 3 and so on if left out"`
+	Places     []float64 `json:"places,omitempty" doc:"x and y of each seat, in turns, if they are not in a straight line"`
+	Accessible []int     `json:"accessible,omitempty" doc:"which seats, from 0, are places for a wheelchair"`
+	Companion  []int     `json:"companion,omitempty" doc:"which are for who comes with somebody in one"`
+	Restricted []int     `json:"restricted,omitempty" doc:"which have a restricted view"`
+
 	rank int // best available takes the lowest first
+}
+
+// seat is what people call seat i.
+func (r Row) seat(i int) string {
+	if r.Seats != nil {
+		return r.Seats[i]
+	}
+	return strconv.Itoa(i + 1)
 }
 
 // Map is everything static about a performance.
@@ -118,14 +138,15 @@ func (m *Map) Label(unit int) string {
 	i := sort.Search(len(m.Rows), func(i int) bool { return m.Rows[i].First > unit }) - 1
 	if i >= 0 && unit < m.Rows[i].First+m.Rows[i].Count {
 		r := m.Rows[i]
-		return fmt.Sprintf("%s-%s-%d", r.Section, r.Name, unit-r.First+1)
+		return fmt.Sprintf("%s-%s-%s", r.Section, r.Name, r.seat(unit-r.First))
 	}
 	t, _ := m.TierOf(unit)
 	return fmt.Sprintf("%s-%d", t.Name, unit-t.First+1)
 }
 
-// BestRows returns the runs of a seated tier in which neighbors sit, best
-// first.
+// BestRows returns the runs of a seated tier in which neighbors sit, best first.
+// Places for wheelchairs and their companions are in none: whoever needs one picks
+// it. Seats with a restricted view come last, beside others or alone.
 func (m *Map) BestRows(tier string) []Range {
 	var rows []Row
 	for _, r := range m.Rows {
@@ -134,11 +155,28 @@ func (m *Map) BestRows(tier string) []Range {
 		}
 	}
 	sort.SliceStable(rows, func(i, j int) bool { return rows[i].rank < rows[j].rank })
-	ranges := make([]Range, len(rows))
-	for i, r := range rows {
-		ranges[i] = Range{First: r.First, Count: r.Count}
+	best := make([]Range, 0, len(rows))
+	var last []Range
+	for _, r := range rows {
+		best = r.stretches(best, r.Accessible, r.Companion, r.Restricted)
+		if len(r.Restricted) > 0 {
+			last = r.stretches(last, r.Accessible, r.Companion)
+		}
 	}
-	return ranges
+	return append(best, last...)
+}
+
+// stretches appends the parts of a row between the seats that are left out.
+func (r Row) stretches(to []Range, without ...[]int) []Range {
+	out := slices.Sorted(slices.Values(slices.Concat(without...)))
+	begin := 0
+	for _, i := range append(out, r.Count) {
+		if i > begin {
+			to = append(to, Range{First: r.First + begin, Count: i - begin})
+		}
+		begin = i + 1
+	}
+	return to
 }
 
 // Line is one unit as it appears on a hold or a bill.

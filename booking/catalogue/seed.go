@@ -2,15 +2,15 @@ package catalogue
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
-	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/venue"
 )
 
 // Plan describes a performance to make: a theater of numbered seats and a
@@ -45,130 +45,95 @@ const (
 	generalPrice = 4500
 	currency     = "EUR"
 	rowGap       = 1.2                // between rows, in seat widths
+	tierGap      = 3.0                // between the last row of a tier and the first of the next
 	aisle        = 1.5                // between blocks
 	sideAngle    = 20 * math.Pi / 180 // side blocks turn toward the stage
 )
 
-// Seed writes a performance, its map and its sale, in one transaction, and
+// Seed makes a venue, a performance there and its sale, in one transaction, and
 // returns the sale's document with the performance in it.
-func (s *Store) Seed(ctx context.Context, plan Plan) (ropeline.Sale, error) {
-	m, err := draw(plan)
-	if err != nil {
+func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err error) {
+	m, prices := draw(plan)
+	if err := m.Validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
-	sale := plan.Sale
-	sale.Performances = []ropeline.PerformanceID{m.ID}
-	if err := sale.Validate(); err != nil {
+	p := Program{Sale: plan.Sale, Event: plan.Event, Currency: currency,
+		Performances: []Showing{{StartsAt: plan.StartsAt, Prices: prices}}}
+	if err := p.validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
-	doc, err := json.Marshal(sale)
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		v, err := keepVenue(ctx, tx, "", m)
+		if err != nil {
+			return err
+		}
+		p.Performances[0].Venue = v.ID
+		sale, err = makeProgram(ctx, tx, p)
+		return err
+	})
 	if err != nil {
-		return ropeline.Sale{}, fmt.Errorf("writing sale document: %w", err)
-	}
-	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error { return insert(ctx, tx, m, sale, doc) })
-	if err != nil {
-		return ropeline.Sale{}, fmt.Errorf("seeding sale %s: %w", sale.ID, err)
+		return ropeline.Sale{}, fmt.Errorf("seeding sale %s: %w", plan.Sale.ID, err)
 	}
 	return sale, nil
 }
 
-func insert(ctx context.Context, tx pgx.Tx, m *Map, sale ropeline.Sale, doc []byte) error {
-	venue, err := booking.NewID()
-	if err != nil {
-		return err
-	}
-	event, err := booking.NewID()
-	if err != nil {
-		return err
-	}
-	var b pgx.Batch
-	b.Queue(`insert into venues (id, name) values ($1, $2)`, venue, m.Venue)
-	b.Queue(`insert into events (id, title) values ($1, $2)`, event, m.Title)
-	b.Queue(`insert into performances (id, event_id, venue_id, starts_at, units) values ($1, $2, $3, $4, $5)`,
-		m.ID, event, venue, m.StartsAt, m.Units)
-	for _, t := range m.Tiers {
-		b.Queue(`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency)
-			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			m.ID, t.ID, t.Name, t.Kind, t.First, t.Count, t.Price.Amount, t.Price.Currency)
-	}
-	for _, r := range m.Rows {
-		b.Queue(`insert into seat_rows (performance_id, first_unit, units, tier_id, section, name, rank, x, y, dx, dy)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			m.ID, r.First, r.Count, r.Tier, r.Section, r.Name, r.rank, r.X, r.Y, r.DX, r.DY)
-	}
-	b.Queue(`insert into sales (id, version, document) values ($1, $2, $3)`, sale.ID, sale.Version, doc)
-	b.Queue(`insert into sale_performances (sale_id, performance_id) values ($1, $2)`, sale.ID, m.ID)
-	return tx.SendBatch(ctx, &b).Close()
-}
-
-// draw makes the map of a plan.
-func draw(plan Plan) (*Map, error) {
-	id, err := booking.NewID()
-	if err != nil {
-		return nil, err
-	}
-	m := &Map{ID: ropeline.PerformanceID(id), Sale: plan.Sale.ID, Title: plan.Event, Venue: plan.Venue, StartsAt: plan.StartsAt}
-	if m.Title == "" {
-		m.Title = plan.Sale.Title
-	}
+// draw makes the venue of a plan, and says what it costs.
+func draw(plan Plan) (venue.Map, map[string]int64) {
+	m, prices := venue.Map{Format: venue.Format, Name: plan.Venue}, map[string]int64{}
 	left := plan.Seats
+	var before tierPlan // ends where it ends: a large one pushes those behind it away
 	for i, t := range theater {
 		seats := plan.Seats * t.percent / 100
 		if i == len(theater)-1 {
 			seats = left
 		}
 		left -= seats
-		if err := m.addTier(t.name, Seated, t.amount, seats); err != nil {
-			return nil, err
-		}
 		if seats > 0 {
-			m.addRows(t)
+			m.Categories, prices[t.name] = append(m.Categories, t.name), t.amount
+			t.distance, t.center = max(t.distance, before.distance+tierGap), max(t.center, before.center)
+			blocks, rows := t.blocks(seats)
+			m.Sections = append(m.Sections, blocks...)
+			before = tierPlan{distance: t.distance + float64(rows-1)*rowGap, center: t.center + (rows-1)/t.growth}
 		}
 	}
-	if err := m.addTier(general, General, generalPrice, plan.General); err != nil {
-		return nil, err
+	if plan.General > 0 {
+		m.Categories, prices[general] = append(m.Categories, general), generalPrice
+		m.Areas = []venue.Area{{Name: general, Category: general, Places: plan.General, X: -15, Y: -8, Width: 30, Height: 8}}
 	}
-	return m, nil
+	return m, prices
 }
 
-func (m *Map) addTier(name, kind string, amount int64, units int) error {
-	if units <= 0 {
-		return nil
-	}
-	id, err := booking.NewID()
-	if err != nil {
-		return err
-	}
-	m.Tiers = append(m.Tiers, Tier{ID: id, Name: name, Kind: kind, First: m.Units, Count: units,
-		Price: booking.Money{Amount: amount, Currency: currency}})
-	m.Units += units
-	return nil
-}
-
-// addRows fills the last tier with rows of three blocks, left, center and
-// right, until its seats are used up.
-func (m *Map) addRows(plan tierPlan) {
-	t := m.Tiers[len(m.Tiers)-1]
-	next, end := t.First, t.First+t.Count
-	for r := 0; next < end; r++ {
-		center, side := plan.center+r/plan.growth, plan.side+r/plan.growth
-		y := plan.distance + float64(r)*rowGap
+// blocks fills rows of three blocks, left, center and right, until its seats are
+// used up, and says how many rows that takes.
+func (t tierPlan) blocks(seats int) (blocks []venue.Section, rows int) {
+	all := []venue.Section{{Name: t.name + " Left", Category: t.name}, {Name: t.name + " Center", Category: t.name}, {Name: t.name + " Right", Category: t.name}}
+	for ; seats > 0; rows++ {
+		r := rows
+		center, side := t.center+r/t.growth, t.side+r/t.growth
+		y := t.distance + float64(r)*rowGap
 		edge := float64(center-1)/2 + aisle // where a side block begins
 		cos, sin := math.Cos(sideAngle), math.Sin(sideAngle)
 		reach := float64(side - 1)
-		blocks := []Row{
-			{Section: t.Name + " Left", Count: side, rank: 3*r + 1, X: -edge - reach*cos, Y: y - reach*sin, DX: cos, DY: sin},
-			{Section: t.Name + " Center", Count: center, rank: 3 * r, X: -float64(center-1) / 2, Y: y, DX: 1},
-			{Section: t.Name + " Right", Count: side, rank: 3*r + 2, X: edge, Y: y, DX: cos, DY: -sin},
-		}
-		for _, row := range blocks {
-			row.Name, row.Tier, row.First, row.Count = rowName(r), t.ID, next, min(row.Count, end-next)
-			if row.Count > 0 {
-				m.Rows = append(m.Rows, row)
-				next += row.Count
+		for i, line := range []Row{
+			{Count: side, rank: 3*r + 1, X: -edge - reach*cos, Y: y - reach*sin, DX: cos, DY: sin},
+			{Count: center, rank: 3 * r, X: -float64(center-1) / 2, Y: y, DX: 1},
+			{Count: side, rank: 3*r + 2, X: edge, Y: y, DX: cos, DY: -sin},
+		} {
+			row := venue.Row{Name: rowName(r), Rank: line.rank}
+			for j := range min(line.Count, seats) {
+				row.Seats = append(row.Seats, venue.Seat{Name: strconv.Itoa(j + 1), X: line.X + float64(j)*line.DX, Y: line.Y + float64(j)*line.DY})
+			}
+			if seats -= len(row.Seats); len(row.Seats) > 0 {
+				all[i].Rows = append(all[i].Rows, row)
 			}
 		}
 	}
+	for _, s := range all {
+		if len(s.Rows) > 0 {
+			blocks = append(blocks, s)
+		}
+	}
+	return blocks, rows
 }
 
 // rowName counts A … Z, AA, AB …

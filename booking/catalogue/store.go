@@ -96,13 +96,14 @@ func (s *Store) readTiers(ctx context.Context, m *Map) error {
 		return fmt.Errorf("reading tiers of %s: %w", m.ID, err)
 	}
 	rows, err = s.db.Query(ctx, `
-		select section, name, tier_id, first_unit, units, rank, x, y, dx, dy
+		select section, name, tier_id, first_unit, units, rank, x, y, dx, dy, seats, places, accessible, companion, restricted
 		from seat_rows where performance_id = $1 order by first_unit`, m.ID)
 	if err != nil {
 		return fmt.Errorf("reading rows of %s: %w", m.ID, err)
 	}
 	m.Rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (w Row, err error) {
-		return w, r.Scan(&w.Section, &w.Name, &w.Tier, &w.First, &w.Count, &w.rank, &w.X, &w.Y, &w.DX, &w.DY)
+		return w, r.Scan(&w.Section, &w.Name, &w.Tier, &w.First, &w.Count, &w.rank, &w.X, &w.Y, &w.DX, &w.DY,
+			&w.Seats, &w.Places, &w.Accessible, &w.Companion, &w.Restricted)
 	})
 	if err != nil {
 		return fmt.Errorf("reading rows of %s: %w", m.ID, err)

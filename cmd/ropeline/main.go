@@ -42,6 +42,8 @@ type commands struct {
 	Keygen       keygenCommand       `cmd:"" help:"Make keys."`
 	Invite       inviteCommand       `cmd:"" help:"Sign invitations to a sale, and print a link for each."`
 	Codes        codesCommand        `cmd:"" help:"Make, keep, revoke and count presale codes."`
+	Venue        venueCommand        `cmd:"" help:"Check, keep and print the seat maps of venues."`
+	Program      programCommand      `cmd:"" help:"Make a sale and its performances, with their prices, from a file."`
 	Publish      publishCommand      `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`
 	VerifyDraw   verifyDrawCommand   `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
 	VerifyTerms  verifyTermsCommand  `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`

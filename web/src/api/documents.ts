@@ -225,6 +225,14 @@ export interface Row {
   y: number;
   dx: number;
   dy: number;
+  /** What each seat is called: 1, 2, 3 … if left out. */
+  seats?: string[];
+  /** x and y of each seat in turns, if they are not in a line. */
+  places?: number[];
+  /** Which seats, from 0. */
+  accessible?: number[];
+  companion?: number[];
+  restricted?: number[];
 }
 
 export interface Performance {

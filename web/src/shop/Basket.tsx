@@ -3,6 +3,7 @@ import { Countdown } from "../look/Countdown";
 import { shop as words } from "../messages/en";
 import { clock as span, money } from "../messages/format";
 import type { Shop, Show } from "./model";
+import { seatName } from "./name";
 
 export function Basket({ shop, show }: { shop: Shop; show: Show }) {
   return (
@@ -29,7 +30,7 @@ function Picked({ shop, show }: { shop: Shop; show: Show }) {
       <ul class="lines">
         {seats.map((seat, i) => (
           <li key={seat.unit}>
-            <span>{words.seat(seat.row.section, seat.row.row, seat.number)}</span>
+            <span>{seatName(seat)}</span>
             <span>{money(prices[i]!)}</span>
           </li>
         ))}
@@ -88,15 +89,15 @@ export function HoldClock({ shop, hold }: { shop: Shop; hold: Hold }) {
 }
 
 export function Lines({ show, hold }: { show: Show; hold: Hold }) {
-  const seatName = (unit: number) => {
+  const nameOf = (unit: number) => {
     const seat = show.chart.seats.find((each) => each.unit === unit);
-    return seat && words.seat(seat.row.section, seat.row.row, seat.number);
+    return seat && seatName(seat);
   };
   return (
     <ul class="lines">
       {hold.lines.map((line) => (
         <li key={line.unit}>
-          <span>{seatName(line.unit) ?? line.label}</span>
+          <span>{nameOf(line.unit) ?? line.label}</span>
           <span>{money(line.price)}</span>
         </li>
       ))}

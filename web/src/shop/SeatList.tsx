@@ -3,6 +3,7 @@ import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { Mark } from "./Legend";
 import type { Shop, Show } from "./model";
+import { seatName } from "./name";
 import type { Section } from "./seats";
 
 /** The seats for keyboard and screen reader: one section at a time, its rows to open. */
@@ -25,7 +26,7 @@ export function SeatList({ shop, show }: { shop: Shop; show: Show }) {
         </select>
       </label>
       {section.rows.map((row) => (
-        <RowOfSeats key={row.row.first} shop={shop} row={row} section={section} />
+        <RowOfSeats key={`${section.name}-${row.name}`} shop={shop} row={row} />
       ))}
     </div>
   );
@@ -34,16 +35,16 @@ export function SeatList({ shop, show }: { shop: Shop; show: Show }) {
 const freeIn = (shop: Shop, section: Section) => section.rows.reduce((sum, row) => sum + freeOf(shop, row), 0);
 const freeOf = (shop: Shop, row: Section["rows"][number]) => row.seats.filter((seat) => shop.state(seat.unit) === "free").length;
 
-function RowOfSeats({ shop, row, section }: { shop: Shop; row: Section["rows"][number]; section: Section }) {
+function RowOfSeats({ shop, row }: { shop: Shop; row: Section["rows"][number] }) {
   const [open, setOpen] = useState(false);
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{words.list.row(row.row.row, freeOf(shop, row))}</summary>
+      <summary>{words.list.row(row.name, freeOf(shop, row))}</summary>
       {open && (
         <ul class="seats">
           {row.seats.map((seat) => {
             const state = shop.state(seat.unit);
-            const name = `${words.seat(section.name, row.row.row, seat.number)}, ${words.seatState[state]}`;
+            const name = `${seatName(seat)}, ${words.seatState[state]}`;
             return (
               <li key={seat.unit}>
                 <button
@@ -54,7 +55,8 @@ function RowOfSeats({ shop, row, section }: { shop: Shop; row: Section["rows"][n
                   onClick={() => shop.pick(seat)}
                 >
                   <Mark state={state} tier={seat.tier} />
-                  {seat.number}
+                  {seat.name}
+                  {seat.marks.length > 0 && <small>{seat.marks.map((mark) => words.seatSign[mark]).join(" ")}</small>}
                 </button>
               </li>
             );

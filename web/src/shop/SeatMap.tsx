@@ -4,6 +4,7 @@ import { money } from "../messages/format";
 import { SeatCanvas } from "./canvas";
 import { Legend } from "./Legend";
 import type { Shop, Show } from "./model";
+import { seatName } from "./name";
 import type { Seat } from "./seats";
 
 export function SeatMap({ shop, show }: { shop: Shop; show: Show }) {
@@ -44,7 +45,7 @@ function Pointed({ shop, show, seat }: { shop: Shop; show: Show; seat: Seat }) {
   const tier = show.performance.tiers[seat.tier];
   return (
     <>
-      <b>{words.seat(seat.row.section, seat.row.row, seat.number)}</b>
+      <b>{seatName(seat)}</b>
       {` · ${tier ? money(tier.price) : ""} · ${words.seatState[shop.state(seat.unit)]}`}
     </>
   );

@@ -33,8 +33,8 @@ test("sold wins over held, mine over both, and a pick counts only while free", (
 test("seats lie along their row", () => {
   const seats = seatsOf(hall);
   expect(seats.map((seat) => seat.unit)).toEqual([0, 1, 2, 3, 4]);
-  expect(seats[2]).toMatchObject({ number: 3, x: 2, y: 0 });
-  expect(seats[4]).toMatchObject({ number: 2, x: 5.6, y: -0.8 });
+  expect(seats[2]).toMatchObject({ name: "3", marks: [], x: 2, y: 0 });
+  expect(seats[4]).toMatchObject({ name: "2", x: 5.6, y: -0.8 });
   expect(pitch(hall.rows)).toBe(1);
   const box = boxOf(seats, 1);
   expect([box.left, box.top]).toEqual([-1, -1.8]);
@@ -45,6 +45,23 @@ test("seats lie along their row", () => {
 test("sections keep their rows and tier", () => {
   const sections = sectionsOf(hall, seatsOf(hall));
   expect(sections.map((s) => [s.name, s.tier?.name, s.rows.length])).toEqual([["Stalls Left", "Stalls", 1], ["Stalls Right", "Stalls", 1]]);
+});
+
+test("a row that an aisle or a price parts is one row, and a seat has what its house says of it", () => {
+  const row = { section: "Stalls", row: "B", y: 2, dx: 1, dy: 0 };
+  const parted: Performance = {
+    ...hall,
+    rows: [
+      { ...row, tier: "a", first: 0, count: 1, x: 0, accessible: [0] },
+      { ...row, tier: "a", first: 1, count: 2, x: 4, seats: ["9", "10"], places: [4, 2, 5, 2.5] },
+      { ...row, tier: "g", first: 3, count: 2, x: 1, seats: ["2", "3"], companion: [0], restricted: [0, 1] },
+    ],
+  };
+  const seats = seatsOf(parted);
+  expect(seats.map((seat) => [seat.name, seat.x, seat.y])).toEqual([["1", 0, 2], ["9", 4, 2], ["10", 5, 2.5], ["2", 1, 2], ["3", 2, 2]]);
+  expect(seats.map((seat) => seat.marks)).toEqual([["accessible"], [], [], ["companion", "restricted"], ["restricted"]]);
+  const [section] = sectionsOf(parted, seats);
+  expect(section!.rows.map((r) => [r.name, r.seats.map((seat) => seat.name)])).toEqual([["B", ["1", "2", "3", "9", "10"]]]);
 });
 
 test("a hall without seats has a box all the same", () => {

@@ -6,12 +6,17 @@ import type { Availability, Performance, Row, Tier } from "../api/documents";
 export interface Seat {
   unit: number;
   row: Row;
-  /** 1, 2, 3 … along the row, as on its label. */
-  number: number;
+  /** As on its label: 1, 2, 3 … along the row, or what the house calls it. */
+  name: string;
+  /** What somebody who picks it has to know. */
+  marks: SeatMark[];
   tier: number; // index into the performance's tiers
   x: number;
   y: number;
 }
+
+export const seatMarks = ["accessible", "companion", "restricted"] as const;
+export type SeatMark = (typeof seatMarks)[number];
 
 export type SeatState = "free" | "held" | "sold" | "picked" | "mine";
 
@@ -28,10 +33,11 @@ export function seatsOf(performance: Performance): Seat[] {
     Array.from({ length: row.count }, (_, i) => ({
       unit: row.first + i,
       row,
-      number: i + 1,
+      name: row.seats?.[i] ?? String(i + 1),
+      marks: seatMarks.filter((mark) => row[mark]?.includes(i)),
       tier: tiers.get(row.tier) ?? 0,
-      x: row.x + i * row.dx,
-      y: row.y + i * row.dy,
+      x: row.places?.[2 * i] ?? row.x + i * row.dx,
+      y: row.places?.[2 * i + 1] ?? row.y + i * row.dy,
     })),
   );
 }
@@ -89,7 +95,8 @@ export class Units {
 export interface Section {
   name: string;
   tier: Tier | undefined;
-  rows: { row: Row; seats: Seat[] }[];
+  /** By name: a row that an aisle parts is one row. */
+  rows: { name: string; seats: Seat[] }[];
   /** The last row's seat in the middle of the section: its name goes below. */
   x: number;
   y: number;
@@ -104,11 +111,17 @@ export function sectionsOf(performance: Performance, seats: Seat[]): Section[] {
     return {
       name,
       tier: performance.tiers.find((tier) => tier.id === rows[0]?.tier),
-      rows: rows.map((row) => ({ row, seats: byRow.get(row) ?? [] })),
+      rows: [...grouped(all, (seat) => seat.row.row)].map(([name, seats]) => ({ name, seats: inOrder(seats) })),
       x: middle,
       y: Math.max(...all.filter((seat) => Math.abs(seat.x - middle) < 3 * step).map((seat) => seat.y)),
     };
   });
+}
+
+/** A row of several tiers comes tier by tier: its seats are sorted by what they are called. */
+function inOrder(seats: Seat[]): Seat[] {
+  const parted = seats.some((seat) => seat.tier !== seats[0]!.tier);
+  return parted ? [...seats].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })) : seats;
 }
 
 /** Map.groupBy, which phones of 2023 do not have. */

@@ -38,7 +38,9 @@ export const shop = {
     picked: "Picked by you",
     mine: "Held for you",
   },
-  seat: (section: string, row: string, seat: number) => `${section}, row ${row}, seat ${seat}`,
+  seat: (section: string, row: string, seat: string) => `${section}, row ${row}, seat ${seat}`,
+  seatMark: { accessible: "wheelchair space", companion: "companion seat", restricted: "restricted view" },
+  seatSign: { accessible: "wheelchair", companion: "companion", restricted: "view" },
   seatState: { free: "free", held: "held by somebody, may return", sold: "sold", picked: "picked", mine: "held for you" },
   list: {
     heading: "Seats by section and row",

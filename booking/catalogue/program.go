@@ -1,0 +1,195 @@
+package catalogue
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/venue"
+)
+
+// Program describes a sale to make: an event, its performances at venues that
+// there are, and what they cost. Its JSON is described in docs/venues.md.
+type Program struct {
+	Sale         ropeline.Sale `json:"sale"`  // its performances are filled in
+	Event        string        `json:"event"` // the sale's title if empty
+	Currency     string        `json:"currency"`
+	Performances []Showing     `json:"performances"`
+}
+
+// Showing is a performance to make from a venue's map.
+type Showing struct {
+	Venue    string           `json:"venue"`
+	Version  int              `json:"version"` // of its map; 0: the newest
+	StartsAt time.Time        `json:"starts_at"`
+	Prices   map[string]int64 `json:"prices"` // of each category, in minor units
+}
+
+// Refusals of a program.
+var (
+	ErrProgramInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "program-invalid"}
+	ErrSaleExists     = &ropeline.Error{Kind: ropeline.Conflict, Code: "sale-exists", Detail: "There is a sale of this name already."}
+)
+
+// MaxAmount bounds a price, so that no sum of an order can overflow.
+const MaxAmount = 1_000_000_000_000
+
+// maxShowings is how many performances one program has at most.
+const maxShowings = 1000
+
+func invalidProgram(format string, args ...any) error {
+	e := *ErrProgramInvalid
+	e.Detail = fmt.Sprintf(format, args...) + "."
+	return &e
+}
+
+// ParseProgram reads a program and refuses members that it does not know.
+func ParseProgram(text []byte) (Program, error) {
+	p := Program{Sale: ropeline.Sale{Version: 1}}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return Program{}, invalidProgram("It cannot be read: %v", err)
+	}
+	if d.More() {
+		return Program{}, invalidProgram("Something follows its end")
+	}
+	return p, p.validate()
+}
+
+func (p Program) validate() error {
+	if n := len(p.Performances); n < 1 || n > maxShowings {
+		return invalidProgram("There are %d performances, want 1 to %d", n, maxShowings)
+	}
+	if len(p.Sale.Performances) > 0 {
+		return invalidProgram("sale: performances must be left out, they are made")
+	}
+	if !isCurrency(p.Currency) {
+		return invalidProgram("currency must be three capital letters, as EUR")
+	}
+	for i, s := range p.Performances {
+		if s.StartsAt.IsZero() {
+			return invalidProgram("Performance %d: starts_at is missing", i+1)
+		}
+		for _, category := range slices.Sorted(maps.Keys(s.Prices)) {
+			if amount := s.Prices[category]; amount < 0 || amount > MaxAmount {
+				return invalidProgram("Performance %d: the price of %q must lie between 0 and %d", i+1, category, int64(MaxAmount))
+			}
+		}
+	}
+	return p.Sale.Validate()
+}
+
+func isCurrency(s string) bool {
+	return len(s) == 3 && !slices.ContainsFunc([]byte(s), func(c byte) bool { return c < 'A' || c > 'Z' })
+}
+
+// money puts prices to a venue's categories: to each of them, and to no other.
+func (s Showing) money(v venue.Map, currency string) (map[string]booking.Money, error) {
+	prices := map[string]booking.Money{}
+	for _, category := range v.Categories {
+		amount, ok := s.Prices[category]
+		if !ok {
+			return nil, invalidProgram("Category %q of %s has no price", category, v.Name)
+		}
+		prices[category] = booking.Money{Amount: amount, Currency: currency}
+	}
+	for _, category := range slices.Sorted(maps.Keys(s.Prices)) {
+		if _, ok := prices[category]; !ok {
+			return nil, invalidProgram("%s has no category %q", v.Name, category)
+		}
+	}
+	return prices, nil
+}
+
+// Make makes a program's event, performances and sale, all or nothing, and returns
+// the sale's document with the performances in it.
+func (s *Store) Make(ctx context.Context, p Program) (sale ropeline.Sale, err error) {
+	if err := p.validate(); err != nil {
+		return ropeline.Sale{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		sale, err = makeProgram(ctx, tx, p)
+		return err
+	})
+	return sale, storeError("making sale "+string(p.Sale.ID), err)
+}
+
+func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, error) {
+	sale, title := p.Sale, p.Event
+	if title == "" {
+		title = sale.Title
+	}
+	event, err := booking.NewID()
+	if err != nil {
+		return sale, err
+	}
+	if _, err := tx.Exec(ctx, `insert into events (id, title) values ($1, $2)`, event, title); err != nil {
+		return sale, err
+	}
+	for _, showing := range p.Performances {
+		v, err := readVenue(ctx, tx, showing.Venue, showing.Version)
+		if err != nil {
+			return sale, err
+		}
+		prices, err := showing.money(v.Map, p.Currency)
+		if err != nil {
+			return sale, err
+		}
+		m, err := chart(v.Map, prices)
+		if err != nil {
+			return sale, err
+		}
+		if err := insertShow(ctx, tx, m, event, v, showing.StartsAt); err != nil {
+			return sale, err
+		}
+		sale.Performances = append(sale.Performances, m.ID)
+	}
+	return sale, insertSale(ctx, tx, sale)
+}
+
+func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, startsAt time.Time) error {
+	var b pgx.Batch
+	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units) values ($1, $2, $3, $4, $5, $6)`,
+		m.ID, event, v.ID, v.Version, startsAt, m.Units)
+	for _, t := range m.Tiers {
+		b.Queue(`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			m.ID, t.ID, t.Name, t.Kind, t.First, t.Count, t.Price.Amount, t.Price.Currency)
+	}
+	none := []int{} // not null
+	for _, r := range m.Rows {
+		b.Queue(`insert into seat_rows (performance_id, first_unit, units, tier_id, section, name, rank, x, y, dx, dy,
+				seats, places, accessible, companion, restricted)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			m.ID, r.First, r.Count, r.Tier, r.Section, r.Name, r.rank, r.X, r.Y, r.DX, r.DY,
+			r.Seats, r.Places, append(none, r.Accessible...), append(none, r.Companion...), append(none, r.Restricted...))
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+func insertSale(ctx context.Context, tx pgx.Tx, sale ropeline.Sale) error {
+	doc, err := json.Marshal(sale)
+	if err != nil {
+		return fmt.Errorf("writing sale document: %w", err)
+	}
+	_, err = tx.Exec(ctx, `insert into sales (id, version, document) values ($1, $2, $3)`, sale.ID, sale.Version, doc)
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == "23505" {
+		return ErrSaleExists
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `insert into sale_performances (sale_id, performance_id) select $1, unnest($2::uuid[])`, sale.ID, sale.Performances)
+	return err
+}

@@ -1,0 +1,142 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/venue"
+)
+
+// ErrVenueUnknown answers for a venue, or a version of its map, that is not there.
+var ErrVenueUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "venue-unknown", Detail: "There is no such venue, or no such version of its seat map."}
+
+// Venue is a version of a venue's map.
+type Venue struct {
+	ID      string
+	Version int // from 1
+	Map     venue.Map
+	Fresh   bool // KeepVenue has made the version
+}
+
+// KeepVenue keeps a map: of a new venue if id is empty, else as the next version,
+// unless it says what the newest says. Performances stay with the version that
+// they were made from.
+func (s *Store) KeepVenue(ctx context.Context, id string, m venue.Map) (v Venue, err error) {
+	if err := m.Validate(); err != nil {
+		return Venue{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		v, err = keepVenue(ctx, tx, id, m)
+		return err
+	})
+	return v, storeError("keeping the venue "+m.Name, err)
+}
+
+func keepVenue(ctx context.Context, tx pgx.Tx, id string, m venue.Map) (Venue, error) {
+	text, err := m.Text()
+	if err != nil {
+		return Venue{}, err
+	}
+	v := Venue{ID: id, Map: m, Version: 1, Fresh: true}
+	if id == "" {
+		if v.ID, err = booking.NewID(); err != nil {
+			return Venue{}, err
+		}
+		if _, err = tx.Exec(ctx, `insert into venues (id, name) values ($1, $2)`, v.ID, m.Name); err != nil {
+			return Venue{}, err
+		}
+	} else if v.Version, v.Fresh, err = nextVersion(ctx, tx, id, m.Name, text); err != nil || !v.Fresh {
+		return v, err
+	}
+	_, err = tx.Exec(ctx, `insert into venue_maps (venue_id, version, document) values ($1, $2, $3)`, v.ID, v.Version, text)
+	return v, err
+}
+
+// nextVersion locks a venue, so that of two imports at once each is a version, and
+// says which one the map is to be; not fresh if it is that one already.
+func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte) (version int, fresh bool, err error) {
+	if !booking.IsID(id) {
+		return 0, false, ErrVenueUnknown
+	}
+	tag, err := tx.Exec(ctx, `update venues set name = $2 where id = $1`, id, name)
+	if err != nil {
+		return 0, false, err
+	}
+	if tag.RowsAffected() == 0 {
+		return 0, false, ErrVenueUnknown
+	}
+	var same bool
+	err = tx.QueryRow(ctx, `select version, document = $2 from venue_maps where venue_id = $1 order by version desc limit 1`, id, text).Scan(&version, &same)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 1, true, nil // a venue of before there were maps
+	}
+	if same || err != nil {
+		return version, false, err
+	}
+	return version + 1, true, nil
+}
+
+// Venue reads a version of a venue's map, the newest if version is 0.
+func (s *Store) Venue(ctx context.Context, id string, version int) (v Venue, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		v, err = readVenue(ctx, tx, id, version)
+		return err
+	})
+	return v, storeError("reading the venue "+id, err)
+}
+
+func readVenue(ctx context.Context, tx pgx.Tx, id string, version int) (Venue, error) {
+	if !booking.IsID(id) {
+		return Venue{}, ErrVenueUnknown
+	}
+	v := Venue{ID: id}
+	var text []byte
+	err := tx.QueryRow(ctx, `
+		select version, document from venue_maps
+		where venue_id = $1 and $2 in (0, version) order by version desc limit 1`, id, version).Scan(&v.Version, &text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Venue{}, ErrVenueUnknown
+	}
+	if err != nil {
+		return Venue{}, err
+	}
+	v.Map, err = venue.Parse(text)
+	return v, err
+}
+
+// VenueLine is a venue in the list of all.
+type VenueLine struct {
+	ID, Name string
+	Version  int // the newest of its map; 0: it has none
+	Shows    int // performances there
+}
+
+// Venues lists all venues by name.
+func (s *Store) Venues(ctx context.Context) ([]VenueLine, error) {
+	rows, err := s.db.Query(ctx, `
+		select v.id, v.name,
+			coalesce((select max(version) from venue_maps m where m.venue_id = v.id), 0),
+			(select count(*) from performances p where p.venue_id = v.id)
+		from venues v order by v.name, v.id`)
+	if err != nil {
+		return nil, storeError("listing venues", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[VenueLine])
+	return lines, storeError("listing venues", err)
+}
+
+// storeError makes whatever is not an error of ours one of the store's.
+func storeError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if own, ok := errors.AsType[*ropeline.Error](err); ok {
+		return own
+	}
+	return ropeline.ErrStoreAway.Because(fmt.Errorf("%s: %w", what, err))
+}
