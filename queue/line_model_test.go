@@ -718,7 +718,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"rejoin": func(t *rapid.T) {
 			f := s.pick(t)
 			shown := s.shown(f)
-			if shown == ropeline.PlaceLeft && !f.lost { // the same attempt again, whose place was given up
+			if shown == ropeline.PlaceLeft && !f.lost && !f.ruled { // the same attempt again, whose place was given up
 				if p, err := s.store.Join(ctx, id, f.id, f.visitor); err != nil || p.New || p.State != ropeline.PlaceLeft {
 					t.Fatalf("joining again as %s, who left: %+v, %v", f.id, p, err)
 				}
@@ -811,7 +811,12 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"ask for a missed turn": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceExpired)
 			may := f.state == ropeline.PlaceExpired && f.missed > 0 && !f.again && !f.lost && s.ms()-f.missed <= Grace.Milliseconds() || f.allowed
-			got, err := s.store.Readmit(ctx, id, Ticket{Place: f.id, Score: strconv.FormatInt(f.score, 10)}, Grace)
+			may = may && !f.ruled
+			ticket := s.ticket(f)
+			if rapid.Bool().Draw(t, "its ticket is of the lobby") && f.ordinal >= 0 {
+				ticket.Score = ""
+			}
+			got, err := s.store.Readmit(ctx, id, ticket, Grace)
 			if err != nil || got != may {
 				t.Fatalf("asking for a missed turn: %v, %v; want %v (%+v)", got, err, may, f)
 			}

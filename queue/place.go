@@ -426,10 +426,10 @@ func (p *Place) stand(s spot) {
 
 // ordered reports whether the place belongs into a line that has come to this
 // score: whoever had a turn beside the line, behind that score, would stand
-// among those who wait.
+// among those who wait. Of a line that has not come anywhere nobody had a turn.
 func (p Place) ordered(reached int64) bool {
 	score, ok := scoreOf(p.Score)
-	return p.Offer == nil || ok && score <= reached
+	return p.Offer == nil || ok && reached > 0 && score <= reached
 }
 
 //go:embed lua/readmit.lua
@@ -441,8 +441,18 @@ var comebackSource string
 var comebackScript = newScript("comeback", comebackSource)
 
 // Readmit puts a place that missed its turn before everybody, once and within
-// the grace; it reports whether it stands there.
+// the grace; it reports whether it stands there. One that came by a rule never stood in
+// line, and has no score: it comes by the rule again.
 func (s *Store) Readmit(ctx context.Context, sale ropeline.SaleID, t Ticket, grace time.Duration) (bool, error) {
+	if t.Score == "" { // or the ticket is of the lobby
+		p, err := s.Find(ctx, sale, t.Place)
+		if errors.Is(err, ErrPlaceUnknown) || err == nil && p.Score == "" {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 	reply, err := s.runOn(ctx, sale, readmitScript, keysOf(sale, "numbers", "sessions", "missed"), string(t.Place), grace.Milliseconds())
 	if err != nil || reply != int64(1) {
 		return false, err

@@ -87,6 +87,16 @@ func (m *model) reenter(f *fan) bool {
 	return true
 }
 
+// ticket is what a fan shows to come back: without a score who never stood in line,
+// or has one of the lobby.
+func (s *system) ticket(f *fan) Ticket {
+	t := Ticket{Place: f.id}
+	if f.score >= 0 {
+		t.Score = fmt.Sprint(f.score)
+	}
+	return t
+}
+
 // inside is somebody who is, or was, in the shop.
 func (s *system) inside(t *rapid.T) *fan {
 	return s.pickWhere(t, func(f *fan) bool { return f.exp > 0 })
@@ -105,12 +115,8 @@ func (s *system) reentries(ctx contextT) map[string]func(*rapid.T) {
 		},
 		"come in again": func(t *rapid.T) {
 			f := s.pickWhere(t, func(f *fan) bool { return f.how == "open" && f.slot <= s.turnTime() })
-			ticket := Ticket{Place: f.id}
-			if f.score >= 0 {
-				ticket.Score = fmt.Sprint(f.score)
-			}
 			used, want := f.how, s.reenter(f)
-			if got, err := s.stores[1].Reenter(ctx, id, ticket); err != nil || got != want {
+			if got, err := s.stores[1].Reenter(ctx, id, s.ticket(f)); err != nil || got != want {
 				t.Fatalf("coming in again: %v, %v; want %v (it was %s: %+v)", got, err, want, used, f)
 			}
 		},
