@@ -10,6 +10,7 @@ package booking
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -28,6 +29,15 @@ func NewID() (string, error) {
 		return "", fmt.Errorf("making an id: %w", err)
 	}
 	return id.String(), nil
+}
+
+// MadeAt tells when NewID made an id; it reports false for ids of other kinds.
+func MadeAt(s string) (time.Time, bool) {
+	id, err := uuid.Parse(s)
+	if err != nil || id.Version() != 7 {
+		return time.Time{}, false
+	}
+	return time.Unix(id.Time().UnixTime()).UTC(), true
 }
 
 // IsID reports whether s is a UUID in its canonical text form, the only form

@@ -156,19 +156,19 @@ func (p measuredProvider) Authorize(ctx context.Context, c payment.Charge) (paym
 	return p.Provider.Authorize(ctx, c)
 }
 
-func (p measuredProvider) Capture(ctx context.Context, attempt string) (payment.Payment, error) {
+func (p measuredProvider) Capture(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	defer waiting(ctx)()
-	return p.Provider.Capture(ctx, attempt)
+	return p.Provider.Capture(ctx, c)
 }
 
-func (p measuredProvider) Void(ctx context.Context, attempt string) (payment.Payment, error) {
+func (p measuredProvider) Void(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	defer waiting(ctx)()
-	return p.Provider.Void(ctx, attempt)
+	return p.Provider.Void(ctx, c)
 }
 
-func (p measuredProvider) Find(ctx context.Context, attempt string) (payment.Payment, error) {
+func (p measuredProvider) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	defer waiting(ctx)()
-	return p.Provider.Find(ctx, attempt)
+	return p.Provider.Find(ctx, c)
 }
 
 // reportEvery is how often a core says how it does.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/payment"
 )
 
 // Step says how far a payment attempt got; see the package's doc.
@@ -39,16 +40,22 @@ type Attempt struct {
 	Units       []int
 	Amount      booking.Money
 	Method      string
+	Ref         string // the provider's id of the payment, once the order is recorded
 	Step        Step
 	Outcome     string // code of the error that a failed attempt was answered with
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
-	units, amount, currency, method, state, outcome`
+	units, amount, currency, method, provider_ref, state, outcome`
 
 func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
-		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Step, &a.Outcome)
+		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Ref, &a.Step, &a.Outcome)
+}
+
+// charge is how the provider knows the attempt.
+func (a Attempt) charge() payment.Charge {
+	return payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method, Ref: a.Ref}
 }
 
 // start writes a new attempt. It reports false if the key is used already or

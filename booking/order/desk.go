@@ -148,6 +148,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 		return d.fail(ctx, a, err, true)
 	}
 	p, err := d.authorize(ctx, a)
+	a.Ref = p.Ref
 	switch {
 	case errors.Is(err, payment.ErrMethodUnknown):
 		return d.fail(ctx, a, ErrMethod, true)
@@ -184,14 +185,14 @@ func (d *Desk) conclude(ctx context.Context, a Attempt) (Order, error) {
 // the answer was lost.
 func (d *Desk) authorize(ctx context.Context, a Attempt) (payment.Payment, error) {
 	call, cancel := context.WithTimeout(ctx, patience)
-	p, err := d.provider.Authorize(call, payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method})
+	p, err := d.provider.Authorize(call, a.charge())
 	cancel()
 	if err == nil || errors.Is(err, payment.ErrMethodUnknown) {
 		return p, err
 	}
 	call, cancel = context.WithTimeout(ctx, secondLook) // a time of its own: the call may have used up all of its
 	defer cancel()
-	found, findErr := d.provider.Find(call, a.ID)
+	found, findErr := d.provider.Find(call, a.charge())
 	if findErr == nil {
 		return found, nil
 	}

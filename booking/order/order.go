@@ -13,6 +13,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/ticket"
 )
 
@@ -88,10 +89,7 @@ func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 	return m
 }
 
-var (
-	keyShape    = regexp.MustCompile(`^[!-~]{1,128}$`)
-	methodShape = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
-)
+var keyShape = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 func (r Request) validate() error {
 	switch {
@@ -101,7 +99,7 @@ func (r Request) validate() error {
 		return hold.ErrUnknown
 	case !isEmail(r.Email):
 		return ErrEmail
-	case !methodShape.MatchString(r.Method):
+	case !payment.IsMethod(r.Method):
 		return ErrMethod
 	}
 	return nil

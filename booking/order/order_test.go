@@ -79,16 +79,16 @@ func (m *meddler) Authorize(ctx context.Context, c payment.Charge) (payment.Paym
 	return m.call("authorize", func() (payment.Payment, error) { return m.Provider.Authorize(ctx, c) })
 }
 
-func (m *meddler) Capture(ctx context.Context, a string) (payment.Payment, error) {
-	return m.call("capture", func() (payment.Payment, error) { return m.Provider.Capture(ctx, a) })
+func (m *meddler) Capture(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	return m.call("capture", func() (payment.Payment, error) { return m.Provider.Capture(ctx, c) })
 }
 
-func (m *meddler) Void(ctx context.Context, a string) (payment.Payment, error) {
-	return m.call("void", func() (payment.Payment, error) { return m.Provider.Void(ctx, a) })
+func (m *meddler) Void(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	return m.call("void", func() (payment.Payment, error) { return m.Provider.Void(ctx, c) })
 }
 
-func (m *meddler) Find(ctx context.Context, a string) (payment.Payment, error) {
-	return m.call("find", func() (payment.Payment, error) { return m.Provider.Find(ctx, a) })
+func (m *meddler) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	return m.call("find", func() (payment.Payment, error) { return m.Provider.Find(ctx, c) })
 }
 
 func open(t *testing.T) *desk {

@@ -83,9 +83,9 @@ func (p *timed) Authorize(ctx context.Context, c payment.Charge) (payment.Paymen
 	return payment.Payment{}, errors.Join(err, context.DeadlineExceeded)
 }
 
-func (p *timed) Find(ctx context.Context, attempt string) (payment.Payment, error) {
+func (p *timed) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	p.note(ctx, "find")
-	return p.Provider.Find(ctx, attempt)
+	return p.Provider.Find(ctx, c)
 }
 
 // The call of the provider has taken all of its time: the question what became

@@ -62,7 +62,7 @@ func (s *steps) forward(ctx context.Context, a Attempt) error {
 // has become impossible.
 func (s *steps) capture(ctx context.Context, a Attempt) error {
 	call, cancel := context.WithTimeout(ctx, patience)
-	p, err := s.provider.Capture(call, a.ID)
+	p, err := s.provider.Capture(call, a.charge())
 	cancel()
 	switch {
 	case errors.Is(err, payment.ErrNone), err == nil && (p.State == payment.Voided || p.State == payment.Declined):
@@ -105,14 +105,14 @@ func (s *steps) backward(ctx context.Context, a Attempt) error {
 func (s *steps) letGo(ctx context.Context, a Attempt) error {
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p, err := s.provider.Find(call, a.ID)
-	if err == nil && p.State == payment.Authorized {
-		p, err = s.provider.Void(call, a.ID)
+	p, err := s.provider.Find(call, a.charge())
+	if err == nil && (p.State == payment.Authorized || p.State == payment.NeedsAction) {
+		p, err = s.provider.Void(call, a.charge())
 	}
 	if err != nil && !errors.Is(err, payment.ErrNone) {
 		return fmt.Errorf("voiding attempt %s: %w", a.ID, err)
 	}
-	if p.State == payment.Captured || p.State == payment.Authorized {
+	if p.State == payment.Captured || p.State == payment.Authorized || p.State == payment.NeedsAction {
 		return fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
 	}
 	return nil

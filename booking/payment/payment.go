@@ -1,19 +1,27 @@
 // Package payment says what Ropeline asks of a payment provider: to reserve
-// an amount, to take it, to let it go, and to tell what it did.
+// an amount, to take it, to let it go, to give it back, and to tell what it did.
 //
 // The one hard idea is that every call is named by our payment attempt and may
 // be repeated: a provider that sees an attempt twice answers the second time
-// what it did the first time. An answer that was lost is asked for with Find
+// what became of the first. An answer that was lost is asked for with Find
 // before anything else is done. Callers hold no transaction and no pooled
 // connection during a call.
 //
-// Package sandbox is the provider of development and tests. Orders, holds and
-// tickets are not known here.
+// What a provider tells on its own accord (Event) is a hint: it may come twice,
+// late, out of order, or before the answer to the call that caused it. So it
+// says which payment to look at, and Find says how that stands.
+//
+// Package sandbox is the provider of development and tests, package stripe the
+// one of Stripe; paymenttest is what both have to pass. Orders, holds and
+// tickets are not known here, and card numbers never are.
 package payment
 
 import (
 	"context"
 	"errors"
+	"iter"
+	"net/http"
+	"time"
 
 	"github.com/ropeline/ropeline/booking"
 )
@@ -22,45 +30,173 @@ import (
 type State string
 
 // The states of a payment at the provider. Captured, Voided and Declined are
-// final.
+// final: whoever is answered one of them knows that nothing is reserved, and
+// that nobody can pay with this attempt any more. A payment that was Declined
+// may be called Voided later, which says the same.
 const (
-	Authorized State = "authorized" // reserved on the fan's account
-	Captured   State = "captured"   // taken
-	Voided     State = "voided"     // let go, nothing was taken
-	Declined   State = "declined"   // refused
+	NeedsAction State = "needs_action" // the fan has to confirm at Payment.Action
+	Authorized  State = "authorized"   // reserved on the fan's account
+	Captured    State = "captured"     // taken
+	Voided      State = "voided"       // let go, or lapsed; nothing was taken
+	Declined    State = "declined"     // refused
 )
 
 // Charge asks for an amount.
 type Charge struct {
-	Attempt string // ours; the idempotency key
+	Attempt string // ours, made by booking.NewID; the idempotency key
 	Amount  booking.Money
-	Method  string // how to pay, a token of the provider's; never a card number
+	Method  string // how to pay, a token of the provider's; see IsMethod
+	Return  string // where the fan's browser comes back to; empty: what needs an action is declined
+	Ref     string // Payment.Ref, once it is known: saves the provider a search
 }
 
 // Payment is what the provider did with an attempt.
 type Payment struct {
-	Ref    string // the provider's own id
-	State  State
+	Attempt   string
+	Ref       string // the provider's own id
+	State     State
+	Amount    booking.Money
+	Refunded  int64     // what of it was given back, minor units
+	Action    string    // the page on which the fan confirms, if NeedsAction
+	Card      string    // the same for the same card, and no number; empty if no card was asked yet
+	CreatedAt time.Time // UTC, to the second
+}
+
+// Refund asks to give back of a captured payment.
+type Refund struct {
+	ID     string // ours; the idempotency key
 	Amount booking.Money
 }
 
-// ErrNone says that the provider has never heard of the attempt.
-var ErrNone = errors.New("no payment for this attempt")
+// RefundState says how far a refund got.
+type RefundState string
 
-// ErrMethodUnknown says that the provider has no such way to pay; nothing was
-// recorded.
-var ErrMethodUnknown = errors.New("no such payment method")
+// The states of a refund. A refund that failed gave nothing back; another try
+// needs an id of its own.
+const (
+	RefundPending RefundState = "pending"
+	RefundDone    RefundState = "done"
+	RefundFailed  RefundState = "failed"
+)
 
-// Provider is a payment provider. All methods take our attempt id and may be
-// repeated. An error other than the two above leaves open what happened.
+// Refunded is what became of a Refund.
+type Refunded struct {
+	Ref    string // the provider's own id
+	State  RefundState
+	Amount booking.Money
+}
+
+// What can be wrong. Every other error of a call leaves open what happened.
+var (
+	// ErrNone says that the provider has nothing of the attempt.
+	ErrNone = errors.New("no payment for this attempt")
+	// ErrMethodUnknown says that the provider has no such way to pay; nothing
+	// was recorded.
+	ErrMethodUnknown = errors.New("no such payment method")
+	// ErrNotRefundable says that the payment was not captured, or that less is
+	// left of it than the refund asks for; nothing was given back.
+	ErrNotRefundable = errors.New("not that much to refund")
+	// ErrNotAuthentic says that an event is not the provider's, or too old.
+	ErrNotAuthentic = errors.New("not an authentic event")
+	// ErrNotOurs says that an event is the provider's and none of our business.
+	ErrNotOurs = errors.New("an event about something else")
+)
+
+// Provider is a payment provider. All calls may be repeated.
 type Provider interface {
-	// Authorize reserves the amount, or declines.
+	// Authorize reserves the amount, or declines. An attempt for which Find
+	// said ErrNone may be refused with an error: so a slow call reserves
+	// nothing after somebody found nothing.
 	Authorize(ctx context.Context, c Charge) (Payment, error)
-	// Capture takes what was authorized. A payment that was voided or
-	// declined meanwhile is answered as it is.
-	Capture(ctx context.Context, attempt string) (Payment, error)
-	// Void lets go of what was authorized and not captured.
-	Void(ctx context.Context, attempt string) (Payment, error)
+	// Capture takes what was authorized. A payment in another state is answered
+	// as it is.
+	Capture(ctx context.Context, c Charge) (Payment, error)
+	// Void lets go of what was authorized, or still needs an action. A payment
+	// in another state is answered as it is.
+	Void(ctx context.Context, c Charge) (Payment, error)
 	// Find tells what became of an attempt, or ErrNone.
-	Find(ctx context.Context, attempt string) (Payment, error)
+	Find(ctx context.Context, c Charge) (Payment, error)
+	// Refund gives back of a captured payment, once for each Refund.ID.
+	Refund(ctx context.Context, c Charge, r Refund) (Refunded, error)
+}
+
+// Books are a provider's own records, to compare ours with.
+type Books interface {
+	// Since yields the payments of our attempts that the provider made at or
+	// after a time, in no order that counts. It ends with the first error.
+	Since(ctx context.Context, from time.Time) iter.Seq2[Payment, error]
+}
+
+// Crier is a provider that tells by webhook what has changed.
+type Crier interface {
+	// Event reads a webhook request. It is ErrNotAuthentic or ErrNotOurs, or
+	// the request has to be sent again.
+	Event(header http.Header, body []byte) (Event, error)
+}
+
+// About says what an event is about.
+type About string
+
+// What events are about.
+const (
+	AboutPayment About = "payment" // it has changed: ask Find
+	AboutRefund  About = "refund"  // it has changed: repeat Refund
+	AboutDispute About = "dispute" // the fan's bank wants the money back: see Dispute
+)
+
+// Event is what a provider told by webhook.
+type Event struct {
+	ID      string // the provider's, the same however often the event is sent
+	About   About
+	Ref     string // of the payment
+	Attempt string // of the payment; empty if the provider knows its own id only
+	Refund  string // Refund.ID, of an event about one
+	Dispute Dispute
+	At      time.Time // UTC
+}
+
+// DisputeState says how far a dispute got.
+type DisputeState string
+
+// The states of a dispute. Won and Lost are final.
+const (
+	DisputeAsked DisputeState = "asked" // the bank asks; no money has moved
+	DisputeOpen  DisputeState = "open"  // the money is gone for now
+	DisputeWon   DisputeState = "won"
+	DisputeLost  DisputeState = "lost"
+)
+
+// Dispute is what an event says of one.
+type Dispute struct {
+	Ref    string // the provider's own id
+	State  DisputeState
+	Amount booking.Money
+	Reason string // a word of the provider's
+}
+
+// IsMethod reports whether s may be a provider's token for a way to pay, such
+// as pm_1PgaftB7WZ01zgkWm3waTcFp: a word, an underscore, letters and digits.
+// What looks like a card number is none, so that none is kept or sent on by
+// mistake: card numbers are the shortest at 12 digits.
+func IsMethod(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	word, digits := 0, 0
+	for i, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+			digits = 0
+		case r == '_' && i > 0: // does not end a run of digits: 4242_4242_4242_4242
+			word = max(word, i)
+		default:
+			return false
+		}
+		if digits >= 12 || word == 0 && digits > 0 {
+			return false
+		}
+	}
+	return word > 0
 }

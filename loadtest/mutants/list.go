@@ -42,7 +42,7 @@ var mutants = []mutant{
 	}},
 	{"capture-skipped", "orders are marked as paid without the money being taken", []string{loadtest.InvConfirmed}, []edit{
 		{"booking/order/steps.go",
-			`p, err := s.provider.Capture(call, a.ID)`,
+			`p, err := s.provider.Capture(call, a.charge())`,
 			`p, err := payment.Payment{State: payment.Captured}, call.Err()`},
 	}},
 	{"sweeper-drops", "one unit of each expired hold never comes back", []string{loadtest.InvHolds}, []edit{

@@ -4,14 +4,16 @@
 //
 // It keeps its own books in Postgres, in transactions of its own, and behaves
 // like a foreign system: it shares no transaction with an order, it may know of
-// a payment whose answer never arrived, and audits compare it with our orders.
-// It has no webhooks, no fees and no refunds.
+// a payment whose answer never arrived, its webhooks are signed and come when
+// they come, and audits compare it with our orders. It has no fees.
 package sandbox
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,37 +25,59 @@ import (
 
 // The payment methods.
 const (
-	OK       = "sandbox_ok"       // authorized at once
-	Declined = "sandbox_declined" // refused
-	Slow     = "sandbox_slow"     // authorized after two seconds
-	Error    = "sandbox_error"    // fails before anything is recorded
-	Lost     = "sandbox_lost"     // authorized, but the answer is an error
+	OK          = "sandbox_ok"           // authorized at once
+	Declined    = "sandbox_declined"     // refused
+	Action      = "sandbox_action"       // authorized when the fan has confirmed
+	Slow        = "sandbox_slow"         // authorized after two seconds
+	Timeout     = "sandbox_timeout"      // authorized, but no answer until the caller gives up
+	Error       = "sandbox_error"        // fails before anything is recorded
+	Lost        = "sandbox_lost"         // authorized, but the answer is an error
+	CaptureLost = "sandbox_capture_lost" // captured, but the answer is an error
+	Twice       = "sandbox_twice"        // each webhook comes twice
+	Early       = "sandbox_early"        // the webhook comes before the answer
+	Disputed    = "sandbox_disputed"     // the fan's bank wants it back once it is captured
 )
 
-// slow is how long Slow takes.
-const slow = 2 * time.Second
+const (
+	// slow is how long Slow takes.
+	slow = 2 * time.Second
+	// lapse is how long an amount stays reserved, as with card networks.
+	lapse = "7 days"
+)
 
-// ErrBroken is what Error and Lost answer.
+// ErrBroken is what Error, Lost and CaptureLost answer.
 var ErrBroken = errors.New("sandbox: the connection broke, as the method asks")
 
 // Provider is the sandbox.
 type Provider struct {
-	db *pgxpool.Pool
+	db     *pgxpool.Pool
+	now    func() time.Time
+	secret string // of webhooks, as is hook; empty: no event is authentic
+	hook   Hook
 }
 
-var _ payment.Provider = (*Provider)(nil)
+var (
+	_ payment.Provider = (*Provider)(nil)
+	_ payment.Books    = (*Provider)(nil)
+	_ payment.Crier    = (*Provider)(nil)
+)
 
-// New returns a Provider whose books are in db.
-func New(db *pgxpool.Pool) *Provider { return &Provider{db: db} }
+// New returns a Provider whose books are in db. It sends no webhooks.
+func New(db *pgxpool.Pool) *Provider { return &Provider{db: db, now: time.Now} }
 
-// Authorize does what the method says. An attempt that is known already is
-// answered as it stands.
+// Authorize does what the method says, once an attempt. One that is known
+// already is answered as it stands.
 func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	state := payment.Authorized
 	switch c.Method {
-	case OK, Lost:
+	case OK, Timeout, Lost, CaptureLost, Twice, Early, Disputed:
 	case Declined:
 		state = payment.Declined
+	case Action:
+		state = payment.NeedsAction
+		if c.Return == "" {
+			state = payment.Declined
+		}
 	case Slow:
 		select {
 		case <-ctx.Done():
@@ -69,49 +93,178 @@ func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Pay
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	_, err = p.db.Exec(ctx, `
-		insert into sandbox_payments (id, attempt_id, amount, currency, state) values ($1, $2, $3, $4, $5)
-		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state)
+	tag, err := p.db.Exec(ctx, `
+		insert into sandbox_payments (id, attempt_id, amount, currency, state, method) values ($1, $2, $3, $4, $5, $6)
+		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method)
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: authorizing %s: %w", c.Attempt, err)
 	}
-	if c.Method == Lost {
-		return payment.Payment{}, ErrBroken
+	if tag.RowsAffected() == 1 {
+		if err := p.mishap(ctx, c); err != nil {
+			return payment.Payment{}, err
+		}
 	}
-	return p.Find(ctx, c.Attempt)
+	return p.Find(ctx, c)
+}
+
+// mishap is what befalls a new payment on the way to its answer.
+func (p *Provider) mishap(ctx context.Context, c payment.Charge) error {
+	switch c.Method {
+	case Lost:
+		return ErrBroken
+	case Timeout:
+		<-ctx.Done()
+		return ctx.Err()
+	case Early:
+		_, err := p.Deliver(ctx)
+		return err
+	}
+	return nil
 }
 
 // Capture takes an authorized payment.
-func (p *Provider) Capture(ctx context.Context, attempt string) (payment.Payment, error) {
-	return p.move(ctx, attempt, payment.Captured)
+func (p *Provider) Capture(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	return p.move(ctx, c, payment.Captured, payment.Authorized)
 }
 
-// Void lets an authorized payment go.
-func (p *Provider) Void(ctx context.Context, attempt string) (payment.Payment, error) {
-	return p.move(ctx, attempt, payment.Voided)
+// Void lets a payment go.
+func (p *Provider) Void(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	return p.move(ctx, c, payment.Voided, payment.Authorized, payment.NeedsAction)
 }
 
-func (p *Provider) move(ctx context.Context, attempt string, to payment.State) (payment.Payment, error) {
-	_, err := p.db.Exec(ctx, `
-		update sandbox_payments set state = $2, updated_at = now()
-		where attempt_id = $1 and state = 'authorized'`, attempt, to)
-	if err != nil {
-		return payment.Payment{}, fmt.Errorf("sandbox: %s: to be %s: %w", attempt, to, err)
+// Confirm is what a fan does on the page that Payment.Action names.
+func (p *Provider) Confirm(ctx context.Context, c payment.Charge, yes bool) error {
+	to := payment.Authorized
+	if !yes {
+		to = payment.Declined
 	}
-	return p.Find(ctx, attempt)
+	now, err := p.move(ctx, c, to, payment.NeedsAction)
+	if err == nil && now.State != to {
+		err = fmt.Errorf("sandbox: confirming %s: it is %s", c.Attempt, now.State)
+	}
+	return err
+}
+
+// move takes a payment from one of some states to another one, and answers
+// with what it is then.
+func (p *Provider) move(ctx context.Context, c payment.Charge, to payment.State, from ...payment.State) (payment.Payment, error) {
+	var method string
+	err := p.db.QueryRow(ctx, `
+		update sandbox_payments set state = $2, updated_at = now()
+		where attempt_id = $1 and state = any($3) and created_at > now() - interval '`+lapse+`'
+		returning method`, c.Attempt, to, from).Scan(&method)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return payment.Payment{}, fmt.Errorf("sandbox: %s: to be %s: %w", c.Attempt, to, err)
+	}
+	if method == CaptureLost && to == payment.Captured {
+		return payment.Payment{}, ErrBroken
+	}
+	return p.Find(ctx, c)
+}
+
+// columns are those of a payment as it stands now.
+const columns = `id, attempt_id, amount, currency, refunded, created_at, method,
+	case when state in ('authorized', 'needs_action') and created_at <= now() - interval '` + lapse + `' then 'voided' else state end`
+
+func scan(row pgx.CollectableRow) (f payment.Payment, err error) {
+	err = row.Scan(&f.Ref, &f.Attempt, &f.Amount.Amount, &f.Amount.Currency, &f.Refunded, &f.CreatedAt, &f.Card, &f.State)
+	f.CreatedAt = f.CreatedAt.UTC()
+	return f, err
 }
 
 // Find reads an attempt's payment.
-func (p *Provider) Find(ctx context.Context, attempt string) (payment.Payment, error) {
-	var f payment.Payment
-	err := p.db.QueryRow(ctx, `
-		select id, state, amount, currency from sandbox_payments where attempt_id = $1`, attempt,
-	).Scan(&f.Ref, &f.State, &f.Amount.Amount, &f.Amount.Currency)
+func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
+	rows, err := p.db.Query(ctx, `select `+columns+` from sandbox_payments where attempt_id = $1`, c.Attempt)
+	if err != nil {
+		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", c.Attempt, err)
+	}
+	f, err := pgx.CollectExactlyOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {
+		if c.Ref != "" { // it was made by another provider: nothing may be concluded
+			return payment.Payment{}, fmt.Errorf("sandbox: payment %.40q is not in the books", c.Ref)
+		}
 		return payment.Payment{}, payment.ErrNone
 	}
 	if err != nil {
-		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", attempt, err)
+		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", c.Attempt, err)
+	}
+	if f.State == payment.NeedsAction {
+		f.Action = c.Return + "#sandbox-" + url.PathEscape(f.Attempt)
 	}
 	return f, nil
+}
+
+// Refund gives back, if that much is left.
+func (p *Provider) Refund(ctx context.Context, c payment.Charge, r payment.Refund) (payment.Refunded, error) {
+	done := payment.Refunded{State: payment.RefundDone}
+	err := pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
+		var state payment.State
+		var left booking.Money
+		err := tx.QueryRow(ctx, `
+			select state, amount - refunded, currency from sandbox_payments where attempt_id = $1 for update`,
+			c.Attempt).Scan(&state, &left.Amount, &left.Currency)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payment.ErrNone
+		}
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `select id, amount, $3::text from sandbox_refunds where refund_id = $1 and attempt_id = $2`,
+			r.ID, c.Attempt, left.Currency).Scan(&done.Ref, &done.Amount.Amount, &done.Amount.Currency)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if state != payment.Captured || r.Amount.Currency != left.Currency || r.Amount.Amount <= 0 || r.Amount.Amount > left.Amount {
+			return payment.ErrNotRefundable
+		}
+		if done.Ref, err = booking.NewID(); err != nil {
+			return err
+		}
+		done.Amount = r.Amount
+		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount) values ($1, $2, $3, $4)`,
+			done.Ref, r.ID, c.Attempt, r.Amount.Amount); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update sandbox_payments set refunded = refunded + $2 where attempt_id = $1`, c.Attempt, r.Amount.Amount)
+		return err
+	})
+	switch {
+	case errors.Is(err, payment.ErrNone), errors.Is(err, payment.ErrNotRefundable):
+		return payment.Refunded{}, err
+	case err != nil:
+		return payment.Refunded{}, fmt.Errorf("sandbox: refund %s: %w", r.ID, err)
+	}
+	return done, nil
+}
+
+// page is how many payments Since reads at once.
+const page = 500
+
+// Since reads the books in pages: no connection is held while the caller works.
+func (p *Provider) Since(ctx context.Context, from time.Time) iter.Seq2[payment.Payment, error] {
+	return func(yield func(payment.Payment, error) bool) {
+		after := ""
+		for {
+			rows, err := p.db.Query(ctx, `
+				select `+columns+` from sandbox_payments
+				where created_at >= $1 and id::text > $2 order by id::text limit $3`, from, after, page)
+			var found []payment.Payment
+			if err == nil {
+				found, err = pgx.CollectRows(rows, scan)
+			}
+			if err != nil {
+				yield(payment.Payment{}, fmt.Errorf("sandbox: reading the books: %w", err))
+				return
+			}
+			for _, f := range found {
+				if !yield(f, nil) {
+					return
+				}
+			}
+			if len(found) < page {
+				return
+			}
+			after = found[len(found)-1].Ref
+		}
+	}
 }

@@ -3,13 +3,18 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/paymenttest"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -20,87 +25,48 @@ func charge(method string) payment.Charge {
 	return payment.Charge{Attempt: uuid.NewString(), Amount: booking.Money{Amount: 4500, Currency: "EUR"}, Method: method}
 }
 
-// Whatever is asked twice is answered the second time as the first time, and a
-// final state stays.
-func TestProviderIsIdempotentByAttempt(t *testing.T) {
-	t.Parallel()
-	p, ctx := sandbox.New(devtest.Postgres(t)), t.Context()
-	c := charge(sandbox.OK)
-	if _, err := p.Find(ctx, c.Attempt); !errors.Is(err, payment.ErrNone) {
-		t.Fatalf("before: %v, want no payment", err)
-	}
-	first, err := p.Authorize(ctx, c)
-	if err != nil || first.State != payment.Authorized || first.Amount != c.Amount || first.Ref == "" {
-		t.Fatalf("authorized %+v, %v", first, err)
-	}
-	c.Method = sandbox.Declined // a repeat does not get a second opinion
-	for name, step := range map[string]func(context.Context, string) (payment.Payment, error){
-		"find":      p.Find,
-		"authorize": func(ctx context.Context, _ string) (payment.Payment, error) { return p.Authorize(ctx, c) },
-	} {
-		if again, err := step(ctx, c.Attempt); err != nil || again != first {
-			t.Errorf("%s again: %+v, %v", name, again, err)
-		}
-	}
-	for _, step := range []func(context.Context, string) (payment.Payment, error){p.Capture, p.Capture, p.Void, p.Find} {
-		if now, err := step(ctx, c.Attempt); err != nil || now.State != payment.Captured || now.Ref != first.Ref {
-			t.Errorf("after the capture: %+v, %v", now, err)
-		}
+// clock runs ahead of Postgres's, which rules in the books: there the past
+// moves back instead.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) later(t *testing.T, db *pgxpool.Pool, d time.Duration) {
+	t.Helper()
+	c.ahead.Add(int64(d))
+	_, err := db.Exec(context.Background(), `update sandbox_payments set created_at = created_at - make_interval(secs => $1)`, d.Seconds())
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
-func TestMethods(t *testing.T) {
+func TestConformance(t *testing.T) {
 	t.Parallel()
-	p := sandbox.New(devtest.Postgres(t))
-	for _, c := range []struct {
-		method string
-		err    error
-		found  payment.State // "" for none
-		took   time.Duration
-	}{
-		{sandbox.OK, nil, payment.Authorized, 0},
-		{sandbox.Declined, nil, payment.Declined, 0},
-		{sandbox.Slow, nil, payment.Authorized, 2 * time.Second},
-		{sandbox.Error, sandbox.ErrBroken, "", 0},
-		{sandbox.Lost, sandbox.ErrBroken, payment.Authorized, 0},
-		{"visa", payment.ErrMethodUnknown, "", 0},
-	} {
-		t.Run(c.method, func(t *testing.T) {
-			t.Parallel()
-			charge, start := charge(c.method), time.Now()
-			if _, err := p.Authorize(t.Context(), charge); !errors.Is(err, c.err) {
-				t.Errorf("answered %v, want %v", err, c.err)
-			}
-			if took := time.Since(start); took < c.took {
-				t.Errorf("took %v, want at least %v", took, c.took)
-			}
-			if got, err := p.Find(t.Context(), charge.Attempt); got.State != c.found || (err != nil) != (c.found == "") {
-				t.Errorf("found %+v, %v; want %q", got, err, c.found)
-			}
-		})
-	}
-}
-
-func TestVoidedOrDeclinedIsNeverCaptured(t *testing.T) {
-	t.Parallel()
-	p, ctx := sandbox.New(devtest.Postgres(t)), t.Context()
-	for _, c := range []struct {
-		method string
-		want   payment.State
-	}{{sandbox.OK, payment.Voided}, {sandbox.Declined, payment.Declined}} {
-		charge := charge(c.method)
-		if _, err := p.Authorize(ctx, charge); err != nil {
+	db := devtest.Postgres(t)
+	paymenttest.Run(t, func(t *testing.T, ear *paymenttest.Ear) paymenttest.Subject {
+		if _, err := db.Exec(t.Context(), `truncate sandbox_payments, sandbox_refunds`); err != nil {
 			t.Fatal(err)
 		}
-		for _, step := range []func(context.Context, string) (payment.Payment, error){p.Void, p.Capture, p.Find} {
-			if now, err := step(ctx, charge.Attempt); err != nil || now.State != c.want {
-				t.Errorf("%s: %+v, %v; want %s", c.method, now, err, c.want)
-			}
+		at := new(clock)
+		p := sandbox.New(db).Hooked("whsec_of_the_test", at.now, ear.Hear)
+		return paymenttest.Subject{
+			Provider: p,
+			Cards: paymenttest.Cards{
+				OK: sandbox.OK, Declined: sandbox.Declined, Action: sandbox.Action, Timeout: sandbox.Timeout, Error: sandbox.Error,
+				Lost: sandbox.Lost, CaptureLost: sandbox.CaptureLost, Twice: sandbox.Twice, Early: sandbox.Early,
+				Disputed: sandbox.Disputed, Unknown: "sandbox_nonsense",
+			},
+			Deliver: func(ctx context.Context) error {
+				_, err := p.Deliver(ctx)
+				return err
+			},
+			Confirm: func(ctx context.Context, c payment.Charge, _ payment.Payment, yes bool) error {
+				return p.Confirm(ctx, c, yes)
+			},
+			Now:   time.Now,
+			Later: func(d time.Duration) { at.later(t, db, d) },
 		}
-	}
-	if _, err := p.Capture(ctx, uuid.NewString()); !errors.Is(err, payment.ErrNone) {
-		t.Errorf("capture of nothing: %v", err)
-	}
+	})
 }
 
 func TestSlowEndsWithItsContext(t *testing.T) {
@@ -110,5 +76,35 @@ func TestSlowEndsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := p.Authorize(ctx, charge(sandbox.Slow)); !errors.Is(err, context.Canceled) {
 		t.Errorf("answered %v, want canceled", err)
+	}
+}
+
+// A hook that is away hears everything when it is back, once more if need be.
+func TestWebhooksAreSentUntilTheyArrive(t *testing.T) {
+	t.Parallel()
+	var ear paymenttest.Ear
+	away := true
+	hook := func(ctx context.Context, h http.Header, body []byte) error {
+		if away {
+			return errors.New("nobody there")
+		}
+		return ear.Hear(ctx, h, body)
+	}
+	p := sandbox.New(devtest.Postgres(t))
+	if n, err := p.Deliver(t.Context()); n != 0 || err != nil {
+		t.Errorf("without a hook: %d, %v", n, err)
+	}
+	p = p.Hooked("whsec_of_the_test", time.Now, hook)
+	for i := range 3 {
+		if _, err := p.Authorize(t.Context(), charge(sandbox.OK)); err != nil {
+			t.Fatal(fmt.Sprint(i), err)
+		}
+	}
+	if n, err := p.Deliver(t.Context()); n != 0 || err == nil {
+		t.Errorf("nobody there: %d, %v", n, err)
+	}
+	away = false
+	if n, err := p.Deliver(t.Context()); n != 3 || err != nil || len(ear.Take()) != 3 {
+		t.Errorf("there again: %d, %v", n, err)
 	}
 }
