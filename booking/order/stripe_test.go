@@ -1,0 +1,107 @@
+package order_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment/stripe"
+	"github.com/ropeline/ropeline/booking/payment/stripe/stripetest"
+)
+
+// openStripe is a desk whose payments go to a fake of Stripe.
+func openStripe(t *testing.T) (*desk, *stripetest.Server) {
+	t.Helper()
+	fake := stripetest.New(func(context.Context, http.Header, []byte) error { return nil })
+	srv := httptest.NewServer(fake)
+	t.Cleanup(srv.Close)
+	key := filepath.Join(t.TempDir(), "stripe.key")
+	if err := os.WriteFile(key, []byte(stripetest.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	p, err := stripe.Open(stripe.Config{KeyFile: key, URL: srv.URL, Now: fake.Now, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := open(t)
+	d.provider.Provider = p
+	return d, fake
+}
+
+// paid checks what Stripe has reserved and taken.
+func (d *desk) paid(fake *stripetest.Server, reserved, taken int64) {
+	d.t.Helper()
+	if r, k := fake.Paid(); r != reserved || k != taken {
+		d.t.Errorf("Stripe has %d reserved and %d taken, want %d and %d", r, k, reserved, taken)
+	}
+}
+
+const (
+	price        = 2 * 7500
+	soldByStripe = "attempts done; orders paid; tickets 3:valid,4:valid; payments -; ledger placed,authorized,captured; redis sold 2"
+)
+
+// A declined card costs nothing but the try, and a lost answer not even that.
+func TestCheckoutWithStripe(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{stripetest.Visa, stripetest.Lost} {
+		d, fake := openStripe(t)
+		h := d.hold("s1", 3, 4)
+		for bad, want := range map[string]error{stripetest.Declined: order.ErrDeclined, stripetest.Action: order.ErrDeclined, "pm_of_nobody": order.ErrMethod, "4242424242424242": order.ErrMethod} {
+			if _, err := d.Checkout(t.Context(), d.request(h, bad)); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", bad, err, want)
+			}
+			d.paid(fake, 0, 0)
+		}
+		if _, err := d.Checkout(t.Context(), d.request(h, method)); err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		d.paid(fake, 0, price)
+		if _, err := d.db.Exec(t.Context(), `delete from attempts where state = 'closed'`); err != nil {
+			t.Fatal(err)
+		}
+		d.want(soldByStripe)
+	}
+}
+
+// Stripe has captured and its answer is lost: the settler finds that out.
+func TestCaptureThatStripeAnsweredToNobody(t *testing.T) {
+	t.Parallel()
+	d, fake := openStripe(t)
+	o, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), stripetest.CaptureLost))
+	if err != nil || o.State != order.Pending {
+		t.Fatalf("%+v, %v; want pending", o, err)
+	}
+	d.settle(1)
+	d.paid(fake, 0, price)
+	d.want(soldByStripe)
+}
+
+// Stripe has reserved, keeps an error as its answer, and cannot be searched for
+// it yet: the attempt stays open until the money is let go.
+func TestMoneyThatStripeCannotFindYetIsLetGoLater(t *testing.T) {
+	t.Parallel()
+	d, fake := openStripe(t)
+	h := d.hold("s1", 3, 4)
+	if _, err := d.Checkout(t.Context(), d.request(h, stripetest.SavedFailure)); !errors.Is(err, order.ErrUnavailable) {
+		t.Fatalf("%v, want payment-unavailable", err)
+	}
+	d.settle(1)
+	d.want("attempts voiding; orders -; tickets -; payments -; ledger -; redis sold 0 held")
+	d.paid(fake, price, 0)
+	fake.Later(2 * time.Minute)
+	d.settle(1)
+	d.want("attempts closed; orders -; tickets -; payments -; ledger -; redis sold 0 held")
+	d.paid(fake, 0, 0)
+	if _, err := d.Checkout(t.Context(), d.request(h, stripetest.Visa)); err != nil {
+		t.Errorf("the fan tries again: %v", err)
+	}
+}

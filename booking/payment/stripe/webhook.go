@@ -1,0 +1,130 @@
+package stripe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/signature"
+)
+
+// event is what we read of a webhook. The library's types are not used: they
+// are of one version of the API, and what comes is of the one that the webhook
+// was set up with.
+type event struct {
+	ID      string `json:"id"`
+	Created int64  `json:"created"`
+	Data    struct {
+		Object json.RawMessage `json:"object"`
+	} `json:"data"`
+}
+
+// subject is what an event is about, of the kinds that we know.
+type subject struct {
+	ID       string            `json:"id"`
+	Intent   reference         `json:"payment_intent"`
+	Metadata map[string]string `json:"metadata"`
+	Status   string            `json:"status"`
+	Amount   int64             `json:"amount"`
+	Currency string            `json:"currency"`
+	Reason   string            `json:"reason"`
+}
+
+// reference names an object, whether or not it is spelled out.
+type reference string
+
+// UnmarshalJSON takes "pi_1", {"id":"pi_1",…} and null.
+func (r *reference) UnmarshalJSON(text []byte) error {
+	if text[0] != '{' {
+		return json.Unmarshal(text, (*string)(r))
+	}
+	var spelledOut struct {
+		ID string `json:"id"`
+	}
+	err := json.Unmarshal(text, &spelledOut)
+	*r = reference(spelledOut.ID)
+	return err
+}
+
+// longest is more than any id of Stripe's has.
+const longest = 255
+
+// Event reads a webhook.
+func (p *Provider) Event(header http.Header, body []byte) (payment.Event, error) {
+	if err := signature.Check(header.Get("Stripe-Signature"), body, p.secrets, p.now()); err != nil {
+		return payment.Event{}, fmt.Errorf("%w: %w", payment.ErrNotAuthentic, err)
+	}
+	return parse(body)
+}
+
+// parse reads what Stripe has signed.
+func parse(body []byte) (payment.Event, error) {
+	var e event
+	var kind struct {
+		Object string `json:"object"`
+	}
+	err := json.Unmarshal(body, &e)
+	if err == nil {
+		err = json.Unmarshal(e.Data.Object, &kind)
+	}
+	var told payment.Event
+	switch {
+	case err != nil:
+	case kind.Object == "payment_intent", kind.Object == "refund", kind.Object == "dispute":
+		told, err = tellEvent(kind.Object, e)
+	default:
+		err = payment.ErrNotOurs
+	}
+	if err != nil && !errors.Is(err, payment.ErrNotOurs) {
+		err = fmt.Errorf("stripe: reading an event: %w", err)
+	}
+	return told, err
+}
+
+// tellEvent puts an event into our words.
+func tellEvent(kind string, e event) (payment.Event, error) {
+	var o subject
+	if err := json.Unmarshal(e.Data.Object, &o); err != nil {
+		return payment.Event{}, err
+	}
+	told := payment.Event{ID: e.ID, At: time.Unix(e.Created, 0).UTC(), Ref: string(o.Intent)}
+	ours := true
+	switch kind {
+	case "payment_intent":
+		told.About, told.Ref, told.Attempt = payment.AboutPayment, o.ID, o.Metadata[metaAttempt]
+		ours = told.Attempt != ""
+	case "refund":
+		told.About, told.Refund = payment.AboutRefund, o.Metadata[metaRefund]
+		ours = told.Refund != ""
+	case "dispute": // carries nothing of ours: the reader knows the payment or not
+		told.About = payment.AboutDispute
+		told.Dispute = payment.Dispute{Ref: o.ID, State: disputeState(o.Status), Amount: fromStripe(o.Amount, o.Currency), Reason: o.Reason}
+		ours = told.Ref != "" // else of a charge that was made without an intent
+	}
+	if !ours {
+		return payment.Event{}, payment.ErrNotOurs
+	}
+	for _, id := range []string{told.ID, told.Ref, o.ID} {
+		if id == "" || len(id) > longest {
+			return payment.Event{}, fmt.Errorf("%.40q is not an id", id)
+		}
+	}
+	return told, nil
+}
+
+// disputeState puts Stripe's word into ours. A word that is new to us is taken
+// for an open dispute: somebody has to look at it.
+func disputeState(status string) payment.DisputeState {
+	switch status {
+	case "warning_needs_response", "warning_under_review":
+		return payment.DisputeAsked
+	case "won", "warning_closed":
+		return payment.DisputeWon
+	case "lost":
+		return payment.DisputeLost
+	}
+	return payment.DisputeOpen
+}

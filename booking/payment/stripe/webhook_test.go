@@ -1,0 +1,111 @@
+package stripe
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// wrap is an event about an object.
+func wrap(object string) string {
+	return `{"id":"evt_1","object":"event","type":"any.thing","created":1764172800,"api_version":"2030-01-01.zebra","data":{"object":` + object + `}}`
+}
+
+var at = time.Date(2025, 11, 26, 16, 0, 0, 0, time.UTC)
+
+func dispute(status string) string {
+	return `{"object":"dispute","id":"dp_1","payment_intent":"pi_1","amount":4500,"currency":"eur","reason":"fraudulent","status":"` + status + `"}`
+}
+
+func disputed(state payment.DisputeState) payment.Event {
+	return payment.Event{ID: "evt_1", About: payment.AboutDispute, Ref: "pi_1", At: at,
+		Dispute: payment.Dispute{Ref: "dp_1", State: state, Amount: booking.Money{Amount: 4500, Currency: "EUR"}, Reason: "fraudulent"}}
+}
+
+var events = []struct {
+	object string
+	want   payment.Event
+	err    error
+}{
+	{`{"object":"payment_intent","id":"pi_1","status":"succeeded","metadata":{"ropeline_attempt":"a"},"amount":1,"currency":"eur"}`,
+		payment.Event{ID: "evt_1", About: payment.AboutPayment, Ref: "pi_1", Attempt: "a", At: at}, nil},
+	{`{"object":"refund","id":"re_1","payment_intent":"pi_1","metadata":{"ropeline_refund":"r"}}`,
+		payment.Event{ID: "evt_1", About: payment.AboutRefund, Ref: "pi_1", Refund: "r", At: at}, nil},
+	{`{"object":"refund","id":"re_1","payment_intent":{"id":"pi_1","object":"payment_intent"},"metadata":{"ropeline_refund":"r"}}`,
+		payment.Event{ID: "evt_1", About: payment.AboutRefund, Ref: "pi_1", Refund: "r", At: at}, nil},
+	{dispute("needs_response"), disputed(payment.DisputeOpen), nil},
+	{dispute("under_review"), disputed(payment.DisputeOpen), nil},
+	{dispute("prevented"), disputed(payment.DisputeOpen), nil},
+	{dispute("a word of tomorrow"), disputed(payment.DisputeOpen), nil},
+	{dispute("warning_needs_response"), disputed(payment.DisputeAsked), nil},
+	{dispute("warning_under_review"), disputed(payment.DisputeAsked), nil},
+	{dispute("warning_closed"), disputed(payment.DisputeWon), nil},
+	{dispute("won"), disputed(payment.DisputeWon), nil},
+	{dispute("lost"), disputed(payment.DisputeLost), nil},
+
+	// Of the account's other business.
+	{`{"object":"payment_intent","id":"pi_1","metadata":{}}`, payment.Event{}, payment.ErrNotOurs},
+	{`{"object":"payment_intent","id":"pi_1","metadata":{"ropeline_nothing":"a"}}`, payment.Event{}, payment.ErrNotOurs},
+	{`{"object":"refund","id":"re_1","payment_intent":"pi_1","metadata":null}`, payment.Event{}, payment.ErrNotOurs},
+	{`{"object":"dispute","id":"dp_1","payment_intent":null,"status":"lost"}`, payment.Event{}, payment.ErrNotOurs},
+	{`{"object":"charge","id":"ch_1","payment_intent":"pi_1"}`, payment.Event{}, payment.ErrNotOurs},
+	{`{"object":"customer","id":"cus_1"}`, payment.Event{}, payment.ErrNotOurs},
+	{`{}`, payment.Event{}, payment.ErrNotOurs},
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	for _, c := range events {
+		if got, err := parse([]byte(wrap(c.object))); got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s\n is %+v, %v\nwant %+v, %v", c.object, got, err, c.want, c.err)
+		}
+	}
+}
+
+// What Stripe has signed and we cannot read is an error, so that it is sent
+// again and somebody hears of it.
+func TestUnreadableEvents(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 300)
+	for _, body := range []string{
+		``, `null[`, `null`, `[]`, `"x"`, `{"id":7}`, `{"id":"evt_1","data":[]}`,
+		wrap(`{"object":"payment_intent","id":"pi_1","metadata":{"ropeline_attempt":7}}`),
+		wrap(`{"object":"payment_intent","id":"","metadata":{"ropeline_attempt":"a"}}`),
+		wrap(`{"object":"payment_intent","id":"` + long + `","metadata":{"ropeline_attempt":"a"}}`),
+		wrap(`{"object":"refund","id":"re_1","metadata":{"ropeline_refund":"r"}}`),
+		wrap(`{"object":"refund","id":"re_1","payment_intent":7,"metadata":{"ropeline_refund":"r"}}`),
+		wrap(`{"object":"dispute","id":"dp_1","payment_intent":"pi_1","amount":"lots","status":"lost"}`),
+		wrap(`{"object":"dispute","id":"dp_1","payment_intent":"pi_1","amount":99999999999999999999,"status":"lost"}`),
+		strings.Replace(wrap(dispute("lost")), "evt_1", "", 1),
+	} {
+		got, err := parse([]byte(body))
+		if err == nil || errors.Is(err, payment.ErrNotOurs) || errors.Is(err, payment.ErrNotAuthentic) {
+			t.Errorf("%.200s: %+v, %v; want an error", body, got, err)
+		}
+	}
+}
+
+// Whatever is read says which event it is and which payment it is about.
+func FuzzEvent(f *testing.F) {
+	for _, c := range events {
+		f.Add([]byte(wrap(c.object)))
+	}
+	f.Add([]byte(`{"id":"evt_1","data":{"object":{"object":"refund","payment_intent":{"id":["x"]}}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := parse(body)
+		if err != nil {
+			if e != (payment.Event{}) {
+				t.Errorf("an error, and yet %+v", e)
+			}
+			return
+		}
+		if e.ID == "" || e.Ref == "" || e.About == payment.AboutPayment && e.Attempt == "" || e.About == payment.AboutRefund && e.Refund == "" ||
+			e.About == payment.AboutDispute && (e.Dispute.State == "" || e.Dispute.Ref == "") || e.About == "" || len(e.ID+e.Ref) > 2*longest {
+			t.Errorf("read %+v", e)
+		}
+	})
+}
