@@ -28,9 +28,9 @@ type State struct {
 	Claimed    int64     `json:"claimed"`    // offers that were
 	Offered    int64     `json:"offered"`
 	Active     int64     `json:"active"`
-	LastExpiry time.Time `json:"last_expiry"`      // when the last slot in use runs out
-	PastAge    int64     `json:"past_age"`         // how long ago PastOffer was the last one, about 60 s; 0 unknown
-	PastOffer  int64     `json:"past_offer"`       // if that is unknown: the oldest that is known
+	LastExpiry time.Time `json:"last_expiry"` // when the last slot in use runs out
+	PastAge    int64     `json:"past_age"`    // how long ago PastOffer was the last one, about 60 s; 0 unknown
+	PastOffer  int64     `json:"past_offer"`
 	Gauge      Gauge     `json:"gauge"`            // how fast the line moves
 	Friends    int64     `json:"friends"`          // who were offered in parties, beside one of each
 	Brought    int64     `json:"brought"`          // who ever stood in line in parties, beside one of each

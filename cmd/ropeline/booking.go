@@ -15,7 +15,7 @@ import (
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/order"
-	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -29,6 +29,7 @@ type bookingCommand struct {
 
 	SessionLimit int64 `placeholder:"N" help:"Requests of one session a minute; 0 for the default, -1 for no limit."`
 
+	paymentFlags
 	privateListener `set:"private=9081"`
 }
 
@@ -38,12 +39,16 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, on)
+	provider, err := c.provider(on.postgres)
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	reg := monitor.NewRegistry()
-	parts, err := newBooking(on.redis, on.postgres, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
+	parts, err := newBooking(on.redis, on.postgres, provider, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
 	}
@@ -56,7 +61,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, name string, perSession int64, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, keys keyFolder, name string, perSession int64, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -82,7 +87,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, nam
 	core, err := api.New(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, Provider: sandbox.New(db), Line: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, Provider: provider, Line: line, Sessions: line, Metrics: reg, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -101,6 +106,7 @@ type workerCommand struct {
 	Redis    string `required:"" placeholder:"URL" help:"Redis of the inventory, redis:// or unix://."`
 	Postgres string `required:"" placeholder:"DSN" help:"The database."`
 
+	paymentFlags
 	privateListener `set:"private=9083"`
 }
 
@@ -110,20 +116,24 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, on)
+	provider, err := c.provider(on.postgres)
+	if err != nil {
+		return err
+	}
 	con.log.Info("sweeping holds and settling payments")
 	reg := monitor.NewRegistry()
-	parts, err := c.watched(ctx, reg, con.log, []part{{"worker", newWorker(on.redis, on.postgres, reg, con.log).Run}})
+	parts, err := c.watched(ctx, reg, con.log, []part{{"worker", newWorker(on.redis, on.postgres, provider, reg, con.log).Run}})
 	if err != nil {
 		return err
 	}
 	return runAll(ctx, con.log, parts...)
 }
 
-func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, reg prometheus.Registerer, log *slog.Logger) *order.Worker {
+func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, reg prometheus.Registerer, log *slog.Logger) *order.Worker {
 	reg = monitor.Part(reg, "worker")
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
 	return order.NewWorker(order.WorkerConfig{
-		Postgres: db, Redis: rdb, Provider: sandbox.New(db), Sessions: queue.New(rdb, queue.Keys{}), Metrics: reg, Log: log.With("part", "worker"),
+		Postgres: db, Redis: rdb, Provider: provider, Sessions: queue.New(rdb, queue.Keys{}), Metrics: reg, Log: log.With("part", "worker"),
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/devstack"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/migrations"
@@ -138,7 +139,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
+	booking, err := newBooking(clients[1], pools[0], sandbox.New(pools[0]), d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	}
 	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log)}
 	parts = append(parts, admission...)
-	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], d.registry, d.log).Run})
+	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], sandbox.New(pools[1]), d.registry, d.log).Run})
 	parts = append(parts, booking...)
 	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil

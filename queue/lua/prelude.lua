@@ -184,22 +184,15 @@ local function tell_offers(offers, last, places, kinds, by)
     'places', places, 'kinds', kinds, 'by', by)
 end
 
--- The age (s) and number of the last offer as it stood a minute ago, or longer where
--- nobody ticked. If that is not known, age 0 and the oldest number that is, so that
--- who reckons what came since then does not count everything that ever came.
-local function minute_ago(pace, now, last_offer)
+-- The age (s) and number of the last offer as it stood a minute ago, or up to
+-- 15 s longer where nobody ticked; 0 and 0 if that is not known.
+local function minute_ago(pace, now)
   local second = math.floor(now / 1000000)
-  local function kept(age)
-    local at, number_ = string.match(redis.call('HGET', pace, (second - age) % 120) or '', '^(%d+) (%d+)$')
-    return at and tonumber(at) == second - age and number_
+  for age = 60, 75 do
+    local at, last_offer = string.match(redis.call('HGET', pace, (second - age) % 120) or '', '^(%d+) (%d+)$')
+    if at and tonumber(at) == second - age then return age, last_offer end
   end
-  for age = 60, 119 do
-    if kept(age) then return age, kept(age) end
-  end
-  for age = 59, 1, -1 do
-    if kept(age) then return 0, kept(age) end
-  end
-  return 0, last_offer
+  return 0, '0'
 end
 
 -- A party is a place that several share: its members are kept as their tags,
@@ -447,7 +440,7 @@ end
 -- A sale's capacity as an edge sees it, in the order that Go's readState
 -- expects.
 local function describe(s, now, active, pace)
-  local age, before = minute_ago(pace, now, s.last_offer or '0')
+  local age, before = minute_ago(pace, now)
   local expiry = s.active > 0 and redis.call('ZRANGE', active, 0, 0, 'REV', 'WITHSCORES')[2] or '0'
   local ghosts = ghosts_of(s, math.floor(now / 1000))
   return {
