@@ -250,13 +250,16 @@ export interface TierAvailability {
   free: number;
   held: number;
   sold: number;
+  /** Not for sale, or not yet. */
+  closed?: number;
 }
 
-/** taken and sold are base64 bitmaps, most significant bit first: bit i is unit i. */
+/** taken, sold and closed are base64 bitmaps, most significant bit first: bit i is unit i. */
 export interface Availability {
   as_of: string;
   taken: string;
   sold: string;
+  closed?: string;
   tiers: TierAvailability[];
 }
 

@@ -51,7 +51,7 @@ function RowOfSeats({ shop, row }: { shop: Shop; row: Section["rows"][number] })
                   type="button"
                   aria-label={name}
                   aria-pressed={state === "picked" || state === "mine"}
-                  aria-disabled={state === "held" || state === "sold" || state === "mine"}
+                  aria-disabled={state !== "free" && state !== "picked"}
                   onClick={() => shop.pick(seat)}
                 >
                   <Mark state={state} tier={seat.tier} />

@@ -36,7 +36,7 @@ export function SeatMap({ shop, show }: { shop: Shop; show: Show }) {
         </button>
       </div>
       <p class="pointed">{pointed ? <Pointed shop={shop} show={show} seat={pointed} /> : words.map.hint}</p>
-      <Legend />
+      <Legend marks={show.chart.marks} />
     </div>
   );
 }

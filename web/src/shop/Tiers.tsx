@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Tier } from "../api/documents";
+import type { Tier, TierAvailability } from "../api/documents";
 import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { Mark } from "./Legend";
@@ -19,10 +19,16 @@ export function Tiers({ shop, show }: { shop: Shop; show: Show }) {
   );
 }
 
+function stockOf(left: TierAvailability): string {
+  if (left.free > 0) return words.tiers.left(left.free, left.held);
+  if (left.held > 0) return words.tiers.maybe(left.held);
+  return left.closed ? words.tiers.closed : words.tiers.none;
+}
+
 function TierLine({ shop, tier, index }: { shop: Shop; tier: Tier; index: number }) {
   const [quantity, setQuantity] = useState(Math.min(2, shop.limit));
   const left = shop.tiers.get(tier.id);
-  const text = !left ? "…" : left.free > 0 ? words.tiers.left(left.free, left.held) : left.held > 0 ? words.tiers.maybe(left.held) : words.tiers.none;
+  const text = left ? stockOf(left) : "…";
   const seated = tier.kind === "seated";
   return (
     <li class="tier">

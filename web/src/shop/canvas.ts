@@ -2,7 +2,8 @@
 // 20,000 seats as SVG take 755 ms to make and 105 ms to draw here.
 
 import { shop as words } from "../messages/en";
-import { type Box, boxOf, pitch, type Seat, type SeatState, type Section } from "./seats";
+import { type Box, boxOf, pitch, type Seat, type SeatMark, seatMarks, type SeatState, type Section } from "./seats";
+import { signOf, signRadius, signs } from "./signs";
 import { fit, pan, type Size, toMap, type View, zoom } from "./view";
 
 export interface Chart {
@@ -10,13 +11,15 @@ export interface Chart {
   sections: Section[];
   step: number; // distance of neighbors, the unit of everything drawn
   box: Box;
+  marks: SeatMark[]; // that some seat has
 }
 
 export function chartOf(rows: Parameters<typeof pitch>[0], seats: Seat[], sections: Section[]): Chart {
   const step = pitch(rows);
   const box = boxOf(seats, step * 1.5);
   const [stage, names] = [step * 3, step]; // room above the first row, and below the last
-  return { seats, sections, step, box: { ...box, top: box.top - stage, height: box.height + stage + names } };
+  const marks = seatMarks.filter((mark) => seats.some((seat) => seat.marks.includes(mark)));
+  return { seats, sections, step, marks, box: { ...box, top: box.top - stage, height: box.height + stage + names } };
 }
 
 export interface Handlers {
@@ -237,7 +240,7 @@ interface Inks {
   ring: string;
 }
 
-/** Each state has a shape of its own: disc, ring, cross, ticked square; color only adds the tier. */
+/** Each state has a shape of its own: disc, ring, cross, dash, ticked square; color only adds the tier. */
 function drawSeat(context: CanvasRenderingContext2D, seat: Seat, state: SeatState, step: number, inks: Inks): void {
   const radius = step * 0.38;
   const tier = inks.tiers[seat.tier % inks.tiers.length]!;
@@ -245,6 +248,7 @@ function drawSeat(context: CanvasRenderingContext2D, seat: Seat, state: SeatStat
   switch (state) {
     case "free":
       context.fillStyle = tier;
+      if (seat.marks.length > 0) return drawSign(context, seat, radius);
       context.arc(seat.x, seat.y, radius, 0, 2 * Math.PI);
       return context.fill();
     case "held":
@@ -259,6 +263,12 @@ function drawSeat(context: CanvasRenderingContext2D, seat: Seat, state: SeatStat
         context.moveTo(seat.x - radius * 0.6, seat.y - side * radius * 0.6);
         context.lineTo(seat.x + radius * 0.6, seat.y + side * radius * 0.6);
       }
+      return context.stroke();
+    case "closed":
+      context.strokeStyle = inks.off;
+      context.lineWidth = step * 0.12;
+      context.moveTo(seat.x - radius * 0.6, seat.y);
+      context.lineTo(seat.x + radius * 0.6, seat.y);
       return context.stroke();
     default:
       context.fillStyle = inks.mine;
@@ -277,4 +287,12 @@ function drawSeat(context: CanvasRenderingContext2D, seat: Seat, state: SeatStat
       context.lineTo(seat.x + step * 0.25, seat.y - step * 0.2);
       return context.stroke();
   }
+}
+
+function drawSign(context: CanvasRenderingContext2D, seat: Seat, radius: number): void {
+  context.save();
+  context.translate(seat.x, seat.y);
+  context.scale(radius / signRadius, radius / signRadius);
+  context.fill(new Path2D(signs[signOf(seat.marks)!]), "evenodd");
+  context.restore();
 }

@@ -23,11 +23,11 @@ test("bits are read most significant first", () => {
   expect([0, 1, 6, 7, 8, 9, 15, 16, 999].filter((unit) => bits.has(unit))).toEqual([0, 7, 9]);
 });
 
-test("sold wins over held, mine over both, and a pick counts only while free", () => {
+test("sold and closed win over held, mine over both, and a pick counts only while free", () => {
   const byte = (b: number) => btoa(String.fromCharCode(b));
-  const units = new Units({ taken: byte(0b0111_0000), sold: byte(0b0010_0000) });
-  const state = (unit: number) => units.state(unit, new Set([0, 1]), new Set([3]));
-  expect([0, 1, 2, 3, 4].map(state)).toEqual(["picked", "held", "sold", "mine", "free"]);
+  const units = new Units({ taken: byte(0b0111_0110), sold: byte(0b0010_0000), closed: byte(0b0000_0110) });
+  const state = (unit: number) => units.state(unit, new Set([0, 1]), new Set([3, 6]));
+  expect([0, 1, 2, 3, 4, 5, 6].map(state)).toEqual(["picked", "held", "sold", "mine", "free", "closed", "mine"]);
 });
 
 test("seats lie along their row", () => {

@@ -18,7 +18,7 @@ export interface Seat {
 export const seatMarks = ["accessible", "companion", "restricted"] as const;
 export type SeatMark = (typeof seatMarks)[number];
 
-export type SeatState = "free" | "held" | "sold" | "picked" | "mine";
+export type SeatState = "free" | "held" | "sold" | "closed" | "picked" | "mine";
 
 export interface Box {
   left: number;
@@ -74,15 +74,18 @@ export class Bits {
 export class Units {
   readonly #taken: Bits;
   readonly #sold: Bits;
+  readonly #closed: Bits;
 
-  constructor(availability: Pick<Availability, "taken" | "sold">) {
+  constructor(availability: Pick<Availability, "taken" | "sold" | "closed">) {
     this.#taken = new Bits(availability.taken);
     this.#sold = new Bits(availability.sold);
+    this.#closed = new Bits(availability.closed ?? "");
   }
 
   state(unit: number, picked: ReadonlySet<number>, mine: ReadonlySet<number>): SeatState {
     if (mine.has(unit)) return "mine";
     if (this.#sold.has(unit)) return "sold";
+    if (this.#closed.has(unit)) return "closed";
     if (this.#taken.has(unit)) return "held";
     return picked.has(unit) ? "picked" : "free";
   }
