@@ -23,6 +23,8 @@ type TierStock struct {
 	Free        int64         `json:"free"`
 	Held        int64         `json:"held"` // may return: in a hold or in a payment
 	Sold        int64         `json:"sold"`
+	// Later is how many come on sale at a time that is set: they are not in Free.
+	Later int64 `json:"later,omitempty"`
 	// Together is the most free seats side by side, 10 at most. It is told of seats
 	// once half of them are taken, as far as some are free; 0 is not told.
 	Together int64 `json:"together,omitempty"`
@@ -32,6 +34,14 @@ type TierStock struct {
 func (s Stock) Free() (n int64) {
 	for _, t := range s.Tiers {
 		n += t.Free
+	}
+	return n
+}
+
+// Later is how many units come on sale at a time that is set.
+func (s Stock) Later() (n int64) {
+	for _, t := range s.Tiers {
+		n += t.Later
 	}
 	return n
 }

@@ -178,7 +178,7 @@ func soldOut(v *queue.View) wire.Chance {
 	switch {
 	case stock == nil || stock.Free() > 0:
 		return ""
-	case stock.Held() > 0:
+	case stock.Held()+stock.Later() > 0:
 		return wire.ChanceReturns
 	}
 	return wire.ChanceSoldOut

@@ -205,3 +205,19 @@ func TestChangesAreSaidInWords(t *testing.T) {
 		}
 	}
 }
+
+// While a batch is to come, nobody hears that all is sold.
+func TestSoldOutIsNotSaidWhileMoreIsReleased(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for want, tier := range map[wire.Chance]ropeline.TierStock{
+		"":                 {Units: 9, Free: 1, Later: 3},
+		wire.ChanceReturns: {Units: 9, Sold: 6, Later: 3},
+		wire.ChanceSoldOut: {Units: 9, Sold: 6}, // three are blocked
+	} {
+		v := &queue.View{State: queue.State{Now: now, Stock: &ropeline.Stock{At: now, Tiers: []ropeline.TierStock{tier}}}}
+		if got := soldOut(v); got != want {
+			t.Errorf("of %+v it says %q, want %q", tier, got, want)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func total(tiers []ropeline.TierStock) ropeline.TierStock {
 	var all ropeline.TierStock
 	for _, t := range tiers {
 		all.Units, all.Free, all.Held, all.Sold = all.Units+t.Units, all.Free+t.Free, all.Held+t.Held, all.Sold+t.Sold
-		all.Together = max(all.Together, t.Together)
+		all.Later, all.Together = all.Later+t.Later, max(all.Together, t.Together)
 	}
 	if slices.ContainsFunc(tiers, func(t ropeline.TierStock) bool { return t.Free > 0 && t.Together == 0 }) {
 		all.Together = 0 // of one there is no such bound
@@ -205,7 +205,7 @@ var leastConversion, leastBasket = 0.3, 1.0
 // reach is that of a stock that so much of the demand is for.
 func (d demand) reach(t ropeline.TierStock, share float64) reach {
 	switch {
-	case t.Free+t.Held == 0:
+	case t.Free+t.Held+t.Later == 0:
 		return reach{none: SoldOut}
 	case t.Free == 0:
 		return reach{none: Returns}

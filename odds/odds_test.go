@@ -34,6 +34,7 @@ func TestWordsForTheChance(t *testing.T) {
 		"and those who go first":             {half, Ahead{First: 200}, 400, Slim},
 		"half of them do not come":           {half, Ahead{Shows: 0.5}, 800, Good},
 		"all is held":                        {stock(0.5, 2, tier(10, 0, 1)), Ahead{}, 0, Returns},
+		"all is sold, and more is released":  {stock(0.5, 2, ropeline.TierStock{Units: 10, Sold: 5, Later: 5}), Ahead{}, 0, Returns},
 		"all is sold":                        {stock(0.5, 2, tier(10, 0, 0)), Ahead{}, 0, SoldOut},
 		"nothing is on sale":                 {stock(0.5, 2), Ahead{}, 0, SoldOut},
 		"most of what is held gets sold":     {stock(0.5, 2, tier(1000, 1, 500)), Ahead{}, 300, Slim},

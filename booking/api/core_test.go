@@ -346,7 +346,7 @@ func (c *core) json(v any) string {
 func (c *core) inventory() inventory.Report {
 	c.t.Helper()
 	shows := catalogue.New(c.db, time.Now)
-	r, err := inventory.New(c.rdb).Check(context.Background(), c.show.ID, order.NewStore(c.db, shows))
+	r, err := inventory.New(c.rdb).Check(context.Background(), c.show.ID, inventory.With(order.NewStore(c.db, shows), shows))
 	if err != nil || !r.OK() {
 		c.t.Fatalf("inventory: %+v, %v", r, err)
 	}

@@ -90,7 +90,7 @@ func New(c Config) (*Core, error) {
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
-	s.keeper = &inventory.Keeper{Store: units, Records: orders, Performances: shows.Performances,
+	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
 	if c.Line != nil {
 		s.counter = stock.NewCounter(stock.Config{Line: c.Line, Catalogue: shows, Inventory: units, Log: c.Log})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,10 +76,12 @@ func (s *server) getPerformance(ctx context.Context, in *tagged) (*performance, 
 // Availability is which units of a performance are free. It may be a second
 // old when it is read and never decides a sale.
 type Availability struct {
-	AsOf  time.Time  `json:"as_of"`
-	Taken []byte     `json:"taken" doc:"bit i, most significant first, is set unless unit i is free"`
-	Sold  []byte     `json:"sold" doc:"bit i, most significant first, is set if unit i is sold"`
-	Tiers []TierLeft `json:"tiers"`
+	AsOf  time.Time `json:"as_of"`
+	Taken []byte    `json:"taken" doc:"bit i, most significant first, is set unless unit i is free"`
+	Sold  []byte    `json:"sold" doc:"bit i, most significant first, is set if unit i is sold"`
+	// Closed is left out where nothing is.
+	Closed []byte     `json:"closed,omitempty" doc:"bit i, most significant first, is set if unit i is not for sale, or not yet"`
+	Tiers  []TierLeft `json:"tiers"`
 }
 
 // TierLeft counts a tier's units.
@@ -87,6 +90,8 @@ type TierLeft struct {
 	Free int    `json:"free"`
 	Held int    `json:"held" doc:"may come back"`
 	Sold int    `json:"sold"`
+
+	Closed int `json:"closed,omitempty" doc:"not for sale, or not yet"`
 }
 
 type availability struct {
@@ -101,25 +106,25 @@ func (s *server) getAvailability(ctx context.Context, in *tagged) (*availability
 	if err != nil {
 		return nil, err
 	}
-	taken, sold, err := s.inventory.Bitmaps(ctx, p.Map.ID)
+	units, err := s.inventory.Bitmaps(ctx, p.Map.ID)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(append(append([]byte{}, taken...), sold...))
+	sum := sha256.Sum256(slices.Concat(units.Taken, units.Sold, units.Closed))
 	out := &availability{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, CacheControl: "max-age=1"}
 	if in.has(out.ETag) {
 		out.Status = http.StatusNotModified
 		return out, nil
 	}
-	out.Body = &Availability{AsOf: s.now().UTC(), Taken: taken, Sold: sold, Tiers: tiersLeft(p.Map, taken, sold)}
+	out.Body = &Availability{AsOf: s.now().UTC(), Taken: units.Taken, Sold: units.Sold, Closed: units.Closed, Tiers: tiersLeft(p.Map, units)}
 	return out, nil
 }
 
-func tiersLeft(m *catalogue.Map, taken, sold inventory.Bitmap) []TierLeft {
+func tiersLeft(m *catalogue.Map, units inventory.Bitmaps) []TierLeft {
 	left := make([]TierLeft, len(m.Tiers))
 	for i, t := range m.Tiers {
-		gone, bought := taken.Count(t.First, t.Count), sold.Count(t.First, t.Count)
-		left[i] = TierLeft{ID: t.ID, Free: t.Count - gone, Held: gone - bought, Sold: bought}
+		gone, bought, closed := units.Taken.Count(t.First, t.Count), units.Sold.Count(t.First, t.Count), units.Closed.Count(t.First, t.Count)
+		left[i] = TierLeft{ID: t.ID, Free: t.Count - gone, Held: gone - bought - closed, Sold: bought, Closed: closed}
 	}
 	return left
 }

@@ -65,7 +65,7 @@ type Tier struct {
 
 // Row is a run of neighbors in one row of seats: an aisle, or seats of another
 // tier, part a row into several. Seat i lies at (X + i*DX, Y + i*DY), unless Places
-// says where.
+// says where; then (DX, DY) is the way from its first to its second seat.
 type Row struct {
 	Section string  `json:"section"`
 	Name    string  `json:"row"`

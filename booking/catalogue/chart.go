@@ -67,8 +67,8 @@ func rowOf(run venue.Run, tier string) Row {
 	if named {
 		r.Seats = names
 	}
-	if bent {
-		r.Places = places
+	if bent { // a step of it, by which pages size their seats: a row may end where it begins
+		r.Places, r.DX, r.DY = places, run.Seats[1].X-first.X, run.Seats[1].Y-first.Y
 	}
 	return r
 }

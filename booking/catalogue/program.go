@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,6 +36,7 @@ type Showing struct {
 	Version  int              `json:"version"` // of its map; 0: the newest
 	StartsAt time.Time        `json:"starts_at"`
 	Prices   map[string]int64 `json:"prices"` // of each category, in minor units
+	Reserves []ReservePlan    `json:"reserves"`
 }
 
 // Refusals of a program.
@@ -44,8 +48,10 @@ var (
 // MaxAmount bounds a price, so that no sum of an order can overflow.
 const MaxAmount = 1_000_000_000_000
 
-// maxShowings is how many performances one program has at most.
-const maxShowings = 1000
+const (
+	maxShowings = 1000 // performances of one program
+	maxReserves = 1000 // of one performance
+)
 
 func invalidProgram(format string, args ...any) error {
 	e := *ErrProgramInvalid
@@ -74,12 +80,18 @@ func (p Program) validate() error {
 	if len(p.Sale.Performances) > 0 {
 		return invalidProgram("sale: performances must be left out, they are made")
 	}
+	if !plain(p.Event) || !plain(p.Sale.Title) {
+		return invalidProgram("event and title must have no characters that cannot be printed")
+	}
 	if !isCurrency(p.Currency) {
 		return invalidProgram("currency must be three capital letters, as EUR")
 	}
 	for i, s := range p.Performances {
 		if s.StartsAt.IsZero() {
 			return invalidProgram("Performance %d: starts_at is missing", i+1)
+		}
+		if len(s.Reserves) > maxReserves {
+			return invalidProgram("Performance %d has more than %d reserves", i+1, maxReserves)
 		}
 		for _, category := range slices.Sorted(maps.Keys(s.Prices)) {
 			if amount := s.Prices[category]; amount < 0 || amount > MaxAmount {
@@ -88,6 +100,11 @@ func (p Program) validate() error {
 		}
 	}
 	return p.Sale.Validate()
+}
+
+// plain reports whether a text can be kept, and shown in a line.
+func plain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func isCurrency(s string) bool {
@@ -153,6 +170,9 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 		if err := insertShow(ctx, tx, m, event, v, showing.StartsAt); err != nil {
 			return sale, err
 		}
+		if err := insertReserves(ctx, tx, m, showing.Reserves); err != nil {
+			return sale, err
+		}
 		sale.Performances = append(sale.Performances, m.ID)
 	}
 	return sale, insertSale(ctx, tx, sale)
@@ -176,6 +196,27 @@ func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, s
 			r.Seats, r.Places, append(none, r.Accessible...), append(none, r.Companion...), append(none, r.Restricted...))
 	}
 	return tx.SendBatch(ctx, &b).Close()
+}
+
+// insertReserves makes the reserves of a new performance: nothing of them is ever
+// on sale before it is released.
+func insertReserves(ctx context.Context, tx pgx.Tx, m *Map, plans []ReservePlan) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	var taken []Range
+	names := m.names()
+	for _, plan := range plans {
+		r, err := m.reserve(plan, names, taken)
+		if err != nil {
+			return err
+		}
+		if _, err := insertReserve(ctx, tx, m.ID, r); err != nil {
+			return err
+		}
+		taken = append(taken, r.Ranges...)
+	}
+	return nil
 }
 
 func insertSale(ctx context.Context, tx pgx.Tx, sale ropeline.Sale) error {

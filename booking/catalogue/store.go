@@ -29,6 +29,7 @@ type Store struct {
 	db     *pgxpool.Pool
 	shows  *cache[ropeline.PerformanceID, Performance]
 	onSale *cache[ropeline.SaleID, []ropeline.PerformanceID]
+	later  *cache[ropeline.PerformanceID, map[string]int64]
 }
 
 // New returns a Store over a pool; now says what time it is.
@@ -36,6 +37,7 @@ func New(db *pgxpool.Pool, now func() time.Time) *Store {
 	s := &Store{db: db}
 	s.shows = newCache(now, s.read)
 	s.onSale = newCache(now, s.readOnSale)
+	s.later = newCache(now, s.readLater)
 	return s
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
@@ -71,11 +72,11 @@ func TestAPerformanceIsMadeFromItsVenue(t *testing.T) {
 	for i := range rows {
 		rows[i].Tier = map[string]string{m.Tiers[0].ID: "Stalls", m.Tiers[1].ID: "Circle", m.Tiers[2].ID: "Floor"}[rows[i].Tier]
 	}
-	none := []int{}
+	none, low, high := []int{}, 1.2, 1.3
 	want := []catalogue.Row{
 		{Section: "Stalls", Name: "A", Tier: "Stalls", First: 0, Count: 4, DX: 1, Accessible: []int{0}, Companion: []int{1}, Restricted: none},
 		{Section: "Stalls", Name: "A", Tier: "Stalls", First: 4, Count: 2, X: 5, DX: 1, Seats: []string{"5", "6"}, Accessible: none, Companion: none, Restricted: none},
-		{Section: "Stalls", Name: "B", Tier: "Stalls", First: 6, Count: 4, X: 0.5, Y: 1.2, DX: 1, Places: []float64{0.5, 1.2, 1.5, 1.3, 2.5, 1.3, 3.5, 1.2}, Accessible: none, Companion: none, Restricted: none},
+		{Section: "Stalls", Name: "B", Tier: "Stalls", First: 6, Count: 4, X: 0.5, Y: 1.2, DX: 1, DY: high - low, Places: []float64{0.5, 1.2, 1.5, 1.3, 2.5, 1.3, 3.5, 1.2}, Accessible: none, Companion: none, Restricted: none},
 		{Section: "Stalls", Name: "B", Tier: "Circle", First: 10, Count: 1, X: 5.5, Y: 1.1, Seats: []string{"5"}, Accessible: none, Companion: none, Restricted: []int{0}},
 		{Section: "Circle-Left", Name: "AA", Tier: "Circle", First: 11, Count: 2, X: -2, Y: 6, DX: 1, DY: 0.5, Seats: []string{"101", "103"}, Accessible: none, Companion: none, Restricted: none},
 	}
@@ -131,6 +132,57 @@ func TestBestRowsLeaveOutWhatIsForOthers(t *testing.T) {
 	if got := show.Map.BestRows(show.Map.Tiers[0].ID); !slices.Equal(got, want) {
 		t.Errorf("best rows %v, want %v", got, want)
 	}
+}
+
+// Every seat can be had by best available but those that are for others, each first
+// without and then, if its row has seats with a restricted view, with those; never
+// from one row into the next.
+func TestBestRowsHaveEverySeatThatIsForAnybody(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := catalogue.Map{}
+		marks, rowOf := map[int]string{}, map[int]int{}
+		for i := range rapid.IntRange(1, 5).Draw(t, "rows") {
+			r := catalogue.Row{Tier: "t", First: m.Units, Count: rapid.IntRange(1, 9).Draw(t, "seats")}
+			for j := range r.Count {
+				rowOf[r.First+j] = i
+				mark := rapid.SampledFrom([]string{"", "", "", "accessible", "companion", "restricted"}).Draw(t, "mark")
+				switch mark {
+				case "accessible":
+					r.Accessible = append(r.Accessible, j)
+				case "companion":
+					r.Companion = append(r.Companion, j)
+				case "restricted":
+					r.Restricted = append(r.Restricted, j)
+				}
+				marks[r.First+j] = mark
+			}
+			m.Rows, m.Units = append(m.Rows, r), m.Units+r.Count
+		}
+		first, all := map[int]int{}, map[int]bool{}
+		plainly := true // nothing restricted came yet
+		for _, run := range m.BestRows("t") {
+			if run.Count < 1 {
+				t.Fatalf("an empty run %+v", run)
+			}
+			for u := run.First; u < run.First+run.Count; u++ {
+				if rowOf[u] != rowOf[run.First] || marks[u] == "accessible" || marks[u] == "companion" {
+					t.Fatalf("run %+v has unit %d (%s) of row %d", run, u, marks[u], rowOf[u])
+				}
+				plainly = plainly && marks[u] == ""
+				all[u] = true
+			}
+			for u := run.First; u < run.First+run.Count && plainly; u++ {
+				first[u]++
+			}
+		}
+		for u := range m.Units {
+			forAnybody := marks[u] == "" || marks[u] == "restricted"
+			if all[u] != forAnybody || marks[u] == "" && first[u] < 1 {
+				t.Fatalf("unit %d (%s): offered %v, %d times without a restricted one", u, marks[u], all[u], first[u])
+			}
+		}
+	})
 }
 
 // line is a row of seats side by side.
@@ -210,6 +262,7 @@ func TestAWrongProgramMakesNothing(t *testing.T) {
 		`currency must be three capital letters, as EUR.`:                            func(p *catalogue.Program, _ *catalogue.Showing) { p.Currency = "eur" },
 		`There are 0 performances, want 1 to 1000.`:                                  func(p *catalogue.Program, _ *catalogue.Showing) { p.Performances = nil },
 		`sale: performances must be left out, they are made.`:                        func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Performances = []ropeline.PerformanceID{"x"} },
+		`event and title must have no characters that cannot be printed.`:            func(p *catalogue.Program, _ *catalogue.Showing) { p.Event = "A\x00B" },
 		`cap must lie between 0 and`:                                                 func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Cap = -1 },
 	} {
 		p := program(v.ID)

@@ -127,9 +127,9 @@ func TestRacingFansNeverShareASeat(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	taken, _, err := stock.Bitmaps(t.Context(), id)
-	if err != nil || taken.Count(0, 40) != len(owner) {
-		t.Fatalf("%d seats are taken, %d are held: %v", taken.Count(0, 40), len(owner), err)
+	units, err := stock.Bitmaps(t.Context(), id)
+	if err != nil || units.Taken.Count(0, 40) != len(owner) {
+		t.Fatalf("%d seats are taken, %d are held: %v", units.Taken.Count(0, 40), len(owner), err)
 	}
 	if refused+len(owner)/2 != 200 {
 		t.Fatalf("%d refused and %d hold two seats, of 200 fans", refused, len(owner)/2)
@@ -169,8 +169,8 @@ func TestSweeperPutsUnitsBackByRedisClock(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- sweeper.Run(ctx) }()
 	waitFor(t, "only the long hold's two units are taken", func() bool {
-		taken, _, err := stock.Bitmaps(t.Context(), id)
-		return err == nil && taken.Count(0, 300) == 2
+		units, err := stock.Bitmaps(t.Context(), id)
+		return err == nil && units.Taken.Count(0, 300) == 2
 	})
 	stop()
 	if err := <-done; err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -45,7 +46,8 @@ type model struct {
 	stock *inventory.Store
 	id    ropeline.PerformanceID
 	now   time.Time
-	owner map[int]string // unit → hold, or "sold"
+	owner map[int]string // unit → hold, or "sold", or "withheld"
+	kept  map[int]bool   // units that a reserve withholds
 	holds map[string]*twin
 	order []string // ids, for drawing one
 }
@@ -62,7 +64,7 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			stock: inventory.New(rdb), id: ropeline.PerformanceID(uuid.NewString()),
-			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, holds: map[string]*twin{},
+			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, kept: map[int]bool{}, holds: map[string]*twin{},
 		}
 		m.store = hold.NewAt(rdb, func() time.Time { return m.now })
 		if _, err := m.stock.Rebuild(context.Background(), m.id, recorded{Units: seats}); err != nil {
@@ -71,7 +73,7 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "repeat a hold": m.repeatHold,
 			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell,
-			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "": m.check,
+			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve, "": m.check,
 		})
 	})
 }
@@ -320,6 +322,24 @@ func (m *model) wait(t *rapid.T) {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 5*60_000).Draw(t, "ms")) * time.Millisecond)
 }
 
+// reserve withholds other units than before. What of them is held stays with its
+// fan until it comes back; what is not withheld any more is free at once.
+func (m *model) reserve(t *rapid.T) {
+	m.kept = map[int]bool{}
+	for _, u := range rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), 0, 10, rapid.ID).Draw(t, "reserved") {
+		m.kept[u] = true
+	}
+	for u := range seats {
+		switch {
+		case m.owner[u] == "withheld" && !m.kept[u]:
+			delete(m.owner, u)
+		case m.owner[u] == "" && m.kept[u]:
+			m.owner[u] = "withheld"
+		}
+	}
+	m.rebuild(t)
+}
+
 // rebuild may run at any time. Postgres knows a part of what Redis has sold:
 // the mark of a sale may be younger than what was read.
 func (m *model) rebuild(t *rapid.T) {
@@ -334,6 +354,7 @@ func (m *model) rebuild(t *rapid.T) {
 			r.Open = append(r.Open, inventory.Attempt{ID: h.Attempt, Hold: h.ID, Session: h.Session, Units: h.Units})
 		}
 	}
+	r.Withheld.Units = slices.Collect(maps.Keys(m.kept))
 	restored, err := m.stock.Rebuild(context.Background(), m.id, r)
 	if err != nil || restored != 0 {
 		t.Fatalf("rebuild restored %d holds, %v; none was lost", restored, err)
@@ -372,6 +393,9 @@ func (m *model) finish(h *twin, state hold.State) {
 	for _, u := range h.Units {
 		if m.owner[u] == h.ID {
 			delete(m.owner, u)
+			if m.kept[u] {
+				m.owner[u] = "withheld"
+			}
 		}
 	}
 	h.State = state

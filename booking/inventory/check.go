@@ -11,16 +11,19 @@ import (
 
 // The kinds of disagreement between Redis and Postgres.
 const (
-	NotBuilt        = "not-built"          // the bitmaps were never compared with Postgres
-	SoldNotMarked   = "sold-not-marked"    // a valid ticket, but Redis would sell the unit again
-	MarkedNotSold   = "marked-not-sold"    // Redis says sold, but there is no valid ticket
-	PayingNotTaken  = "paying-not-taken"   // an unpaid ticket, but Redis says free
-	TakenByNobody   = "taken-by-nobody"    // neither sold nor in a live hold
-	HeldNotTaken    = "held-not-taken"     // in a live hold, but Redis says free
-	HeldTwice       = "held-twice"         // in two live holds
-	HeldAlthoughOut = "held-although-sold" // in a live hold and sold
-	PastTheEnd      = "past-the-end"       // the performance has no such unit
-	PayingForNobody = "paying-for-nobody"  // in a paying hold without an open attempt: it would never run out
+	NotBuilt         = "not-built"          // the bitmaps were never compared with Postgres
+	SoldNotMarked    = "sold-not-marked"    // a valid ticket, but Redis would sell the unit again
+	MarkedNotSold    = "marked-not-sold"    // Redis says sold, but there is no valid ticket
+	PayingNotTaken   = "paying-not-taken"   // an unpaid ticket, but Redis says free
+	TakenByNobody    = "taken-by-nobody"    // neither sold nor in a live hold
+	HeldNotTaken     = "held-not-taken"     // in a live hold, but Redis says free
+	HeldTwice        = "held-twice"         // in two live holds
+	HeldAlthoughOut  = "held-although-sold" // in a live hold and sold
+	PastTheEnd       = "past-the-end"       // the performance has no such unit
+	WithheldNotTaken = "withheld-not-taken" // withheld by a reserve, but Redis would sell it
+	ReserveNotKept   = "reserve-not-kept"   // in a reserve, but Redis does not know
+	KeptByNoReserve  = "kept-by-no-reserve" // Redis withholds it, but no reserve does
+	PayingForNobody  = "paying-for-nobody"  // in a paying hold without an open attempt: it would never run out
 )
 
 // Report compares Redis with Postgres for one performance, unit by unit.
@@ -31,6 +34,7 @@ type Report struct {
 	Held        int                    `json:"held"`
 	Paying      int                    `json:"paying"`
 	Sold        int                    `json:"sold"`
+	Withheld    int                    `json:"withheld"` // by a reserve, and neither held nor sold
 	Mismatches  []Mismatch             `json:"mismatches"`
 }
 
@@ -43,15 +47,16 @@ type Mismatch struct {
 // OK reports whether Redis and Postgres agree.
 func (r Report) OK() bool { return len(r.Mismatches) == 0 }
 
-// rounds and pause: the two stores cannot be read at one instant, so what is
-// in between while a sale is being marked is looked at again.
+// rounds and pause: the two stores cannot be read at one instant, so what is in
+// between while a sale is being marked, or a reserve is released, is looked at
+// again for longer than the Keeper takes to follow.
 const (
-	rounds = 5
+	rounds = 8
 	pause  = 200 * time.Millisecond
 )
 
 // Check compares Redis with Postgres. A mismatch counts if it is still there
-// after a second of looking again.
+// after more than a second of looking again.
 func (s *Store) Check(ctx context.Context, id ropeline.PerformanceID, records Records) (Report, error) {
 	before, err := s.Snapshot(ctx, id)
 	if err != nil {
@@ -90,7 +95,7 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 	if !snap.Built {
 		found[NotBuilt] = []int{}
 	}
-	sold, unpaid := setOf(r.Sold), setOf(r.Unpaid)
+	sold, unpaid, reserved := setOf(r.Sold), setOf(r.Unpaid), setOf(r.Withheld.Units)
 	held, stray := map[int]string{}, strays(r, before)
 	for _, h := range snap.Holds {
 		if attempt, ok := stray[h.ID]; ok && h.State == "paying" && h.Attempt == attempt {
@@ -104,7 +109,7 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 		}
 	}
 	for u := range max(r.Units, 8*len(snap.Taken), 8*len(snap.Sold)) {
-		taken, marked := snap.Taken.Has(u), snap.Sold.Has(u)
+		taken, marked, kept := snap.Taken.Has(u), snap.Sold.Has(u), snap.Withheld.Has(u)
 		switch {
 		case u >= r.Units:
 			if taken || marked {
@@ -117,10 +122,15 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 			report.Paying++
 		case held[u] != "":
 			report.Held++
+		case kept && taken:
+			report.Withheld++
 		case !taken:
 			report.Free++
 		}
-		if kind := disagreement(taken, marked, held[u] != "", sold[u], unpaid[u]); kind != "" {
+		if kind := unkept(taken, kept, reserved[u]); kind != "" {
+			bad(kind, u)
+		}
+		if kind := disagreement(taken, marked, held[u] != "", kept, sold[u], unpaid[u]); kind != "" {
 			bad(kind, u)
 		}
 	}
@@ -133,8 +143,8 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 }
 
 // disagreement judges one unit: what Redis says of it (taken, marked as sold,
-// held) against what Postgres says (sold, or recorded and unpaid).
-func disagreement(taken, marked, held, sold, unpaid bool) string {
+// held, kept by a reserve) against what Postgres says (sold, or recorded and unpaid).
+func disagreement(taken, marked, held, kept, sold, unpaid bool) string {
 	switch {
 	case sold && !marked:
 		return SoldNotMarked
@@ -146,8 +156,21 @@ func disagreement(taken, marked, held, sold, unpaid bool) string {
 		return HeldNotTaken
 	case unpaid && !taken:
 		return PayingNotTaken
-	case taken && !marked && !held:
+	case taken && !marked && !held && !kept:
 		return TakenByNobody
+	}
+	return ""
+}
+
+// unkept judges whether Redis keeps a unit off sale exactly if a reserve does.
+func unkept(taken, kept, reserved bool) string {
+	switch {
+	case kept && !taken:
+		return WithheldNotTaken
+	case kept && !reserved:
+		return KeptByNoReserve
+	case reserved && !kept:
+		return ReserveNotKept
 	}
 	return ""
 }

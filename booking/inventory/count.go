@@ -23,6 +23,7 @@ type Span struct{ First, Count int }
 type Counts struct {
 	At          time.Time // by Redis's clock
 	Taken, Sold []int64   // of each span
+	Closed      []int64   // withheld by a reserve and not sold
 	Holds       int64     // live ones
 	Ended       Ended
 }
@@ -49,7 +50,7 @@ func (s *Store) Count(ctx context.Context, id ropeline.PerformanceID, spans []Sp
 		return Counts{}, ropeline.ErrStoreAway.Because(fmt.Errorf("counting units of %s: %w", id, err))
 	}
 	const fixed = 7
-	if len(answer) != fixed+len(args) {
+	if len(answer) != fixed+3*len(spans) {
 		return Counts{}, fmt.Errorf("counting units of %s: %d fields", id, len(answer))
 	}
 	if answer[0] == "" {
@@ -60,8 +61,8 @@ func (s *Store) Count(ctx context.Context, id ropeline.PerformanceID, spans []Sp
 		n[i+1], _ = a.(int64)
 	}
 	c := Counts{At: time.UnixMicro(n[1]).UTC(), Holds: n[2], Ended: Ended{n[3], n[4], n[5], n[6]}}
-	for i := fixed; i+1 < len(n); i += 2 {
-		c.Taken, c.Sold = append(c.Taken, n[i]), append(c.Sold, n[i+1])
+	for i := fixed; i+2 < len(n); i += 3 {
+		c.Taken, c.Sold, c.Closed = append(c.Taken, n[i]), append(c.Sold, n[i+1]), append(c.Closed, n[i+2])
 	}
 	return c, nil
 }

@@ -5,8 +5,8 @@
 // The one hard idea is who is right. Postgres says what is sold; Redis alone
 // says what is held. Rebuild brings the bitmaps in line with both in a single
 // script, at any time and under load: sold only grows, and taken becomes sold
-// plus the units of every live hold, so that it never gives away a hold or a
-// unit whose sale has just been marked. The built mark is the run id of the
+// plus the units of every live hold plus what reserves withhold, so that it never
+// gives away a hold or a unit whose sale has just been marked. The built mark is the run id of the
 // Redis process that was compared with Postgres: under another one, which may
 // have lost a second, or without the mark nothing can be held until Keeper has
 // rebuilt.
@@ -50,6 +50,8 @@ type Recorded struct {
 	Sold   []int // with a valid ticket
 	Unpaid []int // with a ticket that is not paid yet
 	Open   []Attempt
+
+	Withheld Withheld // by reserves; see With
 }
 
 // Attempt is a payment under way: its units are nobody else's until it ends.
@@ -90,7 +92,7 @@ func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records 
 	if err != nil {
 		return 0, fmt.Errorf("rebuilding inventory of %s: %w", id, err)
 	}
-	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds()}
+	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By}
 	for _, a := range r.Open {
 		args = append(args, a.Hold, string(a.Sale), a.Session, a.ID, Join(a.Units))
 	}
@@ -115,13 +117,13 @@ func (s *Store) process(ctx context.Context, id ropeline.PerformanceID) (string,
 }
 
 // stale says which of the performances are not built against the Redis process
-// that they are on now.
-func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ropeline.PerformanceID]bool, error) {
-	marks, runs := make([]*redis.StringCmd, len(ids)), make([]*redis.Cmd, len(ids))
+// that they are on now, or with other reserves than are in force.
+func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID, inForce map[ropeline.PerformanceID]string) (map[ropeline.PerformanceID]bool, error) {
+	marks, runs := make([]*redis.SliceCmd, len(ids)), make([]*redis.Cmd, len(ids))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			built := KeysOf(id).For("")[:1]
-			marks[i], runs[i] = p.Get(ctx, built[0]), p.Eval(ctx, serverText, built)
+			marks[i], runs[i] = p.MGet(ctx, built[0], reservesOf(built[0])), p.Eval(ctx, serverText, built)
 		}
 		return nil
 	})
@@ -131,7 +133,12 @@ func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ro
 	stale := make(map[ropeline.PerformanceID]bool, len(ids))
 	for i, id := range ids {
 		run, err := runs[i].Text()
-		stale[id] = err != nil || marks[i].Val() != run
+		mark := marks[i].Val() // nil for what is not there
+		reserves := ""
+		if len(mark) == 2 && mark[1] != nil {
+			reserves, _ = mark[1].(string)
+		}
+		stale[id] = err != nil || len(mark) != 2 || mark[0] != run || reserves != inForce[id]
 	}
 	return stale, nil
 }
@@ -140,6 +147,7 @@ func (s *Store) stale(ctx context.Context, ids []ropeline.PerformanceID) (map[ro
 type Snapshot struct {
 	Built       bool
 	Taken, Sold Bitmap
+	Withheld    Bitmap
 	Holds       []HeldUnits
 }
 
@@ -157,8 +165,8 @@ func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapsh
 	if err != nil {
 		return Snapshot{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading inventory of %s: %w", id, err))
 	}
-	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2])}
-	for i := 3; i+3 < len(answer); i += 4 {
+	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2]), Withheld: Bitmap(answer[3])}
+	for i := 4; i+3 < len(answer); i += 4 {
 		units, err := Split(answer[i+2])
 		if err != nil {
 			return Snapshot{}, fmt.Errorf("reading hold %s: %w", answer[i], err)
@@ -168,24 +176,34 @@ func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapsh
 	return snap, nil
 }
 
-// Bitmaps reads the two bitmaps at one instant; ErrNotReady if they are not
-// built.
-func (s *Store) Bitmaps(ctx context.Context, id ropeline.PerformanceID) (taken, sold Bitmap, err error) {
-	keys := KeysOf(id).For("")
-	var values [3]*redis.StringCmd
-	_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range values {
-			values[i] = p.Get(ctx, keys[i])
+// Bitmaps say of each unit what it is not: Taken those that are not free, among
+// them Sold, and Closed, which are withheld by a reserve and not sold.
+type Bitmaps struct{ Taken, Sold, Closed Bitmap }
+
+// Bitmaps reads them at one instant; ErrNotReady if they are not built.
+func (s *Store) Bitmaps(ctx context.Context, id ropeline.PerformanceID) (Bitmaps, error) {
+	built := KeysOf(id).For("")[0]
+	keys := [4]string{built, KeysOf(id).Taken(), KeysOf(id).Sold(), withheldOf(built)} // most have nothing in the last
+	var values [4]*redis.StringCmd
+	_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for i, key := range keys {
+			values[i] = p.Get(ctx, key)
 		}
 		return nil
 	})
-	if errors.Is(err, redis.Nil) {
-		return nil, nil, ErrNotReady
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return Bitmaps{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading bitmaps of %s: %w", id, err))
 	}
-	if err != nil {
-		return nil, nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading bitmaps of %s: %w", id, err))
+	for _, v := range values[:3] {
+		if v.Err() != nil {
+			return Bitmaps{}, ErrNotReady
+		}
 	}
-	return Bitmap(values[1].Val()), Bitmap(values[2].Val()), nil
+	b := Bitmaps{Taken: Bitmap(values[1].Val()), Sold: Bitmap(values[2].Val()), Closed: Bitmap(values[3].Val())}
+	for i := range min(len(b.Closed), len(b.Sold)) {
+		b.Closed[i] &^= b.Sold[i]
+	}
+	return b, nil
 }
 
 // Join writes unit numbers as scripts keep them: "3,4,5".

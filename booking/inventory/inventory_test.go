@@ -157,6 +157,16 @@ func TestCheckNamesEachMismatch(t *testing.T) {
 			}
 			r.Open = []inventory.Attempt{{ID: "a1"}}
 		}, "free 5 held 2 paying 2 sold 1 [{paying-for-nobody [7]}]"},
+		{inventory.ReserveNotKept, func(_ *testing.T, _ ropeline.PerformanceID, r *recorded) { r.Withheld.Units = []int{5} },
+			"free 7 held 2 paying 0 sold 1 [{reserve-not-kept [5]}]"},
+		{inventory.KeptByNoReserve, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			keep(t, rdb, id, r, 5, 6)
+			r.Withheld.Units = []int{6}
+		}, "free 5 held 2 paying 0 sold 1 [{kept-by-no-reserve [5]}]"},
+		{inventory.WithheldNotTaken, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			keep(t, rdb, id, r, 0, 3, 5, 6)
+			bit(t, rdb, inventory.KeysOf(id).Taken(), 5, 0)
+		}, "free 6 held 2 paying 0 sold 1 [{withheld-not-taken [5]}]"},
 		{inventory.NotBuilt, func(t *testing.T, id ropeline.PerformanceID, _ *recorded) {
 			if err := rdb.Del(t.Context(), inventory.KeysOf(id).For("")[0]).Err(); err != nil {
 				t.Fatal(err)
@@ -212,7 +222,7 @@ func TestReportIsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := json.Marshal(report)
-	want := `{"performance":"` + string(id) + `","units":4,"free":3,"held":0,"paying":0,"sold":1,"mismatches":[{"kind":"marked-not-sold","units":[1]}]}`
+	want := `{"performance":"` + string(id) + `","units":4,"free":3,"held":0,"paying":0,"sold":1,"withheld":0,"mismatches":[{"kind":"marked-not-sold","units":[1]}]}`
 	if err != nil || string(got) != want {
 		t.Errorf("report %s, want %s (%v)", got, want, err)
 	}
@@ -249,12 +259,12 @@ func TestKeeperRebuildsAfterARestartAndALoss(t *testing.T) {
 	if err := server.Client.FlushAll(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Bitmaps(ctx, id); err != nil && !errors.Is(err, inventory.ErrNotReady) {
+	if _, err := s.Bitmaps(ctx, id); err != nil && !errors.Is(err, inventory.ErrNotReady) {
 		t.Fatalf("an emptied Redis: %v, want inventory-not-ready or a rebuilt one", err)
 	}
 	waitFor(t, "built after the loss", func() bool {
-		_, sold, err := s.Bitmaps(ctx, id)
-		return err == nil && sold.Has(2)
+		units, err := s.Bitmaps(ctx, id)
+		return err == nil && units.Sold.Has(2)
 	})
 }
 

@@ -10,18 +10,19 @@ import (
 	"github.com/ropeline/ropeline"
 )
 
-// look is how often the Keeper looks for performances that are not built: one
-// INFO and a GET each.
+// look is how often the Keeper looks for performances that are not built, an INFO
+// and an MGET each, and which reserves are in force, one query for all.
 const look = time.Second
 
 // patience is how long one look, and the rebuild of one performance, may take.
 const patience = 20 * time.Second
 
-// Keeper builds what is not built: at the start, for new performances, and
-// after Redis was restarted or lost its data.
+// Keeper builds what is not built: at the start, for new performances, after
+// Redis was restarted or lost its data, and when a reserve is made or released.
 type Keeper struct {
 	Store        *Store
 	Records      Records
+	Reserves     Reserves // nil: there are none
 	Performances func(context.Context) ([]ropeline.PerformanceID, error)
 	Log          *slog.Logger
 
@@ -79,14 +80,20 @@ func (k *Keeper) look(ctx context.Context) ([]ropeline.PerformanceID, map[ropeli
 	if err != nil {
 		return nil, nil, err
 	}
-	stale, err := k.Store.stale(ctx, ids)
+	var inForce map[ropeline.PerformanceID]string
+	if k.Reserves != nil {
+		if inForce, err = k.Reserves.InForce(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	stale, err := k.Store.stale(ctx, ids, inForce)
 	return ids, stale, err
 }
 
 func (k *Keeper) build(ctx context.Context, id ropeline.PerformanceID) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	restored, err := k.Store.Rebuild(ctx, id, k.Records)
+	restored, err := k.Store.Rebuild(ctx, id, With(k.Records, k.Reserves))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,11 @@ func (k Keys) Sold() string { return k.base + "sold" }
 // Sessions is the hash from a session to its live hold.
 func (k Keys) Sessions() string { return k.base + "sessions" }
 
+// withheldOf and reservesOf are the bitmap of what is not on sale, and by which
+// reserves, of a performance whose built mark has this key.
+func withheldOf(built string) string { return built + ":withheld" }
+func reservesOf(built string) string { return built + ":reserves" }
+
 // For lists the keys in the order in which every script takes them; see
 // hold/lua/clock.lua.
 func (k Keys) For(hold string) []string {

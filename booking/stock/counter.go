@@ -222,9 +222,13 @@ func (c *Counter) add(ctx context.Context, ids []ropeline.PerformanceID) (all co
 		if err != nil {
 			return counted{}, err
 		}
+		later, err := c.Catalogue.Later(ctx, id)
+		if err != nil {
+			return counted{}, err
+		}
 		for i, t := range p.Map.Tiers {
 			all.Tiers = append(all.Tiers, ropeline.TierStock{Performance: id, Tier: t.ID, Name: t.Name, Units: int64(t.Count),
-				Free: int64(t.Count) - n.Taken[i], Held: n.Taken[i] - n.Sold[i], Sold: n.Sold[i], Together: together[t.ID]})
+				Free: int64(t.Count) - n.Taken[i], Held: n.Taken[i] - n.Sold[i] - n.Closed[i], Sold: n.Sold[i], Later: later[t.ID], Together: together[t.ID]})
 		}
 		all.baskets, all.ended = all.baskets+n.Holds, all.ended.Plus(n.Ended)
 	}
@@ -237,21 +241,21 @@ const togetherMost = 10
 // together is, of each tier with seats of which half or more are taken, the most
 // free ones side by side. Before, there are neighbors in any order of buying.
 func (c *Counter) together(ctx context.Context, m *catalogue.Map, n inventory.Counts) (map[string]int64, error) {
-	var taken inventory.Bitmap
+	var maps inventory.Bitmaps
 	most := map[string]int64{}
 	for i, t := range m.Tiers {
 		if free := int64(t.Count) - n.Taken[i]; t.Kind != catalogue.Seated || free == 0 || 2*free > int64(t.Count) {
 			continue
 		}
-		if taken == nil {
+		if maps.Taken == nil {
 			var err error
-			if taken, _, err = c.Inventory.Bitmaps(ctx, m.ID); errors.Is(err, inventory.ErrNotReady) {
+			if maps, err = c.Inventory.Bitmaps(ctx, m.ID); errors.Is(err, inventory.ErrNotReady) {
 				return nil, nil //nolint:nilnil // as for a sale that has plenty
 			} else if err != nil {
 				return nil, err
 			}
 		}
-		most[t.ID] = sideBySide(taken, m.BestRows(t.ID))
+		most[t.ID] = sideBySide(maps.Taken, m.BestRows(t.ID))
 	}
 	return most, nil
 }

@@ -224,6 +224,40 @@ func TestATierThatSellsOutIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// withholding has a reserve.
+type withholding struct {
+	nothing
+	units []int
+}
+
+func (w withholding) Recorded(context.Context, ropeline.PerformanceID) (inventory.Recorded, error) {
+	return inventory.Recorded{Units: w.nothing.units, Withheld: inventory.Withheld{Units: w.units, By: "a reserve"}}, nil
+}
+
+// What is not for sale is neither free nor held: nobody is to wait for it.
+func TestWhatIsReservedIsNeitherFreeNorHeld(t *testing.T) {
+	t.Parallel()
+	r := start(t, time.Millisecond, -1)
+	if _, err := r.take(2); err != nil {
+		t.Fatal(err)
+	}
+	floor := r.show.Tiers[len(r.show.Tiers)-1]
+	records := withholding{nothing{r.show.Units}, []int{floor.First, floor.First + floor.Count - 1}} // the first is held
+	if _, err := r.counter.Inventory.Rebuild(t.Context(), r.show.ID, records); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		c := r.next()
+		got := c.Tiers[len(c.Tiers)-1]
+		if got.Free == 27 && got.Held == 1 && got.Sold == 0 && got.Units == 30 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("counted %+v", got)
+		}
+	}
+}
+
 // Of seats it is told how many are left side by side, once half of them are taken.
 func TestTheSeatsSideBySideAreCounted(t *testing.T) {
 	t.Parallel()

@@ -83,12 +83,13 @@ func inWords(err error, text []byte) string {
 		if kind.Field != "" {
 			what = fmt.Sprintf("%q must", kind.Field)
 		}
-		words = strings.TrimSuffix(words, kind.Error()) + what + " not be " + a(kind.Value)
+		words = strings.TrimSuffix(words, kind.Error()) + what + " not be " + article(kind.Value)
 	}
 	return strings.Replace(words, "json: unknown field", "unknown field", 1)
 }
 
-func a(kind string) string {
+// article puts one before a kind of JSON value.
+func article(kind string) string {
 	if strings.HasPrefix(kind, "number ") {
 		return "the " + kind // it is too large, or not whole
 	}

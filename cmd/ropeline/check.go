@@ -184,7 +184,7 @@ func (c *checkInventory) compare(ctx context.Context, redis *inventory.Store, db
 		if c.Performance != "" && c.Performance != string(id) {
 			continue
 		}
-		report, err := redis.Check(ctx, id, order.NewStore(db, shows))
+		report, err := redis.Check(ctx, id, inventory.With(order.NewStore(db, shows), shows))
 		if err != nil {
 			return nil, err
 		}
@@ -210,8 +210,12 @@ func (c *checkInventory) print(out io.Writer, reports []inventory.Report) error 
 		if !r.OK() {
 			state = "error"
 		}
-		fmt.Fprintf(out, "%s  %s: %d units, %d free, %d held, %d being paid, %d sold\n",
+		fmt.Fprintf(out, "%s  %s: %d units, %d free, %d held, %d being paid, %d sold",
 			state, r.Performance, r.Units, r.Free, r.Held, r.Paying, r.Sold)
+		if r.Withheld > 0 {
+			fmt.Fprintf(out, ", %d withheld", r.Withheld)
+		}
+		fmt.Fprintln(out)
 		for _, m := range r.Mismatches {
 			fmt.Fprintf(out, "       %s: units %v\n", m.Kind, m.Units)
 		}

@@ -44,6 +44,7 @@ type commands struct {
 	Codes        codesCommand        `cmd:"" help:"Make, keep, revoke and count presale codes."`
 	Venue        venueCommand        `cmd:"" help:"Check, keep and print the seat maps of venues."`
 	Program      programCommand      `cmd:"" help:"Make a sale and its performances, with their prices, from a file."`
+	Reserve      reserveCommand      `cmd:"" help:"Take units off sale, and release them."`
 	Publish      publishCommand      `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`
 	VerifyDraw   verifyDrawCommand   `cmd:"" help:"Check a published draw: nobody slipped in or out, and the order is the one drawn."`
 	VerifyTerms  verifyTermsCommand  `cmd:"" help:"Check terms sheets: who signed them, and that one follows the other."`

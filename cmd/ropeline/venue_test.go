@@ -64,10 +64,25 @@ error  area "Floor": places must lie between 1 and 4000000
 	write("program.json", program)
 	write("priceless.json", strings.Replace(program, `, "Floor": 4500`, "", 1))
 	expect(t, run("program", "--postgres", dsn, "DIR/priceless.json"), "ropeline: program-invalid: Category \"Floor\" of Opera House has no price.\n[1]\n")
-	expect(t, anyID.ReplaceAllString(run("program", "--postgres", dsn, "DIR/program.json"), "SHOW"), `performance SHOW at 2027-05-01 18:00 UTC
+	made := run("program", "--postgres", dsn, "DIR/program.json")
+	expect(t, anyID.ReplaceAllString(made, "SHOW"), `performance SHOW at 2027-05-01 18:00 UTC
 performance SHOW at 2027-05-02 18:00 UTC
 sale gala is made; make it known with: ropeline publish gala
 `)
+	reserve := func(do string, args ...string) string {
+		t.Helper()
+		return session(t, dir, append([]string{"reserve", do, "--postgres", dsn, "--performance", anyID.FindString(made)}, args...)...)
+	}
+	expect(t, reserve("list"), "Camera (blocked): 2 units, until it is released\nSecond batch (batch): 100 units, until 2027-02-01T09:00:00Z\n")
+	expect(t, reserve("add", "--kind", "guests", "--seats", "Stalls-B-1", "--seats", "Circle-Left", "--at", "2027-04-30T12:00:00+02:00", "Guest list"),
+		"Guest list (guests): 3 units, until 2027-04-30T10:00:00Z\n")
+	expect(t, reserve("add", "--kind", "batch", "--area", "Floor", "--places", "151", "Third batch"),
+		"ropeline: reserve-invalid: Reserve \"Third batch\": places must lie between 1 and the 150 of \"Floor\" that are in no other reserve.\n[1]\n")
+	expect(t, reserve("release", "Camera"), "Camera is on sale within a second\n")
+	expect(t, reserve("release", "Camera"), "ropeline: reserve-unknown: The performance has no such reserve in force.\n[1]\n")
+	expect(t, reserve("release", "--at", "2099-01-01T00:00:00Z", "Guest list"), "Guest list will be on sale at 2099-01-01T00:00:00Z\n")
+	expect(t, reserve("list"), "Guest list (guests): 3 units, until 2099-01-01T00:00:00Z\nSecond batch (batch): 100 units, until 2027-02-01T09:00:00Z\n")
+
 	expect(t, run("program", "--postgres", dsn, "DIR/program.json"), "ropeline: sale-exists: There is a sale of this name already.\n[1]\n")
 	expect(t, run("venue", "list", "--postgres", dsn), "VENUE  Opera House: version 2 of its map, 2 performances\n")
 }

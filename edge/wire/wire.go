@@ -148,7 +148,7 @@ const (
 	ChanceGood    Chance = "good"
 	ChanceEven    Chance = "even"
 	ChanceSlim    Chance = "slim"
-	ChanceReturns Chance = "returns"  // nothing is left now; what is held may come back
+	ChanceReturns Chance = "returns"  // nothing is left now; what is held may come back, or more is released
 	ChanceSoldOut Chance = "sold-out" // and nothing is held
 )
 

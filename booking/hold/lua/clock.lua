@@ -22,13 +22,17 @@ local function answer()
     return { redis.call('HGET', KEYS[7], 'state') or 'unknown', now, unpack(redis.call('HGETALL', KEYS[7])) }
 end
 
--- finish ends a hold and gives back those of its units that are not sold. The
--- record stays a quarter of an hour, so that its fan and repeats of a request
+-- finish ends a hold and gives back those of its units that are neither sold nor
+-- withheld by a reserve (see inventory's rebuild.lua). The record stays a quarter of an hour, so that its fan and repeats of a request
 -- learn how it ended.
 local function finish(key, id, state)
     local record, n = redis.call('HMGET', key, 'units', 'session'), 0
     for unit in string.gmatch(record[1] or '', '%d+') do
-        redis.call('SETBIT', KEYS[2], unit, redis.call('GETBIT', KEYS[3], unit))
+        local gone = redis.call('GETBIT', KEYS[3], unit)
+        if gone == 0 then
+            gone = redis.call('GETBIT', KEYS[1] .. ':withheld', unit)
+        end
+        redis.call('SETBIT', KEYS[2], unit, gone)
         n = n + 1
     end
     redis.call('ZREM', KEYS[4], id)

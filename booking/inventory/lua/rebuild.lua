@@ -1,8 +1,9 @@
 -- Brings a performance's bitmaps in line with Postgres without clearing a live
 -- hold or a unit that was sold a moment ago: sold only grows, taken becomes
--- sold plus every unit of a live hold, all in this one step. A payment under
--- way whose hold Redis has lost gets its hold back, as far as nobody else has
--- the units.
+-- sold plus every unit of a live hold plus what is withheld, all in this one step.
+-- A payment under way whose hold Redis has lost gets its hold back, as far as
+-- nobody else has the units. Beside built lie built:withheld, the bitmap of what
+-- is not on sale, and built:reserves, which says by which reserves.
 --
 -- KEYS  1 built  2 taken  3 sold  4 deadlines  5 paying  6 sessions
 --       7 prefix of hold keys
@@ -10,7 +11,8 @@
 --       2 value for the built mark
 --       3 bitmap of the units sold in Postgres, as long as the performance
 --       4 life of a payment in ms
---       5 … five for each open attempt: hold, sale, session, attempt, units
+--       5 bitmap of the units withheld, or empty for none  6 by which reserves
+--       7 … five for each open attempt: hold, sale, session, attempt, units
 -- Returns the number of holds that were restored
 -- Cost: O(bytes of the bitmaps + units in live holds and open attempts)
 local now = tonumber(ARGV[1])
@@ -34,7 +36,7 @@ for i = 4, 5 do
 end
 
 local restored = 0
-for i = 5, #ARGV, 5 do
+for i = 7, #ARGV, 5 do
     local id, key, free = ARGV[i], KEYS[7] .. ARGV[i], {}
     if redis.call('EXISTS', key) == 0 then -- an ended hold leaves a mark: it is not brought back
         for unit in string.gmatch(ARGV[i + 4], '%d+') do
@@ -51,5 +53,14 @@ for i = 5, #ARGV, 5 do
         end
     end
 end
+
+local withheld = KEYS[1] .. ':withheld'
+if ARGV[5] == '' then
+    redis.call('DEL', withheld)
+else
+    redis.call('SET', withheld, ARGV[5])
+    redis.call('BITOP', 'OR', KEYS[2], KEYS[2], withheld)
+end
+redis.call('SET', KEYS[1] .. ':reserves', ARGV[6])
 redis.call('SET', KEYS[1], ARGV[2])
 return restored

@@ -1,0 +1,4 @@
+package catalogue
+
+// LastPlaces is for tests.
+var LastPlaces = lastPlaces
