@@ -119,6 +119,13 @@ func refunds(b *bench) {
 	}
 
 	c, _ = b.captured(b.Cards.OK)
+	once := eur(500)
+	together(8, func(int) { _, _ = b.Provider.Refund(b.Context(), c, once) })
+	if p := b.one(c); p.Refunded != 500 {
+		b.Errorf("one refund asked for eight times at once gave back %d cents", p.Refunded)
+	}
+
+	c, _ = b.captured(b.Cards.OK)
 	halves := []payment.Refund{eur(2500), eur(2500)}
 	together(8, func(i int) { _, _ = b.Provider.Refund(b.Context(), c, halves[i%2]) })
 	if p := b.one(c); p.Refunded != 2500 {

@@ -239,6 +239,10 @@ func TestAnAttemptIsFoundAtEachAge(t *testing.T) {
 // Whatever Stripe's trouble is, it is not taken for an answer.
 func TestTroubleIsNoAnswer(t *testing.T) {
 	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("somebody else was asked, with %s", r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(elsewhere.Close)
 	for name, trouble := range map[string]http.HandlerFunc{
 		"500":           answering(500, `{"error":{"type":"api_error","message":"An error"}}`),
 		"page":          answering(502, `<html>Bad gateway</html>`),
@@ -255,7 +259,7 @@ func TestTroubleIsNoAnswer(t *testing.T) {
 		"too many":      answering(200, strings.Repeat("[", 20_000)),
 		"no connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://example.org/", http.StatusSeeOther)
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
