@@ -225,7 +225,7 @@ func (o *Ops) look(ctx context.Context, id ropeline.SaleID) (live, error) {
 		Sale: id, Title: sale.Title, Phase: s.Phase(), Paused: s.Paused(), Limits: s.Limits,
 		Auto: json.RawMessage(s.Auto), Shares: json.RawMessage(s.Shares),
 		Proof: s.Proof, Holds: s.Proof.Holds(),
-		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastOffer - s.PastOffer,
+		Waiting: s.Waiting(), Offered: s.Offered, Active: s.Active, AdmittedLastMinute: s.LastMinute(),
 		LastOffer: s.LastOffer, MaxInUse: s.MaxInUse, Now: s.Now, OpensAt: s.OpensAt,
 		Stock: s.Stock, Pace: pace(s, sale.Hold.Duration()), AutoWhy: s.AutoWhy,
 	}, nil

@@ -145,7 +145,10 @@ func TestEveryEdgeReadsTheSamePace(t *testing.T) {
 		}
 		return s
 	}
-	if s := run(70 * time.Second); s.PastAge != 60 || s.LastOffer-s.PastOffer < 115 || s.LastOffer-s.PastOffer > 125 {
+	if s := run(10 * time.Second); s.LastMinute() < 15 || s.LastMinute() > 25 {
+		t.Errorf("in its first 10 s %d were offered, want 20", s.LastMinute())
+	}
+	if s := run(60 * time.Second); s.PastAge != 60 || s.LastOffer-s.PastOffer < 115 || s.LastOffer-s.PastOffer > 125 {
 		t.Errorf("at 120 a minute %d were offered in %d s, want 120 in 60", s.LastOffer-s.PastOffer, s.PastAge)
 	}
 	v := view(t, store, sale.ID)
@@ -165,5 +168,11 @@ func TestEveryEdgeReadsTheSamePace(t *testing.T) {
 	}
 	if _, ok := view(t, store, sale.ID).Wait(0, ahead); ok {
 		t.Error("a wait is estimated while the line is paused")
+	}
+	for _, stalled := range []time.Duration{90 * time.Second, 10 * time.Minute} { // what came before is not of the last minute
+		now = now.Add(stalled)
+		if s := tick(t, store, sale.ID).State; s.LastMinute() != 0 {
+			t.Errorf("when nobody had ticked for %v, %d are said to have been offered of late", stalled, s.LastMinute())
+		}
 	}
 }

@@ -73,6 +73,16 @@ func (s *State) setStands(stands []Stand) {
 	}
 }
 
+// LastMinute is how many offers were made in the last minute. Where nobody ticked a
+// minute ago (up to 75 s), it is not known: then all are of a sale's first minute, and
+// none is of an older one.
+func (s State) LastMinute() int64 {
+	if s.PastAge == 0 && s.Now.Sub(s.OpensAt) > 75*time.Second {
+		return 0
+	}
+	return s.LastOffer - s.PastOffer
+}
+
 // Phase says where the sale was at Now.
 func (s State) Phase() ropeline.Phase {
 	switch {
