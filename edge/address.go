@@ -13,8 +13,8 @@ import (
 // Unix socket has no address and is a trusted proxy (ServeAsking); the zero Addr means
 // that it does not say for whom.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	client, ok := parseAddress(r.RemoteAddr)
-	if ok && !within(client, trusted) {
+	client, _ := parseAddress(r.RemoteAddr)
+	if !within(client, trusted) && !onSocket(r.RemoteAddr) {
 		return client
 	}
 	lines := r.Header["X-Forwarded-For"]
@@ -34,6 +34,10 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	}
 	return client
 }
+
+// onSocket reports whether a peer's address is of a Unix socket: "@" for one without a
+// name, as a client's is.
+func onSocket(peer string) bool { return peer == "@" || strings.HasPrefix(peer, "/") }
 
 // parseAddress reads an address with or without a port and brackets.
 // IPv4-mapped IPv6 becomes IPv4 and zones are dropped, so that one host has
