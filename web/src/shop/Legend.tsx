@@ -31,7 +31,7 @@ export function Legend({ marks }: { marks: SeatMark[] }) {
       ))}
       {marks.map((mark) => (
         <li key={mark}>
-          <svg class="mark sign" viewBox="-10 -10 20 20" aria-hidden="true">
+          <svg class="mark special" viewBox="-10 -10 20 20" aria-hidden="true">
             <path d={signs[mark]} fill-rule="evenodd" />
           </svg>
           {words.legend[mark]}
