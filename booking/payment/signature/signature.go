@@ -73,7 +73,7 @@ func parse(header string) (t string, signatures [][]byte, err error) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, found := strings.Cut(part, "=")
 		switch {
-		case !found, strings.Contains(value, "="), name == "t" && t != "", len(signatures) == maxSignatures:
+		case !found, value == "", strings.Contains(value, "="), name == "t" && t != "", len(signatures) == maxSignatures:
 			return "", nil, ErrMalformed
 		case name == "t":
 			t = value

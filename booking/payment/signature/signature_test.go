@@ -49,6 +49,7 @@ func TestCheck(t *testing.T) {
 		"no signature":                {"t=1764172800", string(body), signature.ErrMalformed},
 		"two times":                   {"t=1764172800," + older(time.Hour), string(body), signature.ErrMalformed},
 		"the other way round":         {older(time.Hour) + ",t=1764172800", string(body), signature.ErrMalformed},
+		"a first time that is empty":  {"t=," + good, string(body), signature.ErrMalformed}, // found by FuzzCheck
 		"not a time":                  {"t=now," + v1, string(body), signature.ErrMalformed},
 		"not a signature":             {"t=1764172800,v1=xyz", string(body), signature.ErrMalformed},
 		"more signatures than any":    {good + strings.Repeat(",v1=00", 20), string(body), signature.ErrMalformed},
