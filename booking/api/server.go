@@ -82,6 +82,7 @@ func New(c Config) (*Core, error) {
 	c.Provider = measuredProvider{c.Provider}
 	shows := catalogue.New(c.Postgres, time.Now)
 	orders := order.NewStore(c.Postgres, shows)
+	orders.Watch(c.Metrics)
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	units := inventory.New(c.Redis)
 	s := &server{
@@ -166,6 +167,7 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 // answered. It builds the inventory as well; until that is done for a
 // performance, which takes Redis and Postgres, nothing of it can be held.
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
+	defer c.server.orders.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	if c.server.counter != nil {

@@ -58,22 +58,6 @@ func (a Attempt) charge() payment.Charge {
 	return payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method, Ref: a.Ref}
 }
 
-// start writes a new attempt. It reports false if the key is used already or
-// the hold is being paid for or was paid.
-func (s *Store) start(ctx context.Context, a Attempt) (bool, error) {
-	tag, err := s.db.Exec(ctx, `
-		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
-			request_mac, units, amount, currency, method, state)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'started')
-		on conflict do nothing`,
-		a.Performance, a.ID, a.Hold, a.Sale, a.Session, a.Place, a.Key, a.MAC, a.Units,
-		a.Amount.Amount, a.Amount.Currency, a.Method)
-	if err != nil {
-		return false, away("writing attempt", a.ID, err)
-	}
-	return tag.RowsAffected() == 1, nil
-}
-
 // byKey finds what a session did with an idempotency key. The key is unique
 // within a performance only: if two requests of a sale came with it at once,
 // this is the one of the same content, or else the first.

@@ -285,55 +285,58 @@ func TestRepeatedAtOnceIsOneOrder(t *testing.T) {
 	d.want(sold)
 }
 
-// leaky is a connection that loses the answer to one COMMIT after Postgres has
-// carried it out.
+// leaky is a connection that loses the answer to one statement after Postgres
+// has carried it out and committed it.
 type leaky struct {
 	net.Conn
+	answer []byte
 	armed  *atomic.Bool
-	losing atomic.Bool
-}
-
-func (c *leaky) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte("commit")) && c.armed.CompareAndSwap(true, false) {
-		c.losing.Store(true)
-	}
-	return c.Conn.Write(b)
 }
 
 func (c *leaky) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if c.losing.Load() && err == nil {
+	committed := bytes.Contains(b[:n], c.answer) && bytes.HasSuffix(b[:n], []byte("Z\x00\x00\x00\x05I"))
+	if committed && c.armed.CompareAndSwap(true, false) {
 		return 0, errors.Join(errors.New("the answer was lost"), c.Close())
 	}
 	return n, err
 }
 
-// The order is committed, but the answer of the commit is lost. The attempt
-// is looked up: recorded, so the checkout goes on.
-func TestLostCommitIsLookedUp(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	var armed atomic.Bool
+// leak puts the desk on connections of which one loses an answer, by the tag of
+// its command, once it is armed.
+func (d *desk) leak(answer string) (armed *atomic.Bool) {
+	d.t.Helper()
+	armed = new(atomic.Bool)
 	cfg := d.db.Config()
 	dial := cfg.ConnConfig.DialFunc
 	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		return &leaky{Conn: conn, armed: &armed}, err
+		return &leaky{conn, []byte(answer + "\x00"), armed}, err
 	}
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	pool, err := pgxpool.NewWithConfig(d.t.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	d.t.Cleanup(pool.Close)
 	shows := catalogue.New(pool, time.Now)
-	d.Desk = d.deskOn(order.NewStore(pool, shows), shows)
+	d.store = order.NewStore(pool, shows)
+	d.Desk = d.deskOn(d.store, shows)
+	return armed
+}
+
+// The order is committed, but the answer is lost. The attempt is looked up:
+// recorded, so the checkout goes on.
+func TestLostCommitIsLookedUp(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	armed := d.leak("SELECT 1")
 	d.provider.after = func(call string) error {
-		armed.Store(call == "authorize") // the next commit is the order's
+		armed.Store(call == "authorize") // the next statement is the order's
 		return nil
 	}
 	o, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.OK))
 	if err != nil || o.State != order.Paid || armed.Load() {
-		t.Fatalf("order %+v, %v; commit still to be lost: %v", o, err, armed.Load())
+		t.Fatalf("order %+v, %v; answer still to be lost: %v", o, err, armed.Load())
 	}
 	d.want(sold)
 }

@@ -69,7 +69,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	started, err := d.store.start(ctx, a)
+	started, err := d.store.Start(ctx, a)
 	if err != nil {
 		return Order{}, err
 	}
@@ -157,7 +157,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 	case p.State != payment.Authorized || p.Amount != a.Amount:
 		return d.fail(ctx, a, ErrDeclined, true)
 	}
-	if err := d.store.record(ctx, a, p.Ref, o); err != nil {
+	if err := d.store.Record(ctx, a, o); err != nil {
 		cause := ropeline.ErrStoreAway.Because(err)
 		if isUniqueViolation(err) {
 			cause = hold.ErrUnitsTaken.Because(err)
@@ -171,14 +171,14 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 
 // conclude goes forward as far as it can and answers with the order.
 func (d *Desk) conclude(ctx context.Context, a Attempt) (Order, error) {
-	if err := d.forward(ctx, a); err != nil {
-		d.log.Warn("order left to the settler", "attempt", a.ID, "err", err)
-	}
-	a, err := d.store.read(ctx, a)
+	now, err := d.forward(ctx, a)
 	if err != nil {
-		return Order{}, err
+		d.log.Warn("order left to the settler", "attempt", a.ID, "err", err)
+		if now, err = d.store.read(ctx, a); err != nil {
+			return Order{}, err
+		}
 	}
-	return d.answer(ctx, a)
+	return d.answer(ctx, now)
 }
 
 // authorize asks the provider for the money, and asks again what happened if
@@ -238,6 +238,7 @@ func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, er
 	}
 	switch now.Step {
 	case Recorded:
+		d.store.written.Add(1) // the group that wrote it did not hear of it
 		return d.conclude(ctx, now)
 	case Voiding, Closed:
 		if _, err := d.store.move(ctx, now, Closed, Voiding, ""); err != nil {

@@ -16,17 +16,20 @@
 //     hold back to the fan for Grace.
 //  3. The provider has authorized. The settler finds that by the attempt's id,
 //     lets the money go and then does as in 2.
-//  4. One transaction: the attempt is recorded, order and tickets are there,
+//  4. One statement: the attempt is recorded, order and tickets are there,
 //     unpaid. From here on the settler goes forward: it captures. If the
 //     provider has let the money go meanwhile, it cancels the order instead.
 //  5. The provider has captured. The settler captures again, which the
 //     provider answers with the first capture.
-//  6. One transaction: the attempt is captured, order paid, tickets valid. The
+//  6. One statement: the attempt is captured, order paid, tickets valid. The
 //     settler marks the units as sold in Redis; a rebuilt inventory has them
 //     from Postgres anyway.
 //  7. Redis: the units are sold, the hold has ended. The settler marks them
 //     once more.
 //  8. The attempt is done.
+//
+// Steps 1, 4, 6 and 8 are written for all purchases that come to them together,
+// in one statement (group.go): all of a group is on disk, or nothing.
 //
 // Redis may know less than Postgres: it may still call a hold paying after its
 // attempt has ended, because it lost its last second or a late command came

@@ -8,6 +8,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
+// groupMetrics is what a store counts of its groups.
+type groupMetrics struct {
+	sizes  prometheus.Histogram
+	broken prometheus.Counter
+}
+
+func newGroupMetrics() groupMetrics {
+	return groupMetrics{
+		sizes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ropeline_booking_group_size", Help: "Purchases that were written together, in one transaction.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, groupSize},
+		}),
+		broken: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ropeline_booking_groups_broken_total", Help: "Groups of purchases that could not be written together and were written one by one.",
+		}),
+	}
+}
+
+// Watch tells what the groups do.
+func (s *Store) Watch(reg prometheus.Registerer) {
+	if reg == nil {
+		return
+	}
+	reg.MustRegister(s.counts.sizes, s.counts.broken, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ropeline_booking_group_waiting", Help: "Purchases that wait to be written with others.",
+	}, func() float64 {
+		waiting := 0
+		for _, g := range s.groups() {
+			waiting += g.wait.Waiting()
+		}
+		return float64(waiting)
+	}))
+}
+
 // metrics is what a worker counts.
 type metrics struct {
 	did     *prometheus.CounterVec

@@ -114,6 +114,7 @@ func (s *Settler) settle(ctx context.Context, a Attempt) error {
 	case Voiding:
 		return s.backward(ctx, a)
 	default:
-		return s.forward(ctx, a)
+		_, err := s.forward(ctx, a)
+		return err
 	}
 }

@@ -33,47 +33,46 @@ type steps struct {
 	log      *slog.Logger
 }
 
-// forward goes from Recorded to Done. What it cannot do now the settler does
-// later; an error is for the log.
-func (s *steps) forward(ctx context.Context, a Attempt) error {
+// forward goes from Recorded to Done and returns the attempt as far as it came.
+// What it cannot do now the settler does later; an error is for the log.
+func (s *steps) forward(ctx context.Context, a Attempt) (Attempt, error) {
+	var err error
 	if a.Step == Recorded {
-		if err := s.capture(ctx, a); err != nil {
-			return err
+		if a, err = s.capture(ctx, a); err != nil {
+			return a, err
 		}
 	}
-	a, err := s.store.read(ctx, a)
-	if err != nil {
-		return err
+	switch a.Step {
+	case Voiding:
+		return a, s.backward(ctx, a)
+	case Captured:
+		if err := s.holds.Sell(ctx, a.Performance, a.Hold, a.ID, a.Units); err != nil {
+			return a, err
+		}
+		return a, s.store.Done(ctx, a)
 	}
-	if a.Step == Voiding {
-		return s.backward(ctx, a)
-	}
-	if a.Step != Captured {
-		return nil
-	}
-	if err := s.holds.Sell(ctx, a.Performance, a.Hold, a.ID, a.Units); err != nil {
-		return err
-	}
-	_, err = s.store.move(ctx, a, Captured, Done, "")
-	return err
+	return a, nil
 }
 
 // capture takes the money of a recorded attempt, or cancels its order if that
-// has become impossible.
-func (s *steps) capture(ctx context.Context, a Attempt) error {
+// has become impossible, and returns the attempt as it is then.
+func (s *steps) capture(ctx context.Context, a Attempt) (Attempt, error) {
 	call, cancel := context.WithTimeout(ctx, patience)
 	p, err := s.provider.Capture(call, a.charge())
 	cancel()
 	switch {
 	case errors.Is(err, payment.ErrNone), err == nil && (p.State == payment.Voided || p.State == payment.Declined):
 		s.log.Error("order canceled: its payment cannot be captured", "attempt", a.ID, "payment", p.State)
-		return s.store.cancel(ctx, a)
+		if err := s.store.cancel(ctx, a); err != nil {
+			return a, err
+		}
+		return s.store.read(ctx, a)
 	case err != nil:
-		return fmt.Errorf("capturing attempt %s: %w", a.ID, err)
+		return a, fmt.Errorf("capturing attempt %s: %w", a.ID, err)
 	case p.State != payment.Captured:
-		return fmt.Errorf("capturing attempt %s: the provider says %s", a.ID, p.State)
+		return a, fmt.Errorf("capturing attempt %s: the provider says %s", a.ID, p.State)
 	}
-	return s.store.paid(ctx, a)
+	return s.store.Paid(ctx, a)
 }
 
 // abandon makes sure that a started attempt will never be recorded and gives

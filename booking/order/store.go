@@ -10,23 +10,47 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
-	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 )
 
 // Store keeps attempts, orders, tickets, buyers and the order ledger in
-// Postgres. It satisfies inventory.Records.
+// Postgres. It satisfies inventory.Records. What a purchase writes on its way
+// is written in groups with that of others.
 type Store struct {
-	db        *pgxpool.Pool
-	catalogue *catalogue.Store
-	written   atomic.Int64
+	// Static after NewStore.
+	db                                   *pgxpool.Pool
+	catalogue                            *catalogue.Store
+	starting, recording, paying, closing *group
+	counts                               groupMetrics
+
+	written atomic.Int64
 }
 
 var _ inventory.Records = (*Store)(nil)
 
-// NewStore returns a Store.
-func NewStore(db *pgxpool.Pool, c *catalogue.Store) *Store { return &Store{db: db, catalogue: c} }
+// NewStore returns a Store. Whoever sells with it closes it.
+func NewStore(db *pgxpool.Pool, c *catalogue.Store) *Store {
+	s := &Store{db: db, catalogue: c, counts: newGroupMetrics()}
+	s.starting = newGroup(s.takeStart, s.counts)
+	s.starting.shed = true // nothing has happened yet: the fan may come again
+	s.recording = newGroup(s.takeRecord, s.counts)
+	s.paying = newGroup(s.takePaid, s.counts)
+	s.closing = newGroup(s.takeDone, s.counts)
+	return s
+}
+
+func (s *Store) groups() []*group {
+	return []*group{s.starting, s.recording, s.paying, s.closing}
+}
+
+// Close waits for the groups that are under way. Whoever comes later writes
+// alone.
+func (s *Store) Close() {
+	for _, g := range s.groups() {
+		g.wait.Close()
+	}
+}
 
 // Written is how many orders were written since the start.
 func (s *Store) Written() int64 { return s.written.Load() }
@@ -34,94 +58,6 @@ func (s *Store) Written() int64 { return s.written.Load() }
 // errNotStarted says that the attempt had left the step Started before its
 // order could be recorded.
 var errNotStarted = errors.New("attempt is not started any more")
-
-// record writes order, unpaid tickets and ledger in one transaction with the
-// attempt's step from Started to Recorded. Tickets come in the order of their
-// units, so that two orders that want the same ones wait for each other and do
-// not deadlock.
-func (s *Store) record(ctx context.Context, a Attempt, ref string, o Order) error {
-	buyer, err := booking.NewID()
-	if err != nil {
-		return err
-	}
-	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			update attempts set state = 'recorded', provider_ref = $3, updated_at = now()
-			where performance_id = $1 and id = $2 and state = 'started'`, a.Performance, a.ID, ref)
-		if err != nil {
-			return fmt.Errorf("recording attempt %s: %w", a.ID, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return errNotStarted
-		}
-		var b pgx.Batch
-		b.Queue(`insert into buyers (id, email) values ($1, $2)`, buyer, o.Email)
-		b.Queue(`
-			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, currency)
-			values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)`,
-			a.Performance, o.ID, a.Sale, a.Session, a.Place, a.ID, buyer, a.Amount.Amount, a.Amount.Currency)
-		for _, t := range o.Tickets {
-			b.Queue(`
-				insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
-				values ($1, $2, $3, $4, $5, $6, $7, $8, 'unpaid', $9)`,
-				a.Performance, t.ID, o.ID, t.Unit, t.Tier, t.Label, t.Price.Amount, t.Price.Currency, t.Code)
-		}
-		for _, entry := range []string{"placed", "authorized"} {
-			b.Queue(ledgerEntry, a.Performance, o.ID, entry, a.Amount.Amount, a.Amount.Currency)
-		}
-		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-			return fmt.Errorf("recording order %s: %w", o.ID, err)
-		}
-		return nil
-	})
-	if err == nil {
-		s.written.Add(1)
-	}
-	return err
-}
-
-const ledgerEntry = `insert into order_ledger (performance_id, order_id, entry, amount, currency) values ($1, $2, $3, $4, $5)`
-
-// paid makes a recorded attempt's order paid and its tickets valid. It does
-// nothing if that was done already.
-func (s *Store) paid(ctx context.Context, a Attempt) error {
-	return s.conclude(ctx, a, Captured, "", "paid", "valid", "captured")
-}
-
-// cancel takes back the order of a recorded attempt whose money cannot be
-// captured any more; its units can be sold again.
-func (s *Store) cancel(ctx context.Context, a Attempt) error {
-	return s.conclude(ctx, a, Voiding, ErrDeclined.Code, "canceled", "canceled", "canceled")
-}
-
-func (s *Store) conclude(ctx context.Context, a Attempt, to Step, outcome, orderState, ticketState, entry string) error {
-	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			update attempts set state = $3, outcome = $4, updated_at = now()
-			where performance_id = $1 and id = $2 and state = 'recorded'`, a.Performance, a.ID, to, outcome)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		var order string
-		err = tx.QueryRow(ctx, `
-			update orders set state = $3, updated_at = now()
-			where performance_id = $1 and attempt_id = $2 and state = 'pending'
-			returning id`, a.Performance, a.ID, orderState).Scan(&order)
-		if err != nil {
-			return err
-		}
-		var b pgx.Batch
-		b.Queue(`
-			update tickets set state = $3, updated_at = now()
-			where performance_id = $1 and order_id = $2 and state = 'unpaid'`, a.Performance, order, ticketState)
-		b.Queue(ledgerEntry, a.Performance, order, entry, a.Amount.Amount, a.Amount.Currency)
-		return tx.SendBatch(ctx, &b).Close()
-	})
-	if err != nil {
-		return away("making the order "+orderState+" of attempt", a.ID, err)
-	}
-	return nil
-}
 
 // Of reads the order that an attempt made.
 func (s *Store) Of(ctx context.Context, a Attempt) (Order, error) {

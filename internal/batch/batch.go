@@ -156,6 +156,13 @@ func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 	return calls
 }
 
+// Waiting is how many calls wait for the next batch.
+func (g *Gatherer[Req, Res]) Waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting)
+}
+
 // Close refuses further calls and waits until those that wait are done.
 func (g *Gatherer[Req, Res]) Close() {
 	g.mu.Lock()

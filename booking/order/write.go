@@ -1,0 +1,228 @@
+package order
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+)
+
+// afresh lets Postgres plan a statement for the tables as they are now: a plan
+// that is kept from when they were empty would read all of them.
+const afresh = pgx.QueryExecModeCacheDescribe
+
+// column is one value of each row, for unnest.
+func column[R, V any](rows []R, of func(R) V) []V {
+	values := make([]V, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
+}
+
+func attemptIDs(of []purchase) []string {
+	return column(of, func(p purchase) string { return p.ID })
+}
+
+// ids runs a statement that returns attempts' ids.
+func (s *Store) ids(ctx context.Context, sql string, args ...any) ([]string, error) {
+	rows, err := s.db.Query(ctx, sql, append([]any{afresh}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Start writes a new attempt. It reports false if the key is used already or
+// the hold is being paid for or was paid.
+func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
+	started, err := s.starting.do(ctx, purchase{Attempt: a})
+	if err != nil || started {
+		return started, err
+	}
+	// What is in the way may be this very attempt, of a commit whose answer was
+	// lost.
+	_, found, err := s.attempt(ctx, `performance_id = $1 and id = $2`, a.Performance, a.ID)
+	return found, err
+}
+
+// takeStart writes new attempts, without those that are in the way of another
+// one. Those of one session come in an order that is the same in each group.
+func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
+	ids, err := s.ids(ctx, `
+		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
+			request_mac, units, amount, currency, method, state)
+		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, 'started'
+		from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
+			$11::text[], $12::text[]) as p (id, hold, sale, session, place, key, mac, units, amount, currency, method)
+		order by p.session, p.hold, p.key
+		on conflict do nothing
+		returning id`, id,
+		attemptIDs(of),
+		column(of, func(p purchase) string { return p.Hold }),
+		column(of, func(p purchase) ropeline.SaleID { return p.Sale }),
+		column(of, func(p purchase) string { return p.Session }),
+		column(of, func(p purchase) ropeline.PlaceID { return p.Place }),
+		column(of, func(p purchase) string { return p.Key }),
+		column(of, func(p purchase) []byte { return p.MAC }),
+		column(of, func(p purchase) string { return literal(p.Units) }),
+		column(of, func(p purchase) int64 { return p.Amount.Amount }),
+		column(of, func(p purchase) string { return p.Amount.Currency }),
+		column(of, func(p purchase) string { return p.Method }))
+	if err != nil {
+		return nil, away("writing attempts of", string(id), err)
+	}
+	return ids, nil
+}
+
+// literal writes numbers as Postgres writes an array: unnest would take an
+// array of arrays apart to the last number.
+func literal(units []int) string {
+	return "{" + strings.Trim(strings.ReplaceAll(fmt.Sprint(units), " ", ","), "[]") + "}"
+}
+
+// Record writes order, unpaid tickets and ledger in one transaction with the
+// attempt's step from Started to Recorded.
+func (s *Store) Record(ctx context.Context, a Attempt, o Order) error {
+	buyer, err := booking.NewID()
+	if err != nil {
+		return err
+	}
+	recorded, err := s.recording.do(ctx, purchase{a, buyer, o})
+	if err == nil && !recorded {
+		err = errNotStarted
+	}
+	return err
+}
+
+// takeRecord writes the orders of those attempts that are started. Tickets come
+// in the order of their units, so that two groups that want the same ones wait
+// for each other and do not deadlock.
+func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
+	var tickets []Ticket
+	for _, p := range of {
+		for _, t := range p.order.Tickets {
+			t.Order = p.order.ID
+			tickets = append(tickets, t)
+		}
+	}
+	slices.SortFunc(tickets, func(a, b Ticket) int { return cmp.Compare(a.Unit, b.Unit) })
+	ids, err := s.ids(ctx, `
+		with moved as (
+			update attempts a set state = 'recorded', provider_ref = p.ref, updated_at = now()
+			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[]) as p (id, ref, order_id, buyer_id, email)
+			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
+			returning a.id, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email
+		), buyer as (
+			insert into buyers (id, email) select buyer_id, email from moved
+		), placed as (
+			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, currency)
+			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', amount, currency from moved
+		), ticket as (
+			insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
+			select $1, t.id, t.order_id, t.unit, t.tier, t.label, t.amount, t.currency, 'unpaid', t.code
+			from unnest($7::uuid[], $8::uuid[], $9::integer[], $10::uuid[], $11::text[], $12::bigint[], $13::text[], $14::text[])
+				as t (id, order_id, unit, tier, label, amount, currency, code)
+			where t.order_id in (select order_id from moved)
+			order by t.unit
+		), entry as (
+			insert into order_ledger (performance_id, order_id, entry, amount, currency)
+			select $1, order_id, e.entry, amount, currency
+			from moved cross join (values (1, 'placed'), (2, 'authorized')) as e (n, entry)
+			order by order_id, e.n
+		)
+		select id from moved`, id,
+		attemptIDs(of),
+		column(of, func(p purchase) string { return p.Ref }),
+		column(of, func(p purchase) string { return p.order.ID }),
+		column(of, func(p purchase) string { return p.buyer }),
+		column(of, func(p purchase) string { return p.order.Email }),
+		column(tickets, func(t Ticket) string { return t.ID }),
+		column(tickets, func(t Ticket) string { return t.Order }),
+		column(tickets, func(t Ticket) int { return t.Unit }),
+		column(tickets, func(t Ticket) string { return t.Tier }),
+		column(tickets, func(t Ticket) string { return t.Label }),
+		column(tickets, func(t Ticket) int64 { return t.Price.Amount }),
+		column(tickets, func(t Ticket) string { return t.Price.Currency }),
+		column(tickets, func(t Ticket) string { return t.Code }))
+	if err != nil {
+		return nil, fmt.Errorf("recording orders of %s: %w", id, err)
+	}
+	s.written.Add(int64(len(ids)))
+	return ids, nil
+}
+
+// Paid makes a recorded attempt's order paid and its tickets valid, and returns
+// the attempt as it is then. It does nothing if that was done already.
+func (s *Store) Paid(ctx context.Context, a Attempt) (Attempt, error) {
+	captured, err := s.paying.do(ctx, purchase{Attempt: a})
+	if err != nil {
+		return a, err
+	}
+	if !captured {
+		return s.read(ctx, a)
+	}
+	a.Step, a.Outcome = Captured, ""
+	return a, nil
+}
+
+func (s *Store) takePaid(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
+	return s.conclude(ctx, id, attemptIDs(of), Captured, "", "paid", "valid", "captured")
+}
+
+// cancel takes back the order of a recorded attempt whose money cannot be
+// captured any more; its units can be sold again.
+func (s *Store) cancel(ctx context.Context, a Attempt) error {
+	_, err := s.conclude(ctx, a.Performance, []string{a.ID}, Voiding, ErrDeclined.Code, "canceled", "canceled", "canceled")
+	return err
+}
+
+// conclude ends the orders of recorded attempts. Each has one that is pending:
+// where there is none the ledger's entry has no order and is refused, and
+// nothing is written.
+func (s *Store) conclude(ctx context.Context, id ropeline.PerformanceID, attempts []string, to Step, outcome, orderState, ticketState, entry string) ([]string, error) {
+	ids, err := s.ids(ctx, `
+		with moved as (
+			update attempts set state = $3, outcome = $4, updated_at = now()
+			where performance_id = $1 and id = any($2::uuid[]) and state = 'recorded'
+			returning id, amount, currency
+		), ended as (
+			update orders set state = $5, updated_at = now()
+			from moved where performance_id = $1 and attempt_id = moved.id and state = 'pending'
+			returning orders.id, attempt_id
+		), ticket as (
+			update tickets set state = $6, updated_at = now()
+			from ended where performance_id = $1 and order_id = ended.id and state = 'unpaid'
+		), entry as (
+			insert into order_ledger (performance_id, order_id, entry, amount, currency)
+			select $1, ended.id, $7, moved.amount, moved.currency from moved left join ended on attempt_id = moved.id
+		)
+		select id from moved`, id, attempts, to, outcome, orderState, ticketState, entry)
+	if err != nil {
+		return nil, away("making orders "+orderState+" of", string(id), err)
+	}
+	return ids, nil
+}
+
+// Done closes the books of a captured attempt whose units Redis knows as sold.
+func (s *Store) Done(ctx context.Context, a Attempt) error {
+	_, err := s.closing.do(ctx, purchase{Attempt: a})
+	return err
+}
+
+func (s *Store) takeDone(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
+	ids, err := s.ids(ctx, `
+		update attempts set state = 'done', updated_at = now()
+		where performance_id = $1 and id = any($2::uuid[]) and state = 'captured'
+		returning id`, id, attemptIDs(of))
+	if err != nil {
+		return nil, away("closing attempts of", string(id), err)
+	}
+	return ids, nil
+}
