@@ -102,6 +102,15 @@ func (p *Postgres) DSN(database string) string {
 	return "host=" + quote(p.sockets) + " port=5432 user=" + owner + " dbname=" + quote(database) + " sslmode=disable"
 }
 
+// PID is the process that all of the server's descend from.
+func (p *Postgres) PID() int { return p.pid }
+
+// Program is the path of a program that comes with Postgres.
+func (p *Postgres) Program(name string) (string, error) {
+	dir, err := findPostgres()
+	return filepath.Join(dir, name), err
+}
+
 // quote makes a value fit for a keyword/value connection string.
 func quote(value string) string {
 	if value != "" && !strings.ContainsAny(value, ` '\`) {

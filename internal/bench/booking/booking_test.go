@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// Both ways sell, and every run counts what they have written: so the plain way
+// writes into the same tables what the package writes.
+func TestTheBenchOfTheBookingCoreStillMeasures(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "booking.json")
+	var out bytes.Buffer
+	if err := bench.Command(t.Context(), "booking", parts(), []string{"-rows", "purchases", "-runs", "1", "-scale", "0.01", "-out", file}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []bench.Row
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) < 2 {
+		t.Errorf("%d rows", len(rows))
+	}
+	for _, r := range rows {
+		if r.Value < 0 || r.ReferenceValue < 0 || r.Target == "" || r.Unit != "µs" && (r.Value == 0 || r.ReferenceValue == 0) {
+			t.Errorf("not measured: %+v", r)
+		}
+	}
+}

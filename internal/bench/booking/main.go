@@ -1,0 +1,42 @@
+// Command booking measures what the booking core does in a second, beside the
+// same work done in the plain way.
+//
+// The one hard idea is that both ways write the same rows into the same tables,
+// in turns, on one private Postgres whose answers are on the disk, and that
+// every run counts afterwards what is there.
+//
+// A target that is missed is a result, not a failure: the exit status only says
+// whether everything could be measured.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// parts lists everything that is measured, in this order.
+func parts() []bench.Part {
+	return []bench.Part{
+		{Name: "orders", Measure: orderRows},
+		{Name: "purchases", Measure: purchaseRows},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench.Command(ctx, "booking", parts(), os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench booking:", err)
+		os.Exit(1)
+	}
+}
+
+// closing closes c as a deferred call and joins its error to the result.
+func closing(err *error, c io.Closer) { *err = errors.Join(*err, c.Close()) }
