@@ -22,7 +22,7 @@ import (
 // one that is stuck are in one group.
 const apart = 200
 
-// pay checks out beside the test and says what came of it.
+// checkout checks out beside the test and says what came of it.
 func (d *desk) checkout(ctx context.Context, r order.Request) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -141,9 +141,10 @@ func broken(t *testing.T, store *order.Store) (n float64) {
 	return n
 }
 
-// Fifty orders come together, and three of them want seats that are sold,
-// whatever Redis says: those three are refused, the others sold. Five of another
-// performance that came with them are a group of their own, which goes well.
+// Fifty orders come together, and three of them want two seats of which one is
+// sold, whatever Redis says: those three are refused and have neither, the others
+// are sold. Five of another performance that came with them are a group of their
+// own, which goes well.
 func TestThreeBadOrdersOfFiftySpoilNoOther(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -160,7 +161,11 @@ func TestThreeBadOrdersOfFiftySpoilNoOther(t *testing.T) {
 	d.forget(0, 1, 2)
 	var requests []order.Request
 	for u := range 50 {
-		requests = append(requests, d.request(d.hold(fmt.Sprint("s", u), u), sandbox.OK))
+		units := []int{u}
+		if u < 3 {
+			units = append(units, 50+u)
+		}
+		requests = append(requests, d.request(d.hold(fmt.Sprint("s", u), units...), sandbox.OK))
 	}
 	for u := range 5 {
 		requests = append(requests, other.request(other.hold(fmt.Sprint("o", u), u), sandbox.OK))
@@ -195,6 +200,59 @@ func TestThreeBadOrdersOfFiftySpoilNoOther(t *testing.T) {
 		t.Errorf("%d orders were written, want %d", n, orders)
 	}
 	other.consistent()
+}
+
+// A group is recorded that wants units 20 and 10, while another transaction has
+// 10: it waits with nothing in its hands, so the other one can have 20 as well, and
+// neither ends in a deadlock.
+func TestUnitsAreTakenInTheirOrder(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	if err := <-d.checkout(t.Context(), d.request(d.hold("first", 1), sandbox.OK)); err != nil {
+		t.Fatal(err)
+	}
+	later := d.request(d.hold("later", 20), sandbox.OK)
+	sooner := d.request(d.hold("sooner", 10), sandbox.OK)
+	d.store.GroupsOf(apart, apart)
+	free, stuck := d.stuck(d.request(d.hold("stuck", 59), sandbox.OK))
+	defer free()
+	done := []<-chan error{d.checkout(t.Context(), later)}
+	d.awaitWaiting(0, 1) // so that the later unit comes first in the group
+	done = append(done, d.checkout(t.Context(), sooner))
+	d.awaitWaiting(0, 2)
+
+	tx, err := d.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	take := func(unit int) {
+		t.Helper()
+		if _, err := tx.Exec(t.Context(), `
+			insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
+			select performance_id, gen_random_uuid(), order_id, $1, tier_id, label, amount, currency, state, gen_random_uuid()::text from tickets where unit = 1`, unit); err != nil {
+			t.Fatalf("unit %d: %v", unit, err)
+		}
+	}
+	take(10)
+	free()
+	if err := <-stuck; err != nil {
+		t.Error(err)
+	}
+	d.awaitLock()
+	take(20)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range done {
+		if err := <-c; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := broken(t, d.store); n != 0 {
+		t.Errorf("%v groups were written one by one, want none", n)
+	}
+	d.consistent()
 }
 
 // While orders wait for a group one fan goes away, who is left out, and a settler

@@ -1,10 +1,8 @@
 package order
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -112,7 +110,6 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 			tickets = append(tickets, t)
 		}
 	}
-	slices.SortFunc(tickets, func(a, b Ticket) int { return cmp.Compare(a.Unit, b.Unit) })
 	ids, err := s.ids(ctx, `
 		with moved as (
 			update attempts a set state = 'recorded', provider_ref = p.ref, updated_at = now()

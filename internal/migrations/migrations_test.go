@@ -44,3 +44,21 @@ func TestOneOfManyProcessesMigrates(t *testing.T) {
 		t.Errorf("after that migrations are pending: %v, %v", pending, err)
 	}
 }
+
+// Keys between partitions say what keys between the tables would, as long as a row
+// and what it names are in partitions of the same number.
+func TestPartitionsCheckTheirKeys(t *testing.T) {
+	t.Parallel()
+	for table, other := range map[string]string{"orders": "attempts", "tickets": "orders", "order_ledger": "orders"} {
+		var checked int
+		err := devtest.Postgres(t).QueryRow(t.Context(), `
+			select count(*) from pg_inherits i join pg_class p on p.oid = i.inhrelid
+			join pg_constraint k on k.conrelid = p.oid and k.contype = 'f' and k.convalidated
+			join pg_inherits j on j.inhrelid = k.confrelid and j.inhparent = $2::regclass
+			join pg_class q on q.oid = j.inhrelid
+			where i.inhparent = $1::regclass and pg_get_expr(p.relpartbound, p.oid) = pg_get_expr(q.relpartbound, q.oid)`, table, other).Scan(&checked)
+		if err != nil || checked != 16 {
+			t.Errorf("%d partitions of %s know their %s, %v; want all 16", checked, table, other, err)
+		}
+	}
+}
