@@ -62,7 +62,7 @@ var layout = []room{
 	{"booking/payment/stripe", []string{"booking", "booking/payment", "booking/payment/signature"}, "what Stripe is called stays in here"},
 	{"booking/payment/stripe/stripetest", nil, "a fake that shared code with what it tests would share its mistakes"},
 	{"booking/payment/paymenttest", []string{"booking", "booking/payment"}, "for tests only: it judges any provider"},
-	{"booking/hold", []string{"booking/inventory", "booking/catalogue"}, "a hold ends by itself, whether or not there are orders"},
+	{"booking/hold", []string{"booking/inventory", "booking/catalogue", "internal/batch"}, "a hold ends by itself, whether or not there are orders"},
 	{"booking/stock", []string{"booking/catalogue", "booking/inventory"}, "it counts; the line hears of it through an interface"},
 	{"booking/order", []string{"booking", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},
 	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr"}, "the core sees a public key, never package admission, which can sign"},
@@ -76,7 +76,7 @@ var layout = []room{
 	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
 	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"internal/bench/gate", []string{"internal/bench", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
-	{"internal/bench/booking", []string{"internal/bench", "booking", "booking/catalogue", "booking/order"}, "what the booking core writes, beside the plain way to write it"},
+	{"internal/bench/booking", []string{"internal/bench", "booking", "booking/catalogue", "booking/hold", "booking/inventory", "booking/order"}, "what the booking core writes, beside the plain way to write it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }

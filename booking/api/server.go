@@ -168,6 +168,7 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 // performance, which takes Redis and Postgres, nothing of it can be held.
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	defer c.server.orders.Close()
+	defer c.server.holds.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	if c.server.counter != nil {

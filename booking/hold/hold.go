@@ -85,18 +85,24 @@ func (h Hold) Over() error {
 	return nil
 }
 
-// Store keeps holds in Redis.
+// Store keeps holds in Redis. What is asked of it at once goes there together.
 type Store struct {
 	rdb      redis.UniversalClient
+	together *together
 	now      func() time.Time // nil: Redis's own clock
 	sessions Sessions         // nil: none is told
 }
 
 // New returns a Store that goes by Redis's clock.
-func New(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+func New(rdb redis.UniversalClient) *Store { return NewAt(rdb, nil) }
 
 // NewAt returns a Store that goes by a clock of the caller's.
-func NewAt(rdb redis.UniversalClient, now func() time.Time) *Store { return &Store{rdb: rdb, now: now} }
+func NewAt(rdb redis.UniversalClient, now func() time.Time) *Store {
+	return &Store{rdb: rdb, together: newTogether(rdb), now: now}
+}
+
+// Close waits for what is under way. Whoever comes later is served alone.
+func (s *Store) Close() { s.together.wait.Close() }
 
 // Get reads a session's hold; ErrUnknown if it has none of this id. A hold
 // whose time has run out is Expired whether or not it was swept yet.

@@ -14,10 +14,17 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/internal/batch"
 )
+
+//go:embed lua/once.lua
+var onceText string
 
 //go:embed lua/clock.lua
 var clockText string
+
+//go:embed lua/each.lua
+var eachText string
 
 //go:embed lua/choose_units.lua
 var chooseUnitsText string
@@ -53,17 +60,22 @@ var sweepText string
 var payingText string
 
 var (
-	claimUnits = redis.NewScript(clockText + chooseUnitsText + claimText)
-	claimRun   = redis.NewScript(clockText + chooseRunText + claimText)
-	claimAny   = redis.NewScript(clockText + chooseAnyText + claimText)
-	extend     = redis.NewScript(clockText + extendText)
-	release    = redis.NewScript(clockText + releaseText)
-	pay        = redis.NewScript(clockText + payText)
-	unpay      = redis.NewScript(clockText + unpayText)
-	sell       = redis.NewScript(clockText + sellText)
-	sweep      = redis.NewScript(clockText + sweepText)
+	claimUnits = each(chooseUnitsText + claimText)
+	claimRun   = each(chooseRunText + claimText)
+	claimAny   = each(chooseAnyText + claimText)
+	extend     = each(extendText)
+	release    = each(releaseText)
+	pay        = each(payText)
+	unpay      = each(unpayText)
+	sell       = each(sellText)
+	sweep      = redis.NewScript(onceText + clockText + sweepText)
 	paying     = redis.NewScript(payingText)
 )
+
+// each makes a script that is carried out for all calls that come together.
+func each(text string) *redis.Script {
+	return redis.NewScript(onceText + "local function one(KEYS, ARGV)\n" + clockText + text + "\nend\n" + eachText)
+}
 
 // Request says who wants to hold something and on what terms.
 type Request struct {
@@ -233,7 +245,10 @@ var refusals = map[string]error{
 // call runs a script on one hold and reads its answer.
 func (s *Store) call(ctx context.Context, script *redis.Script, id ropeline.PerformanceID, hold string, args ...any) (Hold, error) {
 	all := append([]any{s.clock(), hold}, args...)
-	answer, err := script.Run(ctx, s.rdb, inventory.KeysOf(id).For(hold), all...).Slice()
+	answer, err := s.together.do(ctx, call{script, id, hold, all})
+	if errors.Is(err, batch.ErrFull) {
+		return Hold{}, err
+	}
 	if err != nil {
 		return Hold{}, away("changing hold", hold, err)
 	}

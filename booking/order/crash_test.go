@@ -33,24 +33,22 @@ type tripwire struct {
 	n  atomic.Int32
 }
 
-func (w *tripwire) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (w *tripwire) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (w *tripwire) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 func (w *tripwire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-func (w *tripwire) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		switch cmd.Name() {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		switch cmds[0].Name() {
 		case "evalsha":
 			w.n.Add(1)
 		case "eval": // the script was not loaded yet: the same call again
 		default:
-			return next(ctx, cmd)
+			return next(ctx, cmds)
 		}
 		n := w.n.Load()
 		if w.at == fmt.Sprint("before script ", n) {
 			runtime.Goexit()
 		}
-		err := next(ctx, cmd)
+		err := next(ctx, cmds)
 		if w.at == fmt.Sprint("after script ", n) && (err == nil || !strings.HasPrefix(err.Error(), "NOSCRIPT")) {
 			runtime.Goexit()
 		}

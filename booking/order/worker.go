@@ -61,6 +61,7 @@ func NewWorker(c WorkerConfig) *Worker {
 // Run works until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.settler.store.Close()
+	defer w.settler.holds.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.sweeper.Run(ctx) })
 	g.Go(func() error { return w.settler.Run(ctx) })

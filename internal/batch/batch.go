@@ -64,6 +64,7 @@ type Gatherer[Req, Res any] struct {
 type call[Req, Res any] struct {
 	request Req
 	result  Result[Res]
+	lost    bool          // nobody worked it out: see do
 	done    chan struct{} // holds one: whoever sends must not wait for a caller that gave up
 }
 
@@ -87,6 +88,9 @@ func (g *Gatherer[Req, Res]) Do(ctx context.Context, request Req) (Res, error) {
 	}
 	select {
 	case <-c.done:
+		if c.lost {
+			runtime.Goexit()
+		}
 		result := c.result
 		*c = call[Req, Res]{done: c.done}
 		g.calls.Put(c)
@@ -129,18 +133,33 @@ func (g *Gatherer[Req, Res]) drain() {
 		if len(calls) == 0 {
 			return
 		}
-		requests := make([]Req, len(calls))
-		for i, c := range calls {
-			requests[i] = c.request
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
-		results := g.run(ctx, requests)
+		g.do(calls)
+	}
+}
+
+// do runs one batch. If that ends its goroutine, as what fails a test does, those
+// of its callers end as well, instead of waiting for good.
+func (g *Gatherer[Req, Res]) do(calls []*call[Req, Res]) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
+	lost := true
+	defer func() {
 		cancel()
-		for i, c := range calls {
-			c.result = results[i]
+		for _, c := range calls {
+			c.lost = lost
 			c.done <- struct{}{}
 		}
+		if lost {
+			g.drains.Go(g.drain) // in place of the one that ends here
+		}
+	}()
+	requests := make([]Req, len(calls))
+	for i, c := range calls {
+		requests[i] = c.request
 	}
+	for i, r := range g.run(ctx, requests) {
+		calls[i].result = r
+	}
+	lost = false
 }
 
 func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {

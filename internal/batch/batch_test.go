@@ -170,3 +170,27 @@ func TestAFullBacklogRefusesAndCloseWaits(t *testing.T) {
 		t.Errorf("after Close: %v, want ErrClosed", err)
 	}
 }
+
+// A test that fails in the middle of a batch ends the goroutine that runs it.
+func TestABatchThatEndsItsGoroutineEndsItsCallers(t *testing.T) {
+	g := batch.New(64, 1000, time.Second, func(_ context.Context, in []int) []batch.Result[int] {
+		if in[0] < 0 {
+			runtime.Goexit()
+		}
+		return make([]batch.Result[int], len(in))
+	})
+	defer g.Close()
+	answered, ended := false, make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = g.Do(t.Context(), -1)
+		answered = true
+	}()
+	<-ended
+	if answered {
+		t.Error("its caller goes on")
+	}
+	if _, err := g.Do(t.Context(), 1); err != nil {
+		t.Errorf("the next batch: %v", err)
+	}
+}

@@ -3,6 +3,10 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -38,6 +42,28 @@ func StartRedis(ctx context.Context) (r *Redis, err error) {
 	r.URL = r.server.URL
 	r.Client, err = dial.Redis(r.URL)
 	return r, err
+}
+
+var mainThread = regexp.MustCompile(`used_cpu_(?:user|sys)_main_thread:([\d.]+)`)
+
+// CPU is the processor time that the thread has used which runs commands.
+func (r *Redis) CPU(ctx context.Context) (sum time.Duration, err error) {
+	text, err := r.Client.Info(ctx, "cpu").Result()
+	if err != nil {
+		return 0, err
+	}
+	found := mainThread.FindAllStringSubmatch(text, -1)
+	if len(found) != 2 {
+		return 0, fmt.Errorf("odd statistics of Redis: %q", text)
+	}
+	for _, f := range found {
+		seconds, err := strconv.ParseFloat(f[1], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(seconds * float64(time.Second))
+	}
+	return sum, nil
 }
 
 // Close stops it, and removes what it wrote.

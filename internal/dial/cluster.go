@@ -62,7 +62,7 @@ func (o *once) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // ProcessPipelineHook leaves pipelines as they are: what is sent in one here
-// only reads.
+// only reads, or may be carried out twice, as the scripts of holds may.
 func (o *once) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }

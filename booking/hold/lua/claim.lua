@@ -7,8 +7,8 @@
 --       process started, which may have lost its last second; exists: the
 --       session has a live hold; over: the session has ended; foreign: the id
 --       is another session's; those of choose(); a state
--- Cost: O(units) and that of choose(); reading the run id takes 5 µs
-if redis.call('GET', KEYS[1]) ~= string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') then
+-- Cost: O(units) and that of choose()
+if not built() then
     return { 'unbuilt', now }
 end
 local owner = redis.call('HGET', KEYS[7], 'session')

@@ -1,5 +1,5 @@
--- Beginning of every script of this package: sets `now`, in milliseconds since
--- 1970, to ARGV[1], or to Redis's own clock where that is empty.
+-- Comes after once.lua in every script of this package: sets `now`, in milliseconds
+-- since 1970, to ARGV[1], or to Redis's own clock where that is empty.
 --
 -- All scripts have the same KEYS:
 --   1 built      run id of the Redis process that was compared with Postgres
@@ -9,17 +9,14 @@
 --   5 paying     sorted set, paying hold -> ms by which the payment should end
 --   6 sessions   hash, session -> its live hold
 --   7 hold:{id}  hash, the record; for sweep, the prefix of all of them
--- They answer {code, now, record as field, value, …}. A code that names a
--- state of the record (held, paying, sold, released, expired) comes with it.
-local now = tonumber(ARGV[1])
-if not now then
-    local t = redis.call('TIME')
-    now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+-- They answer {code, now, record as field, value, …}. The code is found where there
+-- is a record.
+local now = tonumber(ARGV[1]) or time()
 
--- answer returns the record under its own state.
+-- answer returns the record.
 local function answer()
-    return { redis.call('HGET', KEYS[7], 'state') or 'unknown', now, unpack(redis.call('HGETALL', KEYS[7])) }
+    local record = redis.call('HGETALL', KEYS[7])
+    return { #record > 0 and 'found' or 'unknown', now, unpack(record) }
 end
 
 -- finish ends a hold and gives back those of its units that are neither sold nor

@@ -26,6 +26,7 @@ func parts() []bench.Part {
 	return []bench.Part{
 		{Name: "orders", Measure: orderRows},
 		{Name: "purchases", Measure: purchaseRows},
+		{Name: "holds", Measure: holdRows},
 	}
 }
 
