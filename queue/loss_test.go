@@ -475,6 +475,40 @@ func TestAfterALossEdgesThatRegisteredPlacesAreWaitedFor(t *testing.T) {
 	}
 }
 
+// A clock that a failover set back gives a score a second time. Who came back with it
+// was said to stand before a place of that score, but went in behind it by its id.
+func TestAPlaceBesideTheLineStandsBehindOneOfTheSameScoreByItsID(t *testing.T) {
+	t.Parallel()
+	ctx, rdb := t.Context(), devtest.Redis(t)
+	now := time.Date(2046, 1, 1, 0, 0, 0, 0, time.UTC)
+	store := New(rdb, testKeys).WithClock(func() time.Time { return now })
+	t.Cleanup(store.Close)
+	sale := testSale(fmt.Sprintf("tie-%d", time.Now().UnixNano()), now.Add(-2*time.Hour))
+	sale.EndsAt = now.Add(time.Hour)
+	if err := errors.Join(store.PublishSale(ctx, sale), store.Draw(ctx, sale.ID)); err != nil {
+		t.Fatal(err)
+	}
+	join(t, store, sale.ID)
+	second, line := join(t, store, sale.ID), lineID{sale.ID, 0}
+	if err := rdb.HSet(ctx, line.key("line"), "run_id", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := store.settle(ctx, line); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(settleLeast + time.Second)
+	}
+	for id, ahead := range map[ropeline.PlaceID]int64{"!": 1, "~": 2} { // before and behind every id of a line
+		if p, err := store.Present(ctx, sale.ID, Ticket{Place: id, Score: second.Score, Epoch: "before"}); err != nil || !p.Beside {
+			t.Fatalf("%s is put back as %+v, %v; want it beside the line", id, p, err)
+		}
+		if p, err := store.Find(ctx, sale.ID, id); err != nil || p.Ordinal != ahead {
+			t.Errorf("%s stands at %+v, %v; want %d before it", id, p, err, ahead)
+		}
+	}
+}
+
 // A clock that is set back while a line settles does not keep it settling for as
 // long as the clock went back; it waits anew for who registers.
 func TestALineSettlesThoughTheClockIsSetBack(t *testing.T) {

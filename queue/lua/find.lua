@@ -52,7 +52,7 @@ for i = 2, #ARGV do
     if pending then
       add('lobby', -1, pending, 0)
     elseif late then
-      add('late', redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. late), late, 0)
+      add('late', up_to(KEYS[2], late, place), late, 0)
     elseif back then
       add('comeback', 0, back, 0)
     else
