@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -175,6 +176,18 @@ const (
 	longestAuto                     = 4096 // bytes
 )
 
+// byName goes through a map by its keys, so that of two wrong values the same one
+// is named each time.
+func byName[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			if !yield(name, m[name]) {
+				return
+			}
+		}
+	}
+}
+
 // Check names the first setting that no sale can have.
 func (s Settings) Check() error {
 	if len(s.Fields()) == 0 {
@@ -183,18 +196,18 @@ func (s Settings) Check() error {
 	if s.Version != nil {
 		return with("Version cannot be set.", ErrSettingInvalid)
 	}
-	for field, value := range map[string]*int64{"cap": s.Cap, "min_cap": s.MinCap, "max_cap": s.MaxCap} {
+	for field, value := range byName(map[string]*int64{"cap": s.Cap, "min_cap": s.MinCap, "max_cap": s.MaxCap}) {
 		if value != nil && (*value < 0 || *value > ropeline.MaxCap) {
 			return with(fmt.Sprintf("%s is %d, and must lie between 0 and %d.", field, *value, int64(ropeline.MaxCap)), ErrSettingInvalid)
 		}
 	}
-	for field, value := range map[string]*int64{"rate": s.Rate, "min_rate": s.MinRate, "max_rate": s.MaxRate} {
+	for field, value := range byName(map[string]*int64{"rate": s.Rate, "min_rate": s.MinRate, "max_rate": s.MaxRate}) {
 		if value != nil && (*value < 0 || *value > ropeline.MaxRate) {
 			return with(fmt.Sprintf("%s is %d a minute, and must lie between 0 and %d.", field, *value, int64(ropeline.MaxRate)), ErrSettingInvalid)
 		}
 	}
 	rest := int64(100)
-	for lane, share := range s.Shares {
+	for lane, share := range byName(s.Shares) {
 		if rest -= share; share < 1 || rest < 1 {
 			return with(fmt.Sprintf("Lane %s has a share of %d: each must be at least 1 and leave as much to the main lane.", lane, share), ErrSettingInvalid)
 		}
