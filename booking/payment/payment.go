@@ -150,6 +150,7 @@ type Event struct {
 	About   About
 	Ref     string // of the payment
 	Attempt string // of the payment; empty if the provider knows its own id only
+	State   State  // of the payment when this was sent, if it said so: saves a call of Find, and moves nothing by itself
 	Refund  string // Refund.ID, of an event about one
 	Dispute Dispute
 	At      time.Time // UTC

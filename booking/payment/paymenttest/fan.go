@@ -177,6 +177,7 @@ func books(b *bench) {
 func webhooks(b *bench) {
 	c, p := b.authorized(b.Cards.OK)
 	seen := map[string]bool{}
+	var state payment.State // that the last event told of
 	told := func(what string, about payment.About, refund string) {
 		b.Helper()
 		events := b.heard()
@@ -193,12 +194,21 @@ func webhooks(b *bench) {
 		if e := events[i]; about == payment.AboutPayment && e.Attempt != c.Attempt || e.Refund != refund {
 			b.Errorf("%s: heard %+v, want attempt %s, refund %q", what, e, c.Attempt, refund)
 		}
+		state = events[i].State
+	}
+	said := func(want payment.State) {
+		b.Helper()
+		if state != want {
+			b.Errorf("heard that it was %q then, want %s", state, want)
+		}
 	}
 	told("authorized", payment.AboutPayment, "")
+	said(payment.Authorized)
 	if _, err := b.Provider.Capture(b.Context(), c); err != nil {
 		b.Fatal(err)
 	}
 	told("captured", payment.AboutPayment, "")
+	said(payment.Captured)
 	r := payment.Refund{ID: b.id(), Amount: booking.Money{Amount: 500, Currency: "EUR"}}
 	if _, err := b.Provider.Refund(b.Context(), c, r); err != nil {
 		b.Fatal(err)

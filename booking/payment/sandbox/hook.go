@@ -34,6 +34,7 @@ type event struct {
 	About    payment.About `json:"about"`
 	Payment  string        `json:"payment"`
 	Attempt  string        `json:"attempt,omitempty"`
+	State    payment.State `json:"state,omitempty"`
 	Refund   string        `json:"refund,omitempty"`
 	Disputed booking.Money `json:"disputed"`
 	At       time.Time     `json:"at"`
@@ -48,7 +49,7 @@ func (p *Provider) Event(header http.Header, body []byte) (payment.Event, error)
 	if err := json.Unmarshal(body, &e); err != nil {
 		return payment.Event{}, fmt.Errorf("sandbox: reading an event: %w", err)
 	}
-	told := payment.Event{ID: e.ID, About: e.About, Ref: e.Payment, Attempt: e.Attempt, Refund: e.Refund, At: e.At}
+	told := payment.Event{ID: e.ID, About: e.About, Ref: e.Payment, Attempt: e.Attempt, State: e.State, Refund: e.Refund, At: e.At}
 	if e.About == payment.AboutDispute {
 		told.Dispute = payment.Dispute{Ref: e.ID, State: payment.DisputeOpen, Amount: e.Disputed, Reason: "fraudulent"}
 	}
@@ -115,16 +116,16 @@ func (p *Provider) tell(ctx context.Context, due string, told func(news) (string
 // send sends the events of a row. One that is Disputed is so as soon as it was
 // captured.
 func (p *Provider) send(ctx context.Context, n news) error {
-	e := event{About: payment.AboutPayment, Payment: n.Payment, Attempt: n.Attempt, At: p.now().UTC()}
+	e := event{About: payment.AboutPayment, Payment: n.Payment, Attempt: n.Attempt, State: payment.State(n.State), At: p.now().UTC()}
 	if n.Refund != "" {
-		e.About, e.Refund = payment.AboutRefund, n.Refund
+		e.About, e.Refund, e.State = payment.AboutRefund, n.Refund, ""
 		return p.post(ctx, e, n)
 	}
 	if err := p.post(ctx, e, n); err != nil {
 		return err
 	}
 	if n.Method == Disputed && n.State == string(payment.Captured) {
-		e.About, e.Attempt, e.Disputed = payment.AboutDispute, "", n.Amount
+		e.About, e.Attempt, e.State, e.Disputed = payment.AboutDispute, "", "", n.Amount
 		return p.post(ctx, e, n)
 	}
 	return nil

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -94,8 +93,8 @@ func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Pay
 		return payment.Payment{}, err
 	}
 	tag, err := p.db.Exec(ctx, `
-		insert into sandbox_payments (id, attempt_id, amount, currency, state, method) values ($1, $2, $3, $4, $5, $6)
-		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method)
+		insert into sandbox_payments (id, attempt_id, amount, currency, state, method, back) values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method, c.Return)
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: authorizing %s: %w", c.Attempt, err)
 	}
@@ -163,12 +162,16 @@ func (p *Provider) move(ctx context.Context, c payment.Charge, to payment.State,
 }
 
 // columns are those of a payment as it stands now.
-const columns = `id, attempt_id, amount, currency, refunded, created_at, method,
+const columns = `id, attempt_id, amount, currency, refunded, created_at, method, back,
 	case when state in ('authorized', 'needs_action') and created_at <= now() - interval '` + lapse + `' then 'voided' else state end`
 
 func scan(row pgx.CollectableRow) (f payment.Payment, err error) {
-	err = row.Scan(&f.Ref, &f.Attempt, &f.Amount.Amount, &f.Amount.Currency, &f.Refunded, &f.CreatedAt, &f.Card, &f.State)
+	var back string
+	err = row.Scan(&f.Ref, &f.Attempt, &f.Amount.Amount, &f.Amount.Currency, &f.Refunded, &f.CreatedAt, &f.Card, &back, &f.State)
 	f.CreatedAt = f.CreatedAt.UTC()
+	if f.State == payment.NeedsAction {
+		f.Action = pageOf(f.Attempt, back)
+	}
 	return f, err
 }
 
@@ -187,9 +190,6 @@ func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment,
 	}
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", c.Attempt, err)
-	}
-	if f.State == payment.NeedsAction {
-		f.Action = c.Return + "#sandbox-" + url.PathEscape(f.Attempt)
 	}
 	return f, nil
 }

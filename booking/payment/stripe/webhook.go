@@ -94,7 +94,7 @@ func tellEvent(kind string, e event) (payment.Event, error) {
 	ours := true
 	switch kind {
 	case "payment_intent":
-		told.About, told.Ref, told.Attempt = payment.AboutPayment, o.ID, o.Metadata[metaAttempt]
+		told.About, told.Ref, told.Attempt, told.State = payment.AboutPayment, o.ID, o.Metadata[metaAttempt], intentState(o.Status)
 		ours = told.Attempt != ""
 	case "refund":
 		told.About, told.Refund = payment.AboutRefund, o.Metadata[metaRefund]
@@ -113,6 +113,24 @@ func tellEvent(kind string, e event) (payment.Event, error) {
 		}
 	}
 	return told, nil
+}
+
+// intentState puts Stripe's word into ours; it is empty for what is under way, and
+// for a word that is new to us.
+func intentState(status string) payment.State {
+	switch status {
+	case "requires_action":
+		return payment.NeedsAction
+	case "requires_capture":
+		return payment.Authorized
+	case "succeeded":
+		return payment.Captured
+	case "canceled":
+		return payment.Voided
+	case "requires_payment_method":
+		return payment.Declined
+	}
+	return ""
 }
 
 // disputeState puts Stripe's word into ours. A word that is new to us is taken

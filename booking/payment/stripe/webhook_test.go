@@ -32,6 +32,8 @@ var events = []struct {
 	err    error
 }{
 	{`{"object":"payment_intent","id":"pi_1","status":"succeeded","metadata":{"ropeline_attempt":"a"},"amount":1,"currency":"eur"}`,
+		payment.Event{ID: "evt_1", About: payment.AboutPayment, Ref: "pi_1", Attempt: "a", State: payment.Captured, At: at}, nil},
+	{`{"object":"payment_intent","id":"pi_1","status":"a word of tomorrow","metadata":{"ropeline_attempt":"a"}}`,
 		payment.Event{ID: "evt_1", About: payment.AboutPayment, Ref: "pi_1", Attempt: "a", At: at}, nil},
 	{`{"object":"refund","id":"re_1","payment_intent":"pi_1","metadata":{"ropeline_refund":"r"}}`,
 		payment.Event{ID: "evt_1", About: payment.AboutRefund, Ref: "pi_1", Refund: "r", At: at}, nil},
