@@ -114,11 +114,12 @@ type Sale struct {
 	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
 	Rate int64 `json:"rate"` // people offered per minute
 
-	ClaimWindow    Seconds `json:"claim_window"`    // to claim an offer
-	TokenLife      Seconds `json:"token_life"`      // of one admission token; at least MinTokenLife
-	SessionMax     Seconds `json:"session_max"`     // from claim to the end, however often renewed
-	Hold           Seconds `json:"hold"`            // units stay reserved
-	HoldExtensions int     `json:"hold_extensions"` // how often a hold may be extended by Hold
+	ClaimWindow    Seconds `json:"claim_window"`            // to claim an offer
+	TokenLife      Seconds `json:"token_life"`              // of one admission token; at least MinTokenLife
+	SessionMax     Seconds `json:"session_max"`             // from claim to the end, however often renewed
+	Hold           Seconds `json:"hold"`                    // units stay reserved
+	HoldExtensions int     `json:"hold_extensions"`         // how often a hold may be extended by Hold
+	PaymentGrace   Seconds `json:"payment_grace,omitempty"` // a hold stays with its fan for this long at least after a failed payment, the first time; 0 for the default, two minutes
 	UnitsPerHold   int     `json:"units_per_hold"`
 	PartyMax       int     `json:"party_max,omitempty"` // members of a party, who share one place; 0 or 1: no parties
 }
@@ -199,6 +200,8 @@ func (s Sale) Validate() error {
 		return bad("hold", "must be at least 1 second")
 	case s.HoldExtensions < 0:
 		return bad("hold_extensions", "must not be negative")
+	case s.PaymentGrace < 0 || s.PaymentGrace.Duration() > PaymentReserve:
+		return bad("payment_grace", fmt.Sprintf("must lie between 0 and %d seconds", int(PaymentReserve.Seconds())))
 	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
 	case s.PartyMax < 0 || s.PartyMax > MaxParty:

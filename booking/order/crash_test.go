@@ -59,6 +59,15 @@ func (w *tripwire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 // crash runs a checkout that dies at a point.
 func (d *desk) crash(r order.Request, at string) {
 	d.t.Helper()
+	d.dies(at, func() {
+		_, err := d.Checkout(d.t.Context(), r)
+		d.t.Logf("the checkout answered %v", err)
+	})
+}
+
+// dies has a call die at a point.
+func (d *desk) dies(at string, do func()) {
+	d.t.Helper()
 	wire := &tripwire{at: at}
 	d.rdb.AddHook(wire)
 	d.provider.before = func(call string) error { return trip(at == "before "+call) }
@@ -66,13 +75,12 @@ func (d *desk) crash(r order.Request, at string) {
 	survived, dead := false, make(chan struct{})
 	go func() {
 		defer close(dead)
-		_, err := d.Checkout(d.t.Context(), r)
+		do()
 		survived = true
-		d.t.Logf("the checkout answered %v", err)
 	}()
 	<-dead
 	if survived {
-		d.t.Fatalf("the checkout did not come to %q", at)
+		d.t.Fatalf("it did not come to %q", at)
 	}
 	wire.at, d.provider.before, d.provider.after = "", nil, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -38,7 +39,7 @@ type Config struct {
 // NewDesk returns a Desk.
 func NewDesk(c Config) *Desk {
 	return &Desk{
-		steps:     steps{store: c.Store, holds: c.Holds, provider: c.Provider, log: c.Log},
+		steps:     steps{store: c.Store, holds: c.Holds, provider: c.Provider, now: time.Now, log: c.Log},
 		catalogue: c.Catalogue, key: c.Key, random: c.Random,
 	}
 }
@@ -69,7 +70,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	started, err := d.store.Start(ctx, a)
+	started, err := d.start(ctx, a)
 	if err != nil {
 		return Order{}, err
 	}
@@ -83,6 +84,23 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	return d.pay(ctx, a, o)
 }
 
+// start writes a new attempt. A fan who is not at the bank any more, but pays in
+// another way, gives up the payment that waits there.
+func (d *Desk) start(ctx context.Context, a Attempt) (bool, error) {
+	started, err := d.store.Start(ctx, a)
+	if err != nil || started {
+		return started, err
+	}
+	other, found, err := d.store.open(ctx, a.Performance, a.Hold)
+	if err != nil || !found || other.Step != Acting || other.Key == a.Key {
+		return false, err
+	}
+	if other, err = d.attend(ctx, other, nil, true); err != nil || other.Step != Closed {
+		return false, err
+	}
+	return d.store.Start(ctx, a)
+}
+
 // repeat answers a request whose key is known as it was answered before.
 func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, err error) (Order, error) {
 	if err != nil {
@@ -90,6 +108,14 @@ func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, err error) (Ord
 	}
 	if !bytes.Equal(a.MAC, r.mac(d.key)) {
 		return Order{}, ErrKeyReused
+	}
+	if a.Step == Acting { // the fan is back
+		now, err := d.attend(ctx, a, nil, false)
+		if err != nil {
+			d.log.Warn("cannot tell whether a payment was confirmed", "attempt", a.ID, "err", err)
+			now = a
+		}
+		a = now
 	}
 	return d.answer(ctx, a)
 }
@@ -105,7 +131,9 @@ func (d *Desk) answer(ctx context.Context, a Attempt) (Order, error) {
 		}
 		return Order{}, ErrFailed
 	}
-	return d.store.Of(ctx, a)
+	o, err := d.store.Of(ctx, a)
+	o.Action = a.Action
+	return o, err
 }
 
 // plan draws up attempt and order for a hold; nothing is written yet.
@@ -126,7 +154,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	}
 	a := Attempt{
 		ID: ids[0], Performance: h.Performance, Hold: h.ID, Sale: r.Sale, Session: r.Session, Place: r.Place,
-		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Step: Started,
+		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Email: r.Email}
 	for _, l := range lines { // in the order of their units, as h.Units is
@@ -142,20 +170,24 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	return a, o, nil
 }
 
-// pay takes a started attempt to its end.
+// pay takes a started attempt to its end, or to where the fan has to act. The hold
+// is checked last before the provider is first called: if it ran out since it was
+// looked at, the provider hears of nothing.
 func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 	if _, err := d.holds.Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
-		return d.fail(ctx, a, err, true)
+		return d.fail(ctx, a, err, notAsked)
 	}
 	p, err := d.authorize(ctx, a)
 	a.Ref = p.Ref
 	switch {
 	case errors.Is(err, payment.ErrMethodUnknown):
-		return d.fail(ctx, a, ErrMethod, true)
-	case err != nil: // the call may reach the provider yet: the settler looks again later
-		return d.fail(ctx, a, ErrUnavailable.Because(err), false)
+		return d.fail(ctx, a, ErrMethod, finished)
+	case err != nil:
+		return d.fail(ctx, a, ErrUnavailable.Because(err), underWay)
+	case p.State == payment.NeedsAction && p.Action != "" && p.Amount == a.Amount:
+		a.Action = p.Action
 	case p.State != payment.Authorized || p.Amount != a.Amount:
-		return d.fail(ctx, a, ErrDeclined, true)
+		return d.fail(ctx, a, ErrDeclined, finished)
 	}
 	if err := d.store.Record(ctx, a, o); err != nil {
 		cause := ropeline.ErrStoreAway.Because(err)
@@ -163,7 +195,11 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 			cause = hold.ErrUnitsTaken.Because(err)
 		}
 		// The error may be of a commit that took place: fail finds out.
-		return d.fail(ctx, a, cause, true)
+		return d.fail(ctx, a, cause, finished)
+	}
+	if a.Action != "" {
+		a.Step = Acting
+		return d.answer(ctx, a)
 	}
 	a.Step = Recorded
 	return d.conclude(ctx, a)
@@ -199,10 +235,18 @@ func (d *Desk) authorize(ctx context.Context, a Attempt) (payment.Payment, error
 	return payment.Payment{}, fmt.Errorf("authorizing attempt %s: %w", a.ID, err)
 }
 
-// fail ends a started attempt with an error, unless it turns out to be
-// recorded after all. If finished, the provider has nothing under way for it
-// and the attempt is closed at once.
-func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) (Order, error) {
+// progress is how far the provider got with an attempt that fails.
+type progress int
+
+const (
+	notAsked progress = iota // it was never called, so there is nothing to let go
+	finished                 // it has nothing under way
+	underWay                 // the call may reach it yet: the settler looks again later
+)
+
+// fail ends a started attempt with an error, unless it turns out to be recorded
+// after all. If nothing is under way it is closed at once.
+func (d *Desk) fail(ctx context.Context, a Attempt, cause error, at progress) (Order, error) {
 	outcome := ErrFailed.Code
 	if e, ok := errors.AsType[*ropeline.Error](cause); ok {
 		outcome = e.Code
@@ -216,10 +260,15 @@ func (d *Desk) fail(ctx context.Context, a Attempt, cause error, finished bool) 
 		return d.overtaken(ctx, a, cause)
 	}
 	a.Step = Voiding
-	if finished {
-		if err := d.backward(ctx, a); err != nil {
-			d.log.Warn("failed attempt left to the settler", "attempt", a.ID, "err", err)
-		}
+	switch at {
+	case notAsked:
+		_, err = d.store.move(ctx, a, Voiding, Closed, "")
+	case finished:
+		_, err = d.backward(ctx, a)
+	case underWay:
+	}
+	if err != nil {
+		d.log.Warn("failed attempt left to the settler", "attempt", a.ID, "err", err)
 	}
 	return Order{}, cause
 }
@@ -237,13 +286,17 @@ func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, er
 		return Order{}, cause
 	}
 	switch now.Step {
-	case Recorded:
+	case Recorded, Acting:
 		d.store.written.Add(1) // the group that wrote it did not hear of it
-		return d.conclude(ctx, now)
+		if now.Step == Recorded {
+			return d.conclude(ctx, now)
+		}
 	case Voiding, Closed:
-		if _, err := d.store.move(ctx, now, Closed, Voiding, ""); err != nil {
+		if now, err = d.reopen(ctx, now); err != nil {
 			d.log.Error("money of an abandoned attempt may still be reserved", "attempt", a.ID, "err", err)
-		} else if err := d.backward(ctx, now); err != nil {
+			break
+		}
+		if now, err = d.backward(ctx, now); err != nil {
 			d.log.Warn("abandoned attempt left to the settler", "attempt", a.ID, "err", err)
 		}
 	}

@@ -18,3 +18,9 @@ func (s *Store) GroupsOf(size, backlog int) {
 func (s *Store) Waiting() (start, record int) {
 	return s.starting.wait.Waiting(), s.recording.wait.Waiting()
 }
+
+// At lets a settler take it for another time, and compare what was just made.
+func (s *Settler) At(now func() time.Time) *Settler {
+	s.now, s.young = now, -time.Hour
+	return s
+}

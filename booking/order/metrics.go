@@ -8,10 +8,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// groupMetrics is what a store counts of its groups.
+// groupMetrics is what a store counts.
 type groupMetrics struct {
-	sizes  prometheus.Histogram
-	broken prometheus.Counter
+	sizes    prometheus.Histogram
+	broken   prometheus.Counter
+	troubles *prometheus.CounterVec
 }
 
 func newGroupMetrics() groupMetrics {
@@ -23,6 +24,10 @@ func newGroupMetrics() groupMetrics {
 		broken: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ropeline_booking_groups_broken_total", Help: "Groups of purchases that could not be written together and were written one by one.",
 		}),
+		troubles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_payment_troubles_total",
+			Help: "What became of payments that staff should know of: late money that was reseated, let_go, refunding, refunded, or failed to go back.",
+		}, []string{"kind", "state"}),
 	}
 }
 
@@ -31,7 +36,7 @@ func (s *Store) Watch(reg prometheus.Registerer) {
 	if reg == nil {
 		return
 	}
-	reg.MustRegister(s.counts.sizes, s.counts.broken, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	reg.MustRegister(s.counts.sizes, s.counts.broken, s.counts.troubles, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ropeline_booking_group_waiting", Help: "Purchases that wait to be written with others.",
 	}, func() float64 {
 		waiting := 0
@@ -44,30 +49,36 @@ func (s *Store) Watch(reg prometheus.Registerer) {
 
 // metrics is what a worker counts.
 type metrics struct {
-	did     *prometheus.CounterVec
-	failed  *prometheus.CounterVec
-	started time.Time
-	last    map[string]*atomic.Int64 // ns after started, when a task was done last
+	did      *prometheus.CounterVec
+	failed   *prometheus.CounterVec
+	troubles *prometheus.GaugeVec
+	started  time.Time
+	last     map[string]*atomic.Int64 // ns after started, when a task was done last
 }
 
 // The tasks of a worker.
 const (
-	taskSweep  = "sweep"
-	taskSettle = "settle"
+	taskSweep   = "sweep"
+	taskSettle  = "settle"
+	taskCompare = "compare"
 )
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	add := promauto.With(reg)
 	m := &metrics{
 		did: add.NewCounterVec(prometheus.CounterOpts{
-			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), and payment attempts that were settled (settle).",
+			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), payment attempts that were settled (settle), and payments of the provider's that were compared with ours (compare).",
 		}, []string{"task"}),
 		failed: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_worker_errors_total", Help: "Rounds, or attempts, of a worker's tasks that failed.",
 		}, []string{"task"}),
+		troubles: add.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ropeline_payment_troubles_open",
+			Help: "Payments about which somebody has to do something, when they were last compared with the provider's: late money that is not settled or could not be given back, unknown attempts, unpaid tickets, another amount.",
+		}, []string{"kind"}),
 		started: time.Now(), last: map[string]*atomic.Int64{},
 	}
-	for _, task := range []string{taskSweep, taskSettle} {
+	for _, task := range []string{taskSweep, taskSettle, taskCompare} {
 		at := new(atomic.Int64)
 		m.last[task] = at
 		m.did.WithLabelValues(task)

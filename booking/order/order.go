@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/mail"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type Order struct {
 	Email       string
 	CreatedAt   time.Time
 	Tickets     []Ticket
+	Action      string // the provider's page on which the fan has to confirm first; empty if nothing is to be confirmed
 }
 
 // Ticket is one unit of an order.
@@ -60,6 +62,7 @@ type Request struct {
 	Hold    string
 	Email   string
 	Method  string // a token of the payment provider's
+	Return  string // where the fan comes back to after confirming; empty: what has to be confirmed is declined
 }
 
 // What can be wrong with an order.
@@ -69,6 +72,7 @@ var (
 	ErrKeyReused   = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-reused", Detail: "This Idempotency-Key was used for another request."}
 	ErrEmail       = &ropeline.Error{Kind: ropeline.Invalid, Code: "email-invalid", Detail: "This is not an e-mail address."}
 	ErrMethod      = &ropeline.Error{Kind: ropeline.Invalid, Code: "payment-method-unknown", Detail: "There is no such way to pay. Your places are still held."}
+	ErrReturn      = &ropeline.Error{Kind: ropeline.Invalid, Code: "return-url-invalid", Detail: "This is not an address that a browser can come back to: http or https, with a host, without a fragment, 1,000 bytes at most."}
 	ErrDeclined    = &ropeline.Error{Kind: ropeline.Declined, Code: "payment-declined", Detail: "The payment was declined. Your places are still held: try another way to pay."}
 	ErrUnavailable = &ropeline.Error{Kind: ropeline.Unavailable, Code: "payment-unavailable", Detail: "We could not reach the payment provider. Nothing is charged and your places are still held.", RetryAfter: 2 * time.Second}
 	ErrFailed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "payment-failed", Detail: "This payment did not go through and nothing is charged. Start a new one."}
@@ -101,8 +105,17 @@ func (r Request) validate() error {
 		return ErrEmail
 	case !payment.IsMethod(r.Method):
 		return ErrMethod
+	case r.Return != "" && !isReturn(r.Return):
+		return ErrReturn
 	}
 	return nil
+}
+
+// isReturn accepts an address of a page. Whose it is is not asked: the request is
+// the fan's own, and nobody else is sent there.
+func isReturn(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 1000 && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.Contains(s, "#")
 }
 
 // isEmail accepts a bare address with a dot in its domain; whether it exists
@@ -123,6 +136,9 @@ func isEmail(s string) bool {
 func (r Request) mac(key []byte) []byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte("request\x00" + r.Hold + "\x00" + r.Email + "\x00" + r.Method))
+	if r.Return != "" {
+		m.Write([]byte("\x00" + r.Return))
+	}
 	return m.Sum(nil)
 }
 

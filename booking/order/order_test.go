@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -89,6 +90,25 @@ func (m *meddler) Void(ctx context.Context, c payment.Charge) (payment.Payment, 
 
 func (m *meddler) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	return m.call("find", func() (payment.Payment, error) { return m.Provider.Find(ctx, c) })
+}
+
+func (m *meddler) Refund(ctx context.Context, c payment.Charge, r payment.Refund) (done payment.Refunded, err error) {
+	_, err = m.call("refund", func() (payment.Payment, error) {
+		var err error
+		done, err = m.Provider.Refund(ctx, c, r)
+		return payment.Payment{}, err
+	})
+	return done, err
+}
+
+func (m *meddler) Since(ctx context.Context, from time.Time) iter.Seq2[payment.Payment, error] {
+	return func(yield func(payment.Payment, error) bool) {
+		for p, err := range m.Provider.(payment.Books).Since(ctx, from) {
+			if _, failed := m.call("list", func() (payment.Payment, error) { return p, err }); !yield(p, failed) {
+				return
+			}
+		}
+	}
 }
 
 func open(t *testing.T) *desk {

@@ -24,13 +24,16 @@ type Settler struct {
 	idle  time.Duration
 	every time.Duration
 
+	books   payment.Books // nil: it has none
+	young   time.Duration // settled
 	metrics *metrics
 }
 
 // NewSettler returns a Settler that looks every so often for attempts that
 // have been idle for a while (Idle).
 func NewSettler(store *Store, holds *hold.Store, provider payment.Provider, idle, every time.Duration, log *slog.Logger) *Settler {
-	return &Settler{steps: steps{store: store, holds: holds, provider: provider, log: log}, idle: idle, every: every, metrics: newMetrics(nil)}
+	books, _ := provider.(payment.Books)
+	return &Settler{books: books, young: settled, steps: steps{store: store, holds: holds, provider: provider, now: time.Now, log: log}, idle: idle, every: every, metrics: newMetrics(nil)}
 }
 
 const (
@@ -59,6 +62,37 @@ func (s *Settler) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// RunComparison compares with the provider's list every so often until ctx ends.
+func (s *Settler) RunComparison(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		seen, err := s.comparison(ctx, every)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("our payments were not compared with the provider's", "err", err)
+		}
+		s.metrics.round(taskCompare, seen, err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Settler) comparison(ctx context.Context, every time.Duration) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, comparePatience)
+	defer cancel()
+	seen, err := s.Compare(ctx, every)
+	open, countErr := s.store.troubled(ctx)
+	if countErr == nil {
+		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount} {
+			s.metrics.troubles.WithLabelValues(string(kind)).Set(float64(open[kind]))
+		}
+	}
+	return seen, errors.Join(err, countErr)
 }
 
 // round looks first for what Redis has left over from payments that ended.
@@ -102,6 +136,15 @@ func (s *Settler) Settle(ctx context.Context) (int, error) {
 	return len(attempts), nil
 }
 
+// back goes backward, and forward again if late money has brought the order back.
+func (s *Settler) back(ctx context.Context, a Attempt) error {
+	a, err := s.backward(ctx, a)
+	if err == nil && a.Step == Recorded {
+		_, err = s.forward(ctx, a)
+	}
+	return err
+}
+
 func (s *Settler) settle(ctx context.Context, a Attempt) error {
 	switch a.Step {
 	case Started:
@@ -110,9 +153,12 @@ func (s *Settler) settle(ctx context.Context, a Attempt) error {
 			return err
 		}
 		a.Step = Voiding
-		return s.backward(ctx, a)
+		return s.back(ctx, a)
 	case Voiding:
-		return s.backward(ctx, a)
+		return s.back(ctx, a)
+	case Acting:
+		_, err := s.attend(ctx, a, nil, s.overdue(a))
+		return err
 	default:
 		_, err := s.forward(ctx, a)
 		return err

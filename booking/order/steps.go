@@ -15,8 +15,12 @@ import (
 
 const (
 	// Grace is how long a hold stays at least with its fan after a failed
-	// payment.
+	// payment, unless its sale says otherwise.
 	Grace = 2 * time.Minute
+	// ActionLife is how long a fan may take to confirm a payment. With what a
+	// settler needs to see that it is over (4 × Idle) it is less than a payment
+	// keeps its hold and its session (ropeline.PaymentReserve).
+	ActionLife = 10 * time.Minute
 	// patience is how long one call of the provider may take, and secondLook
 	// how long the question takes what became of one whose answer was lost.
 	// The settler waits longer than both together (Idle), so no call is under
@@ -30,6 +34,7 @@ type steps struct {
 	store    *Store
 	holds    *hold.Store
 	provider payment.Provider
+	now      func() time.Time
 	log      *slog.Logger
 }
 
@@ -38,13 +43,13 @@ type steps struct {
 func (s *steps) forward(ctx context.Context, a Attempt) (Attempt, error) {
 	var err error
 	if a.Step == Recorded {
-		if a, err = s.capture(ctx, a); err != nil {
+		if a, err = s.capture(ctx, a, nil); err != nil {
 			return a, err
 		}
 	}
 	switch a.Step {
 	case Voiding:
-		return a, s.backward(ctx, a)
+		return s.backward(ctx, a)
 	case Captured:
 		if err := s.holds.Sell(ctx, a.Performance, a.Hold, a.ID, a.Units); err != nil {
 			return a, err
@@ -55,24 +60,66 @@ func (s *steps) forward(ctx context.Context, a Attempt) (Attempt, error) {
 }
 
 // capture takes the money of a recorded attempt, or cancels its order if that
-// has become impossible, and returns the attempt as it is then.
-func (s *steps) capture(ctx context.Context, a Attempt) (Attempt, error) {
+// has become impossible, and returns the attempt as it is then. e is the event
+// that made us ask, if one did.
+func (s *steps) capture(ctx context.Context, a Attempt, e *payment.Event) (Attempt, error) {
 	call, cancel := context.WithTimeout(ctx, patience)
 	p, err := s.provider.Capture(call, a.charge())
 	cancel()
 	switch {
-	case errors.Is(err, payment.ErrNone), err == nil && (p.State == payment.Voided || p.State == payment.Declined):
+	case errors.Is(err, payment.ErrNone), err == nil && p.State != payment.Authorized && p.State != payment.Captured:
 		s.log.Error("order canceled: its payment cannot be captured", "attempt", a.ID, "payment", p.State)
-		if err := s.store.cancel(ctx, a); err != nil {
-			return a, err
-		}
-		return s.store.read(ctx, a)
+		return s.store.end(ctx, a, e, canceled(Recorded, ErrDeclined))
 	case err != nil:
 		return a, fmt.Errorf("capturing attempt %s: %w", a.ID, err)
-	case p.State != payment.Captured:
+	case p.State == payment.Authorized:
 		return a, fmt.Errorf("capturing attempt %s: the provider says %s", a.ID, p.State)
 	}
+	if e != nil {
+		return s.store.end(ctx, a, e, paid)
+	}
 	return s.store.Paid(ctx, a)
+}
+
+// attend looks whether the fan of an acting attempt has confirmed, and goes on if
+// so. If the fan gives up, a payment that is not confirmed yet is let go. e is what
+// told of it, if anything did.
+func (s *steps) attend(ctx context.Context, a Attempt, e *payment.Event, giveUp bool) (Attempt, error) {
+	call, cancel := context.WithTimeout(ctx, patience)
+	p, err := s.provider.Find(call, a.charge())
+	cancel()
+	switch {
+	case err != nil && !errors.Is(err, payment.ErrNone):
+		return a, fmt.Errorf("asking whether attempt %s is confirmed: %w", a.ID, err)
+	case err == nil && p.State == payment.NeedsAction && !giveUp:
+		return a, s.store.heardOf(ctx, a, e)
+	case err == nil && p.State == payment.NeedsAction:
+		a, err = s.store.end(ctx, a, e, canceled(Acting, ErrFailed))
+	case err != nil, p.State == payment.Declined, p.State == payment.Voided, p.Amount != a.Amount:
+		a, err = s.store.end(ctx, a, e, canceled(Acting, ErrDeclined))
+	default:
+		a, err = s.store.confirm(ctx, a, e)
+	}
+	if err != nil {
+		return a, err
+	}
+	return s.forward(ctx, a)
+}
+
+// overdue reports whether an acting attempt has had its time. Its id says when it
+// began.
+func (s *steps) overdue(a Attempt) bool {
+	at, _ := booking.MadeAt(a.ID)
+	return s.now().Sub(at) > ActionLife
+}
+
+// grace is how long the sale of an attempt keeps a hold after a failed payment.
+func (s *steps) grace(ctx context.Context, id ropeline.PerformanceID) time.Duration {
+	p, err := s.store.catalogue.Performance(ctx, id)
+	if err != nil || p.Sale.PaymentGrace == 0 {
+		return Grace
+	}
+	return p.Sale.PaymentGrace.Duration()
 }
 
 // abandon makes sure that a started attempt will never be recorded and gives
@@ -83,38 +130,60 @@ func (s *steps) abandon(ctx context.Context, a Attempt, outcome string) (bool, e
 	if err != nil || !moved {
 		return false, err
 	}
-	return true, s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, Grace)
+	return true, s.unpay(ctx, a)
+}
+
+func (s *steps) unpay(ctx context.Context, a Attempt) error {
+	return s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, s.grace(ctx, a.Performance))
 }
 
 // backward goes from Voiding to Closed: the hold is given back, the money let
-// go.
-func (s *steps) backward(ctx context.Context, a Attempt) error {
-	if err := s.holds.Unpay(ctx, a.Performance, a.Hold, a.ID, Grace); err != nil {
-		return err
+// go. If there is money and an order that was promised, it may end at Recorded
+// instead (see late); whoever called it then goes forward.
+func (s *steps) backward(ctx context.Context, a Attempt) (Attempt, error) {
+	if err := s.unpay(ctx, a); err != nil {
+		return a, err
 	}
-	if err := s.letGo(ctx, a); err != nil {
-		return err
+	a, err := s.letGo(ctx, a)
+	if err != nil || a.Step != Voiding {
+		return a, err
 	}
-	_, err := s.store.move(ctx, a, Voiding, Closed, "")
-	return err
+	if err := s.store.close(ctx, a); err != nil {
+		return a, err
+	}
+	a.Step = Closed
+	return a, nil
 }
 
-// letGo makes sure that the provider keeps no money for an attempt that will
-// never be recorded.
-func (s *steps) letGo(ctx context.Context, a Attempt) error {
+// reopen has a settler look at a failed attempt again.
+func (s *steps) reopen(ctx context.Context, a Attempt) (Attempt, error) {
+	if _, err := s.store.move(ctx, a, Closed, Voiding, ""); err != nil {
+		return a, err
+	}
+	a.Step = Voiding
+	return a, nil
+}
+
+// letGo makes sure that the provider keeps no money for an attempt that was not
+// recorded, or whose order was canceled.
+func (s *steps) letGo(ctx context.Context, a Attempt) (Attempt, error) {
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := s.provider.Find(call, a.charge())
-	if err == nil && (p.State == payment.Authorized || p.State == payment.NeedsAction) {
+	if err == nil && p.State == payment.NeedsAction {
 		p, err = s.provider.Void(call, a.charge())
 	}
-	if err != nil && !errors.Is(err, payment.ErrNone) {
-		return fmt.Errorf("voiding attempt %s: %w", a.ID, err)
+	switch {
+	case errors.Is(err, payment.ErrNone):
+		return a, nil
+	case err != nil:
+		return a, fmt.Errorf("voiding attempt %s: %w", a.ID, err)
+	case p.State == payment.Authorized, p.State == payment.Captured:
+		return s.late(ctx, a, p)
+	case p.State == payment.NeedsAction:
+		return a, fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
 	}
-	if p.State == payment.Captured || p.State == payment.Authorized || p.State == payment.NeedsAction {
-		return fmt.Errorf("voiding attempt %s: the provider says %s", a.ID, p.State)
-	}
-	return nil
+	return a, nil
 }
 
 // EndStrays ends a performance's holds that are paying although their attempt
@@ -141,11 +210,11 @@ func (s *steps) EndStrays(ctx context.Context, id ropeline.PerformanceID) error 
 	var errs []error
 	for _, p := range payments {
 		switch a := attempts[p.Attempt]; a.Step {
-		case Started, Recorded:
+		case Started, Acting, Recorded:
 		case Captured, Done:
 			errs = append(errs, s.holds.Sell(ctx, id, p.Hold, a.ID, a.Units))
 		default:
-			errs = append(errs, s.holds.Unpay(ctx, id, p.Hold, p.Attempt, Grace))
+			errs = append(errs, s.holds.Unpay(ctx, id, p.Hold, p.Attempt, s.grace(ctx, id)))
 		}
 	}
 	return errors.Join(errs...)

@@ -130,7 +130,7 @@ func (s *Store) Recorded(ctx context.Context, id ropeline.PerformanceID) (invent
 		}
 		rows, err := tx.Query(ctx, `
 			select id, hold_id, session_id, sale_id, units from attempts
-			where performance_id = $1 and state in ('started', 'recorded', 'captured')`, id)
+			where performance_id = $1 and state in ('started', 'acting', 'recorded', 'captured')`, id)
 		if err != nil {
 			return err
 		}

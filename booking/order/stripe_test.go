@@ -18,20 +18,28 @@ import (
 // openStripe is a desk whose payments go to a fake of Stripe.
 func openStripe(t *testing.T) (*desk, *stripetest.Server) {
 	t.Helper()
-	fake := stripetest.New(func(context.Context, http.Header, []byte) error { return nil })
+	d := open(t)
+	var p *stripe.Provider
+	fake := stripetest.New(func(ctx context.Context, header http.Header, body []byte) error {
+		e, err := p.Event(header, body)
+		if err == nil {
+			_, _, err = d.Hear(ctx, e)
+		}
+		return err
+	})
 	srv := httptest.NewServer(fake)
 	t.Cleanup(srv.Close)
-	key := filepath.Join(t.TempDir(), "stripe.key")
-	if err := os.WriteFile(key, []byte(stripetest.Key), 0o600); err != nil {
+	key, secret := filepath.Join(t.TempDir(), "stripe.key"), filepath.Join(t.TempDir(), "webhook.secrets")
+	if err := errors.Join(os.WriteFile(key, []byte(stripetest.Key), 0o600), os.WriteFile(secret, []byte("whsec_old\n"+stripetest.Secret+"\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	p, err := stripe.Open(stripe.Config{KeyFile: key, URL: srv.URL, Now: fake.Now, Transport: transport})
+	var err error
+	p, err = stripe.Open(stripe.Config{KeyFile: key, SecretFile: secret, URL: srv.URL, Now: fake.Now, Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := open(t)
 	d.provider.Provider = p
 	return d, fake
 }

@@ -16,10 +16,12 @@ import (
 )
 
 // Worker does what no fan waits for: it puts holds that have run out back on
-// sale and settles attempts that were left half done. Several may run.
+// sale, settles attempts that were left half done, and compares our payments with
+// the provider's. Several may run.
 type Worker struct {
-	sweeper *hold.Sweeper
-	settler *Settler
+	sweeper      *hold.Sweeper
+	settler      *Settler
+	compareEvery time.Duration
 }
 
 // WorkerConfig is what a Worker needs; zero times take the defaults.
@@ -31,9 +33,10 @@ type WorkerConfig struct {
 	Metrics  prometheus.Registerer // absent: nothing is registered
 	Log      *slog.Logger
 
-	SweepEvery  time.Duration // 250 ms: a hold's units are back at most this late
-	SettleEvery time.Duration // 2 s
-	Idle        time.Duration // Idle
+	SweepEvery   time.Duration // 250 ms: a hold's units are back at most this late
+	SettleEvery  time.Duration // 2 s
+	CompareEvery time.Duration // CompareEvery
+	Idle         time.Duration // Idle
 }
 
 // NewWorker returns a Worker.
@@ -45,6 +48,7 @@ func NewWorker(c WorkerConfig) *Worker {
 	}
 	fallback(&c.SweepEvery, 250*time.Millisecond)
 	fallback(&c.SettleEvery, 2*time.Second)
+	fallback(&c.CompareEvery, CompareEvery)
 	fallback(&c.Idle, Idle)
 	shows := catalogue.New(c.Postgres, time.Now)
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
@@ -54,7 +58,8 @@ func NewWorker(c WorkerConfig) *Worker {
 			Done: func(n int, err error) { counts.round(taskSweep, n, err) }},
 		settler: NewSettler(NewStore(c.Postgres, shows), holds, c.Provider, c.Idle, c.SettleEvery, c.Log),
 	}
-	w.settler.metrics = counts
+	w.settler.metrics, w.compareEvery = counts, c.CompareEvery
+	w.settler.store.Watch(c.Metrics)
 	return w
 }
 
@@ -65,5 +70,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.sweeper.Run(ctx) })
 	g.Go(func() error { return w.settler.Run(ctx) })
+	g.Go(func() error { return w.settler.RunComparison(ctx, w.compareEvery) })
 	return g.Wait()
 }

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/payment"
 )
 
 // afresh lets Postgres plan a statement for the tables as they are now: a plan
@@ -28,9 +30,14 @@ func attemptIDs(of []purchase) []string {
 	return column(of, func(p purchase) string { return p.ID })
 }
 
+// querier is a pool, or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
 // ids runs a statement that returns attempts' ids.
-func (s *Store) ids(ctx context.Context, sql string, args ...any) ([]string, error) {
-	rows, err := s.db.Query(ctx, sql, append([]any{afresh}, args...)...)
+func ids(ctx context.Context, db querier, sql string, args ...any) ([]string, error) {
+	rows, err := db.Query(ctx, sql, append([]any{afresh}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +60,7 @@ func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
 // takeStart writes new attempts, without those that are in the way of another
 // one. Those of one session come in an order that is the same in each group.
 func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
-	ids, err := s.ids(ctx, `
+	ids, err := ids(ctx, s.db, `
 		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
 			request_mac, units, amount, currency, method, state)
 		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, 'started'
@@ -86,7 +93,7 @@ func literal(units []int) string {
 }
 
 // Record writes order, unpaid tickets and ledger in one transaction with the
-// attempt's step from Started to Recorded.
+// attempt's step from Started to Recorded, or to Acting if it has an Action.
 func (s *Store) Record(ctx context.Context, a Attempt, o Order) error {
 	buyer, err := booking.NewID()
 	if err != nil {
@@ -110,12 +117,13 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 			tickets = append(tickets, t)
 		}
 	}
-	ids, err := s.ids(ctx, `
+	ids, err := ids(ctx, s.db, `
 		with moved as (
-			update attempts a set state = 'recorded', provider_ref = p.ref, updated_at = now()
-			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[]) as p (id, ref, order_id, buyer_id, email)
+			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
+				provider_ref = p.ref, action = p.action, updated_at = now()
+			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[]) as p (id, ref, order_id, buyer_id, email, action)
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
-			returning a.id, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email
 		), buyer as (
 			insert into buyers (id, email) select buyer_id, email from moved
 		), placed as (
@@ -131,7 +139,7 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency)
 			select $1, order_id, e.entry, amount, currency
-			from moved cross join (values (1, 'placed'), (2, 'authorized')) as e (n, entry)
+			from moved join (values (1, 'placed'), (2, 'authorized')) as e (n, entry) on e.n = 1 or moved.state = 'recorded'
 			order by order_id, e.n
 		)
 		select id from moved`, id,
@@ -147,7 +155,8 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 		column(tickets, func(t Ticket) string { return t.Label }),
 		column(tickets, func(t Ticket) int64 { return t.Price.Amount }),
 		column(tickets, func(t Ticket) string { return t.Price.Currency }),
-		column(tickets, func(t Ticket) string { return t.Code }))
+		column(tickets, func(t Ticket) string { return t.Code }),
+		column(of, func(p purchase) string { return p.Action }))
 	if err != nil {
 		return nil, fmt.Errorf("recording orders of %s: %w", id, err)
 	}
@@ -170,24 +179,32 @@ func (s *Store) Paid(ctx context.Context, a Attempt) (Attempt, error) {
 }
 
 func (s *Store) takePaid(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
-	return s.conclude(ctx, id, attemptIDs(of), Captured, "", "paid", "valid", "captured")
+	return conclude(ctx, s.db, id, attemptIDs(of), paid)
 }
 
-// cancel takes back the order of a recorded attempt whose money cannot be
-// captured any more; its units can be sold again.
-func (s *Store) cancel(ctx context.Context, a Attempt) error {
-	_, err := s.conclude(ctx, a.Performance, []string{a.ID}, Voiding, ErrDeclined.Code, "canceled", "canceled", "canceled")
-	return err
+// end is how the orders of attempts end.
+type end struct {
+	from, to      Step
+	outcome       string
+	order, ticket string // their states
+	entry         string // of the ledger
 }
 
-// conclude ends the orders of recorded attempts. Each has one that is pending:
-// where there is none the ledger's entry has no order and is refused, and
-// nothing is written.
-func (s *Store) conclude(ctx context.Context, id ropeline.PerformanceID, attempts []string, to Step, outcome, orderState, ticketState, entry string) ([]string, error) {
-	ids, err := s.ids(ctx, `
+var paid = end{Recorded, Captured, "", "paid", "valid", "captured"}
+
+// canceled is the end of an order whose money cannot be had any more; its units
+// can be sold again.
+func canceled(from Step, outcome *ropeline.Error) end {
+	return end{from, Voiding, outcome.Code, "canceled", "canceled", "canceled"}
+}
+
+// conclude ends the orders of attempts. Each has one that is pending: where there
+// is none the ledger's entry has no order and is refused, and nothing is written.
+func conclude(ctx context.Context, db querier, id ropeline.PerformanceID, attempts []string, e end) ([]string, error) {
+	ids, err := ids(ctx, db, `
 		with moved as (
-			update attempts set state = $3, outcome = $4, updated_at = now()
-			where performance_id = $1 and id = any($2::uuid[]) and state = 'recorded'
+			update attempts set state = $3, outcome = $4, action = '', updated_at = now()
+			where performance_id = $1 and id = any($2::uuid[]) and state = $8
 			returning id, amount, currency
 		), ended as (
 			update orders set state = $5, updated_at = now()
@@ -200,11 +217,77 @@ func (s *Store) conclude(ctx context.Context, id ropeline.PerformanceID, attempt
 			insert into order_ledger (performance_id, order_id, entry, amount, currency)
 			select $1, ended.id, $7, moved.amount, moved.currency from moved left join ended on attempt_id = moved.id
 		)
-		select id from moved`, id, attempts, to, outcome, orderState, ticketState, entry)
+		select id from moved`, id, attempts, e.to, e.outcome, e.order, e.ticket, e.entry, e.from)
 	if err != nil {
-		return nil, away("making orders "+orderState+" of", string(id), err)
+		return nil, away("making orders "+e.order+" of", string(id), err)
 	}
 	return ids, nil
+}
+
+// change changes an attempt, in one transaction with the event that it is the
+// effect of. An event that was heard before changes nothing.
+func (s *Store) change(ctx context.Context, a Attempt, e *payment.Event, do func(querier) error) error {
+	if e == nil {
+		return do(s.db)
+	}
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into payment_events (performance_id, id, attempt_id, about, at) values ($1, $2, $3, $4, $5)
+			on conflict do nothing`, a.Performance, e.ID, a.ID, e.About, e.At)
+		if err != nil {
+			return away("noting an event about", a.ID, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return errHeard
+		}
+		return do(tx)
+	})
+}
+
+// errHeard says that an event has had its effect before.
+var errHeard = errors.New("this event was heard before")
+
+// heardOf notes an event that has no effect.
+func (s *Store) heardOf(ctx context.Context, a Attempt, e *payment.Event) error {
+	return s.change(ctx, a, e, func(querier) error { return nil })
+}
+
+// end ends the order of an attempt, and returns the attempt as it is then.
+func (s *Store) end(ctx context.Context, a Attempt, e *payment.Event, end end) (Attempt, error) {
+	err := s.change(ctx, a, e, func(db querier) error {
+		_, err := conclude(ctx, db, a.Performance, []string{a.ID}, end)
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	return s.read(ctx, a)
+}
+
+// confirm makes an acting attempt a recorded one, whose amount is reserved, and
+// returns the attempt as it is then.
+func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attempt, error) {
+	err := s.change(ctx, a, e, func(db querier) error {
+		_, err := ids(ctx, db, `
+			with moved as (
+				update attempts set state = 'recorded', action = '', updated_at = now()
+				where performance_id = $1 and id = $2 and state = 'acting'
+				returning id, amount, currency
+			), entry as (
+				insert into order_ledger (performance_id, order_id, entry, amount, currency)
+				select $1, o.id, 'authorized', m.amount, m.currency
+				from moved m left join orders o on o.performance_id = $1 and o.attempt_id = m.id and o.state = 'pending'
+			)
+			select id from moved`, a.Performance, a.ID)
+		if err != nil {
+			return away("confirming", a.ID, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return a, err
+	}
+	return s.read(ctx, a)
 }
 
 // Done closes the books of a captured attempt whose units Redis knows as sold.
@@ -214,7 +297,7 @@ func (s *Store) Done(ctx context.Context, a Attempt) error {
 }
 
 func (s *Store) takeDone(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
-	ids, err := s.ids(ctx, `
+	ids, err := ids(ctx, s.db, `
 		update attempts set state = 'done', updated_at = now()
 		where performance_id = $1 and id = any($2::uuid[]) and state = 'captured'
 		returning id`, id, attemptIDs(of))

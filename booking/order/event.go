@@ -1,0 +1,118 @@
+package order
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// Heard says what an event of a provider came to.
+type Heard string
+
+// What events come to. None of them is to be sent again.
+const (
+	HeardNow   Heard = "done"    // it was new, and what it asks for was done
+	HeardAgain Heard = "again"   // it came before
+	HeardNot   Heard = "unknown" // nothing that we know is meant
+)
+
+// Hear takes in what a provider tells by webhook. It is a hint where to look: what
+// is so is asked of the provider (Find), and the attempt moves only from where it
+// stands, never back. The event is written in the transaction of its effect; what
+// follows from that is a settler's, if we die before it is done. The attempt, if
+// there is one, is returned as it is then.
+//
+// An error means that the event has to be sent again.
+func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error) {
+	if e.About == payment.AboutRefund {
+		return d.hearRefund(ctx, e)
+	}
+	a, found, err := d.store.byID(ctx, e.Attempt)
+	if err != nil || !found || e.About != payment.AboutPayment {
+		return Attempt{}, HeardNot, err
+	}
+	known, err := d.store.heard(ctx, a, e)
+	if err != nil || known {
+		return a, HeardAgain, err
+	}
+	a, err = d.hearPayment(ctx, a, e)
+	if errors.Is(err, errHeard) { // by another core, at the same time
+		return a, HeardAgain, nil
+	}
+	return a, HeardNow, err
+}
+
+// hearPayment has an event about a payment do what it can do. A request that is
+// under way (Started) learns more from its own answer, and an attempt that is over
+// only stirs if there is money.
+func (d *Desk) hearPayment(ctx context.Context, a Attempt, e payment.Event) (Attempt, error) {
+	switch a.Step {
+	case Acting:
+		if e.State != payment.NeedsAction {
+			return d.attend(ctx, a, &e, false)
+		}
+	case Recorded:
+		a, err := d.capture(ctx, a, &e)
+		if err != nil {
+			return a, err
+		}
+		return d.forward(ctx, a)
+	case Voiding, Closed:
+		if e.State != payment.Declined && e.State != payment.Voided {
+			return d.hearLate(ctx, a, e)
+		}
+	}
+	return a, d.store.heardOf(ctx, a, &e)
+}
+
+// hearLate opens a failed attempt again, so that a settler goes on with it if we
+// do not, and lets its money go, or its order come back.
+func (d *Desk) hearLate(ctx context.Context, a Attempt, e payment.Event) (Attempt, error) {
+	err := d.store.change(ctx, a, &e, func(db querier) error {
+		_, err := move(ctx, db, a, Closed, Voiding, "")
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	a.Step = Voiding
+	if a, err = d.backward(ctx, a); err == nil && a.Step == Recorded {
+		a, err = d.forward(ctx, a)
+	}
+	if err != nil { // the event has had its effect
+		d.log.Warn("late money is left to the settler", "attempt", a.ID, "err", err)
+	}
+	return a, nil
+}
+
+// hearRefund asks how far a refund of ours got.
+func (d *Desk) hearRefund(ctx context.Context, e payment.Event) (Attempt, Heard, error) {
+	found, err := troubles(ctx, d.store.db, `refund_id::text = $1`, e.Refund)
+	if err != nil || len(found) == 0 {
+		return Attempt{}, HeardNot, err
+	}
+	a, ours, err := d.store.byID(ctx, found[0].Attempt)
+	if err != nil || !ours {
+		return Attempt{}, HeardNot, err
+	}
+	known, err := d.store.heard(ctx, a, e)
+	if err != nil || known {
+		return a, HeardAgain, err
+	}
+	a.Ref = found[0].Ref
+	if err := d.refund(ctx, a, found[0], &e); !errors.Is(err, errHeard) {
+		return a, HeardNow, err
+	}
+	return a, HeardAgain, nil
+}
+
+// heard reports whether an event was written down.
+func (s *Store) heard(ctx context.Context, a Attempt, e payment.Event) (known bool, err error) {
+	err = s.db.QueryRow(ctx, `select exists (select 1 from payment_events where performance_id = $1 and id = $2)`,
+		a.Performance, e.ID).Scan(&known)
+	if err != nil {
+		return false, away("looking for an event about", a.ID, err)
+	}
+	return known, nil
+}

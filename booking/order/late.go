@@ -1,0 +1,163 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// late does what is right with money that is there for an attempt that has failed.
+// If the fan had an order, its units come back to it when nobody else has them. If
+// not, or if the fan was told at once that it failed, the money goes back. Staff
+// see what came late in either case (Trouble).
+func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt, error) {
+	promised, err := s.store.hasOrder(ctx, a)
+	if err != nil {
+		return a, err
+	}
+	if !promised && p.State == payment.Authorized { // the fan knows that nothing was taken
+		_, err := s.void(ctx, a)
+		return a, err
+	}
+	a.Ref = p.Ref
+	trouble := troubleOf(a, p, Late)
+	if err := s.store.note(ctx, s.store.db, trouble); err != nil {
+		return a, err
+	}
+	if promised && p.Amount == a.Amount && p.Refunded == 0 {
+		seated, err := s.reseat(ctx, a)
+		if err != nil || seated.Step == Recorded {
+			return seated, err
+		}
+	}
+	return a, s.giveBack(ctx, a, p, trouble)
+}
+
+func (s *steps) void(ctx context.Context, a Attempt) (payment.Payment, error) {
+	call, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p, err := s.provider.Void(call, a.charge())
+	if err == nil && p.State != payment.Voided && p.State != payment.Declined && p.State != payment.Captured {
+		err = fmt.Errorf("the provider says %s", p.State)
+	}
+	if err != nil {
+		return p, fmt.Errorf("voiding attempt %s: %w", a.ID, err)
+	}
+	return p, nil
+}
+
+// giveBack lets late money go, or refunds it if it was taken.
+func (s *steps) giveBack(ctx context.Context, a Attempt, p payment.Payment, t Trouble) error {
+	if p.State == payment.Authorized {
+		var err error
+		if p, err = s.void(ctx, a); err != nil {
+			return err
+		}
+		if p.State != payment.Captured {
+			t.State = LetGo
+			return s.store.note(ctx, s.store.db, t)
+		}
+	}
+	t.Refund = refundOf(a)
+	if t.Amount.Amount = p.Amount.Amount - p.Refunded; t.Amount.Amount == 0 { // by us, it may be
+		t.Amount = p.Amount
+	}
+	return s.refund(ctx, a, t, nil)
+}
+
+// refundOf is the id of the one refund of an attempt's late money.
+func refundOf(a Attempt) string {
+	return uuid.NewSHA1(uuid.MustParse(a.ID), []byte("late")).String()
+}
+
+// refund gives late money back, or asks how far that got.
+func (s *steps) refund(ctx context.Context, a Attempt, t Trouble, e *payment.Event) error {
+	call, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: t.Refund, Amount: t.Amount})
+	switch {
+	case errors.Is(err, payment.ErrNotRefundable): // somebody has given it back by hand, or it is in dispute
+		t.State = Failed
+		if p, err := s.provider.Find(call, a.charge()); err == nil && p.Refunded == p.Amount.Amount {
+			t.State = GivenBack
+		}
+	case err != nil:
+		return fmt.Errorf("refunding attempt %s: %w", a.ID, err)
+	default:
+		t.State = map[payment.RefundState]TroubleState{
+			payment.RefundPending: Refunding, payment.RefundDone: GivenBack, payment.RefundFailed: Failed}[done.State]
+	}
+	return s.store.change(ctx, a, e, func(db querier) error { return s.store.note(ctx, db, t) })
+}
+
+// reseat gives the order of an attempt its units again, if nobody has them. Redis
+// is asked first: whoever holds them there was promised them. Postgres is the last
+// guard, as ever.
+func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
+	before := a
+	quiet := s.holds.Keeping(nil) // money does not wait for the session to be there
+	free, err := s.seat(ctx, quiet, &a)
+	if err != nil || !free {
+		return before, err
+	}
+	revived, err := s.store.revive(ctx, a)
+	if isUniqueViolation(err) {
+		err = s.unpay(ctx, a)
+		if err == nil && a.Hold == a.ID {
+			err = quiet.Release(ctx, a.Performance, a.Hold, s.sessionOf(a))
+		}
+		return before, err
+	}
+	if err != nil {
+		return before, err
+	}
+	if !revived {
+		return s.store.read(ctx, a)
+	}
+	a.Step = Recorded
+	// Whoever looked for strays meanwhile may have taken the hold for one.
+	if _, err := quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(a), a.ID); err == nil {
+		return a, nil
+	}
+	return s.store.end(ctx, a, nil, canceled(Recorded, ErrFailed))
+}
+
+// seat makes the hold of an attempt a paying one again, or a new one with the same
+// units, named as the attempt is so that a repeat finds it.
+func (s *steps) seat(ctx context.Context, quiet *hold.Store, a *Attempt) (free bool, err error) {
+	_, err = quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(*a), a.ID)
+	if err == nil {
+		return true, nil
+	}
+	if e, _ := errors.AsType[*ropeline.Error](err); e == nil || e.Kind == ropeline.Unavailable {
+		return false, err
+	}
+	if errors.Is(err, hold.ErrPaying) || errors.Is(err, hold.ErrSold) { // the fan has paid for them otherwise
+		return false, nil
+	}
+	a.Hold = a.ID
+	_, err = quiet.Units(ctx, hold.Request{ID: a.Hold, Performance: a.Performance, Sale: a.Sale, Session: s.sessionOf(*a),
+		SessionEnds: s.now().Add(time.Hour), Life: Grace}, a.Units)
+	if err == nil {
+		_, err = quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(*a), a.ID)
+	}
+	if e, _ := errors.AsType[*ropeline.Error](err); e != nil && e.Kind != ropeline.Unavailable {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sessionOf is whose the hold of an attempt is: nobody's, if it was made afresh.
+func (s *steps) sessionOf(a Attempt) string {
+	if a.Hold == a.ID {
+		return "late-" + a.ID
+	}
+	return a.Session
+}

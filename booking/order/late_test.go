@@ -1,0 +1,288 @@
+package order_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+)
+
+// takenByHand is what somebody does in the provider's dashboard, or a bank that was
+// slower than anybody waits.
+func (d *desk) takenByHand(state payment.State) {
+	d.t.Helper()
+	if _, err := d.db.Exec(d.t.Context(), `update sandbox_payments set state = $1`, state); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// troubles is what staff see, as kind:state.
+func (d *desk) troubles() (list string) {
+	d.t.Helper()
+	found, err := order.Troubles(d.t.Context(), d.db)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, t := range found {
+		if t.Amount.Amount == 0 || t.Amount.Currency == "" || t.Ref == "" || t.At.IsZero() || t.Kind != order.Unknown && (t.Performance != d.id || t.Sale != d.sale) {
+			d.t.Errorf("trouble %+v", t)
+		}
+		list += string(t.Kind) + ":" + string(t.State) + " "
+	}
+	return strings.TrimSpace(list)
+}
+
+func (d *desk) troubled(want string) {
+	d.t.Helper()
+	if got := d.troubles(); got != want {
+		d.t.Errorf("staff see %q, want %q", got, want)
+	}
+}
+
+// refused is a payment whose order was canceled because the fan took too long.
+func (d *desk) ranOut() {
+	d.t.Helper()
+	d.act()
+	late := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) })
+	if _, err := late.Settle(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.want(strings.Replace(undone, "%", "voided", 1))
+}
+
+const reseated = "attempts done; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,canceled,placed,authorized,captured; redis sold 2"
+
+// The fan confirms in the moment in which the settler gives up: the order comes back.
+func TestConfirmedInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	r, o := d.act()
+	finds := 0
+	d.provider.before = func(call string) error {
+		if call == "find" {
+			if finds++; finds == 2 {
+				d.confirm(true)
+			}
+		}
+		return nil
+	}
+	late := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) })
+	if _, err := late.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.settleAll()
+	d.want(reseated)
+	d.troubled("late:reseated")
+	if paid, err := d.Checkout(t.Context(), r); err != nil || paid.ID != o.ID || paid.State != order.Paid {
+		t.Errorf("back: %+v, %v", paid, err)
+	}
+	d.consistent()
+	d.free()
+}
+
+// Money comes after the order was canceled: the fan gets the places if they are
+// free, whether or not the hold or its session is still there.
+func TestLateMoneyIsReseated(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"held", "given back", "redis lost", "authorized only"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.ranOut()
+			d.takenByHand(payment.Captured)
+			switch how {
+			case "given back":
+				h, _, err := d.holds.Of(t.Context(), d.id, "s1")
+				if err := errors.Join(err, d.holds.Release(t.Context(), d.id, h.ID, "s1")); err != nil {
+					t.Fatal(err)
+				}
+			case "redis lost":
+				d.loseRedis()
+				d.rebuild()
+			case "authorized only":
+				d.takenByHand(payment.Authorized)
+			}
+			e := d.event("")
+			d.hear(e, order.HeardNow)
+			d.hear(e, order.HeardAgain)
+			d.want(reseated)
+			d.troubled("late:reseated")
+			d.consistent()
+			d.free()
+		})
+	}
+}
+
+// Somebody else has the places: the money goes back, once.
+func TestLateMoneyGoesBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		holder string
+		state  payment.State
+		end    string
+		ledger string
+	}{
+		{"somebody holds them", payment.Captured, "late:refunded", "placed,canceled,captured,refunded"},
+		{"somebody holds them", payment.Authorized, "late:let_go", "placed,canceled"},
+		{"Redis forgot who has bought them", payment.Captured, "late:refunded", "placed,canceled,placed,authorized,captured,captured,refunded"},
+		{"the fan has bought them otherwise", payment.Captured, "late:refunded", "placed,canceled,placed,authorized,captured,captured,refunded"},
+	} {
+		t.Run(c.holder+", "+string(c.state), func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.ranOut()
+			attempt := d.attempt()
+			h, _, err := d.holds.Of(t.Context(), d.id, "s1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch c.holder {
+			case "the fan has bought them otherwise":
+				if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				if err := d.holds.Release(t.Context(), d.id, h.ID, "s1"); err != nil {
+					t.Fatal(err)
+				}
+				other := d.hold("s2", 4, 5)
+				if c.holder != "somebody holds them" {
+					if _, err := d.Checkout(t.Context(), d.request(other, sandbox.OK)); err != nil {
+						t.Fatal(err)
+					}
+					d.forgetSold(4)
+				}
+			}
+			if _, err := d.db.Exec(t.Context(), `update sandbox_payments set state = $1 where attempt_id = $2`, c.state, attempt); err != nil {
+				t.Fatal(err)
+			}
+			e := payment.Event{ID: "evt_1", About: payment.AboutPayment, Attempt: attempt, State: c.state}
+			d.hear(e, order.HeardNow)
+			d.hear(e, order.HeardAgain)
+			e.ID = "evt_2"
+			d.hear(e, order.HeardNow)
+			d.settleAll()
+			d.troubled(c.end)
+			refunds := 0
+			if c.end == "late:refunded" {
+				refunds = 1
+			}
+			d.count(`select count(*) from sandbox_refunds`, refunds)
+			d.count(`select count(*) from attempts where state not in ('closed', 'done')`, 0)
+			d.count(`select count(*) from sandbox_payments where state = 'authorized' or state = 'captured' and refunded = 0`,
+				map[bool]int{true: 1}[strings.Count(c.ledger, "placed") > 1])
+			if got := d.state(); !strings.Contains(got, "ledger "+c.ledger+";") {
+				t.Errorf("%s; want ledger %s", got, c.ledger)
+			}
+			d.free()
+		})
+	}
+}
+
+// forgetSold has Redis forget that a unit is sold.
+func (d *desk) forgetSold(unit int64) {
+	d.t.Helper()
+	for _, key := range []string{inventory.KeysOf(d.id).Taken(), inventory.KeysOf(d.id).Sold()} {
+		if err := d.rdb.SetBit(d.t.Context(), key, unit, 0).Err(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// An attempt that failed at once was said to cost nothing: what is reserved is let
+// go without a word, what was taken is given back and shown.
+func TestMoneyOfAFailedAttempt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		state payment.State
+		end   string
+	}{{payment.Authorized, ""}, {payment.Captured, "late:refunded"}} {
+		d := open(t)
+		if _, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.Declined)); !errors.Is(err, order.ErrDeclined) {
+			t.Fatal(err)
+		}
+		d.takenByHand(c.state)
+		d.hear(d.event(c.state), order.HeardNow)
+		d.troubled(c.end)
+		d.count(`select count(*) from sandbox_payments where state = 'captured' and refunded <> amount or state = 'authorized'`, 0)
+		d.count(`select count(*) from attempts where state = 'closed'`, 1)
+		d.consistent()
+		d.free()
+	}
+}
+
+// The process dies while late money is put right: a settler does the rest, once.
+func TestCrashWithLateMoney(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"before find", "after find", "before refund", "after refund", "before void", "after void", "before capture", "after capture"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			d.ranOut()
+			end, state := "late:refunded", payment.Captured
+			switch {
+			case strings.HasSuffix(at, "capture"):
+				end = "late:reseated"
+			case strings.HasSuffix(at, "void"):
+				end, state = "late:let_go", payment.Authorized
+			}
+			if end != "late:reseated" {
+				h, _, err := d.holds.Of(t.Context(), d.id, "s1")
+				if err := errors.Join(err, d.holds.Release(t.Context(), d.id, h.ID, "s1")); err != nil {
+					t.Fatal(err)
+				}
+				d.hold("s2", 4, 5)
+			}
+			d.takenByHand(state)
+			e := d.event(state)
+			d.dies(at, func() { _, _, _ = d.Hear(t.Context(), e) })
+			d.hear(e, order.HeardAgain)
+			d.settleAll()
+			d.troubled(end)
+			d.count(`select count(*) from sandbox_refunds`, map[bool]int{true: 1}[end == "late:refunded"])
+			d.count(`select count(*) from attempts where state in ('closed', 'done')`, 1)
+			d.consistent()
+		})
+	}
+}
+
+func TestEventsThatMeanNothing(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.act()
+	for _, e := range []payment.Event{
+		{ID: "evt_1", About: payment.AboutPayment, Attempt: uuid.NewString()},
+		{ID: "evt_2", About: payment.AboutPayment, Attempt: "'; drop table attempts; --"},
+		{ID: "evt_3", About: payment.AboutRefund, Ref: "pi_1", Refund: uuid.NewString()},
+		{ID: "evt_4", About: payment.AboutRefund, Ref: "pi_1", Refund: "x"},
+		{ID: "evt_5", About: payment.AboutDispute, Ref: "pi_1"},
+	} {
+		d.hear(e, order.HeardNot)
+	}
+	d.want(acting)
+	d.count(`select count(*) from payment_events`, 0)
+}
+
+// While Postgres or the provider is away an event is not taken in: it comes again.
+func TestEventThatCannotBeTakenIn(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.act()
+	d.confirm(true)
+	e := d.event(payment.Authorized)
+	d.provider.before = func(string) error { return errors.New("the provider is on fire") }
+	if _, _, err := d.Hear(t.Context(), e); err == nil {
+		t.Error("it was taken in")
+	}
+	d.count(`select count(*) from payment_events`, 0)
+	d.provider.before = nil
+	d.hear(e, order.HeardNow)
+	d.want(sold)
+}
