@@ -72,7 +72,7 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets"} {
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)

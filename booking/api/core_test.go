@@ -31,6 +31,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -57,6 +58,8 @@ type core struct {
 	key   ed25519.PrivateKey
 	ended *ended
 	line  *heard
+
+	sandbox *sandbox.Provider // which tells this core when Deliver is called
 }
 
 // heard stands for the line: what it heard last.
@@ -135,9 +138,13 @@ func startLogging(t testing.TB, log *slog.Logger) *core {
 	c.sale, c.show = c.seed(200, 100)
 	c.line = &heard{sale: c.sale.ID, bought: map[ropeline.PlaceID]int{}}
 	db := bounded(t, c.db)
+	c.sandbox = sandbox.New(db).Hooked("whsec_sandbox", time.Now, func(ctx context.Context, header http.Header, body []byte) error {
+		return sandbox.To(http.DefaultClient, c.url+"/api/v1/webhooks/sandbox")(ctx, header, body)
+	})
 	c.api, err = New(Config{
-		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: sandbox.New(db),
-		Gate: gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
+		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox,
+		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
+		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -171,6 +171,11 @@ func (p measuredProvider) Find(ctx context.Context, c payment.Charge) (payment.P
 	return p.Provider.Find(ctx, c)
 }
 
+func (p measuredProvider) Refund(ctx context.Context, c payment.Charge, r payment.Refund) (payment.Refunded, error) {
+	defer waiting(ctx)()
+	return p.Provider.Refund(ctx, c, r)
+}
+
 // reportEvery is how often a core says how it does.
 const reportEvery = time.Second
 

@@ -15,6 +15,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	busy     prometheus.Gauge
 	refusals *prometheus.CounterVec
+	webhooks *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -29,6 +30,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusals: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_booking_refusals_total", Help: "Requests that were answered with a problem document, by its code.",
 		}, []string{"code"}),
+		webhooks: add.NewCounterVec(prometheus.CounterOpts{
+			Name: "ropeline_booking_webhooks_total",
+			Help: "Events of payment providers, by what came of them: done, again (it came before), unknown (about nothing that we have), foreign (none of our business), forged (no good signature), or failed (it has to come again).",
+		}, []string{"provider", "result"}),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
-	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -33,6 +32,7 @@ type Order struct {
 	Email       string                 `json:"email"`
 	CreatedAt   time.Time              `json:"created_at"`
 	Key         string                 `json:"key,omitempty" doc:"opens the order's link; only in the answer to its making"`
+	Action      string                 `json:"action,omitempty" doc:"the page on which the buyer has to confirm the payment first; it leads back to return_url, where the request is sent again with the same key"`
 	Tickets     []Ticket               `json:"tickets"`
 }
 
@@ -54,6 +54,7 @@ type OrderRequest struct {
 	Hold   string `json:"hold"`
 	Email  string `json:"email"`
 	Method string `json:"payment_method" doc:"a token of the payment provider's, never a card number"`
+	Return string `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
 }
 
 type createOrder struct {
@@ -73,12 +74,14 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	}
 	o, err := s.desk.Checkout(ctx, order.Request{
 		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
-		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method,
+		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.noteBuyer(ctx, fan)
+	if o.Action == "" {
+		s.noteBuyer(ctx, fan.Sale, fan.Place)
+	}
 	body, err := orderAnswer(o)
 	if err != nil {
 		return nil, err
@@ -93,14 +96,14 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 
 // noteBuyer tells the line that a session has bought: it needs no basket any more.
 // What was sold stays sold if that cannot be told.
-func (s *server) noteBuyer(ctx context.Context, fan token.Claims) {
+func (s *server) noteBuyer(ctx context.Context, sale ropeline.SaleID, place ropeline.PlaceID) {
 	if s.line == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := s.line.Bought(ctx, fan.Sale, fan.Place); err != nil {
-		s.log.Warn("a buyer is not counted", "sale", fan.Sale, "err", err)
+	if err := s.line.Bought(ctx, sale, place); err != nil {
+		s.log.Warn("a buyer is not counted", "sale", sale, "err", err)
 	}
 }
 
@@ -150,7 +153,7 @@ func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error
 func orderAnswer(o order.Order) (Order, error) {
 	answer := Order{
 		ID: o.ID, Performance: o.Performance, Sale: o.Sale, State: o.State, Total: o.Total,
-		Email: o.Email, CreatedAt: o.CreatedAt, Tickets: make([]Ticket, len(o.Tickets)),
+		Email: o.Email, CreatedAt: o.CreatedAt, Action: o.Action, Tickets: make([]Ticket, len(o.Tickets)),
 	}
 	for i, t := range o.Tickets {
 		var err error

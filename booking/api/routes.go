@@ -11,6 +11,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/gate/fibergate"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
 // Access says who may call a route.
@@ -21,6 +22,8 @@ const (
 	Public    Access = "public"          // anybody
 	Admission Access = "admission token" // holders of a token; see package gate
 	OrderLink Access = "order link"      // holders of the order's key
+	Signed    Access = "provider signature"
+	Address   Access = "payment address" // whoever was sent there to confirm
 )
 
 // Route is a line of the table of routes.
@@ -46,6 +49,10 @@ var Routes = []Route{
 	{"create-order", http.MethodPost, "/api/v1/orders", Admission, http.StatusCreated, "Pay for a hold"},
 	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
+	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
+	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
+	{"show-sandbox-payment", http.MethodGet, sandbox.PagePath + "{id}", Address, http.StatusOK, "The sandbox's page on which a payment is confirmed"},
+	{"confirm-sandbox-payment", http.MethodPost, sandbox.PagePath + "{id}", Address, http.StatusSeeOther, "Confirm a payment of the sandbox's, or refuse it"},
 }
 
 func route(id string) (Route, bool) {
@@ -84,6 +91,10 @@ func (s *server) guard(app *fiber.App) {
 			chain = []fiber.Handler{private, plainBody, sameOrigin, token, pass}
 		case OrderLink:
 			chain = []fiber.Handler{private, plainBody, needOrderKey, pass}
+		case Signed: // the handler checks it: the signature is of the body
+			chain = []fiber.Handler{private, plainBody, pass}
+		case Address:
+			chain = []fiber.Handler{private, plainBody, sameOrigin, pass}
 		default:
 			continue // no guard: the route stays closed
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/stock"
 )
 
@@ -36,8 +37,10 @@ type Config struct {
 	Sessions hold.Sessions // kept for as long as what they hold; nil: none is
 	OrderKey []byte        // 32 bytes; keys of order links are made with it
 	Provider payment.Provider
-	Metrics  prometheus.Registerer // absent: nothing is registered
-	Line     Line                  // told the stock and who bought; nil: nobody
+	Webhooks map[string]payment.Crier // who may tell us something, by the last part of its path
+	Sandbox  *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
+	Metrics  prometheus.Registerer    // absent: nothing is registered
+	Line     Line                     // told the stock and who bought; nil: nobody
 	Log      *slog.Logger
 }
 
@@ -67,6 +70,8 @@ type server struct {
 	orders    *order.Store
 	desk      *order.Desk
 	links     order.Links
+	criers    map[string]payment.Crier
+	sandbox   *sandbox.Provider
 	gate      *gate.Gate
 	now       func() time.Time
 	log       *slog.Logger
@@ -87,7 +92,7 @@ func New(c Config) (*Core, error) {
 	units := inventory.New(c.Redis)
 	s := &server{
 		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate, metrics: newMetrics(c.Metrics),
-		links: order.Links(c.OrderKey), now: time.Now, log: c.Log,
+		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
@@ -135,7 +140,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox} {
 		if err := register(); err != nil {
 			return nil, err
 		}

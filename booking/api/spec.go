@@ -17,6 +17,8 @@ func specification() huma.Config {
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					schemes[Admission]: {Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 						Description: "The admission token. Browsers send it as the cookie ropeline_admission_{sale}, chosen by the header Ropeline-Sale."},
+					schemes[Signed]: {Type: "apiKey", In: "header", Name: "Stripe-Signature",
+						Description: "Time and HMAC-SHA256 of the body, with a secret that the provider and we share. The sandbox's header is Sandbox-Signature."},
 					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
 				},
 			},
@@ -27,7 +29,7 @@ func specification() huma.Config {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
@@ -36,6 +38,8 @@ func operation(r Route) huma.Operation {
 		// The limit and the deadlines are Fiber's. Without -1 huma sets a read
 		// deadline of its own on the connection and never takes it back.
 		BodyReadTimeout: -1,
+		// A signature is of the body as it came, and a form is no JSON.
+		SkipValidateBody: r.Access == Signed || r.Access == Address,
 		Responses: map[string]*huma.Response{"default": {
 			Description: "A problem document",
 			Content:     map[string]*huma.MediaType{problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},

@@ -32,10 +32,6 @@ func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error
 	if err != nil || !found || e.About != payment.AboutPayment {
 		return Attempt{}, HeardNot, err
 	}
-	known, err := d.store.heard(ctx, a, e)
-	if err != nil || known {
-		return a, HeardAgain, err
-	}
 	a, err = d.hearPayment(ctx, a, e)
 	if errors.Is(err, errHeard) { // by another core, at the same time
 		return a, HeardAgain, nil
@@ -47,23 +43,31 @@ func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error
 // under way (Started) learns more from its own answer, and an attempt that is over
 // only stirs if there is money.
 func (d *Desk) hearPayment(ctx context.Context, a Attempt, e payment.Event) (Attempt, error) {
+	over := e.State == payment.Declined || e.State == payment.Voided
+	switch {
+	case a.Step == Acting && e.State == payment.NeedsAction,
+		(a.Step == Voiding || a.Step == Closed) && over,
+		a.Step == Started, a.Step == Captured, a.Step == Done:
+		return a, d.store.heardOf(ctx, a, &e)
+	}
+	known, err := d.store.heard(ctx, a, e) // before the provider is asked in vain
+	if err != nil {
+		return a, err
+	}
+	if known {
+		return a, errHeard
+	}
 	switch a.Step {
 	case Acting:
-		if e.State != payment.NeedsAction {
-			return d.attend(ctx, a, &e, false)
-		}
+		return d.attend(ctx, a, &e, false)
 	case Recorded:
-		a, err := d.capture(ctx, a, &e)
-		if err != nil {
+		if a, err = d.capture(ctx, a, &e); err != nil {
 			return a, err
 		}
 		return d.forward(ctx, a)
-	case Voiding, Closed:
-		if e.State != payment.Declined && e.State != payment.Voided {
-			return d.hearLate(ctx, a, e)
-		}
+	default:
+		return d.hearLate(ctx, a, e)
 	}
-	return a, d.store.heardOf(ctx, a, &e)
 }
 
 // hearLate opens a failed attempt again, so that a settler goes on with it if we

@@ -30,6 +30,7 @@ type bookingCommand struct {
 	SessionLimit int64 `placeholder:"N" help:"Requests of one session a minute; 0 for the default, -1 for no limit."`
 
 	paymentFlags
+	webhookFlags
 	privateListener `set:"private=9081"`
 }
 
@@ -39,16 +40,16 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, on)
-	provider, err := c.provider(on.postgres)
-	if err != nil {
-		return err
-	}
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	reg := monitor.NewRegistry()
-	parts, err := newBooking(on.redis, on.postgres, provider, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
+	paid, err := c.payments(c.paymentFlags, on.postgres, ln, con.log)
+	var parts []part
+	if err == nil {
+		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
+	}
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
 	}
@@ -61,7 +62,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, keys keyFolder, name string, perSession int64, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -84,22 +85,22 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Pr
 	ended := queue.NewRevocations(line, name, log)
 	watchGate(reg, ended)
 	watchKeys(reg, "trusts", trusted.IDs)
-	core, err := api.New(api.Config{
+	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, Provider: provider, Line: line, Sessions: line, Metrics: reg, Log: log,
-	})
+		OrderKey: links, Line: line, Sessions: line, Metrics: reg, Log: log,
+	}))
 	if err != nil {
 		return nil, err
 	}
-	return []part{
+	return append([]part{
 		{"keys", trusted.Run},
 		{"gate", ended.Run},
 		{"ends", func(ctx context.Context) error {
 			return line.FollowEnded(ctx, func(ctx context.Context, e queue.Ended) { core.EndSession(ctx, e.Sale, e.Session) })
 		}},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
-	}, nil
+	}, paid.parts...), nil
 }
 
 type workerCommand struct {

@@ -139,7 +139,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], sandbox.New(pools[0]), d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
+	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

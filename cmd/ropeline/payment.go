@@ -1,10 +1,18 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/payment/stripe"
@@ -20,5 +28,71 @@ func (f paymentFlags) provider(db *pgxpool.Pool) (payment.Provider, error) {
 	if f.StripeKey == "" {
 		return sandbox.New(db), nil
 	}
-	return stripe.Open(stripe.Config{KeyFile: f.StripeKey, Now: time.Now})
+	return f.stripe("")
+}
+
+func (f paymentFlags) stripe(secrets string) (*stripe.Provider, error) {
+	return stripe.Open(stripe.Config{KeyFile: f.StripeKey, SecretFile: secrets, Now: time.Now})
+}
+
+// webhookFlags say whom the booking core believes what happened to a payment.
+type webhookFlags struct {
+	StripeWebhookSecrets string `placeholder:"FILE" help:"File with the signing secrets of Stripe's webhook, one a line: several while one takes the place of another. Without it no webhook is believed."`
+}
+
+var errSecretsWithoutKey = errors.New("--stripe-webhook-secrets is of no use without --stripe-key")
+
+// payments are whom a booking core pays with, and who tells it of payments.
+type payments struct {
+	payment.Provider
+	criers  map[string]payment.Crier
+	sandbox *sandbox.Provider // nil: real money
+	parts   []part
+}
+
+// payments returns the provider of a booking core that serves on ln.
+func (f webhookFlags) payments(of paymentFlags, db *pgxpool.Pool, ln net.Listener, log *slog.Logger) (payments, error) {
+	switch {
+	case of.StripeKey == "" && f.StripeWebhookSecrets != "":
+		return payments{}, errSecretsWithoutKey
+	case of.StripeKey == "":
+		return sandboxPayments(db, ln, log), nil
+	case f.StripeWebhookSecrets == "":
+		log.Warn("there is no --stripe-webhook-secrets, so nothing is heard of Stripe: payments that are confirmed go on when the fan is back, or two minutes later")
+	}
+	p, err := of.stripe(f.StripeWebhookSecrets)
+	if err != nil {
+		return payments{}, err
+	}
+	return payments{Provider: p, criers: map[string]payment.Crier{"stripe": p}}, nil
+}
+
+// sandboxPayments is a sandbox that tells this core what happens at its own
+// address, as a provider would. The secret is this process's: nobody else delivers
+// to it.
+func sandboxPayments(db *pgxpool.Pool, ln net.Listener, log *slog.Logger) payments {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	p := sandbox.New(db).Hooked(rand.Text(), time.Now, sandbox.To(client, "http://"+reachable(ln.Addr())+"/api/v1/webhooks/sandbox"))
+	return payments{Provider: p, criers: map[string]payment.Crier{"sandbox": p}, sandbox: p, parts: []part{{"sandbox", func(ctx context.Context) error {
+		defer transport.CloseIdleConnections()
+		return p.Run(ctx, log)
+	}}}}
+}
+
+// reachable is an address at which this process reaches itself: one that listens
+// everywhere has none of its own.
+func reachable(addr net.Addr) string {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return addr.String()
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+}
+
+// into sets what of a core's configuration is about payments.
+func (p payments) into(c api.Config) api.Config {
+	c.Provider, c.Webhooks, c.Sandbox = p.Provider, p.criers, p.sandbox
+	return c
 }

@@ -1,10 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -54,6 +57,53 @@ func (p *Provider) Event(header http.Header, body []byte) (payment.Event, error)
 		told.Dispute = payment.Dispute{Ref: e.ID, State: payment.DisputeOpen, Amount: e.Disputed, Reason: "fraudulent"}
 	}
 	return told, nil
+}
+
+// Run delivers webhooks until ctx ends.
+func (p *Provider) Run(ctx context.Context, log *slog.Logger) error {
+	tick := time.NewTicker(deliverEvery)
+	defer tick.Stop()
+	for {
+		round, cancel := context.WithTimeout(ctx, deliverPatience)
+		_, err := p.Deliver(round)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			log.Warn("the sandbox's webhooks were not taken in, and come again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+const (
+	deliverEvery    = time.Second
+	deliverPatience = 30 * time.Second
+)
+
+// To returns a Hook that posts to an address.
+func To(client *http.Client, address string) Hook {
+	return func(ctx context.Context, header http.Header, body []byte) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header = header
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)); err != nil {
+			return err
+		}
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answered %s", address, res.Status)
+		}
+		return nil
+	}
 }
 
 // batch is how many events one call of Deliver sends of each kind.

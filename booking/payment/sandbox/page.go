@@ -70,3 +70,12 @@ func (p *Provider) Page(ctx context.Context, attempt string) (html []byte, back 
 	}
 	return text.Bytes(), back, nil
 }
+
+// Answer is what the fan said on the page; it returns where the fan came from.
+func (p *Provider) Answer(ctx context.Context, attempt string, yes bool) (back string, err error) {
+	if err := p.Confirm(ctx, payment.Charge{Attempt: attempt}, yes); err != nil {
+		return "", err
+	}
+	_, back, err = p.Page(ctx, attempt)
+	return back, err
+}
