@@ -21,7 +21,8 @@ type Ops struct {
 	audit    *Audit
 	schedule *Schedule
 	presets  presets
-	terms    Terms // nil: they are not published here
+	terms    Terms    // nil: they are not published here
+	payments Payments // nil: nobody knows them here
 	log      *slog.Logger
 	mux      *http.ServeMux
 
@@ -66,6 +67,7 @@ var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/sales/{sale}/sessions/{id}/reentry", seller, (*Ops).reenter},
 	{"GET", opsPath + "/sales/{sale}/history", staff, (*Ops).history},
 	{"GET", opsPath + "/edges", staff, (*Ops).edges},
+	{"GET", opsPath + "/payments", staff, (*Ops).listPayments},
 	{"POST", opsPath + "/sales/{sale}/steer", staff, (*Ops).steer},
 	{"GET", opsPath + "/sales/{sale}/audit", staff, (*Ops).listAudit},
 	{"GET", opsPath + "/sales/{sale}/schedule", staff, (*Ops).listSchedule},

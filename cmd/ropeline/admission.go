@@ -130,5 +130,8 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 	} else if p != nil {
 		ops.WithTerms(p)
 	}
+	if db != nil {
+		ops.WithPayments(paymentList{db})
+	}
 	return append(parts, part{"ops", func(ctx context.Context) error { return serve(ctx, ln, ops, log) }}), nil
 }

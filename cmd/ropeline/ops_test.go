@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
@@ -61,7 +62,7 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := httptest.NewServer(admission.NewOps(store, staff, quiet).WithRecords(audit, admission.NewSchedule(db, store, quiet)))
+	api := httptest.NewServer(admission.NewOps(store, staff, quiet).WithRecords(audit, admission.NewSchedule(db, store, quiet)).WithPayments(paymentList{db}))
 	t.Cleanup(api.Close)
 
 	id, when := string(sale.ID), regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}-[0-9a-f-]{27}`)
@@ -110,6 +111,16 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if got := ops("edges", "--json"); !strings.Contains(got, `"host":"edge-1"`) {
 		t.Errorf("the edges are %s", got)
 	}
+	expect(t, ops("payments"), "no payment is in trouble\n")
+	if _, err := db.Exec(t.Context(), `insert into payment_troubles (attempt_id, kind, state, provider_ref, amount, currency) values ($1, 'unknown', 'open', 'pi_7', 4500, 'EUR')`, uuid.NewString()); err != nil {
+		t.Fatal(err)
+	}
+	if got := ops("payments"); !regexp.MustCompile(`(?m)^unknown +open +4500 EUR +… +pi_7 +… +…$`).MatchString(got) {
+		t.Errorf("the payments are\n%s", got)
+	}
+	if got := ops("payments", "--json"); !strings.HasPrefix(got, `{"kind":"unknown","state":"open","attempt":"…","payment":"pi_7","amount":{"amount":4500,"currency":"EUR"},`) {
+		t.Errorf("the payments are %s", got)
+	}
 	expect(t, ops("beacon", id, "12", "--reason", "the source is away"), "ropeline: beacon-invalid: A beacon's value has 64 hexadecimal digits, not all of them zero.\nhint: ropeline ops --help\n[1]\n")
 	expect(t, ops("beacon", id, strings.Repeat("ab", 32), "--reason", "the source is away"), "ropeline: "+problemOf(queue.ErrBeaconNotAwaited)+"\n[3]\n")
 	expect(t, ops("schedule", "add", id, "--at", "2999-01-01T00:00:00Z", "--mode", "run", "--reason", "one day"),
@@ -150,7 +161,7 @@ func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
 	t.Parallel()
 	does := map[string]string{
 		"POST /sign-in": "", "DELETE /sign-in": "", // the key goes along with every request
-		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges",
+		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges", "GET /payments": "ops payments",
 		"POST /sales/{sale}/steer": "ops set", "GET /sales/{sale}/audit": "ops audit", "POST /sales/{sale}/beacon": "ops beacon",
 		"GET /sales/{sale}/schedule": "ops schedule list", "POST /sales/{sale}/schedule": "ops schedule add",
 		"POST /sales/{sale}/schedule/{id}/cancel": "ops schedule cancel",
