@@ -4,7 +4,7 @@ import { hasTickets } from "./buy";
 import type { Fan } from "./fan";
 import { look } from "./look";
 
-/** Standing places; a declined card leaves them held, and another card buys them. */
+/** Standing places; a declined card leaves them held, so does a bank that says no, or nothing, and another card buys them. */
 export async function decline(fan: Fan): Promise<void> {
   const { page } = fan;
   await fan.arrive();
@@ -24,6 +24,18 @@ export async function decline(fan: Fan): Promise<void> {
   await page.getByText(words.problem.declined).waitFor();
   assert.equal((await fan.basketLines()).length, 3, "the places are still held");
   await look(page, "declined");
+
+  await fan.payAsked("No");
+  await page.getByText(words.problem.declined).waitFor();
+  assert.equal((await fan.basketLines()).length, 3, "the places are still held");
+  await page.getByLabel(words.pay.methods.sandbox_action.name).check();
+  await pay.click();
+  await page.getByRole("heading", { name: "Sandbox bank" }).waitFor();
+  await look(page, "bank");
+  await page.goBack();
+  await page.getByText(words.pay.waits).waitFor();
+  await page.getByRole("link", { name: words.pay.confirm }).waitFor();
+  await look(page, "bank-waits");
 
   await page.getByLabel(words.pay.methods.sandbox_slow.name).check();
   await pay.click();

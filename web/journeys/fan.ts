@@ -115,6 +115,16 @@ export class Fan {
     return names;
   }
 
+  /** Pays with the card whose bank asks, and answers there. */
+  async payAsked(answer: "Yes" | "No"): Promise<void> {
+    await this.page.getByLabel(words.pay.email).fill("fan@example.com");
+    await this.page.getByLabel(words.pay.methods.sandbox_action.name).check();
+    await this.page.getByRole("button", { name: /^Pay / }).click();
+    await this.page.getByRole("heading", { name: "Sandbox bank" }).waitFor();
+    await this.page.getByRole("button", { name: new RegExp(`^${answer}`) }).click();
+    await this.page.waitForURL("**/shop");
+  }
+
   async basketLines(): Promise<string[]> {
     return this.page.locator(".lines li").allInnerTexts();
   }

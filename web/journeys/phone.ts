@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { shop as words } from "../src/messages/en";
+import { hasTickets } from "./buy";
 import type { Fan } from "./fan";
 import { settled } from "./look";
 
@@ -32,6 +33,9 @@ export async function phone(fan: Fan): Promise<void> {
   await fan.button(words.basket.checkout).tap();
   await page.getByRole("heading", { name: words.pay.heading }).waitFor();
   await fan.button(words.pay.back).tap();
-  await fan.button(words.basket.drop).tap();
-  await page.getByText(words.basket.empty).waitFor();
+  await fan.button(words.basket.checkout).tap();
+  await fan.payAsked("Yes");
+  await page.getByRole("heading", { name: words.paid.heading }).waitFor();
+  await page.getByRole("link", { name: words.paid.see }).tap();
+  await hasTickets(fan, 2);
 }

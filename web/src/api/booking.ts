@@ -38,10 +38,10 @@ export class Booking {
     await call("DELETE", `/api/v1/holds/${hold}`, { headers: this.#headers });
   }
 
-  /** attempt: the idempotency key; the same one never charges twice. */
-  async order(attempt: string, hold: string, email: string, method: string): Promise<Order> {
+  /** attempt: the idempotency key; the same one never charges twice. back: where a bank's page leads to, the same each time, too. */
+  async order(attempt: string, hold: string, email: string, method: string, back: string): Promise<Order> {
     const headers = { ...this.#headers, "Idempotency-Key": attempt };
-    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold, email, payment_method: method } })).body;
+    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold, email, payment_method: method, return_url: back } })).body;
   }
 }
 

@@ -302,6 +302,8 @@ export interface Order {
   email: string;
   created_at: string;
   key?: string;
+  /** Where the buyer has to confirm the payment first. */
+  action?: string;
   tickets: Ticket[];
 }
 

@@ -27,4 +27,13 @@ export function keepOrder(order: Kept): void {
   }
 }
 
+/** Of an order that came to nothing. */
+export function dropOrder(id: string): void {
+  try {
+    localStorage.setItem(name, JSON.stringify(keptOrders().filter((other) => other.id !== id)));
+  } catch {
+    // Nothing was kept either.
+  }
+}
+
 export const orderAddress = (order: { id: string; key: string }) => `/orders/${encodeURIComponent(order.id)}#${order.key}`;

@@ -11,7 +11,7 @@ const methods = Object.keys(words.pay.methods) as Method[];
 
 export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
   const before = lastAttempt(hold.id);
-  const [email, setEmail] = useState(before?.email ?? "");
+  const [email, setEmail] = useState(before?.email ?? shop.email);
   const [method, setMethod] = useState<Method>((before?.method as Method) ?? methods[0]!);
   const [invalid, setInvalid] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -30,6 +30,17 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
       <HoldClock shop={shop} hold={hold} />
       <Lines show={show} hold={hold} />
       <Total of={hold.total} />
+      {shop.action !== undefined && (
+        <div class="waits" role="status">
+          <p>{words.pay.waits}</p>
+          <p>
+            <a class="button primary" href={shop.action}>
+              {words.pay.confirm}
+            </a>
+          </p>
+          <p class="note">{words.pay.orElse}</p>
+        </div>
+      )}
       <label>
         {words.pay.email}
         <input
@@ -68,7 +79,7 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
           {words.pay.back}
         </button>
-        {hold.extensions_left > 0 && (
+        {hold.extensions_left > 0 && shop.action === undefined && (
           <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>
             {words.basket.extend}
           </button>

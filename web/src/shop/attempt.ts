@@ -38,6 +38,39 @@ export function forgetAttempt(hold: string): void {
   }
 }
 
+/** A payment that waits for the fan at the bank: of which hold, and which order it will be. */
+export interface Away {
+  hold: string;
+  order: string;
+}
+
+const awayName = (sale: string) => `ropeline.away.${sale}`;
+
+/** From here on the fan is at the bank; a page that is loaded again goes on. */
+export function goAway(sale: string, away: Away): void {
+  try {
+    sessionStorage.setItem(awayName(sale), JSON.stringify(away));
+  } catch {
+    // Then the fan who comes back presses the button again.
+  }
+}
+
+export function awayOf(sale: string): Away | undefined {
+  try {
+    return JSON.parse(sessionStorage.getItem(awayName(sale)) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function comeBack(sale: string): void {
+  try {
+    sessionStorage.removeItem(awayName(sale));
+  } catch {
+    // Nothing was kept either.
+  }
+}
+
 /** 128 random bits. Not crypto.randomUUID: that is missing on plain http other than localhost. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -7,11 +7,11 @@ import { Disconnected, Refusal } from "../api/http";
 import * as line from "../api/line";
 import { LineClock } from "../line/clock";
 import { common, shop as words } from "../messages/en";
-import { keepOrder } from "../order/keep";
+import { dropOrder, keepOrder } from "../order/keep";
 import { AdmissionKeeper, type Closed } from "./admission";
-import { forgetAttempt } from "./attempt";
+import { awayOf, comeBack, forgetAttempt, goAway, lastAttempt } from "./attempt";
 import { type Chart, chartOf } from "./canvas";
-import { charge } from "./charge";
+import { charge, type Send } from "./charge";
 import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
 
 export type Step = "pick" | "pay" | "paid";
@@ -24,6 +24,8 @@ export interface Show {
 
 const pollEvery = 1_000;
 const pollMost = 10_000;
+/** While the fan is asked at the bank, perhaps in another tab or on the phone. */
+const askEvery = 5_000;
 
 export class Shop {
   readonly saleId: string;
@@ -43,6 +45,10 @@ export class Shop {
   picked: ReadonlySet<number> = new Set();
   hold: Hold | undefined;
   order: Order | undefined;
+  /** The bank's page, while a payment waits there. */
+  action: string | undefined;
+  /** Of a payment that came to nothing while this page was away. */
+  email = "";
   step: Step = "pick";
   busy = false;
   problem = "";
@@ -55,6 +61,8 @@ export class Shop {
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
   #polling = false;
   #checkedExpiry = "";
+  #asking = false;
+  #askedAt = 0;
 
   constructor(saleId: string, changed: () => void) {
     this.saleId = saleId;
@@ -77,11 +85,14 @@ export class Shop {
   wake(): void {
     if (this.closed) return;
     void this.#keeper.renew();
-    if (this.show) void this.poll();
+    if (!this.show) return;
+    void this.poll();
+    void this.#askBank();
   }
 
   /** Called each second: a hold whose time ran out is looked up once. */
   tick(): void {
+    if (this.action !== undefined && Date.now() - this.#askedAt > askEvery) void this.#askBank();
     const hold = this.hold;
     if (!hold || this.busy || this.clock.until(hold.expires_at) > 0 || this.#checkedExpiry === hold.expires_at) return;
     this.#checkedExpiry = hold.expires_at;
@@ -159,13 +170,60 @@ export class Shop {
   pay(email: string, method: string): Promise<void> {
     const hold = this.hold!;
     return this.#act(async () => {
-      const order = await charge((attempt) => this.#booking.order(attempt, hold.id, email, method), hold.id, email, method);
-      forgetAttempt(hold.id);
-      if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: this.saleId, at: order.created_at });
-      this.order = order;
-      this.#setHold(undefined);
-      this.step = "paid";
+      this.#refused();
+      const order = await charge(this.#send(hold.id, email, method), hold.id, email, method);
+      this.#bought(hold.id, order);
+      if (order.action !== undefined) location.assign(order.action);
     });
+  }
+
+  #send(hold: string, email: string, method: string): Send {
+    return (attempt) => this.#booking.order(attempt, hold, email, method, location.origin + location.pathname);
+  }
+
+  /** What came of a payment that was not refused: an order, or a page to confirm it. */
+  #bought(hold: string, order: Order): void {
+    if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: this.saleId, at: order.created_at });
+    this.action = order.action;
+    if (order.action !== undefined) return goAway(this.saleId, { hold, order: order.id });
+    comeBack(this.saleId);
+    forgetAttempt(hold);
+    this.order = order;
+    this.#setHold(undefined);
+    this.step = "paid";
+  }
+
+  /** A payment that waited at the bank is over, or given up for another one. */
+  #refused(): void {
+    const away = awayOf(this.saleId);
+    this.action = undefined;
+    comeBack(this.saleId);
+    if (away) dropOrder(away.order);
+  }
+
+  /** The fan is back from the bank, or still there: the same request again says how it stands. */
+  async #askBank(): Promise<void> {
+    const away = awayOf(this.saleId);
+    const attempt = away && lastAttempt(away.hold);
+    if (!away || !attempt || this.#asking || this.busy || this.closed) return;
+    this.#asking = true;
+    try {
+      const order = await charge(this.#send(away.hold, attempt.email, attempt.method), away.hold, attempt.email, attempt.method);
+      if (awayOf(this.saleId)?.order === away.order) this.#bought(away.hold, order);
+      if (this.hold && order.action !== undefined) this.step = "pay";
+    } catch (cause) {
+      const over = cause instanceof Refusal && cause.status < 500 && cause.status !== 429 && cause.code !== "payment-running";
+      if (over && awayOf(this.saleId)?.order === away.order) {
+        this.#refused();
+        this.email = attempt.email;
+        await this.#findHold().catch(() => {}); // it has another deadline now
+        if (this.hold) this.step = "pay";
+        await this.#explain(cause);
+      }
+    }
+    this.#askedAt = Date.now();
+    this.#asking = false;
+    this.#changed();
   }
 
   more(): void {
@@ -248,6 +306,8 @@ export class Shop {
     await this.#findHold();
     const wanted = shows.find((show) => show.id === this.hold?.performance) ?? shows[0]!;
     await this.#showOnly(wanted.id);
+    this.busy = false; // it is there to be looked at
+    await this.#askBank();
   }
 
   async #showOnly(id: string): Promise<void> {
