@@ -40,6 +40,7 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 		"session_max":     func(s *ropeline.Sale) { s.SessionMax = s.TokenLife - 1 },
 		"hold ":           func(s *ropeline.Sale) { s.Hold = 0 },
 		"hold_extensions": func(s *ropeline.Sale) { s.HoldExtensions = -1 },
+		"payment_grace":   func(s *ropeline.Sale) { s.PaymentGrace = 901 },
 		"party_max":       func(s *ropeline.Sale) { s.PartyMax, s.Visitor.Kind = 2, ropeline.VisitorInvitation },
 		"units_per_hold":  func(s *ropeline.Sale) { s.UnitsPerHold = ropeline.MaxUnitsPerHold + 1 },
 	} {

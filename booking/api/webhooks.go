@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -16,6 +17,7 @@ import (
 // answered with 200.
 var (
 	ErrWebhookForged     = &ropeline.Error{Kind: ropeline.Invalid, Code: "webhook-signature-invalid", Status: http.StatusBadRequest, Detail: "This has no signature of the provider's, or one that is too old."}
+	ErrProviderAway      = &ropeline.Error{Kind: ropeline.Unavailable, Code: "provider-away", RetryAfter: 10 * time.Second, Detail: "We could not take this in, because the payment provider does not answer us. Please send it again."}
 	ErrWebhookUnreadable = &ropeline.Error{Kind: ropeline.Invalid, Code: "webhook-unreadable", Status: http.StatusBadRequest, Detail: "The provider has signed this, but we cannot read it."}
 )
 
@@ -68,6 +70,9 @@ func (s *server) hearFrom(ctx context.Context, crier payment.Crier, in *webhook)
 		return "failed", ErrWebhookUnreadable.Because(err)
 	}
 	a, heard, err := s.desk.Hear(ctx, e)
+	if _, known := errors.AsType[*ropeline.Error](err); err != nil && !known {
+		err = ErrProviderAway.Because(err)
+	}
 	if err != nil {
 		return "failed", err
 	}
@@ -114,7 +119,7 @@ func (s *server) showSandboxPayment(ctx context.Context, in *attemptID) (*sandbo
 		return &sandboxPage{Status: http.StatusSeeOther, Location: back}, nil
 	}
 	return &sandboxPage{Status: http.StatusOK, Type: "text/html; charset=utf-8", Body: html,
-		Policy: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"}, nil
+		Policy: "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"}, nil
 }
 
 type confirmation struct {

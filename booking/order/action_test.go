@@ -221,11 +221,15 @@ func TestActionWithoutWebhookOrReturn(t *testing.T) {
 	d := open(t)
 	d.act()
 	d.confirm(true)
-	impatient := order.NewSettler(d.store, d.holds, d.provider, time.Minute, time.Second, d.log())
-	if n, err := impatient.Settle(t.Context()); n != 0 || err != nil {
-		t.Errorf("taken at once: %d, %v", n, err)
+	patient := order.NewSettler(d.store, d.holds, d.provider, time.Minute, time.Second, d.log())
+	for age, want := range []int{0, 0, 0, 0, 1} {
+		if _, err := d.db.Exec(t.Context(), `update attempts set updated_at = now() - make_interval(mins => $1)`, age); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := patient.Settle(t.Context()); n != want || err != nil {
+			t.Errorf("after %d minutes %d were taken, %v; want %d", age, n, err, want)
+		}
 	}
-	d.settle(1)
 	d.want(sold)
 }
 
@@ -253,6 +257,9 @@ func TestActionOutlivesRedis(t *testing.T) {
 	r, _ := d.act()
 	d.loseRedis()
 	d.rebuild()
+	if err := d.EndStrays(t.Context(), d.id); err != nil {
+		t.Fatal(err)
+	}
 	d.want(acting)
 	d.consistent()
 	d.confirm(true)

@@ -170,7 +170,7 @@ func (s *Settler) missing(ctx context.Context, from, to time.Time, listed map[st
 			return err
 		}
 		for _, a := range attempts {
-			if listed[a.ID] {
+			if listed[a.ID] || a.Amount.Amount == 0 { // nobody was asked for nothing
 				continue
 			}
 			if err := s.doubt(ctx, a); err != nil { // of another provider's, it may be

@@ -95,8 +95,11 @@ func (d *Desk) start(ctx context.Context, a Attempt) (bool, error) {
 	if err != nil || !found || other.Step != Acting || other.Key == a.Key {
 		return false, err
 	}
-	if other, err = d.attend(ctx, other, nil, true); err != nil || other.Step != Closed {
-		return false, err
+	if other, err = d.attend(ctx, other, nil, true); err != nil {
+		return false, ErrUnavailable.Because(err)
+	}
+	if other.Step != Closed {
+		return false, nil
 	}
 	return d.store.Start(ctx, a)
 }

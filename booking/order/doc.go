@@ -19,6 +19,10 @@
 //  4. One statement: the attempt is recorded, order and tickets are there,
 //     unpaid. From here on the settler goes forward: it captures. If the
 //     provider has let the money go meanwhile, it cancels the order instead.
+//     Where the fan has to confirm first, the attempt is acting instead, and
+//     order and tickets are there all the same. A webhook, the fan's return or
+//     the settler, whoever is first, makes it recorded once the provider says so
+//     (attend), or cancels the order if it says no or if ActionLife is over.
 //  5. The provider has captured. The settler captures again, which the
 //     provider answers with the first capture.
 //  6. One statement: the attempt is captured, order paid, tickets valid. The
@@ -40,5 +44,15 @@
 // Redis says: the index tickets_unit_once refuses the second in step 4, and
 // its money is let go.
 //
-// The package knows no refunds, fees, mails or webhooks yet.
+// Money may come for an attempt that has failed: a fan confirms in the last
+// moment, or somebody captures by hand. The attempt is opened again (reopen), and
+// a canceled order gets its units back if nobody has them; else the money goes
+// back (late). Staff see all of it, and whatever else does not fit when our books
+// are compared with the provider's (Compare), as a Trouble.
+//
+// What a provider tells by webhook is a hint where to look (Hear). It is written
+// down in the transaction of its effect, so that it has one however often it
+// comes.
+//
+// The package knows no refunds but those of late money, no fees and no mails.
 package order

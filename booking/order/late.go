@@ -18,7 +18,7 @@ import (
 // not, or if the fan was told at once that it failed, the money goes back. Staff
 // see what came late in either case (Trouble).
 func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt, error) {
-	promised, err := s.store.hasOrder(ctx, a)
+	promised, full, err := s.store.hasOrder(ctx, a)
 	if err != nil {
 		return a, err
 	}
@@ -31,7 +31,7 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	if err := s.store.note(ctx, s.store.db, trouble); err != nil {
 		return a, err
 	}
-	if promised && p.Amount == a.Amount && p.Refunded == 0 {
+	if full && p.Amount == a.Amount && p.Refunded == 0 { // what made it cheaper may be used up
 		seated, err := s.reseat(ctx, a)
 		if err != nil || seated.Step == Recorded {
 			return seated, err
@@ -123,10 +123,16 @@ func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
 	}
 	a.Step = Recorded
 	// Whoever looked for strays meanwhile may have taken the hold for one.
-	if _, err := quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(a), a.ID); err == nil {
-		return a, nil
+	if _, err := quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(a), a.ID); err != nil && !isAway(err) {
+		return s.store.end(ctx, a, nil, canceled(Recorded, ErrFailed))
 	}
-	return s.store.end(ctx, a, nil, canceled(Recorded, ErrFailed))
+	return a, nil
+}
+
+// isAway reports whether an error says nothing about what was asked.
+func isAway(err error) bool {
+	e, _ := errors.AsType[*ropeline.Error](err)
+	return e == nil || e.Kind == ropeline.Unavailable
 }
 
 // seat makes the hold of an attempt a paying one again, or a new one with the same
@@ -136,10 +142,10 @@ func (s *steps) seat(ctx context.Context, quiet *hold.Store, a *Attempt) (free b
 	if err == nil {
 		return true, nil
 	}
-	if e, _ := errors.AsType[*ropeline.Error](err); e == nil || e.Kind == ropeline.Unavailable {
+	switch {
+	case isAway(err):
 		return false, err
-	}
-	if errors.Is(err, hold.ErrPaying) || errors.Is(err, hold.ErrSold) { // the fan has paid for them otherwise
+	case errors.Is(err, hold.ErrPaying), errors.Is(err, hold.ErrSold): // the fan pays for them otherwise, or has
 		return false, nil
 	}
 	a.Hold = a.ID
@@ -148,7 +154,7 @@ func (s *steps) seat(ctx context.Context, quiet *hold.Store, a *Attempt) (free b
 	if err == nil {
 		_, err = quiet.Pay(ctx, a.Performance, a.Hold, s.sessionOf(*a), a.ID)
 	}
-	if e, _ := errors.AsType[*ropeline.Error](err); e != nil && e.Kind != ropeline.Unavailable {
+	if err != nil && !isAway(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -286,3 +286,42 @@ func TestEventThatCannotBeTakenIn(t *testing.T) {
 	d.hear(e, order.HeardNow)
 	d.want(sold)
 }
+
+// The event and its effect are one: where the effect cannot be written, the event
+// is not there either, and has it when it comes again.
+func TestAnEventIsWrittenWithItsEffect(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ entry, end string }{{"authorized", sold}, {"canceled", ""}, {"captured", sold}} {
+		d := open(t)
+		d.act()
+		d.confirm(c.entry != "canceled")
+		if c.entry == "captured" { // the answer of the capture was lost
+			if _, err := d.db.Exec(t.Context(), `with a as (update attempts set state = 'recorded', action = '' returning performance_id, id, amount, currency)
+				insert into order_ledger (performance_id, order_id, entry, amount, currency)
+				select a.performance_id, o.id, 'authorized', a.amount, a.currency from a join orders o on o.attempt_id = a.id`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := d.state()
+		e := d.event("")
+		if _, err := d.db.Exec(t.Context(), `alter table order_ledger add constraint broken check (entry <> '`+c.entry+`') not valid`); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := d.Hear(t.Context(), e); err == nil {
+			t.Errorf("%s: it was taken in", c.entry)
+		}
+		d.count(`select count(*) from payment_events`, 0)
+		if now := strings.Replace(d.state(), "payments captured", "payments authorized", 1); now != before {
+			t.Errorf("%s: before\n%s, then\n%s", c.entry, before, now)
+		}
+		if _, err := d.db.Exec(t.Context(), `alter table order_ledger drop constraint broken`); err != nil {
+			t.Fatal(err)
+		}
+		d.hear(e, order.HeardNow)
+		d.hear(e, order.HeardAgain)
+		if c.end == "" {
+			c.end = strings.Replace(undone, "%", "declined", 1)
+		}
+		d.want(c.end)
+	}
+}

@@ -103,7 +103,10 @@ func (s *steps) attend(ctx context.Context, a Attempt, e *payment.Event, giveUp 
 	if err != nil {
 		return a, err
 	}
-	return s.forward(ctx, a)
+	if a, err = s.forward(ctx, a); err == nil && a.Step == Recorded { // money was there after all, see late
+		return s.forward(ctx, a)
+	}
+	return a, err
 }
 
 // overdue reports whether an acting attempt has had its time. Its id says when it

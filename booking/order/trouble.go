@@ -137,14 +137,17 @@ func (s *Store) close(ctx context.Context, a Attempt) error {
 	return nil
 }
 
-// hasOrder reports whether an attempt has an order, which is canceled.
-func (s *Store) hasOrder(ctx context.Context, a Attempt) (has bool, err error) {
-	err = s.db.QueryRow(ctx, `select exists (select 1 from orders where performance_id = $1 and attempt_id = $2)`,
-		a.Performance, a.ID).Scan(&has)
+// hasOrder reports whether an attempt has an order, which is canceled, and whether
+// it costs as much as its tickets.
+func (s *Store) hasOrder(ctx context.Context, a Attempt) (has, full bool, err error) {
+	err = s.db.QueryRow(ctx, `
+		select count(o.id) > 0, coalesce(sum(t.amount) = $3, false)
+		from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id
+		where o.performance_id = $1 and o.attempt_id = $2`, a.Performance, a.ID, a.Amount.Amount).Scan(&has, &full)
 	if err != nil {
-		return false, away("looking for the order of", a.ID, err)
+		return false, false, away("looking for the order of", a.ID, err)
 	}
-	return has, nil
+	return has, full, nil
 }
 
 // revive makes the canceled order of an attempt a pending one again, and reports

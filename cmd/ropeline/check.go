@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type checkInstallation struct {
 	Redis    string    `placeholder:"URL" help:"Redis to look at."`
 	Postgres string    `placeholder:"DSN" help:"Database to look at."`
 	Keys     keyFolder `placeholder:"DIR" help:"Folder of keys to look at."`
+
+	StripeKey            string `placeholder:"FILE" help:"File with Stripe's key to look at."`
+	StripeWebhookSecrets string `placeholder:"FILE" help:"File with the secrets of Stripe's webhook to look at."`
 }
 
 // checkTimeout bounds each look: a server that takes longer is not there.
@@ -46,6 +50,7 @@ func (c *checkInstallation) Run(ctx context.Context, con console) error {
 		{"redis", c.Redis, c.redis},
 		{"postgres", c.Postgres, c.postgres},
 		{"keys", string(c.Keys), c.keys},
+		{"stripe", c.StripeKey + c.StripeWebhookSecrets, c.stripe},
 	}
 	var failed, looked bool
 	for _, l := range looks {
@@ -64,7 +69,7 @@ func (c *checkInstallation) Run(ctx context.Context, con console) error {
 		}
 	}
 	if !looked {
-		return errors.New("nothing to check: give --redis, --postgres or --keys")
+		return errors.New("nothing to check: give --redis, --postgres, --keys or --stripe-key")
 	}
 	if failed {
 		return errReported
@@ -138,11 +143,30 @@ func (c *checkInstallation) keys(context.Context) (string, error) {
 	return "they are there and fit together", nil
 }
 
+// stripe looks at the files as the booking core does. Stripe is not asked.
+func (c *checkInstallation) stripe(context.Context) (string, error) {
+	if c.StripeKey == "" {
+		return "", errSecretsWithoutKey
+	}
+	p, err := paymentFlags{StripeKey: c.StripeKey}.stripe(c.StripeWebhookSecrets)
+	if err := errors.Join(err, private(c.StripeKey), private(c.StripeWebhookSecrets)); err != nil {
+		return "", err
+	}
+	switch n := p.Secrets(); n {
+	case 0:
+		return "the key is there; without secrets no webhook is believed", nil
+	default:
+		return fmt.Sprintf("the key is there, and webhooks signed with %d secrets are believed", n), nil
+	}
+}
+
 // private refuses a secret that other users may read.
-func (c *checkInstallation) private(name string) error {
-	info, err := os.Stat(c.Keys.path(name))
+func (c *checkInstallation) private(name string) error { return private(c.Keys.path(name)) }
+
+func private(file string) error {
+	info, err := os.Stat(file)
 	if err == nil && info.Mode()&0o077 != 0 {
-		return fmt.Errorf("%s may be read by others; run: chmod 600 %s", name, c.Keys.path(name))
+		return fmt.Errorf("%s may be read by others; run: chmod 600 %s", filepath.Base(file), file)
 	}
 	return nil // that it is missing has been said
 }

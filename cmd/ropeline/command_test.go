@@ -180,7 +180,7 @@ func TestCheckInventoryFindsWhatDiffers(t *testing.T) {
 func TestUnclearCommandLinesGetAHint(t *testing.T) {
 	t.Parallel()
 	expect(t, session(t, "", "worker"), "ropeline: missing flags: --postgres=DSN, --redis=URL\nhint: ropeline --help\n[2]\n")
-	expect(t, session(t, "", "check"), "ropeline: nothing to check: give --redis, --postgres or --keys\n[1]\n")
+	expect(t, session(t, "", "check"), "ropeline: nothing to check: give --redis, --postgres, --keys or --stripe-key\n[1]\n")
 	expect(t, session(t, "", "dance"), "ropeline: unexpected argument dance\nhint: ropeline --help\n[2]\n")
 }
 

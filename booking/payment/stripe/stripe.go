@@ -97,6 +97,9 @@ func Open(c Config) (*Provider, error) {
 	return p, nil
 }
 
+// Secrets is how many secrets an event may be signed with.
+func (p *Provider) Secrets() int { return len(p.secrets) }
+
 // lines reads what is written on the lines of a file.
 func lines(file string) ([]string, error) {
 	text, err := os.ReadFile(file)
