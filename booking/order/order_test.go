@@ -212,9 +212,13 @@ func (d *desk) want(what string) {
 	}
 }
 
-// consistent checks that Redis and Postgres agree.
+// consistent checks that Redis and Postgres agree, and the orders with their ledger.
 func (d *desk) consistent() {
 	d.t.Helper()
+	bad, _, err := d.store.Audit(d.t.Context(), d.id)
+	if err != nil || len(bad) > 0 {
+		d.t.Errorf("ledger: %v, %v", bad, err)
+	}
 	report, err := d.stock.Check(d.t.Context(), d.id, d.store)
 	if err != nil || !report.OK() {
 		d.t.Errorf("inventory: %+v, %v", report, err)

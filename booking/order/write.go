@@ -137,8 +137,8 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 			where t.order_id in (select order_id from moved)
 			order by t.unit
 		), entry as (
-			insert into order_ledger (performance_id, order_id, entry, amount, currency)
-			select $1, order_id, e.entry, amount, currency
+			insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
+			select $1, order_id, e.entry, amount, currency, 'buyer'
 			from moved join (values (1, 'placed'), (2, 'authorized')) as e (n, entry) on e.n = 1 or moved.state = 'recorded'
 			order by order_id, e.n
 		)
@@ -274,8 +274,8 @@ func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attem
 				where performance_id = $1 and id = $2 and state = 'acting'
 				returning id, amount, currency
 			), entry as (
-				insert into order_ledger (performance_id, order_id, entry, amount, currency)
-				select $1, o.id, 'authorized', m.amount, m.currency
+				insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
+				select $1, o.id, 'authorized', m.amount, m.currency, 'buyer'
 				from moved m left join orders o on o.performance_id = $1 and o.attempt_id = m.id and o.state = 'pending'
 			)
 			select id from moved`, a.Performance, a.ID)

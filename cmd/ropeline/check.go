@@ -27,6 +27,7 @@ import (
 type checkCommand struct {
 	Installation checkInstallation `cmd:"" default:"withargs" help:"Look at Redis, Postgres and the keys (the default)."`
 	Inventory    checkInventory    `cmd:"" help:"Compare the inventory in Redis with what Postgres has sold."`
+	Ledger       checkLedger       `cmd:"" help:"Compare orders with their ledger, to the cent."`
 	Routes       checkRoutes       `cmd:"" help:"Read a file of routes, and say which rule an address meets."`
 }
 

@@ -175,6 +175,9 @@ func TestCheckInventoryFindsWhatDiffers(t *testing.T) {
 	if report.OK || len(report.Performances) != 1 || report.Performances[0].Mismatches[0].Kind != "not-built" {
 		t.Errorf("as JSON: %s", says)
 	}
+
+	says = session(t, "", "check", "ledger", "--postgres", dsn)
+	expect(t, strings.ReplaceAll(says, string(sale.Performances[0]), "SHOW"), "ok     SHOW: 0 orders\n")
 }
 
 func TestUnclearCommandLinesGetAHint(t *testing.T) {

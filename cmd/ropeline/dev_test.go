@@ -211,7 +211,7 @@ func TestAFanBuysAndFindsTheOrderAfterARestart(t *testing.T) {
 	third.end(t)
 }
 
-// agrees runs check and check inventory on the running stack.
+// agrees runs check, check ledger and check inventory on the running stack.
 func agrees(t *testing.T, r *running, want string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -219,6 +219,10 @@ func agrees(t *testing.T, r *running, want string) {
 		"--keys", filepath.Join(r.data, "keys")}, &out, &out)
 	if code != 0 {
 		t.Errorf("check: code %d\n%s", code, &out)
+	}
+	out.Reset()
+	if code = execute(t.Context(), []string{"check", "ledger", "--postgres", r.Postgres}, &out, &out); code != 0 {
+		t.Errorf("check ledger: code %d\n%s", code, &out)
 	}
 	out.Reset()
 	code = execute(t.Context(), []string{"check", "inventory", "--json", "--redis", r.Redis, "--postgres", r.Postgres}, &out, &out)

@@ -1,0 +1,66 @@
+package order
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Imbalance is an order whose ledger does not say what the order says.
+type Imbalance struct {
+	Order  string `json:"order"`
+	State  State  `json:"state"`
+	Amount int64  `json:"amount"` // what it cost, minor units, as everything here
+	Owed   int64  `json:"owed"`   // by the ledger: placed − canceled + kept
+	Money  int64  `json:"money"`  // by the ledger: captured − refunded
+}
+
+func (i Imbalance) String() string {
+	return fmt.Sprintf("order %s is %s for %d, but by its ledger %d are owed and %d are there", i.Order, i.State, i.Amount, i.Owed, i.Money)
+}
+
+// sums adds up the ledger of each order. What is owed and what is there are the
+// same for an order at rest: nobody pays for what they do not have.
+const sums = `
+	select order_id, count(distinct currency) currencies, min(currency) currency,
+		coalesce(sum(amount) filter (where entry = 'placed'), 0) - coalesce(sum(amount) filter (where entry = 'canceled'), 0)
+			+ coalesce(sum(amount) filter (where entry = 'kept'), 0) owed,
+		coalesce(sum(amount) filter (where entry = 'captured'), 0) captured,
+		coalesce(sum(amount) filter (where entry = 'captured'), 0) - coalesce(sum(amount) filter (where entry = 'refunded'), 0) money
+	from order_ledger where performance_id = $1 group by order_id`
+
+// Audit compares the orders of a performance with their ledger, at one instant, to
+// the cent. It returns the first of those that do not fit, and how many orders it
+// looked at.
+func (s *Store) Audit(ctx context.Context, id ropeline.PerformanceID) (bad []Imbalance, orders int, err error) {
+	rows, err := s.db.Query(ctx, `
+		with l as (`+sums+`), judged as (
+			select o.id, o.state, o.amount, coalesce(l.owed, 0) owed, coalesce(l.money, 0) money,
+				coalesce(l.currencies = 1 and l.currency = o.currency and case o.state
+					when 'pending' then l.owed = o.amount and l.money = 0
+					when 'paid' then l.owed = l.money and l.captured = o.amount
+					else l.owed = l.money end, false) fits
+			from orders o left join l on l.order_id = o.id where o.performance_id = $1
+		)
+		select id, state, amount, owed, money, total
+		from (select count(*) total from judged) n left join (select * from judged where not fits order by id limit 100) j on true`, id)
+	if err != nil {
+		return nil, 0, away("adding up the ledger of", string(id), err)
+	}
+	_, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (struct{}, error) {
+		var order, state *string
+		var amount, owed, money *int64
+		err := r.Scan(&order, &state, &amount, &owed, &money, &orders)
+		if err == nil && order != nil {
+			bad = append(bad, Imbalance{*order, State(*state), *amount, *owed, *money})
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, 0, away("adding up the ledger of", string(id), err)
+	}
+	return bad, orders, nil
+}
