@@ -76,14 +76,14 @@ var layout = []room{
 	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
 	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"internal/bench/gate", []string{"internal/bench", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
-	{"internal/bench/booking", []string{"internal/bench", "booking", "booking/catalogue", "booking/hold", "booking/inventory", "booking/order"}, "what the booking core writes, beside the plain way to write it"},
+	{"internal/bench/booking", []string{"internal/bench", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
 
 // owners names libraries that may be imported in some packages only.
 var owners = map[string][]string{
-	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate", "internal/bench/gate"},
+	"github.com/gofiber/":         {"booking/api", "admission/gate/fibergate", "internal/bench/gate", "internal/bench/booking"},
 	"github.com/danielgtaylor/":   {"booking/api"},
 	"github.com/coder/websocket":  {"edge", "loadtest", "internal/bench/sockets"},
 	"github.com/ulule/limiter":    {"edge"},

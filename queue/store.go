@@ -67,24 +67,28 @@ type Store struct {
 	ears      ears
 	stocks    stocks
 
-	mu      sync.Mutex // guards what follows
-	tickets map[ropeline.SaleID]*ticketKey
-	joins   map[lineID]*joinGatherer
-	seen    map[ropeline.SaleID]shape // sales that were there once, and their lines: one that is not there any more was lost
-	clocks  map[ropeline.SaleID]*clockWatch
-	modes   map[ropeline.SaleID]toldMode  // what gates were told last
-	uses    map[ropeline.SaleID][]CodeUse // the last that were taken here
-	closed  bool
+	mu       sync.Mutex // guards what follows
+	tickets  map[ropeline.SaleID]*ticketKey
+	joins    map[lineID]*joinGatherer
+	sustains map[ropeline.SaleID]*sustainGatherer
+	seen     map[ropeline.SaleID]shape // sales that were there once, and their lines: one that is not there any more was lost
+	clocks   map[ropeline.SaleID]*clockWatch
+	modes    map[ropeline.SaleID]toldMode  // what gates were told last
+	uses     map[ropeline.SaleID][]CodeUse // the last that were taken here
+	closed   bool
 }
 
-type joinGatherer = batch.Gatherer[entry, Place]
+type (
+	joinGatherer    = batch.Gatherer[entry, Place]
+	sustainGatherer = batch.Gatherer[sustained, struct{}]
+)
 
 // New returns the Store on a Redis whose client does not retry (MaxRetries -1).
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()), most: offerMost,
 		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
-		joins: map[lineID]*joinGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{}, uses: map[ropeline.SaleID][]CodeUse{},
+		joins: map[lineID]*joinGatherer{}, sustains: map[ropeline.SaleID]*sustainGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{}, uses: map[ropeline.SaleID][]CodeUse{},
 		stocks: stocks{bySale: map[ropeline.SaleID]*knownStock{}},
 	}
 }
@@ -105,13 +109,17 @@ func (s *Store) time() time.Time {
 	return time.Now()
 }
 
-// Close waits for the joins that are under way and refuses further ones.
+// Close waits for the joins and the slots that are being kept. It refuses further
+// joins; slots are kept one by one then.
 func (s *Store) Close() {
 	s.mu.Lock()
 	s.closed = true
-	joins := slices.Collect(maps.Values(s.joins))
+	joins, sustains := slices.Collect(maps.Values(s.joins)), slices.Collect(maps.Values(s.sustains))
 	s.mu.Unlock()
 	for _, g := range joins {
+		g.Close()
+	}
+	for _, g := range sustains {
 		g.Close()
 	}
 }

@@ -35,8 +35,18 @@ func TestASessionThatHoldsSomethingOutlivesItsToken(t *testing.T) {
 	if _, err := at.Renew(t.Context(), sale.ID, p.ID); err != nil {
 		t.Fatal(err)
 	}
+	heard := rdb.Subscribe(t.Context(), key(sale.ID, "changed"))
+	defer heard.Close()
+	if _, err := heard.Receive(t.Context()); err != nil { // it listens
+		t.Fatal(err)
+	}
 	if err := at.Keep(t.Context(), sale.ID, session.ID, "hold", clock().Add(2*time.Minute), false); err != nil {
 		t.Fatal(err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if m, err := heard.ReceiveMessage(soon); err != nil || m.Payload != string(p.ID) {
+		t.Errorf("its edge hears %v, %v; want the place", m, err)
 	}
 	wait(sale.TokenLife.Duration() + ropeline.TokenMargin + time.Second)
 	if s := tick(t, at, sale.ID); s.Active != 1 {
@@ -54,6 +64,12 @@ func TestASessionThatHoldsSomethingOutlivesItsToken(t *testing.T) {
 	}
 	if err := at.Keep(t.Context(), sale.ID, session.ID, "hold", clock().Add(time.Minute), false); !errors.Is(err, ErrSessionOver) {
 		t.Errorf("a hold for a session that is over: %v", err)
+	}
+	until := clock().Add(time.Minute).UnixMilli()
+	for i, r := range at.sustainAll(t.Context(), sale.ID, []sustained{{"lost", "a", until, ""}, {session.ID, "b", until, ""}, {"lost", "c", until, "p"}}) {
+		if errors.Is(r.Err, ErrSessionOver) != (i == 1) || i != 1 && r.Err != nil {
+			t.Errorf("together with others, call %d: %v", i, r.Err)
+		}
 	}
 }
 

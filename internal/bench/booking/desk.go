@@ -19,7 +19,9 @@ import (
 // desk is a private Postgres with one performance to sell.
 type desk struct {
 	server *bench.Postgres
+	shows  *catalogue.Store
 	orders *order.Store
+	sale   ropeline.Sale
 	show   ropeline.PerformanceID
 	tier   catalogue.Tier
 	sold   int // orders that there must be; each has two tickets, of the next units
@@ -37,7 +39,7 @@ func newDesk(ctx context.Context, out io.Writer) (d *desk, err error) {
 	}
 	shows := catalogue.New(d.server.Pool, time.Now)
 	opens := time.Now().UTC().Truncate(time.Second)
-	sale, err := shows.Seed(ctx, catalogue.Plan{
+	d.sale, err = shows.Seed(ctx, catalogue.Plan{
 		Sale: ropeline.Sale{
 			ID: "bench", Version: 1, Title: "Bench", LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour),
 			Cap: 10, Rate: 60, ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
@@ -47,11 +49,11 @@ func newDesk(ctx context.Context, out io.Writer) (d *desk, err error) {
 	if err != nil {
 		return d, err
 	}
-	p, err := shows.Performance(ctx, sale.Performances[0])
+	p, err := shows.Performance(ctx, d.sale.Performances[0])
 	if err != nil {
 		return d, err
 	}
-	d.orders, d.show, d.tier = order.NewStore(d.server.Pool, shows), p.Map.ID, p.Map.Tiers[0]
+	d.shows, d.orders, d.show, d.tier = shows, order.NewStore(d.server.Pool, shows), p.Map.ID, p.Map.Tiers[0]
 	var version, commit string
 	err = d.server.Pool.QueryRow(ctx, `select current_setting('server_version'), current_setting('synchronous_commit')`).Scan(&version, &commit)
 	fmt.Fprintf(out, "Postgres %s, synchronous_commit %s\n", version, commit)
