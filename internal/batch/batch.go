@@ -8,7 +8,9 @@
 // goes beside the first once it is half full: with one at a time the store stood
 // idle while answers were read and callers woken, and small ones beside each
 // other would cost it more than they save. Each caller gets its own result, and
-// one caller's canceled context cancels nobody else's work.
+// one caller's canceled context cancels nobody else's work. Where a batch costs much
+// whatever its size, callers who come in company may be let wait a little for more
+// (see Paced).
 //
 // It does not repeat anything. What a lost answer means is the caller's
 // knowledge.
@@ -51,10 +53,13 @@ type Gatherer[Req, Res any] struct {
 	size    int           // most requests in one batch
 	backlog int           // most requests that wait
 	timeout time.Duration // of one batch
+	pace    time.Duration // between the beginnings of two batches of several
 
 	mu      sync.Mutex // guards what follows
 	waiting []*call[Req, Res]
-	running int // drains under way
+	running int       // drains under way
+	began   time.Time // of the last batch
+	company bool      // it had several requests
 	closed  bool
 
 	drains sync.WaitGroup
@@ -72,6 +77,14 @@ type call[Req, Res any] struct {
 // most timeout; at most backlog requests wait, the next ones get ErrFull.
 func New[Req, Res any](size, backlog int, timeout time.Duration, run Func[Req, Res]) *Gatherer[Req, Res] {
 	return &Gatherer[Req, Res]{run: run, size: size, backlog: backlog, timeout: timeout}
+}
+
+// Paced lets a batch begin so long after the last one, if that had several
+// requests, unless it is half full sooner. A lone caller never waits for others.
+// Call it before Do.
+func (g *Gatherer[Req, Res]) Paced(pace time.Duration) *Gatherer[Req, Res] {
+	g.pace = pace
+	return g
 }
 
 // Do hands in one request and waits for its result, or until ctx ends; then
@@ -129,6 +142,9 @@ func (g *Gatherer[Req, Res]) drain() {
 		// Whoever is ready to run, and so may be about to call, comes along; where
 		// nobody is, nobody is waited for.
 		runtime.Gosched()
+		for wait := g.early(); wait > 0; wait = g.early() {
+			time.Sleep(wait)
+		}
 		calls := g.take()
 		if len(calls) == 0 {
 			return
@@ -162,6 +178,17 @@ func (g *Gatherer[Req, Res]) do(calls []*call[Req, Res]) {
 	lost = false
 }
 
+// early is how long the next batch has to wait. If it is half full before that,
+// another drain takes it.
+func (g *Gatherer[Req, Res]) early() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pace == 0 || !g.company || g.closed || g.halfFull() {
+		return 0
+	}
+	return g.pace - time.Since(g.began)
+}
+
 func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -170,6 +197,10 @@ func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 		return nil
 	}
 	n := min(g.size, len(g.waiting))
+	g.company = n > 1
+	if g.pace > 0 {
+		g.began = time.Now()
+	}
 	calls := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
 	return calls

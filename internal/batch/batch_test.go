@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -193,4 +195,40 @@ func TestABatchThatEndsItsGoroutineEndsItsCallers(t *testing.T) {
 	if _, err := g.Do(t.Context(), 1); err != nil {
 		t.Errorf("the next batch: %v", err)
 	}
+}
+
+// Whoever comes alone does not wait. Who comes when several came just before waits
+// for more, but not once they are half a batch.
+func TestPacedBatchesWaitForCompany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ms = time.Millisecond
+		var sizes []int
+		g := batch.New(8, 100, time.Second, func(_ context.Context, in []int) []batch.Result[int] {
+			sizes = append(sizes, len(in))
+			time.Sleep(ms)
+			return make([]batch.Result[int], len(in))
+		}).Paced(20 * ms)
+		defer g.Close()
+		began := time.Now()
+		var callers sync.WaitGroup
+		for _, c := range []struct{ comes, done time.Duration }{
+			{0, 1 * ms},                        // alone
+			{ms / 2, 2 * ms}, {ms / 2, 2 * ms}, // during that one
+			{7 * ms, 22 * ms}, {10 * ms, 22 * ms}, // the last batch began at 1
+			{30 * ms, 34 * ms}, {31 * ms, 34 * ms}, {32 * ms, 34 * ms}, {33 * ms, 34 * ms}, // half full before 41
+			{35 * ms, 54 * ms},           // the last batch began at 33
+			{54*ms + ms/2, 55*ms + ms/2}, // that one was alone
+		} {
+			callers.Go(func() {
+				time.Sleep(c.comes)
+				if _, err := g.Do(t.Context(), 1); err != nil || time.Since(began) != c.done {
+					t.Errorf("who came at %v: %v at %v, want %v", c.comes, err, time.Since(began), c.done)
+				}
+			})
+		}
+		callers.Wait()
+		if want := []int{1, 2, 2, 4, 1, 1}; !slices.Equal(sizes, want) {
+			t.Errorf("batches of %v, want %v", sizes, want)
+		}
+	})
 }

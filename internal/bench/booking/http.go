@@ -24,15 +24,28 @@ import (
 	"github.com/ropeline/ropeline/internal/bench"
 )
 
-// served measures holds over HTTP by a booking core, with the check of the token
-// and the session that is kept, beside a handler in Fiber that reads the same
-// requests and answers the same, and does nothing.
-func served(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+// shopRows measures what a whole booking core does.
+func shopRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
 	s, err := openShop(ctx, out)
 	if err != nil {
 		return nil, err
 	}
 	defer closing(&err, s)
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.served(ctx, p, out)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.mixed(ctx, p, out)
+	return append(rows, more...), err
+}
+
+// served measures holds over HTTP by a booking core, with the check of the token
+// and the session that is kept, beside a handler in Fiber that reads the same
+// requests and answers the same, and does nothing.
+func (s *shop) served(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
 	idle, stop, err := serveNothing()
 	if err != nil {
 		return nil, err
@@ -40,9 +53,6 @@ func served(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, er
 	defer func() { err = errors.Join(err, stop()) }()
 
 	n := p.Of(8_000)
-	if err := s.ready(ctx); err != nil {
-		return nil, err
-	}
 	var known, fresh, nothing []float64
 	for run := range p.Runs {
 		for _, way := range []struct {
@@ -50,7 +60,7 @@ func served(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, er
 			known   bool
 			to      *[]float64
 		}{{s.address, true, &known}, {idle, false, &nothing}, {s.address, false, &fresh}} {
-			fans, err := s.admit(ctx, n)
+			fans, err := s.admit(ctx, n, seatsPerHold)
 			if err != nil {
 				return nil, err
 			}
@@ -76,7 +86,7 @@ func served(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, er
 
 // ready waits until the core has counted what there is to sell.
 func (s *shop) ready(ctx context.Context) error {
-	fans, err := s.admit(ctx, 1)
+	fans, err := s.admit(ctx, 1, seatsPerHold)
 	if err != nil {
 		return err
 	}

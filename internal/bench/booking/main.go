@@ -27,7 +27,7 @@ func parts() []bench.Part {
 		{Name: "orders", Measure: orderRows},
 		{Name: "purchases", Measure: purchaseRows},
 		{Name: "holds", Measure: holdRows},
-		{Name: "http", Measure: served},
+		{Name: "shop", Measure: shopRows},
 	}
 }
 

@@ -31,6 +31,7 @@ type shop struct {
 	signer  *admission.Signer
 	address string
 	fans    int // that have a session
+	wanted  int // units that somebody wants
 	stop    func() error
 }
 
@@ -108,12 +109,14 @@ func (s *shop) Close() (err error) {
 
 // fan is somebody in the shop, and the seats that they want.
 type fan struct {
-	token string
-	units []int
+	token   string
+	place   ropeline.PlaceID
+	session string
+	units   []int
 }
 
-// admit lets so many fans in. Each wants seats that nobody else wants.
-func (s *shop) admit(ctx context.Context, n int) ([]fan, error) {
+// admit lets so many fans in. Each wants so many seats, which nobody else wants.
+func (s *shop) admit(ctx context.Context, n, seats int) ([]fan, error) {
 	fans, places := make([]fan, n), make([]queue.Place, n)
 	now := time.Now().UTC().Truncate(time.Second)
 	for i := range fans {
@@ -128,12 +131,14 @@ func (s *shop) admit(ctx context.Context, n int) ([]fan, error) {
 		expires, ends := now.Add(time.Hour), now.Add(2*time.Hour)
 		places[i] = queue.Place{ID: id, State: ropeline.PlaceActive, Offer: &queue.Offer{Number: int64(s.fans + i + 1), ClaimBy: expires},
 			Session: &queue.Session{ID: session, IssuedAt: now, ExpiresAt: expires, EndsAt: ends, Slot: expires}}
+		fans[i].place, fans[i].session = id, session
 		fans[i].token, err = s.signer.Sign(token.Claims{Sale: s.sale.ID, Place: id, Session: session, IssuedAt: now, Expires: expires, SessionEnds: ends})
 		if err != nil {
 			return nil, err
 		}
-		for k := range seatsPerHold {
-			fans[i].units = append(fans[i].units, seatsPerHold*(s.fans+i)+k)
+		for range seats {
+			fans[i].units = append(fans[i].units, s.wanted)
+			s.wanted++
 		}
 	}
 	s.fans += n
