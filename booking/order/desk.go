@@ -21,6 +21,7 @@ import (
 type Desk struct {
 	steps
 	catalogue *catalogue.Store
+	coupons   Coupons
 	key       []byte
 	random    io.Reader
 }
@@ -31,6 +32,7 @@ type Config struct {
 	Catalogue *catalogue.Store
 	Holds     *hold.Store
 	Provider  payment.Provider
+	Coupons   Coupons   // nil: there are none
 	Key       []byte    // of order links
 	Random    io.Reader // ticket codes come from it
 	Log       *slog.Logger
@@ -39,8 +41,8 @@ type Config struct {
 // NewDesk returns a Desk.
 func NewDesk(c Config) *Desk {
 	return &Desk{
-		steps:     steps{store: c.Store, holds: c.Holds, provider: c.Provider, now: time.Now, log: c.Log},
-		catalogue: c.Catalogue, key: c.Key, random: c.Random,
+		steps:     steps{store: c.Store, holds: c.Holds, provider: free{c.Provider}, now: time.Now, log: c.Log},
+		catalogue: c.Catalogue, coupons: c.Coupons, key: c.Key, random: c.Random,
 	}
 }
 
@@ -149,6 +151,13 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	if err != nil {
 		return Attempt{}, Order{}, err
 	}
+	total, off, err := d.lower(ctx, h, total)
+	if err != nil {
+		return Attempt{}, Order{}, err
+	}
+	if total.Amount > 0 && r.Method == "" {
+		return Attempt{}, Order{}, ErrMethod
+	}
 	var ids [2]string
 	for i := range ids {
 		if ids[i], err = booking.NewID(); err != nil {
@@ -159,7 +168,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 		ID: ids[0], Performance: h.Performance, Hold: h.ID, Sale: r.Sale, Session: r.Session, Place: r.Place,
 		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
 	}
-	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Email: r.Email}
+	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off, Email: r.Email}
 	for _, l := range lines { // in the order of their units, as h.Units is
 		t := Ticket{Order: o.ID, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
 		if t.ID, err = booking.NewID(); err != nil {
@@ -192,8 +201,11 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 	case p.State != payment.Authorized || p.Amount != a.Amount:
 		return d.fail(ctx, a, ErrDeclined, finished)
 	}
-	if err := d.store.Record(ctx, a, o); err != nil {
+	if err := d.record(ctx, a, o); err != nil {
 		cause := ropeline.ErrStoreAway.Because(err)
+		if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's
+			cause = e
+		}
 		if isUniqueViolation(err) {
 			cause = hold.ErrUnitsTaken.Because(err)
 		}

@@ -33,7 +33,8 @@
 //  8. The attempt is done.
 //
 // Steps 1, 4, 6 and 8 are written for all purchases that come to them together,
-// in one statement (group.go): all of a group is on disk, or nothing.
+// in one statement (group.go): all of a group is on disk, or nothing. An order with
+// a coupon takes step 4 alone, in one transaction with the coupon's use (lower.go).
 //
 // Redis may know less than Postgres: it may still call a hold paying after its
 // attempt has ended, because it lost its last second or a late command came

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -34,7 +35,8 @@ type Order struct {
 	Performance ropeline.PerformanceID
 	Sale        ropeline.SaleID
 	State       State
-	Total       booking.Money
+	Total       booking.Money // to pay
+	Discount    booking.Money // what a coupon took off the prices of the tickets
 	Email       string
 	CreatedAt   time.Time
 	Tickets     []Ticket
@@ -61,7 +63,7 @@ type Request struct {
 	Key     string // the fan's idempotency key
 	Hold    string
 	Email   string
-	Method  string // a token of the payment provider's
+	Method  string // a token of the payment provider's; empty where nothing is to pay
 	Return  string // where the fan comes back to after confirming; empty: what has to be confirmed is declined
 }
 
@@ -83,7 +85,8 @@ var (
 // is none of them: nothing more will come of this attempt, so its repeat is
 // told ErrFailed, and the fan pays with a new key.
 var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed,
-	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown)
+	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown,
+	coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket)
 
 func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 	m := make(map[string]*ropeline.Error, len(errs))
@@ -103,7 +106,7 @@ func (r Request) validate() error {
 		return hold.ErrUnknown
 	case !isEmail(r.Email):
 		return ErrEmail
-	case !payment.IsMethod(r.Method):
+	case r.Method != "" && !payment.IsMethod(r.Method):
 		return ErrMethod
 	case r.Return != "" && !isReturn(r.Return):
 		return ErrReturn

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -43,6 +44,7 @@ type desk struct {
 	holds    *hold.Store
 	store    *order.Store
 	provider *meddler
+	coupons  *coupon.Store
 }
 
 // meddler is the sandbox, with a hand in the calls: a test may look at or
@@ -118,6 +120,7 @@ func open(t *testing.T) *desk {
 	sale := d.seed()
 	d.sale, d.id = sale.ID, sale.Performances[0]
 	d.stock, d.holds, d.store = inventory.New(d.rdb), hold.New(d.rdb), order.NewStore(d.db, d.shows)
+	d.coupons = coupon.New(d.db, d.rdb, d.holds, make(coupon.Keys, 32))
 	d.rebuild()
 	d.provider = &meddler{Provider: sandbox.New(d.db), db: d.db}
 	d.Desk = d.deskOn(d.store, d.shows)
@@ -150,7 +153,7 @@ func (d *desk) seed() ropeline.Sale {
 }
 
 func (d *desk) deskOn(store *order.Store, shows *catalogue.Store) *order.Desk {
-	return order.NewDesk(order.Config{Store: store, Catalogue: shows, Holds: d.holds, Provider: d.provider,
+	return order.NewDesk(order.Config{Store: store, Catalogue: shows, Holds: d.holds, Provider: d.provider, Coupons: d.coupons,
 		Key: make([]byte, 32), Random: rand.Reader, Log: d.log()})
 }
 

@@ -33,7 +33,7 @@ type Settler struct {
 // have been idle for a while (Idle).
 func NewSettler(store *Store, holds *hold.Store, provider payment.Provider, idle, every time.Duration, log *slog.Logger) *Settler {
 	books, _ := provider.(payment.Books)
-	return &Settler{books: books, young: settled, steps: steps{store: store, holds: holds, provider: provider, now: time.Now, log: log}, idle: idle, every: every, metrics: newMetrics(nil)}
+	return &Settler{books: books, young: settled, steps: steps{store: store, holds: holds, provider: free{provider}, now: time.Now, log: log}, idle: idle, every: every, metrics: newMetrics(nil)}
 }
 
 const (

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 )
@@ -83,6 +84,10 @@ func (s *Store) order(ctx context.Context, where string, args ...any) (Order, er
 	}
 	o.CreatedAt = o.CreatedAt.UTC()
 	o.Tickets, err = s.tickets(ctx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID)
+	o.Discount = booking.Money{Amount: -o.Total.Amount, Currency: o.Total.Currency}
+	for _, t := range o.Tickets {
+		o.Discount.Amount += t.Price.Amount
+	}
 	return o, err
 }
 

@@ -106,10 +106,16 @@ func (s *Store) Record(ctx context.Context, a Attempt, o Order) error {
 	return err
 }
 
-// takeRecord writes the orders of those attempts that are started. Tickets come
-// in the order of their units, so that two groups that want the same ones wait
-// for each other and do not deadlock.
 func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
+	ids, err := record(ctx, s.db, id, of)
+	s.written.Add(int64(len(ids)))
+	return ids, err
+}
+
+// record writes the orders of those attempts that are started. Tickets come in the
+// order of their units, so that two groups that want the same ones wait for each
+// other and do not deadlock.
+func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []purchase) ([]string, error) {
 	var tickets []Ticket
 	for _, p := range of {
 		for _, t := range p.order.Tickets {
@@ -117,7 +123,7 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 			tickets = append(tickets, t)
 		}
 	}
-	ids, err := ids(ctx, s.db, `
+	ids, err := ids(ctx, db, `
 		with moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
 				provider_ref = p.ref, action = p.action, updated_at = now()
@@ -160,7 +166,6 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 	if err != nil {
 		return nil, fmt.Errorf("recording orders of %s: %w", id, err)
 	}
-	s.written.Add(int64(len(ids)))
 	return ids, nil
 }
 
