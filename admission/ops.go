@@ -134,7 +134,10 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 		if err != nil {
 			return err
 		}
-		if m.Role == RoleShop && route.who != seller {
+		switch {
+		case m.Role == RoleVendor:
+			return errVendorOnly
+		case m.Role == RoleShop && route.who != seller:
 			return errShopOnly
 		}
 		r = r.WithContext(context.WithValue(r.Context(), memberKey{}, m))

@@ -30,20 +30,24 @@ type Member struct {
 type Staff struct{ members []Member }
 
 // The roles. An SRE may do everything; the backend of a shop has a key of its own
-// and may end sessions.
+// and may end sessions; a vendor makes and redeems the coupons of the shop that
+// is their name up to its first dot.
 const (
-	RoleSRE  = "sre"
-	RoleShop = "shop"
+	RoleSRE    = "sre"
+	RoleShop   = "shop"
+	RoleVendor = "vendor"
 )
 
 func checkRole(role string) error {
-	if role != RoleSRE && role != RoleShop {
-		return fmt.Errorf("role %q: the roles are: %s, %s", role, RoleSRE, RoleShop)
+	if role != RoleSRE && role != RoleShop && role != RoleVendor {
+		return fmt.Errorf("role %q: the roles are: %s, %s, %s", role, RoleSRE, RoleShop, RoleVendor)
 	}
 	return nil
 }
 
 var errShopOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "shop-key", Detail: "The key of a shop ends sessions and does nothing else."}
+
+var errVendorOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-key", Detail: "The key of a vendor opens the desk of their shop and nothing else."}
 
 var staffWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 

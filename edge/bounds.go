@@ -45,6 +45,7 @@ const (
 	salePath  = "/api/v1/sales/{sale}"
 	pollRoute = "GET " + salePath + "/place"
 	staffPath = "/api/v1/ops"
+	deskPath  = "/api/v1/organizer"
 )
 
 // api tells the routes that are counted at all: pages and what they load are
@@ -57,7 +58,9 @@ func api(route string) bool {
 	return strings.HasPrefix(path, "/api/")
 }
 
-func ofStaff(route string) bool { return strings.HasPrefix(route, staffPath) }
+func ofStaff(route string) bool {
+	return strings.HasPrefix(route, staffPath) || strings.HasPrefix(route, deskPath)
+}
 
 // ofVisitors is the API but for polls: one that comes early is answered from
 // memory, and a place has no others (see early).

@@ -72,9 +72,10 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "webhooks", "sandbox"} {
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "coupons", "shops", "bags", "bag", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
+	table = append(table, subtree(deskPath, proxied, forward(s.booking))...)
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)
 }
 

@@ -104,6 +104,21 @@ func (h *heard) Bought(_ context.Context, _ ropeline.SaleID, place ropeline.Plac
 	return nil
 }
 
+// staffList are members of the staff, by their keys.
+type staffList map[string]member
+
+func (l staffList) Find(key string) (name, role string, err error) {
+	m, ok := l[key]
+	if !ok {
+		return "", "", ropeline.ErrStaffRequired
+	}
+	return m.name, m.role, nil
+}
+
+var theStaff = staffList{
+	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"},
+}
+
 // ended stands for the line's news of sessions that ended early.
 type ended struct {
 	mu       sync.Mutex
@@ -142,7 +157,7 @@ func startLogging(t testing.TB, log *slog.Logger) *core {
 		return sandbox.To(http.DefaultClient, c.url+"/api/v1/webhooks/sandbox")(ctx, header, body)
 	})
 	c.api, err = New(Config{
-		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox,
+		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
 		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
 	})

@@ -46,10 +46,21 @@ type Hold struct {
 	Sale           ropeline.SaleID        `json:"sale"`
 	Units          []int                  `json:"units"`
 	Lines          []catalogue.Line       `json:"lines"`
-	Total          booking.Money          `json:"total"`
+	Total          booking.Money          `json:"total" doc:"what is to pay"`
+	Coupon         *HoldCoupon            `json:"coupon,omitempty"`
 	ExpiresAt      time.Time              `json:"expires_at"`
 	ExtensionsLeft int                    `json:"extensions_left"`
 	State          hold.State             `json:"state" enum:"held,paying"`
+}
+
+// HoldCoupon is the coupon that lowers a hold. One that has come to its end
+// takes nothing off, and has to be taken off before the hold is paid for.
+type HoldCoupon struct {
+	Coupon   string        `json:"coupon"`
+	Number   int           `json:"number"`
+	Title    string        `json:"title"`
+	Discount booking.Money `json:"discount"`
+	Problem  string        `json:"problem,omitempty" doc:"type of the problem that paying would be answered with"`
 }
 
 type holdAnswer struct{ Body Hold }
@@ -159,7 +170,7 @@ func (s *server) listHolds(ctx context.Context, _ *struct{}) (*holdList, error) 
 		if !found {
 			continue
 		}
-		a, err := s.holdAnswer(ctx, h)
+		a, err := s.loweredAnswer(ctx, h)
 		if err != nil {
 			return nil, err
 		}
@@ -197,7 +208,7 @@ func (s *server) getHold(ctx context.Context, in *holdID) (*holdAnswer, error) {
 	if err := h.Over(); err != nil {
 		return nil, err
 	}
-	return s.holdAnswer(ctx, h)
+	return s.loweredAnswer(ctx, h)
 }
 
 func (s *server) releaseHold(ctx context.Context, in *holdID) (*struct{}, error) {
@@ -205,7 +216,13 @@ func (s *server) releaseHold(ctx context.Context, in *holdID) (*struct{}, error)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.holds.Release(ctx, h.Performance, h.ID, fan.Session)
+	if err := s.holds.Release(ctx, h.Performance, h.ID, fan.Session); err != nil {
+		return nil, err
+	}
+	if err := s.coupons.TakeOff(ctx, h); err != nil { // the sweeper does it later
+		s.log.Warn("a coupon stays reserved for a while", "hold", h.ID, "err", err)
+	}
+	return nil, nil
 }
 
 func (s *server) extendHold(ctx context.Context, in *holdID) (*holdAnswer, error) {
@@ -221,9 +238,10 @@ func (s *server) extendHold(ctx context.Context, in *holdID) (*holdAnswer, error
 	if err != nil {
 		return nil, err
 	}
-	return s.holdAnswer(ctx, h)
+	return s.loweredAnswer(ctx, h)
 }
 
+// holdAnswer describes a hold without a coupon, as a new one is.
 func (s *server) holdAnswer(ctx context.Context, h hold.Hold) (*holdAnswer, error) {
 	p, err := s.shows.Performance(ctx, h.Performance)
 	if err != nil {

@@ -28,7 +28,8 @@ type Order struct {
 	Performance ropeline.PerformanceID `json:"performance"`
 	Sale        ropeline.SaleID        `json:"sale"`
 	State       order.State            `json:"state" enum:"paid,pending,canceled"`
-	Total       booking.Money          `json:"total"`
+	Total       booking.Money          `json:"total" doc:"what was, or is, to pay"`
+	Discount    *booking.Money         `json:"discount,omitempty" doc:"what a coupon took off the prices of the tickets"`
 	Email       string                 `json:"email"`
 	CreatedAt   time.Time              `json:"created_at"`
 	Key         string                 `json:"key,omitempty" doc:"opens the order's link; only in the answer to its making"`
@@ -53,7 +54,7 @@ type Ticket struct {
 type OrderRequest struct {
 	Hold   string `json:"hold"`
 	Email  string `json:"email"`
-	Method string `json:"payment_method" doc:"a token of the payment provider's, never a card number"`
+	Method string `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
 	Return string `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
 }
 
@@ -154,6 +155,9 @@ func orderAnswer(o order.Order) (Order, error) {
 	answer := Order{
 		ID: o.ID, Performance: o.Performance, Sale: o.Sale, State: o.State, Total: o.Total,
 		Email: o.Email, CreatedAt: o.CreatedAt, Action: o.Action, Tickets: make([]Ticket, len(o.Tickets)),
+	}
+	if o.Discount.Amount > 0 {
+		answer.Discount = &o.Discount
 	}
 	for i, t := range o.Tickets {
 		var err error

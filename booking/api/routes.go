@@ -24,6 +24,8 @@ const (
 	OrderLink Access = "order link"      // holders of the order's key
 	Signed    Access = "provider signature"
 	Address   Access = "payment address" // whoever was sent there to confirm
+	Bag       Access = "bag key"         // holders of the key of a bag
+	Desk      Access = "staff key"       // vendors of the shop, and SREs
 )
 
 // Route is a line of the table of routes.
@@ -36,6 +38,9 @@ type Route struct {
 	Summary string
 }
 
+// desk is where a shop's vendors work.
+const desk = "/api/v1/organizer/shops/{shop}"
+
 // Routes is every route of the booking core.
 var Routes = []Route{
 	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
@@ -46,6 +51,8 @@ var Routes = []Route{
 	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", Admission, http.StatusOK, "A hold of this session"},
 	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", Admission, http.StatusNoContent, "Give held units back"},
 	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", Admission, http.StatusOK, "Start a hold's time afresh"},
+	{"set-hold-coupon", http.MethodPut, "/api/v1/holds/{id}/coupon", Admission, http.StatusOK, "Lower what a hold costs by a coupon"},
+	{"remove-hold-coupon", http.MethodDelete, "/api/v1/holds/{id}/coupon", Admission, http.StatusOK, "Take the coupon off a hold"},
 	{"create-order", http.MethodPost, "/api/v1/orders", Admission, http.StatusCreated, "Pay for a hold"},
 	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
@@ -53,6 +60,30 @@ var Routes = []Route{
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
 	{"show-sandbox-payment", http.MethodGet, sandbox.PagePath + "{id}", Address, http.StatusOK, "The sandbox's page on which a payment is confirmed"},
 	{"confirm-sandbox-payment", http.MethodPost, sandbox.PagePath + "{id}", Address, http.StatusSeeOther, "Confirm a payment of the sandbox's, or refuse it"},
+
+	{"list-coupons", http.MethodGet, "/api/v1/coupons", Public, http.StatusOK, "Coupons that are given out now, by shop, category and product"},
+	{"get-coupon", http.MethodGet, "/api/v1/coupons/{id}", Public, http.StatusOK, "A coupon, and how many are left"},
+	{"list-shops", http.MethodGet, "/api/v1/shops", Public, http.StatusOK, "Shops that have coupons"},
+	{"list-products", http.MethodGet, "/api/v1/shops/{shop}/products", Public, http.StatusOK, "What a shop has coupons for"},
+	{"create-bag", http.MethodPost, "/api/v1/bags", Public, http.StatusCreated, "A new bag for coupons, and its key"},
+	{"list-bag", http.MethodGet, "/api/v1/bag", Bag, http.StatusOK, "The coupons of this bag"},
+	{"claim-coupon", http.MethodPost, "/api/v1/coupons/{id}/claim", Bag, http.StatusCreated, "Put a copy of a coupon into this bag"},
+	{"take-coupon", http.MethodPost, "/api/v1/bag/coupons", Bag, http.StatusCreated, "Put a coupon that somebody gave you into this bag"},
+	{"get-bag-coupon", http.MethodGet, "/api/v1/bag/coupons/{id}/{number}", Bag, http.StatusOK, "A coupon of this bag, and its history"},
+	{"collect-order", http.MethodPost, "/api/v1/bag/orders", Bag, http.StatusOK, "Put the coupons that an order bought into this bag"},
+
+	{"put-shop", http.MethodPut, desk, Desk, http.StatusOK, "Make a shop, or change its name"},
+	{"put-product", http.MethodPut, desk + "/products/{product}", Desk, http.StatusOK, "Make a product, or change it"},
+	{"create-coupon", http.MethodPost, desk + "/coupons", Desk, http.StatusCreated, "Make a coupon"},
+	{"list-shop-coupons", http.MethodGet, desk + "/coupons", Desk, http.StatusOK, "The shop's coupons, in one state or all"},
+	{"get-shop-coupon", http.MethodGet, desk + "/coupons/{id}", Desk, http.StatusOK, "A coupon of the shop"},
+	{"publish-coupon", http.MethodPost, desk + "/coupons/{id}/publish", Desk, http.StatusOK, "Give a coupon out, in its window or in a sale"},
+	{"withdraw-coupon", http.MethodPost, desk + "/coupons/{id}/withdraw", Desk, http.StatusOK, "Take a coupon back"},
+	{"report-coupon", http.MethodGet, desk + "/coupons/{id}/report", Desk, http.StatusOK, "How many copies are in which state, and what they came to"},
+	{"list-coupon-queue", http.MethodGet, desk + "/coupons/{id}/queues/{state}", Desk, http.StatusOK, "The copies in a state, in their order"},
+	{"list-coupon-history", http.MethodGet, desk + "/coupons/{id}/history", Desk, http.StatusOK, "What happened to a coupon and its copies"},
+	{"verify-coupon", http.MethodPost, desk + "/verify", Desk, http.StatusOK, "What a code is good for"},
+	{"redeem-coupon", http.MethodPost, desk + "/redeem", Desk, http.StatusOK, "Use a coupon at the shop's till"},
 }
 
 func route(id string) (Route, bool) {
@@ -95,6 +126,10 @@ func (s *server) guard(app *fiber.App) {
 			chain = []fiber.Handler{private, plainBody, pass}
 		case Address:
 			chain = []fiber.Handler{private, plainBody, sameOrigin, pass}
+		case Bag:
+			chain = []fiber.Handler{private, plainBody, s.needBag, pass}
+		case Desk:
+			chain = []fiber.Handler{private, plainBody, s.needStaff, pass}
 		default:
 			continue // no guard: the route stays closed
 		}

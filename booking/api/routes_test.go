@@ -38,6 +38,16 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
 	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID,
 		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID)}
+	offer := c.offer(m{})
+	for _, r := range Routes {
+		if strings.Contains(r.Path, "/coupons/{id}") {
+			ids[r.ID] = offer.ID
+		}
+	}
+	_, bag, err := c.api.server.coupons.NewBag()
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	for _, r := range Routes {
 		t.Run(r.ID, func(t *testing.T) {
@@ -47,22 +57,23 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			path := strings.ReplaceAll(r.Path, "{id}", id)
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed")
+			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
-			if r.Method == http.MethodPost {
+			if r.Method == http.MethodPost || r.Method == http.MethodPut {
 				body = `{}`
 			}
 			call := func(bearer string, headers ...string) answer {
 				a := c.do(r.Method, path, bearer, body, headers...)
-				if stored := a.Header.Get("Cache-Control") != "no-store"; stored != (r.Access == Public) {
+				if stored := a.Header.Get("Cache-Control") != "no-store"; stored != (r.Access == Public && r.Method == http.MethodGet) {
 					t.Errorf("%d with Cache-Control %q", a.Status, a.Header.Get("Cache-Control"))
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, OrderLink: o.Key}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa"}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
-				if a := call(""); a.Status != http.StatusOK {
+				if a := call(""); a.Status != r.Success {
 					t.Errorf("a public route answered %d: %s", a.Status, a.Body)
 				}
 			case Admission:
@@ -105,6 +116,20 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				call("").refused(http.StatusNotFound, "route-unknown") // of a hold, which is no payment's
 				path = strings.ReplaceAll(r.Path, "{id}", "x")
 				call("").refused(http.StatusNotFound, "route-unknown")
+			case Bag:
+				call("").refused(http.StatusUnauthorized, "bag-key-missing")
+				call("", "Authorization", bag).refused(http.StatusUnauthorized, "bag-key-missing")
+				for _, forged := range []string{fan, o.Key, "x", bag + "=", bag[:len(bag)-1], strings.ToUpper(bag), uuid.NewString() + bag[36:]} {
+					call(forged).refused(http.StatusUnauthorized, "bag-key-invalid")
+				}
+			case Desk:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-ros"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				call("key-shop").refused(http.StatusForbidden, "vendor-required")
+				if a := call("key-tom"); a.Status != http.StatusUnprocessableEntity { // what is wrong with the body is said first
+					a.refused(http.StatusNotFound, "shop-unknown")
+				}
 			default:
 				t.Errorf("nobody says who may call it: %q", r.Access)
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -39,6 +40,7 @@ type Config struct {
 	Provider payment.Provider
 	Webhooks map[string]payment.Crier // who may tell us something, by the last part of its path
 	Sandbox  *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
+	Staff    Staff                    // absent: nobody has a desk
 	Metrics  prometheus.Registerer    // absent: nothing is registered
 	Line     Line                     // told the stock and who bought; nil: nobody
 	Log      *slog.Logger
@@ -68,6 +70,8 @@ type server struct {
 	health    health
 	holds     *hold.Store
 	orders    *order.Store
+	coupons   *coupon.Store
+	staff     Staff
 	desk      *order.Desk
 	links     order.Links
 	criers    map[string]payment.Crier
@@ -90,10 +94,11 @@ func New(c Config) (*Core, error) {
 	orders.Watch(c.Metrics)
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	units := inventory.New(c.Redis)
+	coupons := coupon.New(c.Postgres, c.Redis, holds, coupon.Keys(c.OrderKey))
 	s := &server{
-		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, gate: c.Gate, metrics: newMetrics(c.Metrics),
+		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, now: time.Now, log: c.Log,
-		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider,
+		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Performances: shows.Performances,
@@ -140,7 +145,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk} {
 		if err := register(); err != nil {
 			return nil, err
 		}

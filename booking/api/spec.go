@@ -20,6 +20,8 @@ func specification() huma.Config {
 					schemes[Signed]: {Type: "apiKey", In: "header", Name: "Stripe-Signature",
 						Description: "Time and HMAC-SHA256 of the body, with a secret that the provider and we share. The sandbox's header is Sandbox-Signature."},
 					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
+					schemes[Bag]:       {Type: "http", Scheme: "bearer", Description: "The key of the bag."},
+					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, or an SRE."},
 				},
 			},
 		},
@@ -29,7 +31,7 @@ func specification() huma.Config {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {

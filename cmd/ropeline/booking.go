@@ -11,9 +11,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/api"
+	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/internal/monitor"
@@ -23,7 +26,7 @@ import (
 type bookingCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines and of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub and order.key."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key and staff."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
@@ -72,6 +75,10 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	if err != nil {
 		return nil, err
 	}
+	members, err := admission.LoadStaff(keys.path(staffFile))
+	if err != nil {
+		return nil, err
+	}
 	if name == "" {
 		if name, err = gateName("booking"); err != nil {
 			return nil, err
@@ -88,7 +95,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, Line: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
 	}))
 	if err != nil {
 		return nil, err
@@ -101,6 +108,15 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		}},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
 	}, paid.parts...), nil
+}
+
+// deskStaff lets the booking core find staff, and nothing else of the admission
+// part.
+type deskStaff struct{ *admission.Staff }
+
+func (s deskStaff) Find(key string) (name, role string, err error) {
+	m, err := s.Staff.Find(key)
+	return m.Name, m.Role, err
 }
 
 type workerCommand struct {
@@ -121,20 +137,22 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	con.log.Info("sweeping holds and settling payments")
+	con.log.Info("sweeping holds and coupons and settling payments")
 	reg := monitor.NewRegistry()
-	parts, err := c.watched(ctx, reg, con.log, []part{{"worker", newWorker(on.redis, on.postgres, provider, reg, con.log).Run}})
+	parts, err := c.watched(ctx, reg, con.log, newWorker(on.redis, on.postgres, provider, reg, con.log))
 	if err != nil {
 		return err
 	}
 	return runAll(ctx, con.log, parts...)
 }
 
-func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, reg prometheus.Registerer, log *slog.Logger) *order.Worker {
+func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, reg prometheus.Registerer, log *slog.Logger) []part {
 	reg = monitor.Part(reg, "worker")
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
-	return order.NewWorker(order.WorkerConfig{
-		Postgres: db, Redis: rdb, Provider: provider, Sessions: queue.New(rdb, queue.Keys{}), Metrics: reg, Log: log.With("part", "worker"),
-	})
+	log = log.With("part", "worker")
+	line := queue.New(rdb, queue.Keys{})
+	worker := order.NewWorker(order.WorkerConfig{Postgres: db, Redis: rdb, Provider: provider, Sessions: line, Metrics: reg, Log: log})
+	coupons := coupon.New(db, rdb, hold.New(rdb), nil) // it shows nobody a code
+	return []part{{"worker", worker.Run}, {"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run}}
 }

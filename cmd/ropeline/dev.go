@@ -149,7 +149,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	}
 	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log)}
 	parts = append(parts, admission...)
-	parts = append(parts, part{"worker", newWorker(clients[2], pools[1], sandbox.New(pools[1]), d.registry, d.log).Run})
+	parts = append(parts, newWorker(clients[2], pools[1], sandbox.New(pools[1]), d.registry, d.log)...)
 	parts = append(parts, booking...)
 	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil

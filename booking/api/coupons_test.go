@@ -1,0 +1,266 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+)
+
+const opera = "/api/v1/organizer/shops/opera"
+
+// desk calls a route of the opera's desk.
+func (c *core) desk(method, path string, body any, headers ...string) answer {
+	c.t.Helper()
+	text := ""
+	if body != nil {
+		text = c.json(body)
+	}
+	return c.do(method, opera+path, "key-rosa", text, headers...)
+}
+
+// made makes a coupon of the opera, 20 percent off its tickets if nothing else is
+// said.
+func (c *core) made(change m) coupon.Coupon {
+	c.t.Helper()
+	var event string
+	if err := c.db.QueryRow(c.t.Context(), `select event_id from performances where id = $1`, c.show.ID).Scan(&event); err != nil {
+		c.t.Fatal(err)
+	}
+	c.desk(http.MethodPut, "", m{"name": "Opera"}).is(http.StatusOK, nil)
+	c.desk(http.MethodPut, "/products/tickets", m{"name": "Tickets", "category": "shows", "event": event}).is(http.StatusOK, nil)
+	c.desk(http.MethodPut, "/products/coffee", m{"name": "Coffee", "category": "drinks"}).is(http.StatusOK, nil)
+	now := time.Now().UTC()
+	body := m{"product": "tickets", "title": "A fifth off", "percent": 20, "currency": "EUR", "stock": 5, "per_person": 1, "shareable": true,
+		"publish_from": now.Add(-time.Hour), "publish_until": now.Add(time.Hour), "expires_at": now.Add(2 * time.Hour)}
+	for name, value := range change {
+		body[name] = value
+	}
+	var made coupon.Coupon
+	c.desk(http.MethodPost, "/coupons", body, "Idempotency-Key", uuid.NewString()).is(http.StatusCreated, &made)
+	return made
+}
+
+// offer makes a coupon and publishes it.
+func (c *core) offer(change m) coupon.Coupon {
+	c.t.Helper()
+	var offered coupon.Coupon
+	c.desk(http.MethodPost, "/coupons/"+c.made(change).ID+"/publish", m{}).is(http.StatusOK, &offered)
+	return offered
+}
+
+func (c *core) bag() string {
+	c.t.Helper()
+	var bag BagKey
+	c.do(http.MethodPost, "/api/v1/bags", "", "").is(http.StatusCreated, &bag)
+	return bag.Key
+}
+
+// A fan finds a coupon, claims it, buys with it and sees what became of it; the
+// vendor sees it, too.
+func TestFromTheShelfToTheOrder(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	offer := c.offer(m{})
+	other := c.offer(m{"product": "coffee", "percent": 0, "amount": 100})
+
+	var list CouponList
+	a := c.get("/api/v1/coupons?shop=opera&category=shows", "")
+	a.is(http.StatusOK, &list)
+	if len(list.Coupons) != 1 || list.Coupons[0].ID != offer.ID || *list.Coupons[0].Left != 5 || list.Coupons[0].ShopName != "Opera" {
+		t.Fatalf("on the shelf: %s", a.Body)
+	}
+	if again := c.get("/api/v1/coupons?shop=opera&category=shows", "", "If-None-Match", a.Header.Get("ETag")); again.Status != http.StatusNotModified || len(again.Body) > 0 ||
+		again.Header.Get("Cache-Control") != "max-age=10" {
+		t.Errorf("again: %d %s", again.Status, again.Body)
+	}
+	c.get("/api/v1/coupons?limit=1", "").is(http.StatusOK, &list)
+	c.get("/api/v1/coupons?limit=1&cursor="+list.Next, "").is(http.StatusOK, &list)
+	if len(list.Coupons) != 1 || list.Coupons[0].ID != offer.ID {
+		t.Errorf("the second page: %+v", list)
+	}
+	c.get("/api/v1/coupons?limit=1000", "").refused(422, "page-invalid")
+	c.get("/api/v1/coupons?cursor=x", "").refused(422, "page-invalid")
+	var shops ShopList
+	c.get("/api/v1/shops", "").is(http.StatusOK, &shops)
+	var products ProductList
+	c.get("/api/v1/shops/opera/products", "").is(http.StatusOK, &products)
+	if len(shops.Shops) != 1 || len(products.Products) != 2 {
+		t.Errorf("shops %+v, products %+v", shops, products)
+	}
+
+	bag := c.bag()
+	claim := func(bag, key string) answer {
+		return c.do(http.MethodPost, "/api/v1/coupons/"+offer.ID+"/claim", bag, "", "Idempotency-Key", key)
+	}
+	var mine BagCoupon
+	claim(bag, "k").is(http.StatusCreated, &mine)
+	claim(bag, "k").is(http.StatusOK, &mine)
+	claim(bag, "k2").refused(409, "coupon-limit")
+	claim(bag, "").refused(422, "idempotency-key-missing")
+	if mine.State != coupon.Claimed || mine.Code == "" || !strings.HasPrefix(mine.QR, "<svg ") {
+		t.Fatalf("claimed %+v", mine)
+	}
+
+	fan := c.fan()
+	h := c.hold(fan, 0, 1)
+	lower := func(code string, headers ...string) answer {
+		return c.do(http.MethodPut, "/api/v1/holds/"+h.ID+"/coupon", fan, c.json(m{"code": code}), headers...)
+	}
+	lower("x").refused(404, "coupon-unknown")
+	lower(strings.Repeat("x", 65)).refused(422, "request-invalid")
+	lower(mine.Code, "Ropeline-Bag", "x").refused(401, "bag-key-invalid")
+	c.do(http.MethodPut, "/api/v1/holds/"+h.ID+"/coupon", c.fan(), c.json(m{"code": mine.Code})).refused(404, "hold-unknown")
+	var low Hold
+	for range 2 {
+		lower(mine.Code).is(http.StatusOK, &low)
+		if low.Total.Amount != 12000 || low.Coupon == nil || low.Coupon.Discount.Amount != 3000 || low.Coupon.Title != offer.Title {
+			t.Fatalf("lowered %s", c.json(low))
+		}
+	}
+	var found struct{ Holds []Hold }
+	if c.get("/api/v1/holds", fan).is(http.StatusOK, &found); c.json(found.Holds[0]) != c.json(low) {
+		t.Errorf("a reload finds %s, want %s", c.json(found), c.json(low))
+	}
+	var plain Hold
+	c.do(http.MethodDelete, "/api/v1/holds/"+h.ID+"/coupon", fan, "").is(http.StatusOK, &plain)
+	if plain.Coupon != nil || plain.Total.Amount != 15000 {
+		t.Errorf("taken off: %+v", plain)
+	}
+	lower(mine.Code).is(http.StatusOK, &low)
+	var o, read Order
+	c.pay(fan, "pay", h.ID, sandbox.OK).is(http.StatusCreated, &o)
+	c.get("/api/v1/orders/"+o.ID, o.Key).is(http.StatusOK, &read)
+	if o.Total.Amount != 12000 || o.Discount == nil || *o.Discount != (booking.Money{Amount: 3000, Currency: "EUR"}) || read.Total != o.Total || *read.Discount != *o.Discount {
+		t.Errorf("bought %s, read %s", c.json(o), c.json(read))
+	}
+
+	var gone BagCoupon
+	c.get("/api/v1/bag/coupons/"+offer.ID+"/1", bag).is(http.StatusOK, &gone)
+	if gone.State != coupon.Redeemed || gone.Code != "" || gone.QR != "" || len(gone.History) != 5 || gone.History[4].Detail != o.ID {
+		t.Errorf("afterwards: %s", c.json(gone))
+	}
+	c.get("/api/v1/bag/coupons/"+offer.ID+"/1", c.bag()).refused(404, "coupon-unknown") // of another person
+	c.get("/api/v1/bag/coupons/"+offer.ID+"/x", bag).refused(422, "request-invalid")
+	var report coupon.Report
+	c.desk(http.MethodGet, "/coupons/"+offer.ID+"/report", nil).is(http.StatusOK, &report)
+	if report.Queues[coupon.Redeemed] != 1 || report.Queues[coupon.Published] != 4 || report.Discount.Amount != 3000 {
+		t.Errorf("report %s", c.json(report))
+	}
+	var queue QueueList
+	c.desk(http.MethodGet, "/coupons/"+offer.ID+"/queues/published?limit=3", nil).is(http.StatusOK, &queue)
+	if len(queue.Copies) != 3 || queue.Copies[0].Number != 2 || queue.Next == "" {
+		t.Errorf("queue %s", c.json(queue))
+	}
+	var past HistoryList
+	c.desk(http.MethodGet, "/coupons/"+offer.ID+"/history?number=1", nil).is(http.StatusOK, &past)
+	if len(past.History) != 5 || strings.Contains(c.json(past), o.ID) {
+		t.Errorf("history %s", c.json(past))
+	}
+	c.desk(http.MethodPost, "/coupons/"+offer.ID+"/withdraw", m{"reason": "enough"}).is(http.StatusOK, nil)
+	claim(c.bag(), "k").refused(410, "coupon-withdrawn")
+	c.desk(http.MethodGet, "/coupons?state=withdrawn", nil).is(http.StatusOK, &list)
+	if len(list.Coupons) != 1 || list.Coupons[0].ID != offer.ID {
+		t.Errorf("withdrawn: %+v", list)
+	}
+	c.atTheTill(other)
+}
+
+// atTheTill passes a coupon on and uses it at the till.
+func (c *core) atTheTill(offer coupon.Coupon) {
+	c.t.Helper()
+	var given, got BagCoupon
+	c.do(http.MethodPost, "/api/v1/coupons/"+offer.ID+"/claim", c.bag(), "", "Idempotency-Key", "k").is(http.StatusCreated, &given)
+	friend := c.bag()
+	for range 2 {
+		c.do(http.MethodPost, "/api/v1/bag/coupons", friend, c.json(m{"code": given.Code}), "Idempotency-Key", "k").is(http.StatusCreated, &got)
+	}
+	var seen coupon.Copy
+	c.desk(http.MethodPost, "/verify", m{"code": got.Code}).is(http.StatusOK, &seen)
+	c.desk(http.MethodPost, "/verify", m{"code": given.Code}).refused(404, "coupon-unknown")
+	c.do(http.MethodPost, "/api/v1/organizer/shops/cinema/verify", "key-tom", c.json(m{"code": got.Code})).refused(404, "coupon-unknown")
+	total := m{"amount": 350, "currency": "EUR"}
+	var spent Spent
+	for range 2 {
+		c.desk(http.MethodPost, "/redeem", m{"code": got.Code, "total": total}, "Idempotency-Key", "till").is(http.StatusOK, &spent)
+		if spent.Discount.Amount != 100 || spent.ToPay.Amount != 250 || spent.Coupon.State != coupon.Redeemed {
+			c.t.Errorf("spent %s", c.json(spent))
+		}
+	}
+	c.desk(http.MethodPost, "/redeem", m{"code": got.Code, "total": total}, "Idempotency-Key", "till-2").refused(409, "coupon-used")
+	c.desk(http.MethodPost, "/redeem", m{"code": got.Code, "total": m{"amount": 1e30, "currency": "EUR"}}, "Idempotency-Key", "till-2").refused(422, "request-invalid")
+	c.desk(http.MethodPost, "/redeem", m{"code": got.Code, "total": m{"amount": -1, "currency": "EUR"}}, "Idempotency-Key", "till-2").refused(409, "coupon-used")
+}
+
+// A drop is a sale of its own: only who was let in holds a copy, pays for it, and
+// has it in a bag then; the ticket is what makes it good.
+func TestADropIsASale(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	floor := c.show.Tiers[3]
+	terms := m{"product": "coffee", "title": "A hundred coffees", "percent": 100, "price": floor.Price.Amount, "stock": floor.Count, "shareable": false}
+	made := c.made(terms)
+	publish := func(id string, body m) answer { return c.desk(http.MethodPost, "/coupons/"+id+"/publish", body) }
+	show := string(c.show.ID)
+	publish(made.ID, m{}).refused(422, "coupon-tier")
+	publish(made.ID, m{"performance": show, "tier": c.show.Tiers[0].ID}).refused(422, "coupon-tier")
+	publish(made.ID, m{"performance": show, "tier": uuid.NewString()}).refused(422, "units-unknown")
+	publish(made.ID, m{"performance": uuid.NewString(), "tier": floor.ID}).refused(404, "performance-unknown")
+	var offer coupon.Coupon
+	publish(made.ID, m{"performance": show, "tier": floor.ID}).is(http.StatusOK, &offer)
+	publish(made.ID, m{"performance": show, "tier": floor.ID}).is(http.StatusOK, &offer)
+	if offer.Drop == nil || offer.Drop.Tier != floor.ID || offer.State != coupon.Published {
+		t.Fatalf("published %s", c.json(offer))
+	}
+	publish(c.made(terms).ID, m{"performance": show, "tier": floor.ID}).refused(422, "coupon-tier") // sold already
+	bag := c.bag()
+	c.do(http.MethodPost, "/api/v1/coupons/"+offer.ID+"/claim", bag, "", "Idempotency-Key", "k").refused(409, "coupon-sold")
+
+	fan := c.fan()
+	wish := c.json(m{"performance": show, "tier": floor.ID, "quantity": 2})
+	c.do(http.MethodPost, "/api/v1/holds", "", wish).refused(401, "token-missing")
+	c.do(http.MethodPost, "/api/v1/holds", bag, wish).refused(401, "token-invalid")
+	var h Hold
+	c.do(http.MethodPost, "/api/v1/holds", fan, wish).is(http.StatusCreated, &h)
+	var o Order
+	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
+
+	collect := func(bag, order, key string) answer {
+		return c.do(http.MethodPost, "/api/v1/bag/orders", bag, c.json(m{"order": order, "key": key}))
+	}
+	collect(bag, o.ID, "x").refused(404, "order-unknown")
+	collect(bag, uuid.NewString(), o.Key).refused(404, "order-unknown")
+	collect(bag, "'; drop table orders; --", o.Key).refused(404, "order-unknown")
+	var got BagList
+	for range 2 {
+		collect(bag, o.ID, o.Key).is(http.StatusOK, &got)
+		if len(got.Coupons) != 2 || got.Coupons[0].Number != o.Tickets[0].Unit-floor.First+1 || got.Coupons[0].Code == "" {
+			t.Fatalf("collected %s", c.json(got))
+		}
+	}
+	collect(c.bag(), o.ID, o.Key).refused(409, "coupon-no-order") // they are in a bag
+	var report coupon.Report
+	c.desk(http.MethodGet, "/coupons/"+offer.ID+"/report", nil).is(http.StatusOK, &report)
+	if report.Sold.Amount != 2*floor.Price.Amount || report.Queues[coupon.Claimed] != 2 || report.Queues[coupon.Published] != 98 {
+		t.Errorf("report %s", c.json(report))
+	}
+	c.desk(http.MethodPost, "/coupons/"+offer.ID+"/withdraw", m{"reason": "too good"}).is(http.StatusOK, nil)
+	spend := func(code string) answer {
+		return c.desk(http.MethodPost, "/redeem", m{"code": code, "total": m{"amount": 350, "currency": "EUR"}}, "Idempotency-Key", "t")
+	}
+	var spent Spent
+	spend(got.Coupons[0].Code).is(http.StatusOK, &spent) // what was paid for stays good
+	if spent.ToPay.Amount != 0 {
+		t.Errorf("spent %s", c.json(spent))
+	}
+	if _, err := c.db.Exec(t.Context(), `update tickets set state = 'canceled' where unit = $1`, floor.First+got.Coupons[1].Number-1); err != nil {
+		t.Fatal(err)
+	}
+	spend(got.Coupons[1].Code).refused(409, "coupon-no-ticket") // the money went back
+}
