@@ -3,6 +3,7 @@ package order_test
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -167,8 +168,9 @@ func TestActionGoesOnOnce(t *testing.T) {
 // The bank says no: the hold is the fan's for the grace, and another card buys it.
 func TestActionRefused(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, byWebhook := range []bool{true, false} {
-		d := open(t)
+		d := first.another()
 		r, o := d.act()
 		d.confirm(false)
 		if byWebhook {
@@ -187,7 +189,7 @@ func TestActionRefused(t *testing.T) {
 		if paid, err := d.Checkout(t.Context(), r); err != nil || paid.State != order.Paid || paid.ID == o.ID {
 			t.Errorf("another card: %+v, %v", paid, err)
 		}
-		d.count(`select count(*) from orders where state = 'paid'`, 1)
+		d.here(`from orders a where state = 'paid' and`, 1)
 		d.consistent()
 	}
 }
@@ -371,5 +373,39 @@ func TestGraceOfTheSale(t *testing.T) {
 	}
 	if o, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil || o.State != order.Paid {
 		t.Errorf("in the grace: %+v, %v", o, err)
+	}
+}
+
+// The process dies wherever it is when the fan is back, or the webhook comes: the
+// settler goes on, and neither asking again nor the event sent again does more.
+func TestCrashWhenAnActionIsDone(t *testing.T) {
+	t.Parallel()
+	first := open(t)
+	for _, at := range []string{"before find", "after find", "before capture", "after capture", "before script 1", "after script 1"} {
+		for _, byWebhook := range []bool{false, true} {
+			t.Run(fmt.Sprint(at, ", by webhook ", byWebhook), func(t *testing.T) {
+				d := first.another()
+				r, o := d.act()
+				d.confirm(true)
+				e := d.event(payment.Authorized)
+				d.dies(at, func() {
+					if byWebhook {
+						_, _, _ = d.Hear(t.Context(), e)
+					} else {
+						_, _ = d.Checkout(t.Context(), r)
+					}
+				})
+				d.settleAll()
+				d.want(sold)
+				if _, _, err := d.Hear(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+				if again, err := d.Checkout(t.Context(), r); err != nil || again.ID != o.ID || again.State != order.Paid {
+					t.Errorf("asked again: %+v, %v", again, err)
+				}
+				d.want(sold)
+				d.consistent()
+			})
+		}
 	}
 }

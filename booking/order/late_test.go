@@ -18,7 +18,8 @@ import (
 // slower than anybody waits.
 func (d *desk) takenByHand(state payment.State) {
 	d.t.Helper()
-	if _, err := d.db.Exec(d.t.Context(), `update sandbox_payments set state = $1`, state); err != nil {
+	if _, err := d.db.Exec(d.t.Context(), `update sandbox_payments set state = $1
+		where attempt_id in (select id from attempts where performance_id = $2)`, state, d.id); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -31,6 +32,9 @@ func (d *desk) troubles() (list string) {
 		d.t.Fatal(err)
 	}
 	for _, t := range found {
+		if t.Performance != "" && t.Performance != d.id {
+			continue
+		}
 		if t.Amount.Amount == 0 || t.Amount.Currency == "" || t.Ref == "" || t.At.IsZero() || t.Kind != order.Unknown && (t.Performance != d.id || t.Sale != d.sale) {
 			d.t.Errorf("trouble %+v", t)
 		}
@@ -91,10 +95,10 @@ func TestConfirmedInTheLastMoment(t *testing.T) {
 // free, whether or not the hold or its session is still there.
 func TestLateMoneyIsReseated(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, how := range []string{"held", "given back", "redis lost", "authorized only"} {
 		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			d := open(t)
+			d := first.another()
 			d.ranOut()
 			d.takenByHand(payment.Captured)
 			switch how {
@@ -123,6 +127,7 @@ func TestLateMoneyIsReseated(t *testing.T) {
 // Somebody else has the places: the money goes back, once.
 func TestLateMoneyGoesBack(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, c := range []struct {
 		holder string
 		state  payment.State
@@ -135,8 +140,7 @@ func TestLateMoneyGoesBack(t *testing.T) {
 		{"the fan has bought them otherwise", payment.Captured, "late:refunded", "placed,canceled,placed,authorized,captured,captured,refunded"},
 	} {
 		t.Run(c.holder+", "+string(c.state), func(t *testing.T) {
-			t.Parallel()
-			d := open(t)
+			d := first.another()
 			d.ranOut()
 			attempt := d.attempt()
 			h, _, err := d.holds.Of(t.Context(), d.id, "s1")
@@ -174,9 +178,9 @@ func TestLateMoneyGoesBack(t *testing.T) {
 			if c.end == "late:refunded" {
 				refunds = 1
 			}
-			d.count(`select count(*) from sandbox_refunds`, refunds)
-			d.count(`select count(*) from attempts where state not in ('closed', 'done')`, 0)
-			d.count(`select count(*) from sandbox_payments where state = 'authorized' or state = 'captured' and refunded = 0`,
+			d.here(`from sandbox_refunds r join attempts a on a.id = r.attempt_id where`, refunds)
+			d.here(`from attempts a where state not in ('closed', 'done') and`, 0)
+			d.here(`from sandbox_payments p join attempts a on a.id = p.attempt_id where (p.state = 'authorized' or p.state = 'captured' and refunded = 0) and`,
 				map[bool]int{true: 1}[strings.Count(c.ledger, "placed") > 1])
 			if got := d.state(); !strings.Contains(got, "ledger "+c.ledger+";") {
 				t.Errorf("%s; want ledger %s", got, c.ledger)
@@ -184,6 +188,12 @@ func TestLateMoneyGoesBack(t *testing.T) {
 			d.free()
 		})
 	}
+}
+
+// here counts what is of this performance.
+func (d *desk) here(query string, want int) {
+	d.t.Helper()
+	d.count(`select count(*) `+query+` a.performance_id = '`+string(d.id)+`'`, want)
 }
 
 // forgetSold has Redis forget that a unit is sold.
@@ -200,19 +210,20 @@ func (d *desk) forgetSold(unit int64) {
 // go without a word, what was taken is given back and shown.
 func TestMoneyOfAFailedAttempt(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, c := range []struct {
 		state payment.State
 		end   string
 	}{{payment.Authorized, ""}, {payment.Captured, "late:refunded"}} {
-		d := open(t)
+		d := first.another()
 		if _, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.Declined)); !errors.Is(err, order.ErrDeclined) {
 			t.Fatal(err)
 		}
 		d.takenByHand(c.state)
 		d.hear(d.event(c.state), order.HeardNow)
 		d.troubled(c.end)
-		d.count(`select count(*) from sandbox_payments where state = 'captured' and refunded <> amount or state = 'authorized'`, 0)
-		d.count(`select count(*) from attempts where state = 'closed'`, 1)
+		d.here(`from sandbox_payments p join attempts a on a.id = p.attempt_id where (p.state = 'captured' and refunded <> p.amount or p.state = 'authorized') and`, 0)
+		d.here(`from attempts a where state = 'closed' and`, 1)
 		d.consistent()
 		d.free()
 	}
@@ -221,10 +232,10 @@ func TestMoneyOfAFailedAttempt(t *testing.T) {
 // The process dies while late money is put right: a settler does the rest, once.
 func TestCrashWithLateMoney(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, at := range []string{"before find", "after find", "before refund", "after refund", "before void", "after void", "before capture", "after capture"} {
 		t.Run(at, func(t *testing.T) {
-			t.Parallel()
-			d := open(t)
+			d := first.another()
 			d.ranOut()
 			end, state := "late:refunded", payment.Captured
 			switch {
@@ -246,8 +257,8 @@ func TestCrashWithLateMoney(t *testing.T) {
 			d.hear(e, order.HeardAgain)
 			d.settleAll()
 			d.troubled(end)
-			d.count(`select count(*) from sandbox_refunds`, map[bool]int{true: 1}[end == "late:refunded"])
-			d.count(`select count(*) from attempts where state in ('closed', 'done')`, 1)
+			d.here(`from sandbox_refunds r join attempts a on a.id = r.attempt_id where`, map[bool]int{true: 1}[end == "late:refunded"])
+			d.here(`from attempts a where state in ('closed', 'done') and`, 1)
 			d.consistent()
 		})
 	}
@@ -291,12 +302,13 @@ func TestEventThatCannotBeTakenIn(t *testing.T) {
 // is not there either, and has it when it comes again.
 func TestAnEventIsWrittenWithItsEffect(t *testing.T) {
 	t.Parallel()
+	first := open(t)
 	for _, c := range []struct{ entry, end string }{{"authorized", sold}, {"canceled", ""}, {"captured", sold}} {
-		d := open(t)
+		d := first.another()
 		d.act()
 		d.confirm(c.entry != "canceled")
 		if c.entry == "captured" { // the answer of the capture was lost
-			if _, err := d.db.Exec(t.Context(), `with a as (update attempts set state = 'recorded', action = '' returning performance_id, id, amount, currency)
+			if _, err := d.db.Exec(t.Context(), `with a as (update attempts set state = 'recorded', action = '' where state = 'acting' returning performance_id, id, amount, currency)
 				insert into order_ledger (performance_id, order_id, entry, amount, currency)
 				select a.performance_id, o.id, 'authorized', a.amount, a.currency from a join orders o on o.attempt_id = a.id`); err != nil {
 				t.Fatal(err)
@@ -310,7 +322,7 @@ func TestAnEventIsWrittenWithItsEffect(t *testing.T) {
 		if _, _, err := d.Hear(t.Context(), e); err == nil {
 			t.Errorf("%s: it was taken in", c.entry)
 		}
-		d.count(`select count(*) from payment_events`, 0)
+		d.here(`from payment_events a where`, 0)
 		if now := strings.Replace(d.state(), "payments captured", "payments authorized", 1); now != before {
 			t.Errorf("%s: before\n%s, then\n%s", c.entry, before, now)
 		}

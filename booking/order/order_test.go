@@ -127,6 +127,18 @@ func open(t *testing.T) *desk {
 	return d
 }
 
+// another is a desk for another performance, on the same servers.
+func (d *desk) another() *desk {
+	d.t.Helper()
+	e := *d
+	sale := e.seed()
+	e.sale, e.id = sale.ID, sale.Performances[0]
+	e.rebuild()
+	e.provider = &meddler{Provider: d.provider.Provider, db: d.db}
+	e.Desk = e.deskOn(e.store, e.shows)
+	return &e
+}
+
 func (d *desk) rebuild() {
 	d.t.Helper()
 	if _, err := d.stock.Rebuild(d.t.Context(), d.id, d.store); err != nil {
@@ -185,14 +197,15 @@ func (d *desk) state() string {
 	d.t.Helper()
 	var line string
 	for _, q := range []struct{ name, query string }{
-		{"attempts", `select coalesce(string_agg(state, ',' order by created_at), '-') from attempts`},
-		{"orders", `select coalesce(string_agg(state, ',' order by created_at), '-') from orders`},
-		{"tickets", `select coalesce(string_agg(unit || ':' || state, ',' order by unit, created_at), '-') from tickets`},
-		{"payments", `select coalesce(string_agg(state, ',' order by created_at), '-') from sandbox_payments`},
-		{"ledger", `select coalesce(string_agg(entry, ',' order by id), '-') from order_ledger`},
+		{"attempts", `select coalesce(string_agg(state, ',' order by created_at), '-') from attempts where performance_id = $1`},
+		{"orders", `select coalesce(string_agg(state, ',' order by created_at), '-') from orders where performance_id = $1`},
+		{"tickets", `select coalesce(string_agg(unit || ':' || state, ',' order by unit, created_at), '-') from tickets where performance_id = $1`},
+		{"payments", `select coalesce(string_agg(state, ',' order by created_at), '-') from sandbox_payments
+			where attempt_id in (select id from attempts where performance_id = $1)`},
+		{"ledger", `select coalesce(string_agg(entry, ',' order by id), '-') from order_ledger where performance_id = $1`},
 	} {
 		var value string
-		if err := d.db.QueryRow(d.t.Context(), q.query).Scan(&value); err != nil {
+		if err := d.db.QueryRow(d.t.Context(), q.query, d.id).Scan(&value); err != nil {
 			d.t.Fatal(err)
 		}
 		line += q.name + " " + value + "; "

@@ -22,10 +22,10 @@ func (d *desk) pay(h hold.Hold, attempt string) {
 	}
 }
 
-// attempt is the id of the only attempt there is.
+// attempt is the id of the first attempt there is.
 func (d *desk) attempt() (id string) {
 	d.t.Helper()
-	if err := d.db.QueryRow(d.t.Context(), `select id from attempts`).Scan(&id); err != nil {
+	if err := d.db.QueryRow(d.t.Context(), `select id from attempts where performance_id = $1 order by id`, d.id).Scan(&id); err != nil {
 		d.t.Fatal(err)
 	}
 	return id
