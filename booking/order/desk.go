@@ -58,14 +58,18 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
-		return d.repeat(ctx, a, r, err)
-	}
 	h, err := d.holds.Find(ctx, ids, r.Hold, r.Session)
-	if err != nil {
-		return Order{}, err
+	if err == nil {
+		err = h.Over()
 	}
-	if err := h.Over(); err != nil {
+	// A key that was used in this performance cannot be used to start anything, which
+	// shows below: so one that is new need not be looked for.
+	if err != nil || h.State != hold.Held || len(ids) > 1 {
+		if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
+			return d.repeat(ctx, a, r, err)
+		}
+	}
+	if err != nil {
 		return Order{}, err
 	}
 	a, o, err := d.plan(ctx, h, r)
@@ -201,7 +205,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 	case p.State != payment.Authorized || p.Amount != a.Amount:
 		return d.fail(ctx, a, ErrDeclined, finished)
 	}
-	if err := d.record(ctx, a, o); err != nil {
+	if err := d.record(ctx, a, &o); err != nil {
 		cause := ropeline.ErrStoreAway.Because(err)
 		if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's
 			cause = e
@@ -217,17 +221,21 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 		return d.answer(ctx, a)
 	}
 	a.Step = Recorded
-	return d.conclude(ctx, a)
+	return d.conclude(ctx, a, &o)
 }
 
-// conclude goes forward as far as it can and answers with the order.
-func (d *Desk) conclude(ctx context.Context, a Attempt) (Order, error) {
+// conclude goes forward as far as it can and answers with the order, which is read
+// if it is not known or not paid.
+func (d *Desk) conclude(ctx context.Context, a Attempt, o *Order) (Order, error) {
 	now, err := d.forward(ctx, a)
 	if err != nil {
 		d.log.Warn("order left to the settler", "attempt", a.ID, "err", err)
 		if now, err = d.store.read(ctx, a); err != nil {
 			return Order{}, err
 		}
+	}
+	if o != nil && (now.Step == Captured || now.Step == Done) {
+		return o.paid(), nil
 	}
 	return d.answer(ctx, now)
 }
@@ -304,7 +312,7 @@ func (d *Desk) overtaken(ctx context.Context, a Attempt, cause error) (Order, er
 	case Recorded, Acting:
 		d.store.written.Add(1) // the group that wrote it did not hear of it
 		if now.Step == Recorded {
-			return d.conclude(ctx, now)
+			return d.conclude(ctx, now, nil)
 		}
 	case Voiding, Closed:
 		if now, err = d.reopen(ctx, now); err != nil {

@@ -37,7 +37,7 @@ const (
 type purchase struct {
 	Attempt
 	buyer string
-	order Order
+	order *Order
 }
 
 // call is a purchase and the caller that waits for it.

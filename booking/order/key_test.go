@@ -29,6 +29,13 @@ func TestIdempotencyKeys(t *testing.T) {
 			t.Errorf("same key, %s: %v, want idempotency-key-reused", name, err)
 		}
 	}
+	next := d.hold("s1", 5)
+	if _, err := d.Checkout(t.Context(), with(r, func(r *order.Request) { r.Hold = next.ID })); !errors.Is(err, order.ErrKeyReused) {
+		t.Errorf("same key, for what the session holds now: %v, want idempotency-key-reused", err)
+	}
+	if err := d.holds.Release(t.Context(), d.id, next.ID, "s1"); err != nil {
+		t.Error(err)
+	}
 	second := with(r, func(r *order.Request) { r.Key = "another" })
 	if _, err := d.Checkout(t.Context(), second); !errors.Is(err, hold.ErrSold) {
 		t.Errorf("another key for a sold hold: %v, want hold-sold", err)

@@ -36,7 +36,7 @@ func (d *Desk) lower(ctx context.Context, h hold.Hold, total booking.Money) (toP
 
 // record writes an order. One with a coupon is in no group: the coupon is
 // redeemed in the same transaction, and either may be refused.
-func (d *Desk) record(ctx context.Context, a Attempt, o Order) error {
+func (d *Desk) record(ctx context.Context, a Attempt, o *Order) error {
 	if o.Discount.Amount == 0 {
 		return d.store.Record(ctx, a, o)
 	}

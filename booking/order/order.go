@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -41,6 +42,15 @@ type Order struct {
 	CreatedAt   time.Time
 	Tickets     []Ticket
 	Action      string // the provider's page on which the fan has to confirm first; empty if nothing is to be confirmed
+}
+
+// paid is the order when its money was captured.
+func (o Order) paid() Order {
+	o.State, o.Tickets = Paid, slices.Clone(o.Tickets)
+	for i := range o.Tickets {
+		o.Tickets[i].State = ticket.Valid
+	}
+	return o
 }
 
 // Ticket is one unit of an order.

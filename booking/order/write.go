@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -93,8 +95,10 @@ func literal(units []int) string {
 }
 
 // Record writes order, unpaid tickets and ledger in one transaction with the
-// attempt's step from Started to Recorded, or to Acting if it has an Action.
-func (s *Store) Record(ctx context.Context, a Attempt, o Order) error {
+// attempt's step from Started to Recorded, or to Acting if it has an Action, and
+// lets the order know when that was. One that is not recorded may be written to
+// later: it is of no use any more.
+func (s *Store) Record(ctx context.Context, a Attempt, o *Order) error {
 	buyer, err := booking.NewID()
 	if err != nil {
 		return err
@@ -123,7 +127,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			tickets = append(tickets, t)
 		}
 	}
-	ids, err := ids(ctx, db, `
+	rows, err := db.Query(ctx, `
 		with moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
 				provider_ref = p.ref, action = p.action, updated_at = now()
@@ -148,7 +152,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			from moved join (values (1, 'placed'), (2, 'authorized')) as e (n, entry) on e.n = 1 or moved.state = 'recorded'
 			order by order_id, e.n
 		)
-		select id from moved`, id,
+		select id, now() from moved`, afresh, id,
 		attemptIDs(of),
 		column(of, func(p purchase) string { return p.Ref }),
 		column(of, func(p purchase) string { return p.order.ID }),
@@ -163,10 +167,21 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		column(tickets, func(t Ticket) string { return t.Price.Currency }),
 		column(tickets, func(t Ticket) string { return t.Code }),
 		column(of, func(p purchase) string { return p.Action }))
+	var recorded []string
+	if err == nil {
+		recorded, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
+			var at time.Time
+			err = row.Scan(&id, &at)
+			if i := slices.IndexFunc(of, func(p purchase) bool { return p.ID == id }); i >= 0 {
+				of[i].order.CreatedAt = at.UTC()
+			}
+			return id, err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("recording orders of %s: %w", id, err)
 	}
-	return ids, nil
+	return recorded, nil
 }
 
 // Paid makes a recorded attempt's order paid and its tickets valid, and returns

@@ -133,7 +133,7 @@ func (d *desk) start(ctx context.Context, s sale) error {
 }
 
 func (d *desk) record(ctx context.Context, s sale) error {
-	return d.orders.Record(ctx, s.Attempt, s.order)
+	return d.orders.Record(ctx, s.Attempt, &s.order)
 }
 
 // purchase takes all steps that are written.
