@@ -64,7 +64,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	}
 	// A key that was used in this performance cannot be used to start anything, which
 	// shows below: so one that is new need not be looked for.
-	if err != nil || h.State != hold.Held || len(ids) > 1 {
+	if err != nil || len(ids) > 1 {
 		if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
 			return d.repeat(ctx, a, r, err)
 		}

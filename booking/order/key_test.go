@@ -68,6 +68,10 @@ func TestOneKeyOnTwoPerformances(t *testing.T) {
 		}
 		requests, orders = append(requests, r), append(orders, o)
 	}
+	crossed := with(d.request(d.hold("s1", 7), sandbox.OK), func(r *order.Request) { r.Key = requests[0].Key })
+	if _, err := d.Checkout(t.Context(), crossed); !errors.Is(err, order.ErrKeyReused) {
+		t.Errorf("the key of an order of one performance, for a hold of the other: %v, want idempotency-key-reused", err)
+	}
 	if _, err := d.db.Exec(t.Context(), `update attempts set idempotency_key = 'both'`); err != nil {
 		t.Fatal(err)
 	}
