@@ -44,8 +44,9 @@ type Order struct {
 	Action      string // the provider's page on which the fan has to confirm first; empty if nothing is to be confirmed
 }
 
-// paid is the order when its money was captured.
+// paid is the order when its money was captured, as it is read then.
 func (o Order) paid() Order {
+	o.Discount.Currency = o.Total.Currency
 	o.State, o.Tickets = Paid, slices.Clone(o.Tickets)
 	for i := range o.Tickets {
 		o.Tickets[i].State = ticket.Valid
