@@ -72,11 +72,16 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
+	if h.State == hold.Paying {
+		if err := d.giveUp(ctx, h); err != nil {
+			return Order{}, err
+		}
+	}
 	a, o, err := d.plan(ctx, h, r)
 	if err != nil {
 		return Order{}, err
 	}
-	started, err := d.start(ctx, a)
+	started, err := d.store.Start(ctx, a)
 	if err != nil {
 		return Order{}, err
 	}
@@ -90,24 +95,18 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	return d.pay(ctx, a, o)
 }
 
-// start writes a new attempt. A fan who is not at the bank any more, but pays in
-// another way, gives up the payment that waits there.
-func (d *Desk) start(ctx context.Context, a Attempt) (bool, error) {
-	started, err := d.store.Start(ctx, a)
-	if err != nil || started {
-		return started, err
+// giveUp ends a payment of a hold that waits for its fan at the bank: the fan pays
+// in another way. What made its order cheaper is the hold's again before the next
+// one is drawn up.
+func (d *Desk) giveUp(ctx context.Context, h hold.Hold) error {
+	a, found, err := d.store.open(ctx, h.Performance, h.ID)
+	if err != nil || !found || a.Step != Acting {
+		return err
 	}
-	other, found, err := d.store.open(ctx, a.Performance, a.Hold)
-	if err != nil || !found || other.Step != Acting || other.Key == a.Key {
-		return false, err
+	if _, err := d.attend(ctx, a, nil, true); err != nil {
+		return ErrUnavailable.Because(err)
 	}
-	if other, err = d.attend(ctx, other, nil, true); err != nil {
-		return false, ErrUnavailable.Because(err)
-	}
-	if other.Step != Closed {
-		return false, nil
-	}
-	return d.store.Start(ctx, a)
+	return nil
 }
 
 // repeat answers a request whose key is known as it was answered before.

@@ -102,6 +102,7 @@ func TestCouponsAreRedeemedWithTheSale(t *testing.T) {
 	}{
 		{"bought", boughtWithACoupon}, {"for nothing", boughtForNothing}, {"ended between hold and payment", endedBeforePaying},
 		{"ended after the money was reserved", endedAfterAuthorizing}, {"the order is canceled", canceledWithACoupon},
+		{"the bank asks", confirmedWithACoupon},
 		{"declined and paid otherwise", declinedWithACoupon}, {"the process dies", crashedWithACoupon}, {"many want one", manyWithOneCoupon},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -241,12 +242,43 @@ func canceledWithACoupon(t *testing.T, d *lowered) {
 	if !errors.Is(err, order.ErrDeclined) {
 		t.Errorf("an order that could not be captured: %v", err)
 	}
-	d.on(h, k, "coupon claimed; order canceled; money voided")
-	again := d.place(k)
-	if o, err := d.Checkout(t.Context(), d.request(again, sandbox.OK)); err != nil || o.Discount.Amount == 0 {
+	d.on(h, k, "coupon reserved; order canceled; money voided")
+	if o, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil || o.Discount.Amount == 0 {
 		t.Errorf("the coupon once more: %+v, %v", o, err)
 	}
-	d.on(again, k, "coupon redeemed by its order; order paid; money captured")
+	d.on(h, k, "coupon redeemed by its order; order canceled, order paid; money voided, money captured")
+}
+
+// The bank refuses, or the fan pays in another way after all: the price stays as it
+// was told. Once the hold is over the coupon is its bag's again.
+func confirmedWithACoupon(t *testing.T, d *lowered) {
+	k := d.claimed(25)
+	h := d.place(k)
+	act := func() order.Order {
+		t.Helper()
+		o, err := d.Checkout(t.Context(), with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back }))
+		if err != nil || o.Action == "" || o.Discount.Amount == 0 {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		return o
+	}
+	first := act()
+	d.on(h, k, "coupon redeemed by its order; order pending; money needs_action")
+	second := act() // another key: the first one is given up
+	if second.Total != first.Total || second.Discount != first.Discount {
+		t.Errorf("it cost %+v, and then %+v", first.Total, second.Total)
+	}
+	d.on(h, k, "coupon redeemed by its order; order canceled, order pending; money voided, money needs_action")
+	_, err := d.db.Exec(t.Context(), `update sandbox_payments p set state = 'declined' from attempts a where a.id = p.attempt_id and a.hold_id = $1 and p.state = 'needs_action'`, h.ID)
+	d.must(err)
+	d.settleAll()
+	d.on(h, k, "coupon reserved; order canceled, order canceled; money voided, money declined")
+	d.must(d.holds.Release(t.Context(), d.id, h.ID, h.Session))
+	_, err = d.db.Exec(t.Context(), `update coupon_copies set until = now() where hold_id = $1`, h.ID)
+	d.must(err)
+	_, err = d.coupons.Lapse(t.Context())
+	d.must(err)
+	d.on(h, k, "coupon claimed; order canceled, order canceled; money voided, money declined")
 }
 
 func declinedWithACoupon(t *testing.T, d *lowered) {
