@@ -369,6 +369,11 @@ func TestStaffListsSayWhatIsWrongWithThem(t *testing.T) {
 			t.Errorf("made a key for %q %q", bad[0], bad[1])
 		}
 	}
+	for range 1000 { // one of 64 would
+		if key, _, err := admission.NewStaffKey("ada", admission.RoleSRE); err != nil || key[0] == '-' {
+			t.Fatalf("a key that a command line takes for a flag: %q, %v", key, err)
+		}
+	}
 	if _, err := (&admission.Staff{}).Find(""); !errors.Is(err, ropeline.ErrStaffRequired) {
 		t.Errorf("an empty list lets an empty key in: %v", err)
 	}

@@ -104,8 +104,10 @@ func NewStaffKey(name, role string) (staffKey, line string, err error) {
 		return "", "", fmt.Errorf("staff %w", err)
 	}
 	raw := make([]byte, 24)
-	rand.Read(raw)
-	staffKey = base64.RawURLEncoding.EncodeToString(raw)
+	for staffKey == "" || staffKey[0] == '-' { // which a command line would take for a flag
+		rand.Read(raw)
+		staffKey = base64.RawURLEncoding.EncodeToString(raw)
+	}
 	hash := sha256.Sum256([]byte(staffKey))
 	return staffKey, fmt.Sprintf("%s %s %x\n", name, role, hash), nil
 }
