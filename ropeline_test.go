@@ -42,6 +42,7 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 		"hold_extensions": func(s *ropeline.Sale) { s.HoldExtensions = -1 },
 		"payment_grace":   func(s *ropeline.Sale) { s.PaymentGrace = 901 },
 		"party_max":       func(s *ropeline.Sale) { s.PartyMax, s.Visitor.Kind = 2, ropeline.VisitorInvitation },
+		"units_per_place": func(s *ropeline.Sale) { s.UnitsPerPlace = s.UnitsPerHold - 1 },
 		"units_per_hold":  func(s *ropeline.Sale) { s.UnitsPerHold = ropeline.MaxUnitsPerHold + 1 },
 	} {
 		s := goodSale()

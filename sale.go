@@ -121,7 +121,8 @@ type Sale struct {
 	HoldExtensions int     `json:"hold_extensions"`         // how often a hold may be extended by Hold
 	PaymentGrace   Seconds `json:"payment_grace,omitempty"` // a hold stays with its fan for this long at least after a failed payment, the first time; 0 for the default, two minutes
 	UnitsPerHold   int     `json:"units_per_hold"`
-	PartyMax       int     `json:"party_max,omitempty"` // members of a party, who share one place; 0 or 1: no parties
+	UnitsPerPlace  int     `json:"units_per_place,omitempty"` // that one place, a person or a party, may hold and have bought in all; 0: any number
+	PartyMax       int     `json:"party_max,omitempty"`       // members of a party, who share one place; 0 or 1: no parties
 }
 
 // The cap counts a session until nobody would accept its last token any more,
@@ -204,6 +205,10 @@ func (s Sale) Validate() error {
 		return bad("payment_grace", fmt.Sprintf("must lie between 0 and %d seconds", int(PaymentReserve.Seconds())))
 	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
+	case s.UnitsPerPlace < 0 || s.UnitsPerPlace > MaxUnitsPerPlace:
+		return bad("units_per_place", fmt.Sprintf("must lie between 0 and %d", MaxUnitsPerPlace))
+	case s.UnitsPerPlace > 0 && s.UnitsPerPlace < s.UnitsPerHold:
+		return bad("units_per_place", "must not be less than units_per_hold")
 	case s.PartyMax < 0 || s.PartyMax > MaxParty:
 		return bad("party_max", fmt.Sprintf("must lie between 0 and %d", MaxParty))
 	case s.PartyMax > 1 && (s.Visitor.Kind == VisitorInvitation || s.Visitor.Kind == VisitorAccount): // a party's link lets in whoever has it
@@ -228,11 +233,12 @@ func (s Sale) Validate() error {
 
 // Bounds that keep arithmetic in scripts exact and one request's work small.
 const (
-	MaxCap          = 10_000_000
-	MaxRate         = 10_000_000 // a minute
-	MaxUnitsPerHold = 100
-	MaxParty        = 10
-	MaxShards       = 64 // a tick asks each of them
+	MaxCap           = 10_000_000
+	MaxRate          = 10_000_000 // a minute
+	MaxUnitsPerHold  = 100
+	MaxUnitsPerPlace = 1000
+	MaxParty         = 10
+	MaxShards        = 64 // a tick asks each of them
 )
 
 // ParseSale reads a settings document and validates it.

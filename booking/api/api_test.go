@@ -5,10 +5,12 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,7 +114,8 @@ func TestBadHolds(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	taken := c.hold(c.fan(), 0, 1)
-	other, _ := c.seed(10, 0)
+	other, show := c.seed(10, 0)
+	theirs := show.Tiers[0].ID
 	busy := c.fan()
 	c.hold(busy, 5)
 	many := make([]int, 10_000)
@@ -139,11 +142,19 @@ func TestBadHolds(t *testing.T) {
 		{"zero of a tier", m{"performance": id, "tier": tier, "quantity": 0}, 422, "quantity-invalid"},
 		{"minus two of a tier", m{"performance": id, "tier": tier, "quantity": -2}, 422, "quantity-invalid"},
 		{"neither units nor tier", m{"performance": id}, 422, "quantity-invalid"},
-		{"both units and tier", m{"performance": id, "units": []int{9}, "tier": tier, "quantity": 1}, 422, "quantity-invalid"},
+		{"a unit, and none of a tier", m{"performance": id, "units": []int{9}, "tier": tier, "quantity": 0, "tiers": []m{{"tier": tier, "quantity": 0}}}, 422, "quantity-invalid"},
+		{"seats and places, one too many together", m{"performance": id, "units": []int{9, 10}, "tier": tier, "quantity": 2, "tiers": []m{{"tier": floor, "quantity": 3}}}, 422, "too-many-units"},
+		{"sums that overflow", m{"performance": id, "tiers": []m{{"tier": tier, "quantity": math.MaxInt64}, {"tier": floor, "quantity": math.MaxInt64}}}, 422, "too-many-units"},
+		{"a free seat and one that is taken", m{"performance": id, "units": []int{9, 1}, "tiers": []m{{"tier": floor, "quantity": 1}}}, 409, "units-taken"},
+		{"no name of a tier", m{"performance": id, "units": []int{9}, "tiers": []m{{"tier": "", "quantity": 1}}}, 422, "units-unknown"},
 		{"quantity without tier", m{"performance": id, "quantity": 2}, 422, "units-unknown"},
 		{"unknown tier", m{"performance": id, "tier": uuid.NewString(), "quantity": 1}, 422, "units-unknown"},
 		{"unknown performance", m{"performance": uuid.NewString(), "units": []int{1}}, 404, "performance-unknown"},
 		{"performance is no id", m{"performance": "}:taken", "units": []int{1}}, 404, "performance-unknown"},
+		{"a tier of another performance", m{"performance": id, "tier": theirs, "quantity": 1}, 422, "units-unknown"},
+		{"Lua for a performance", m{"performance": evilLua, "units": []int{1}}, 404, "performance-unknown"},
+		{"Lua for a tier", m{"performance": id, "tier": evilLua, "quantity": 1}, 422, "units-unknown"},
+		{"Lua for a unit", m{"performance": id, "units": []string{evilLua}}, 422, "request-invalid"},
 		{"another sale's performance", m{"performance": other.Performances[0], "units": []int{1}}, 403, "wrong-sale"},
 		{"no performance", m{"units": []int{1}}, 422, "request-invalid"},
 		{"half a unit", m{"performance": id, "units": []float64{1.5}}, 422, "request-invalid"},
@@ -193,6 +204,9 @@ func TestBadHolds(t *testing.T) {
 }
 
 type m map[string]any
+
+// evilLua would mean something to a script, to Redis or to SQL.
+const evilLua = "1'] or redis.call('FLUSHALL') --\r\n*1\r\n$8\r\nFLUSHALL\r\n%00{}:taken'; drop table orders; --"
 
 // packed is a gzip of n bytes.
 func packed(t *testing.T, n int) string {
@@ -310,6 +324,77 @@ func TestBestAvailableAndGeneralAdmission(t *testing.T) {
 	c.get("/api/v1/performances/"+string(c.show.ID)+"/availability", "").is(http.StatusOK, &a)
 	if got := a.Tiers[3]; got.Free != 0 || got.Held != floor.Count {
 		t.Errorf("the floor is %+v", got)
+	}
+}
+
+// A place of the line has so many units and no more, whatever session holds or has
+// bought them; a thousand tabs of one session have one hold.
+func TestLimitsOfOnePlaceAndOneSession(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	sale, show := c.seed(40, 0, func(s *ropeline.Sale) { s.UnitsPerPlace = 7 })
+	c.built(show.ID)
+	fan := func() string {
+		claims := c.claims()
+		claims.Sale = sale.ID
+		return c.sign(claims, jwt.SigningMethodEdDSA, c.key)
+	}
+	take := func(fan string, n int) answer {
+		return c.do(http.MethodPost, "/api/v1/holds", fan, c.json(m{"performance": show.ID, "tier": show.Tiers[0].ID, "quantity": n}))
+	}
+	var h Hold
+	first := fan()
+	take(first, 4).is(http.StatusCreated, &h)
+	take(fan(), 4).refused(409, "place-limit")
+	c.pay(first, "k", h.ID, sandbox.OK).is(http.StatusCreated, nil)
+	take(first, 4).refused(409, "place-limit")
+	take(first, 3).is(http.StatusCreated, &h)
+	c.do(http.MethodDelete, "/api/v1/holds/"+h.ID, first, "").is(http.StatusNoContent, nil)
+
+	var held, refused atomic.Int64
+	var tabs sync.WaitGroup
+	for range 50 {
+		tabs.Go(func() {
+			for range 20 {
+				switch a := take(first, 1); a.Status {
+				case http.StatusCreated:
+					held.Add(1)
+				case http.StatusConflict:
+					a.refused(409, "hold-exists")
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	tabs.Wait()
+	if held.Load() != 1 || refused.Load() != 999 {
+		t.Errorf("of a thousand tabs %d held something and %d were told that they do, want 1 and 999", held.Load(), refused.Load())
+	}
+}
+
+// Seats that were picked, best seats and places of the floor are one hold, all or
+// nothing.
+func TestSeatsAndPlacesInOneHold(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	seated, floor := c.show.Tiers[0], c.show.Tiers[3]
+	take := func(units []int, tiers ...m) answer {
+		return c.do(http.MethodPost, "/api/v1/holds", c.fan(), c.json(m{"performance": c.show.ID, "units": units, "tiers": tiers}))
+	}
+	best := c.show.BestRows(seated.ID)[0].First
+	var h Hold
+	take([]int{best, 3 + best}, m{"tier": floor.ID, "quantity": 2}, m{"tier": seated.ID, "quantity": 2}).is(http.StatusCreated, &h)
+	// The picked ones are in the way of the best ones, which would be best, best+1.
+	if want := []int{best, best + 1, best + 2, best + 3, floor.First, floor.First + 1}; !slices.Equal(h.Units, want) || h.Total.Amount != 4*seated.Price.Amount+2*floor.Price.Amount {
+		t.Errorf("held %v for %v, want %v", h.Units, h.Total, want)
+	}
+	for left := floor.Count - 2; left > 1; left -= 5 {
+		take(nil, m{"tier": floor.ID, "quantity": min(5, left-1)}).is(http.StatusCreated, nil)
+	}
+	before := c.json(c.inventory())
+	take([]int{best + 5}, m{"tier": seated.ID, "quantity": 2}, m{"tier": floor.ID, "quantity": 2}).refused(409, "sold-out")
+	if after := c.json(c.inventory()); after != before {
+		t.Errorf("a part of a refused hold stayed: %s, before %s", after, before)
 	}
 }
 

@@ -179,13 +179,19 @@ func startLogging(t testing.TB, log *slog.Logger) *core {
 			t.Errorf("the core ended with %v", err)
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); !c.api.server.keeper.Built(c.show.ID); {
+	c.built(c.show.ID)
+	return c
+}
+
+// built waits until the units of a performance can be held.
+func (c *core) built(id ropeline.PerformanceID) {
+	c.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !c.api.server.keeper.Built(id); {
 		if time.Now().After(deadline) {
-			t.Fatal("the inventory was not built")
+			c.t.Fatal("the inventory was not built")
 		}
 		c.get("/api/v1/events", "")
 	}
-	return c
 }
 
 // bounded returns a pool on the same database that fails the test if anything
@@ -207,16 +213,20 @@ func bounded(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 	return pool
 }
 
-func (c *core) seed(seats, general int) (ropeline.Sale, *catalogue.Map) {
+func (c *core) seed(seats, general int, change ...func(*ropeline.Sale)) (ropeline.Sale, *catalogue.Map) {
 	c.t.Helper()
 	opens := time.Now().UTC().Truncate(time.Second)
 	shows := catalogue.New(c.db, time.Now)
+	plan := ropeline.Sale{
+		ID: ropeline.SaleID("s-" + uuid.NewString()), Version: 1, Title: "Gala",
+		LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
+		ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
+	}
+	for _, f := range change {
+		f(&plan)
+	}
 	sale, err := shows.Seed(context.Background(), catalogue.Plan{
-		Sale: ropeline.Sale{
-			ID: ropeline.SaleID("s-" + uuid.NewString()), Version: 1, Title: "Gala",
-			LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
-			ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
-		},
+		Sale:  plan,
 		Venue: "Opera", StartsAt: opens.Add(time.Hour), Seats: seats, General: general,
 	})
 	if err != nil {

@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ropeline/ropeline"
@@ -14,13 +12,6 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
-)
-
-// What can be wrong with the wish for a hold.
-var (
-	ErrWrongSale       = &ropeline.Error{Kind: ropeline.Forbidden, Code: "wrong-sale", Detail: "Your admission is for another sale."}
-	ErrTooManyUnits    = &ropeline.Error{Kind: ropeline.Invalid, Code: "too-many-units", Detail: "That is more than one person may hold."}
-	ErrQuantityInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "quantity-invalid", Detail: "Name the places you want, each once, or a tier and how many: at least one."}
 )
 
 func (s *server) routeHolds() error {
@@ -65,14 +56,6 @@ type HoldCoupon struct {
 
 type holdAnswer struct{ Body Hold }
 
-// HoldRequest names units, or a tier and how many of it.
-type HoldRequest struct {
-	Performance string `json:"performance"`
-	Units       []int  `json:"units,omitempty" nullable:"false" doc:"exactly these, or nothing"`
-	Tier        string `json:"tier,omitempty" doc:"neighbors of a seated tier, any places of a general one"`
-	Quantity    int    `json:"quantity,omitempty" doc:"how many of the tier"`
-}
-
 type createHold struct{ Body HoldRequest }
 
 func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, error) {
@@ -94,10 +77,15 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.claim(ctx, p, in.Body, hold.Request{
+	parts, err := in.Body.parts(p)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.holds.Claim(ctx, hold.Request{
 		ID: id, Performance: p.Map.ID, Sale: fan.Sale, Session: fan.Session, SessionEnds: p.Sale.HoldsEnd(fan.SessionEnds),
 		Life: p.Sale.Hold.Duration(), Extensions: p.Sale.HoldExtensions,
-	})
+		Place: fan.Place, PerPlace: p.Sale.UnitsPerPlace, Others: others(p),
+	}, parts...)
 	if soldOut := errors.Is(err, hold.ErrSoldOut); s.counter != nil && (err == nil || soldOut) {
 		s.counter.Stir(fan.Sale, soldOut)
 	}
@@ -105,44 +93,6 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 		return nil, err
 	}
 	return s.holdAnswer(ctx, h)
-}
-
-// claim checks what is wanted against the map and the sale and claims it.
-func (s *server) claim(ctx context.Context, p catalogue.Performance, want HoldRequest, r hold.Request) (hold.Hold, error) {
-	byUnit := want.Units != nil
-	if byUnit == (want.Tier != "" || want.Quantity != 0) { // both or neither
-		return hold.Hold{}, ErrQuantityInvalid
-	}
-	n := want.Quantity
-	if byUnit {
-		n = len(want.Units)
-	}
-	if n < 1 {
-		return hold.Hold{}, ErrQuantityInvalid
-	}
-	if n > p.Sale.UnitsPerHold {
-		e := *ErrTooManyUnits
-		e.Detail = fmt.Sprintf("One person may hold %d places at most.", p.Sale.UnitsPerHold)
-		return hold.Hold{}, &e
-	}
-	if byUnit {
-		units := slices.Sorted(slices.Values(want.Units))
-		if len(slices.Compact(slices.Clone(units))) != n {
-			return hold.Hold{}, ErrQuantityInvalid
-		}
-		if _, _, err := p.Map.Lines(units); err != nil {
-			return hold.Hold{}, err
-		}
-		return s.holds.Units(ctx, r, units)
-	}
-	tier, ok := p.Map.Tier(want.Tier)
-	if !ok {
-		return hold.Hold{}, catalogue.ErrUnitsUnknown
-	}
-	if tier.Kind == catalogue.Seated {
-		return s.holds.Run(ctx, r, n, p.Map.BestRows(tier.ID))
-	}
-	return s.holds.Any(ctx, r, n, catalogue.Range{First: tier.First, Count: tier.Count})
 }
 
 type holdList struct {

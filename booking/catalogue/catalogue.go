@@ -105,7 +105,8 @@ type Map struct {
 	Rows     []Row                  `json:"rows"`  // by first unit
 	Units    int                    `json:"units" doc:"how many units there are"`
 
-	tag string
+	tag  string
+	best map[string][]Stretch // by tier
 }
 
 // Tag changes when the map does; it is an ETag without its quotes.
@@ -113,6 +114,18 @@ func (m *Map) Tag() string { return m.tag }
 
 // Range is a contiguous run of units.
 type Range struct{ First, Count int }
+
+func (r Range) end() int { return r.First + r.Count }
+
+// within are those of some ranges that lie in this one.
+func (r Range) within(all []Range) (found []Range) {
+	for _, a := range all {
+		if a.First >= r.First && a.end() <= r.end() {
+			found = append(found, a)
+		}
+	}
+	return found
+}
 
 // Tier finds a tier by its id.
 func (m *Map) Tier(id string) (Tier, bool) {
@@ -144,10 +157,37 @@ func (m *Map) Label(unit int) string {
 	return fmt.Sprintf("%s-%d", t.Name, unit-t.First+1)
 }
 
-// BestRows returns the runs of a seated tier in which neighbors sit, best first.
+// Stretch is a run of seats of one row that best available may choose from.
+type Stretch struct {
+	Range
+	// Before and After are how many seats beside it best available comes to later,
+	// two at most: they may be left alone by a choice as those of the stretch.
+	Before, After int
+	// Restricted says that a seat of it has a restricted view.
+	Restricted bool
+}
+
+// BestRows returns the stretches of a seated tier in which neighbors sit, best first.
 // Places for wheelchairs and their companions are in none: whoever needs one picks
 // it. Seats with a restricted view come last, beside others or alone.
-func (m *Map) BestRows(tier string) []Range {
+func (m *Map) BestRows(tier string) []Stretch {
+	if m.best == nil { // as long as it is not read from the store
+		return m.bestRows(tier)
+	}
+	return m.best[tier]
+}
+
+// sortOut finds the best rows of each tier once: a hold every few microseconds
+// asks for them.
+func (m *Map) sortOut() {
+	best := make(map[string][]Stretch, len(m.Tiers))
+	for _, t := range m.Tiers {
+		best[t.ID] = m.bestRows(t.ID)
+	}
+	m.best = best
+}
+
+func (m *Map) bestRows(tier string) []Stretch {
 	var rows []Row
 	for _, r := range m.Rows {
 		if r.Tier == tier {
@@ -155,28 +195,32 @@ func (m *Map) BestRows(tier string) []Range {
 		}
 	}
 	sort.SliceStable(rows, func(i, j int) bool { return rows[i].rank < rows[j].rank })
-	best := make([]Range, 0, len(rows))
-	var last []Range
+	var best, last []Stretch
 	for _, r := range rows {
-		best = r.stretches(best, r.Accessible, r.Companion, r.Restricted)
-		if len(r.Restricted) > 0 {
-			last = r.stretches(last, r.Accessible, r.Companion)
+		for _, open := range r.stretches(r.Accessible, r.Companion) {
+			plain := open.within(r.stretches(r.Accessible, r.Companion, r.Restricted))
+			for _, p := range plain {
+				best = append(best, Stretch{Range: p, Before: min(2, p.First-open.First), After: min(2, open.end()-p.end())})
+			}
+			if !slices.Contains(plain, open) {
+				last = append(last, Stretch{Range: open, Restricted: true})
+			}
 		}
 	}
 	return append(best, last...)
 }
 
-// stretches appends the parts of a row between the seats that are left out.
-func (r Row) stretches(to []Range, without ...[]int) []Range {
+// stretches are the parts of a row between the seats that are left out.
+func (r Row) stretches(without ...[]int) (parts []Range) {
 	out := slices.Sorted(slices.Values(slices.Concat(without...)))
 	begin := 0
 	for _, i := range append(out, r.Count) {
 		if i > begin {
-			to = append(to, Range{First: r.First + begin, Count: i - begin})
+			parts = append(parts, Range{First: r.First + begin, Count: i - begin})
 		}
 		begin = i + 1
 	}
-	return to
+	return parts
 }
 
 // Line is one unit as it appears on a hold or a bill.

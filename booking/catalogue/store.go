@@ -81,6 +81,7 @@ func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performanc
 	}
 	sum := sha256.Sum256(text)
 	m.tag = hex.EncodeToString(sum[:12])
+	m.sortOut()
 	return p, nil
 }
 

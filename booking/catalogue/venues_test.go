@@ -128,7 +128,9 @@ func TestBestRowsLeaveOutWhatIsForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Units: far 0–4, near 5–12 (5 and 6 are kept, 9 and 10 see little), next 13–14 and 15.
-	want := []catalogue.Range{{First: 7, Count: 2}, {First: 11, Count: 2}, {First: 13, Count: 2}, {First: 15, Count: 1}, {First: 0, Count: 5}, {First: 7, Count: 6}}
+	of := func(first, count int) catalogue.Range { return catalogue.Range{First: first, Count: count} }
+	want := []catalogue.Stretch{{Range: of(7, 2), After: 2}, {Range: of(11, 2), Before: 2}, {Range: of(13, 2)}, {Range: of(15, 1)}, {Range: of(0, 5)},
+		{Range: of(7, 6), Restricted: true}}
 	if got := show.Map.BestRows(show.Map.Tiers[0].ID); !slices.Equal(got, want) {
 		t.Errorf("best rows %v, want %v", got, want)
 	}

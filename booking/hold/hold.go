@@ -61,6 +61,7 @@ func (h Hold) Live() bool { return h.State == Held || h.State == Paying }
 var (
 	ErrUnitsTaken    = &ropeline.Error{Kind: ropeline.Conflict, Code: "units-taken", Detail: "Somebody else was faster: at least one of these places is no longer free. Nothing was held."}
 	ErrSoldOut       = &ropeline.Error{Kind: ropeline.Conflict, Code: "sold-out", Detail: "There are not so many places left here, or not beside each other."}
+	ErrLimit         = &ropeline.Error{Kind: ropeline.Conflict, Code: "place-limit", Detail: "With these you would have more places than one person may have in this sale."}
 	ErrExists        = &ropeline.Error{Kind: ropeline.Conflict, Code: "hold-exists", Detail: "You are holding places already. Pay for them or give them back first."}
 	ErrUnknown       = &ropeline.Error{Kind: ropeline.NotFound, Code: "hold-unknown", Detail: "You have no such hold."}
 	ErrExpired       = &ropeline.Error{Kind: ropeline.Gone, Code: "hold-expired", Detail: "The time for these places ran out and they are back on sale."}

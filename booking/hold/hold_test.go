@@ -247,18 +247,18 @@ func BenchmarkScripts(b *testing.B) {
 	s, stock := hold.New(rdb), inventory.New(rdb)
 	b.Run("run over 700 full rows", func(b *testing.B) {
 		id, full := ropeline.PerformanceID(uuid.NewString()), make([]int, 21000)
-		rows := make([]catalogue.Range, 700)
+		rows := make([]catalogue.Stretch, 700)
 		for i := range full {
 			full[i] = i
 		}
 		for i := range rows {
-			rows[i] = catalogue.Range{First: 30 * i, Count: 30}
+			rows[i].Range = catalogue.Range{First: 30 * i, Count: 30}
 		}
 		if _, err := stock.Rebuild(b.Context(), id, recorded{Units: 21000, Sold: full}); err != nil {
 			b.Fatal(err)
 		}
 		for b.Loop() {
-			if _, err := s.Run(b.Context(), request(id, "fan", life), 2, rows); !errors.Is(err, hold.ErrSoldOut) {
+			if _, err := s.Claim(b.Context(), request(id, "fan", life), hold.Beside(2, rows)); !errors.Is(err, hold.ErrSoldOut) {
 				b.Fatal(err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/ropeline/ropeline"
@@ -34,9 +35,16 @@ const (
 	grace = 2 * time.Minute
 )
 
-// theater has three rows and, behind them, a floor of general admission.
+// theater has three rows and, behind them, a floor of general admission. Seat 8 has
+// a restricted view, 3 is a place for a wheelchair.
 var (
-	rows  = []catalogue.Range{{First: 9, Count: 8}, {First: 0, Count: 9}, {First: 17, Count: 5}}
+	rows = []catalogue.Stretch{
+		{Range: catalogue.Range{First: 9, Count: 8}},
+		{Range: catalogue.Range{First: 0, Count: 3}},
+		{Range: catalogue.Range{First: 4, Count: 4}, After: 1},
+		{Range: catalogue.Range{First: 17, Count: 5}},
+		{Range: catalogue.Range{First: 4, Count: 5}, Restricted: true},
+	}
 	floor = catalogue.Range{First: 22, Count: 15}
 )
 
@@ -44,18 +52,24 @@ var (
 type model struct {
 	store *hold.Store
 	stock *inventory.Store
+	rdb   redis.UniversalClient
 	id    ropeline.PerformanceID
 	now   time.Time
 	owner map[int]string // unit → hold, or "sold", or "withheld"
 	kept  map[int]bool   // units that a reserve withholds
 	holds map[string]*twin
 	order []string // ids, for drawing one
+
+	most  int            // units of a place, 0 for any number
+	bound map[string]int // how many each place has that a limit counts
 }
 
 type twin struct {
 	hold.Hold
 	ends, kept, extended time.Time
 	graced               bool
+	place                string
+	limited              bool
 }
 
 func TestHoldsBehaveLikeTheModel(t *testing.T) {
@@ -63,15 +77,16 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 	rdb := devtest.Redis(t)
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
+			rdb: rdb, most: rapid.SampledFrom([]int{0, 0, 6}).Draw(t, "most of a place"),
 			stock: inventory.New(rdb), id: ropeline.PerformanceID(uuid.NewString()),
-			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, kept: map[int]bool{}, holds: map[string]*twin{},
+			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, kept: map[int]bool{}, holds: map[string]*twin{}, bound: map[string]int{},
 		}
 		m.store = hold.NewAt(rdb, func() time.Time { return m.now })
 		if _, err := m.stock.Rebuild(context.Background(), m.id, recorded{Units: seats}); err != nil {
 			t.Fatal(err)
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "repeat a hold": m.repeatHold,
+			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "hold several": m.holdMixed, "repeat a hold": m.repeatHold,
 			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell,
 			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve, "": m.check,
 		})
@@ -80,7 +95,8 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 
 func (m *model) request(t *rapid.T) hold.Request {
 	return hold.Request{
-		ID: uuid.NewString(), Performance: m.id, Sale: "gala",
+		ID: uuid.NewString(), Performance: m.id, Sale: "gala", PerPlace: m.most,
+		Place:       ropeline.PlaceID(rapid.SampledFrom([]string{"p", "q"}).Draw(t, "place")),
 		Session:     fmt.Sprintf("s%d", rapid.IntRange(0, 5).Draw(t, "session")),
 		SessionEnds: m.now.Add(time.Duration(rapid.IntRange(-1, 30).Draw(t, "minutes left")) * time.Minute),
 		Life:        life, Extensions: rapid.IntRange(0, 2).Draw(t, "extensions"),
@@ -107,8 +123,15 @@ func (m *model) claimed(t *rapid.T, r hold.Request, units []int, none error, got
 		expect(t, err, none)
 		return
 	}
+	if m.most > 0 && m.bound[string(r.Place)]+len(units) > m.most {
+		expect(t, err, hold.ErrLimit)
+		return
+	}
+	if m.most > 0 {
+		m.bound[string(r.Place)] += len(units)
+	}
 	expect(t, err, nil)
-	h := &twin{ends: r.SessionEnds, Hold: hold.Hold{
+	h := &twin{limited: m.most > 0, place: string(r.Place), ends: r.SessionEnds, Hold: hold.Hold{
 		ID: r.ID, Performance: m.id, Sale: r.Sale, Session: r.Session, Units: units, State: hold.Held,
 		Expires: earlier(m.now.Add(life), r.SessionEnds), Extensions: r.Extensions,
 	}}
@@ -146,40 +169,106 @@ func (m *model) holdUnits(t *rapid.T) {
 
 func (m *model) holdRun(t *rapid.T) {
 	r, n := m.request(t), rapid.IntRange(1, 5).Draw(t, "n")
-	got, err := m.store.Run(context.Background(), r, n, rows)
+	got, err := m.store.Claim(context.Background(), r, hold.Beside(n, rows))
 	m.settleExpired(r.Session)
-	m.claimed(t, r, m.firstRun(n), hold.ErrSoldOut, got, err)
+	m.claimed(t, r, m.bestRun(n), hold.ErrSoldOut, got, err)
 }
 
-func (m *model) firstRun(n int) []int {
-	for _, row := range rows {
-		for first := row.First; first+n <= row.First+row.Count; first++ {
-			run := []int{}
-			for u := first; u < first+n && m.owner[u] == ""; u++ {
-				run = append(run, u)
+// bestRun tries every choice in the order of preference: with a full view, then
+// not, and each time those that leave nobody alone first.
+func (m *model) bestRun(n int) []int {
+	for _, restricted := range []bool{false, true} {
+		var second []int
+		for _, row := range rows {
+			if row.Restricted != restricted {
+				continue
 			}
-			if len(run) == n {
-				return run
+			first := row.First - row.Before
+			all := row.Before + row.Count + row.After
+			for at := row.First; at+n <= row.First+row.Count; at++ {
+				run := []int{}
+				for u := at; u < at+n && m.owner[u] == ""; u++ {
+					run = append(run, u)
+				}
+				if len(run) < n {
+					continue
+				}
+				if !m.alone(at-1, -1, first, all) && !m.alone(at+n, 1, first, all) {
+					return run
+				}
+				if second == nil {
+					second = run
+				}
 			}
+		}
+		if second != nil {
+			return second
 		}
 	}
 	return nil
 }
 
-func (m *model) holdAny(t *rapid.T) {
-	r, n := m.request(t), rapid.IntRange(1, 5).Draw(t, "n")
-	got, err := m.store.Any(context.Background(), r, n, floor)
+// alone reports whether a free seat of the row would have nobody free on its
+// other side.
+func (m *model) alone(u, step, first, all int) bool {
+	free := func(u int) bool { return u >= first && u < first+all && m.owner[u] == "" }
+	return free(u) && !free(u+step)
+}
+
+// holdMixed wants seats, neighbors and places together.
+func (m *model) holdMixed(t *rapid.T) {
+	r := m.request(t)
+	units := rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), 1, 2, rapid.ID).Draw(t, "units")
+	n, places := rapid.IntRange(1, 3).Draw(t, "n"), rapid.IntRange(1, 3).Draw(t, "places")
+	got, err := m.store.Claim(context.Background(), r, hold.These(units), hold.Among(places, floor), hold.Beside(n, rows))
 	m.settleExpired(r.Session)
-	var units []int
+	before, none, all := maps.Clone(m.owner), hold.ErrSoldOut, slices.Clone(units)
+	for _, u := range units {
+		if m.owner[u] != "" {
+			none, all = hold.ErrUnitsTaken, nil
+			break
+		}
+	}
+	if all != nil {
+		m.own(units, "these")
+		if any := m.firstAny(places); any != nil {
+			m.own(any, "these")
+			if run := m.bestRun(n); run != nil {
+				all = slices.Sorted(slices.Values(slices.Concat(units, any, run)))
+			} else {
+				all = nil
+			}
+		} else {
+			all = nil
+		}
+	}
+	m.owner = before
+	m.claimed(t, r, all, none, got, err)
+}
+
+func (m *model) own(units []int, by string) {
+	for _, u := range units {
+		m.owner[u] = by
+	}
+}
+
+func (m *model) firstAny(n int) (units []int) {
 	for u := floor.First; u < floor.First+floor.Count && len(units) < n; u++ {
 		if m.owner[u] == "" {
 			units = append(units, u)
 		}
 	}
 	if len(units) < n {
-		units = nil
+		return nil
 	}
-	m.claimed(t, r, units, hold.ErrSoldOut, got, err)
+	return units
+}
+
+func (m *model) holdAny(t *rapid.T) {
+	r, n := m.request(t), rapid.IntRange(1, 5).Draw(t, "n")
+	got, err := m.store.Any(context.Background(), r, n, floor)
+	m.settleExpired(r.Session)
+	m.claimed(t, r, m.firstAny(n), hold.ErrSoldOut, got, err)
 }
 
 // pick draws a hold that was made, and mostly its own session.
@@ -372,6 +461,15 @@ func (m *model) check(t *rapid.T) {
 			t.Fatalf("unit %d: taken %v, sold %v; its owner is %q", u, snap.Taken.Has(u), snap.Sold.Has(u), m.owner[u])
 		}
 	}
+	places, err := m.rdb.HGetAll(context.Background(), inventory.KeysOf(m.id).Places()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, n := range m.bound {
+		if want := fmt.Sprint(n); n > 0 && places[place] != want || n == 0 && places[place] != "" {
+			t.Fatalf("place %s has %q units, want %s", place, places[place], want)
+		}
+	}
 	live := map[string]hold.State{}
 	for _, h := range m.holds {
 		if h.Live() {
@@ -399,6 +497,9 @@ func (m *model) finish(h *twin, state hold.State) {
 		}
 	}
 	h.State = state
+	if h.limited {
+		m.bound[h.place] -= len(h.Units)
+	}
 }
 
 func (m *model) expireOne(h *twin) {

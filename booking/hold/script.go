@@ -3,6 +3,7 @@ package hold
 import (
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,14 +27,8 @@ var clockText string
 //go:embed lua/each.lua
 var eachText string
 
-//go:embed lua/choose_units.lua
-var chooseUnitsText string
-
-//go:embed lua/choose_run.lua
-var chooseRunText string
-
-//go:embed lua/choose_any.lua
-var chooseAnyText string
+//go:embed lua/choose.lua
+var chooseText string
 
 //go:embed lua/claim.lua
 var claimText string
@@ -60,16 +55,14 @@ var sweepText string
 var payingText string
 
 var (
-	claimUnits = each(chooseUnitsText + claimText)
-	claimRun   = each(chooseRunText + claimText)
-	claimAny   = each(chooseAnyText + claimText)
-	extend     = each(extendText)
-	release    = each(releaseText)
-	pay        = each(payText)
-	unpay      = each(unpayText)
-	sell       = each(sellText)
-	sweep      = redis.NewScript(onceText + clockText + sweepText)
-	paying     = redis.NewScript(payingText)
+	claim   = each(chooseText + claimText)
+	extend  = each(extendText)
+	release = each(releaseText)
+	pay     = each(payText)
+	unpay   = each(unpayText)
+	sell    = each(sellText)
+	sweep   = redis.NewScript(onceText + clockText + sweepText)
+	paying  = redis.NewScript(payingText)
 )
 
 // each makes a script that is carried out for all calls that come together.
@@ -86,35 +79,64 @@ type Request struct {
 	SessionEnds time.Time     // no hold outlives its session
 	Life        time.Duration // until it runs out
 	Extensions  int
+
+	// PerPlace is how many units one place of the line may hold and have bought
+	// in a sale, 0 for any number; Others are the sale's other performances.
+	Place    ropeline.PlaceID
+	PerPlace int
+	Others   []ropeline.PerformanceID
 }
+
+// Part is a part of what somebody wants to hold.
+type Part []any
+
+// These are exactly these units.
+func These(units []int) Part {
+	p := make(Part, 0, 2+len(units))
+	p = append(p, "units", len(units))
+	for _, u := range units {
+		p = append(p, u)
+	}
+	return p
+}
+
+// Beside are n neighbors in the first of the rows that has them without leaving a
+// seat alone beside them, or in the first that has them.
+func Beside(n int, rows []catalogue.Stretch) Part {
+	packed := make([]byte, 0, 11*len(rows))
+	for _, r := range rows {
+		packed = binary.BigEndian.AppendUint32(packed, uint32(r.First))
+		packed = binary.BigEndian.AppendUint32(packed, uint32(r.Count))
+		packed = append(packed, byte(r.Before), byte(r.After), 0)
+		if r.Restricted {
+			packed[len(packed)-1] = 1
+		}
+	}
+	return Part{"run", n, packed}
+}
+
+// Among are any n units of a range.
+func Among(n int, of catalogue.Range) Part { return Part{"any", n, of.First, of.Count} }
 
 // Units holds exactly these units, or nothing.
 func (s *Store) Units(ctx context.Context, r Request, units []int) (Hold, error) {
-	args := make([]any, len(units))
-	for i, u := range units {
-		args[i] = u
-	}
-	return s.claim(ctx, claimUnits, r, args)
-}
-
-// Run holds n neighbors in the first of the rows that has them.
-func (s *Store) Run(ctx context.Context, r Request, n int, rows []catalogue.Range) (Hold, error) {
-	args := make([]any, 0, 1+2*len(rows))
-	args = append(args, n)
-	for _, row := range rows {
-		args = append(args, row.First, row.Count)
-	}
-	return s.claim(ctx, claimRun, r, args)
+	return s.Claim(ctx, r, These(units))
 }
 
 // Any holds any n units of a range.
 func (s *Store) Any(ctx context.Context, r Request, n int, of catalogue.Range) (Hold, error) {
-	return s.claim(ctx, claimAny, r, []any{n, of.First, of.Count})
+	return s.Claim(ctx, r, Among(n, of))
 }
 
-func (s *Store) claim(ctx context.Context, script *redis.Script, r Request, choice []any) (Hold, error) {
-	args := append([]any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions}, choice...)
-	h, err := s.call(ctx, script, r.Performance, r.ID, args...)
+// Claim holds all parts, or nothing. What a part names must be units of the
+// performance.
+func (s *Store) Claim(ctx context.Context, r Request, parts ...Part) (Hold, error) {
+	elsewhere, err := s.elsewhere(ctx, r)
+	if err != nil {
+		return Hold{}, err
+	}
+	args := []any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions, string(r.Place), r.PerPlace, elsewhere}
+	h, err := s.call(ctx, claim, r.Performance, r.ID, slices.Concat(args, slices.Concat(parts...))...)
 	if err == nil {
 		err = h.Over() // a repeat may come after the end
 	}
@@ -126,6 +148,31 @@ func (s *Store) claim(ctx context.Context, script *redis.Script, r Request, choi
 		return Hold{}, err
 	}
 	return h, nil
+}
+
+// elsewhere is how many units the place has in the sale's other performances.
+// They are in other hash slots, so this is a moment old: the transaction that
+// starts a payment counts again.
+func (s *Store) elsewhere(ctx context.Context, r Request) (int64, error) {
+	if r.PerPlace == 0 || len(r.Others) == 0 {
+		return 0, nil
+	}
+	counts := make([]*redis.StringCmd, len(r.Others))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range r.Others {
+			counts[i] = p.HGet(ctx, inventory.KeysOf(id).Places(), string(r.Place))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, away("counting what is held by place", string(r.Place), err)
+	}
+	var sum int64
+	for _, c := range counts {
+		n, _ := c.Int64() // none is 0
+		sum += n
+	}
+	return sum, nil
 }
 
 // Extend starts the hold's life afresh, once for each of its extensions. A
@@ -236,6 +283,7 @@ var refusals = map[string]error{
 	"over":     ErrSessionOver,
 	"taken":    ErrUnitsTaken,
 	"sold-out": ErrSoldOut,
+	"limit":    ErrLimit,
 	"unknown":  ErrUnknown,
 	"foreign":  ErrUnknown,
 	"spent":    ErrNotExtendable,

@@ -37,11 +37,11 @@ func TestCallsThatGoTogetherHaveAnswersOfTheirOwn(t *testing.T) {
 	if err := rdb.Set(t.Context(), inventory.KeysOf(shows[0]).Hold("broken"), "no hash", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	claim := func(show int, id string, unit int) call {
-		return call{claimUnits, shows[show], id, []any{"", id, "session-" + id, "gala", 60_000, time.Now().Add(time.Hour).UnixMilli(), 1, unit}}
+	wish := func(show int, id string, unit int) call {
+		return call{claim, shows[show], id, []any{"", id, "session-" + id, "gala", 60_000, time.Now().Add(time.Hour).UnixMilli(), 1, "", 0, 0, "units", 1, unit}}
 	}
 	results := s.together.send(t.Context(), []call{
-		claim(0, "a", 1), claim(0, "broken", 2), claim(1, "b", 1), claim(0, "late", 1), claim(0, "c", 3),
+		wish(0, "a", 1), wish(0, "broken", 2), wish(1, "b", 1), wish(0, "late", 1), wish(0, "c", 3),
 		{release, shows[0], "a", []any{"", "a", "session-a"}},
 	})
 	for i, want := range []string{"found", "WRONGTYPE", "found", "taken", "found", "found"} {

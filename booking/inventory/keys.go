@@ -21,6 +21,10 @@ func (k Keys) Sold() string { return k.base + "sold" }
 // Sessions is the hash from a session to its live hold.
 func (k Keys) Sessions() string { return k.base + "sessions" }
 
+// Places is the hash from a place of the line to how many units it holds or has
+// bought, in a sale that limits it.
+func (k Keys) Places() string { return k.base + "built:places" }
+
 // withheldOf and reservesOf are the bitmap of what is not on sale, and by which
 // reserves, of a performance whose built mark has this key.
 func withheldOf(built string) string { return built + ":withheld" }

@@ -260,7 +260,7 @@ func (c *Counter) together(ctx context.Context, m *catalogue.Map, n inventory.Co
 	return most, nil
 }
 
-func sideBySide(taken inventory.Bitmap, rows []catalogue.Range) (most int64) {
+func sideBySide(taken inventory.Bitmap, rows []catalogue.Stretch) (most int64) {
 	for _, row := range rows {
 		run := int64(0)
 		for unit := row.First; unit < row.First+row.Count && most < togetherMost; unit++ {

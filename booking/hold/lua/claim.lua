@@ -1,12 +1,18 @@
--- Claims what choose() chose for a session, all or nothing. Safe to repeat with
+-- Claims what choose() chooses for a session, all or nothing. Safe to repeat with
 -- the same hold id: the second time it answers with the record of the first.
 --
+-- Beside built lies built:places, a hash: place of the line -> how many units it
+-- holds or has bought here, if its sale limits that.
+--
 -- ARGV  1 now  2 hold  3 session  4 sale  5 life of a hold in ms
---       6 ms at which the session ends  7 extensions  8 … see choose()
+--       6 ms at which the session ends  7 extensions  8 place
+--       9 most units of a place, 0 for any number
+--       10 how many it has in other performances  11 … see choose()
 -- Codes unbuilt: the bitmaps were not compared with Postgres since this Redis
 --       process started, which may have lost its last second; exists: the
 --       session has a live hold; over: the session has ended; foreign: the id
---       is another session's; those of choose(); a state
+--       is another session's; limit: the place would have too many; those of
+--       choose(); a state
 -- Cost: O(units) and that of choose()
 if not built() then
     return { 'unbuilt', now }
@@ -31,15 +37,21 @@ if deadline <= now then
     return { 'over', now }
 end
 
-local units, code = choose()
-if not units then
+local code = choose()
+local most, places = tonumber(ARGV[9]), KEYS[1] .. ':places'
+if not code and most > 0 and #chosen + ARGV[10] + (redis.call('HGET', places, ARGV[8]) or 0) > most then
+    code = 'limit'
+end
+if code then
+    unchoose()
     return { code, now }
 end
-for _, unit in ipairs(units) do
-    redis.call('SETBIT', KEYS[2], unit, 1)
-end
 redis.call('HSET', KEYS[7], 'session', ARGV[3], 'sale', ARGV[4], 'state', 'held', 'deadline', deadline,
-    'session_ends', ARGV[6], 'left', ARGV[7], 'units', table.concat(units, ','))
+    'session_ends', ARGV[6], 'left', ARGV[7], 'units', table.concat(chosen, ','))
+if most > 0 then
+    redis.call('HSET', KEYS[7], 'place', ARGV[8])
+    redis.call('HINCRBY', places, ARGV[8], #chosen)
+end
 redis.call('ZADD', KEYS[4], deadline, ARGV[2])
 redis.call('HSET', KEYS[6], ARGV[3], ARGV[2])
 return answer()

@@ -23,7 +23,7 @@ end
 -- withheld by a reserve (see inventory's rebuild.lua). The record stays a quarter of an hour, so that its fan and repeats of a request
 -- learn how it ended.
 local function finish(key, id, state)
-    local record, n = redis.call('HMGET', key, 'units', 'session'), 0
+    local record, n = redis.call('HMGET', key, 'units', 'session', 'place'), 0
     for unit in string.gmatch(record[1] or '', '%d+') do
         local gone = redis.call('GETBIT', KEYS[3], unit)
         if gone == 0 then
@@ -36,6 +36,9 @@ local function finish(key, id, state)
     redis.call('ZREM', KEYS[5], id)
     if record[2] and redis.call('HGET', KEYS[6], record[2]) == id then
         redis.call('HDEL', KEYS[6], record[2])
+    end
+    if record[3] and state ~= 'sold' and redis.call('HINCRBY', KEYS[1] .. ':places', record[3], -n) <= 0 then
+        redis.call('HDEL', KEYS[1] .. ':places', record[3])
     end
     if record[1] then
         redis.call('HSET', key, 'state', state)

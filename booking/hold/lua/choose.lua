@@ -1,0 +1,125 @@
+-- Chooses what is wanted and marks it as taken, part by part, so that no part
+-- takes what another has.
+--
+-- ARGV  11 … the parts, one after another:
+--       "units", how many, each unit: those that the fan named
+--       "run", how many, stretches: neighbors; the stretches of rows, packed as
+--         first and length (4 bytes each), how many seats beside its beginning and
+--         its end are chosen from later (1 each, two at most) and whether its view
+--         is restricted (1), in the order in which they are preferred
+--       "any", how many, first unit, number of units: lowest numbers first. There
+--         is no counter: what is left is what the bitmap says
+-- Codes taken: a unit that was named is not free; sold-out: fewer are left, or not
+--       so many neighbors
+-- Cost: O(units + rows + gaps in them); 700 full rows 0.6 ms, a place behind
+--       100,000 sold ones 0.2 ms, with the way to Redis and back
+local chosen = {}
+
+local function mark(unit)
+    chosen[#chosen + 1] = unit
+    redis.call('SETBIT', KEYS[2], unit, 1)
+end
+
+-- freeBeside counts the free units from one on, in one direction, up to most.
+local function freeBeside(unit, step, most)
+    local n = 0
+    while n < most and redis.call('GETBIT', KEYS[2], unit + step * n) == 0 do
+        n = n + 1
+    end
+    return n
+end
+
+-- neighbors finds the first n free units side by side that leave no free seat
+-- alone beside them; those that do are only taken where all would, before those
+-- with a restricted view. A gap of free seats has room for three choices at most
+-- until one is good: either end of it may be one seat away once.
+local function neighbors(n, stretches)
+    local second, view, at = nil, 0, 1
+    while at <= #stretches do
+        local at0, count, before, after, restricted
+        at0, count, before, after, restricted, at = struct.unpack('>I4I4BBB', stretches, at)
+        if restricted > view then
+            view = restricted
+            if second then
+                return second
+            end
+        end
+        local from, last = at0, at0 + count - 1
+        while from + n - 1 <= last do
+            local first = redis.call('BITPOS', KEYS[2], 0, from, last, 'BIT')
+            if first < 0 then
+                break
+            end
+            local stop = redis.call('BITPOS', KEYS[2], 1, first, last, 'BIT')
+            if stop < 0 then
+                stop = last + 1
+            end
+            if stop - first >= n then
+                local left = first == at0 and freeBeside(first - 1, -1, before) or 0
+                local right = stop > last and freeBeside(stop, 1, after) or 0
+                for start = first, math.min(first + 2, stop - n) do
+                    if left + start - first ~= 1 and right + stop - n - start ~= 1 then
+                        return start
+                    end
+                end
+                second = second or first
+            end
+            from = stop + 1
+        end
+    end
+    return second
+end
+
+local part = {}
+
+function part.units(n, at)
+    for i = at, at + n - 1 do
+        if redis.call('GETBIT', KEYS[2], ARGV[i]) == 1 then
+            return 'taken'
+        end
+        mark(ARGV[i])
+    end
+    return nil, at + n
+end
+
+function part.run(n, at)
+    local first = neighbors(n, ARGV[at])
+    if not first then
+        return 'sold-out'
+    end
+    for unit = first, first + n - 1 do
+        mark(unit)
+    end
+    return nil, at + 1
+end
+
+function part.any(n, at)
+    local from, last = tonumber(ARGV[at]), ARGV[at] + ARGV[at + 1] - 1
+    for _ = 1, n do
+        local unit = from <= last and redis.call('BITPOS', KEYS[2], 0, from, last, 'BIT') or -1
+        if unit < 0 then
+            return 'sold-out'
+        end
+        mark(unit)
+        from = unit + 1
+    end
+    return nil, at + 2
+end
+
+-- unchoose gives back what was marked.
+local function unchoose()
+    for _, unit in ipairs(chosen) do
+        redis.call('SETBIT', KEYS[2], unit, 0)
+    end
+end
+
+-- choose returns the code of what could not be had.
+local function choose()
+    local at, code = 11, nil
+    while at <= #ARGV do
+        code, at = part[ARGV[at]](tonumber(ARGV[at + 1]), at + 2)
+        if code then
+            return code
+        end
+    end
+end
