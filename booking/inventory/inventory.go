@@ -52,12 +52,17 @@ type Recorded struct {
 	Open   []Attempt
 
 	Withheld Withheld // by reserves; see With
+
+	// Bought are the units of each place of the line, in a sale that limits them;
+	// nil where none does.
+	Bought map[ropeline.PlaceID]int
 }
 
 // Attempt is a payment under way: its units are nobody else's until it ends.
 type Attempt struct {
 	ID, Hold, Session string
 	Sale              ropeline.SaleID
+	Place             ropeline.PlaceID
 	Units             []int
 }
 
@@ -92,9 +97,15 @@ func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records 
 	if err != nil {
 		return 0, fmt.Errorf("rebuilding inventory of %s: %w", id, err)
 	}
-	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By}
+	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By, len(r.Open)}
 	for _, a := range r.Open {
-		args = append(args, a.Hold, string(a.Sale), a.Session, a.ID, Join(a.Units))
+		if r.Bought == nil {
+			a.Place = ""
+		}
+		args = append(args, a.Hold, string(a.Sale), a.Session, a.ID, Join(a.Units), string(a.Place))
+	}
+	for place, n := range r.Bought {
+		args = append(args, string(place), n)
 	}
 	restored, err := rebuild.Run(ctx, s.rdb, KeysOf(id).For(""), args...).Int()
 	if err != nil {

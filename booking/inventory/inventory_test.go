@@ -95,6 +95,58 @@ func TestRebuildKeepsWhatIsLive(t *testing.T) {
 	check(t, s, id, recorded{Units: 20, Sold: []int{7}, Open: stale.Open[1:]}, "free 16 held 2 paying 1 sold 1 []")
 }
 
+// What places have is counted anew after a loss, from what was bought and what is
+// being paid for; a rebuild of a Redis that lost nothing leaves it alone.
+func TestRebuildCountsWhatPlacesHave(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.Redis(t)
+	r := recorded{Units: 20, Sold: []int{0, 1, 2}, Bought: map[ropeline.PlaceID]int{"p": 2, "q": 1},
+		Open: []inventory.Attempt{{ID: "a1", Hold: uuid.NewString(), Session: "s1", Place: "p", Units: []int{4, 5}}}}
+	s, id := build(t, rdb, r)
+	holds, most := hold.New(rdb), 6
+	take := func(place ropeline.PlaceID, units ...int) (hold.Hold, error) {
+		return holds.Units(t.Context(), hold.Request{ID: uuid.NewString(), Performance: id, Sale: "gala", Session: uuid.NewString(),
+			SessionEnds: time.Now().Add(time.Hour), Life: time.Hour, Place: place, PerPlace: most}, units)
+	}
+	want := func(what string) {
+		t.Helper()
+		got, err := rdb.HGetAll(t.Context(), inventory.KeysOf(id).Places()).Result()
+		if err != nil || fmt.Sprint(got) != what {
+			t.Errorf("places have %v, %v; want %s", got, err, what)
+		}
+	}
+	want("map[p:4 q:1]")
+	if _, err := take("p", 7, 8, 9); !errors.Is(err, hold.ErrLimit) {
+		t.Errorf("three more: %v, want place-limit", err)
+	}
+	h, err := take("p", 7, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Rebuild(t.Context(), id, recorded{Units: 20}); err != nil { // read before all of it
+		t.Fatal(err)
+	}
+	want("map[p:6 q:1]")
+	if err := rdb.Del(t.Context(), inventory.KeysOf(id).Places(), inventory.KeysOf(id).For("")[0]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Rebuild(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+	want("map[p:6 q:1]")
+	if err := holds.Release(t.Context(), id, h.ID, h.Session); err != nil {
+		t.Fatal(err)
+	}
+	want("map[p:4 q:1]")
+	if _, err := s.Rebuild(t.Context(), id, recorded{Units: 20, Sold: []int{0, 1, 2}}); err != nil { // no limit any more
+		t.Fatal(err)
+	}
+	if _, err := take("q", 10); err != nil {
+		t.Error(err)
+	}
+	want("map[p:4 q:2]")
+}
+
 // A payment whose hold was lost gets back only what nobody else has taken.
 func TestRestoredHoldNeverSharesAUnit(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,11 @@ type Attempt struct {
 	Action      string // that page, while Acting
 	Step        Step
 	Outcome     string // code of the error that a failed attempt was answered with
+
+	// PerPlace is how many units a place of the line may have of the sale, 0 for any
+	// number, and Sold what performances that is. They are not kept.
+	PerPlace int
+	Sold     []ropeline.PerformanceID
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
@@ -54,6 +59,14 @@ const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_
 func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
 		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Ref, &a.Action, &a.Step, &a.Outcome)
+}
+
+// counted are the performances of which a place's units count.
+func (a Attempt) counted() []ropeline.PerformanceID {
+	if len(a.Sold) == 0 {
+		return []ropeline.PerformanceID{a.Performance}
+	}
+	return a.Sold
 }
 
 // charge is how the provider knows the attempt.

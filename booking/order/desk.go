@@ -85,12 +85,12 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if !started { // the same request came twice at once, or the hold is being paid for
-		a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key))
+	if !started { // the same request came twice at once, or the hold is being paid for, or it is too much for one place
+		same, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key))
 		if err == nil && !found {
-			err = hold.ErrPaying
+			err = d.store.refusal(ctx, a)
 		}
-		return d.repeat(ctx, a, r, err)
+		return d.repeat(ctx, same, r, err)
 	}
 	return d.pay(ctx, a, o)
 }
@@ -170,6 +170,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	a := Attempt{
 		ID: ids[0], Performance: h.Performance, Hold: h.ID, Sale: r.Sale, Session: r.Session, Place: r.Place,
 		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
+		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances,
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off, Email: r.Email}
 	for _, l := range lines { // in the order of their units, as h.Units is

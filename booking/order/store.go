@@ -134,20 +134,41 @@ func (s *Store) Recorded(ctx context.Context, id ropeline.PerformanceID) (invent
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			select id, hold_id, session_id, sale_id, units from attempts
+			select id, hold_id, session_id, sale_id, place_id, units from attempts
 			where performance_id = $1 and state in ('started', 'acting', 'recorded', 'captured')`, id)
 		if err != nil {
 			return err
 		}
 		r.Open, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (a inventory.Attempt, err error) {
-			return a, r.Scan(&a.ID, &a.Hold, &a.Session, &a.Sale, &a.Units)
+			return a, r.Scan(&a.ID, &a.Hold, &a.Session, &a.Sale, &a.Place, &a.Units)
 		})
+		if err == nil && p.Sale.UnitsPerPlace > 0 {
+			r.Bought, err = bought(ctx, tx, id)
+		}
 		return err
 	})
 	if err != nil {
 		return inventory.Recorded{}, away("reading the sold units of", string(id), err)
 	}
 	return r, nil
+}
+
+// bought are the paid units of each place of the line.
+func bought(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID) (map[ropeline.PlaceID]int, error) {
+	rows, err := tx.Query(ctx, `
+		select o.place_id, count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id
+		where o.performance_id = $1 and t.state = 'valid' group by o.place_id`, id)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[ropeline.PlaceID]int{}
+	var place ropeline.PlaceID
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&place, &n}, func() error {
+		counts[place] = n
+		return nil
+	})
+	return counts, err
 }
 
 func units(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, state string) ([]int, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
 
@@ -46,8 +47,8 @@ func ids(ctx context.Context, db querier, sql string, args ...any) ([]string, er
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// Start writes a new attempt. It reports false if the key is used already or
-// the hold is being paid for or was paid.
+// Start writes a new attempt. It reports false if the key is used already, the
+// hold is being paid for or was paid, or its place would have too many units.
 func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
 	started, err := s.starting.do(ctx, purchase{Attempt: a})
 	if err != nil || started {
@@ -59,15 +60,33 @@ func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
 	return found, err
 }
 
+// refusal says why an attempt with a new key was not started.
+func (s *Store) refusal(ctx context.Context, a Attempt) error {
+	_, paying, err := s.attempt(ctx, `performance_id = $1 and hold_id = $2 and state in ('started', 'acting', 'recorded', 'captured', 'done')`, a.Performance, a.Hold)
+	switch {
+	case err != nil:
+		return err
+	case a.PerPlace > 0 && !paying:
+		return hold.ErrLimit
+	}
+	return hold.ErrPaying
+}
+
 // takeStart writes new attempts, without those that are in the way of another
-// one. Those of one session come in an order that is the same in each group.
+// one and those with which a place of the line would have more than its sale lets
+// it. Those of one session come in an order that is the same in each group, and so
+// do the places that are counted: each is counted by one group at a time.
 func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
 	ids, err := ids(ctx, s.db, `
 		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
 			request_mac, units, amount, currency, method, state)
 		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, 'started'
-		from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
-			$11::text[], $12::text[]) as p (id, hold, sale, session, place, key, mac, units, amount, currency, method)
+		from (
+			select *, sum(cardinality(units::integer[])) over (partition by place order by session, hold, key) as together
+			from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
+				$11::text[], $12::text[], $13::integer[]) as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most)
+		) p
+		where case when p.most > 0 then p.together + units_of_place($14::uuid[], p.place) <= p.most else true end
 		order by p.session, p.hold, p.key
 		on conflict do nothing
 		returning id`, id,
@@ -81,7 +100,9 @@ func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []p
 		column(of, func(p purchase) string { return literal(p.Units) }),
 		column(of, func(p purchase) int64 { return p.Amount.Amount }),
 		column(of, func(p purchase) string { return p.Amount.Currency }),
-		column(of, func(p purchase) string { return p.Method }))
+		column(of, func(p purchase) string { return p.Method }),
+		column(of, func(p purchase) int { return p.PerPlace }),
+		of[0].counted())
 	if err != nil {
 		return nil, away("writing attempts of", string(id), err)
 	}

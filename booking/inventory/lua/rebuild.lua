@@ -12,7 +12,9 @@
 --       3 bitmap of the units sold in Postgres, as long as the performance
 --       4 life of a payment in ms
 --       5 bitmap of the units withheld, or empty for none  6 by which reserves
---       7 … five for each open attempt: hold, sale, session, attempt, units
+--       7 how many open attempts  8 … six for each: hold, sale, session, attempt,
+--       units, place (empty where no limit counts them)
+--       then place, how many units it has bought, in turns
 -- Returns the number of holds that were restored
 -- Cost: O(bytes of the bitmaps + units in live holds and open attempts)
 local now = tonumber(ARGV[1])
@@ -36,7 +38,8 @@ for i = 4, 5 do
 end
 
 local restored = 0
-for i = 7, #ARGV, 5 do
+local bought = 8 + 6 * ARGV[7]
+for i = 8, bought - 1, 6 do
     local id, key, free = ARGV[i], KEYS[7] .. ARGV[i], {}
     if redis.call('EXISTS', key) == 0 then -- an ended hold leaves a mark: it is not brought back
         for unit in string.gmatch(ARGV[i + 4], '%d+') do
@@ -48,8 +51,30 @@ for i = 7, #ARGV, 5 do
             redis.call('HSET', key, 'sale', ARGV[i + 1], 'session', ARGV[i + 2], 'state', 'paying',
                 'attempt', ARGV[i + 3], 'units', table.concat(free, ','), 'deadline', now + ARGV[4],
                 'kept', now, 'session_ends', now, 'left', 0)
+            if ARGV[i + 5] ~= '' then
+                redis.call('HSET', key, 'place', ARGV[i + 5])
+            end
             redis.call('ZADD', KEYS[5], now + ARGV[4], id)
             restored = restored + 1
+        end
+    end
+end
+
+-- What places have is counted anew only for a Redis that may have lost some of it:
+-- what was marked as sold a moment ago is not in what was read.
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then
+    local places = KEYS[1] .. ':places'
+    redis.call('DEL', places)
+    for i = bought, #ARGV, 2 do
+        redis.call('HINCRBY', places, ARGV[i], ARGV[i + 1])
+    end
+    for i = 4, 5 do
+        for _, id in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
+            local record = redis.call('HMGET', KEYS[7] .. id, 'place', 'units')
+            if record[1] then
+                local _, n = string.gsub(record[2], '%d+', '')
+                redis.call('HINCRBY', places, record[1], n)
+            end
         end
     end
 end
