@@ -120,7 +120,7 @@ var fieldTexts = map[string]string{
 	"title": "The title", "lobby_closes_at": "The end of the lobby", "opens_at": "The opening", "ends_at": "The end of the sale",
 	"performance": "The performance", "performance_title": "The title of", "venue": "The venue of", "starts_at": "The beginning of",
 	"tier": "Tickets for", "tier_name": "The name of", "kind": "The kind of", "price": "The price of", "units": "The number of places of",
-	"units_per_hold": "Tickets at once", "hold": "Time to pay", "hold_extensions": "Extensions of that time", "party_max": "Friends who share a place",
+	"units_per_hold": "Tickets at once", "units_per_place": "Tickets in all", "hold": "Time to pay", "hold_extensions": "Extensions of that time", "party_max": "Friends who share a place",
 	"visitor": "Who gets a place", "claim_window": "Time to come in", "session_max": "Time in the shop", "draw": "How the order is made",
 	"beacon": "What goes into the draw", "lane": "The lane", "lane_title": "The name of the lane",
 	"lane_share": "Of 100 turns, the lane", "lane_entry": "The way into the lane",

@@ -68,7 +68,7 @@ func (s *Server) describe(r *http.Request, m *room) (wire.Sale, error) {
 		Status: status, Title: sale.Title,
 		LobbyClosesAt: sale.LobbyClosesAt, EndsAt: sale.EndsAt, Performances: sale.Performances,
 		ClaimWindow: view.Claim, SessionMax: view.Session,
-		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, PartyMax: sale.PartyMax,
+		Hold: sale.Hold, HoldExtensions: sale.HoldExtensions, UnitsPerHold: sale.UnitsPerHold, UnitsPerPlace: sale.UnitsPerPlace, PartyMax: sale.PartyMax,
 		SafetyNet: sale.SafetyNet, Visitor: sale.Visitor.Kind, Lanes: lanesOf(sale, view), Bypass: bypassOf(sale, view),
 	}, nil
 }

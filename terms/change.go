@@ -45,6 +45,7 @@ func changes(a, b Content) []Change {
 	c.see("ends_at", "", day(a.EndsAt), day(b.EndsAt))
 	c.performances(a.Performances, b.Performances)
 	c.see("units_per_hold", "", strconv.Itoa(a.UnitsPerHold), strconv.Itoa(b.UnitsPerHold))
+	c.see("units_per_place", "", number(a.UnitsPerPlace), number(b.UnitsPerPlace))
 	c.see("hold", "", span(a.Hold), span(b.Hold))
 	c.see("hold_extensions", "", strconv.Itoa(a.HoldExtensions), strconv.Itoa(b.HoldExtensions))
 	c.see("party_max", "", strconv.Itoa(a.PartyMax), strconv.Itoa(b.PartyMax))
@@ -130,3 +131,11 @@ func (t Tier) price() string { return fmt.Sprintf("%d %s", t.Amount, t.Currency)
 func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func span(s ropeline.Seconds) string { return strconv.FormatInt(int64(s), 10) }
+
+// number is a limit in words, nothing where there is none.
+func number(most int) string {
+	if most == 0 {
+		return ""
+	}
+	return strconv.Itoa(most)
+}

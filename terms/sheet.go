@@ -43,7 +43,8 @@ type Content struct {
 	EndsAt        time.Time     `json:"ends_at"`
 	Performances  []Performance `json:"performances"`
 
-	UnitsPerHold   int              `json:"units_per_hold"` // that one person may hold at once
+	UnitsPerHold   int              `json:"units_per_hold"`            // that one person may hold at once
+	UnitsPerPlace  int              `json:"units_per_place,omitempty"` // that one place may have in all; 0: any number
 	Hold           ropeline.Seconds `json:"hold"`
 	HoldExtensions int              `json:"hold_extensions"`
 	PartyMax       int              `json:"party_max"` // friends who may share a place; 0: none
@@ -117,7 +118,7 @@ func Of(s ropeline.Sale, performances []Performance) Content {
 	}
 	return Content{
 		Title: s.Title, LobbyClosesAt: closes.UTC(), OpensAt: s.OpensAt.UTC(), EndsAt: s.EndsAt.UTC(),
-		Performances: performances, UnitsPerHold: s.UnitsPerHold, Hold: s.Hold, HoldExtensions: s.HoldExtensions,
+		Performances: performances, UnitsPerHold: s.UnitsPerHold, UnitsPerPlace: s.UnitsPerPlace, Hold: s.Hold, HoldExtensions: s.HoldExtensions,
 		PartyMax: party, Visitor: visitor, ClaimWindow: s.ClaimWindow, SessionMax: s.SessionMax, Draw: order, Beacon: beacon, Lanes: lanes,
 	}
 }

@@ -282,7 +282,8 @@ type Sale struct {
 	Hold           ropeline.Seconds         `json:"hold"`
 	HoldExtensions int                      `json:"hold_extensions"`
 	UnitsPerHold   int                      `json:"units_per_hold"`
-	PartyMax       int                      `json:"party_max,omitempty"` // members of a party; absent: no parties
+	UnitsPerPlace  int                      `json:"units_per_place,omitempty"` // absent: any number
+	PartyMax       int                      `json:"party_max,omitempty"`       // members of a party; absent: no parties
 	// SafetyNet says that the room is always open, without lobby and draw: nobody
 	// waits until a limit is met, and then by arrival.
 	SafetyNet bool `json:"safety_net,omitempty"`

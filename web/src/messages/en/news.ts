@@ -20,6 +20,7 @@ const fields: Record<string, string> = {
   price: "The price of",
   units: "The number of places of",
   units_per_hold: "Tickets at once",
+  units_per_place: "Tickets in all",
   hold: "Time to pay",
   hold_extensions: "Extensions of that time",
   party_max: "Friends who share a place",
@@ -92,7 +93,7 @@ export const news = {
   rules: {
     heading: "Limits and rules",
     list: (sheet: TermsSheet) => [
-      `At most ${tickets(sheet.units_per_hold)} at once. They are yours for ${seconds(sheet.hold)} while you pay.`,
+      `At most ${tickets(sheet.units_per_hold)} at once${sheet.units_per_place ? `, and ${count(sheet.units_per_place)} in all` : ""}. They are yours for ${seconds(sheet.hold)} while you pay.`,
       `When it is your turn, you have ${seconds(sheet.claim_window)} to come in, and ${seconds(sheet.session_max)} in the shop.`,
       sheet.party_max > 1 ? `Up to ${count(sheet.party_max)} friends may share one place.` : "Each place is for one person.",
       { anybody: "Anybody may join.", browser: "Each browser gets one place.", invitation: "Only who was invited may join." }[sheet.visitor] ?? `Each visitor gets one place (${sheet.visitor}).`,
