@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/edge/passage"
+	"github.com/ropeline/ropeline/edge/seats"
 	"github.com/ropeline/ropeline/edge/wire"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -52,8 +54,9 @@ type Config struct {
 	BookingURL *url.URL      // the booking core
 	OpsURL     *url.URL      // the staff's API, served by the admission part
 	Visitors   map[ropeline.VisitorKind]Visitors
-	Pages      fs.FS  // built pages, index.html at its root; absent: 503
-	OpenAPI    []byte // what /openapi.json serves; empty: the edge's own document
+	Seats      seats.Reader // looks at the units of a performance; absent: nobody can watch them
+	Pages      fs.FS        // built pages, index.html at its root; absent: 503
+	OpenAPI    []byte       // what /openapi.json serves; empty: the edge's own document
 
 	// Of a gate for other shops: what it protects, and how it knows who is in.
 	// Without Routes there is none.
@@ -69,7 +72,8 @@ type Config struct {
 	Now            func() time.Time
 	Rand           io.Reader
 
-	pace pace // tests use a short one
+	pace     pace // tests use short ones
+	seatPace seats.Pace
 }
 
 // Limits bounds what one edge holds and what one address may ask. Zero means
@@ -179,6 +183,14 @@ func (c Config) withDefaults() Config {
 	}
 	if c.pace == (pace{}) {
 		c.pace = usualPace
+	}
+	if c.seatPace == (seats.Pace{}) {
+		c.seatPace = seats.Usual
+	}
+	if c.Seats == nil {
+		c.Seats = func(context.Context, ropeline.PerformanceID) (seats.Bits, error) {
+			return seats.Bits{}, seats.ErrUnknown
+		}
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

@@ -114,6 +114,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "GET", place, 200, "")
 	check(stranger, "GET", place, 401, "")
 	check(f, "GET", place+"/live", 426, "")
+	check(f, "GET", "/api/v1/performances/{id}/availability/live", 426, "")
 	check(f, "POST", place+"/party", 409, "")
 	check(stranger, "POST", place+"/party/join", 422, "{}")
 	check(f, "GET", "/api/v1/sales/{sale}/plain", 200, "")

@@ -65,6 +65,8 @@ func (s *Server) routes() []route {
 		{"POST", sale + "/session", placeTicket, s.renew},
 		{"DELETE", sale + "/session", placeTicket, s.end},
 
+		{"GET", "/api/v1/performances/{id}/availability/live", public, s.watchSeats},
+
 		{"GET", "/.well-known/jwks.json", public, s.jwks},
 		{"GET", "/.well-known/terms-jwks.json", public, s.document(s.config.TermsJWKS, "application/jwk-set+json", "public, max-age=60")},
 		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},

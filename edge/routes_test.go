@@ -44,6 +44,10 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusNotFound, "stock-unknown")
 				break
 			}
+			if strings.HasSuffix(path, "/live") {
+				wantProblem(t, r, http.StatusUpgradeRequired, "upgrade-required")
+				break
+			}
 			if strings.HasSuffix(path, "/terms") { // none were published
 				wantProblem(t, r, http.StatusNotFound, "terms-unknown")
 				break
@@ -121,7 +125,8 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 		if !strings.HasSuffix(rt.pattern, "/live") {
 			continue
 		}
-		if conn, resp, err := f.dial("Origin", "https://evil.example"); err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+		path := strings.NewReplacer("{sale}", string(g.sale.ID), "{id}", "x").Replace(rt.pattern)
+		if conn, resp, err := f.dialPath(path, "Origin", "https://evil.example"); err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
 			t.Errorf("a socket from another site: %v, %v", resp, err)
 			if conn != nil {
 				_ = conn.CloseNow()

@@ -21,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline/edge/hub"
 	"github.com/ropeline/ropeline/edge/passage"
 	"github.com/ropeline/ropeline/edge/relay"
+	"github.com/ropeline/ropeline/edge/seats"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -37,6 +38,7 @@ type Server struct {
 	metrics *metrics
 
 	rooms    *rooms
+	feeds    *seats.Feeds
 	sales    salesCache
 	sockets  sockets
 	load     load
@@ -76,6 +78,7 @@ func New(c Config) (*Server, error) {
 		limits: newLimits(c),
 		bounds: c.Limits.bounds(),
 		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
+		feeds:  seats.New(c.Seats, c.seatPace, c.Limits.Rooms, c.Now),
 		pages:  pages,
 		owed:   newOwed(),
 
@@ -101,10 +104,15 @@ func New(c Config) (*Server, error) {
 // Run follows the lines of the sales that are asked for, until ctx ends. Then
 // it closes the sockets with a code that says come back, and waits for them.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.rooms.open(ctx); err != nil {
+	if err := s.open(ctx); err != nil {
 		return err
 	}
 	return s.untilOver(ctx)
+}
+
+func (s *Server) open(ctx context.Context) error {
+	s.feeds.Open(ctx)
+	return s.rooms.open(ctx)
 }
 
 func (s *Server) untilOver(ctx context.Context) error {
@@ -114,6 +122,7 @@ func (s *Server) untilOver(ctx context.Context) error {
 	err := s.hub.Run(ctx)
 	reports.Wait()
 	s.rooms.wait()
+	s.feeds.Wait()
 	s.store.Close()
 	for _, t := range s.transports {
 		t.CloseIdleConnections()
@@ -130,7 +139,7 @@ const drainTimeout = 10 * time.Second
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := s.rooms.open(ctx); err != nil { // before the first request
+	if err := s.open(ctx); err != nil { // before the first request
 		return err
 	}
 	var running sync.WaitGroup

@@ -38,6 +38,10 @@ func (f *fan) open(header ...string) *tab {
 }
 
 func (f *fan) dial(header ...string) (*websocket.Conn, *http.Response, error) {
+	return f.dialPath(placePath(f.sale.ID)+"/place/live", header...)
+}
+
+func (f *fan) dialPath(path string, header ...string) (*websocket.Conn, *http.Response, error) {
 	h := http.Header{"Origin": {f.url}}
 	if f.app {
 		h.Set("Authorization", "Bearer "+f.ticket)
@@ -49,7 +53,7 @@ func (f *fan) dial(header ...string) (*websocket.Conn, *http.Response, error) {
 	}
 	ctx, cancel := context.WithTimeout(f.Context(), patience)
 	defer cancel()
-	return websocket.Dial(ctx, f.url+placePath(f.sale.ID)+"/place/live", &websocket.DialOptions{
+	return websocket.Dial(ctx, f.url+path, &websocket.DialOptions{
 		HTTPHeader: h, HTTPClient: &http.Client{Transport: f.client.Transport},
 	})
 }

@@ -20,8 +20,10 @@ import (
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/api"
+	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/edge"
 	"github.com/ropeline/ropeline/edge/passage"
+	"github.com/ropeline/ropeline/edge/seats"
 	"github.com/ropeline/ropeline/edge/visitor"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/monitor"
@@ -132,6 +134,7 @@ func newEdge(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, boo
 			ropeline.VisitorInvitation: guests,
 			ropeline.VisitorAccount:    accounts,
 		},
+		Seats:  seatsIn(inventory.New(rdb)),
 		Signer: signer, JWKS: signer.JWKS, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,
 		Pages: web.Pages(), OpenAPI: doc,
@@ -166,6 +169,15 @@ func newEdge(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, boo
 		return nil, err
 	}
 	return append(parts, part{"asking", func(ctx context.Context) error { return srv.ServeAsking(ctx, asking) }}), nil
+}
+
+// seatsIn looks at units where the booking core keeps them: in Redis, which is there
+// while the core is not.
+func seatsIn(units *inventory.Store) seats.Reader {
+	return func(ctx context.Context, id ropeline.PerformanceID) (seats.Bits, error) {
+		b, err := units.Bitmaps(ctx, id)
+		return seats.Bits{Taken: b.Taken, Sold: b.Sold, Closed: b.Closed}, err
+	}
 }
 
 // addGate makes the edge a gate for the shops of a file of routes.

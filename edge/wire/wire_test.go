@@ -37,6 +37,8 @@ func TestGoldenDocumentsComeOutUnchanged(t *testing.T) {
 			doc = &wire.Invite{}
 		case "ledger":
 			doc = &wire.Ledger{}
+		case "seats", "seats-change", "seats-beat":
+			doc = &wire.Seats{}
 		case "stock":
 			doc = &ropeline.Stock{}
 		case "terms":
