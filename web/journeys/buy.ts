@@ -42,8 +42,10 @@ export async function buy(fan: Fan): Promise<void> {
 
   const seats = await fan.pickOnMap(2);
   await look(page, "shop-picked");
+  const beside = await watched(fan);
   await fan.button(words.basket.hold(2)).click();
   await fan.button(words.basket.checkout).waitFor();
+  await beside.sees(/ \d held/);
   const held = await fan.basketLines();
   assert.equal(held.length, seats.length);
   await look(page, "shop-held");
@@ -73,6 +75,24 @@ export async function buy(fan: Fan): Promise<void> {
   await page.goto(page.url().replace(/#.*/, "#wrong"));
   await page.reload();
   await page.getByRole("heading", { name: orderWords.refused.heading }).waitFor();
+}
+
+/** Another tab that is told what becomes of seats, and does not ask. */
+async function watched(fan: Fan): Promise<{ sees: (left: RegExp) => Promise<void> }> {
+  const tab = await fan.context.newPage();
+  let asked = 0;
+  tab.on("request", (request) => void (asked += request.resourceType() !== "websocket" && request.url().endsWith("/availability") ? 1 : 0));
+  const socket = tab.waitForEvent("websocket", (each) => each.url().includes("/availability/live"));
+  await tab.goto(fan.page.url());
+  await (await socket).waitForEvent("framereceived");
+  const before = asked;
+  return {
+    sees: async (left) => {
+      await tab.locator(".tier .note").filter({ hasText: left }).first().waitFor();
+      assert.equal(asked, before, "the page asks although it is told");
+      await tab.close();
+    },
+  };
 }
 
 export async function hasTickets(fan: Fan, wanted: number): Promise<void> {

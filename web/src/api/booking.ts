@@ -13,6 +13,11 @@ export async function availability(id: string, etag: string | undefined): Promis
   return answer.status === 304 ? { body: undefined, etag } : { body: answer.body, etag: answer.headers.get("ETag") ?? undefined };
 }
 
+/** Where what becomes of a performance's units is told live. */
+export function watchAddress(id: string, query: string, page: Location): string {
+  return `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}/api/v1/performances/${encodeURIComponent(id)}/availability/live${query}`;
+}
+
 export type Wanted = { units: number[] } | { tier: string; quantity: number };
 
 export class Booking {

@@ -69,6 +69,8 @@ export interface Sale {
   hold: number;
   hold_extensions: number;
   units_per_hold: number;
+  /** That one place may have in all; absent for any number. */
+  units_per_place?: number;
   party_max?: number;
   /** Always open: nobody waits until a limit is met, and then by arrival. */
   safety_net?: boolean;
@@ -123,6 +125,8 @@ export interface TermsSheet {
   ends_at: string;
   performances: { id: string; title: string; venue: string; starts_at: string; tiers: { id: string; name: string; amount: number; currency: string; units: number }[] }[];
   units_per_hold: number;
+  /** That one place may have in all; absent for any number. */
+  units_per_place?: number;
   hold: number;
   party_max: number;
   visitor: string;
@@ -261,6 +265,16 @@ export interface Availability {
   sold: string;
   closed?: string;
   tiers: TierAvailability[];
+}
+
+/** A frame of what becomes of units: of all of them if it names a feed, or of what has changed. runs: base64, see watch.ts. */
+export interface SeatsFrame {
+  feed?: string;
+  seq: number;
+  as_of: string;
+  /** They cannot be looked at now. */
+  stale?: boolean;
+  runs?: string;
 }
 
 export interface Line {

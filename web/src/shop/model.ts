@@ -1,7 +1,7 @@
 // The shop as one fan uses it: what is for sale, what is picked, held and
 // paid. Components draw it; every change calls changed().
 
-import { Booking, availability, performance as fetchPerformance, type Wanted } from "../api/booking";
+import { Booking, availability, performance as fetchPerformance, type Wanted, watchAddress } from "../api/booking";
 import type { Admission, Hold, Order, Performance, Sale, TierAvailability } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
 import * as line from "../api/line";
@@ -13,6 +13,7 @@ import { awayOf, comeBack, forgetAttempt, goAway, lastAttempt } from "./attempt"
 import { type Chart, chartOf } from "./canvas";
 import { charge, type Send } from "./charge";
 import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
+import { Watch } from "./watch";
 
 export type Step = "pick" | "pay" | "paid";
 
@@ -26,6 +27,8 @@ const pollEvery = 1_000;
 const pollMost = 10_000;
 /** While the fan is asked at the bank, perhaps in another tab or on the phone. */
 const askEvery = 5_000;
+/** How long the socket may be away before the page asks by HTTP. */
+const patience = 2_000;
 
 export class Shop {
   readonly saleId: string;
@@ -55,7 +58,8 @@ export class Shop {
   notice = "";
 
   #mine: ReadonlySet<number> = new Set();
-  #units = new Units({ taken: "", sold: "" });
+  #units = new Units(0);
+  #watch: Watch | undefined;
   #etag: string | undefined;
   #failures = 0;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
@@ -85,8 +89,9 @@ export class Shop {
   wake(): void {
     if (this.closed) return;
     void this.#keeper.renew();
+    this.#watch?.wake();
     if (!this.show) return;
-    void this.poll();
+    this.#pollIn(patience);
     void this.#askBank();
   }
 
@@ -248,23 +253,23 @@ export class Shop {
     });
   }
 
-  /** Asks what is free, and plans to ask again. */
+  /** Asks what is free, and plans to ask again as long as nobody tells. */
   async poll(): Promise<void> {
     const show = this.show;
-    if (!show || this.#polling || this.closed) return;
+    if (!show || this.#polling || this.closed || this.#watch?.live) return;
     this.#polling = true;
     clearTimeout(this.#pollTimer);
     try {
       if (document.visibilityState === "visible") {
         const answer = await availability(show.performance.id, this.#etag);
-        if (show === this.show) {
+        if (show === this.show && !this.#watch?.live) {
           this.#etag = answer.etag;
           this.asOf = new Date(this.clock.now());
           if (answer.body) {
             this.clock.hear(answer.body.as_of);
-            this.#units = new Units(answer.body);
-            this.tiers = new Map(answer.body.tiers.map((tier) => [tier.id, tier]));
-            this.#dropTaken();
+            this.#units.set(answer.body);
+            this.#watch?.distrust(); // frames go on from what they said themselves
+            this.#counted();
           }
         }
       }
@@ -275,9 +280,38 @@ export class Shop {
       this.stale = this.#failures > 1; // one lost answer is nothing to tell
     }
     this.#polling = false;
-    if (this.closed) return;
-    this.#pollTimer = setTimeout(() => void this.poll(), Math.min(pollMost, pollEvery * 2 ** this.#failures) * (0.9 + Math.random() * 0.2));
+    this.#pollIn(Math.min(pollMost, pollEvery * 2 ** this.#failures) * (0.9 + Math.random() * 0.2));
     this.#changed();
+  }
+
+  /** By then somebody may tell again, and it asks nothing. */
+  #pollIn(milliseconds: number): void {
+    clearTimeout(this.#pollTimer);
+    if (!this.closed) this.#pollTimer = setTimeout(() => void this.poll(), milliseconds);
+  }
+
+  /** Lets somebody tell what becomes of the units on screen. */
+  #follow(show: Show): void {
+    this.#watch = new Watch({
+      open: (query) => new WebSocket(watchAddress(show.performance.id, query, location)),
+      onFrame: (frame, runs, all) => {
+        this.asOf = new Date(frame.as_of);
+        this.stale = frame.stale === true;
+        if (all || runs.length > 0) {
+          this.#units.change(runs, all);
+          this.#counted();
+        }
+        this.#changed();
+      },
+      onLive: () => this.#pollIn(patience),
+      random: Math.random,
+    });
+  }
+
+  /** The units are known anew. */
+  #counted(): void {
+    this.tiers = new Map(this.show!.performance.tiers.map((tier) => [tier.id, this.#units.left(tier)]));
+    this.#dropTaken();
   }
 
   /** A picked seat that somebody else took is no pick any more. */
@@ -316,8 +350,12 @@ export class Shop {
     const seats = seatsOf(performance);
     this.show = { performance, chart: chartOf(performance.rows, seats, sectionsOf(performance, seats)) };
     this.#etag = undefined;
+    this.#units = new Units(performance.tiers.reduce((end, tier) => Math.max(end, tier.first + tier.count), 0));
     this.picked = new Set();
+    this.#watch?.close(); // it tells of another one
+    this.#watch = undefined;
     await this.poll();
+    this.#follow(this.show);
   }
 
   async #findHold(): Promise<void> {
@@ -365,6 +403,7 @@ export class Shop {
   #close(why: Closed | "left"): void {
     this.closed = why;
     this.#keeper?.stop();
+    this.#watch?.close();
     clearTimeout(this.#pollTimer);
     this.#changed();
   }
@@ -378,6 +417,7 @@ function wordsFor(cause: unknown): string {
     "sold-out": words.problem.soldOut,
     "hold-exists": words.problem.exists,
     "too-many-units": words.problem.tooMany,
+    "place-limit": words.problem.inAll,
     "hold-expired": words.problem.holdExpired,
     "hold-unknown": words.problem.holdExpired,
     "hold-not-extendable": words.problem.notExtendable,

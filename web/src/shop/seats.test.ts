@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { Performance } from "../api/documents";
-import { Bits, boxOf, pitch, seatsOf, sectionsOf, Units } from "./seats";
+import { boxOf, decode, pitch, seatsOf, sectionsOf, Units } from "./seats";
+import change from "../../../edge/wire/testdata/seats-change.json";
+import whole from "../../../edge/wire/testdata/seats.json";
 
 const hall: Performance = {
   id: "p",
@@ -18,16 +20,27 @@ const hall: Performance = {
   ],
 };
 
-test("bits are read most significant first", () => {
-  const bits = new Bits(btoa(String.fromCharCode(0b1000_0001, 0b0100_0000)));
-  expect([0, 1, 6, 7, 8, 9, 15, 16, 999].filter((unit) => bits.has(unit))).toEqual([0, 7, 9]);
-});
+const byte = (b: number) => btoa(String.fromCharCode(b));
 
 test("sold and closed win over held, mine over both, and a pick counts only while free", () => {
-  const byte = (b: number) => btoa(String.fromCharCode(b));
-  const units = new Units({ taken: byte(0b0111_0110), sold: byte(0b0010_0000), closed: byte(0b0000_0110) });
+  const units = new Units(7);
+  units.set({ taken: byte(0b0111_0110), sold: byte(0b0010_0000), closed: byte(0b0000_0110) });
   const state = (unit: number) => units.state(unit, new Set([0, 1]), new Set([3, 6]));
   expect([0, 1, 2, 3, 4, 5, 6].map(state)).toEqual(["picked", "held", "sold", "mine", "free", "closed", "mine"]);
+  expect(units.left({ ...hall.tiers[0]!, first: 0, count: 5 })).toEqual({ id: "a", free: 2, held: 2, sold: 1, closed: 0 });
+});
+
+test("frames say what all units are, and then what has changed", () => {
+  const units = new Units(220);
+  const none = new Set<number>();
+  const show = (...of: number[]) => of.map((unit) => units.state(unit, none, none)[0]).join("");
+  units.set({ taken: byte(0xff), sold: byte(0xff) });
+  units.change(decode(whole.runs), true);
+  expect(show(0, 1, 2, 3, 4, 7, 8, 207, 208, 209, 210)).toBe("fhhhssffccf");
+  units.change(decode(change.runs), false);
+  expect(show(0, 1, 2, 3, 4, 205, 206, 207, 208)).toBe("fhfhsfhhc");
+  expect(() => decode(byte(0x80))).toThrow();
+  expect(() => decode(byte(0x0d))).toThrow();
 });
 
 test("seats lie along their row", () => {

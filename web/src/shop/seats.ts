@@ -1,7 +1,7 @@
 // Where the seats are and what has become of them. A unit is a number within
 // its performance; rows and tiers are runs of units.
 
-import type { Availability, Performance, Row, Tier } from "../api/documents";
+import type { Availability, Performance, Row, Tier, TierAvailability } from "../api/documents";
 
 export interface Seat {
   unit: number;
@@ -57,41 +57,79 @@ export function boxOf(seats: Seat[], margin: number): Box {
   return { left, top, width: Math.max(...xs) + margin - left, height: Math.max(...ys) + margin - top };
 }
 
-/** Units as base64 bits, most significant bit first. */
-export class Bits {
-  readonly #bytes: Uint8Array;
-
-  constructor(base64: string) {
-    this.#bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  }
-
-  has(unit: number): boolean {
-    return ((this.#bytes[unit >> 3] ?? 0) & (0x80 >> (unit & 7))) !== 0;
-  }
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-/** What is known of all units at one moment, and which are this fan's. */
-export class Units {
-  readonly #taken: Bits;
-  readonly #sold: Bits;
-  readonly #closed: Bits;
+/** What a unit is, by its number in the runs of a frame. */
+const states = ["free", "held", "sold", "closed"] as const;
+const same = 4;
 
-  constructor(availability: Pick<Availability, "taken" | "sold" | "closed">) {
-    this.#taken = new Bits(availability.taken);
-    this.#sold = new Bits(availability.sold);
-    this.#closed = new Bits(availability.closed ?? "");
+/** What count units are, from the end of the run before on; 4: as they were. */
+export interface Run {
+  count: number;
+  what: number;
+}
+
+/** Runs of units as base64 of unsigned LEB128 numbers, each a count times eight plus what they are. */
+export function decode(runs: string): Run[] {
+  const found: Run[] = [];
+  let [number, factor] = [0, 1];
+  for (const byte of bytesOf(runs)) {
+    number += (byte & 0x7f) * factor; // not <<, which ends at 32 bits
+    factor *= 128;
+    if (byte < 0x80) {
+      found.push({ count: Math.floor(number / 8), what: number % 8 });
+      [number, factor] = [0, 1];
+    }
+  }
+  if (factor !== 1 || found.some((run) => run.what > same)) throw new Error("runs of units that cannot be read");
+  return found;
+}
+
+/** What is known of all units at one moment. */
+export class Units {
+  readonly #what: Uint8Array;
+
+  constructor(count: number) {
+    this.#what = new Uint8Array(count);
+  }
+
+  /** All of them, as an answer over HTTP has them: bits, the most significant first. */
+  set(availability: Pick<Availability, "taken" | "sold" | "closed">): void {
+    const [taken, sold, closed] = [availability.taken, availability.sold, availability.closed ?? ""].map(bytesOf) as [Uint8Array, Uint8Array, Uint8Array];
+    const has = (bits: Uint8Array, unit: number) => ((bits[unit >> 3] ?? 0) & (0x80 >> (unit & 7))) !== 0;
+    for (let unit = 0; unit < this.#what.length; unit++) {
+      this.#what[unit] = !has(taken, unit) ? 0 : has(sold, unit) ? 2 : has(closed, unit) ? 3 : 1;
+    }
+  }
+
+  /** What a frame says, of all or of what has changed. */
+  change(runs: Run[], all: boolean): void {
+    if (all) this.#what.fill(0);
+    let unit = 0;
+    for (const run of runs) {
+      if (run.what !== same) this.#what.fill(run.what, unit, unit + run.count);
+      unit += run.count;
+    }
   }
 
   state(unit: number, picked: ReadonlySet<number>, mine: ReadonlySet<number>): SeatState {
     if (mine.has(unit)) return "mine";
-    if (this.#sold.has(unit)) return "sold";
-    if (this.#closed.has(unit)) return "closed";
-    if (this.#taken.has(unit)) return "held";
-    return picked.has(unit) ? "picked" : "free";
+    const state = states[this.#what[unit] ?? 0]!;
+    return state === "free" && picked.has(unit) ? "picked" : state;
   }
 
   free(unit: number): boolean {
-    return !this.#taken.has(unit);
+    return this.#what[unit] === 0;
+  }
+
+  /** How many of a tier are what. */
+  left(tier: Tier): TierAvailability {
+    const counts = [0, 0, 0, 0];
+    for (let unit = tier.first; unit < tier.first + tier.count; unit++) counts[this.#what[unit]!]!++;
+    const [free, held, sold, closed] = counts as [number, number, number, number];
+    return { id: tier.id, free, held, sold, closed };
   }
 }
 
