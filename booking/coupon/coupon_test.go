@@ -24,10 +24,10 @@ import (
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
-// TestMain lets the model be tried eight times, which takes two seconds. More is a
+// TestMain lets the model be tried six times, which takes two seconds. More is a
 // flag away.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "8"); err != nil {
+	if err := flag.Set("rapid.checks", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
@@ -236,11 +236,13 @@ func TestCoupons(t *testing.T) {
 	}
 }
 
-// Those that sweep go one after the other.
+// Those that sweep, or look at all there is, go one after the other.
 func TestCouponsAndTheClock(t *testing.T) {
 	t.Parallel()
 	r := open(t)
 	t.Run("TheWindowAndTheLifeOfACoupon", func(t *testing.T) { theWindowAndTheLifeOfACoupon(t, r.own(t)) })
+	t.Run("BrowseByShopCategoryAndProduct", func(t *testing.T) { browseByShopCategoryAndProduct(t, r.own(t)) }) // while nobody else shows any
 	t.Run("AReservationReturnsWithItsHold", func(t *testing.T) { aReservationReturnsWithItsHold(t, r.own(t)) })
 	t.Run("ACouponStaysWhileAPaymentIsOpen", func(t *testing.T) { aCouponStaysWhileAPaymentIsOpen(t, r.own(t)) })
+	t.Run("TheDatabaseRefuses", func(t *testing.T) { theDatabaseRefuses(t, r.own(t)) })
 }

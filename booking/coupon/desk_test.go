@@ -50,9 +50,8 @@ func queuesAreInOrder(t *testing.T, r *rig) {
 	}
 }
 
-func TestBrowseByShopCategoryAndProduct(t *testing.T) {
-	t.Parallel()
-	r, ctx := open(t), t.Context()
+func browseByShopCategoryAndProduct(t *testing.T, r *rig) {
+	ctx := t.Context()
 	r.must(r.PutShop(ctx, coupon.Shop{ID: r.other, Name: "Cinema"}))
 	r.must(r.PutProduct(ctx, r.other, coupon.Product{ID: "coffee", Name: "Coffee", Category: "drinks"}))
 	drink := r.published(func(t *coupon.Terms) { t.Product = "coffee" })
@@ -111,9 +110,8 @@ func TestBrowseByShopCategoryAndProduct(t *testing.T) {
 
 // The database is the last guard: history is not changed, and no copy goes where
 // there is no way.
-func TestTheDatabaseRefuses(t *testing.T) {
-	t.Parallel()
-	r, ctx := open(t), t.Context()
+func theDatabaseRefuses(t *testing.T, r *rig) {
+	ctx := t.Context()
 	c := r.published(nil)
 	_, got := r.claim(c)
 	for _, sql := range []string{

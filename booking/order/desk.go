@@ -63,8 +63,9 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		err = h.Over()
 	}
 	// A key that was used in this performance cannot be used to start anything, which
-	// shows below: so one that is new need not be looked for.
-	if err != nil || len(ids) > 1 {
+	// shows below: so one that is new need not be looked for. If the hold is being
+	// paid for, it may be by this very request.
+	if err != nil || len(ids) > 1 || h.State == hold.Paying {
 		if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
 			return d.repeat(ctx, a, r, err)
 		}

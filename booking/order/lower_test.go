@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -102,15 +103,15 @@ func TestCouponsAreRedeemedWithTheSale(t *testing.T) {
 	}{
 		{"bought", boughtWithACoupon}, {"for nothing", boughtForNothing}, {"ended between hold and payment", endedBeforePaying},
 		{"ended after the money was reserved", endedAfterAuthorizing}, {"the order is canceled", canceledWithACoupon},
-		{"the bank asks", confirmedWithACoupon},
+		{"the bank asks", confirmedWithACoupon}, {"the fan is back from the bank", backWithACoupon},
 		{"declined and paid otherwise", declinedWithACoupon}, {"the process dies", crashedWithACoupon}, {"many want one", manyWithOneCoupon},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mine := *d.desk
 			mine.t = t
 			l := &lowered{desk: &mine, units: d.units}
+			defer func() { d.units = l.units }()
 			c.test(t, l)
-			d.units = l.units
 		})
 	}
 	d.consistent()
@@ -292,6 +293,33 @@ func declinedWithACoupon(t *testing.T, d *lowered) {
 		t.Errorf("paid with another card: %+v, %v", o, err)
 	}
 	d.on(h, k, "coupon redeemed by its order; order paid; money declined, money captured")
+}
+
+// Whoever comes back from the bank with the same request goes on with it; if they
+// refused there, the coupon is the hold's again.
+func backWithACoupon(t *testing.T, d *lowered) {
+	for _, yes := range []bool{true, false} {
+		k := d.claimed(25)
+		h := d.place(k)
+		r := with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back })
+		if o, err := d.Checkout(t.Context(), r); err != nil || o.State != order.Pending || o.Discount.Amount == 0 {
+			t.Fatalf("to be confirmed: %+v, %v", o, err)
+		}
+		d.on(h, k, "coupon redeemed by its order; order pending; money needs_action")
+		var attempt string
+		d.must(d.db.QueryRow(t.Context(), `select id from attempts where hold_id = $1`, h.ID).Scan(&attempt))
+		d.must(d.sandbox().Confirm(t.Context(), payment.Charge{Attempt: attempt}, yes))
+		_, err := d.Checkout(t.Context(), r)
+		if yes {
+			d.must(err)
+			d.on(h, k, "coupon redeemed by its order; order paid; money captured")
+			continue
+		}
+		if !errors.Is(err, order.ErrDeclined) {
+			t.Errorf("refused at the bank: %v", err)
+		}
+		d.on(h, k, "coupon reserved; order canceled; money declined")
+	}
 }
 
 // Whatever step the process dies at, order and coupon go one way.
