@@ -23,6 +23,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/tariff"
 )
 
 // ErrPerformanceUnknown answers a request for a performance that is not there.
@@ -104,6 +105,7 @@ type Map struct {
 	Tiers    []Tier                 `json:"tiers"` // by first unit
 	Rows     []Row                  `json:"rows"`  // by first unit
 	Units    int                    `json:"units" doc:"how many units there are"`
+	Tariff   tariff.Tariff          `json:"tariff" doc:"what of the prices is fee and tax, and the rules of canceling"`
 
 	tag  string
 	best map[string][]Stretch // by tier

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/venue"
 )
 
@@ -27,6 +28,7 @@ type Program struct {
 	Sale         ropeline.Sale `json:"sale"`  // its performances are filled in
 	Event        string        `json:"event"` // the sale's title if empty
 	Currency     string        `json:"currency"`
+	Tariff       tariff.Tariff `json:"tariff"` // of each performance
 	Performances []Showing     `json:"performances"`
 }
 
@@ -85,6 +87,9 @@ func (p Program) validate() error {
 	}
 	if !isCurrency(p.Currency) {
 		return invalidProgram("currency must be three capital letters, as EUR")
+	}
+	if err := p.Tariff.Validate(); err != nil {
+		return err
 	}
 	for i, s := range p.Performances {
 		if s.StartsAt.IsZero() {
@@ -167,6 +172,7 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 		if err != nil {
 			return sale, err
 		}
+		m.Tariff = p.Tariff
 		if err := insertShow(ctx, tx, m, event, v, showing.StartsAt); err != nil {
 			return sale, err
 		}
@@ -180,8 +186,8 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 
 func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, startsAt time.Time) error {
 	var b pgx.Batch
-	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units) values ($1, $2, $3, $4, $5, $6)`,
-		m.ID, event, v.ID, v.Version, startsAt, m.Units)
+	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units, tariff) values ($1, $2, $3, $4, $5, $6, $7)`,
+		m.ID, event, v.ID, v.Version, startsAt, m.Units, m.Tariff)
 	for _, t := range m.Tiers {
 		b.Queue(`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)`,

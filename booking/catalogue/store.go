@@ -54,13 +54,13 @@ func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performanc
 	m := &Map{ID: id, Tiers: []Tier{}, Rows: []Row{}}
 	var doc []byte
 	err := s.db.QueryRow(ctx, `
-		select e.title, v.name, p.starts_at, p.units, coalesce(s.document, 'null')
+		select e.title, v.name, p.starts_at, p.units, p.tariff, coalesce(s.document, 'null')
 		from performances p
 		join events e on e.id = p.event_id
 		join venues v on v.id = p.venue_id
 		left join sale_performances sp on sp.performance_id = p.id
 		left join sales s on s.id = sp.sale_id
-		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &doc)
+		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &m.Tariff, &doc)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Performance{}, ErrPerformanceUnknown
 	}
