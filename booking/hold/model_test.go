@@ -70,6 +70,8 @@ type twin struct {
 	graced               bool
 	place                string
 	limited              bool
+	captured             bool // its attempt does not fail any more
+	returned             map[int]bool
 }
 
 func TestHoldsBehaveLikeTheModel(t *testing.T) {
@@ -87,7 +89,7 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "hold several": m.holdMixed, "repeat a hold": m.repeatHold,
-			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell,
+			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell, "give back": m.giveBack,
 			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve, "": m.check,
 		})
 	})
@@ -341,7 +343,7 @@ func (m *model) release(t *rapid.T) {
 
 func (m *model) pay(t *rapid.T) {
 	h, session := m.pick(t)
-	attempt := rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt")
+	attempt := h.ID + rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt")
 	got, err := m.store.Pay(context.Background(), m.id, h.ID, session, attempt)
 	if session != h.Session {
 		expect(t, err, hold.ErrUnknown)
@@ -362,7 +364,10 @@ func (m *model) pay(t *rapid.T) {
 
 func (m *model) unpay(t *rapid.T) {
 	h, _ := m.pick(t)
-	attempt := rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt")
+	attempt := h.ID + rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt")
+	if h.captured {
+		t.Skip("it was paid")
+	}
 	expect(t, m.store.Unpay(context.Background(), m.id, h.ID, attempt, grace), nil)
 	if h.State != hold.Paying || h.Attempt != attempt {
 		return
@@ -387,9 +392,39 @@ func (m *model) sell(t *rapid.T) {
 		t.Skip("nothing was paid")
 	}
 	expect(t, m.store.Sell(context.Background(), m.id, h.ID, h.Attempt, h.Units), nil)
-	h.State = hold.Sold
+	if h.State == hold.Paying {
+		m.finish(h, hold.Sold)
+	}
 	for _, u := range h.Units {
-		m.owner[u] = "sold"
+		if !h.returned[u] {
+			m.owner[u] = "sold"
+		}
+	}
+}
+
+// giveBack cancels units of what was paid, some of them again, whether Redis knows
+// of the sale or not yet.
+func (m *model) giveBack(t *rapid.T) {
+	h, _ := m.pick(t)
+	if h.State != hold.Paying && h.State != hold.Sold {
+		t.Skip("nothing was paid")
+	}
+	units := rapid.SliceOfNDistinct(rapid.SampledFrom(h.Units), 1, len(h.Units), rapid.ID).Draw(t, "canceled")
+	expect(t, m.store.Return(context.Background(), m.id, h.Attempt, ropeline.PlaceID(h.place), units), nil)
+	if h.captured = true; h.returned == nil {
+		h.returned = map[int]bool{}
+	}
+	for _, u := range units {
+		if !h.returned[u] && h.State == hold.Sold {
+			delete(m.owner, u)
+			if m.kept[u] {
+				m.owner[u] = "withheld"
+			}
+		}
+		if !h.returned[u] && h.limited {
+			m.bound[h.place]--
+		}
+		h.returned[u] = true
 	}
 }
 
@@ -497,7 +532,7 @@ func (m *model) finish(h *twin, state hold.State) {
 		}
 	}
 	h.State = state
-	if h.limited {
+	if h.limited && state != hold.Sold {
 		m.bound[h.place] -= len(h.Units)
 	}
 }

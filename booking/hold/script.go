@@ -48,6 +48,9 @@ var unpayText string
 //go:embed lua/sell.lua
 var sellText string
 
+//go:embed lua/return.lua
+var returnText string
+
 //go:embed lua/sweep.lua
 var sweepText string
 
@@ -55,14 +58,15 @@ var sweepText string
 var payingText string
 
 var (
-	claim   = each(chooseText + claimText)
-	extend  = each(extendText)
-	release = each(releaseText)
-	pay     = each(payText)
-	unpay   = each(unpayText)
-	sell    = each(sellText)
-	sweep   = redis.NewScript(onceText + clockText + sweepText)
-	paying  = redis.NewScript(payingText)
+	claim    = each(chooseText + claimText)
+	extend   = each(extendText)
+	release  = each(releaseText)
+	pay      = each(payText)
+	unpay    = each(unpayText)
+	sell     = each(sellText)
+	giveBack = redis.NewScript(returnText)
+	sweep    = redis.NewScript(onceText + clockText + sweepText)
+	paying   = redis.NewScript(payingText)
 )
 
 // each makes a script that is carried out for all calls that come together.
@@ -248,6 +252,19 @@ func (s *Store) Sell(ctx context.Context, id ropeline.PerformanceID, hold, attem
 		s.follow(ctx, h)
 	}
 	return err
+}
+
+// Return puts units of a canceled order on sale again, each of an attempt once. A
+// limit of the place that bought them does not count them any more. Nobody may own them in Postgres.
+func (s *Store) Return(ctx context.Context, id ropeline.PerformanceID, attempt string, place ropeline.PlaceID, units []int) error {
+	args := []any{attempt, string(place)}
+	for _, u := range units {
+		args = append(args, u)
+	}
+	if err := giveBack.Run(ctx, s.rdb, inventory.KeysOf(id).For(""), args...).Err(); err != nil {
+		return away("giving back units of", attempt, err)
+	}
+	return nil
 }
 
 // Sweep ends at most limit holds whose time has run out and returns how many

@@ -4,7 +4,8 @@
 //
 // The one hard idea is who is right. Postgres says what is sold; Redis alone
 // says what is held. Rebuild brings the bitmaps in line with both in a single
-// script, at any time and under load: sold only grows, and taken becomes sold
+// script, at any time and under load: sold only grows (but for units of canceled orders, see hold's
+// return.lua), and taken becomes sold
 // plus the units of every live hold plus what reserves withhold, so that it never
 // gives away a hold or a unit whose sale has just been marked. The built mark is the run id of the
 // Redis process that was compared with Postgres: under another one, which may
@@ -87,17 +88,35 @@ var (
 
 // Rebuild brings the bitmaps of a performance in line with Postgres and marks
 // them as built against the Redis process that runs now. It returns how many
-// holds of payments under way it restored. It may run at any time.
+// holds of payments under way it restored. It may run at any time. If units of
+// canceled orders are given back meanwhile, it begins again.
 func (s *Store) Rebuild(ctx context.Context, id ropeline.PerformanceID, records Records) (int, error) {
+	for range rebuilds {
+		if restored, err := s.rebuild(ctx, id, records); err != nil || restored >= 0 {
+			return restored, err
+		}
+	}
+	return 0, ErrNotReady
+}
+
+// rebuilds is how often a Rebuild begins: each has to be overtaken by somebody who
+// cancels just then.
+const rebuilds = 10
+
+func (s *Store) rebuild(ctx context.Context, id ropeline.PerformanceID, records Records) (int, error) {
 	process, err := s.process(ctx, id)
 	if err != nil {
 		return 0, err
+	}
+	returned, err := s.rdb.SCard(ctx, returnedOf(KeysOf(id).For("")[0])).Result()
+	if err != nil {
+		return 0, ropeline.ErrStoreAway.Because(fmt.Errorf("rebuilding inventory of %s: %w", id, err))
 	}
 	r, err := records.Recorded(ctx, id)
 	if err != nil {
 		return 0, fmt.Errorf("rebuilding inventory of %s: %w", id, err)
 	}
-	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By, len(r.Open)}
+	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By, returned, len(r.Open)}
 	for _, a := range r.Open {
 		if r.Bought == nil {
 			a.Place = ""

@@ -25,6 +25,10 @@ func (k Keys) Sessions() string { return k.base + "sessions" }
 // bought, in a sale that limits it.
 func (k Keys) Places() string { return k.base + "built:places" }
 
+// returnedOf is the set of units of attempts that were given back, of a performance
+// whose built mark has this key; see hold/lua/return.lua.
+func returnedOf(built string) string { return built + ":returned" }
+
 // withheldOf and reservesOf are the bitmap of what is not on sale, and by which
 // reserves, of a performance whose built mark has this key.
 func withheldOf(built string) string { return built + ":withheld" }

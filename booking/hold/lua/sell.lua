@@ -1,16 +1,21 @@
 -- Marks units as sold and ends the hold that was paid. The units come from
--- Postgres, which has sold them already: whatever Redis thinks is put right.
--- Safe to repeat.
+-- Postgres, which has sold them already: whatever Redis thinks is put right, but
+-- for units that were canceled since (see return.lua). Safe to repeat.
 --
 -- ARGV  1 now  2 hold  3 attempt  4 … the units
 -- Codes unknown: Redis has lost the hold (the units are marked all the same);
 --       a state
 -- Cost: O(units)
+local returned = KEYS[1] .. ':returned'
+local some = redis.call('EXISTS', returned) == 1
 for i = 4, #ARGV do
-    redis.call('SETBIT', KEYS[3], ARGV[i], 1)
-    redis.call('SETBIT', KEYS[2], ARGV[i], 1)
+    if not some or redis.call('SISMEMBER', returned, ARGV[3] .. ':' .. ARGV[i]) == 0 then
+        redis.call('SETBIT', KEYS[3], ARGV[i], 1)
+        redis.call('SETBIT', KEYS[2], ARGV[i], 1)
+    end
 end
-if redis.call('HGET', KEYS[7], 'attempt') == ARGV[3] then
+local h = redis.call('HMGET', KEYS[7], 'attempt', 'state')
+if h[1] == ARGV[3] and h[2] == 'paying' then -- once: what was canceled may be another's by then
     finish(KEYS[7], ARGV[2], 'sold')
 end
 return answer()

@@ -12,15 +12,21 @@
 --       3 bitmap of the units sold in Postgres, as long as the performance
 --       4 life of a payment in ms
 --       5 bitmap of the units withheld, or empty for none  6 by which reserves
---       7 how many open attempts  8 … six for each: hold, sale, session, attempt,
+--       7 how many units had been given back before Postgres was read: if some were
+--       since, it says of them what was so before, and nothing is done
+--       8 how many open attempts  9 … six for each: hold, sale, session, attempt,
 --       units, place (empty where no limit counts them)
 --       then place, how many units it has bought, in turns
--- Returns the number of holds that were restored
+-- Returns the number of holds that were restored, or -1: read Postgres again
 -- Cost: O(bytes of the bitmaps + units in live holds and open attempts)
 local now = tonumber(ARGV[1])
 if not now then
     local t = redis.call('TIME')
     now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+if redis.call('SCARD', KEYS[1] .. ':returned') ~= tonumber(ARGV[7]) then
+    return -1
 end
 
 local recorded = KEYS[1] .. ':recorded'
@@ -38,8 +44,8 @@ for i = 4, 5 do
 end
 
 local restored = 0
-local bought = 8 + 6 * ARGV[7]
-for i = 8, bought - 1, 6 do
+local bought = 9 + 6 * ARGV[8]
+for i = 9, bought - 1, 6 do
     local id, key, free = ARGV[i], KEYS[7] .. ARGV[i], {}
     if redis.call('EXISTS', key) == 0 then -- an ended hold leaves a mark: it is not brought back
         for unit in string.gmatch(ARGV[i + 4], '%d+') do
