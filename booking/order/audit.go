@@ -23,7 +23,8 @@ func (i Imbalance) String() string {
 }
 
 // sums adds up the ledger of each order. What is owed and what is there are the
-// same for an order at rest: nobody pays for what they do not have.
+// same for an order at rest, but for what still has to be given back: nobody pays for
+// what they do not have.
 const sums = `
 	select order_id, count(distinct currency) currencies, min(currency) currency,
 		coalesce(sum(amount) filter (where entry = 'placed'), 0) - coalesce(sum(amount) filter (where entry = 'canceled'), 0)
@@ -37,13 +38,15 @@ const sums = `
 // looked at.
 func (s *Store) Audit(ctx context.Context, id ropeline.PerformanceID) (bad []Imbalance, orders int, err error) {
 	rows, err := s.db.Query(ctx, `
-		with l as (`+sums+`), judged as (
+		with l as (`+sums+`), due as (
+			select order_id, sum(amount) amount from cancellations where performance_id = $1 and state <> 'refunded' group by order_id
+		), judged as (
 			select o.id, o.state, o.amount, coalesce(l.owed, 0) owed, coalesce(l.money, 0) money,
 				coalesce(l.currencies = 1 and l.currency = o.currency and case o.state
 					when 'pending' then l.owed = o.amount and l.money = 0
-					when 'paid' then l.owed = l.money and l.captured = o.amount
-					else l.owed = l.money end, false) fits
-			from orders o left join l on l.order_id = o.id where o.performance_id = $1
+					when 'paid' then l.captured = o.amount and l.owed + coalesce(due.amount, 0) = l.money
+					else l.owed + coalesce(due.amount, 0) = l.money end, false) fits
+			from orders o left join l on l.order_id = o.id left join due on due.order_id = o.id where o.performance_id = $1
 		)
 		select id, state, amount, owed, money, total
 		from (select count(*) total from judged) n left join (select * from judged where not fits order by id limit 100) j on true`, id)

@@ -262,7 +262,9 @@ func (s *Store) across(ctx context.Context, where string, args ...any) ([]Attemp
 
 // troubled counts the troubles about which somebody has to do something.
 func (s *Store) troubled(ctx context.Context) (map[TroubleKind]int, error) {
-	rows, err := s.db.Query(ctx, `select kind, count(*) from payment_troubles where state in ('open', 'failed') group by kind`)
+	rows, err := s.db.Query(ctx, `
+		select kind, count(*) from payment_troubles where state in ('open', 'failed') group by kind
+		union all select 'refund', count(*) from cancellations where state = 'failed'`)
 	if err != nil {
 		return nil, away("counting", "payments in trouble", err)
 	}

@@ -33,8 +33,22 @@ type tripwire struct {
 	n  atomic.Int32
 }
 
-func (w *tripwire) DialHook(next redis.DialHook) redis.DialHook          { return next }
-func (w *tripwire) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (w *tripwire) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook knows scripts that go alone.
+func (w *tripwire) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		script := cmd.Name() == "evalsha" || cmd.Name() == "eval"
+		if script && w.at == "before the script" {
+			runtime.Goexit()
+		}
+		err := next(ctx, cmd)
+		if script && w.at == "after the script" && err == nil {
+			runtime.Goexit()
+		}
+		return err
+	}
+}
 func (w *tripwire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		switch cmds[0].Name() {

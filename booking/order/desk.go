@@ -173,7 +173,8 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
 		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances,
 	}
-	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off, Email: r.Email}
+	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off,
+		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email}
 	for _, l := range lines { // in the order of their units, as h.Units is
 		t := Ticket{Order: o.ID, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
 		if t.ID, err = booking.NewID(); err != nil {

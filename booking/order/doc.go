@@ -55,5 +55,11 @@
 // down in the transaction of its effect, so that it has one however often it
 // comes.
 //
-// The package knows no refunds but those of late money, no fees and no mails.
+// A paid order's tickets may be canceled (cancel.go). One transaction writes that and
+// a row of what is still to do, which the request does, or else the worker
+// (refund.go): tell Redis that the units are free, have the provider give the money
+// back. Each may be repeated, so wherever power fails, one or both are done again.
+//
+// The ledger is written in the statement, or transaction, of what it tells. Audit
+// adds it up, settlements are its sums. The package sends no mails.
 package order

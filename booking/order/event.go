@@ -93,8 +93,11 @@ func (d *Desk) hearLate(ctx context.Context, a Attempt, e payment.Event) (Attemp
 // hearRefund asks how far a refund of ours got.
 func (d *Desk) hearRefund(ctx context.Context, e payment.Event) (Attempt, Heard, error) {
 	found, err := troubles(ctx, d.store.db, `refund_id::text = $1`, e.Refund)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return Attempt{}, HeardNot, err
+	}
+	if len(found) == 0 {
+		return d.hearCancellation(ctx, e)
 	}
 	a, ours, err := d.store.byID(ctx, found[0].Attempt)
 	if err != nil || !ours {

@@ -61,23 +61,26 @@ const (
 	taskSweep   = "sweep"
 	taskSettle  = "settle"
 	taskCompare = "compare"
+	taskRefund  = "refund"
 )
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	add := promauto.With(reg)
 	m := &metrics{
 		did: add.NewCounterVec(prometheus.CounterOpts{
-			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), payment attempts that were settled (settle), and payments of the provider's that were compared with ours (compare).",
+			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), payment attempts that were settled (settle),, payments of the provider's that were compared with ours (compare), and cancellations whose units and money went back after all (refund).",
 		}, []string{"task"}),
 		failed: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_worker_errors_total", Help: "Rounds, or attempts, of a worker's tasks that failed.",
 		}, []string{"task"}),
 		troubles: add.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ropeline_payment_troubles_open",
-			Help: "Payments about which somebody has to do something, when they were last compared with the provider's: late money that is not settled or could not be given back, unknown attempts, unpaid tickets, another amount.",
+			Help: "Payments about which somebody has to do something, when they were last compared with the provider's: late money that is not settled or could not be given back, unknown attempts, unpaid tickets, another amount, and refunds of canceled tickets that were refused.",
 		}, []string{"kind"}),
 		started: time.Now(), last: map[string]*atomic.Int64{},
 	}
+	m.did.WithLabelValues(taskRefund)
+	m.failed.WithLabelValues(taskRefund)
 	for _, task := range []string{taskSweep, taskSettle, taskCompare} {
 		at := new(atomic.Int64)
 		m.last[task] = at

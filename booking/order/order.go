@@ -38,6 +38,7 @@ type Order struct {
 	State       State
 	Total       booking.Money // to pay
 	Discount    booking.Money // what a coupon took off the prices of the tickets
+	Fee         int64         // what of Total is the platform's, minor units
 	Email       string
 	CreatedAt   time.Time
 	Tickets     []Ticket

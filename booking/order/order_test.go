@@ -178,13 +178,20 @@ func (d *desk) settler() *order.Settler {
 
 func (d *desk) hold(session string, units ...int) hold.Hold {
 	d.t.Helper()
-	h, err := d.holds.Units(d.t.Context(), hold.Request{ID: uuid.NewString(), Performance: d.id, Sale: d.sale,
-		Session: session, SessionEnds: time.Now().Add(time.Hour), Life: 10 * time.Minute, Extensions: 1}, units)
+	h, err := d.holds.Units(d.t.Context(), d.wish(session), units)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	return h
 }
+
+func (d *desk) wish(session string) hold.Request {
+	return hold.Request{ID: uuid.NewString(), Performance: d.id, Sale: d.sale,
+		Session: session, SessionEnds: time.Now().Add(time.Hour), Life: 10 * time.Minute, Extensions: 1}
+}
+
+// floor are the places without a seat.
+func (d *desk) floor() catalogue.Range { return catalogue.Range{First: 40, Count: 20} }
 
 func (d *desk) request(h hold.Hold, method string) order.Request {
 	return order.Request{Sale: d.sale, Place: "place", Session: h.Session, Key: uuid.NewString(), Hold: h.ID,

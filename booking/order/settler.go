@@ -88,7 +88,7 @@ func (s *Settler) comparison(ctx context.Context, every time.Duration) (int, err
 	seen, err := s.Compare(ctx, every)
 	open, countErr := s.store.troubled(ctx)
 	if countErr == nil {
-		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount} {
+		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount, RefundRefused} {
 			s.metrics.troubles.WithLabelValues(string(kind)).Set(float64(open[kind]))
 		}
 	}
@@ -112,6 +112,9 @@ func (s *Settler) round(ctx context.Context) error {
 	}
 	errs = append(errs, bounded(settlePatience, func(ctx context.Context) error {
 		_, err := s.Settle(ctx)
+		return err
+	}), bounded(settlePatience, func(ctx context.Context) error {
+		_, err := s.Refund(ctx)
 		return err
 	}))
 	return errors.Join(errs...)

@@ -22,6 +22,9 @@ const (
 	Unknown TroubleKind = "unknown" // money for an attempt that is not in our books
 	Unpaid  TroubleKind = "unpaid"  // valid tickets whose money the provider does not have
 	Amount  TroubleKind = "amount"  // the provider has another amount than the order
+
+	// RefundRefused is counted with them, and listed by FailedRefunds.
+	RefundRefused TroubleKind = "refund"
 )
 
 // TroubleState says what became of it.

@@ -152,14 +152,14 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		with moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
 				provider_ref = p.ref, action = p.action, updated_at = now()
-			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[]) as p (id, ref, order_id, buyer_id, email, action)
+			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[]) as p (id, ref, order_id, buyer_id, email, action, fee)
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
-			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email, p.fee
 		), buyer as (
 			insert into buyers (id, email) select buyer_id, email from moved
 		), placed as (
-			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, currency)
-			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', amount, currency from moved
+			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, fee, currency)
+			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', amount, fee, currency from moved
 		), ticket as (
 			insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
 			select $1, t.id, t.order_id, t.unit, t.tier, t.label, t.amount, t.currency, 'unpaid', t.code
@@ -187,7 +187,8 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		column(tickets, func(t Ticket) int64 { return t.Price.Amount }),
 		column(tickets, func(t Ticket) string { return t.Price.Currency }),
 		column(tickets, func(t Ticket) string { return t.Code }),
-		column(of, func(p purchase) string { return p.Action }))
+		column(of, func(p purchase) string { return p.Action }),
+		column(of, func(p purchase) int64 { return p.order.Fee }))
 	var recorded []string
 	if err == nil {
 		recorded, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
@@ -250,13 +251,16 @@ func conclude(ctx context.Context, db querier, id ropeline.PerformanceID, attemp
 		), ended as (
 			update orders set state = $5, updated_at = now()
 			from moved where performance_id = $1 and attempt_id = moved.id and state = 'pending'
-			returning orders.id, attempt_id
+			returning orders.id, attempt_id, fee
 		), ticket as (
 			update tickets set state = $6, updated_at = now()
 			from ended where performance_id = $1 and order_id = ended.id and state = 'unpaid'
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency)
-			select $1, ended.id, $7, moved.amount, moved.currency from moved left join ended on attempt_id = moved.id
+			select $1, ended.id, e.entry, case e.n when 1 then moved.amount else fee end, moved.currency
+			from moved left join ended on attempt_id = moved.id
+			join (values (1, $7), (2, 'fee')) as e (n, entry) on e.n = 1 or $7 = 'captured' and fee > 0
+			order by ended.id, e.n
 		)
 		select id from moved`, id, attempts, e.to, e.outcome, e.order, e.ticket, e.entry, e.from)
 	if err != nil {

@@ -1,0 +1,74 @@
+package order
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/tariff"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+// Receipt is what an order cost, ticket by ticket, and what went back.
+type Receipt struct {
+	Order         Order
+	Show          *catalogue.Map
+	Parts         []tariff.Part // of each ticket, in their order
+	Back          []int64       // for each, what canceling it now would give back
+	Closes        time.Time     // until when buyers may cancel; zero: they may not
+	Cancellations []Cancellation
+}
+
+// Receipt draws up an order's receipt.
+func (d *Desk) Receipt(ctx context.Context, id string) (Receipt, error) {
+	o, err := d.store.Order(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	p, err := d.catalogue.Performance(ctx, o.Performance)
+	if err != nil {
+		return Receipt{}, err
+	}
+	rates := p.Map.Tariff
+	r := Receipt{Order: o, Show: p.Map, Closes: rates.Closes(p.Map.StartsAt), Back: make([]int64, len(o.Tickets))}
+	if r.Parts, err = rates.Split(o.Total.Amount, o.Fee, column(o.Tickets, func(t Ticket) int64 { return t.Price.Amount })); err != nil {
+		return Receipt{}, err
+	}
+	for i, k := range o.Tickets {
+		if k.State == ticket.Valid && d.now().Before(r.Closes) {
+			r.Back[i] = rates.Refund.Cancel(r.Parts[i]).Refund
+		}
+	}
+	r.Cancellations, err = d.store.Cancellations(ctx, o)
+	return r, err
+}
+
+// LedgerEntry is a row of the ledger.
+type LedgerEntry struct {
+	ID     int64     `json:"id"`
+	Entry  string    `json:"entry"`
+	Ticket string    `json:"ticket,omitempty" doc:"that it is about; left out: the whole order"`
+	Amount int64     `json:"amount"`
+	Who    string    `json:"who" doc:"system, buyer, or staff: and a name"`
+	At     time.Time `json:"at"`
+}
+
+// Ledger reads what happened to an order.
+func (s *Store) Ledger(ctx context.Context, o Order) ([]LedgerEntry, error) {
+	rows, err := s.db.Query(ctx, `select id, entry, coalesce(ticket_id::text, ''), amount, who, at from order_ledger
+		where performance_id = $1 and order_id = $2 order by id`, o.Performance, o.ID)
+	if err != nil {
+		return nil, away("reading the ledger of", o.ID, err)
+	}
+	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e LedgerEntry, err error) {
+		err = r.Scan(&e.ID, &e.Entry, &e.Ticket, &e.Amount, &e.Who, &e.At)
+		e.At = e.At.UTC()
+		return e, err
+	})
+	if err != nil {
+		return nil, away("reading the ledger of", o.ID, err)
+	}
+	return entries, nil
+}

@@ -1,0 +1,78 @@
+package order
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline"
+)
+
+// Settlement is what orders came to, in minor units: sums of the ledger. What is
+// still to be given back is what it says is there and not owed, see Audit; of a
+// pending order nothing is there yet.
+type Settlement struct {
+	Currency string `json:"currency"`
+	Orders   int    `json:"orders" doc:"of which money was taken"`
+	Taken    int64  `json:"taken" doc:"by the provider"`
+	Refunded int64  `json:"refunded" doc:"given back by the provider"`
+	ToRefund int64  `json:"to_refund" doc:"still to be given back, what the provider refused included"`
+	Fee      int64  `json:"fee" doc:"the platform's, less what it gave up"`
+	Owed     int64  `json:"owed" doc:"to the organizer: taken - refunded - to_refund - fee"`
+}
+
+// settledOrders adds up the ledger of each order of which money was taken.
+const settledOrders = `
+	select order_id, currency,
+		sum(amount) filter (where entry = 'captured') taken,
+		coalesce(sum(amount) filter (where entry = 'refunded'), 0) refunded,
+		sum(case entry when 'captured' then amount when 'refunded' then -amount when 'placed' then -amount
+			when 'canceled' then amount when 'kept' then -amount else 0 end) to_refund,
+		sum(case entry when 'fee' then amount when 'fee_returned' then -amount else 0 end) fee
+	from order_ledger where performance_id = $1
+	group by order_id, currency having count(*) filter (where entry = 'captured') > 0`
+
+// Settle adds up a performance's ledger, once for each currency.
+func (s *Store) Settle(ctx context.Context, id ropeline.PerformanceID) ([]Settlement, error) {
+	rows, err := s.db.Query(ctx, `
+		select currency, count(*), sum(taken)::bigint, sum(refunded)::bigint, sum(to_refund)::bigint, sum(fee)::bigint
+		from (`+settledOrders+`) o group by currency order by currency`, id)
+	if err != nil {
+		return nil, away("settling", string(id), err)
+	}
+	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Settlement, err error) {
+		err = r.Scan(&t.Currency, &t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee)
+		t.Owed = t.Taken - t.Refunded - t.ToRefund - t.Fee
+		return t, err
+	})
+	if err != nil {
+		return nil, away("settling", string(id), err)
+	}
+	return found, nil
+}
+
+// OrderSettlement is what one order came to.
+type OrderSettlement struct {
+	Order string
+	Settlement
+}
+
+// SettleOrders lists the orders of a performance after one of them, in the order of
+// their ids, which is that of their making.
+func (s *Store) SettleOrders(ctx context.Context, id ropeline.PerformanceID, after string, limit int) ([]OrderSettlement, error) {
+	rows, err := s.db.Query(ctx, `
+		select order_id, currency, taken::bigint, refunded::bigint, to_refund::bigint, fee::bigint
+		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id limit $3`, id, after, limit)
+	if err != nil {
+		return nil, away("settling orders of", string(id), err)
+	}
+	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t OrderSettlement, err error) {
+		err = r.Scan(&t.Order, &t.Currency, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee)
+		t.Orders, t.Owed = 1, t.Taken-t.Refunded-t.ToRefund-t.Fee
+		return t, err
+	})
+	if err != nil {
+		return nil, away("settling orders of", string(id), err)
+	}
+	return found, nil
+}
