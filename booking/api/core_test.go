@@ -144,6 +144,12 @@ func start(t testing.TB) *core {
 
 func startLogging(t testing.TB, log *slog.Logger) *core {
 	t.Helper()
+	return startAfter(t, log)
+}
+
+// startAfter changes the database before the core looks at it.
+func startAfter(t testing.TB, log *slog.Logger, changes ...string) *core {
+	t.Helper()
 	c := &core{t: t, db: devtest.Postgres(t), rdb: devtest.Redis(t), ended: &ended{sessions: map[string]bool{}}}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -151,6 +157,11 @@ func startLogging(t testing.TB, log *slog.Logger) *core {
 	}
 	c.key = private
 	c.sale, c.show = c.seed(200, 100)
+	for _, sql := range changes {
+		if _, err := c.db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.line = &heard{sale: c.sale.ID, bought: map[ropeline.PlaceID]int{}}
 	db := bounded(t, c.db)
 	c.sandbox = sandbox.New(db).Hooked("whsec_sandbox", time.Now, func(ctx context.Context, header http.Header, body []byte) error {

@@ -26,6 +26,7 @@ const (
 	Address   Access = "payment address" // whoever was sent there to confirm
 	Bag       Access = "bag key"         // holders of the key of a bag
 	Desk      Access = "staff key"       // vendors of the shop, and SREs
+	SRE       Access = "SRE key"
 )
 
 // Route is a line of the table of routes.
@@ -39,7 +40,10 @@ type Route struct {
 }
 
 // desk is where a shop's vendors work.
-const desk = "/api/v1/organizer/shops/{shop}"
+const desk = organizer + "/shops/{shop}"
+
+// organizer is what staff do with what was sold.
+const organizer = "/api/v1/organizer"
 
 // Routes is every route of the booking core.
 var Routes = []Route{
@@ -55,7 +59,16 @@ var Routes = []Route{
 	{"remove-hold-coupon", http.MethodDelete, "/api/v1/holds/{id}/coupon", Admission, http.StatusOK, "Take the coupon off a hold"},
 	{"create-order", http.MethodPost, "/api/v1/orders", Admission, http.StatusCreated, "Pay for a hold"},
 	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
+	{"get-receipt", http.MethodGet, "/api/v1/orders/{id}/receipt", OrderLink, http.StatusOK, "What an order cost, with tax and fee, and what went back"},
+	{"cancel-order", http.MethodPost, "/api/v1/orders/{id}/cancel", OrderLink, http.StatusOK, "Cancel tickets of an order by the rules of its performance; the same ones again change nothing"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
+	{"staff-cancel-order", http.MethodPost, organizer + "/orders/{id}/cancel", SRE, http.StatusOK, "Cancel tickets for a reason, at any time"},
+	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", SRE, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
+	{"list-failed-refunds", http.MethodGet, organizer + "/refunds", SRE, http.StatusOK, "Refunds that the payment provider refuses"},
+	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
+	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", SRE, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
+	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", SRE, http.StatusOK, "The same, order by order, as CSV"},
+
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
 	{"show-sandbox-payment", http.MethodGet, sandbox.PagePath + "{id}", Address, http.StatusOK, "The sandbox's page on which a payment is confirmed"},
@@ -130,6 +143,8 @@ func (s *server) guard(app *fiber.App) {
 			chain = []fiber.Handler{private, plainBody, s.needBag, pass}
 		case Desk:
 			chain = []fiber.Handler{private, plainBody, s.needStaff, pass}
+		case SRE:
+			chain = []fiber.Handler{private, plainBody, s.needSRE, pass}
 		default:
 			continue // no guard: the route stays closed
 		}

@@ -36,7 +36,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	h := c.hold(fan, 1)
 	var o Order
 	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
-	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID,
+	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID, "get-receipt": o.ID, "cancel-order": o.ID,
 		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID)}
 	offer := c.offer(m{})
 	for _, r := range Routes {
@@ -70,7 +70,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa"}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre"}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success {
@@ -129,6 +129,13 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				call("key-shop").refused(http.StatusForbidden, "vendor-required")
 				if a := call("key-tom"); a.Status != http.StatusUnprocessableEntity { // what is wrong with the body is said first
 					a.refused(http.StatusNotFound, "shop-unknown")
+				}
+			case SRE:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-sr"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				for _, other := range []string{"key-rosa", "key-shop"} {
+					call(other).refused(http.StatusForbidden, "sre-required")
 				}
 			default:
 				t.Errorf("nobody says who may call it: %q", r.Access)

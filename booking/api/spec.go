@@ -31,7 +31,7 @@ func specification() huma.Config {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {

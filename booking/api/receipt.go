@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/tariff"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+// Receipt is what an order cost, ticket by ticket, and what went back. All amounts
+// are minor units of its currency.
+type Receipt struct {
+	Order       string                 `json:"order"`
+	Performance ropeline.PerformanceID `json:"performance"`
+	Title       string                 `json:"title"`
+	Venue       string                 `json:"venue"`
+	StartsAt    time.Time              `json:"starts_at"`
+	CreatedAt   time.Time              `json:"created_at"`
+	State       order.State            `json:"state" enum:"paid,pending,canceled"`
+	Currency    string                 `json:"currency" doc:"ISO 4217"`
+	Digits      int                    `json:"digits" doc:"how many of an amount's digits stand behind the point: 2 of EUR, 0 of JPY, 3 of KWD"`
+	Lines       []ReceiptLine          `json:"lines"`
+	Discount    int64                  `json:"discount,omitempty" doc:"what a coupon took off the prices"`
+	Total       int64                  `json:"total" doc:"what was, or is, to pay: the sum of what each ticket cost"`
+	Net         int64                  `json:"net" doc:"total without tax"`
+	Tax         int64                  `json:"tax" doc:"in total: the sum of the tickets' tax"`
+	TaxRate     int                    `json:"tax_rate" doc:"in basis points, 1900 is 19 %"`
+	Fee         int64                  `json:"fee" doc:"in total: the platform's"`
+	Refunds     []ReceiptRefund        `json:"refunds"`
+	CancelUntil *time.Time             `json:"cancel_until,omitempty" doc:"until when the buyer may cancel; left out: not at all"`
+}
+
+// ReceiptLine is a ticket on a receipt.
+type ReceiptLine struct {
+	Ticket string       `json:"ticket"`
+	Label  string       `json:"label"`
+	State  ticket.State `json:"state" enum:"valid,unpaid,canceled"`
+	Price  int64        `json:"price"`
+	Paid   int64        `json:"paid" doc:"price less its part of the discount"`
+	Tax    int64        `json:"tax" doc:"in what was paid"`
+	Fee    int64        `json:"fee" doc:"in what was paid"`
+	Refund int64        `json:"refund" doc:"what the buyer gets back who cancels it now"`
+}
+
+// ReceiptRefund is what went back, or is on its way.
+type ReceiptRefund struct {
+	ID      string            `json:"id"`
+	Amount  int64             `json:"amount"`
+	Kept    int64             `json:"kept" doc:"of what was paid for the canceled tickets"`
+	State   order.RefundState `json:"state" enum:"refunding,refunded,failed"`
+	At      time.Time         `json:"at"`
+	Changed time.Time         `json:"changed_at"`
+}
+
+type gotReceipt struct{ Body Receipt }
+
+func (s *server) getReceipt(ctx context.Context, in *orderID) (*gotReceipt, error) {
+	if err := s.opens(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.receipt(ctx, in.ID)
+}
+
+// opens reports whether the key of a request is that of an order.
+func (s *server) opens(ctx context.Context, id string) error {
+	if !s.links.Opens(id, keyOf(ctx)) {
+		return ErrOrderKeyInvalid
+	}
+	if !booking.IsID(id) {
+		return order.ErrUnknown
+	}
+	return nil
+}
+
+func (s *server) receipt(ctx context.Context, id string) (*gotReceipt, error) {
+	r, err := s.desk.Receipt(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	o, show := r.Order, r.Show
+	body := Receipt{Order: o.ID, Performance: o.Performance, Title: show.Title, Venue: show.Venue, StartsAt: show.StartsAt,
+		CreatedAt: o.CreatedAt, State: o.State, Currency: o.Total.Currency, Digits: tariff.Digits(o.Total.Currency),
+		Lines: make([]ReceiptLine, len(o.Tickets)), Discount: o.Discount.Amount, Total: o.Total.Amount,
+		TaxRate: show.Tariff.TaxRate, Fee: o.Fee, Refunds: make([]ReceiptRefund, len(r.Cancellations))}
+	for i, t := range o.Tickets {
+		part := r.Parts[i]
+		body.Lines[i] = ReceiptLine{Ticket: t.ID, Label: t.Label, State: t.State, Price: t.Price.Amount,
+			Paid: part.Paid, Tax: part.Tax, Fee: part.Fee, Refund: r.Back[i]}
+		body.Tax += part.Tax
+	}
+	body.Net = body.Total - body.Tax
+	for i, c := range r.Cancellations {
+		body.Refunds[i] = ReceiptRefund{ID: c.ID, Amount: c.Amount.Amount, Kept: c.Kept, State: c.State, At: c.At, Changed: c.Changed}
+	}
+	if !r.Closes.IsZero() {
+		body.CancelUntil = &r.Closes
+	}
+	return &gotReceipt{Body: body}, nil
+}
+
+// CancelRequest says which tickets to cancel.
+type CancelRequest struct {
+	Tickets []string `json:"tickets,omitempty" maxItems:"100" doc:"their ids; left out: all of the order"`
+}
+
+type cancelOrder struct {
+	ID   string `path:"id" doc:"of the order"`
+	Body CancelRequest
+}
+
+// cancelOrder needs no key against repeats: a ticket is canceled once.
+func (s *server) cancelOrder(ctx context.Context, in *cancelOrder) (*gotReceipt, error) {
+	if err := s.opens(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if _, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: order.Buyer}); err != nil {
+		return nil, err
+	}
+	return s.receipt(ctx, in.ID)
+}

@@ -1,0 +1,229 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/tariff"
+)
+
+func (s *server) routeMoney() error {
+	return all(
+		handle(s, "get-receipt", s.getReceipt),
+		handle(s, "cancel-order", s.cancelOrder),
+		handle(s, "staff-cancel-order", s.staffCancel),
+		handle(s, "get-order-ledger", s.orderLedger),
+		handle(s, "list-failed-refunds", s.failedRefunds),
+		handle(s, "retry-refund", s.retryRefund),
+		handle(s, "get-settlement", s.getSettlement),
+		handle(s, "get-settlement-csv", s.getSettlementCSV),
+	)
+}
+
+// ErrSREOnly refuses a key of the staff that is for something else.
+var ErrSREOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "sre-required", Detail: "Orders and their money are for SREs."}
+
+// needSRE lets SREs pass.
+func (s *server) needSRE(c *fiber.Ctx) error {
+	key := ropeline.Bearer(c.Get(fiber.HeaderAuthorization))
+	if key == "" || s.staff == nil {
+		return ropeline.ErrStaffRequired
+	}
+	name, role, err := s.staff.Find(key)
+	if err != nil {
+		return err
+	}
+	if role != roleSRE {
+		return ErrSREOnly
+	}
+	c.Locals(memberKey{}, member{name, role})
+	return c.Next()
+}
+
+// by is who of the staff a request comes from, as the ledger names them.
+func by(ctx context.Context) string {
+	m, _ := ctx.Value(memberKey{}).(member)
+	return order.Staff(m.name)
+}
+
+// StaffCancelRequest says which tickets to cancel, and why.
+type StaffCancelRequest struct {
+	Tickets []string `json:"tickets,omitempty" maxItems:"100" doc:"their ids; left out: all of the order"`
+	Reason  string   `json:"reason" doc:"1 to 200 characters; no personal data"`
+	Full    bool     `json:"full,omitempty" doc:"all that was paid goes back, whatever the rules keep"`
+}
+
+type staffCancel struct {
+	ID   string `path:"id" doc:"of the order"`
+	Body StaffCancelRequest
+}
+
+// staffCancel is not bound by the time that the rules give buyers.
+func (s *server) staffCancel(ctx context.Context, in *staffCancel) (*gotReceipt, error) {
+	switch {
+	case !booking.IsID(in.ID):
+		return nil, order.ErrUnknown
+	case strings.TrimSpace(in.Body.Reason) == "", len([]rune(in.Body.Reason)) > 200,
+		strings.ContainsFunc(in.Body.Reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return nil, order.ErrReason
+	}
+	_, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: by(ctx), Reason: in.Body.Reason, Full: in.Body.Full})
+	if err != nil {
+		return nil, err
+	}
+	return s.receipt(ctx, in.ID)
+}
+
+// OrderLedger is what happened to an order.
+type OrderLedger struct {
+	Order    string              `json:"order"`
+	Currency string              `json:"currency"`
+	Entries  []order.LedgerEntry `json:"entries"`
+}
+
+type gotLedger struct{ Body OrderLedger }
+
+func (s *server) orderLedger(ctx context.Context, in *orderID) (*gotLedger, error) {
+	if !booking.IsID(in.ID) {
+		return nil, order.ErrUnknown
+	}
+	o, err := s.orders.Order(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.orders.Ledger(ctx, o)
+	return &gotLedger{Body: OrderLedger{Order: o.ID, Currency: o.Total.Currency, Entries: entries}}, err
+}
+
+// FailedRefund is a refund that the provider refuses.
+type FailedRefund struct {
+	ID          string                 `json:"id"`
+	Order       string                 `json:"order"`
+	Performance ropeline.PerformanceID `json:"performance"`
+	Amount      booking.Money          `json:"amount"`
+	State       order.RefundState      `json:"state" enum:"refunding,refunded,failed"`
+	Who         string                 `json:"who"`
+	Reason      string                 `json:"reason,omitempty"`
+	At          time.Time              `json:"at"`
+	Changed     time.Time              `json:"changed_at"`
+}
+
+func failedRefund(c order.Cancellation) FailedRefund {
+	return FailedRefund{ID: c.ID, Order: c.Order, Performance: c.Performance, Amount: c.Amount, State: c.State,
+		Who: c.Who, Reason: c.Reason, At: c.At, Changed: c.Changed}
+}
+
+type gotRefunds struct {
+	Body struct {
+		Refunds []FailedRefund `json:"refunds" doc:"the newest first, 200 at most"`
+	}
+}
+
+func (s *server) failedRefunds(ctx context.Context, _ *struct{}) (*gotRefunds, error) {
+	found, err := s.orders.FailedRefunds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &gotRefunds{}
+	out.Body.Refunds = make([]FailedRefund, len(found))
+	for i, c := range found {
+		out.Body.Refunds[i] = failedRefund(c)
+	}
+	return out, nil
+}
+
+type refundID struct {
+	ID string `path:"id" doc:"of the refund"`
+}
+
+type gotRefund struct{ Body FailedRefund }
+
+func (s *server) retryRefund(ctx context.Context, in *refundID) (*gotRefund, error) {
+	if !booking.IsID(in.ID) {
+		return nil, order.ErrRefundUnknown
+	}
+	c, err := s.desk.RetryRefund(ctx, in.ID, by(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &gotRefund{Body: failedRefund(c)}, nil
+}
+
+// PerformanceSettlement is what the orders of a performance came to.
+type PerformanceSettlement struct {
+	Performance ropeline.PerformanceID `json:"performance"`
+	Title       string                 `json:"title"`
+	StartsAt    time.Time              `json:"starts_at"`
+	Currencies  []order.Settlement     `json:"currencies" doc:"one; none if no money was taken"`
+}
+
+type settled struct {
+	ID string `path:"id" doc:"of the performance"`
+}
+
+type gotSettlement struct{ Body PerformanceSettlement }
+
+func (s *server) getSettlement(ctx context.Context, in *settled) (*gotSettlement, error) {
+	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	sums, err := s.orders.Settle(ctx, p.Map.ID)
+	return &gotSettlement{Body: PerformanceSettlement{Performance: p.Map.ID, Title: p.Map.Title, StartsAt: p.Map.StartsAt, Currencies: sums}}, err
+}
+
+// settlementRows is how many orders one answer has.
+const settlementRows = 10_000
+
+type settledOrders struct {
+	ID    string `path:"id" doc:"of the performance"`
+	After string `query:"after" doc:"go on behind this order"`
+}
+
+type settlementCSV struct {
+	Type  string `header:"Content-Type"`
+	After string `header:"Ropeline-After" doc:"there is more: ask again with after"`
+	Body  []byte
+}
+
+// getSettlementCSV has a line for each order: what getSettlement adds up.
+func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*settlementCSV, error) {
+	if !booking.IsID(in.ID) {
+		return nil, catalogue.ErrPerformanceUnknown
+	}
+	if in.After != "" && !booking.IsID(in.After) {
+		return nil, order.ErrUnknown
+	}
+	rows, err := s.orders.SettleOrders(ctx, ropeline.PerformanceID(in.ID), in.After, settlementRows)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed"}}
+	for _, r := range rows {
+		line := []string{r.Order, r.Currency}
+		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed} {
+			line = append(line, tariff.Decimal(amount, r.Currency))
+		}
+		lines = append(lines, line)
+	}
+	if err := w.WriteAll(lines); err != nil {
+		return nil, err
+	}
+	out := &settlementCSV{Type: "text/csv; charset=utf-8", Body: text.Bytes()}
+	if len(rows) == settlementRows {
+		out.After = rows[len(rows)-1].Order
+	}
+	return out, nil
+}
