@@ -173,6 +173,30 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 	}
 }
 
+// Two branches that each take the next number are one too many on the day that both
+// are there: no database could be migrated.
+func TestEachMigrationHasANumberOfItsOwn(t *testing.T) {
+	t.Parallel()
+	files, err := os.ReadDir("internal/migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]string{}
+	for _, f := range files {
+		number, _, found := strings.Cut(f.Name(), "_")
+		if !found || path.Ext(f.Name()) != ".sql" {
+			continue
+		}
+		if other := taken[number]; other != "" {
+			t.Errorf("%s and %s have one number", other, f.Name())
+		}
+		taken[number] = f.Name()
+	}
+	if len(taken) < 17 {
+		t.Errorf("only %d migrations are found", len(taken))
+	}
+}
+
 // The root is imported by everybody, so it may bring nothing along.
 func TestTheRootNeedsTheStandardLibraryOnly(t *testing.T) {
 	t.Parallel()
