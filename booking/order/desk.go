@@ -74,7 +74,9 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		return Order{}, err
 	}
 	if h.State == hold.Paying {
-		if err := d.giveUp(ctx, h); err != nil {
+		if a, found, err := d.store.open(ctx, h.Performance, h.ID); err != nil || found && a.Key == r.Key {
+			return d.repeat(ctx, a, r, err)
+		} else if err := d.giveUp(ctx, a); err != nil {
 			return Order{}, err
 		}
 	}
@@ -96,13 +98,12 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	return d.pay(ctx, a, o)
 }
 
-// giveUp ends a payment of a hold that waits for its fan at the bank: the fan pays
-// in another way. What made its order cheaper is the hold's again before the next
-// one is drawn up.
-func (d *Desk) giveUp(ctx context.Context, h hold.Hold) error {
-	a, found, err := d.store.open(ctx, h.Performance, h.ID)
-	if err != nil || !found || a.Step != Acting {
-		return err
+// giveUp ends a payment that waits for its fan at the bank: the fan pays in another
+// way. What made its order cheaper is the hold's again before the next one is drawn
+// up.
+func (d *Desk) giveUp(ctx context.Context, a Attempt) error {
+	if a.Step != Acting {
+		return nil
 	}
 	if _, err := d.attend(ctx, a, nil, true); err != nil {
 		return ErrUnavailable.Because(err)

@@ -257,7 +257,11 @@ func confirmedWithACoupon(t *testing.T, d *lowered) {
 	h := d.place(k)
 	act := func() order.Order {
 		t.Helper()
-		o, err := d.Checkout(t.Context(), with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back }))
+		r := with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back })
+		o, err := d.Checkout(t.Context(), r)
+		if again, repeated := d.Checkout(t.Context(), r); repeated != nil || again.ID != o.ID || again.Action != o.Action {
+			t.Errorf("asked again: %+v, %v", again, repeated)
+		}
 		if err != nil || o.Action == "" || o.Discount.Amount == 0 {
 			t.Fatalf("%+v, %v", o, err)
 		}
