@@ -52,10 +52,11 @@ type Ticket struct {
 
 // OrderRequest is a fan's wish to pay for a hold.
 type OrderRequest struct {
-	Hold   string `json:"hold"`
-	Email  string `json:"email"`
-	Method string `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
-	Return string `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
+	Hold   string         `json:"hold"`
+	Email  string         `json:"email"`
+	Method string         `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
+	Total  *booking.Money `json:"total,omitempty" doc:"what the buyer was shown: if it is another by now nothing is charged (price-changed)"`
+	Return string         `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
 }
 
 type createOrder struct {
@@ -73,10 +74,14 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.desk.Checkout(ctx, order.Request{
+	wish := order.Request{
 		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
 		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return,
-	})
+	}
+	if in.Body.Total != nil {
+		wish.Total = *in.Body.Total
+	}
+	o, err := s.desk.Checkout(ctx, wish)
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,9 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
+	if r.Total != (booking.Money{}) && r.Total != a.Amount {
+		return Order{}, ErrPrice
+	}
 	started, err := d.store.Start(ctx, a)
 	if err != nil {
 		return Order{}, err

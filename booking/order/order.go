@@ -75,8 +75,9 @@ type Request struct {
 	Key     string // the fan's idempotency key
 	Hold    string
 	Email   string
-	Method  string // a token of the payment provider's; empty where nothing is to pay
-	Return  string // where the fan comes back to after confirming; empty: what has to be confirmed is declined
+	Method  string        // a token of the payment provider's; empty where nothing is to pay
+	Total   booking.Money // what the fan was shown and agreed to; zero: nothing was said
+	Return  string        // where the fan comes back to after confirming; empty: what has to be confirmed is declined
 }
 
 // What can be wrong with an order.
@@ -84,6 +85,7 @@ var (
 	ErrUnknown     = &ropeline.Error{Kind: ropeline.NotFound, Code: "order-unknown", Detail: "There is no such order."}
 	ErrKeyMissing  = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-missing", Detail: "Send an Idempotency-Key header of 1 to 128 letters, digits or punctuation, a new one for each new payment."}
 	ErrKeyReused   = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-reused", Detail: "This Idempotency-Key was used for another request."}
+	ErrPrice       = &ropeline.Error{Kind: ropeline.Conflict, Code: "price-changed", Detail: "The price has changed since you saw it. Nothing is charged and your places are still held: look at the new price first."}
 	ErrEmail       = &ropeline.Error{Kind: ropeline.Invalid, Code: "email-invalid", Detail: "This is not an e-mail address."}
 	ErrMethod      = &ropeline.Error{Kind: ropeline.Invalid, Code: "payment-method-unknown", Detail: "There is no such way to pay. Your places are still held."}
 	ErrReturn      = &ropeline.Error{Kind: ropeline.Invalid, Code: "return-url-invalid", Detail: "This is not an address that a browser can come back to: http or https, with a host, without a fragment, 1,000 bytes at most."}

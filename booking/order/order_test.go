@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
@@ -315,6 +316,28 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	}
 	if len(d.provider.calls) > 0 {
 		t.Errorf("the provider was called: %v", d.provider.calls)
+	}
+}
+
+// The price has changed since the fan saw it: nobody is asked for money that the fan
+// did not agree to, and with the new price the same key works.
+func TestAnotherPriceIsNotCharged(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	h := d.hold("s1", 3, 4)
+	r := d.request(h, sandbox.OK)
+	r.Total = booking.Money{Amount: 2 * 7500, Currency: "EUR"}
+	if _, err := d.db.Exec(t.Context(), `update tiers set amount = 8000 where performance_id = $1 and amount = 7500`, d.id); err != nil {
+		t.Fatal(err)
+	}
+	desk := d.deskOn(d.store, catalogue.New(d.db, time.Now))
+	if _, err := desk.Checkout(t.Context(), r); !errors.Is(err, order.ErrPrice) || len(d.provider.calls) != 0 {
+		t.Errorf("at another price: %v, and the provider was called: %v", err, d.provider.calls)
+	}
+	d.want("attempts -; orders -; tickets -; payments -; ledger -; redis sold 0 held")
+	r.Total.Amount = 2 * 8000
+	if o, err := desk.Checkout(t.Context(), r); err != nil || o.Total != r.Total {
+		t.Errorf("at the new one: %+v, %v", o, err)
 	}
 }
 

@@ -1,7 +1,7 @@
 // The routes of the booking core. What needs an admission names the sale, so
 // that the right one of this browser's admission cookies is used.
 
-import type { Availability, Hold, Order, Performance } from "./documents";
+import type { Availability, Hold, Money, Order, Performance } from "./documents";
 import { call } from "./http";
 
 export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
@@ -44,9 +44,9 @@ export class Booking {
   }
 
   /** attempt: the idempotency key; the same one never charges twice. back: where a bank's page leads to, the same each time, too. */
-  async order(attempt: string, hold: string, email: string, method: string, back: string): Promise<Order> {
+  async order(attempt: string, hold: { id: string; total?: Money }, email: string, method: string, back: string): Promise<Order> {
     const headers = { ...this.#headers, "Idempotency-Key": attempt };
-    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold, email, payment_method: method, return_url: back } })).body;
+    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold: hold.id, total: hold.total, email, payment_method: method, return_url: back } })).body;
   }
 }
 

@@ -2,7 +2,7 @@
 // paid. Components draw it; every change calls changed().
 
 import { Booking, availability, performance as fetchPerformance, type Wanted, watchAddress } from "../api/booking";
-import type { Admission, Hold, Order, Performance, Sale, TierAvailability } from "../api/documents";
+import type { Admission, Hold, Money, Order, Performance, Sale, TierAvailability } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
 import * as line from "../api/line";
 import { LineClock } from "../line/clock";
@@ -176,13 +176,13 @@ export class Shop {
     const hold = this.hold!;
     return this.#act(async () => {
       this.#refused();
-      const order = await charge(this.#send(hold.id, email, method), hold.id, email, method);
+      const order = await charge(this.#send(hold, email, method), hold.id, email, method);
       this.#bought(hold.id, order);
       if (order.action !== undefined) location.assign(order.action);
     });
   }
 
-  #send(hold: string, email: string, method: string): Send {
+  #send(hold: { id: string; total?: Money }, email: string, method: string): Send {
     return (attempt) => this.#booking.order(attempt, hold, email, method, location.origin + location.pathname);
   }
 
@@ -213,7 +213,7 @@ export class Shop {
     if (!away || !attempt || this.#asking || this.busy || this.closed) return;
     this.#asking = true;
     try {
-      const order = await charge(this.#send(away.hold, attempt.email, attempt.method), away.hold, attempt.email, attempt.method);
+      const order = await charge(this.#send({ id: away.hold }, attempt.email, attempt.method), away.hold, attempt.email, attempt.method);
       if (awayOf(this.saleId)?.order === away.order) this.#bought(away.hold, order);
       if (this.hold && order.action !== undefined) this.step = "pay";
     } catch (cause) {
@@ -393,6 +393,7 @@ export class Shop {
     if (!(cause instanceof Refusal)) return;
     if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
     if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) this.#setHold(undefined);
+    if (cause.code === "price-changed") await this.#findHold(); // with the new price
     if (cause.code === "units-taken") {
       this.#etag = undefined;
       this.picked = new Set();
@@ -422,6 +423,7 @@ function wordsFor(cause: unknown): string {
     "hold-unknown": words.problem.holdExpired,
     "hold-not-extendable": words.problem.notExtendable,
     "email-invalid": words.problem.email,
+    "price-changed": words.problem.price,
     "payment-declined": words.problem.declined,
     "rate-limited": common.tooOften,
   };

@@ -90,6 +90,7 @@ export const shop = {
     soldOut: "There are not enough left for that. Please pick something else.",
     exists: "You already hold places. Pay for them or give them back first.",
     tooMany: "That is more than this sale allows at a time.",
+    price: "The price has changed since you saw it. Nothing is charged and your seats are still held: please look at the new price.",
     inAll: "That would be more than one person may have in this sale, with what you bought before.",
     holdExpired: "The time for these seats ran out, so they went back on sale. Please pick again.",
     notExtendable: "This cannot be extended further.",
