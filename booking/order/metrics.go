@@ -68,7 +68,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	add := promauto.With(reg)
 	m := &metrics{
 		did: add.NewCounterVec(prometheus.CounterOpts{
-			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), payment attempts that were settled (settle),, payments of the provider's that were compared with ours (compare), and cancellations whose units and money went back after all (refund).",
+			Name: "ropeline_worker_done_total", Help: "Holds that ran out and whose units were put back on sale (sweep), payment attempts that were settled (settle), payments of the provider's that were compared with ours (compare), and cancellations whose units and money went back after all (refund).",
 		}, []string{"task"}),
 		failed: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_worker_errors_total", Help: "Rounds, or attempts, of a worker's tasks that failed.",
