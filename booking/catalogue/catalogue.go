@@ -153,10 +153,10 @@ func (m *Map) Label(unit int) string {
 	i := sort.Search(len(m.Rows), func(i int) bool { return m.Rows[i].First > unit }) - 1
 	if i >= 0 && unit < m.Rows[i].First+m.Rows[i].Count {
 		r := m.Rows[i]
-		return fmt.Sprintf("%s-%s-%s", r.Section, r.Name, r.seat(unit-r.First))
+		return r.Section + "-" + r.Name + "-" + r.seat(unit-r.First)
 	}
 	t, _ := m.TierOf(unit)
-	return fmt.Sprintf("%s-%d", t.Name, unit-t.First+1)
+	return t.Name + "-" + strconv.Itoa(unit-t.First+1)
 }
 
 // Stretch is a run of seats of one row that best available may choose from.

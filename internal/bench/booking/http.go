@@ -53,12 +53,12 @@ func (s *shop) served(ctx context.Context, p bench.Plan, out io.Writer) (_ []ben
 	defer func() { err = errors.Join(err, stop()) }()
 
 	n := p.Of(8_000)
-	var known, fresh, nothing []float64
+	var known, fresh, nothing load
 	for run := range p.Runs {
 		for _, way := range []struct {
 			address string
 			known   bool
-			to      *[]float64
+			to      *load
 		}{{s.address, true, &known}, {idle, false, &nothing}, {s.address, false, &fresh}} {
 			fans, err := s.admit(ctx, n, seatsPerHold)
 			if err != nil {
@@ -69,19 +69,43 @@ func (s *shop) served(ctx context.Context, p bench.Plan, out io.Writer) (_ []ben
 					return nil, err
 				}
 			}
+			before, err := s.cpu(ctx)
+			if err != nil {
+				return nil, err
+			}
 			took, err := ask(ctx, way.address, fans, s.want, "201")
 			if err != nil {
 				return nil, err
 			}
-			*way.to = append(*way.to, float64(n)/took.Seconds())
+			after, err := s.cpu(ctx)
+			if err != nil {
+				return nil, err
+			}
+			way.to.rates = append(way.to.rates, float64(n)/took.Seconds())
+			way.to.cpu = append(way.to.cpu, float64((after-before).Microseconds())/float64(n))
 		}
-		fmt.Fprintf(out, "run %d: %.0f holds/s, %.0f with tokens that are new; a handler that does nothing %.0f/s\n", run+1, known[run], fresh[run], nothing[run])
+		fmt.Fprintf(out, "run %d: %.0f holds/s, %.0f with tokens that are new; a handler that does nothing %.0f/s; CPU %.0f, %.0f and %.0f µs\n", run+1,
+			known.rates[run], fresh.rates[run], nothing.rates[run], known.cpu[run], fresh.cpu[run], nothing.cpu[run])
 	}
 	const reference = "Fiber handler that only parses and answers"
 	return []bench.Row{
-		bench.Compare("holds over HTTP with token check, 64 connections", "holds/s", known, reference, nothing).RatioAtLeast(0.35),
-		bench.Compare("same, each with a token that was not seen before", "holds/s", fresh, reference, nothing).Untargeted(),
+		bench.Compare("holds over HTTP with token check, 64 connections", "holds/s", known.rates, reference, nothing.rates).RatioAtLeast(0.35),
+		bench.Compare("CPU a hold, same, with Redis and the client", "µs", known.cpu, reference, nothing.cpu).Untargeted(),
+		bench.Compare("same, each with a token that was not seen before", "holds/s", fresh.rates, reference, nothing.rates).Untargeted(),
 	}, nil
+}
+
+// load is what a way to answer did in each run.
+type load struct {
+	rates []float64 // a second
+	cpu   []float64 // µs for each
+}
+
+// cpu is the processor time of this program, which is core and clients, and of Redis.
+func (s *shop) cpu(ctx context.Context) (time.Duration, error) {
+	its, err := s.redis.CPU(ctx)
+	own, ownErr := ownCPU()
+	return its + own, errors.Join(err, ownErr)
 }
 
 // ready waits until the core has counted what there is to sell.
