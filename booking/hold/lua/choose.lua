@@ -74,10 +74,10 @@ local part = {}
 
 function part.units(n, at)
     for i = at, at + n - 1 do
-        if redis.call('GETBIT', KEYS[2], ARGV[i]) == 1 then
+        if redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 1 then -- it was taken
             return 'taken'
         end
-        mark(ARGV[i])
+        chosen[#chosen + 1] = ARGV[i]
     end
     return nil, at + n
 end
