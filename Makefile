@@ -37,10 +37,10 @@ test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
 	@scripts/need test
 	@JOURNEY=$(JOURNEY) npm --prefix web run --silent journeys
 
-test-faults: ## stop a controller, an edge and Redis for 30 s in each phase of a sale; STOP=10s is shorter
+test-faults: ## kill a booking core at each step, a row for each; stop parts for 30 s in each phase of a sale; STOP=10s is shorter
 	@scripts/need test
 	@scripts/pages
-	@ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 20m -v -run StoppedProcesses ./cmd/ropeline
+	@ROPELINE_TEST_FAULTS=all ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 60m -v -run 'NoStepOfABooking|StoppedProcesses' ./cmd/ropeline
 
 test-models: ## compare the line with its models for long; CHECKS=500 is how often each
 	@scripts/need test

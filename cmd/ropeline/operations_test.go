@@ -1,0 +1,353 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+// What people and programs do at a booking core, for the matrix of
+// TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
+
+func (s *shop) operations() []operation {
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.workerOperations())
+}
+
+func (s *shop) holdOperations() []operation {
+	hold := func(b *buyer) int {
+		status, answer := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": s.sale.Performances[0], "units": b.units}, "")
+		b.hold, _ = answer["id"].(string)
+		return status
+	}
+	held := func(b *buyer) string { // what a page does that is loaded again
+		status, answer := s.do(b, http.MethodGet, "/api/v1/holds", nil, "")
+		list, _ := answer["holds"].([]any)
+		if status != http.StatusOK || len(list) > 1 {
+			s.t.Fatalf("listing holds: %d %v", status, answer)
+		}
+		if len(list) == 1 {
+			return "held"
+		}
+		if status := hold(b); status != http.StatusCreated {
+			s.t.Errorf("holding once more: %d", status)
+		}
+		return "held anew"
+	}
+	prepare := func(b *buyer) {
+		if status := hold(b); status != http.StatusCreated {
+			s.t.Fatalf("holding: %d", status)
+		}
+	}
+	change := func(method, path string) func(*buyer) int {
+		return func(b *buyer) int {
+			status, _ := s.do(b, method, "/api/v1/holds/"+b.hold+path, struct{}{}, "")
+			return status
+		}
+	}
+	again := func(act func(*buyer) int, good ...int) func(*buyer) string {
+		return func(b *buyer) string {
+			status := act(b)
+			if !slices.Contains(good, status) {
+				s.t.Errorf("asked again: %d, want one of %v", status, good)
+			}
+			return fmt.Sprint("asked again: ", status)
+		}
+	}
+	extend, release := change(http.MethodPost, "/extend"), change(http.MethodDelete, "")
+	return []operation{
+		{always: true, name: "hold", routes: []string{"create-hold"}, prepare: func(*buyer) {}, act: hold, want: http.StatusCreated, finish: held},
+		{name: "extend", routes: []string{"extend-hold"}, prepare: prepare, act: extend, want: http.StatusOK, finish: again(extend, http.StatusOK, http.StatusConflict)},
+		{name: "release", routes: []string{"release-hold"}, prepare: prepare, act: release, want: http.StatusNoContent, finish: again(release, http.StatusNoContent, http.StatusGone, http.StatusNotFound)},
+	}
+}
+
+// pay asks for an order. Who pays asks with the same key until there is an answer.
+func (s *shop) pay(b *buyer, method string) (int, map[string]any) {
+	return s.do(b, http.MethodPost, "/api/v1/orders", map[string]any{"hold": b.hold, "email": "fan@example.org", "payment_method": method, "return_url": "http://127.0.0.1/back"}, b.key)
+}
+
+func (s *shop) payOperations() []operation {
+	prepare := s.holdOperations()[1].prepare
+	with := func(method string) func(*buyer) int {
+		return func(b *buyer) int {
+			status, _ := s.pay(b, method)
+			return status
+		}
+	}
+	confirming := func(b *buyer) {
+		prepare(b)
+		if status, answer := s.pay(b, sandbox.Action); status != http.StatusAccepted || answer["action"] == "" {
+			s.t.Fatalf("paying with what has to be confirmed: %d %v", status, answer)
+		}
+	}
+	confirmed := func(b *buyer) {
+		confirming(b)
+		if err := s.money.Confirm(s.t.Context(), s.charge(b), true); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	page := func(b *buyer) int {
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.core.address+sandbox.PagePath+s.charge(b).Attempt, strings.NewReader("confirm=yes"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Close = true
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	told := func(b *buyer) int { // by the sandbox, which tells within a second
+		s.await("the webhook was taken in", func() bool { return s.attempt(b) == order.Done || s.dead.Load() })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	return []operation{
+		{always: true, name: "pay", routes: []string{"create-order"}, prepare: prepare, act: with(sandbox.OK), want: http.StatusCreated, finish: s.sold(sandbox.OK)},
+		{name: "pay, declined", prepare: prepare, act: with(sandbox.Declined), want: http.StatusPaymentRequired, finish: s.sold(sandbox.Declined)},
+		{name: "pay, to be confirmed", prepare: prepare, act: with(sandbox.Action), want: http.StatusAccepted, finish: s.confirmed},
+		{name: "confirm at the bank", routes: []string{"confirm-sandbox-payment"}, prepare: confirming, act: page, want: http.StatusSeeOther, finish: s.confirmed},
+		{name: "come back from the bank", prepare: confirmed, act: with(sandbox.Action), want: http.StatusCreated, finish: s.sold(sandbox.Action)},
+		{always: true, name: "webhook", routes: []string{"hear-sandbox", "hear-stripe"}, prepare: confirmed, act: told, want: http.StatusOK, finish: s.sold(sandbox.Action)},
+	}
+}
+
+// sold asks again and, if that attempt has failed, pays with a new one.
+func (s *shop) sold(method string) func(*buyer) string {
+	return func(b *buyer) string {
+		status, answer := s.pay(b, method)
+		end := "the order is there"
+		if status != http.StatusCreated {
+			end = fmt.Sprint(strings.TrimPrefix(fmt.Sprint(answer["type"]), ropeline.ProblemType), ", then paid anew")
+			b.key = uuid.NewString()
+			if status, answer = s.pay(b, sandbox.OK); status != http.StatusCreated {
+				s.t.Errorf("paying anew: %d %v", status, answer)
+			}
+		}
+		var orders, units int
+		err := s.db.QueryRow(s.t.Context(), `select count(distinct o.id), count(t.id) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id
+			where o.session_id = $1 and o.state = 'paid' and t.state = 'valid' and t.unit = any($2)`, b.session, b.units).Scan(&orders, &units)
+		if err != nil || orders != 1 || units != len(b.units) {
+			s.t.Errorf("in the end there are %d orders with %d of %d units, %v", orders, units, len(b.units), err)
+		}
+		return end
+	}
+}
+
+// confirmed confirms a payment, if there is one to confirm, and pays otherwise.
+func (s *shop) confirmed(b *buyer) string {
+	if c := s.charge(b); c.Attempt != "" {
+		_ = s.money.Confirm(s.t.Context(), c, true) // it may be confirmed, or have failed: the order says so
+	}
+	return s.sold(sandbox.Action)(b)
+}
+
+// charge is the last attempt of a buyer, none if there is none.
+func (s *shop) charge(b *buyer) (c payment.Charge) {
+	s.t.Helper()
+	rows, err := s.db.Query(s.t.Context(), `select id::text from attempts where session_id = $1 order by created_at desc limit 1`, b.session)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for rows.Next() {
+		err = rows.Scan(&c.Attempt)
+	}
+	if err != nil || rows.Err() != nil {
+		s.t.Fatal(err, rows.Err())
+	}
+	return c
+}
+
+func (s *shop) attempt(b *buyer) (step order.Step) {
+	s.t.Helper()
+	err := s.db.QueryRow(s.t.Context(), `select coalesce((select state from attempts where session_id = $1 order by created_at desc limit 1), '')`, b.session).Scan(&step)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return step
+}
+
+// offerCoupons publishes a coupon of ten percent.
+func (s *shop) offerCoupons(rdb redis.UniversalClient) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	key, err := s.keys.secret(orderKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.copies = coupon.New(s.db, rdb, s.holds, coupon.Keys(key))
+	var event string
+	if err := s.db.QueryRow(ctx, `select event_id::text from performances`).Scan(&event); err != nil {
+		s.t.Fatal(err)
+	}
+	now := time.Now()
+	err = errors.Join(s.copies.PutShop(ctx, coupon.Shop{ID: "opera", Name: "Opera"}),
+		s.copies.PutProduct(ctx, "opera", coupon.Product{ID: "gala", Name: "Gala", Category: "opera", Event: event}))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := s.copies.Make(ctx, "opera", "staff", "key", coupon.Terms{Product: "gala", Title: "Ten percent", Percent: 10, Currency: "EUR", Shareable: true, Stock: 1000, PerPerson: 1,
+		PublishFrom: now.Add(-time.Minute), PublishUntil: now.Add(time.Hour), ExpiresAt: now.Add(2 * time.Hour)})
+	if err == nil {
+		c, err = s.copies.Publish(ctx, "opera", c.ID, "staff", nil)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.offer = c.ID
+}
+
+// couponOperations lower what a hold costs.
+func (s *shop) couponOperations() []operation {
+	claimed := func(b *buyer) {
+		s.holdOperations()[1].prepare(b)
+		bag, _, err := s.copies.NewBag()
+		if err == nil {
+			var copy coupon.Copy
+			copy, _, err = s.copies.Claim(s.t.Context(), s.offer, bag, "key")
+			b.coupon = copy.Code
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	set := func(b *buyer) int {
+		status, _ := s.do(b, http.MethodPut, "/api/v1/holds/"+b.hold+"/coupon", map[string]any{"code": b.coupon}, "")
+		return status
+	}
+	lowered := func(b *buyer) {
+		claimed(b)
+		if status := set(b); status != http.StatusOK {
+			s.t.Fatalf("setting a coupon: %d", status)
+		}
+	}
+	remove := func(b *buyer) int {
+		status, _ := s.do(b, http.MethodDelete, "/api/v1/holds/"+b.hold+"/coupon", struct{}{}, "")
+		return status
+	}
+	pay := func(b *buyer) int {
+		status, _ := s.pay(b, sandbox.OK)
+		return status
+	}
+	used := func(b *buyer) string {
+		end := s.sold(sandbox.OK)(b)
+		var paid, discount int64
+		err := s.db.QueryRow(s.t.Context(), `select o.amount, coalesce(c.discount, 0) from orders o left join coupon_copies c on c.order_id = o.id and c.state = 'redeemed' where o.session_id = $1 and o.state = 'paid'`, b.session).Scan(&paid, &discount)
+		if err != nil || discount != 900 || paid != 9000-discount {
+			s.t.Errorf("%d are paid, with %d off, %v", paid, discount, err)
+		}
+		return end
+	}
+	again := func(act func(*buyer) int) func(*buyer) string {
+		return func(b *buyer) string {
+			if status := act(b); status != http.StatusOK {
+				s.t.Errorf("asked again: %d", status)
+			}
+			return "as asked"
+		}
+	}
+	return []operation{
+		{name: "set coupon", routes: []string{"set-hold-coupon"}, prepare: claimed, act: set, want: http.StatusOK, finish: func(b *buyer) string { return again(set)(b) + ", " + used(b) }},
+		{name: "take coupon off", routes: []string{"remove-hold-coupon"}, prepare: lowered, act: remove, want: http.StatusOK, finish: again(remove)},
+		{name: "pay with a coupon", prepare: lowered, act: pay, want: http.StatusCreated, finish: used},
+	}
+}
+
+// cancelOperations give an order back.
+func (s *shop) cancelOperations() []operation {
+	bought := func(b *buyer) {
+		s.holdOperations()[1].prepare(b)
+		status, answer := s.pay(b, sandbox.OK)
+		if status != http.StatusCreated {
+			s.t.Fatalf("paying: %d %v", status, answer)
+		}
+		b.order, _ = answer["id"].(string)
+		b.link, _ = answer["key"].(string)
+	}
+	cancel := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: b.link}, http.MethodPost, "/api/v1/orders/"+b.order+"/cancel", struct{}{}, "")
+		return status
+	}
+	byStaff := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/orders/"+b.order+"/cancel", map[string]any{"reason": "the band is ill"}, "")
+		return status
+	}
+	again := func(act func(*buyer) int) func(*buyer) string {
+		return func(b *buyer) string {
+			if status := act(b); status != http.StatusOK {
+				s.t.Errorf("asked again: %d", status)
+			}
+			var back int64
+			err := s.db.QueryRow(s.t.Context(), `select coalesce(sum(r.amount), 0) from sandbox_refunds r join attempts a on a.id = r.attempt_id where a.session_id = $1`, b.session).Scan(&back)
+			if err != nil || back != 9000 {
+				s.t.Errorf("%d came back of 9000, %v", back, err)
+			}
+			other := s.buyer()
+			other.units = b.units
+			s.holdOperations()[1].prepare(other) // they are for sale again
+			return "the money is back"
+		}
+	}
+	return []operation{ // a retry is the same refund under a new id
+		{always: true, name: "cancel", routes: []string{"cancel-order", "retry-refund"}, prepare: bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
+		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
+	}
+}
+
+// workerOperations settle what a core has left behind.
+func (s *shop) workerOperations() []operation {
+	prepare := s.holdOperations()[1].prepare
+	dies := func(at string, cut devtest.Cut) func(*buyer) {
+		return func(b *buyer) {
+			prepare(b)
+			core := new(atomic.Int64)
+			core.Store(int64(s.core.pid))
+			s.cut(core, func(name string) devtest.Cut {
+				if strings.HasPrefix(name, at) {
+					return cut
+				}
+				return devtest.Let
+			})
+			if status, answer := s.pay(b, sandbox.OK); status != 0 {
+				s.t.Fatalf("the core did not come to %q: %d %v", at, status, answer)
+			}
+			// The core stays away: the sandbox in it would tell it of the payment.
+			if _, err := s.db.Exec(s.t.Context(), `update attempts set updated_at = now() - interval '1 hour' where session_id = $1`, b.session); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	settle := func(b *buyer) int {
+		s.await("the worker has settled", func() bool {
+			step := s.attempt(b)
+			return step == order.Done || step == order.Closed || s.dead.Load()
+		})
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	return []operation{
+		{name: "worker goes back", worker: true, prepare: dies("insert into sandbox_payments", devtest.After), act: settle, want: http.StatusOK, finish: s.sold(sandbox.OK)},
+		{always: true, name: "worker goes forward", worker: true, prepare: dies("update sandbox_payments set state", devtest.Before), act: settle, want: http.StatusOK, finish: s.sold(sandbox.OK)},
+	}
+}
