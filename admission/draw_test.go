@@ -206,7 +206,7 @@ func TestADrawIsMadeWithPostgresDown(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it makes a cluster, and starts it twice; it need not outlive the machine
 	defer cancel()
-	folder, err := devstack.OpenTemporary(ctx)
+	folder, err := devstack.OpenTemporary(ctx, devstack.Volatile)
 	check(t, err)
 	t.Cleanup(func() { check(t, folder.Remove()) })
 	postgres, err := folder.StartPostgres(ctx, devstack.Volatile)

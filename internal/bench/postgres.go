@@ -37,7 +37,7 @@ func StartPostgres(ctx context.Context) (p *Postgres, err error) {
 			p = nil
 		}
 	}()
-	if p.folder, err = devstack.OpenTemporary(ctx); err != nil {
+	if p.folder, err = devstack.OpenTemporary(ctx, devstack.Durable); err != nil {
 		return p, err
 	}
 	if p.server, err = p.folder.StartPostgres(ctx, devstack.Durable); err != nil {

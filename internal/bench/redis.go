@@ -33,7 +33,7 @@ func StartRedis(ctx context.Context) (r *Redis, err error) {
 			r = nil
 		}
 	}()
-	if r.folder, err = devstack.OpenTemporary(ctx); err != nil {
+	if r.folder, err = devstack.OpenTemporary(ctx, devstack.Durable); err != nil {
 		return r, err
 	}
 	if r.server, err = r.folder.StartRedis(ctx, devstack.Durable); err != nil {

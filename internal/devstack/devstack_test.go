@@ -161,7 +161,7 @@ func TestWatchTellsWhichServerEnded(t *testing.T) {
 
 func TestAFailedStartShowsTheServersOwnWords(t *testing.T) {
 	t.Parallel()
-	folder, err := OpenTemporary(t.Context())
+	folder, err := OpenTemporary(t.Context(), Volatile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestAFailedStartShowsTheServersOwnWords(t *testing.T) {
 
 func TestStaleFoldersAreSweptAndLivingOnesKept(t *testing.T) {
 	t.Parallel()
-	living, err := OpenTemporary(t.Context())
+	living, err := OpenTemporary(t.Context(), Volatile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,11 +188,15 @@ func TestStaleFoldersAreSweptAndLivingOnesKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	beside, err := os.MkdirTemp(filepath.Dir(living.path), temporary) // in memory, perhaps
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(stale, "redis.log"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	long := time.Now().Add(-time.Hour)
-	for _, dir := range []string{stale, living.path} {
+	for _, dir := range []string{stale, beside, living.path} {
 		if err := os.Chtimes(dir, long, long); err != nil {
 			t.Fatal(err)
 		}
@@ -200,8 +204,10 @@ func TestStaleFoldersAreSweptAndLivingOnesKept(t *testing.T) {
 	if err := sweep(time.Now().Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the stale folder is still there: %v", err)
+	for _, dir := range []string{stale, beside} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the stale folder %s is still there: %v", dir, err)
+		}
 	}
 	if _, err := os.Stat(living.path); err != nil {
 		t.Errorf("the living folder is gone: %v", err)

@@ -132,14 +132,26 @@ func holder(lock *os.File) int {
 
 const temporary = "ropeline-test-"
 
-// OpenTemporary opens a new folder below the system's folder for temporary
-// files, for servers whose data nobody wants again. It removes those that
-// killed processes left there.
-func OpenTemporary(ctx context.Context) (*Folder, error) {
+// Where Linux keeps files without a disk, and how much has to be free there: the
+// servers of one test process have written up to a gigabyte.
+const (
+	memory = "/dev/shm"
+	roomy  = 8 << 30
+)
+
+// OpenTemporary opens a new folder for servers whose data nobody wants again:
+// below the system's folder for temporary files, or in memory if the data is
+// Volatile, there is room and TMPDIR says nothing else. A database is copied there
+// in a tenth of the time. It removes the folders that killed processes left.
+func OpenTemporary(ctx context.Context, d Durability) (*Folder, error) {
 	if err := sweep(time.Now().Add(-time.Minute)); err != nil {
 		return nil, err
 	}
-	path, err := os.MkdirTemp("", temporary)
+	below := os.TempDir()
+	if d == Volatile && os.Getenv("TMPDIR") == "" && room(memory) >= roomy {
+		below = memory
+	}
+	path, err := os.MkdirTemp(below, temporary)
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary folder: %w", err)
 	}
@@ -147,6 +159,15 @@ func OpenTemporary(ctx context.Context) (*Folder, error) {
 		return nil, fmt.Errorf("opening the temporary folder to the servers: %w", err)
 	}
 	return Open(ctx, path)
+}
+
+// room is how many bytes are free in a folder, 0 if there is no such folder.
+func room(dir string) uint64 {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return 0
+	}
+	return uint64(fs.Bavail) * uint64(fs.Bsize)
 }
 
 // Remove closes the folder and deletes it with everything in it.
@@ -159,10 +180,11 @@ func (f *Folder) Remove() error {
 // the given time may not have come to their lock yet.
 func sweep(before time.Time) error {
 	paths, err := filepath.Glob(filepath.Join(os.TempDir(), temporary+"*"))
-	if err != nil {
+	inMemory, errMemory := filepath.Glob(filepath.Join(memory, temporary+"*"))
+	if err := errors.Join(err, errMemory); err != nil {
 		return fmt.Errorf("looking for stale folders: %w", err)
 	}
-	for _, path := range paths {
+	for _, path := range append(paths, inMemory...) {
 		info, err := os.Stat(path)
 		if err != nil || info.ModTime().After(before) {
 			continue // removed meanwhile, or too young

@@ -59,7 +59,7 @@ func postgresArgs(data, sockets string, d Durability) []string {
 		"-c", "timezone=UTC",
 	}
 	if d == Volatile {
-		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_wal_size=256MB")
 	}
 	return args
 }

@@ -25,7 +25,7 @@ func Cluster(tb testing.TB) *RedisCluster {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startup)
 	defer cancel()
-	folder, err := devstack.OpenTemporary(ctx)
+	folder, err := devstack.OpenTemporary(ctx, devstack.Volatile)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (s *servers) stop() error {
 // open makes the folder of the shared servers. The caller holds the lock.
 func (s *servers) open(ctx context.Context) (err error) {
 	if s.folder == nil {
-		s.folder, err = devstack.OpenTemporary(ctx)
+		s.folder, err = devstack.OpenTemporary(ctx, devstack.Volatile)
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func PrivateRedis(tb testing.TB) *RedisServer {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startup)
 	defer cancel()
-	folder, err := devstack.OpenTemporary(ctx)
+	folder, err := devstack.OpenTemporary(ctx, devstack.Volatile)
 	if err != nil {
 		tb.Fatal(err)
 	}
