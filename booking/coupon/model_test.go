@@ -30,7 +30,6 @@ type model struct {
 	free   int             // published ones
 	ended  map[string]bool // holds that are over
 	over   bool            // withdrawn
-	log    []string
 }
 
 type twin struct {

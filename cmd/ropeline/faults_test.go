@@ -293,16 +293,6 @@ func (s *shop) do(b *buyer, method, path string, body any, key string) (int, map
 	return res.StatusCode, answer
 }
 
-// must is a request that nobody disturbs.
-func (s *shop) must(b *buyer, want int, method, path string, body any, key string) map[string]any {
-	s.t.Helper()
-	status, answer := s.do(b, method, path, body, key)
-	if status != want {
-		s.t.Fatalf("%s %s: %d %v, want %d", method, path, status, answer, want)
-	}
-	return answer
-}
-
 // operation is something that a fan, a provider or the worker does.
 type operation struct {
 	name    string
