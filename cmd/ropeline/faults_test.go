@@ -136,7 +136,7 @@ func openShop(t *testing.T) *shop {
 	t.Cleanup(s.holds.Close)
 	t.Cleanup(s.orders.Close)
 	opens := time.Now().UTC().Truncate(time.Second)
-	s.sale, err = s.shows.Seed(t.Context(), catalogue.Plan{Venue: "Opera", StartsAt: opens.Add(time.Hour), General: 2000, Sale: ropeline.Sale{
+	s.sale, err = s.shows.Seed(t.Context(), catalogue.Plan{Venue: "Opera", StartsAt: opens.Add(time.Hour), General: 20_000, Sale: ropeline.Sale{
 		ID: "faults", Version: 1, Title: "Gala", LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
 		ClaimWindow: 60, TokenLife: 60, SessionMax: 3600, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
 	}})
