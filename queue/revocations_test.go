@@ -256,3 +256,74 @@ func TestLeavingTwiceSaysTheSame(t *testing.T) {
 		}
 	}
 }
+
+// A loss while the end of a session waits for gates forgets the entry that they had
+// to read, and which gates there are. The end was said to be acknowledged then, and
+// every gate went on accepting the token: found by the load test, seldom.
+func TestAnEndThatALossForgetsIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(context.Context, redis.UniversalClient) error{
+		"of everything": func(ctx context.Context, rdb redis.UniversalClient) error { return rdb.FlushAll(ctx).Err() },
+		"of what gates share, on a master of its own": func(ctx context.Context, rdb redis.UniversalClient) error {
+			return rdb.Del(ctx, keyGatesSeen, keyGatesAcked, keyEnded).Err()
+		},
+		"of the sale, on a master of its own": func(ctx context.Context, rdb redis.UniversalClient) error {
+			keys := append(keysOf("forgets", "active", "sessions", "kept", "state"), keyGatesSeen, keyGatesAcked) // and no gate is waited for
+			return rdb.Del(ctx, keys...).Err()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := devtest.PrivateRedis(t).Client
+			store := New(rdb, testKeys)
+			t.Cleanup(store.Close)
+			sale := testSale("forgets", time.Now().Add(-time.Minute))
+			sale.TokenLife, sale.SessionMax = 60, 600
+			if err := errors.Join(store.PublishSale(t.Context(), sale), store.Draw(t.Context(), sale.ID)); err != nil {
+				t.Fatal(err)
+			}
+			p := join(t, store, sale.ID)
+			admitUntil(t, store, sale.ID, p.ID)
+			if _, err := store.Claim(t.Context(), sale.ID, p.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.run(t.Context(), beatScript, []string{keyGatesSeen, keyGatesAcked}, "slow", "0-0"); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan bool, 1)
+			go func() {
+				acknowledged, _ := store.End(t.Context(), sale.ID, p.ID)
+				ended <- acknowledged
+			}()
+			for deadline := time.Now().Add(10 * time.Second); rdb.XLen(t.Context(), keyEnded).Val() == 0; { // gates are being told
+				if time.Now().After(deadline) {
+					t.Fatal("no gate is told")
+				}
+			}
+			if err := lose(t.Context(), rdb); err != nil {
+				t.Fatal(err)
+			}
+			if <-ended {
+				t.Error("the end is acknowledged, though no gate has heard of it")
+			}
+		})
+	}
+}
+
+// An edge whose clock is ahead trimmed what gates had not read yet: how old an entry
+// is goes by the server's clock, which names it.
+func TestNoClockButTheServersForgetsAnEnd(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.PrivateRedis(t).Client
+	store := New(rdb, testKeys).WithClock(func() time.Time { return time.Now().Add(24 * time.Hour) })
+	t.Cleanup(store.Close)
+	const ends = 300 // the server trims a hundred at a time
+	for range ends {
+		if _, err := store.tellGates(t.Context(), "a", "sid", "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := rdb.XLen(t.Context(), keyEnded).Result(); err != nil || n != ends {
+		t.Errorf("%d of %d ends are told, %v", n, ends, err)
+	}
+}

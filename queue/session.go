@@ -4,12 +4,10 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
 )
@@ -90,6 +88,10 @@ var freeScript = newScript("free", freeSource)
 var findSessionSource string
 var findSessionScript = newScript("find session", findSessionSource)
 
+//go:embed lua/tell_ended.lua
+var tellEndedSource string
+var tellEndedScript = newScript("tell ended", tellEndedSource)
+
 //go:embed lua/unheard.lua
 var unheardSource string
 var unheardScript = newScript("unheard", unheardSource)
@@ -163,15 +165,14 @@ func (s *Store) end(ctx context.Context, sale ropeline.SaleID, id ropeline.Place
 		return false, err
 	}
 	reply, err = s.run(ctx, freeScript, keysOf(sale, "active", "sessions", "kept"), string(id))
-	return err == nil && reply != int64(-1), err
+	freed, _ := reply.(int64)
+	return err == nil && freed >= 0, err
 }
 
 func (s *Store) tellGates(ctx context.Context, sale ropeline.SaleID, sid, exp string) (entry string, err error) {
-	entry, err = s.rdb.XAdd(ctx, &redis.XAddArgs{
-		Stream: keyEnded, Values: []string{"sid", sid, "exp", exp, "sale", string(sale)},
-		MinID: strconv.FormatInt(s.time().Add(-endedKept).UnixMilli(), 10), Approx: true,
-	}).Result()
-	return entry, storeError("telling gates", err)
+	reply, err := s.run(ctx, tellEndedScript, []string{keyEnded}, sid, exp, string(sale), endedKept.Milliseconds())
+	entry, _ = reply.(string)
+	return entry, err
 }
 
 func (s *Store) awaitGates(ctx context.Context, entry string) (heard bool, err error) {
@@ -179,7 +180,7 @@ func (s *Store) awaitGates(ctx context.Context, entry string) (heard bool, err e
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		reply, err := s.run(ctx, unheardScript, []string{keyGatesSeen, keyGatesAcked}, entry, gateSilent.Milliseconds())
+		reply, err := s.run(ctx, unheardScript, []string{keyGatesSeen, keyGatesAcked, keyEnded}, entry, gateSilent.Milliseconds())
 		// A read cut off by the deadline may be told before ctx is.
 		if ctx.Err() != nil || !time.Now().Before(deadline) {
 			return false, nil
@@ -187,8 +188,11 @@ func (s *Store) awaitGates(ctx context.Context, entry string) (heard bool, err e
 		if err != nil {
 			return false, err
 		}
-		if reply == int64(0) {
+		switch reply {
+		case int64(0):
 			return true, nil
+		case int64(-1): // nobody will hear of it any more
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
