@@ -23,7 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")) // it keeps a clock for good
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"), // it keeps a clock for good
+		goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))                 // half a second, as long as goleak waits
 }
 
 // world is what a gate is told by others.
