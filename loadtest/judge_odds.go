@@ -111,8 +111,9 @@ func (h *History) got() bool {
 // judgeOdds compares what was said of the chances with what came of them.
 func judgeOdds(e Evidence) finding {
 	told, got := map[wire.Chance]int{}, map[wire.Chance]int{}
-	samples := 0
+	samples, bought := 0, 0
 	for _, h := range e.Fans {
+		bought += len(h.Attempts)
 		if h.left() || h.Gone || !h.offered() && !h.Stayed {
 			continue
 		}
@@ -133,6 +134,9 @@ func judgeOdds(e Evidence) finding {
 				samples++
 			}
 		}
+	}
+	if bought == 0 {
+		return unjudged("nobody bought anything, and the odds are of a shop that sells")
 	}
 	if samples < oddsFew {
 		return unjudged("only %d times somebody was told of good or slim chances", samples)

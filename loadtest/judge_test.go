@@ -306,6 +306,20 @@ func TestACheckThatSawNothingDoesNotPass(t *testing.T) {
 	}
 }
 
+// Where nobody buys everybody gets something, whatever was said of the chances.
+func TestOddsAreNotJudgedWhereNobodyBuys(t *testing.T) {
+	t.Parallel()
+	e := goodRun()
+	for i := range e.Fans {
+		e.Fans[i].Attempts = nil
+	}
+	for _, v := range Judge(e, everything()) {
+		if v.Name == InvOdds && v.State != NotJudged {
+			t.Errorf("odds are %s", v.State)
+		}
+	}
+}
+
 func without(all, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(some, s) })
 }

@@ -17,16 +17,17 @@ func TestACoreSaysHowItDoes(t *testing.T) {
 	c := start(t)
 	fan := c.fan()
 	h := c.hold(fan, 1)
-	before := c.api.server.health.now()
+	before, began := c.api.server.health.now(), time.Now()
 	c.pay(fan, "slow", h.ID, sandbox.Slow).is(http.StatusCreated, nil) // two seconds at the provider
 	c.pay(fan, "slow", h.ID, sandbox.Slow).is(http.StatusCreated, nil) // the same answer again, of one order
+	own := (time.Since(began) - 2*time.Second).Milliseconds()          // what is left for the core, on a busy machine too
 	c.get("/api/v1/nowhere", "").refused(http.StatusNotFound, "route-unknown")
 	c.do(http.MethodPost, "/api/v1/orders", "", "", "Idempotency-Key", "k") // of nobody: is turned away
 	now := c.api.server.health.now()
-	if slow := now.SlowerThan(1500) - before.SlowerThan(1500); now.Requests-before.Requests != 3 || slow != 0 || now.Failed != before.Failed {
+	if slow := now.SlowerThan(1500) - before.SlowerThan(1500); now.Requests-before.Requests != 3 || (slow != 0 && own <= 1500) || now.Failed != before.Failed {
 		t.Errorf("counted %+v after %+v", now, before)
 	}
-	if now.Orders.Requests-before.Orders.Requests != 2 || now.Orders.TookMS-before.Orders.TookMS > 1500 || now.InFlight != before.InFlight {
+	if now.Orders.Requests-before.Orders.Requests != 2 || now.Orders.TookMS-before.Orders.TookMS > own || now.InFlight != before.InFlight {
 		t.Errorf("counted orders %+v after %+v, and %d under way", now.Orders, before.Orders, now.InFlight)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; c.get("/api/v1/events", "") {
