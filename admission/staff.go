@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ropeline/ropeline"
@@ -31,21 +32,26 @@ type Staff struct{ members []Member }
 
 // The roles. An SRE may do everything; the backend of a shop has a key of its own
 // and may end sessions; a vendor makes and redeems the coupons of the shop that
-// is their name up to its first dot.
+// is their name up to its first dot; the box office sells at its counter.
 const (
-	RoleSRE    = "sre"
-	RoleShop   = "shop"
-	RoleVendor = "vendor"
+	RoleSRE       = "sre"
+	RoleShop      = "shop"
+	RoleVendor    = "vendor"
+	RoleBoxOffice = "boxoffice"
 )
 
+var roles = []string{RoleSRE, RoleShop, RoleVendor, RoleBoxOffice}
+
 func checkRole(role string) error {
-	if role != RoleSRE && role != RoleShop && role != RoleVendor {
-		return fmt.Errorf("role %q: the roles are: %s, %s, %s", role, RoleSRE, RoleShop, RoleVendor)
+	if !slices.Contains(roles, role) {
+		return fmt.Errorf("role %q: the roles are: %s", role, strings.Join(roles, ", "))
 	}
 	return nil
 }
 
 var errShopOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "shop-key", Detail: "The key of a shop ends sessions and does nothing else."}
+
+var errBoxOfficeOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "box-office-key", Detail: "The key of a box office sells at its counter and does nothing else."}
 
 var errVendorOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-key", Detail: "The key of a vendor opens the desk of their shop and nothing else."}
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -36,8 +37,9 @@ type Staff interface {
 
 // The roles that the desk knows. A vendor's name begins with the shop it is of.
 const (
-	roleSRE    = "sre"
-	roleVendor = "vendor"
+	roleSRE       = "sre"
+	roleVendor    = "vendor"
+	roleBoxOffice = "boxoffice"
 )
 
 // ErrDeskOnly refuses a key of the staff that is for something else.
@@ -48,21 +50,23 @@ type member struct{ name, role string }
 
 type memberKey struct{}
 
-// needStaff lets SREs and vendors pass.
-func (s *server) needStaff(c *fiber.Ctx) error {
-	key := ropeline.Bearer(c.Get(fiber.HeaderAuthorization))
-	if key == "" || s.staff == nil {
-		return ropeline.ErrStaffRequired
+// need lets members of the staff pass who have one of the roles.
+func (s *server) need(refusal error, roles ...string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		key := ropeline.Bearer(c.Get(fiber.HeaderAuthorization))
+		if key == "" || s.staff == nil {
+			return ropeline.ErrStaffRequired
+		}
+		name, role, err := s.staff.Find(key)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(roles, role) {
+			return refusal
+		}
+		c.Locals(memberKey{}, member{name, role})
+		return c.Next()
 	}
-	name, role, err := s.staff.Find(key)
-	if err != nil {
-		return err
-	}
-	if role != roleSRE && role != roleVendor {
-		return ErrDeskOnly
-	}
-	c.Locals(memberKey{}, member{name, role})
-	return c.Next()
 }
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is

@@ -29,7 +29,8 @@ type Order struct {
 	Sale        ropeline.SaleID        `json:"sale"`
 	State       order.State            `json:"state" enum:"paid,pending,canceled"`
 	Total       booking.Money          `json:"total" doc:"what was, or is, to pay"`
-	Discount    *booking.Money         `json:"discount,omitempty" doc:"what a coupon took off the prices of the tickets"`
+	Discount    *booking.Money         `json:"discount,omitempty" doc:"what a coupon took off the prices of the tickets, or the counter"`
+	Tender      order.Tender           `json:"tender,omitempty" enum:"cash,terminal,complimentary" doc:"how it was paid at the counter; left out: through the payment provider"`
 	Email       string                 `json:"email"`
 	CreatedAt   time.Time              `json:"created_at"`
 	Key         string                 `json:"key,omitempty" doc:"opens the order's link; only in the answer to its making"`
@@ -159,7 +160,7 @@ func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error
 func orderAnswer(o order.Order) (Order, error) {
 	answer := Order{
 		ID: o.ID, Performance: o.Performance, Sale: o.Sale, State: o.State, Total: o.Total,
-		Email: o.Email, CreatedAt: o.CreatedAt, Action: o.Action, Tickets: make([]Ticket, len(o.Tickets)),
+		Tender: o.Tender, Email: o.Email, CreatedAt: o.CreatedAt, Action: o.Action, Tickets: make([]Ticket, len(o.Tickets)),
 	}
 	if o.Discount.Amount > 0 {
 		answer.Discount = &o.Discount

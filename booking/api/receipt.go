@@ -21,10 +21,11 @@ type Receipt struct {
 	StartsAt    time.Time              `json:"starts_at"`
 	CreatedAt   time.Time              `json:"created_at"`
 	State       order.State            `json:"state" enum:"paid,pending,canceled"`
+	Tender      order.Tender           `json:"tender,omitempty" enum:"cash,terminal,complimentary" doc:"how it was paid at the counter; left out: through the payment provider"`
 	Currency    string                 `json:"currency" doc:"ISO 4217"`
 	Digits      int                    `json:"digits" doc:"how many of an amount's digits stand behind the point: 2 of EUR, 0 of JPY, 3 of KWD"`
 	Lines       []ReceiptLine          `json:"lines"`
-	Discount    int64                  `json:"discount,omitempty" doc:"what a coupon took off the prices"`
+	Discount    int64                  `json:"discount,omitempty" doc:"what a coupon took off the prices, or the counter"`
 	Total       int64                  `json:"total" doc:"what was, or is, to pay: the sum of what each ticket cost"`
 	Net         int64                  `json:"net" doc:"total without tax"`
 	Tax         int64                  `json:"tax" doc:"in total: the sum of the tickets' tax"`
@@ -83,7 +84,7 @@ func (s *server) receipt(ctx context.Context, id string) (*gotReceipt, error) {
 	}
 	o, show := r.Order, r.Show
 	body := Receipt{Order: o.ID, Performance: o.Performance, Title: show.Title, Venue: show.Venue, StartsAt: show.StartsAt,
-		CreatedAt: o.CreatedAt, State: o.State, Currency: o.Total.Currency, Digits: tariff.Digits(o.Total.Currency),
+		CreatedAt: o.CreatedAt, State: o.State, Tender: o.Tender, Currency: o.Total.Currency, Digits: tariff.Digits(o.Total.Currency),
 		Lines: make([]ReceiptLine, len(o.Tickets)), Discount: o.Discount.Amount, Total: o.Total.Amount,
 		TaxRate: show.Tariff.TaxRate, Fee: o.Fee, Refunds: make([]ReceiptRefund, len(r.Cancellations))}
 	for i, t := range o.Tickets {

@@ -27,6 +27,7 @@ const (
 	Bag       Access = "bag key"         // holders of the key of a bag
 	Desk      Access = "staff key"       // vendors of the shop, and SREs
 	SRE       Access = "SRE key"
+	BoxOffice Access = "box office key" // the box office, and SREs
 )
 
 // Route is a line of the table of routes.
@@ -41,6 +42,9 @@ type Route struct {
 
 // desk is where a shop's vendors work.
 const desk = organizer + "/shops/{shop}"
+
+// counter is where the box office sells units of a performance.
+const counter = organizer + "/performances/{id}/counter"
 
 // organizer is what staff do with what was sold.
 const organizer = "/api/v1/organizer"
@@ -68,6 +72,15 @@ var Routes = []Route{
 	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
 	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", SRE, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
 	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", SRE, http.StatusOK, "The same, order by order, as CSV"},
+
+	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
+	{"get-counter-hold", http.MethodGet, counter + "/holds/{hold}", BoxOffice, http.StatusOK, "A hold of the counter"},
+	{"release-counter-hold", http.MethodDelete, counter + "/holds/{hold}", BoxOffice, http.StatusNoContent, "Give units back that the counter holds"},
+	{"sell-at-counter", http.MethodPost, counter + "/orders", BoxOffice, http.StatusCreated, "Sell what the counter holds, for cash, by terminal or for nothing"},
+	{"get-takings", http.MethodGet, counter + "/takings", BoxOffice, http.StatusOK, "What the counter took and gave back, by whom and how"},
+	{"get-counter-order", http.MethodGet, organizer + "/counter/orders/{id}", BoxOffice, http.StatusOK, "An order that the counter sold, and its tickets"},
+	{"get-counter-receipt", http.MethodGet, organizer + "/counter/orders/{id}/receipt", BoxOffice, http.StatusOK, "The receipt of an order that the counter sold"},
+	{"cancel-at-counter", http.MethodPost, organizer + "/counter/orders/{id}/cancel", BoxOffice, http.StatusOK, "Cancel tickets that the counter sold, and give the money back; the same ones again change nothing"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
@@ -142,9 +155,11 @@ func (s *server) guard(app *fiber.App) {
 		case Bag:
 			chain = []fiber.Handler{private, plainBody, s.needBag, pass}
 		case Desk:
-			chain = []fiber.Handler{private, plainBody, s.needStaff, pass}
+			chain = []fiber.Handler{private, plainBody, s.need(ErrDeskOnly, roleSRE, roleVendor), pass}
 		case SRE:
-			chain = []fiber.Handler{private, plainBody, s.needSRE, pass}
+			chain = []fiber.Handler{private, plainBody, s.need(ErrSREOnly, roleSRE), pass}
+		case BoxOffice:
+			chain = []fiber.Handler{private, plainBody, s.need(ErrBoxOfficeOnly, roleSRE, roleBoxOffice), pass}
 		default:
 			continue // no guard: the route stays closed
 		}

@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/gofiber/fiber/v2"
-
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
@@ -33,23 +31,6 @@ func (s *server) routeMoney() error {
 // ErrSREOnly refuses a key of the staff that is for something else.
 var ErrSREOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "sre-required", Detail: "Orders and their money are for SREs."}
 
-// needSRE lets SREs pass.
-func (s *server) needSRE(c *fiber.Ctx) error {
-	key := ropeline.Bearer(c.Get(fiber.HeaderAuthorization))
-	if key == "" || s.staff == nil {
-		return ropeline.ErrStaffRequired
-	}
-	name, role, err := s.staff.Find(key)
-	if err != nil {
-		return err
-	}
-	if role != roleSRE {
-		return ErrSREOnly
-	}
-	c.Locals(memberKey{}, member{name, role})
-	return c.Next()
-}
-
 // by is who of the staff a request comes from, as the ledger names them.
 func by(ctx context.Context) string {
 	m, _ := ctx.Value(memberKey{}).(member)
@@ -70,18 +51,26 @@ type staffCancel struct {
 
 // staffCancel is not bound by the time that the rules give buyers.
 func (s *server) staffCancel(ctx context.Context, in *staffCancel) (*gotReceipt, error) {
-	switch {
-	case !booking.IsID(in.ID):
-		return nil, order.ErrUnknown
-	case strings.TrimSpace(in.Body.Reason) == "", len([]rune(in.Body.Reason)) > 200,
-		strings.ContainsFunc(in.Body.Reason, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return nil, order.ErrReason
+	if err := checkCancel(in.ID, in.Body.Reason); err != nil {
+		return nil, err
 	}
 	_, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: by(ctx), Reason: in.Body.Reason, Full: in.Body.Full})
 	if err != nil {
 		return nil, err
 	}
 	return s.receipt(ctx, in.ID)
+}
+
+// checkCancel checks what staff say of an order to cancel.
+func checkCancel(id, reason string) error {
+	switch {
+	case !booking.IsID(id):
+		return order.ErrUnknown
+	case strings.TrimSpace(reason) == "", len([]rune(reason)) > 200,
+		strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return order.ErrReason
+	}
+	return nil
 }
 
 // OrderLedger is what happened to an order.
@@ -210,10 +199,10 @@ func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*sett
 	}
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed"}}
+	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal"}}
 	for _, r := range rows {
 		line := []string{r.Order, r.Currency}
-		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed} {
+		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal} {
 			line = append(line, tariff.Decimal(amount, r.Currency))
 		}
 		lines = append(lines, line)

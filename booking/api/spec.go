@@ -21,7 +21,7 @@ func specification() huma.Config {
 						Description: "Time and HMAC-SHA256 of the body, with a secret that the provider and we share. The sandbox's header is Sandbox-Signature."},
 					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
 					schemes[Bag]:       {Type: "http", Scheme: "bearer", Description: "The key of the bag."},
-					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, or an SRE."},
+					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, or an SRE."},
 				},
 			},
 		},
@@ -31,7 +31,7 @@ func specification() huma.Config {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {

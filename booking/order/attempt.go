@@ -41,6 +41,7 @@ type Attempt struct {
 	Units       []int
 	Amount      booking.Money
 	Method      string
+	Tender      Tender // how it is paid at the counter; empty: through the provider
 	Ref         string // the provider's id of the payment, once the order is recorded
 	Return      string // where the fan comes back to from the provider's page; not kept
 	Action      string // that page, while Acting
@@ -54,11 +55,11 @@ type Attempt struct {
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
-	units, amount, currency, method, provider_ref, action, state, outcome`
+	units, amount, currency, method, tender, provider_ref, action, state, outcome`
 
 func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
-		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Ref, &a.Action, &a.Step, &a.Outcome)
+		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Ref, &a.Action, &a.Step, &a.Outcome)
 }
 
 // counted are the performances of which a place's units count.

@@ -32,6 +32,7 @@ type Cancel struct {
 	Who     string
 	Reason  string // of staff
 	Full    bool   // staff only: the buyer gets back all that was paid
+	Tender  Tender // how the money is given back at the counter; empty: by the provider
 }
 
 // Refusals of a cancel.
@@ -107,6 +108,9 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 			o.Performance, o.ID).Scan(&o.State, &attempt, &place); err != nil {
 			return err
 		}
+		if err := c.fits(o.Tender); err != nil {
+			return err
+		}
 		if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
 			return err
 		}
@@ -169,6 +173,7 @@ type entry struct {
 	name   string
 	ticket string // empty: the whole order
 	amount int64
+	tender Tender // of money that moved at the counter
 }
 
 // draw draws up what becomes of the picked tickets.
@@ -191,12 +196,12 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
 		k, back := o.Tickets[i], rules.Cancel(parts[i])
 		plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
 		plan.Amount.Amount, plan.Kept = plan.Amount.Amount+back.Refund, plan.Kept+back.Kept
-		plan.entries = append(plan.entries, entry{"canceled", k.ID, parts[i].Paid})
+		plan.entries = append(plan.entries, entry{name: "canceled", ticket: k.ID, amount: parts[i].Paid})
 		if back.Kept > 0 {
-			plan.entries = append(plan.entries, entry{"kept", k.ID, back.Kept})
+			plan.entries = append(plan.entries, entry{name: "kept", ticket: k.ID, amount: back.Kept})
 		}
 		if back.Fee > 0 {
-			plan.entries = append(plan.entries, entry{"fee_returned", k.ID, back.Fee})
+			plan.entries = append(plan.entries, entry{name: "fee_returned", ticket: k.ID, amount: back.Fee})
 		}
 	}
 	valid := 0
@@ -206,10 +211,14 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
 		}
 	}
 	plan.last = valid == len(picked)
-	if plan.Amount.Amount == 0 {
+	switch {
+	case plan.Amount.Amount == 0:
 		plan.State = RefundDone
-	} else {
-		plan.entries = append(plan.entries, entry{"refunding", "", plan.Amount.Amount})
+	case c.Tender != "": // it is handed back over the counter
+		plan.State = RefundDone
+		plan.entries = append(plan.entries, entry{name: "refunded", amount: plan.Amount.Amount, tender: c.Tender})
+	default:
+		plan.entries = append(plan.entries, entry{name: "refunding", amount: plan.Amount.Amount})
 	}
 	return plan, nil
 }
@@ -225,12 +234,13 @@ func (c canceling) write(ctx context.Context, tx pgx.Tx) error {
 	b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		c.Performance, c.ID, c.Order, c.Attempt, c.Place, c.Units, c.Amount.Amount, c.Kept, c.Amount.Currency, c.Who, c.Reason, c.State, c.Refund)
-	b.Queue(`insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who)
-		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, $3, $4
-		from unnest($5::text[], $6::text[], $7::bigint[]) with ordinality as e (entry, ticket, amount, n) order by e.n`,
+	b.Queue(`insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who, tender)
+		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, $3, $4, e.tender
+		from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) with ordinality as e (entry, ticket, amount, tender, n) order by e.n`,
 		c.Performance, c.Order, c.Amount.Currency, c.Who,
 		column(c.entries, func(e entry) string { return e.name }),
 		column(c.entries, func(e entry) string { return e.ticket }),
-		column(c.entries, func(e entry) int64 { return e.amount }))
+		column(c.entries, func(e entry) int64 { return e.amount }),
+		column(c.entries, func(e entry) Tender { return e.tender }))
 	return tx.SendBatch(ctx, &b).Close()
 }

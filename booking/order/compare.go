@@ -113,6 +113,9 @@ func (s *Settler) judge(ctx context.Context, payments []payment.Payment, now tim
 
 func (s *Settler) judgeOne(ctx context.Context, p payment.Payment, a Attempt) error {
 	taken := p.State == payment.Captured && p.Refunded < p.Amount.Amount
+	if a.Tender != "" { // what the counter sells is no payment of the provider's
+		a.Step = ""
+	}
 	switch a.Step {
 	case "": // none is ours
 		if taken || p.State == payment.Authorized {
@@ -170,7 +173,7 @@ func (s *Settler) missing(ctx context.Context, from, to time.Time, listed map[st
 			return err
 		}
 		for _, a := range attempts {
-			if listed[a.ID] || a.Amount.Amount == 0 { // nobody was asked for nothing
+			if listed[a.ID] || a.Amount.Amount == 0 || a.Tender != "" { // nobody was asked for nothing, nor for what the counter took
 				continue
 			}
 			if err := s.doubt(ctx, a); err != nil { // of another provider's, it may be

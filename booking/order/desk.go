@@ -179,17 +179,24 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off,
 		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email}
-	for _, l := range lines { // in the order of their units, as h.Units is
-		t := Ticket{Order: o.ID, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
+	o.Tickets, err = d.tickets(o.ID, lines)
+	return a, o, err
+}
+
+// tickets draws up the tickets of an order, in the order of their units, as those of
+// a hold are. They are unpaid.
+func (d *Desk) tickets(order string, lines []catalogue.Line) (tickets []Ticket, err error) {
+	for _, l := range lines {
+		t := Ticket{Order: order, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
 		if t.ID, err = booking.NewID(); err != nil {
-			return Attempt{}, Order{}, err
+			return nil, err
 		}
 		if t.Code, err = ticket.Code(d.random); err != nil {
-			return Attempt{}, Order{}, err
+			return nil, err
 		}
-		o.Tickets = append(o.Tickets, t)
+		tickets = append(tickets, t)
 	}
-	return a, o, nil
+	return tickets, nil
 }
 
 // pay takes a started attempt to its end, or to where the fan has to act. The hold

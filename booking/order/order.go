@@ -37,9 +37,10 @@ type Order struct {
 	Sale        ropeline.SaleID
 	State       State
 	Total       booking.Money // to pay
-	Discount    booking.Money // what a coupon took off the prices of the tickets
+	Discount    booking.Money // what a coupon took off the prices of the tickets, or the counter
 	Fee         int64         // what of Total is the platform's, minor units
-	Email       string
+	Tender      Tender        // how it was paid at the counter; empty: through the provider
+	Email       string        // may be empty if it was sold at the counter
 	CreatedAt   time.Time
 	Tickets     []Ticket
 	Action      string // the provider's page on which the fan has to confirm first; empty if nothing is to be confirmed
@@ -111,6 +112,9 @@ func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 }
 
 var keyShape = regexp.MustCompile(`^[!-~]{1,128}$`)
+
+// IsKey reports whether s may be an idempotency key.
+func IsKey(s string) bool { return keyShape.MatchString(s) }
 
 func (r Request) validate() error {
 	switch {

@@ -52,18 +52,19 @@ type LedgerEntry struct {
 	Ticket string    `json:"ticket,omitempty" doc:"that it is about; left out: the whole order"`
 	Amount int64     `json:"amount"`
 	Who    string    `json:"who" doc:"system, buyer, or staff: and a name"`
+	Tender Tender    `json:"tender,omitempty" enum:"cash,terminal,complimentary" doc:"of money that moved at the counter"`
 	At     time.Time `json:"at"`
 }
 
 // Ledger reads what happened to an order.
 func (s *Store) Ledger(ctx context.Context, o Order) ([]LedgerEntry, error) {
-	rows, err := s.db.Query(ctx, `select id, entry, coalesce(ticket_id::text, ''), amount, who, at from order_ledger
+	rows, err := s.db.Query(ctx, `select id, entry, coalesce(ticket_id::text, ''), amount, who, tender, at from order_ledger
 		where performance_id = $1 and order_id = $2 order by id`, o.Performance, o.ID)
 	if err != nil {
 		return nil, away("reading the ledger of", o.ID, err)
 	}
 	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e LedgerEntry, err error) {
-		err = r.Scan(&e.ID, &e.Entry, &e.Ticket, &e.Amount, &e.Who, &e.At)
+		err = r.Scan(&e.ID, &e.Entry, &e.Ticket, &e.Amount, &e.Who, &e.Tender, &e.At)
 		e.At = e.At.UTC()
 		return e, err
 	})

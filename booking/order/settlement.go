@@ -14,18 +14,22 @@ import (
 type Settlement struct {
 	Currency string `json:"currency"`
 	Orders   int    `json:"orders" doc:"of which money was taken"`
-	Taken    int64  `json:"taken" doc:"by the provider"`
+	Taken    int64  `json:"taken" doc:"by the provider; what the counter took is cash and terminal"`
 	Refunded int64  `json:"refunded" doc:"given back by the provider"`
 	ToRefund int64  `json:"to_refund" doc:"still to be given back, what the provider refused included"`
 	Fee      int64  `json:"fee" doc:"the platform's, less what it gave up"`
-	Owed     int64  `json:"owed" doc:"to the organizer: taken - refunded - to_refund - fee"`
+	Owed     int64  `json:"owed" doc:"to the organizer: taken - refunded - to_refund - fee; less than nothing where the fee of what was sold at the counter is more"`
+	Cash     int64  `json:"cash" doc:"taken at the counter in cash, less what was given back in cash: the organizer has it already"`
+	Terminal int64  `json:"terminal" doc:"taken at the counter on its card terminal, less what was given back on it"`
 }
 
 // settledOrders adds up the ledger of each order of which money was taken.
 const settledOrders = `
 	select order_id, currency,
-		sum(amount) filter (where entry = 'captured') taken,
-		coalesce(sum(amount) filter (where entry = 'refunded'), 0) refunded,
+		coalesce(sum(amount) filter (where entry = 'captured' and tender = ''), 0) taken,
+		coalesce(sum(amount) filter (where entry = 'refunded' and tender = ''), 0) refunded,
+		sum(case when tender = 'cash' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) cash,
+		sum(case when tender = 'terminal' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) terminal,
 		sum(case entry when 'captured' then amount when 'refunded' then -amount when 'placed' then -amount
 			when 'canceled' then amount when 'kept' then -amount else 0 end) to_refund,
 		sum(case entry when 'fee' then amount when 'fee_returned' then -amount else 0 end) fee
@@ -35,13 +39,13 @@ const settledOrders = `
 // Settle adds up a performance's ledger, once for each currency.
 func (s *Store) Settle(ctx context.Context, id ropeline.PerformanceID) ([]Settlement, error) {
 	rows, err := s.db.Query(ctx, `
-		select currency, count(*), sum(taken)::bigint, sum(refunded)::bigint, sum(to_refund)::bigint, sum(fee)::bigint
+		select currency, count(*), sum(taken)::bigint, sum(refunded)::bigint, sum(to_refund)::bigint, sum(fee)::bigint, sum(cash)::bigint, sum(terminal)::bigint
 		from (`+settledOrders+`) o group by currency order by currency`, id)
 	if err != nil {
 		return nil, away("settling", string(id), err)
 	}
 	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Settlement, err error) {
-		err = r.Scan(&t.Currency, &t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee)
+		err = r.Scan(&t.Currency, &t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee, &t.Cash, &t.Terminal)
 		t.Owed = t.Taken - t.Refunded - t.ToRefund - t.Fee
 		return t, err
 	})
@@ -61,13 +65,13 @@ type OrderSettlement struct {
 // their ids, which is that of their making.
 func (s *Store) SettleOrders(ctx context.Context, id ropeline.PerformanceID, after string, limit int) ([]OrderSettlement, error) {
 	rows, err := s.db.Query(ctx, `
-		select order_id, currency, taken::bigint, refunded::bigint, to_refund::bigint, fee::bigint
+		select order_id, currency, taken::bigint, refunded::bigint, to_refund::bigint, fee::bigint, cash::bigint, terminal::bigint
 		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id limit $3`, id, after, limit)
 	if err != nil {
 		return nil, away("settling orders of", string(id), err)
 	}
 	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t OrderSettlement, err error) {
-		err = r.Scan(&t.Order, &t.Currency, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee)
+		err = r.Scan(&t.Order, &t.Currency, &t.Taken, &t.Refunded, &t.ToRefund, &t.Fee, &t.Cash, &t.Terminal)
 		t.Orders, t.Owed = 1, t.Taken-t.Refunded-t.ToRefund-t.Fee
 		return t, err
 	})

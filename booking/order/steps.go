@@ -170,6 +170,9 @@ func (s *steps) reopen(ctx context.Context, a Attempt) (Attempt, error) {
 // letGo makes sure that the provider keeps no money for an attempt that was not
 // recorded, or whose order was canceled.
 func (s *steps) letGo(ctx context.Context, a Attempt) (Attempt, error) {
+	if a.Tender != "" { // the provider was never asked
+		return a, nil
+	}
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	p, err := s.provider.Find(call, a.charge())

@@ -38,18 +38,29 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 	}
 	var orders []bought
 	var owed, kept, fees, back int64 // by the rules
+	till := map[order.Tender]int64{}
 	for range 40 {
 		d.provider.before, d.provider.after = failing, failing
 		if len(orders) == 0 || r.IntN(3) == 0 {
 			d.provider.before, d.provider.after = nil, nil
-			h, err := d.holds.Any(t.Context(), d.wish(uuid.NewString()), 1+r.IntN(4), d.floor())
+			w, tender := d.wish(uuid.NewString()), []order.Tender{"", "", order.Cash, order.Terminal}[r.IntN(4)]
+			if tender != "" {
+				w.Session = order.CounterSession(w.ID)
+			}
+			h, err := d.holds.Any(t.Context(), w, 1+r.IntN(4), d.floor())
 			if err != nil { // all are sold
 				continue
 			}
-			o, err := d.Checkout(t.Context(), d.request(h, sandbox.OK))
+			var o order.Order
+			if tender == "" {
+				o, err = d.Checkout(t.Context(), d.request(h, sandbox.OK))
+			} else {
+				o, err = d.Sell(t.Context(), d.atCounter(h, tender))
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
+			till[tender] += o.Total.Amount
 			var prices []int64
 			for _, k := range o.Tickets {
 				prices = append(prices, k.Price.Amount)
@@ -63,6 +74,9 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 		}
 		o := &orders[r.IntN(len(orders))]
 		c := order.Cancel{Order: o.ID, Who: order.Buyer}
+		if o.Tender != "" {
+			c.Who, c.Tender = order.Staff("rosa"), []order.Tender{order.Cash, order.Terminal}[r.IntN(2)]
+		}
 		applied := rules.Refund
 		if r.IntN(3) == 0 {
 			c.Who, c.Reason, c.Full, applied = order.Staff("ann"), "fever", true, tariff.Refund{}
@@ -76,6 +90,7 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 			for _, id := range c.Tickets {
 				if id == k.ID && k.State == ticket.Valid {
 					b := applied.Cancel(o.parts[i])
+					till[c.Tender] -= b.Refund
 					back, kept, owed, fees = back+b.Refund, kept+b.Kept, owed-o.parts[i].Paid, fees-b.Fee
 				}
 			}
@@ -97,9 +112,10 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 	d.refunds()
 	d.audited()
 	sum, err := d.store.Settle(t.Context(), d.id)
-	if err != nil || len(sum) != 1 || sum[0].Taken-sum[0].Refunded != owed+kept || sum[0].Refunded != back || sum[0].ToRefund != 0 ||
-		sum[0].Fee != fees || sum[0].Owed != owed+kept-fees || sum[0].Orders != len(orders) {
-		t.Errorf("settled %+v, %v; want %d kept %d refunded %d fees %d", sum, err, owed, kept, back, fees)
+	if err != nil || len(sum) != 1 || sum[0].Taken-sum[0].Refunded != till[""] || sum[0].ToRefund != 0 || till[""]+till[order.Cash]+till[order.Terminal] != owed+kept ||
+		sum[0].Cash != till[order.Cash] || sum[0].Terminal != till[order.Terminal] ||
+		sum[0].Fee != fees || sum[0].Owed != till[""]-fees || sum[0].Orders != len(orders) {
+		t.Errorf("settled %+v, %v; want %d kept %d refunded %d fees %d, and the tills %v", sum, err, owed, kept, back, fees, till)
 	}
 	rows, err := d.store.SettleOrders(t.Context(), d.id, "", 1000)
 	var each int64

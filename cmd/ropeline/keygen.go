@@ -30,7 +30,7 @@ func (c *keygenInit) Run(con console) error {
 type keygenStaff struct {
 	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
 	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens."`
-	Role string    `arg:"" help:"What they may do: sre."`
+	Role string    `arg:"" help:"What they may do: sre, shop, vendor or boxoffice."`
 }
 
 func (c *keygenStaff) Run(con console) error {
