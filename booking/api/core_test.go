@@ -116,7 +116,7 @@ func (l staffList) Find(key string) (name, role string, err error) {
 }
 
 var theStaff = staffList{
-	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"},
+	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"}, "key-counter": {"kim", roleBoxOffice},
 }
 
 // ended stands for the line's news of sessions that ended early.

@@ -57,7 +57,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed")
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {
@@ -70,7 +70,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre"}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter"}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success {
@@ -134,8 +134,15 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				for _, forged := range []string{"", fan, o.Key, bag, "key-sr"} {
 					call(forged).refused(http.StatusUnauthorized, "staff-required")
 				}
-				for _, other := range []string{"key-rosa", "key-shop"} {
+				for _, other := range []string{"key-rosa", "key-shop", "key-counter"} {
 					call(other).refused(http.StatusForbidden, "sre-required")
+				}
+			case BoxOffice:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-counte"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				for _, other := range []string{"key-rosa", "key-shop"} {
+					call(other).refused(http.StatusForbidden, "box-office-required")
 				}
 			default:
 				t.Errorf("nobody says who may call it: %q", r.Access)

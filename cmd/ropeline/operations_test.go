@@ -24,7 +24,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -310,6 +310,92 @@ func (s *shop) cancelOperations() []operation {
 	return []operation{ // a retry is the same refund under a new id
 		{always: true, name: "cancel", routes: []string{"cancel-order", "retry-refund"}, prepare: bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
 		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
+	}
+}
+
+// counterOperations sell at the box office.
+func (s *shop) counterOperations() []operation {
+	at := "/api/v1/organizer/performances/" + string(s.sale.Performances[0]) + "/counter"
+	staff := &buyer{token: s.staff}
+	hold := func(b *buyer) int {
+		status, answer := s.do(staff, http.MethodPost, at+"/holds", map[string]any{"units": b.units}, b.key)
+		if status == http.StatusCreated {
+			b.hold, _ = answer["id"].(string)
+			b.session = order.CounterSession(b.hold)
+		}
+		return status
+	}
+	held := func(b *buyer) {
+		if status := hold(b); status != http.StatusCreated {
+			s.t.Fatalf("holding at the counter: %d", status)
+		}
+	}
+	again := func(b *buyer) string { // the same key is the same hold
+		held(b)
+		return "held"
+	}
+	release := func(b *buyer) int {
+		status, _ := s.do(staff, http.MethodDelete, at+"/holds/"+b.hold, struct{}{}, "")
+		return status
+	}
+	released := func(b *buyer) string {
+		if status := release(b); status != http.StatusNoContent {
+			s.t.Errorf("released again: %d", status)
+		}
+		return "released"
+	}
+	sell := func(b *buyer) int {
+		status, answer := s.do(staff, http.MethodPost, at+"/orders", map[string]any{"hold": b.hold, "tender": "cash"}, b.key)
+		b.order, _ = answer["id"].(string)
+		return status
+	}
+	sold := func(b *buyer) string {
+		end := "the order is there"
+		if status := sell(b); status != http.StatusCreated {
+			end = fmt.Sprint("asked again: ", status, ", then sold anew")
+			b.key = uuid.NewString()
+			if status := sell(b); status != http.StatusCreated {
+				s.t.Errorf("selling anew: %d", status)
+			}
+		}
+		var orders, units, payments int
+		err := s.db.QueryRow(s.t.Context(), `select count(distinct o.id), count(t.id), (select count(*) from sandbox_payments p where p.attempt_id = any(array_agg(o.attempt_id)))
+			from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id
+			where o.tender = 'cash' and o.state = 'paid' and t.state = 'valid' and t.unit = any($1)`, b.units).Scan(&orders, &units, &payments)
+		if err != nil || orders != 1 || units != len(b.units) || payments != 0 {
+			s.t.Errorf("in the end there are %d orders with %d of %d units and %d payments, %v", orders, units, len(b.units), payments, err)
+		}
+		return end
+	}
+	bought := func(b *buyer) {
+		held(b)
+		if status := sell(b); status != http.StatusCreated {
+			s.t.Fatalf("selling at the counter: %d", status)
+		}
+	}
+	cancel := func(b *buyer) int {
+		status, _ := s.do(staff, http.MethodPost, "/api/v1/organizer/counter/orders/"+b.order+"/cancel", map[string]any{"reason": "the band is ill"}, "")
+		return status
+	}
+	canceled := func(b *buyer) string {
+		if status := cancel(b); status != http.StatusOK {
+			s.t.Errorf("canceled again: %d", status)
+		}
+		var back int64
+		err := s.db.QueryRow(s.t.Context(), `select coalesce(sum(amount), 0) from order_ledger where order_id = $1 and entry = 'refunded' and tender = 'cash'`, b.order).Scan(&back)
+		if err != nil || back != 9000 {
+			s.t.Errorf("%d went back of 9000, %v", back, err)
+		}
+		other := s.buyer()
+		other.units = b.units
+		s.holdOperations()[1].prepare(other) // they are for sale again
+		return "the money is back"
+	}
+	return []operation{
+		{name: "hold at the counter", routes: []string{"create-counter-hold"}, prepare: func(*buyer) {}, act: hold, want: http.StatusCreated, finish: again},
+		{name: "release at the counter", routes: []string{"release-counter-hold"}, prepare: held, act: release, want: http.StatusNoContent, finish: released},
+		{always: true, name: "sell at the counter", routes: []string{"sell-at-counter"}, prepare: held, act: sell, want: http.StatusCreated, finish: sold},
+		{name: "cancel at the counter", routes: []string{"cancel-at-counter"}, prepare: bought, act: cancel, want: http.StatusOK, finish: canceled},
 	}
 }
 

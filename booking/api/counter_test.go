@@ -1,0 +1,120 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+)
+
+func (c *core) counter(path string) string {
+	return organizerAPI + "/performances/" + string(c.show.ID) + "/counter" + path
+}
+
+// The box office holds, sells, reads, and gives money back; fans see the units go and
+// come, and what it took is in the settlement.
+func TestTheBoxOfficeSellsFromTheSameUnits(t *testing.T) {
+	t.Parallel()
+	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set tariff = '{"fee_rate": 1000, "refund": {"keep_rate": 5000}}'`)
+	seats, floor := c.show.Tiers[0], c.show.Tiers[len(c.show.Tiers)-1]
+	post := func(path, key string, body m) answer {
+		c.t.Helper()
+		return c.do(http.MethodPost, c.counter(path), "key-counter", c.json(body), "Idempotency-Key", key)
+	}
+	wish := m{"units": []int{seats.First, seats.First + 1}, "tiers": []m{{"tier": floor.ID, "quantity": 8}}} // more than one fan may have
+	var h, same Hold
+	post("/holds", "k1", wish).is(http.StatusCreated, &h)
+	post("/holds", "k1", wish).is(http.StatusCreated, &same)
+	if h.ID == "" || same.ID != h.ID || len(h.Units) != 10 || h.Total.Amount == 0 {
+		t.Fatalf("held %+v, and again %+v", h, same)
+	}
+	post("/holds", "k1", m{"units": []int{seats.First + 5}}).refused(http.StatusUnprocessableEntity, "idempotency-key-reused")
+	post("/holds", "k2", m{"units": []int{seats.First}}).refused(http.StatusConflict, "units-taken")
+	post("/holds", "k2", m{"tiers": []m{{"tier": floor.ID, "quantity": 101}}}).refused(http.StatusUnprocessableEntity, "too-many-units")
+	post("/holds", "", wish).refused(http.StatusUnprocessableEntity, "idempotency-key-missing")
+	fan := c.fan()
+	c.do(http.MethodPost, "/api/v1/holds", fan, c.json(m{"performance": c.show.ID, "units": []int{seats.First}})).refused(http.StatusConflict, "units-taken")
+	c.get("/api/v1/holds/"+h.ID, fan).refused(http.StatusNotFound, "hold-unknown")
+	c.get(c.counter("/holds/"+h.ID), "key-counter").is(http.StatusOK, &same)
+	theirs := c.hold(c.fan(), 20)
+	for _, path := range []string{"/holds/" + theirs.ID, "/holds/x", "/holds/" + uuid.NewString()} { // a fan's is no business of the counter's
+		c.get(c.counter(path), "key-counter").refused(http.StatusNotFound, "hold-unknown")
+		c.do(http.MethodDelete, c.counter(path), "key-counter", "").refused(http.StatusNotFound, "hold-unknown")
+	}
+
+	sale := m{"hold": h.ID, "tender": "cash", "total": h.Total}
+	post("/orders", "s1", m{"hold": h.ID, "tender": "gold"}).refused(http.StatusUnprocessableEntity, "request-invalid")
+	post("/orders", "s1", m{"hold": theirs.ID, "tender": "cash"}).refused(http.StatusNotFound, "hold-unknown")
+	var o, repeated Order
+	post("/orders", "s1", sale).is(http.StatusCreated, &o)
+	post("/orders", "s1", sale).is(http.StatusCreated, &repeated)
+	if o.State != "paid" || o.Tender != "cash" || len(o.Tickets) != 10 || o.Tickets[0].QR == "" || repeated.ID != o.ID || o.Key == "" || o.Total != h.Total {
+		t.Fatalf("sold %+v, and again %+v", o, repeated)
+	}
+	post("/orders", "s2", sale).refused(http.StatusConflict, "hold-sold")
+	at := organizerAPI + "/counter/orders/" + o.ID
+	c.get(at, "key-counter").is(http.StatusOK, &repeated)
+	var r Receipt
+	c.get(at+"/receipt", "key-counter").is(http.StatusOK, &r)
+	if r.Tender != "cash" || r.Total != o.Total.Amount || r.Fee != o.Total.Amount/10 || len(r.Lines) != 10 {
+		t.Errorf("receipt %+v", r)
+	}
+	c.get("/api/v1/orders/"+o.ID+"/receipt", o.Key).is(http.StatusOK, nil) // the buyer has a link, too
+	c.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/cancel", o.Key, `{}`).refused(http.StatusConflict, "sold-at-counter")
+	c.do(http.MethodPost, organizerAPI+"/orders/"+o.ID+"/cancel", "key-sre", `{"reason":"ill"}`).refused(http.StatusConflict, "sold-at-counter")
+
+	var bought Order
+	c.pay(fan, "k", c.hold(fan, 30).ID, sandbox.OK).is(http.StatusCreated, &bought)
+	for _, id := range []string{bought.ID, uuid.NewString(), "x"} {
+		c.get(organizerAPI+"/counter/orders/"+id, "key-counter").refused(http.StatusNotFound, "order-unknown")
+		c.get(organizerAPI+"/counter/orders/"+id+"/receipt", "key-counter").refused(http.StatusNotFound, "order-unknown")
+	}
+	c.do(http.MethodPost, organizerAPI+"/counter/orders/"+bought.ID+"/cancel", "key-counter", `{"reason":"ill"}`).refused(http.StatusConflict, "not-sold-at-counter")
+	c.do(http.MethodPost, at+"/cancel", "key-counter", `{"reason":" "}`).refused(http.StatusUnprocessableEntity, "reason-invalid")
+	one := c.json(m{"reason": "ill", "tickets": []string{o.Tickets[0].ID}})
+	for range 2 {
+		c.do(http.MethodPost, at+"/cancel", "key-counter", one).is(http.StatusOK, &r)
+	}
+	back := seats.Price.Amount - seats.Price.Amount/2
+	if len(r.Refunds) != 1 || r.Refunds[0].Amount != back || r.Refunds[0].State != "refunded" || r.Lines[0].State != "canceled" {
+		t.Errorf("canceled %+v", r)
+	}
+
+	var sum PerformanceSettlement
+	c.get(organizerAPI+"/performances/"+string(c.show.ID)+"/settlement", "key-sre").is(http.StatusOK, &sum)
+	if s := sum.Currencies; len(s) != 1 || s[0].Cash != o.Total.Amount-back || s[0].Taken != bought.Total.Amount || s[0].Orders != 2 ||
+		s[0].Owed != s[0].Taken-s[0].Fee || s[0].Fee != (o.Total.Amount+bought.Total.Amount)/10-seats.Price.Amount/10 {
+		t.Errorf("settlement %+v", sum)
+	}
+	var took gotTakings
+	c.get(c.counter("/takings"), "key-counter").is(http.StatusOK, &took.Body)
+	if len(took.Body.Takings) != 1 || took.Body.Takings[0].Who != "staff:kim" || took.Body.Takings[0].Till != o.Total.Amount-back {
+		t.Errorf("takings %+v", took.Body)
+	}
+	from := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	c.get(c.counter("/takings?from="+from), "key-counter").is(http.StatusOK, &took.Body)
+	if took.Body.Takings == nil || len(took.Body.Takings) != 0 {
+		t.Errorf("takings later %+v", took.Body)
+	}
+	c.hold(c.fan(), seats.First) // it is for sale again
+
+	var given Hold
+	post("/holds", "k3", m{"tiers": []m{{"tier": seats.ID, "quantity": 2}}}).is(http.StatusCreated, &given) // the best ones
+	for range 2 {
+		if a := c.do(http.MethodDelete, c.counter("/holds/"+given.ID), "key-counter", ""); a.Status != http.StatusNoContent {
+			t.Errorf("released: %d %s", a.Status, a.Body)
+		}
+	}
+	c.get(c.counter("/holds/"+given.ID), "key-counter").refused(http.StatusGone, "hold-released")
+	post("/holds", "k3", m{"tiers": []m{{"tier": seats.ID, "quantity": 2}}}).refused(http.StatusGone, "hold-released")
+	nowhere := organizerAPI + "/performances/" + uuid.NewString() + "/counter"
+	for path, body := range map[string]m{"/holds": {"units": []int{1}}, "/orders": {"hold": given.ID, "tender": "cash"}} {
+		c.do(http.MethodPost, nowhere+path, "key-counter", c.json(body), "Idempotency-Key", "k").refused(http.StatusNotFound, "performance-unknown")
+	}
+	c.get(nowhere+"/takings", "key-counter").refused(http.StatusNotFound, "performance-unknown")
+	c.inventory()
+}
