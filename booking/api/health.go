@@ -176,6 +176,16 @@ func (p measuredProvider) Refund(ctx context.Context, c payment.Charge, r paymen
 	return p.Provider.Refund(ctx, c, r)
 }
 
+func (p measuredProvider) Refunds(ctx context.Context, c payment.Charge) ([]payment.Refunded, error) {
+	defer waiting(ctx)()
+	return p.Provider.Refunds(ctx, c)
+}
+
+func (p measuredProvider) Dispute(ctx context.Context, account, ref string) (payment.Dispute, error) {
+	defer waiting(ctx)()
+	return p.Provider.Dispute(ctx, account, ref)
+}
+
 // reportEvery is how often a core says how it does.
 const reportEvery = time.Second
 

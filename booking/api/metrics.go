@@ -32,7 +32,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"code"}),
 		webhooks: add.NewCounterVec(prometheus.CounterOpts{
 			Name: "ropeline_booking_webhooks_total",
-			Help: "Events of payment providers, by what came of them: done, again (it came before), unknown (about nothing that we have), foreign (none of our business), forged (no good signature), or failed (it has to come again).",
+			Help: "Events of payment providers, by what came of them: done, again (it came before), unknown (about nothing that we have), foreign (none of our business), late (too old), forged (no good signature), or failed (it has to come again).",
 		}, []string{"provider", "result"}),
 	}
 }

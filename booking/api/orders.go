@@ -46,7 +46,7 @@ type Ticket struct {
 	Unit  int          `json:"unit"`
 	Label string       `json:"label"`
 	Tier  string       `json:"tier"`
-	State ticket.State `json:"state" enum:"valid,unpaid,canceled"`
+	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled" doc:"blocked: the buyer's bank wants the money back; void: it has got it"`
 	Code  string       `json:"code,omitempty"`
 	QR    string       `json:"qr,omitempty" doc:"the code as a QR code, SVG"`
 }

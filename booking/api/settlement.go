@@ -23,6 +23,8 @@ func (s *server) routeMoney() error {
 		handle(s, "get-order-ledger", s.orderLedger),
 		handle(s, "list-failed-refunds", s.failedRefunds),
 		handle(s, "retry-refund", s.retryRefund),
+		handle(s, "list-disputes", s.listDisputes),
+		handle(s, "release-dispute", s.releaseDispute),
 		handle(s, "get-settlement", s.getSettlement),
 		handle(s, "get-settlement-csv", s.getSettlementCSV),
 	)
@@ -66,11 +68,15 @@ func checkCancel(id, reason string) error {
 	switch {
 	case !booking.IsID(id):
 		return order.ErrUnknown
-	case strings.TrimSpace(reason) == "", len([]rune(reason)) > 200,
-		strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case !isReason(reason):
 		return order.ErrReason
 	}
 	return nil
+}
+
+// isReason accepts a line of text.
+func isReason(s string) bool {
+	return strings.TrimSpace(s) != "" && len([]rune(s)) <= 200 && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // OrderLedger is what happened to an order.
@@ -199,10 +205,10 @@ func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*sett
 	}
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal"}}
+	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal", "disputed", "dispute_fees"}}
 	for _, r := range rows {
 		line := []string{r.Order, r.Currency}
-		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal} {
+		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal, r.Disputed, r.Charged} {
 			line = append(line, tariff.Decimal(amount, r.Currency))
 		}
 		lines = append(lines, line)

@@ -29,7 +29,7 @@ type webhook struct {
 
 type told struct {
 	Body struct {
-		Result string `json:"result" enum:"done,again,unknown,foreign" doc:"done; it came before; about nothing that we have; none of our business"`
+		Result string `json:"result" enum:"done,again,unknown,foreign,late" doc:"done; it came before; about nothing that we have; none of our business; too old to be told from one that came before"`
 	}
 }
 
@@ -76,8 +76,8 @@ func (s *server) hearFrom(ctx context.Context, crier payment.Crier, in *webhook)
 	if err != nil {
 		return "failed", err
 	}
-	if e.About == payment.AboutDispute {
-		s.log.Warn("a payment is disputed; see to it at the provider", "payment", e.Ref, "dispute", e.Dispute.Ref, "state", e.Dispute.State)
+	if e.About == payment.AboutDispute && heard == order.HeardNow {
+		s.log.Warn("a buyer's bank wants the money of an order; see to it at the provider", "payment", e.Ref, "dispute", e.Dispute)
 	}
 	if heard == order.HeardNow && (a.Step == order.Captured || a.Step == order.Done) {
 		s.noteBuyer(ctx, a.Sale, a.Place)

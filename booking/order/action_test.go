@@ -153,7 +153,7 @@ func TestActionGoesOnOnce(t *testing.T) {
 				_, _, err := d.Hear(t.Context(), e)
 				return err
 			}
-			_, _, err := d.Hear(t.Context(), payment.Event{ID: "evt_" + uuid.NewString(), About: payment.AboutPayment, Attempt: e.Attempt})
+			_, _, err := d.Hear(t.Context(), payment.Event{ID: "evt_" + uuid.NewString(), About: payment.AboutPayment, Attempt: e.Attempt, At: e.At})
 			return err
 		})
 	}

@@ -14,21 +14,24 @@ type Imbalance struct {
 	Order  string `json:"order"`
 	State  State  `json:"state"`
 	Amount int64  `json:"amount"` // what it cost, minor units, as everything here
-	Owed   int64  `json:"owed"`   // by the ledger: placed − canceled + kept
+	Owed   int64  `json:"owed"`   // by the ledger: placed − canceled + kept − waived
 	Money  int64  `json:"money"`  // by the ledger: captured − refunded
+	Away   int64  `json:"away"`   // by the ledger, for disputes: withdrawn − reinstated
 }
 
 func (i Imbalance) String() string {
-	return fmt.Sprintf("order %s is %s for %d, but by its ledger %d are owed and %d are there", i.Order, i.State, i.Amount, i.Owed, i.Money)
+	return fmt.Sprintf("order %s is %s for %d, but by its ledger %d are owed and %d are there, of which disputes took %d", i.Order, i.State, i.Amount, i.Owed, i.Money, i.Away)
 }
 
 // sums adds up the ledger of each order. What is owed and what is there are the
 // same for an order at rest, but for what still has to be given back: nobody pays for
-// what they do not have.
+// what they do not have. What disputes move is apart from that, and the same as what
+// the disputes say.
 const sums = `
 	select order_id, count(distinct currency) currencies, min(currency) currency,
 		coalesce(sum(amount) filter (where entry = 'placed'), 0) - coalesce(sum(amount) filter (where entry = 'canceled'), 0)
-			+ coalesce(sum(amount) filter (where entry = 'kept'), 0) owed,
+			+ coalesce(sum(amount) filter (where entry = 'kept'), 0) - coalesce(sum(amount) filter (where entry = 'waived'), 0) owed,
+		coalesce(sum(amount) filter (where entry = 'withdrawn'), 0) withdrawn, coalesce(sum(amount) filter (where entry = 'reinstated'), 0) reinstated,
 		coalesce(sum(amount) filter (where entry = 'captured'), 0) captured,
 		coalesce(sum(amount) filter (where entry = 'captured'), 0) - coalesce(sum(amount) filter (where entry = 'refunded'), 0) money
 	from order_ledger where performance_id = $1 group by order_id`
@@ -40,25 +43,29 @@ func (s *Store) Audit(ctx context.Context, id ropeline.PerformanceID) (bad []Imb
 	rows, err := s.db.Query(ctx, `
 		with l as (`+sums+`), due as (
 			select order_id, sum(amount) amount from cancellations where performance_id = $1 and state <> 'refunded' group by order_id
+		), disputed as (
+			select order_id, sum(withdrawn) withdrawn, sum(reinstated) reinstated from order_disputes where performance_id = $1 group by order_id
 		), judged as (
-			select o.id, o.state, o.amount, coalesce(l.owed, 0) owed, coalesce(l.money, 0) money,
-				coalesce(l.currencies = 1 and l.currency = o.currency and case o.state
+			select o.id, o.state, o.amount, coalesce(l.owed, 0) owed, coalesce(l.money, 0) money, coalesce(l.withdrawn - l.reinstated, 0) away,
+				coalesce(l.currencies = 1 and l.currency = o.currency
+					and l.withdrawn = coalesce(d.withdrawn, 0) and l.reinstated = coalesce(d.reinstated, 0) and case o.state
 					when 'pending' then l.owed = o.amount and l.money = 0
 					when 'paid' then l.captured = o.amount and l.owed + coalesce(due.amount, 0) = l.money
 					else l.owed + coalesce(due.amount, 0) = l.money end, false) fits
-			from orders o left join l on l.order_id = o.id left join due on due.order_id = o.id where o.performance_id = $1
+			from orders o left join l on l.order_id = o.id left join due on due.order_id = o.id
+				left join disputed d on d.order_id = o.id where o.performance_id = $1
 		)
-		select id, state, amount, owed, money, total
+		select id, state, amount, owed, money, away, total
 		from (select count(*) total from judged) n left join (select * from judged where not fits order by id limit 100) j on true`, id)
 	if err != nil {
 		return nil, 0, away("adding up the ledger of", string(id), err)
 	}
 	_, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (struct{}, error) {
 		var order, state *string
-		var amount, owed, money *int64
-		err := r.Scan(&order, &state, &amount, &owed, &money, &orders)
+		var amount, owed, money, away *int64
+		err := r.Scan(&order, &state, &amount, &owed, &money, &away, &orders)
 		if err == nil && order != nil {
-			bad = append(bad, Imbalance{*order, State(*state), *amount, *owed, *money})
+			bad = append(bad, Imbalance{*order, State(*state), *amount, *owed, *money, *away})
 		}
 		return struct{}{}, err
 	})

@@ -41,6 +41,8 @@ var (
 	ErrNotPaid       = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-not-paid", Detail: "This order is not paid yet. Wait until it is, or until its payment has failed."}
 	ErrCancelClosed  = &ropeline.Error{Kind: ropeline.Conflict, Code: "cancel-closed", Detail: "By the rules of this performance its tickets cannot be canceled, or not any more."}
 	ErrRefundUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "refund-unknown", Detail: "There is no such refund."}
+	ErrDisputed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-disputed", Detail: "The buyer's bank has asked for the money of this order. Nothing of it can be canceled or given back before that is decided."}
+	ErrDisputeLost   = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-dispute-lost", Detail: "The buyer's bank has got the money of this order back. There is nothing left to cancel."}
 	ErrReason        = &ropeline.Error{Kind: ropeline.Invalid, Code: "reason-invalid", Detail: "Give a reason, of 1 to 200 characters in a line."}
 )
 
@@ -121,7 +123,11 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 		if closes := p.Map.Tariff.Closes(p.Map.StartsAt); c.Who == Buyer && !now.Before(closes) {
 			return ErrCancelClosed
 		}
-		plan, err := draw(o, c, p.Map.Tariff, picked)
+		left, err := owing(ctx, tx, o)
+		if err != nil {
+			return err
+		}
+		plan, err := draw(o, c, p.Map.Tariff, picked, left)
 		if err != nil {
 			return err
 		}
@@ -153,11 +159,38 @@ func (c Cancel) pick(o Order) ([]int, error) {
 	}
 	var picked []int
 	for i, t := range o.Tickets {
-		if t.State == ticket.Valid && (len(c.Tickets) == 0 || slices.Contains(c.Tickets, t.ID)) {
+		if len(c.Tickets) > 0 && !slices.Contains(c.Tickets, t.ID) {
+			continue
+		}
+		switch t.State {
+		case ticket.Blocked:
+			return nil, ErrDisputed
+		case ticket.Void:
+			return nil, ErrDisputeLost
+		case ticket.Valid:
 			picked = append(picked, i)
 		}
 	}
 	return picked, nil
+}
+
+// owing is what of an order's price is neither canceled nor given back by hand: no
+// cancel comes to more.
+func owing(ctx context.Context, tx pgx.Tx, o Order) (left int64, err error) {
+	err = tx.QueryRow(ctx, `
+		select greatest(0, coalesce(sum(case entry when 'placed' then amount when 'canceled' then -amount when 'waived' then -amount end), 0))::bigint
+		from order_ledger where performance_id = $1 and order_id = $2`, o.Performance, o.ID).Scan(&left)
+	return left, err
+}
+
+// living is how many tickets of an order are not canceled.
+func (o Order) living() (n int) {
+	for _, k := range o.Tickets {
+		if k.State != ticket.Canceled {
+			n++
+		}
+	}
+	return n
 }
 
 // canceling is a cancellation that is about to be written, with its entries.
@@ -176,8 +209,9 @@ type entry struct {
 	tender Tender // of money that moved at the counter
 }
 
-// draw draws up what becomes of the picked tickets.
-func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
+// draw draws up what becomes of the picked tickets. No more than left is canceled: what
+// was given back by hand does not go back again.
+func draw(o Order, c Cancel, t tariff.Tariff, picked []int, left int64) (canceling, error) {
 	parts, err := t.Split(o.Total.Amount, o.Fee, column(o.Tickets, func(t Ticket) int64 { return t.Price.Amount }))
 	if err != nil {
 		return canceling{}, err
@@ -193,6 +227,11 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
 	plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Who: c.Who, Reason: c.Reason,
 		Refund: id, State: RefundRunning, Amount: booking.Money{Currency: o.Total.Currency}}}
 	for _, i := range picked {
+		parts[i].Paid = min(parts[i].Paid, left)
+		if rules.KeepFee {
+			parts[i].Fee = min(parts[i].Fee, parts[i].Paid)
+		}
+		left -= parts[i].Paid
 		k, back := o.Tickets[i], rules.Cancel(parts[i])
 		plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
 		plan.Amount.Amount, plan.Kept = plan.Amount.Amount+back.Refund, plan.Kept+back.Kept
@@ -204,13 +243,7 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
 			plan.entries = append(plan.entries, entry{name: "fee_returned", ticket: k.ID, amount: back.Fee})
 		}
 	}
-	valid := 0
-	for _, k := range o.Tickets {
-		if k.State == ticket.Valid {
-			valid++
-		}
-	}
-	plan.last = valid == len(picked)
+	plan.last = len(picked) == o.living()
 	switch {
 	case plan.Amount.Amount == 0:
 		plan.State = RefundDone
@@ -226,7 +259,7 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int) (canceling, error) {
 // write writes a cancellation, what it changes, and what the ledger says of it.
 func (c canceling) write(ctx context.Context, tx pgx.Tx) error {
 	var b pgx.Batch
-	b.Queue(`update tickets set state = 'canceled', updated_at = now() where performance_id = $1 and id = any($2) and state = 'valid'`,
+	b.Queue(`update tickets set state = 'canceled', updated_at = now() where performance_id = $1 and id = any($2) and state in ('valid', 'blocked', 'void')`,
 		c.Performance, c.tickets)
 	if c.last {
 		b.Queue(`update orders set state = 'canceled', updated_at = now() where performance_id = $1 and id = $2`, c.Performance, c.Order)
@@ -234,13 +267,8 @@ func (c canceling) write(ctx context.Context, tx pgx.Tx) error {
 	b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		c.Performance, c.ID, c.Order, c.Attempt, c.Place, c.Units, c.Amount.Amount, c.Kept, c.Amount.Currency, c.Who, c.Reason, c.State, c.Refund)
-	b.Queue(`insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who, tender)
-		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, $3, $4, e.tender
-		from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) with ordinality as e (entry, ticket, amount, tender, n) order by e.n`,
-		c.Performance, c.Order, c.Amount.Currency, c.Who,
-		column(c.entries, func(e entry) string { return e.name }),
-		column(c.entries, func(e entry) string { return e.ticket }),
-		column(c.entries, func(e entry) int64 { return e.amount }),
-		column(c.entries, func(e entry) Tender { return e.tender }))
-	return tx.SendBatch(ctx, &b).Close()
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	return write(ctx, tx, Order{ID: c.Order, Performance: c.Performance, Total: c.Amount}, c.Who, c.entries)
 }

@@ -43,7 +43,7 @@ func (s *Settler) Compare(ctx context.Context, every time.Duration) (seen int, e
 	from = from.Add(-overlap)
 	listed := map[string]bool{}
 	var batch []payment.Payment
-	for p, err := range s.books.Since(ctx, from) {
+	for p, err := range s.books.Since(ctx, "", from) {
 		if err != nil {
 			return len(listed), fmt.Errorf("reading the provider's list: %w", err)
 		}
@@ -61,15 +61,61 @@ func (s *Settler) Compare(ctx context.Context, every time.Duration) (seen int, e
 	if err := s.missing(ctx, from.Add(s.young), now.Add(-s.young), listed); err != nil {
 		return len(listed), err
 	}
+	if err := s.elsewhere(ctx, "", from); err != nil {
+		return len(listed), err
+	}
 	if err := s.recheck(ctx); err != nil {
 		return len(listed), err
 	}
 	return len(listed), s.store.compared(ctx, now)
 }
 
-// recheck asks once more for payments that did not fit: somebody may have put them
-// right by hand.
+// elsewhere goes through what banks and people at the provider have done since a time:
+// a webhook may not have come.
+func (s *Settler) elsewhere(ctx context.Context, account string, from time.Time) error {
+	for d, err := range s.books.Disputes(ctx, account, from) {
+		if err != nil {
+			return fmt.Errorf("reading the provider's disputes: %w", err)
+		}
+		a, found, err := s.store.byID(ctx, d.Attempt)
+		if err == nil && found {
+			err = s.disputed(ctx, a, nil, d)
+		}
+		if err != nil {
+			s.log.Warn("a dispute is not in the books yet", "dispute", d.Ref, "err", err)
+		}
+	}
+	paid := map[string]bool{}
+	for r, err := range s.books.RefundsByHand(ctx, account, from) {
+		if err != nil {
+			return fmt.Errorf("reading the provider's refunds: %w", err)
+		}
+		paid[r.Payment] = true
+	}
+	for ref := range paid {
+		a, found, err := s.payer(ctx, account, ref)
+		if err == nil && found {
+			err = s.byHand(ctx, a, nil)
+		}
+		if err != nil {
+			s.log.Warn("a refund by hand is not in the books yet", "payment", ref, "err", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// recheck asks once more how open disputes stand, and for payments that did not fit:
+// somebody may have put them right by hand.
 func (s *Settler) recheck(ctx context.Context) error {
+	undecided, err := disputes(ctx, s.store.db, `d.state in ('asked', 'open') order by d.updated_at limit $1`, DisputesMost)
+	if err != nil {
+		return err
+	}
+	for _, d := range undecided {
+		if err := s.reask(ctx, d); err != nil {
+			s.log.Warn("cannot tell how a dispute stands", "dispute", d.Ref, "err", err)
+		}
+	}
 	open, err := troubles(ctx, s.store.db, `kind in ('unknown', 'unpaid') and state = 'open' order by updated_at limit $1`, TroublesMost)
 	if err != nil {
 		return err
@@ -91,6 +137,20 @@ func (s *Settler) recheck(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (s *Settler) reask(ctx context.Context, d Dispute) error {
+	call, cancel := context.WithTimeout(ctx, patience)
+	now, err := s.provider.Dispute(call, "", d.Ref)
+	cancel()
+	if err != nil {
+		return err
+	}
+	a, err := s.store.read(ctx, Attempt{ID: d.Attempt, Performance: d.Performance})
+	if err != nil {
+		return err
+	}
+	return s.disputed(ctx, a, nil, now)
 }
 
 // judge compares some of the provider's payments with our attempts. What cannot be
@@ -267,7 +327,8 @@ func (s *Store) across(ctx context.Context, where string, args ...any) ([]Attemp
 func (s *Store) troubled(ctx context.Context) (map[TroubleKind]int, error) {
 	rows, err := s.db.Query(ctx, `
 		select kind, count(*) from payment_troubles where state in ('open', 'failed') group by kind
-		union all select 'refund', count(*) from cancellations where state = 'failed'`)
+		union all select 'refund', count(*) from cancellations where state = 'failed'
+		union all select 'dispute', count(*) from order_disputes where state in ('asked', 'open')`)
 	if err != nil {
 		return nil, away("counting", "payments in trouble", err)
 	}

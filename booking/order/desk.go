@@ -246,6 +246,7 @@ func (d *Desk) conclude(ctx context.Context, a Attempt, o *Order) (Order, error)
 		if now, err = d.store.read(ctx, a); err != nil {
 			return Order{}, err
 		}
+		return d.answer(ctx, now) // somebody else may have gone on, and further
 	}
 	if o != nil && (now.Step == Captured || now.Step == Done) {
 		return o.paid(), nil

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -15,7 +16,36 @@ const (
 	HeardNow   Heard = "done"    // it was new, and what it asks for was done
 	HeardAgain Heard = "again"   // it came before
 	HeardNot   Heard = "unknown" // nothing that we know is meant
+	HeardLate  Heard = "late"    // it is older than EventLife: the comparison has seen to it
 )
+
+// EventLife is how long an event may take to come. Stripe sends one again for three
+// days, and lets people do so for thirty. An older one changes nothing, so that what
+// was heard need not be known for ever (forget): whatever is not refused for its age is
+// still written down.
+const EventLife = 35 * 24 * time.Hour
+
+// forgetMost is how many events one statement forgets.
+const forgetMost = 5000
+
+// forget drops what was heard of events that would be refused for their age. A day
+// more is for clocks that differ.
+func (s *Store) forget(ctx context.Context) (int64, error) {
+	var forgotten int64
+	for {
+		tag, err := s.db.Exec(ctx, `
+			delete from payment_events where (performance_id, id) in (
+				select performance_id, id from payment_events
+				where heard_at < now() - make_interval(secs => $1) and at < now() - make_interval(secs => $1) limit $2)`,
+			(EventLife + 24*time.Hour).Seconds(), forgetMost)
+		if err != nil {
+			return forgotten, away("forgetting", "events", err)
+		}
+		if forgotten += tag.RowsAffected(); tag.RowsAffected() < forgetMost {
+			return forgotten, nil
+		}
+	}
+}
 
 // Hear takes in what a provider tells by webhook. It is a hint where to look: what
 // is so is asked of the provider (Find), and the attempt moves only from where it
@@ -25,8 +55,16 @@ const (
 //
 // An error means that the event has to be sent again.
 func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error) {
-	if e.About == payment.AboutRefund {
+	if d.now().Sub(e.At) > EventLife {
+		return Attempt{}, HeardLate, nil
+	}
+	switch {
+	case e.About == payment.AboutRefund && e.Refund == "":
+		return d.hearByHand(ctx, e)
+	case e.About == payment.AboutRefund:
 		return d.hearRefund(ctx, e)
+	case e.About == payment.AboutDispute:
+		return d.hearDispute(ctx, e)
 	}
 	a, found, err := d.store.byID(ctx, e.Attempt)
 	if err != nil || !found || e.About != payment.AboutPayment {

@@ -1,8 +1,10 @@
 package order
 
 import (
+	"context"
 	"time"
 
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/internal/batch"
 )
 
@@ -24,3 +26,24 @@ func (s *Settler) At(now func() time.Time) *Settler {
 	s.now, s.young = now, -time.Hour
 	return s
 }
+
+// Booked is what of a dispute is in the books.
+type Booked = booked
+
+// With is with, and the entries by their names.
+func (b Booked) With(now payment.Dispute) (Booked, map[string]int64) {
+	next, entries := b.with(now)
+	sums := map[string]int64{}
+	for _, e := range entries {
+		sums[e.name] += e.amount
+	}
+	return next, sums
+}
+
+// Is says what is in the books.
+func (b Booked) Is() (state payment.DisputeState, withdrawn, reinstated, fee int64) {
+	return b.state, b.withdrawn, b.reinstated, b.fee
+}
+
+// Forget drops events that are too old to come again.
+func (s *Store) Forget(ctx context.Context) (int64, error) { return s.forget(ctx) }

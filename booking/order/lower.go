@@ -77,7 +77,7 @@ func (f free) Void(ctx context.Context, c payment.Charge) (payment.Payment, erro
 }
 
 func (f free) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
-	if c.Amount.Amount == 0 {
+	if c.Amount.Amount == 0 && c.Attempt != "" {
 		return payment.Payment{}, payment.ErrNone
 	}
 	return f.Provider.Find(ctx, c)

@@ -75,7 +75,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"task"}),
 		troubles: add.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ropeline_payment_troubles_open",
-			Help: "Payments about which somebody has to do something, when they were last compared with the provider's: late money that is not settled or could not be given back, unknown attempts, unpaid tickets, another amount, and refunds of canceled tickets that were refused.",
+			Help: "Payments about which somebody has to do something, when they were last compared with the provider's: late money that is not settled or could not be given back, unknown attempts, unpaid tickets, another amount, refunds of canceled tickets that were refused, and disputes that are not decided.",
 		}, []string{"kind"}),
 		started: time.Now(), last: map[string]*atomic.Int64{},
 	}

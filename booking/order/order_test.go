@@ -104,9 +104,17 @@ func (m *meddler) Refund(ctx context.Context, c payment.Charge, r payment.Refund
 	return done, err
 }
 
-func (m *meddler) Since(ctx context.Context, from time.Time) iter.Seq2[payment.Payment, error] {
+func (m *meddler) Disputes(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Dispute, error] {
+	return m.Provider.(payment.Books).Disputes(ctx, account, from)
+}
+
+func (m *meddler) RefundsByHand(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Refunded, error] {
+	return m.Provider.(payment.Books).RefundsByHand(ctx, account, from)
+}
+
+func (m *meddler) Since(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Payment, error] {
 	return func(yield func(payment.Payment, error) bool) {
-		for p, err := range m.Provider.(payment.Books).Since(ctx, from) {
+		for p, err := range m.Provider.(payment.Books).Since(ctx, account, from) {
 			if _, failed := m.call("list", func() (payment.Payment, error) { return p, err }); !yield(p, failed) {
 				return
 			}

@@ -182,6 +182,10 @@ func (d *Desk) RetryRefund(ctx context.Context, id, who string) (Cancellation, e
 		return Cancellation{}, err
 	}
 	c := found[0]
+	if disputed, err := ids(ctx, d.store.db, `select id::text from order_disputes
+		where performance_id = $1 and order_id = $2 and state in ('asked', 'open')`, c.Performance, c.Order); err != nil || len(disputed) > 0 {
+		return Cancellation{}, errors.Join(err, ErrDisputed)
+	}
 	again := uuid.NewSHA1(uuid.MustParse(c.ID), []byte(c.Refund)).String()
 	moved, err := ids(ctx, d.store.db, `
 		with moved as (

@@ -86,13 +86,14 @@ func (s *Settler) comparison(ctx context.Context, every time.Duration) (int, err
 	ctx, cancel := context.WithTimeout(ctx, comparePatience)
 	defer cancel()
 	seen, err := s.Compare(ctx, every)
+	_, forgetErr := s.store.forget(ctx)
 	open, countErr := s.store.troubled(ctx)
 	if countErr == nil {
-		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount, RefundRefused} {
+		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount, RefundRefused, Disputed} {
 			s.metrics.troubles.WithLabelValues(string(kind)).Set(float64(open[kind]))
 		}
 	}
-	return seen, errors.Join(err, countErr)
+	return seen, errors.Join(err, forgetErr, countErr)
 }
 
 // round looks first for what Redis has left over from payments that ended.

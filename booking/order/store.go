@@ -131,7 +131,7 @@ func (s *Store) Recorded(ctx context.Context, id ropeline.PerformanceID) (invent
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, s.db, snapshot, func(tx pgx.Tx) error {
 		var err error
-		if r.Sold, err = units(ctx, tx, id, "valid"); err != nil {
+		if r.Sold, err = units(ctx, tx, id, "valid", "blocked", "void"); err != nil {
 			return err
 		}
 		if r.Unpaid, err = units(ctx, tx, id, "unpaid"); err != nil {
@@ -161,7 +161,7 @@ func (s *Store) Recorded(ctx context.Context, id ropeline.PerformanceID) (invent
 func bought(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID) (map[ropeline.PlaceID]int, error) {
 	rows, err := tx.Query(ctx, `
 		select o.place_id, count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id
-		where o.performance_id = $1 and t.state = 'valid' group by o.place_id`, id)
+		where o.performance_id = $1 and t.state in ('valid', 'blocked', 'void') group by o.place_id`, id)
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +175,8 @@ func bought(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID) (map[rope
 	return counts, err
 }
 
-func units(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, state string) ([]int, error) {
-	rows, err := tx.Query(ctx, `select unit from tickets where performance_id = $1 and state = $2`, id, state)
+func units(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, states ...string) ([]int, error) {
+	rows, err := tx.Query(ctx, `select unit from tickets where performance_id = $1 and state = any($2)`, id, states)
 	if err != nil {
 		return nil, err
 	}

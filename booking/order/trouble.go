@@ -25,6 +25,8 @@ const (
 
 	// RefundRefused is counted with them, and listed by FailedRefunds.
 	RefundRefused TroubleKind = "refund"
+	// Disputed is, too, for as long as it is not decided: see Disputes.
+	Disputed TroubleKind = "dispute"
 )
 
 // TroubleState says what became of it.

@@ -276,17 +276,21 @@ func (s *Store) change(ctx context.Context, a Attempt, e *payment.Event, do func
 		return do(s.db)
 	}
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			insert into payment_events (performance_id, id, attempt_id, about, at) values ($1, $2, $3, $4, $5)
-			on conflict do nothing`, a.Performance, e.ID, a.ID, e.About, e.At)
-		if err != nil {
-			return away("noting an event about", a.ID, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return errHeard
-		}
-		return do(tx)
+		return s.changeIn(ctx, tx, a, *e, func() error { return do(tx) })
 	})
+}
+
+func (s *Store) changeIn(ctx context.Context, tx pgx.Tx, a Attempt, e payment.Event, do func() error) error {
+	tag, err := tx.Exec(ctx, `
+		insert into payment_events (performance_id, id, attempt_id, about, at) values ($1, $2, $3, $4, $5)
+		on conflict do nothing`, a.Performance, e.ID, a.ID, e.About, e.At)
+	if err != nil {
+		return away("noting an event about", a.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errHeard
+	}
+	return do()
 }
 
 // errHeard says that an event has had its effect before.

@@ -47,7 +47,9 @@ type Charge struct {
 	Amount  booking.Money
 	Method  string // how to pay, a token of the provider's; see IsMethod
 	Return  string // where the fan's browser comes back to; empty: what needs an action is declined
-	Ref     string // Payment.Ref, once it is known: saves the provider a search
+	Ref     string // Payment.Ref, once it is known: saves the provider a search; Find takes it alone
+	Account string // the organizer's own account at the provider, who is paid; empty: ours
+	Fee     int64  // of Amount, what the account leaves to us
 }
 
 // Payment is what the provider did with an attempt.
@@ -79,11 +81,14 @@ const (
 	RefundFailed  RefundState = "failed"
 )
 
-// Refunded is what became of a Refund.
+// Refunded is what became of a Refund, or of one that somebody made by hand at the
+// provider.
 type Refunded struct {
-	Ref    string // the provider's own id
-	State  RefundState
-	Amount booking.Money
+	Ref     string // the provider's own id
+	ID      string // Refund.ID; empty: made by hand
+	Payment string // Payment.Ref
+	State   RefundState
+	Amount  booking.Money
 }
 
 // What can be wrong. Every other error of a call leaves open what happened.
@@ -118,13 +123,26 @@ type Provider interface {
 	Find(ctx context.Context, c Charge) (Payment, error)
 	// Refund gives back of a captured payment, once for each Refund.ID.
 	Refund(ctx context.Context, c Charge, r Refund) (Refunded, error)
+	// Refunds lists all that was given back of a payment, ours and what was made by
+	// hand.
+	Refunds(ctx context.Context, c Charge) ([]Refunded, error)
+	// Dispute tells how a dispute of an account's stands now, by the provider's own
+	// id of it.
+	Dispute(ctx context.Context, account, ref string) (Dispute, error)
 }
 
-// Books are a provider's own records, to compare ours with.
+// Books are a provider's own records of an account (see Charge.Account), to compare
+// ours with.
 type Books interface {
 	// Since yields the payments of our attempts that the provider made at or
 	// after a time, in no order that counts. It ends with the first error.
-	Since(ctx context.Context, from time.Time) iter.Seq2[Payment, error]
+	Since(ctx context.Context, account string, from time.Time) iter.Seq2[Payment, error]
+	// Disputes yields those that were opened at or after a time, likewise. One that
+	// is about no attempt of ours has none.
+	Disputes(ctx context.Context, account string, from time.Time) iter.Seq2[Dispute, error]
+	// RefundsByHand yields the refunds without a Refund.ID of ours that were made at
+	// or after a time, likewise, whatever payment they are of.
+	RefundsByHand(ctx context.Context, account string, from time.Time) iter.Seq2[Refunded, error]
 }
 
 // Crier is a provider that tells by webhook what has changed.
@@ -140,19 +158,20 @@ type About string
 // What events are about.
 const (
 	AboutPayment About = "payment" // it has changed: ask Find
-	AboutRefund  About = "refund"  // it has changed: repeat Refund
-	AboutDispute About = "dispute" // the fan's bank wants the money back: see Dispute
+	AboutRefund  About = "refund"  // it has changed: repeat Refund; one that was made by hand: ask Refunds
+	AboutDispute About = "dispute" // the fan's bank wants the money back: ask Dispute
 )
 
 // Event is what a provider told by webhook.
 type Event struct {
 	ID      string // the provider's, the same however often the event is sent
+	Account string // whose it is, see Charge.Account
 	About   About
-	Ref     string // of the payment
-	Attempt string // of the payment; empty if the provider knows its own id only
-	State   State  // of the payment when this was sent, if it said so: saves a call of Find, and moves nothing by itself
-	Refund  string // Refund.ID, of an event about one
-	Dispute Dispute
+	Ref     string    // of the payment
+	Attempt string    // of the payment; empty if the provider knows its own id only
+	State   State     // of the payment when this was sent, if it said so: saves a call of Find, and moves nothing by itself
+	Refund  string    // Refund.ID, of an event about one; empty: made by hand
+	Dispute string    // Dispute.Ref, of an event about one
 	At      time.Time // UTC
 }
 
@@ -167,12 +186,29 @@ const (
 	DisputeLost  DisputeState = "lost"
 )
 
-// Dispute is what an event says of one.
+// Over reports whether nothing more will be decided.
+func (s DisputeState) Over() bool { return s == DisputeWon || s == DisputeLost }
+
+// Dispute is how one stands: the fan's bank wants the money of a payment back. What
+// was moved for it only ever grows. Amounts are in minor units of Amount's currency.
 type Dispute struct {
-	Ref    string // the provider's own id
-	State  DisputeState
-	Amount booking.Money
-	Reason string // a word of the provider's
+	Ref         string // the provider's own id
+	Payment     string // Payment.Ref
+	Attempt     string // of the payment; empty: none of ours
+	State       DisputeState
+	Amount      booking.Money
+	Reason      string    // a word of the provider's
+	Withdrawn   int64     // what the provider took back from us for it
+	Reinstated  int64     // and gave to us again
+	Fee         Fee       // what the provider charges for it
+	EvidenceDue time.Time // until when we may answer, UTC; zero: we may not, or not any more
+	OpenedAt    time.Time // UTC
+}
+
+// Fee is what a provider charges, in the currency of our account there.
+type Fee struct {
+	Taken, Returned int64 // minor units
+	Currency        string
 }
 
 // IsMethod reports whether s may be a provider's token for a way to pay, such

@@ -18,6 +18,8 @@ type State string
 const (
 	Unpaid   State = "unpaid" // recorded, the money is not taken yet
 	Valid    State = "valid"
+	Blocked  State = "blocked" // the buyer's bank wants the money back, and it is not decided yet
+	Void     State = "void"    // the bank has got it; the unit is nobody else's before staff release it
 	Canceled State = "canceled"
 )
 

@@ -24,7 +24,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.elsewhereOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -396,6 +396,93 @@ func (s *shop) counterOperations() []operation {
 		{name: "release at the counter", routes: []string{"release-counter-hold"}, prepare: held, act: release, want: http.StatusNoContent, finish: released},
 		{always: true, name: "sell at the counter", routes: []string{"sell-at-counter"}, prepare: held, act: sell, want: http.StatusCreated, finish: sold},
 		{name: "cancel at the counter", routes: []string{"cancel-at-counter"}, prepare: bought, act: cancel, want: http.StatusOK, finish: canceled},
+	}
+}
+
+// elsewhereOperations are what banks do, and people at the provider, and what staff do
+// about it.
+func (s *shop) elsewhereOperations() []operation {
+	boughtBy := func(method string) func(*buyer) {
+		return func(b *buyer) {
+			s.holdOperations()[1].prepare(b)
+			status, answer := s.pay(b, method)
+			if status != http.StatusCreated {
+				s.t.Fatalf("paying: %d %v", status, answer)
+			}
+			b.order, _ = answer["id"].(string)
+		}
+	}
+	tickets := func(b *buyer) (state string) {
+		err := s.db.QueryRow(s.t.Context(), `select string_agg(distinct state, ',') from tickets where order_id = $1`, b.order).Scan(&state)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return state
+	}
+	until := func(want string) func(*buyer) int { // the sandbox tells within a second
+		return func(b *buyer) int {
+			s.await("the tickets are "+want, func() bool { return tickets(b) == want || s.dead.Load() })
+			if s.dead.Load() {
+				return 0
+			}
+			return http.StatusOK
+		}
+	}
+	are := func(b *buyer, want string) {
+		s.await("the tickets are "+want, func() bool { return tickets(b) == want })
+	}
+	finally := func(want string, entries int) func(*buyer) string {
+		return func(b *buyer) string {
+			are(b, want)
+			var n, due int
+			err := s.db.QueryRow(s.t.Context(), `select count(*) from order_ledger where order_id = $1`, b.order).Scan(&n)
+			if err == nil {
+				err = s.db.QueryRow(s.t.Context(), `select count(*) from sandbox_disputes d join orders o using (attempt_id) left join order_disputes b on b.attempt_id = o.attempt_id
+					where o.id = $1 and (d.state, d.withdrawn, d.reinstated, d.fee) is distinct from (b.state, b.withdrawn, b.reinstated, b.fee)`, b.order).Scan(&due)
+			}
+			if err != nil || n != entries || due != 0 {
+				s.t.Errorf("the ledger has %d entries, want %d, and %d disputes are not as the bank says, %v", n, entries, due, err)
+			}
+			return "tickets " + want
+		}
+	}
+	disputed := boughtBy(sandbox.Disputed)
+	judged := func(won bool) func(*buyer) {
+		return func(b *buyer) {
+			disputed(b)
+			are(b, "blocked")
+			if err := s.money.Judge(s.t.Context(), s.charge(b).Attempt, won); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	lost := func(b *buyer) {
+		judged(false)(b)
+		are(b, "void")
+	}
+	release := func(b *buyer) int {
+		var id string
+		if err := s.db.QueryRow(s.t.Context(), `select id::text from order_disputes where order_id = $1`, b.order).Scan(&id); err != nil {
+			s.t.Fatal(err)
+		}
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/disputes/"+id+"/release", map[string]any{"reason": "the door knows"}, "")
+		return status
+	}
+	released := func(b *buyer) string {
+		if status := release(b); status != http.StatusOK {
+			s.t.Errorf("released again: %d", status)
+		}
+		other := s.buyer()
+		other.units = b.units
+		s.holdOperations()[1].prepare(other)
+		return finally("canceled", 9)(b)
+	}
+	return []operation{
+		{always: true, name: "webhook of a dispute", prepare: disputed, act: until("blocked"), want: http.StatusOK, finish: finally("blocked", 6)},
+		{name: "webhook of one that is won", prepare: judged(true), act: until("valid"), want: http.StatusOK, finish: finally("valid", 8)},
+		{name: "webhook of one that is lost", prepare: judged(false), act: until("void"), want: http.StatusOK, finish: finally("void", 7)},
+		{always: true, name: "release what is lost", routes: []string{"release-dispute"}, prepare: lost, act: release, want: http.StatusOK, finish: released},
+		{name: "webhook of a refund by hand", prepare: boughtBy(sandbox.GivenBack), act: until("canceled"), want: http.StatusOK, finish: finally("canceled", 7)},
 	}
 }
 

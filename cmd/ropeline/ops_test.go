@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
+	bookingapi "github.com/ropeline/ropeline/booking/api"
+	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -161,7 +164,7 @@ func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
 	t.Parallel()
 	does := map[string]string{
 		"POST /sign-in": "", "DELETE /sign-in": "", // the key goes along with every request
-		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges", "GET /payments": "ops payments",
+		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges", "GET /payments": "ops payments list",
 		"POST /sales/{sale}/steer": "ops set", "GET /sales/{sale}/audit": "ops audit", "POST /sales/{sale}/beacon": "ops beacon",
 		"GET /sales/{sale}/schedule": "ops schedule list", "POST /sales/{sale}/schedule": "ops schedule add",
 		"POST /sales/{sale}/schedule/{id}/cancel": "ops schedule cancel",
@@ -241,4 +244,43 @@ func TestWhatIsNotKnownIsNoNumber(t *testing.T) {
 	if got := known(-1, "s") + known(0, "") + known(250, "ms"); got != "-0250ms" {
 		t.Errorf("known numbers are written as %s", got)
 	}
+}
+
+// Disputes are the booking core's, behind the same edge and the same key.
+func TestOpsDisputes(t *testing.T) {
+	t.Parallel()
+	due := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	d := bookingapi.Dispute{ID: "d1", Order: "o1", Sale: "gala", Ref: "dp_1", State: "open", Reason: "fraudulent", EvidenceDue: &due, Void: 2}
+	d.Amount.Amount, d.Amount.Currency = 4500, "EUR"
+	var list []bookingapi.Dispute
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/organizer/disputes", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer k" {
+			t.Errorf("asked with %q", r.Header.Get("Authorization"))
+		}
+		_ = ropeline.WriteJSON(w, http.StatusOK, map[string]any{"disputes": list})
+	})
+	mux.HandleFunc("POST /api/v1/organizer/disputes/{id}/release", func(w http.ResponseWriter, r *http.Request) {
+		var body bookingapi.ReleaseRequest
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Reason != "the door knows" {
+			t.Errorf("asked for %+v, %v", body, err)
+		}
+		if r.PathValue("id") != "d1" {
+			ropeline.WriteProblem(w, order.ErrDisputeUnknown)
+			return
+		}
+		_ = ropeline.WriteJSON(w, http.StatusOK, d)
+	})
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	ops := func(args ...string) string {
+		return session(t, t.TempDir(), append([]string{"ops", "--edge", srv.URL, "--staff-key", "k", "payments"}, args...)...)
+	}
+	expect(t, ops("disputes"), "no order is in dispute\n")
+	list = []bookingapi.Dispute{d}
+	if got := ops("disputes"); !regexp.MustCompile(`(?m)^d1 +open +4500 EUR +fraudulent +gala +o1 +dp_1 +2026-12-01T12:00:00Z +2$`).MatchString(got) {
+		t.Errorf("the disputes are\n%s", got)
+	}
+	expect(t, ops("release", "d1", "--reason", "the door knows"), "the places of order o1 are for sale again\n")
+	expect(t, ops("release", "d2", "--reason", "the door knows"), "ropeline: "+problemOf(order.ErrDisputeUnknown)+"\nhint: which disputes there are says: ropeline ops payments disputes\n[1]\n")
 }

@@ -53,9 +53,18 @@ func salePath(sale string) string { return "/sales/" + url.PathEscape(sale) }
 // maxAnswer is the largest answer that is read.
 const maxAnswer = 8 << 20
 
-// call sends a request below /api/v1/ops and reads the answer. Redirects are not
-// followed: the key is for this edge alone.
+// call asks the staff's API of sales, organizer that of what was sold.
 func (c *opsClient) call(ctx context.Context, method, path string, body, into any) error {
+	return c.send(ctx, method, "/api/v1/ops"+path, body, into)
+}
+
+func (c *opsClient) organizer(ctx context.Context, method, path string, body, into any) error {
+	return c.send(ctx, method, "/api/v1/organizer"+path, body, into)
+}
+
+// send sends a request and reads the answer. Redirects are not followed: the key is for
+// this edge alone.
+func (c *opsClient) send(ctx context.Context, method, path string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	var content io.Reader
@@ -66,7 +75,7 @@ func (c *opsClient) call(ctx context.Context, method, path string, body, into an
 		}
 		content = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Edge, "/")+"/api/v1/ops"+path, content)
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Edge, "/")+path, content)
 	if err != nil {
 		return err
 	}
@@ -139,6 +148,8 @@ func (e *opsError) hint() string {
 		return "which sales there are says: ropeline ops status"
 	case "preset-unknown":
 		return "which presets there are says: ropeline ops presets list"
+	case "dispute-unknown":
+		return "which disputes there are says: ropeline ops payments disputes"
 	case "schedule-unknown":
 		return "what is planned says: ropeline ops schedule list"
 	case "setting-invalid", "preset-invalid", "schedule-time", "message-invalid", "beacon-invalid":

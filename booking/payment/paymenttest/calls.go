@@ -181,7 +181,7 @@ func gaveUp(b *bench) {
 		answer <- err
 	}()
 	b.until("the payment is in the books", func() bool {
-		for p, err := range b.Provider.Since(b.Context(), b.Now().Add(-time.Hour)) {
+		for p, err := range b.Provider.Since(b.Context(), "", b.Now().Add(-time.Hour)) {
 			if err == nil && p.Attempt == c.Attempt {
 				return true
 			}
@@ -262,7 +262,7 @@ func lapses(b *bench) {
 func (b *bench) one(c payment.Charge) payment.Payment {
 	b.Helper()
 	var found []payment.Payment
-	for p, err := range b.Provider.Since(b.Context(), time.Unix(0, 0)) {
+	for p, err := range b.Provider.Since(b.Context(), "", time.Unix(0, 0)) {
 		if err != nil {
 			b.Fatalf("reading the books: %v", err)
 		}

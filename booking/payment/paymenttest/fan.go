@@ -151,7 +151,7 @@ func books(b *bench) {
 		b.Fatal("the answer was not lost")
 	}
 	want[lost.Attempt] = payment.Authorized
-	for p, err := range b.Provider.Since(b.Context(), from) {
+	for p, err := range b.Provider.Since(b.Context(), "", from) {
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func books(b *bench) {
 	if len(want) > 0 {
 		b.Errorf("not in the books: %v", want)
 	}
-	for p, err := range b.Provider.Since(b.Context(), time.Unix(0, 0)) {
+	for p, err := range b.Provider.Since(b.Context(), "", time.Unix(0, 0)) {
 		if err != nil || p.Attempt == "" {
 			b.Fatalf("the books say %+v, %v", p, err)
 		}
@@ -302,17 +302,4 @@ func forged(b *bench) {
 	refuse("sent again later", good)
 	b.Later(-12 * time.Minute)
 	refuse("from the future", good)
-}
-
-func dispute(b *bench) {
-	c, p := b.captured(b.Cards.Disputed)
-	events := b.heard()
-	i := slices.IndexFunc(events, func(e payment.Event) bool { return e.About == payment.AboutDispute })
-	if i < 0 {
-		b.Fatalf("heard %+v", events)
-	}
-	e := events[i]
-	if e.Ref != p.Ref || e.Dispute.State != payment.DisputeOpen || e.Dispute.Amount != c.Amount || e.Dispute.Ref == "" || e.Dispute.Reason == "" {
-		b.Errorf("heard %+v", e)
-	}
 }

@@ -33,6 +33,7 @@ type Cards struct {
 	Twice        string // each webhook comes twice
 	Early        string // the webhook comes before the answer
 	Disputed     string // disputed once it is captured
+	Inquiry      string // the bank asks once it is captured, and takes nothing yet
 	Unknown      string // no such method
 }
 
@@ -48,7 +49,11 @@ type Subject struct {
 	Deliver func(context.Context) error
 	// Confirm is what the fan does on the page of Payment.Action.
 	Confirm func(ctx context.Context, c payment.Charge, p payment.Payment, yes bool) error
-	Now     func() time.Time
+	// RefundByHand is what somebody does at the provider.
+	RefundByHand func(ctx context.Context, p payment.Payment, amount int64) error
+	// Judge decides the dispute of a payment.
+	Judge func(ctx context.Context, p payment.Payment, won bool) error
+	Now   func() time.Time
 	// Later lets time pass at the provider.
 	Later func(time.Duration)
 }
@@ -116,7 +121,9 @@ func Run(t *testing.T, open func(*testing.T, *Ear) Subject) {
 		"webhooks tell of each change":              webhooks,
 		"a webhook comes twice, or before":          webhookTwiceOrEarly,
 		"a webhook that is not the provider's":      forged,
-		"a dispute":                                 dispute,
+		"disputes":                                  disputes,
+		"an inquiry":                                inquiry,
+		"refunds by hand":                           byHand,
 		"any calls in any order, against the model": modeled,
 	} {
 		t.Run(name, func(t *testing.T) {

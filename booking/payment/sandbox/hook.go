@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/signature"
 )
@@ -33,14 +32,14 @@ func (p *Provider) Hooked(secret string, now func() time.Time, hook Hook) *Provi
 
 // event is the body of a webhook.
 type event struct {
-	ID       string        `json:"id"`
-	About    payment.About `json:"about"`
-	Payment  string        `json:"payment"`
-	Attempt  string        `json:"attempt,omitempty"`
-	State    payment.State `json:"state,omitempty"`
-	Refund   string        `json:"refund,omitempty"`
-	Disputed booking.Money `json:"disputed"`
-	At       time.Time     `json:"at"`
+	ID      string        `json:"id"`
+	About   payment.About `json:"about"`
+	Payment string        `json:"payment"`
+	Attempt string        `json:"attempt,omitempty"`
+	State   payment.State `json:"state,omitempty"`
+	Refund  string        `json:"refund,omitempty"`
+	Dispute string        `json:"dispute,omitempty"`
+	At      time.Time     `json:"at"`
 }
 
 // Event reads a webhook.
@@ -52,11 +51,8 @@ func (p *Provider) Event(header http.Header, body []byte) (payment.Event, error)
 	if err := json.Unmarshal(body, &e); err != nil {
 		return payment.Event{}, fmt.Errorf("sandbox: reading an event: %w", err)
 	}
-	told := payment.Event{ID: e.ID, About: e.About, Ref: e.Payment, Attempt: e.Attempt, State: e.State, Refund: e.Refund, At: e.At}
-	if e.About == payment.AboutDispute {
-		told.Dispute = payment.Dispute{Ref: e.ID, State: payment.DisputeOpen, Amount: e.Disputed, Reason: "fraudulent"}
-	}
-	return told, nil
+	return payment.Event{ID: e.ID, About: e.About, Ref: e.Payment, Attempt: e.Attempt, State: e.State, Refund: e.Refund,
+		Dispute: e.Dispute, At: e.At}, nil
 }
 
 // Run delivers webhooks until ctx ends.
@@ -117,36 +113,42 @@ func (p *Provider) Deliver(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	payments, errPayments := p.tell(ctx, `
-		select id, attempt_id, '', amount, currency, state, method from sandbox_payments
+		select id, attempt_id, '', '', state, method from sandbox_payments
 		where told <> state order by updated_at limit $1`,
-		func(n news) (string, []any) {
-			return `update sandbox_payments set told = $2 where id = $1`, []any{n.Payment, n.State}
-		})
+		`update sandbox_payments set told = $2 where attempt_id = $1`)
 	refunds, errRefunds := p.tell(ctx, `
-		select p.id, p.attempt_id, r.refund_id::text, r.amount, p.currency, p.state, p.method
+		select p.id, p.attempt_id, r.refund_id::text, '', r.by_hand::text, p.method
 		from sandbox_refunds r join sandbox_payments p using (attempt_id)
 		where not r.told order by r.created_at limit $1`,
-		func(n news) (string, []any) {
-			return `update sandbox_refunds set told = true where refund_id = $1`, []any{n.Refund}
-		})
-	return payments + refunds, errors.Join(errPayments, errRefunds)
+		`update sandbox_refunds set told = true where attempt_id = $1 and by_hand::text = $2 and refund_id = $3`)
+	// Those of a card that says how they end are judged as soon as they were told of.
+	disputes, errDisputes := p.tell(ctx, `
+		select p.id, p.attempt_id, '', d.id::text, d.state, p.method
+		from sandbox_disputes d join sandbox_payments p using (attempt_id)
+		where d.told <> d.state order by d.created_at limit $1`,
+		`update sandbox_disputes set told = $2 where attempt_id = $1`)
+	_, errJudged := p.db.Exec(ctx, `
+		update sandbox_disputes d set state = split_part(method, '_', 3),
+			reinstated = case method when $1 then withdrawn else reinstated end
+		from sandbox_payments p where p.attempt_id = d.attempt_id and method in ($1, $2) and d.state = 'open' and d.told = 'open'`,
+		DisputeWon, DisputeLost)
+	return payments + refunds + disputes, errors.Join(errPayments, errRefunds, errDisputes, errJudged)
 }
 
 // news is a row that nobody has heard of yet.
 type news struct {
-	Payment, Attempt, Refund string
-	Amount                   booking.Money
-	State, Method            string
+	Payment, Attempt, Refund, Dispute string
+	State, Method                     string
 }
 
 // tell sends what is due and has each row marked as told.
-func (p *Provider) tell(ctx context.Context, due string, told func(news) (string, []any)) (int, error) {
+func (p *Provider) tell(ctx context.Context, due, told string) (int, error) {
 	rows, err := p.db.Query(ctx, due, batch)
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: looking for news: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (n news, err error) {
-		return n, r.Scan(&n.Payment, &n.Attempt, &n.Refund, &n.Amount.Amount, &n.Amount.Currency, &n.State, &n.Method)
+		return n, r.Scan(&n.Payment, &n.Attempt, &n.Refund, &n.Dispute, &n.State, &n.Method)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: looking for news: %w", err)
@@ -155,30 +157,30 @@ func (p *Provider) tell(ctx context.Context, due string, told func(news) (string
 		if err := p.send(ctx, n); err != nil {
 			return i, fmt.Errorf("sandbox: telling of %s: %w", n.Attempt, err)
 		}
-		mark, args := told(n)
-		if _, err := p.db.Exec(ctx, mark, args...); err != nil {
+		args := []any{n.Attempt, n.State}
+		if n.Refund != "" {
+			args = append(args, n.Refund)
+		}
+		if _, err := p.db.Exec(ctx, told, args...); err != nil {
 			return i, fmt.Errorf("sandbox: noting that %s was told: %w", n.Attempt, err)
 		}
 	}
 	return len(all), nil
 }
 
-// send sends the events of a row. One that is Disputed is so as soon as it was
-// captured.
+// send sends the event of a row. What was made by hand, or at a bank, knows nothing of
+// ours.
 func (p *Provider) send(ctx context.Context, n news) error {
 	e := event{About: payment.AboutPayment, Payment: n.Payment, Attempt: n.Attempt, State: payment.State(n.State), At: p.now().UTC()}
-	if n.Refund != "" {
+	switch {
+	case n.Refund != "" && n.State == "true":
+		e.About, e.Attempt, e.State = payment.AboutRefund, "", ""
+	case n.Refund != "":
 		e.About, e.Refund, e.State = payment.AboutRefund, n.Refund, ""
-		return p.post(ctx, e, n)
+	case n.Dispute != "":
+		e.About, e.Attempt, e.Dispute, e.State = payment.AboutDispute, "", n.Dispute, ""
 	}
-	if err := p.post(ctx, e, n); err != nil {
-		return err
-	}
-	if n.Method == Disputed && n.State == string(payment.Captured) {
-		e.About, e.Attempt, e.State, e.Disputed = payment.AboutDispute, "", "", n.Amount
-		return p.post(ctx, e, n)
-	}
-	return nil
+	return p.post(ctx, e, n)
 }
 
 func (p *Provider) post(ctx context.Context, e event, n news) error {

@@ -5,7 +5,7 @@
 // It keeps its own books in Postgres, in transactions of its own, and behaves
 // like a foreign system: it shares no transaction with an order, it may know of
 // a payment whose answer never arrived, its webhooks are signed and come when
-// they come, and audits compare it with our orders. It has no fees.
+// they come, and audits compare it with our orders. Only disputes cost a fee.
 package sandbox
 
 import (
@@ -35,6 +35,10 @@ const (
 	Twice       = "sandbox_twice"        // each webhook comes twice
 	Early       = "sandbox_early"        // the webhook comes before the answer
 	Disputed    = "sandbox_disputed"     // the fan's bank wants it back once it is captured
+	DisputeWon  = "sandbox_dispute_won"  // the same, and it does not get it
+	DisputeLost = "sandbox_dispute_lost" // the same, and it gets it
+	Inquiry     = "sandbox_inquiry"      // the fan's bank asks what it was, and takes nothing yet
+	GivenBack   = "sandbox_refunded"     // somebody refunds all of it by hand once it is captured
 )
 
 const (
@@ -69,7 +73,7 @@ func New(db *pgxpool.Pool) *Provider { return &Provider{db: db, now: time.Now} }
 func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	state := payment.Authorized
 	switch c.Method {
-	case OK, Timeout, Lost, CaptureLost, Twice, Early, Disputed:
+	case OK, Timeout, Lost, CaptureLost, Twice, Early, Disputed, DisputeWon, DisputeLost, Inquiry, GivenBack:
 	case Declined:
 		state = payment.Declined
 	case Action:
@@ -123,7 +127,22 @@ func (p *Provider) mishap(ctx context.Context, c payment.Charge) error {
 
 // Capture takes an authorized payment.
 func (p *Provider) Capture(ctx context.Context, c payment.Charge) (payment.Payment, error) {
-	return p.move(ctx, c, payment.Captured, payment.Authorized)
+	now, err := p.move(ctx, c, payment.Captured, payment.Authorized)
+	if err != nil || now.State != payment.Captured {
+		return now, err
+	}
+	switch now.Card { // which is the method, here
+	case Disputed, DisputeWon, DisputeLost, Inquiry:
+		if err := p.dispute(ctx, now); err != nil {
+			return payment.Payment{}, err
+		}
+	case GivenBack:
+		if err := p.RefundByHand(ctx, c, now.Amount.Amount); err != nil && !errors.Is(err, payment.ErrNotRefundable) {
+			return payment.Payment{}, err
+		}
+		return p.Find(ctx, c)
+	}
+	return now, nil
 }
 
 // Void lets a payment go.
@@ -177,7 +196,11 @@ func scan(row pgx.CollectableRow) (f payment.Payment, err error) {
 
 // Find reads an attempt's payment.
 func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
-	rows, err := p.db.Query(ctx, `select `+columns+` from sandbox_payments where attempt_id = $1`, c.Attempt)
+	where, id := `attempt_id = $1`, c.Attempt
+	if id == "" {
+		where, id = `id = $1`, c.Ref
+	}
+	rows, err := p.db.Query(ctx, `select `+columns+` from sandbox_payments where `+where, id)
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", c.Attempt, err)
 	}
@@ -194,54 +217,11 @@ func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment,
 	return f, nil
 }
 
-// Refund gives back, if that much is left.
-func (p *Provider) Refund(ctx context.Context, c payment.Charge, r payment.Refund) (payment.Refunded, error) {
-	done := payment.Refunded{State: payment.RefundDone}
-	err := pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
-		var state payment.State
-		var left booking.Money
-		err := tx.QueryRow(ctx, `
-			select state, amount - refunded, currency from sandbox_payments where attempt_id = $1 for update`,
-			c.Attempt).Scan(&state, &left.Amount, &left.Currency)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return payment.ErrNone
-		}
-		if err != nil {
-			return err
-		}
-		err = tx.QueryRow(ctx, `select id, amount, $3::text from sandbox_refunds where refund_id = $1 and attempt_id = $2`,
-			r.ID, c.Attempt, left.Currency).Scan(&done.Ref, &done.Amount.Amount, &done.Amount.Currency)
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		if state != payment.Captured || r.Amount.Currency != left.Currency || r.Amount.Amount <= 0 || r.Amount.Amount > left.Amount {
-			return payment.ErrNotRefundable
-		}
-		if done.Ref, err = booking.NewID(); err != nil {
-			return err
-		}
-		done.Amount = r.Amount
-		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount) values ($1, $2, $3, $4)`,
-			done.Ref, r.ID, c.Attempt, r.Amount.Amount); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `update sandbox_payments set refunded = refunded + $2 where attempt_id = $1`, c.Attempt, r.Amount.Amount)
-		return err
-	})
-	switch {
-	case errors.Is(err, payment.ErrNone), errors.Is(err, payment.ErrNotRefundable):
-		return payment.Refunded{}, err
-	case err != nil:
-		return payment.Refunded{}, fmt.Errorf("sandbox: refund %s: %w", r.ID, err)
-	}
-	return done, nil
-}
-
 // page is how many payments Since reads at once.
 const page = 500
 
 // Since reads the books in pages: no connection is held while the caller works.
-func (p *Provider) Since(ctx context.Context, from time.Time) iter.Seq2[payment.Payment, error] {
+func (p *Provider) Since(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Payment, error] {
 	return func(yield func(payment.Payment, error) bool) {
 		after := ""
 		for {

@@ -44,7 +44,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	db := devtest.Postgres(t)
 	paymenttest.Run(t, func(t *testing.T, ear *paymenttest.Ear) paymenttest.Subject {
-		if _, err := db.Exec(t.Context(), `truncate sandbox_payments, sandbox_refunds`); err != nil {
+		if _, err := db.Exec(t.Context(), `truncate sandbox_payments, sandbox_refunds, sandbox_disputes`); err != nil {
 			t.Fatal(err)
 		}
 		at := new(clock)
@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 			Cards: paymenttest.Cards{
 				OK: sandbox.OK, Declined: sandbox.Declined, Action: sandbox.Action, Timeout: sandbox.Timeout, Error: sandbox.Error,
 				Lost: sandbox.Lost, CaptureLost: sandbox.CaptureLost, Twice: sandbox.Twice, Early: sandbox.Early,
-				Disputed: sandbox.Disputed, Unknown: "sandbox_nonsense",
+				Disputed: sandbox.Disputed, Inquiry: sandbox.Inquiry, Unknown: "sandbox_nonsense",
 			},
 			Deliver: func(ctx context.Context) error {
 				_, err := p.Deliver(ctx)
@@ -63,6 +63,10 @@ func TestConformance(t *testing.T) {
 			Confirm: func(ctx context.Context, c payment.Charge, _ payment.Payment, yes bool) error {
 				return p.Confirm(ctx, c, yes)
 			},
+			RefundByHand: func(ctx context.Context, pay payment.Payment, amount int64) error {
+				return p.RefundByHand(ctx, payment.Charge{Ref: pay.Ref}, amount)
+			},
+			Judge: func(ctx context.Context, pay payment.Payment, won bool) error { return p.Judge(ctx, pay.Attempt, won) },
 			Now:   time.Now,
 			Later: func(d time.Duration) { at.later(t, db, d) },
 		}

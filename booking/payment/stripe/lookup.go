@@ -77,7 +77,14 @@ func newIntent(c payment.Charge, meta string) *stripego.PaymentIntentCreateParam
 // Find tells what became of an attempt. If nothing has, nothing will: an intent
 // that nobody can pay takes its key (see the package's doc).
 func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment, error) {
-	if c.Ref != "" {
+	switch {
+	case c.Ref != "" && c.Attempt == "": // it may be nobody's we know: it is looked at only
+		intent, err := p.retrieve(ctx, c.Ref)
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		return tell(intent)
+	case c.Ref != "":
 		return p.read(ctx, c.Ref)
 	}
 	if !payment.IsMethod(c.Method) || !payable(c.Amount) { // was never sent

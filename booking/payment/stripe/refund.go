@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
+	"time"
 
 	stripego "github.com/stripe/stripe-go/v82"
 
@@ -20,7 +23,7 @@ func (p *Provider) Refund(ctx context.Context, c payment.Charge, r payment.Refun
 	if err != nil {
 		return payment.Refunded{}, err
 	}
-	if found, ok, err := p.refunded(ctx, now.Ref, r.ID); err != nil || ok {
+	if found, ok, err := p.refunded(ctx, c, now.Ref, r.ID); err != nil || ok {
 		return found, err
 	}
 	if now.State != payment.Captured || r.Amount.Currency != now.Amount.Currency || !payable(r.Amount) ||
@@ -43,25 +46,55 @@ func (p *Provider) Refund(ctx context.Context, c payment.Charge, r payment.Refun
 }
 
 // refunded looks for a refund of ours among those of an intent.
-func (p *Provider) refunded(ctx context.Context, intent, id string) (payment.Refunded, bool, error) {
-	if intent == "" { // declined before there was one
-		return payment.Refunded{}, false, nil
+func (p *Provider) refunded(ctx context.Context, c payment.Charge, intent, id string) (payment.Refunded, bool, error) {
+	c.Ref = intent
+	all, err := p.Refunds(ctx, c)
+	i := slices.IndexFunc(all, func(r payment.Refunded) bool { return r.ID == id })
+	if err != nil || i < 0 {
+		return payment.Refunded{}, false, err
 	}
-	params := &stripego.RefundListParams{PaymentIntent: &intent}
+	return all[i], true, nil
+}
+
+// Refunds lists those of an intent.
+func (p *Provider) Refunds(ctx context.Context, c payment.Charge) ([]payment.Refunded, error) {
+	if c.Ref == "" { // declined before there was one
+		return nil, nil
+	}
+	params := &stripego.RefundListParams{PaymentIntent: &c.Ref}
 	params.Limit = stripego.Int64(100)
+	var all []payment.Refunded
 	for refund, err := range p.api.V1Refunds.List(ctx, params) {
 		if err != nil {
-			return payment.Refunded{}, false, describe(err)
+			return nil, describe(err)
 		}
-		if refund.Metadata[metaRefund] == id {
-			return tellRefund(refund), true, nil
+		all = append(all, tellRefund(refund))
+	}
+	return all, nil
+}
+
+// RefundsByHand lists those since a time that carry no id of ours.
+func (p *Provider) RefundsByHand(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Refunded, error] {
+	return func(yield func(payment.Refunded, error) bool) {
+		params := &stripego.RefundListParams{CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: from.Unix()}}
+		params.Limit = stripego.Int64(100)
+		for refund, err := range p.api.V1Refunds.List(ctx, params) {
+			if err != nil {
+				yield(payment.Refunded{}, describe(err))
+				return
+			}
+			if t := tellRefund(refund); t.ID == "" && t.Payment != "" && !yield(t, nil) {
+				return
+			}
 		}
 	}
-	return payment.Refunded{}, false, nil
 }
 
 func tellRefund(r *stripego.Refund) payment.Refunded {
-	t := payment.Refunded{Ref: r.ID, State: payment.RefundPending, Amount: fromStripe(r.Amount, string(r.Currency))}
+	t := payment.Refunded{Ref: r.ID, ID: r.Metadata[metaRefund], State: payment.RefundPending, Amount: fromStripe(r.Amount, string(r.Currency))}
+	if r.PaymentIntent != nil {
+		t.Payment = r.PaymentIntent.ID
+	}
 	switch r.Status {
 	case stripego.RefundStatusSucceeded:
 		t.State = payment.RefundDone

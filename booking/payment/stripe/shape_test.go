@@ -20,6 +20,8 @@ import (
 // calls are all that the adapter asks of Stripe, in the paths of its OpenAPI
 // document.
 var calls = []string{
+	"GET /v1/disputes",
+	"GET /v1/disputes/{dispute}",
 	"GET /v1/payment_intents",
 	"GET /v1/payment_intents/search",
 	"GET /v1/payment_intents/{intent}",
@@ -85,7 +87,10 @@ type shape struct {
 	seen map[string]int
 }
 
-var intentID = regexp.MustCompile(`/pi_\w+`)
+var (
+	intentID  = regexp.MustCompile(`/pi_\w+`)
+	disputeID = regexp.MustCompile(`/dp_\w+`)
+)
 
 func (s *shape) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
@@ -104,7 +109,7 @@ func (s *shape) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.tb.Errorf("stripe-mock refuses %s %s %s: %s", r.Method, r.URL.RequestURI(), body, answer.Body)
 	}
 	s.mu.Lock()
-	s.seen[r.Method+" "+intentID.ReplaceAllString(r.URL.Path, "/{intent}")]++
+	s.seen[r.Method+" "+disputeID.ReplaceAllString(intentID.ReplaceAllString(r.URL.Path, "/{intent}"), "/{dispute}")]++
 	s.mu.Unlock()
 	return s.next.RoundTrip(r)
 }

@@ -258,7 +258,7 @@ func tell(intent *stripego.PaymentIntent) (payment.Payment, error) {
 
 // Since lists the PaymentIntents that carry an attempt of ours. One that Stripe
 // is not done with is said to need an action: nothing is reserved yet.
-func (p *Provider) Since(ctx context.Context, from time.Time) iter.Seq2[payment.Payment, error] {
+func (p *Provider) Since(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Payment, error] {
 	return func(yield func(payment.Payment, error) bool) {
 		params := &stripego.PaymentIntentListParams{CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: from.Unix()}}
 		params.Limit = stripego.Int64(100) // the most there is

@@ -105,12 +105,16 @@ func TestConformance(t *testing.T) {
 			Cards: paymenttest.Cards{
 				OK: stripetest.Visa, Declined: stripetest.Declined, Action: stripetest.Action, Timeout: stripetest.Timeout,
 				Error: stripetest.Error, Lost: stripetest.Lost, CaptureLost: stripetest.CaptureLost, Twice: stripetest.Twice,
-				Early: stripetest.Early, Disputed: stripetest.Disputed, Unknown: "pm_of_nobody",
+				Early: stripetest.Early, Disputed: stripetest.Disputed, Inquiry: stripetest.Inquiry, Unknown: "pm_of_nobody",
 			},
 			Deliver: a.fake.Deliver,
 			Confirm: func(_ context.Context, _ payment.Charge, p payment.Payment, yes bool) error {
 				return a.fake.Confirm(p.Ref, yes)
 			},
+			RefundByHand: func(_ context.Context, p payment.Payment, amount int64) error {
+				return a.fake.RefundByHand(p.Ref, amount)
+			},
+			Judge: func(_ context.Context, p payment.Payment, won bool) error { return a.fake.Judge(p.Ref, won) },
 			Now:   a.fake.Now,
 			Later: a.fake.Later,
 		}
@@ -212,7 +216,7 @@ func TestALateCallReservesNothing(t *testing.T) {
 		}
 	}
 	a.paid(t, 0, 0)
-	for p, err := range a.Since(t.Context(), time.Unix(0, 0)) {
+	for p, err := range a.Since(t.Context(), "", time.Unix(0, 0)) {
 		t.Errorf("the books say %+v, %v", p, err)
 	}
 }
@@ -307,7 +311,7 @@ func refunded(r payment.Refunded, err error) (payment.Payment, error) {
 }
 
 func first(t *testing.T, p *stripe.Provider) (payment.Payment, error) {
-	for got, err := range p.Since(t.Context(), time.Unix(0, 0)) {
+	for got, err := range p.Since(t.Context(), "", time.Unix(0, 0)) {
 		return got, err
 	}
 	return payment.Payment{}, nil

@@ -16,6 +16,7 @@ import (
 // was set up with.
 type event struct {
 	ID      string `json:"id"`
+	Account string `json:"account"` // whose it is; left out: ours
 	Created int64  `json:"created"`
 	Data    struct {
 		Object json.RawMessage `json:"object"`
@@ -28,9 +29,6 @@ type subject struct {
 	Intent   reference         `json:"payment_intent"`
 	Metadata map[string]string `json:"metadata"`
 	Status   string            `json:"status"`
-	Amount   int64             `json:"amount"`
-	Currency string            `json:"currency"`
-	Reason   string            `json:"reason"`
 }
 
 // reference names an object, whether or not it is spelled out.
@@ -90,7 +88,7 @@ func tellEvent(kind string, e event) (payment.Event, error) {
 	if err := json.Unmarshal(e.Data.Object, &o); err != nil {
 		return payment.Event{}, err
 	}
-	told := payment.Event{ID: e.ID, At: time.Unix(e.Created, 0).UTC(), Ref: string(o.Intent)}
+	told := payment.Event{ID: e.ID, Account: e.Account, At: time.Unix(e.Created, 0).UTC(), Ref: string(o.Intent)}
 	ours := true
 	switch kind {
 	case "payment_intent":
@@ -98,14 +96,16 @@ func tellEvent(kind string, e event) (payment.Event, error) {
 		ours = told.Attempt != ""
 	case "refund":
 		told.About, told.Refund = payment.AboutRefund, o.Metadata[metaRefund]
-		ours = told.Refund != ""
-	case "dispute": // carries nothing of ours: the reader knows the payment or not
-		told.About = payment.AboutDispute
-		told.Dispute = payment.Dispute{Ref: o.ID, State: disputeState(o.Status), Amount: fromStripe(o.Amount, o.Currency), Reason: o.Reason}
+		ours = told.Refund != "" || told.Ref != "" // one that was made by hand carries nothing of ours
+	case "dispute": // nor does this: the payment is ours or not
+		told.About, told.Dispute = payment.AboutDispute, o.ID
 		ours = told.Ref != "" // else of a charge that was made without an intent
 	}
 	if !ours {
 		return payment.Event{}, payment.ErrNotOurs
+	}
+	if len(told.Account) > longest {
+		return payment.Event{}, fmt.Errorf("%.40q is not an account", told.Account)
 	}
 	for _, id := range []string{told.ID, told.Ref, o.ID} {
 		if id == "" || len(id) > longest {
@@ -131,18 +131,4 @@ func intentState(status string) payment.State {
 		return payment.Declined
 	}
 	return ""
-}
-
-// disputeState puts Stripe's word into ours. A word that is new to us is taken
-// for an open dispute: somebody has to look at it.
-func disputeState(status string) payment.DisputeState {
-	switch status {
-	case "warning_needs_response", "warning_under_review":
-		return payment.DisputeAsked
-	case "won", "warning_closed":
-		return payment.DisputeWon
-	case "lost":
-		return payment.DisputeLost
-	}
-	return payment.DisputeOpen
 }

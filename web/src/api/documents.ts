@@ -302,7 +302,7 @@ export interface Ticket {
   unit: number;
   label: string;
   tier: string;
-  state: "valid" | "unpaid" | "canceled";
+  state: "valid" | "unpaid" | "blocked" | "void" | "canceled";
   code: string;
   qr: string;
 }

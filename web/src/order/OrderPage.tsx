@@ -99,6 +99,7 @@ function Fact(props: { name: string; value: string }) {
 function Stub({ ticket, show }: { ticket: Ticket; show: Performance | undefined }) {
   const tier = show?.tiers.find((each) => each.id === ticket.tier)?.name ?? ticket.tier;
   const valid = ticket.state === "valid";
+  const why = ticket.state === "valid" ? undefined : words.ticket[ticket.state];
   return (
     <article class={`ticket ${ticket.state}`} data-ticket={ticket.state}>
       <div class="front">
@@ -108,7 +109,7 @@ function Stub({ ticket, show }: { ticket: Ticket; show: Performance | undefined 
         <p>{show ? moment(show.starts_at) : "\u00a0"}</p>
         <p class="label">{ticket.label || tier}</p>
         {ticket.label && <p class="note">{tier}</p>}
-        {!valid && <p class="wrong">{words.ticket[ticket.state === "unpaid" ? "unpaid" : "canceled"]}</p>}
+        {why && <p class="wrong">{why}</p>}
       </div>
       {valid && (
         <div class="stub">

@@ -94,7 +94,7 @@ func (s *Server) create(form url.Values) *reply {
 	if form.Get("capture_method") != "manual" {
 		return refuse(http.StatusBadRequest, "invalid_request_error", "", "capture_method", "this fake knows manual capture only")
 	}
-	if confirm && !slices.Contains([]string{Visa, Declined, Action, ActionBad, Disputed, Timeout, Error, Lost, CaptureLost, Twice, Early, SavedFailure}, method) {
+	if confirm && !slices.Contains([]string{Visa, Declined, Action, ActionBad, Disputed, Inquiry, Timeout, Error, Lost, CaptureLost, Twice, Early, SavedFailure}, method) {
 		return refuse(http.StatusBadRequest, "invalid_request_error", "resource_missing", "payment_method", "No such PaymentMethod: '"+method+"'")
 	}
 	if method == Error {
@@ -189,9 +189,8 @@ func (s *Server) capture(i *intent, form url.Values) *reply {
 	}
 	i.received = i.amount
 	s.become(i, "succeeded")
-	if i.method == Disputed {
-		s.cry(i, "charge.dispute.created", object{"id": s.id("dp"), "object": "dispute", "amount": i.amount, "currency": i.currency,
-			"charge": i.charge, "payment_intent": i.id, "reason": "fraudulent", "status": "needs_response", "metadata": object{}})
+	if i.method == Disputed || i.method == Inquiry {
+		s.dispute(i)
 	}
 	a := ok(i.json(expands(form, "latest_charge")))
 	a.lost = i.method == CaptureLost
@@ -303,22 +302,43 @@ func (s *Server) refund(form url.Values) *reply {
 		return unexpected(i)
 	case err != nil || amount <= 0:
 		return refuse(http.StatusBadRequest, "invalid_request_error", "parameter_invalid_integer", "amount", "Invalid positive integer")
+	case s.isDisputed(i):
+		return refuse(http.StatusBadRequest, "invalid_request_error", "charge_disputed", "", "Charge has been charged back; cannot issue a refund.")
 	case i.refunded == i.amount:
 		return refuse(http.StatusBadRequest, "invalid_request_error", "charge_already_refunded", "", "Charge has already been refunded.")
 	case i.refunded+amount > i.amount:
 		return refuse(http.StatusBadRequest, "invalid_request_error", "", "amount", "Refund amount is greater than unrefunded amount on charge")
 	}
+	return ok(s.giveBack(i, amount, metadata(form)).json())
+}
+
+// giveBack makes a refund.
+func (s *Server) giveBack(i *intent, amount int64, metadata map[string]string) *refund {
 	i.refunded += amount
-	r := &refund{id: s.id("re"), of: i, amount: amount, made: s.now(), metadata: metadata(form)}
+	r := &refund{id: s.id("re"), of: i, amount: amount, made: s.now(), metadata: metadata}
 	s.refunds = append(s.refunds, r)
 	s.cry(i, "refund.created", r.json())
-	return ok(r.json())
+	return r
+}
+
+// RefundByHand is what somebody does on Stripe's dashboard.
+func (s *Server) RefundByHand(id string, amount int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.find(id)
+	if i == nil || i.status != "succeeded" || i.refunded+amount > i.amount {
+		return fmt.Errorf("%d of payment intent %s cannot be given back", amount, id)
+	}
+	s.giveBack(i, amount, map[string]string{})
+	return nil
 }
 
 func (s *Server) listRefunds(form url.Values) *reply {
+	from, _ := strconv.ParseInt(form.Get("created[gte]"), 10, 64)
+	of := form.Get("payment_intent")
 	var found []object
 	for _, r := range slices.Backward(s.refunds) {
-		if r.of.id == form.Get("payment_intent") {
+		if (of == "" || r.of.id == of) && r.made.Unix() >= from {
 			found = append(found, r.json())
 		}
 	}

@@ -29,6 +29,7 @@ const (
 	Action       = "pm_card_threeDSecure2Required"
 	ActionBad    = "pm_card_threeDSecureRequiredChargeDeclined" // declined when the fan has confirmed
 	Disputed     = "pm_card_createDispute"
+	Inquiry      = "pm_card_createDisputeInquiry"
 	Timeout      = "pm_fake_timeout"
 	Error        = "pm_fake_error"
 	Lost         = "pm_fake_lost"
@@ -57,13 +58,14 @@ type Hook func(ctx context.Context, header http.Header, body []byte) error
 type Server struct {
 	hook Hook
 
-	mu      sync.Mutex
-	ahead   time.Duration // of the real clock
-	count   int           // of the ids given out
-	intents []*intent
-	refunds []*refund
-	keys    map[string]*kept
-	events  []event
+	mu       sync.Mutex
+	ahead    time.Duration // of the real clock
+	count    int           // of the ids given out
+	intents  []*intent
+	refunds  []*refund
+	disputes []*dispute
+	keys     map[string]*kept
+	events   []event
 }
 
 // kept is what an idempotency key stands for.
@@ -223,6 +225,8 @@ func (s *Server) route(method, path string, form url.Values) *reply {
 		return s.refund(form)
 	case at == "GET refunds":
 		return s.listRefunds(form)
+	case parts[0] == "disputes" && method == http.MethodGet:
+		return s.readDisputes(parts[1:], form)
 	case parts[0] != "payment_intents" || len(parts) < 2 || len(parts) > 3:
 		return refuse(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL ("+at+").")
 	}

@@ -19,6 +19,8 @@ export const order = {
     code: "Code",
     qr: (label: string) => `QR code of the ticket for ${label}`,
     unpaid: "Not paid yet. The code appears once the payment is confirmed.",
+    blocked: "Your bank has asked for the money back. The ticket opens no door until that is decided.",
+    void: "Your bank has taken the money back. This ticket opens no door.",
     canceled: "Canceled. This ticket opens no door.",
   },
   noKey: { heading: "This address is incomplete", lead: "An order is opened by the full link, including everything after the # sign. Please use the link you were given." },

@@ -1,0 +1,172 @@
+package order_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/payment/stripe/stripetest"
+)
+
+// refundByHand is what somebody does at the provider, and what it tells of that.
+func (d *desk) refundByHand(amount int64) payment.Event {
+	d.t.Helper()
+	c := payment.Charge{Attempt: d.attempt()}
+	d.must(d.sandbox().RefundByHand(d.t.Context(), c, amount))
+	p, err := d.sandbox().Find(d.t.Context(), c)
+	d.must(err)
+	return payment.Event{ID: "evt_" + uuid.NewString(), About: payment.AboutRefund, Ref: p.Ref, At: time.Now().UTC()}
+}
+
+// Somebody gives a part back at the provider, and then the rest: nothing of it is owed
+// any more, canceling gives back no more than is there, and who has all of the money
+// has no tickets.
+func TestRefundsByHandAreBooked(t *testing.T) {
+	t.Parallel()
+	d := openBy(t, strict)
+	o := d.buys("s1", 3, 4)
+	e := d.refundByHand(4000)
+	d.hear(e, order.HeardNow)
+	d.hear(e, order.HeardAgain)
+	d.compare(1) // finds it as well
+	d.want("attempts done; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,authorized,captured,fee,refunded,waived; redis sold 2")
+	d.audited()
+	if list, err := d.store.Cancellations(t.Context(), o); err != nil || len(list) != 1 || list[0].Reason != order.ByHand || list[0].Amount.Amount != 4000 || len(list[0].Units) != 0 {
+		t.Errorf("on the receipt: %+v, %v", list, err)
+	}
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 4000, Fee: 424, Owed: 10576})
+
+	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill", Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	d.refunds()
+	d.count(`select refunded from sandbox_payments`, 4000+7500)
+	d.audited()
+	d.hear(d.refundByHand(3500), order.HeardNow)
+	d.refunds()
+	d.count(`select count(*) from tickets where state <> 'canceled'`, 0)
+	d.count(`select count(*) from orders where state <> 'canceled'`, 0)
+	d.audited()
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 15000})
+	d.buys("s2", 3, 4)
+	d.consistent()
+	d.free()
+}
+
+// More is canceled than is left.
+func TestCancelAfterARefundByHand(t *testing.T) {
+	t.Parallel()
+	d := openBy(t, strict)
+	o := d.buys("s1", 3, 4)
+	d.hear(d.refundByHand(14000), order.HeardNow)
+	if now, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Who: order.Staff("ann"), Reason: "ill"}); err != nil || now.State != order.Canceled {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	d.refunds()
+	d.count(`select count(*) from cancellations where state = 'failed'`, 0)
+	d.audited()
+}
+
+// The provider refuses a refund of ours, and somebody makes it there: it is through,
+// and in no list any more.
+func TestARefusedRefundIsMadeByHand(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	o := d.buys("s1", 3, 4)
+	d.provider.before = func(call string) error {
+		if call == "refund" {
+			return payment.ErrNotRefundable
+		}
+		return nil
+	}
+	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+		t.Fatal(err)
+	}
+	if failed, err := d.store.FailedRefunds(t.Context()); err != nil || len(failed) != 1 {
+		t.Fatalf("failed: %+v, %v", failed, err)
+	}
+	d.refundByHand(7500)
+	d.compare(1) // no webhook comes
+	if failed, err := d.store.FailedRefunds(t.Context()); err != nil || len(failed) != 0 {
+		t.Errorf("failed: %+v, %v", failed, err)
+	}
+	d.want("attempts done; orders paid; tickets 3:canceled,4:valid; payments captured; " +
+		"ledger placed,authorized,captured,canceled,refunding,refund_failed,refunded; redis sold 1")
+	d.audited()
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Owed: 7500})
+}
+
+// Late money that could not be given back, until somebody did: it is no trouble any
+// more.
+func TestLateMoneyIsGivenBackByHand(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.ranOut()
+	d.takenByHand(payment.Captured)
+	d.buyElsewhere(3)
+	d.provider.before = func(call string) error {
+		if call == "refund" {
+			return payment.ErrNotRefundable
+		}
+		return nil
+	}
+	d.hear(d.event(""), order.HeardNow)
+	d.troubled("late:failed")
+	d.provider.before = nil
+	d.hear(d.refundByHand(15000), order.HeardNow)
+	d.troubled("late:refunded")
+	d.consistent()
+}
+
+// buyElsewhere has somebody else buy a place, and leaves the first attempt the newest.
+func (d *desk) buyElsewhere(unit int) {
+	d.t.Helper()
+	h, _, err := d.holds.Of(d.t.Context(), d.id, "s1")
+	d.must(errors.Join(err, d.holds.Release(d.t.Context(), d.id, h.ID, "s1")))
+	d.buys("s2", unit)
+	_, err = d.db.Exec(d.t.Context(), `update attempts set created_at = now() + interval '1 second' where session_id = 's1'`)
+	d.must(err)
+}
+
+// What the account does otherwise is none of our business.
+func TestAForeignPaymentIsRefundedByHand(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	_, err := d.db.Exec(t.Context(), `insert into sandbox_payments (id, attempt_id, amount, currency, state) values (gen_random_uuid(), $1, 100, 'EUR', 'captured')`, uuid.NewString())
+	d.must(err)
+	var ref string
+	d.must(d.db.QueryRow(t.Context(), `select id::text from sandbox_payments`).Scan(&ref))
+	d.must(d.sandbox().RefundByHand(t.Context(), payment.Charge{Ref: ref}, 100))
+	d.hear(payment.Event{ID: "evt_1", About: payment.AboutRefund, Ref: ref, At: time.Now().UTC()}, order.HeardNot)
+	d.compare(1)
+	d.count(`select count(*) from payment_events`, 0)
+}
+
+// On Stripe's dashboard, where the webhook says nothing of ours.
+func TestRefundByHandAtStripe(t *testing.T) {
+	t.Parallel()
+	d, fake := openStripe(t)
+	d.buysBy(stripetest.Visa, "s1", 3, 4)
+	var ref string
+	d.must(d.db.QueryRow(t.Context(), `select provider_ref from attempts`).Scan(&ref))
+	d.must(errors.Join(fake.RefundByHand(ref, 15000), fake.Deliver(t.Context())))
+	d.refunds()
+	d.want("attempts done; orders canceled; tickets 3:canceled,4:canceled; payments -; ledger placed,authorized,captured,refunded,waived,canceled,canceled; redis sold 0")
+	d.consistent()
+}
+
+// A card of the sandbox says that somebody does so.
+func TestCardThatIsRefundedByHand(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.buysBy(sandbox.GivenBack, "s1", 3, 4)
+	d.told()
+	d.refunds()
+	d.count(`select count(*) from orders where state = 'canceled'`, 1)
+	d.audited()
+}

@@ -1,0 +1,325 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+// Dispute is an order whose buyer's bank wants the money back, as far as we have
+// asked the provider.
+type Dispute struct {
+	ID          string // ours
+	Performance ropeline.PerformanceID
+	Sale        ropeline.SaleID
+	Order       string
+	Attempt     string
+	payment.Dispute
+	Void        int // tickets that staff can release
+	At, Changed time.Time
+}
+
+// Refusals of a release.
+var (
+	ErrDisputeUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "dispute-unknown", Detail: "There is no such dispute."}
+	ErrDisputeOpen    = &ropeline.Error{Kind: ropeline.Conflict, Code: "dispute-not-lost", Detail: "This dispute is not lost. Its places are the buyer's for as long as it may be won."}
+)
+
+// idOf is our id of a dispute: one of a provider's is written once.
+func idOf(a Attempt, ref string) string {
+	return uuid.NewSHA1(uuid.MustParse(a.ID), []byte("dispute "+ref)).String()
+}
+
+// errTooEarly says that the order of an attempt is not written yet, or not paid.
+var errTooEarly = errors.New("the payment has come further than its attempt")
+
+// hearDispute asks how a dispute stands that an event is about. One that comes before
+// the answer to the capture takes that for its answer.
+func (d *Desk) hearDispute(ctx context.Context, e payment.Event) (Attempt, Heard, error) {
+	if a, found, err := d.store.ofDispute(ctx, e.Dispute); err != nil || found {
+		if known, knownErr := d.store.heard(ctx, a, e); err != nil || knownErr != nil || known {
+			return a, HeardAgain, errors.Join(err, knownErr)
+		}
+	}
+	call, cancel := context.WithTimeout(ctx, patience)
+	now, err := d.provider.Dispute(call, e.Account, e.Dispute)
+	cancel()
+	if err != nil {
+		return Attempt{}, HeardNot, fmt.Errorf("asking how dispute %.40q stands: %w", e.Dispute, err)
+	}
+	a, found, err := d.store.byID(ctx, now.Attempt)
+	if err != nil || !found {
+		return Attempt{}, HeardNot, err
+	}
+	err = d.disputed(ctx, a, &e, now)
+	if errors.Is(err, errHeard) {
+		return a, HeardAgain, nil
+	}
+	return a, HeardNow, err
+}
+
+// disputed writes down how a dispute stands. A payment in dispute was captured: an
+// attempt that does not know that yet goes forward first. Of one that has failed there
+// is no order to dispute, and its late money is staff's already.
+func (s *steps) disputed(ctx context.Context, a Attempt, e *payment.Event, now payment.Dispute) error {
+	var err error
+	if a.Step == Recorded {
+		if a, err = s.forward(ctx, a); err != nil {
+			return err
+		}
+	}
+	switch a.Step {
+	case Captured, Done:
+		return s.store.disputed(ctx, a, e, now)
+	case Voiding, Closed:
+		return s.store.heardOf(ctx, a, e)
+	}
+	return fmt.Errorf("dispute of attempt %s, which is %s: %w", a.ID, a.Step, errTooEarly)
+}
+
+// booked is what of a dispute is in the books. It only grows, and a decision stays:
+// who asked the provider first may write last.
+type booked struct {
+	state                 payment.DisputeState
+	withdrawn, reinstated int64
+	fee, feeReturned      int64
+}
+
+// with is what has to be in the books when the provider was seen to say now, and what
+// the ledger lacks of it. The fee is in the ledger only if the account has the order's
+// currency.
+func (b booked) with(now payment.Dispute) (booked, []entry) {
+	next := booked{state: b.state, withdrawn: max(b.withdrawn, now.Withdrawn), reinstated: max(b.reinstated, now.Reinstated),
+		fee: max(b.fee, now.Fee.Taken), feeReturned: max(b.feeReturned, now.Fee.Returned)}
+	if !b.state.Over() && (b.state != payment.DisputeOpen || now.State.Over()) {
+		next.state = now.State
+	}
+	var entries []entry
+	add := func(name string, amount int64) {
+		if amount > 0 {
+			entries = append(entries, entry{name: name, amount: amount})
+		}
+	}
+	if b.state == "" {
+		add("disputed", now.Amount.Amount)
+	}
+	add("withdrawn", next.withdrawn-b.withdrawn)
+	add("reinstated", next.reinstated-b.reinstated)
+	if now.Fee.Currency == now.Amount.Currency {
+		add("dispute_fee", next.fee-b.fee)
+		add("dispute_fee_returned", next.feeReturned-b.feeReturned)
+	}
+	if next.state.Over() && !b.state.Over() {
+		add("dispute_"+string(next.state), now.Amount.Amount)
+	}
+	return next, entries
+}
+
+// disputed writes a dispute, what the ledger lacks of it, and what it makes of the
+// order's tickets, in one transaction with the event that told of it, if one did. Two
+// that come at once wait for each other at the order's row.
+func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now payment.Dispute) error {
+	do := func(tx pgx.Tx) error {
+		o := Order{Performance: a.Performance}
+		err := tx.QueryRow(ctx, `select id, currency from orders where performance_id = $1 and attempt_id = $2 for update`,
+			a.Performance, a.ID).Scan(&o.ID, &o.Total.Currency)
+		if err == nil && o.Total.Currency != now.Amount.Currency {
+			err = fmt.Errorf("it is of %s, and its order of %s", now.Amount.Currency, o.Total.Currency)
+		}
+		if err != nil {
+			return err
+		}
+		id := idOf(a, now.Ref)
+		var b booked
+		err = tx.QueryRow(ctx, `select state, withdrawn, reinstated, fee, fee_returned from order_disputes where id = $1`, id).
+			Scan(&b.state, &b.withdrawn, &b.reinstated, &b.fee, &b.feeReturned)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		next, entries := b.with(now)
+		if next == b {
+			_, err := tx.Exec(ctx, `update order_disputes set updated_at = now() where id = $1`, id)
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			insert into order_disputes as d (id, performance_id, order_id, attempt_id, provider_ref, payment_ref, state, amount,
+				withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, evidence_due, opened_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+			on conflict (id) do update set state = excluded.state, withdrawn = excluded.withdrawn, reinstated = excluded.reinstated,
+				fee = excluded.fee, fee_returned = excluded.fee_returned, fee_currency = excluded.fee_currency,
+				evidence_due = excluded.evidence_due, updated_at = now()`,
+			id, a.Performance, o.ID, a.ID, now.Ref, now.Payment, next.state, now.Amount.Amount, next.withdrawn, next.reinstated,
+			now.Amount.Currency, next.fee, next.feeReturned, now.Fee.Currency, now.Reason, timeOrNull(now.EvidenceDue), now.OpenedAt); err != nil {
+			return err
+		}
+		if err := write(ctx, tx, o, System, entries); err != nil {
+			return err
+		}
+		return block(ctx, tx, o)
+	}
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if e == nil {
+			return do(tx)
+		}
+		return s.changeIn(ctx, tx, a, *e, func() error { return do(tx) })
+	})
+	if errors.Is(err, errHeard) {
+		return err
+	}
+	if err != nil {
+		return away("noting a dispute of", a.ID, err)
+	}
+	return nil
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// block sets what the tickets of an order are that its disputes are about: blocked
+// while one is open, void once one is lost, and valid if all were won.
+func block(ctx context.Context, tx pgx.Tx, o Order) error {
+	_, err := tx.Exec(ctx, `
+		with d as (
+			select case when bool_or(state = 'lost') then 'void' when bool_or(state in ('asked', 'open')) then 'blocked' else 'valid' end state
+			from order_disputes where performance_id = $1 and order_id = $2
+		)
+		update tickets t set state = d.state, updated_at = now() from d
+		where performance_id = $1 and order_id = $2 and t.state in ('valid', 'blocked') and t.state <> d.state`, o.Performance, o.ID)
+	return err
+}
+
+// write appends entries to the ledger of an order.
+func write(ctx context.Context, tx pgx.Tx, o Order, who string, entries []entry) error {
+	_, err := tx.Exec(ctx, `insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who, tender)
+		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, $3, $4, e.tender
+		from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) with ordinality as e (entry, ticket, amount, tender, n) order by e.n`,
+		o.Performance, o.ID, o.Total.Currency, who,
+		column(entries, func(e entry) string { return e.name }),
+		column(entries, func(e entry) string { return e.ticket }),
+		column(entries, func(e entry) int64 { return e.amount }),
+		column(entries, func(e entry) Tender { return e.tender }))
+	return err
+}
+
+// ofDispute finds the attempt of a dispute that is in our books.
+func (s *Store) ofDispute(ctx context.Context, ref string) (Attempt, bool, error) {
+	return s.attempt(ctx, `(performance_id, id) = (
+		select performance_id, attempt_id from order_disputes where provider_ref = $1 limit 1)`, ref)
+}
+
+// DisputesMost bounds what Disputes returns.
+const DisputesMost = 200
+
+// Disputes lists those that are not decided, then the others, the newest first.
+func Disputes(ctx context.Context, db *pgxpool.Pool) ([]Dispute, error) {
+	return disputes(ctx, db, `true order by d.state not in ('asked', 'open'), d.created_at desc limit $1`, DisputesMost)
+}
+
+// Disputes lists them, see there.
+func (s *Store) Disputes(ctx context.Context) ([]Dispute, error) { return Disputes(ctx, s.db) }
+
+func disputes(ctx context.Context, db querier, where string, args ...any) ([]Dispute, error) {
+	rows, err := db.Query(ctx, `
+		select d.id, d.performance_id, o.sale_id, d.order_id, d.attempt_id, d.provider_ref, d.payment_ref, d.state, d.amount, d.currency,
+			d.withdrawn, d.reinstated, d.fee, d.fee_returned, d.fee_currency, d.reason, d.evidence_due, d.opened_at, d.created_at, d.updated_at,
+			(select count(*) from tickets t where t.performance_id = d.performance_id and t.order_id = d.order_id and t.state = 'void')
+		from order_disputes d join orders o on o.performance_id = d.performance_id and o.id = d.order_id
+		where `+where, args...)
+	if err != nil {
+		return nil, away("listing", "disputes", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Dispute, err error) {
+		var due *time.Time
+		p := &d.Dispute
+		err = row.Scan(&d.ID, &d.Performance, &d.Sale, &d.Order, &d.Attempt, &p.Ref, &p.Payment, &p.State, &p.Amount.Amount, &p.Amount.Currency,
+			&p.Withdrawn, &p.Reinstated, &p.Fee.Taken, &p.Fee.Returned, &p.Fee.Currency, &p.Reason, &due, &p.OpenedAt, &d.At, &d.Changed, &d.Void)
+		if due != nil {
+			p.EvidenceDue = due.UTC()
+		}
+		p.Attempt, p.OpenedAt, d.At, d.Changed = d.Attempt, p.OpenedAt.UTC(), d.At.UTC(), d.Changed.UTC()
+		return d, err
+	})
+	if err != nil {
+		return nil, away("listing", "disputes", err)
+	}
+	return found, nil
+}
+
+// Release puts the places of an order on sale again whose dispute was lost. That
+// happens by nobody's hand but staff's: a dispute tells of fraud as often as not, and
+// who looks at it may have to know who sat there. The same again changes nothing.
+func (d *Desk) Release(ctx context.Context, id, who, reason string) (Dispute, error) {
+	found, err := disputes(ctx, d.store.db, `d.id = $1`, id)
+	if err == nil && len(found) == 0 {
+		err = ErrDisputeUnknown
+	}
+	if err != nil {
+		return Dispute{}, err
+	}
+	if found[0].State != payment.DisputeLost {
+		return Dispute{}, ErrDisputeOpen
+	}
+	done, err := d.store.release(ctx, found[0], who, reason)
+	if err != nil {
+		return Dispute{}, err
+	}
+	if done.ID != "" {
+		if err := d.follow(ctx, done); err != nil {
+			d.log.Warn("released places are left to the worker", "order", done.Order, "err", err)
+		}
+	}
+	if found, err = disputes(ctx, d.store.db, `d.id = $1`, id); err != nil {
+		return Dispute{}, err
+	}
+	return found[0], nil
+}
+
+// release writes a cancellation of the void tickets, of nothing: their money is gone.
+func (s *Store) release(ctx context.Context, of Dispute, who, reason string) (done Cancellation, err error) {
+	id, err := booking.NewID()
+	if err != nil {
+		return Cancellation{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		o := Order{ID: of.Order, Performance: of.Performance}
+		plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Attempt: of.Attempt,
+			Amount: booking.Money{Currency: of.Amount.Currency}, Who: who, Reason: reason, State: RefundDone, Refund: id}}
+		if err := tx.QueryRow(ctx, `select place_id from orders where performance_id = $1 and id = $2 for update`,
+			o.Performance, o.ID).Scan(&plan.Place); err != nil {
+			return err
+		}
+		if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
+			return err
+		}
+		for _, k := range o.Tickets {
+			if k.State == ticket.Void {
+				plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
+				plan.entries = append(plan.entries, entry{name: "canceled", ticket: k.ID})
+			}
+		}
+		if len(plan.tickets) == 0 {
+			return nil
+		}
+		plan.last = len(plan.tickets) == o.living()
+		done = plan.Cancellation
+		return plan.write(ctx, tx)
+	})
+	if err != nil {
+		return Cancellation{}, away("releasing the places of", of.Order, err)
+	}
+	return done, nil
+}

@@ -1,0 +1,150 @@
+package paymenttest
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/payment"
+)
+
+// What banks do, and people at the provider.
+
+// contested makes a payment that is in dispute, and tells which.
+func (b *bench) contested(card string) (payment.Charge, payment.Payment, string) {
+	b.Helper()
+	b.heard()
+	c, p := b.captured(card)
+	events := b.heard()
+	i := slices.IndexFunc(events, func(e payment.Event) bool { return e.About == payment.AboutDispute })
+	if i < 0 || events[i].Ref != p.Ref || events[i].Dispute == "" {
+		b.Fatalf("heard %+v", events)
+	}
+	return c, p, events[i].Dispute
+}
+
+// stands checks how a dispute stands, and that the books say the same.
+func (b *bench) stands(c payment.Charge, p payment.Payment, ref string, want payment.DisputeState, withdrawn, reinstated int64) payment.Dispute {
+	b.Helper()
+	d, err := b.Provider.Dispute(b.Context(), "", ref)
+	if err != nil || d.Ref != ref || d.Payment != p.Ref || d.Attempt != c.Attempt || d.State != want || d.Amount != c.Amount || d.Reason == "" ||
+		d.Withdrawn != withdrawn || d.Reinstated != reinstated || d.EvidenceDue.IsZero() != want.Over() || b.Now().Sub(d.OpenedAt).Abs() > time.Minute {
+		b.Fatalf("the dispute is %+v, %v; want %s, %d and %d", d, err, want, withdrawn, reinstated)
+	}
+	if (d.Fee.Taken == 0) != (withdrawn == 0) || d.Fee.Taken > 0 && d.Fee.Currency != "EUR" {
+		b.Errorf("%d were withdrawn, for a fee of %+v", withdrawn, d.Fee)
+	}
+	found := 0
+	for listed, err := range b.Provider.Disputes(b.Context(), "", d.OpenedAt.Truncate(time.Second)) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if listed.Ref == ref {
+			found++
+		}
+		if listed.Ref == ref && listed != d {
+			b.Errorf("the books say %+v, want %+v", listed, d)
+		}
+	}
+	if found != 1 {
+		b.Errorf("the dispute is %d times in the books", found)
+	}
+	return d
+}
+
+func disputes(b *bench) {
+	for _, won := range []bool{true, false} {
+		c, p, ref := b.contested(b.Cards.Disputed)
+		b.stands(c, p, ref, payment.DisputeOpen, 4500, 0)
+		if done, err := b.Provider.Refund(b.Context(), c, payment.Refund{ID: b.id(), Amount: c.Amount}); !errors.Is(err, payment.ErrNotRefundable) {
+			b.Errorf("given back while in dispute: %+v, %v", done, err)
+		}
+		if err := b.Judge(b.Context(), p, won); err != nil {
+			b.Fatal(err)
+		}
+		if events := b.heard(); !slices.ContainsFunc(events, func(e payment.Event) bool { return e.Dispute == ref && e.About == payment.AboutDispute }) {
+			b.Errorf("judged: heard %+v", events)
+		}
+		if won {
+			b.stands(c, p, ref, payment.DisputeWon, 4500, 4500)
+		} else {
+			b.stands(c, p, ref, payment.DisputeLost, 4500, 0)
+		}
+		if now := b.one(c); now.State != payment.Captured || now.Refunded != 0 {
+			b.Errorf("a dispute is no refund: %+v", now)
+		}
+		if err := b.Judge(b.Context(), p, !won); err == nil {
+			b.Error("judged twice")
+		}
+	}
+	for d, err := range b.Provider.Disputes(b.Context(), "", b.Now().Add(time.Hour)) {
+		b.Errorf("a dispute of tomorrow: %+v, %v", d, err)
+	}
+	if d, err := b.Provider.Dispute(b.Context(), "", "dp_of_nobody"); err == nil {
+		b.Errorf("nobody's dispute is %+v", d)
+	}
+}
+
+func inquiry(b *bench) {
+	c, p, ref := b.contested(b.Cards.Inquiry)
+	b.stands(c, p, ref, payment.DisputeAsked, 0, 0)
+	if err := b.Judge(b.Context(), p, true); err != nil {
+		b.Fatal(err)
+	}
+	b.stands(c, p, ref, payment.DisputeWon, 0, 0)
+
+	c, p, ref = b.contested(b.Cards.Inquiry)
+	done, err := b.Provider.Refund(b.Context(), c, payment.Refund{ID: b.id(), Amount: booking.Money{Amount: 500, Currency: "EUR"}})
+	if err != nil || done.State != payment.RefundDone {
+		b.Errorf("given back before anything was taken: %+v, %v", done, err)
+	}
+	if err := b.Judge(b.Context(), p, false); err != nil {
+		b.Fatal(err)
+	}
+	if d, err := b.Provider.Dispute(b.Context(), "", ref); err != nil || d.State != payment.DisputeLost || d.Withdrawn != 4500 {
+		b.Errorf("lost: %+v, %v", d, err)
+	}
+}
+
+func byHand(b *bench) {
+	c, p := b.captured(b.Cards.OK)
+	b.heard()
+	from := b.Now().Truncate(time.Second)
+	ours := payment.Refund{ID: b.id(), Amount: booking.Money{Amount: 1000, Currency: "EUR"}}
+	if _, err := b.Provider.Refund(b.Context(), c, ours); err != nil {
+		b.Fatal(err)
+	}
+	if err := b.RefundByHand(b.Context(), p, 700); err != nil {
+		b.Fatal(err)
+	}
+	events := b.heard()
+	if i := slices.IndexFunc(events, func(e payment.Event) bool { return e.About == payment.AboutRefund && e.Refund == "" }); i < 0 || events[i].Ref != p.Ref || len(events) != 2 {
+		b.Errorf("heard %+v", events)
+	}
+	if now, err := b.Provider.Find(b.Context(), payment.Charge{Ref: p.Ref}); err != nil || now.Attempt != c.Attempt || now.Refunded != 1700 {
+		b.Errorf("found by its reference: %+v, %v", now, err)
+	}
+	known := c
+	known.Ref = p.Ref
+	all, err := b.Provider.Refunds(b.Context(), known)
+	if err != nil || len(all) != 2 {
+		b.Fatalf("refunds: %+v, %v", all, err)
+	}
+	slices.SortFunc(all, func(x, y payment.Refunded) int { return int(x.Amount.Amount - y.Amount.Amount) })
+	if r := all[0]; r.ID != "" || r.Payment != p.Ref || r.State != payment.RefundDone || r.Amount.Amount != 700 || r.Amount.Currency != "EUR" || r.Ref == "" {
+		b.Errorf("by hand: %+v", r)
+	}
+	if r := all[1]; r.ID != ours.ID || r.Amount.Amount != 1000 {
+		b.Errorf("ours: %+v", r)
+	}
+	listed := 0
+	for r, err := range b.Provider.RefundsByHand(b.Context(), "", from) {
+		if listed++; err != nil || r != all[0] {
+			b.Errorf("the books say %+v, %v", r, err)
+		}
+	}
+	if listed != 1 {
+		b.Errorf("%d refunds by hand are in the books", listed)
+	}
+}
