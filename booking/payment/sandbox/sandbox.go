@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +23,9 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 )
 
-// The payment methods.
+// The payment methods. Each is one card, the same for everybody who pays with it. OK,
+// Declined and Action with _NAME behind them, letters and digits, are the card of that
+// name, however it is paid with.
 const (
 	OK          = "sandbox_ok"           // authorized at once
 	Declined    = "sandbox_declined"     // refused
@@ -65,6 +68,24 @@ var (
 	_ payment.Crier    = (*Provider)(nil)
 )
 
+// methodOf takes the card's name off a method that may have one.
+func methodOf(s string) string {
+	for _, m := range []string{OK, Declined, Action} {
+		if name, ok := strings.CutPrefix(s, m+"_"); ok && name != "" && !strings.Contains(name, "_") {
+			return m
+		}
+	}
+	return s
+}
+
+// cardOf is how a card is told from another one.
+func cardOf(s string) string {
+	if m := methodOf(s); m != s {
+		return "card" + s[len(m):]
+	}
+	return s
+}
+
 // New returns a Provider whose books are in db. It sends no webhooks.
 func New(db *pgxpool.Pool) *Provider { return &Provider{db: db, now: time.Now} }
 
@@ -72,7 +93,7 @@ func New(db *pgxpool.Pool) *Provider { return &Provider{db: db, now: time.Now} }
 // already is answered as it stands.
 func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	state := payment.Authorized
-	switch c.Method {
+	switch methodOf(c.Method) {
 	case OK, Timeout, Lost, CaptureLost, Twice, Early, Disputed, DisputeWon, DisputeLost, Inquiry, GivenBack:
 	case Declined:
 		state = payment.Declined
@@ -187,7 +208,7 @@ const columns = `id, attempt_id, amount, currency, refunded, created_at, method,
 func scan(row pgx.CollectableRow) (f payment.Payment, err error) {
 	var back string
 	err = row.Scan(&f.Ref, &f.Attempt, &f.Amount.Amount, &f.Amount.Currency, &f.Refunded, &f.CreatedAt, &f.Card, &back, &f.State)
-	f.CreatedAt = f.CreatedAt.UTC()
+	f.CreatedAt, f.Card = f.CreatedAt.UTC(), cardOf(f.Card)
 	if f.State == payment.NeedsAction {
 		f.Action = pageOf(f.Attempt, back)
 	}
