@@ -47,6 +47,7 @@ type Error struct {
 	Detail     string        // one plain sentence for people
 	Status     int           // overrides the kind's HTTP status when not 0 (400 for malformed JSON)
 	RetryAfter time.Duration // 0: no advice
+	Reference  string        // by which staff find what this is about; often empty
 	Err        error         // the internal cause, for the log
 }
 
@@ -87,6 +88,8 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+
+	Reference string `json:"reference,omitempty"` // for whoever asks the organizer about it
 }
 
 // ProblemType prefixes a code to make the stable type of a problem document.
@@ -107,7 +110,7 @@ func ProblemOf(err error) (Problem, time.Duration) {
 	if status == 0 {
 		status = http.StatusInternalServerError
 	}
-	return Problem{Type: ProblemType + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail}, e.RetryAfter
+	return Problem{Type: ProblemType + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Reference: e.Reference}, e.RetryAfter
 }
 
 // Errors that more than one part answers with. Each part exports its own

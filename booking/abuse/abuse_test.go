@@ -1,0 +1,437 @@
+package abuse
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+)
+
+// TestMain lets the model be tried 20 times, which takes two seconds. More is a flag
+// away.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	devtest.Main(m)
+}
+
+// rig is a guard on real servers with a clock of its own.
+type rig struct {
+	*Guard
+	t     testing.TB
+	db    *pgxpool.Pool
+	redis redis.UniversalClient
+	clock *clockwork
+}
+
+type clockwork struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clockwork) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clockwork) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// small is a policy under which little is much.
+func small() Policy {
+	return Policy{
+		Holds: Ladders{HalfLife: 600,
+			Place:   Ladder{Slow: 3, FirstWait: 10, LongestWait: 40, Waits: 3, Forgive: 600, Block: 900},
+			Address: Ladder{Slow: 20, FirstWait: 2, LongestWait: 4, Waits: 30, Forgive: 60, Block: 300}},
+		Payments: Ladders{HalfLife: 1200,
+			Place:   Ladder{Slow: 2, FirstWait: 20, LongestWait: 100, Waits: 2, Forgive: 1200, Block: 3600},
+			Address: Ladder{Slow: 15, FirstWait: 2, LongestWait: 8, Waits: 20, Forgive: 60, Block: 300},
+			Card:    Ladder{Slow: 2, FirstWait: 30, LongestWait: 60, Waits: 1, Forgive: 600, Block: 1800}},
+		Points: Points{Hold: 1, Declined: 1, Small: 1, SmallAmount: 300, Card: 1, Cards: 2},
+		Limits: Limits{AttemptsIn: 3600, TicketsIn: 86400},
+		Keep:   3600,
+	}
+}
+
+func open(t testing.TB, p Policy) *rig {
+	t.Helper()
+	if err := p.validate(); err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, db: devtest.Postgres(t), redis: devtest.PrivateRedis(t).Client, clock: &clockwork{at: time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)}}
+	r.Guard = r.guard(p)
+	return r
+}
+
+// guard is another core on the same servers.
+func (r *rig) guard(p Policy) *Guard {
+	return New(Config{Postgres: r.db, Redis: r.redis, Policy: p, Keys: make(Keys, 32), Log: slog.New(slog.DiscardHandler), Now: r.clock.now})
+}
+
+// who is somebody at an address, "" for none that is known.
+func who(n int, address string) Who {
+	a, _ := netip.ParseAddr(address)
+	return Who{Sale: "gala", Place: ropeline.PlaceID(fmt.Sprintf("%022d", n)), Address: a}
+}
+
+func payment(w Who, method string, amount int64) Payment {
+	return Payment{Who: w, Method: method, Amount: booking.Money{Amount: amount, Currency: "EUR"}, Tickets: 2}
+}
+
+// held makes holds that are not bought.
+func (r *rig) held(w Who, n int) {
+	r.t.Helper()
+	for range n {
+		r.Held(w)
+	}
+	if err := r.Flush(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// declined pays with a card that is declined.
+func (r *rig) declined(w Who, method, card string, amount int64) error {
+	r.t.Helper()
+	trial, err := r.Begin(r.t.Context(), payment(w, method, amount))
+	if err != nil {
+		return err
+	}
+	_ = trial.Card(r.t.Context(), card) // it is declined anyway
+	trial.End(r.t.Context(), Declined)
+	return nil
+}
+
+// refused checks for an error of a code, and how long it says to wait.
+func refused(t testing.TB, err error, want *ropeline.Error, wait time.Duration) *ropeline.Error {
+	t.Helper()
+	e, ok := errors.AsType[*ropeline.Error](err)
+	if !ok || !errors.Is(err, want) || wait >= 0 && e.RetryAfter.Round(time.Second) != wait {
+		t.Fatalf("answered %v (%+v), want %s after %s", err, e, want.Code, wait)
+	}
+	return e
+}
+
+func (r *rig) may(w Who) {
+	r.t.Helper()
+	if err := r.Hold(r.t.Context(), w); err != nil {
+		r.t.Fatalf("may not hold: %v", err)
+	}
+}
+
+// Waits double, are forgiven, and end in a block; who buys has lost nothing.
+func TestWhoTakesPlacesAndNeverBuysWaitsLongerEachTimeAndIsBlockedThen(t *testing.T) {
+	t.Parallel()
+	r, w := open(t, small()), who(1, "")
+	r.held(w, 2)
+	r.may(w)
+	wait := 10 * time.Second
+	for range 3 {
+		r.held(w, 2)
+		refused(t, r.Hold(t.Context(), w), ErrSlowedHolds, wait)
+		r.clock.pass(wait - time.Millisecond)
+		refused(t, r.Hold(t.Context(), w), ErrSlowedHolds, time.Second)
+		r.clock.pass(time.Millisecond)
+		r.may(w)
+		wait *= 2
+	}
+	r.held(w, 2)
+	e := refused(t, r.Hold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
+	if !booking.IsID(e.Reference) {
+		t.Errorf("the block has no reference: %+v", e)
+	}
+	if _, err := r.Begin(t.Context(), payment(w, "pm_1", 4500)); err != nil {
+		t.Errorf("who is blocked for holds may not pay for what they hold: %v", err)
+	}
+	other := r.guard(small())
+	if err := other.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, other.Hold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
+	r.may(who(2, ""))
+	r.clock.pass(900 * time.Second)
+	r.may(w)
+}
+
+func TestABoughtHoldCostsNothing(t *testing.T) {
+	t.Parallel()
+	r, w := open(t, small()), who(1, "203.0.113.7")
+	for range 12 {
+		r.held(w, 1)
+		r.may(w)
+		trial, err := r.Begin(t.Context(), payment(w, "pm_1", 4500))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trial.End(t.Context(), Paid)
+	}
+	r.held(w, 0)
+	if s, err := r.count(t.Context(), []point{{mark{Holds, Subject{Place, string(w.Place)}}, 0}}); err != nil || s[0].Score != 0 {
+		t.Errorf("a buyer of twelve has %+v, %v", s, err)
+	}
+}
+
+// A person who shares an address with somebody who is blocked is not slowed down before
+// very much has come from it, then waits for seconds, and is blocked only after
+// that has gone on for long.
+func TestAnAddressIsSharedSoItsLadderBeginsHigher(t *testing.T) {
+	t.Parallel()
+	p := small()
+	r, bot, neighbor := open(t, p), who(1, "2001:db8:1:2::bad"), who(2, "2001:db8:1:2::c0de")
+	for range 4 {
+		r.held(bot, 3)
+		r.clock.pass(40 * time.Second)
+	}
+	refused(t, r.Hold(t.Context(), bot), ErrBlockedHolds, -1)
+	r.may(neighbor)
+	r.held(who(3, "2001:db8:1:2::bad"), 20)
+	refused(t, r.Hold(t.Context(), neighbor), ErrSlowedNetwork, 2*time.Second)
+	r.may(who(4, "2001:db8:1:3::1")) // the next /64
+	r.clock.pass(2 * time.Second)
+	r.may(neighbor)
+	blockedAt := 0
+	for i := range 40 {
+		r.held(who(100+i, "2001:db8:1:2::bad"), 5)
+		r.clock.pass(4 * time.Second)
+		if errors.Is(r.Hold(t.Context(), neighbor), ErrBlockedNetwork) && blockedAt == 0 {
+			blockedAt = i
+		}
+	}
+	if blockedAt < p.Holds.Address.Waits-2 {
+		t.Errorf("the address was blocked after %d waits, want about %d", blockedAt, p.Holds.Address.Waits)
+	}
+}
+
+func TestAddressesOfThePolicyAreNotCounted(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Uncounted = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	r := open(t, p)
+	for i := range 30 {
+		r.held(who(i, "::ffff:198.51.100.9"), 1)
+	}
+	r.may(who(99, "198.51.100.9"))
+	for i := range 30 {
+		r.held(who(i, "192.0.2.1"), 1)
+	}
+	refused(t, r.Hold(t.Context(), who(99, "192.0.2.1")), ErrSlowedNetwork, 2*time.Second)
+}
+
+// Whoever tries cards is slowed down before the provider is asked again, whichever card
+// comes next; a card that is known is refused to everybody.
+func TestWhoTriesCardsIsSlowedDownAndBlocked(t *testing.T) {
+	t.Parallel()
+	r, w := open(t, small()), who(1, "203.0.113.7")
+	for i, wait := range []time.Duration{0, 20 * time.Second, 40 * time.Second} {
+		if err := r.declined(w, fmt.Sprint("pm_", i), fmt.Sprint("card", i), 4500); err != nil {
+			t.Fatalf("card %d: %v", i, err)
+		}
+		if wait > 0 {
+			refused(t, r.declined(w, "pm_9", "card9", 4500), ErrSlowedPayments, wait)
+			r.clock.pass(wait)
+		}
+	}
+	if err := r.declined(w, "pm_3", "card3", 4500); err != nil {
+		t.Fatal(err)
+	}
+	e := refused(t, r.declined(w, "pm_9", "card9", 4500), ErrBlockedPayments, time.Hour)
+	refused(t, r.Hold(t.Context(), w), ErrBlockedPayments, time.Hour)
+	if _, err := r.Begin(t.Context(), payment(who(2, "203.0.113.7"), "pm_9", 4500)); err != nil {
+		t.Errorf("a neighbor may not pay: %v", err)
+	}
+	b, history, rungs, err := r.Inspect(t.Context(), e.Reference)
+	if err != nil || b.Signal != Payments || b.Kind != Place || b.Subject != string(w.Place) || b.By != byPolicy || len(history) != 1 || history[0].Entry != "blocked" || rungs[1].Waits != 3 {
+		t.Errorf("the block is %+v, %+v, %+v, %v", b, history, rungs, err)
+	}
+}
+
+func TestManyCardsOfOnePlaceAndSmallAmountsCountBesides(t *testing.T) {
+	t.Parallel()
+	r, w := open(t, small()), who(1, "")
+	if err := r.declined(w, "pm_1", "card1", 300); err != nil { // small: two points
+		t.Fatal(err)
+	}
+	refused(t, r.declined(w, "pm_2", "card2", 300), ErrSlowedPayments, 20*time.Second)
+
+	w = who(2, "")
+	for i := range 4 { // they all work
+		trial, err := r.Begin(t.Context(), payment(w, fmt.Sprint("pm_1", i), 4500))
+		if err == nil {
+			err = trial.Card(t.Context(), fmt.Sprint("good", i))
+		}
+		if err != nil {
+			t.Fatalf("card %d: %v", i, err)
+		}
+		trial.End(t.Context(), Paid)
+	}
+	r.held(w, 0)
+	refused(t, r.declined(w, "pm_19", "good9", 4500), ErrSlowedPayments, 20*time.Second)
+}
+
+func TestACardThatIsDeclinedIsRefusedToEverybodyWhoBringsIt(t *testing.T) {
+	t.Parallel()
+	r := open(t, small())
+	for i := range 2 {
+		if err := r.declined(who(i, ""), fmt.Sprint("pm_", i), "stolen", 4500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A token that was seen is refused before the provider is asked, a new one of the
+	// same card as soon as it says which it is.
+	refused(t, r.declined(who(5, ""), "pm_1", "stolen", 4500), ErrSlowedCard, 30*time.Second)
+	trial, err := r.Begin(t.Context(), payment(who(6, ""), "pm_6", 4500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, trial.Card(t.Context(), "stolen"), ErrSlowedCard, 30*time.Second)
+	trial.End(t.Context(), Failed)
+	r.clock.pass(30 * time.Second)
+	if err := r.declined(who(7, ""), "pm_7", "stolen", 4500); err != nil {
+		t.Fatal(err)
+	}
+	e := refused(t, r.declined(who(8, ""), "pm_1", "stolen", 4500), ErrBlockedCard, 1800*time.Second)
+	b, _, _, err := r.Inspect(t.Context(), e.Reference)
+	if err != nil || b.Kind != Card || b.Subject == "stolen" || len(b.Subject) != 22 {
+		t.Errorf("the card is kept as %+v, %v", b, err)
+	}
+	if err := r.declined(who(8, ""), "pm_8", "another", 4500); err != nil {
+		t.Errorf("another card: %v", err)
+	}
+}
+
+// What the limits count is counted before the provider is asked: many at once are no
+// way round, and what was not bought is given back.
+func TestLimitsOfCardsAndAddressesHoldForManyAtOnce(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits = Limits{PlaceAttempts: 3, AddressAttempts: 50, CardAttempts: 4, AttemptsIn: 3600, AddressTickets: 20, CardTickets: 6, TicketsIn: 86400}
+	r := open(t, p)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	var trials []*Trial
+	for i := range 40 {
+		all.Go(func() {
+			trial, err := r.Begin(t.Context(), payment(who(i, "203.0.113.7"), fmt.Sprint("pm_", i), 4500))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				trials = append(trials, trial)
+			} else if !errors.Is(err, ErrNetworkLimit) {
+				t.Errorf("refused with %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if len(trials) != 10 {
+		t.Fatalf("%d payments of two tickets were let begin, want 10", len(trials))
+	}
+	for i, trial := range trials {
+		if err := trial.Card(t.Context(), "mine"); i < 3 && err != nil || i >= 3 && !errors.Is(err, ErrCardLimit) {
+			t.Errorf("payment %d with one card: %v", i, err)
+		}
+		trial.End(t.Context(), []Ending{Paid, Failed}[min(i/3, 1)])
+	}
+	for i := range 10 {
+		_, err := r.Begin(t.Context(), payment(who(100+i, "203.0.113.7"), "", 4500))
+		if i < 7 && err != nil || i >= 7 && !errors.Is(err, ErrNetworkLimit) {
+			t.Errorf("payment %d after seven were given back: %v", i, err)
+		}
+	}
+	for i := range 4 {
+		trial, err := r.Begin(t.Context(), payment(who(200, ""), "", 4500))
+		if i < 3 && err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			refused(t, err, ErrSlowedPayments, 3600*time.Second)
+		}
+		trial.End(t.Context(), Failed)
+	}
+	trial, err := r.Begin(t.Context(), payment(who(201, ""), "", 4500))
+	for range 5 { // the provider was never asked
+		if err != nil {
+			t.Fatal(err)
+		}
+		trial.End(t.Context(), Undone)
+		trial, err = r.Begin(t.Context(), payment(who(201, ""), "", 4500))
+	}
+}
+
+// While Redis is away nothing is paid for, and who is blocked stays so.
+func TestNothingIsPaidForWhileNobodyCounts(t *testing.T) {
+	t.Parallel()
+	server := devtest.PrivateRedis(t)
+	g := New(Config{Postgres: devtest.Postgres(t), Redis: server.Client, Policy: small(), Keys: make(Keys, 32), Log: slog.New(slog.DiscardHandler)})
+	b, err := g.Block(t.Context(), Wish{Who: "staff:ada", Key: "k", Place: who(1, "").Place, For: 600, Reason: "sold at the door"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, method := range []string{"", "pm_1"} {
+		if _, err := g.Begin(ctx, payment(who(2, ""), method, 4500)); !errors.Is(err, ropeline.ErrStoreAway) {
+			t.Errorf("a payment without a count: %v", err)
+		}
+	}
+	if e := refused(t, g.Hold(ctx, who(1, "")), ErrBlockedStaff, -1); e.Reference != b.ID {
+		t.Errorf("the reference is %q, not %q", e.Reference, b.ID)
+	}
+	g.Held(who(2, ""))
+	if err := g.Flush(ctx); err == nil {
+		t.Error("points are counted without Redis")
+	}
+	if err := g.Hold(ctx, who(2, "")); err != nil { // package hold refuses it, which needs Redis
+		t.Error(err)
+	}
+}
+
+// Who was never read is not known: before that nobody may anything.
+func TestNobodyBuysBeforeBlocksWereRead(t *testing.T) {
+	t.Parallel()
+	r := open(t, small())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Hold(ctx, who(1, "")); !errors.Is(err, ropeline.ErrStoreAway) {
+		t.Errorf("before blocks were read: %v", err)
+	}
+	r.may(who(1, ""))
+}
+
+// A run has an end, at which what was noted is counted.
+func TestRunCountsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	r := open(t, small())
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	for range 3 {
+		r.Held(who(1, ""))
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	refused(t, r.Hold(t.Context(), who(1, "")), ErrSlowedHolds, 10*time.Second)
+}

@@ -1,0 +1,260 @@
+package abuse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+)
+
+// Payment is what somebody wants to pay.
+type Payment struct {
+	Who
+	Method  string // the provider's token, never a card number
+	Amount  booking.Money
+	Tickets int
+}
+
+// Ending is what came of a payment.
+type Ending int
+
+// The endings. Undone: the provider was never asked. Failed: nothing came of it, and
+// it was nobody's card's fault.
+const (
+	Undone Ending = iota
+	Failed
+	Declined
+	Paid
+)
+
+// Trial is a payment that may be made. A nil one is watched by nobody.
+type Trial struct {
+	guard   *Guard
+	payment Payment
+	card    Subject   // its name is empty while it is not known
+	taken   []counter // what it was counted for
+}
+
+const (
+	// methodLife is how long we know which card a token of the provider's stands for.
+	methodLife = 24 * time.Hour
+	// cardsLife is how long a place's cards are counted.
+	cardsLife = 24 * time.Hour
+)
+
+// Begin asks for a payment, before the provider is. It fails with a problem that says
+// why it may not be made and when it may, or with ropeline.ErrStoreAway: what cannot
+// be counted is not paid.
+func (g *Guard) Begin(ctx context.Context, p Payment) (*Trial, error) {
+	t, err := g.trial(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.may(ctx, Payments, t.subjects()); err != nil {
+		return nil, err
+	}
+	if err := g.take(ctx, t.subjects(), t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Resume is a payment that was begun before, to tell how it ended.
+func (g *Guard) Resume(ctx context.Context, p Payment) (*Trial, error) {
+	t, err := g.trial(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range t.subjects() {
+		t.taken = append(t.taken, t.counters(s)...)
+	}
+	return t, nil
+}
+
+func (g *Guard) trial(ctx context.Context, p Payment) (*Trial, error) {
+	t := &Trial{guard: g, payment: p}
+	if p.Method == "" {
+		return t, nil
+	}
+	card, err := g.rdb.Get(ctx, g.methodKey(p.Method)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, away("looking up the card of a payment", err)
+	}
+	if card != "" {
+		t.card = Subject{Card, card}
+	}
+	return t, nil
+}
+
+// subjects are those for which it is counted.
+func (t *Trial) subjects() []Subject {
+	subjects := t.guard.counted(t.payment.Who)
+	if t.card.Name != "" {
+		subjects = append(subjects, t.card)
+	}
+	return subjects
+}
+
+func (g *Guard) methodKey(method string) string {
+	return prefix + "method:" + g.keys.name("method", method)
+}
+
+// Card says which card it turned out to be, once the amount is reserved and before it
+// is taken: only the provider knows a card, and so the first time that it sees a
+// token it has to be asked first. It fails as Begin does.
+func (t *Trial) Card(ctx context.Context, fingerprint string) error {
+	// The sandbox calls a card by its token: that is everybody's, and nobody's.
+	if t == nil || fingerprint == "" || fingerprint == t.payment.Method {
+		return nil
+	}
+	g, card := t.guard, t.guard.keys.Card(fingerprint)
+	if card == t.card {
+		return nil
+	}
+	t.card = card
+	var fresh, cards *redis.IntCmd
+	key := prefix + "cards:" + string(t.payment.Place)
+	if _, err := g.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, g.methodKey(t.payment.Method), card.Name, methodLife)
+		fresh = p.SAdd(ctx, key, card.Name)
+		cards = p.SCard(ctx, key)
+		p.Expire(ctx, key, cardsLife)
+		return nil
+	}); err != nil {
+		return away("noting the card of a payment", err)
+	}
+	if fresh.Val() == 1 && cards.Val() > int64(g.policy.Points.Cards) {
+		g.add(Payments, g.counted(t.payment.Who), g.policy.Points.Card)
+	}
+	if err := g.may(ctx, Payments, []Subject{card}); err != nil {
+		return err
+	}
+	return g.take(ctx, []Subject{card}, t)
+}
+
+// counter is one of the limits.
+type counter struct {
+	key     string
+	by, max int64
+	within  time.Duration
+	tickets bool
+	refusal *ropeline.Error
+}
+
+// counters are those of a subject.
+func (t *Trial) counters(s Subject) []counter {
+	l, sale, n := t.guard.policy.Limits, string(t.payment.Sale), int64(t.payment.Tickets)
+	attempts := func(most int64, refusal *ropeline.Error) counter {
+		return counter{prefix + "attempts:" + string(s.Kind) + ":" + s.Name, 1, most, l.AttemptsIn.Duration(), false, refusal}
+	}
+	tickets := func(most int64, refusal *ropeline.Error) counter {
+		return counter{prefix + "tickets:" + string(s.Kind) + ":" + s.Name + ":" + sale, n, most, l.TicketsIn.Duration(), true, refusal}
+	}
+	var all []counter
+	switch s.Kind {
+	case Place:
+		all = []counter{attempts(l.PlaceAttempts, ErrSlowedPayments)}
+	case Address:
+		all = []counter{attempts(l.AddressAttempts, ErrSlowedNetwork), tickets(l.AddressTickets, ErrNetworkLimit)}
+	case Card:
+		all = []counter{attempts(l.CardAttempts, ErrSlowedCard), tickets(l.CardTickets, ErrCardLimit)}
+	}
+	kept := all[:0]
+	for _, c := range all {
+		if c.max > 0 {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// take counts a payment of some subjects, all or nothing.
+func (g *Guard) take(ctx context.Context, subjects []Subject, t *Trial) error {
+	var keys []string
+	args := []any{g.clock(), len(subjects)}
+	for _, s := range subjects {
+		keys = append(keys, mark{Payments, s}.key())
+	}
+	var limits []counter
+	for _, s := range subjects {
+		for _, c := range t.counters(s) {
+			limits = append(limits, c)
+			keys, args = append(keys, c.key), append(args, c.by, c.max, c.within.Milliseconds())
+		}
+	}
+	answer, err := try.Run(ctx, g.rdb, keys, args...).Int64Slice()
+	if err != nil {
+		return away("counting a payment", err)
+	}
+	switch {
+	case len(answer) == 1 && answer[0] == 0:
+		t.taken = append(t.taken, limits...)
+		return nil
+	case len(answer) != 2 || answer[0] < 1 || answer[0] > int64(len(keys)):
+		return fmt.Errorf("counting a payment: the script answered %v", answer)
+	}
+	wait := time.Duration(answer[1]) * time.Millisecond
+	if i := int(answer[0]) - 1; i < len(subjects) {
+		m := mark{Payments, subjects[i]}
+		g.remember(m, wait)
+		return slowed(m, wait)
+	}
+	return limited(limits[int(answer[0])-1-len(subjects)], wait)
+}
+
+// End tells what came of the payment. It does what it can, whether or not the request
+// is still there: what cannot be counted is forgotten.
+func (t *Trial) End(ctx context.Context, how Ending) {
+	if t == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := t.end(ctx, how); err != nil {
+		t.guard.metrics.uncounted.Inc()
+		t.guard.log.Warn("abuse: what came of a payment is not counted", "err", err)
+	}
+}
+
+func (t *Trial) end(ctx context.Context, how Ending) error {
+	g, p := t.guard, t.guard.policy.Points
+	if how == Paid {
+		g.add(Holds, g.counted(t.payment.Who), -p.Hold)
+		return nil
+	}
+	err := t.giveBack(ctx, how)
+	if how != Declined {
+		return err
+	}
+	points := p.Declined
+	if t.payment.Amount.Amount <= p.SmallAmount {
+		points += p.Small
+	}
+	var marks []point
+	for _, s := range t.subjects() {
+		if g.policy.Payments.of(s.Kind).Slow > 0 && points > 0 {
+			marks = append(marks, point{mark{Payments, s}, points})
+		}
+	}
+	return errors.Join(err, g.score(ctx, marks))
+}
+
+// giveBack takes back what a payment was counted for: the tickets that were not
+// bought, and the attempt too if the provider was not asked.
+func (t *Trial) giveBack(ctx context.Context, how Ending) error {
+	_, err := t.guard.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, c := range t.taken {
+			if c.tickets || how == Undone {
+				p.DecrBy(ctx, c.key, c.by)
+				p.ExpireNX(ctx, c.key, c.within) // the counter may have begun anew
+			}
+		}
+		return nil
+	})
+	return wrap("giving back what a payment was counted for", err)
+}
