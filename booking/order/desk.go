@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
@@ -22,6 +23,7 @@ type Desk struct {
 	steps
 	catalogue *catalogue.Store
 	coupons   Coupons
+	guard     Guard
 	key       []byte
 	random    io.Reader
 }
@@ -33,6 +35,7 @@ type Config struct {
 	Holds     *hold.Store
 	Provider  payment.Provider
 	Coupons   Coupons   // nil: there are none
+	Guard     Guard     // nil: anybody may pay as often as they like
 	Key       []byte    // of order links
 	Random    io.Reader // ticket codes come from it
 	Log       *slog.Logger
@@ -42,7 +45,7 @@ type Config struct {
 func NewDesk(c Config) *Desk {
 	return &Desk{
 		steps:     steps{store: c.Store, holds: c.Holds, provider: free{c.Provider}, now: time.Now, log: c.Log},
-		catalogue: c.Catalogue, coupons: c.Coupons, key: c.Key, random: c.Random,
+		catalogue: c.Catalogue, coupons: c.Coupons, guard: c.Guard, key: c.Key, random: c.Random,
 	}
 }
 
@@ -76,7 +79,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if h.State == hold.Paying {
 		if a, found, err := d.store.open(ctx, h.Performance, h.ID); err != nil || found && a.Key == r.Key {
 			return d.repeat(ctx, a, r, err)
-		} else if err := d.giveUp(ctx, a); err != nil {
+		} else if err := d.giveUp(ctx, a, r); err != nil {
 			return Order{}, err
 		}
 	}
@@ -87,7 +90,17 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	if r.Total != (booking.Money{}) && r.Total != a.Amount {
 		return Order{}, ErrPrice
 	}
+	trial, err := d.begin(ctx, r, a)
+	if err != nil { // what was asked before is answered as it was
+		if same, found, readErr := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); found || readErr != nil {
+			return d.repeat(ctx, same, r, readErr)
+		}
+		return Order{}, err
+	}
 	started, err := d.store.Start(ctx, a)
+	if err != nil || !started {
+		trial.End(ctx, abuse.Undone)
+	}
 	if err != nil {
 		return Order{}, err
 	}
@@ -98,18 +111,22 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		}
 		return d.repeat(ctx, same, r, err)
 	}
-	return d.pay(ctx, a, o)
+	return d.pay(ctx, a, o, trial)
 }
 
 // giveUp ends a payment that waits for its fan at the bank: the fan pays in another
 // way. What made its order cheaper is the hold's again before the next one is drawn
 // up.
-func (d *Desk) giveUp(ctx context.Context, a Attempt) error {
+func (d *Desk) giveUp(ctx context.Context, a Attempt, r Request) error {
 	if a.Step != Acting {
 		return nil
 	}
-	if _, err := d.attend(ctx, a, nil, true); err != nil {
+	now, err := d.attend(ctx, a, nil, true)
+	if err != nil {
 		return ErrUnavailable.Because(err)
+	}
+	if now.Step == Voiding || now.Step == Closed {
+		d.lost(ctx, a, r)
 	}
 	return nil
 }
@@ -127,6 +144,9 @@ func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, err error) (Ord
 		if err != nil {
 			d.log.Warn("cannot tell whether a payment was confirmed", "attempt", a.ID, "err", err)
 			now = a
+		}
+		if now.Step == Voiding || now.Step == Closed {
+			d.lost(ctx, a, r)
 		}
 		a = now
 	}
@@ -202,20 +222,27 @@ func (d *Desk) tickets(order string, lines []catalogue.Line) (tickets []Ticket, 
 // pay takes a started attempt to its end, or to where the fan has to act. The hold
 // is checked last before the provider is first called: if it ran out since it was
 // looked at, the provider hears of nothing.
-func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
+func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) (Order, error) {
+	end := abuse.Undone
+	defer func() { trial.End(ctx, end) }()
 	if _, err := d.holds.Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
 		return d.fail(ctx, a, err, notAsked)
 	}
+	end = abuse.Failed
 	p, err := d.authorize(ctx, a)
 	a.Ref = p.Ref
+	refused := trial.Card(ctx, p.Card) // as soon as it is known which one it is; nothing is taken yet
 	switch {
 	case errors.Is(err, payment.ErrMethodUnknown):
 		return d.fail(ctx, a, ErrMethod, finished)
 	case err != nil:
 		return d.fail(ctx, a, ErrUnavailable.Because(err), underWay)
+	case refused != nil && (p.State == payment.NeedsAction || p.State == payment.Authorized):
+		return d.fail(ctx, a, refused, finished)
 	case p.State == payment.NeedsAction && p.Action != "" && p.Amount == a.Amount:
 		a.Action = p.Action
 	case p.State != payment.Authorized || p.Amount != a.Amount:
+		end = abuse.Declined
 		return d.fail(ctx, a, ErrDeclined, finished)
 	}
 	if err := d.record(ctx, a, &o); err != nil {
@@ -229,6 +256,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order) (Order, error) {
 		// The error may be of a commit that took place: fail finds out.
 		return d.fail(ctx, a, cause, finished)
 	}
+	end = abuse.Paid // or it is about to be
 	if a.Action != "" {
 		a.Step = Acting
 		return d.answer(ctx, a)

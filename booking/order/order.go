@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
@@ -79,6 +81,7 @@ type Request struct {
 	Method  string        // a token of the payment provider's; empty where nothing is to pay
 	Total   booking.Money // what the fan was shown and agreed to; zero: nothing was said
 	Return  string        // where the fan comes back to after confirming; empty: what has to be confirmed is declined
+	From    netip.Addr    // the fan's address, if it is known; not kept
 }
 
 // What can be wrong with an order.
@@ -101,7 +104,8 @@ var (
 // told ErrFailed, and the fan pays with a new key.
 var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed,
 	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown,
-	coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket)
+	coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket,
+	abuse.ErrCardLimit, abuse.ErrBlockedCard)
 
 func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 	m := make(map[string]*ropeline.Error, len(errs))
