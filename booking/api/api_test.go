@@ -336,7 +336,7 @@ func TestLimitsOfOnePlaceAndOneSession(t *testing.T) {
 	c.built(show.ID)
 	fan := func() string {
 		claims := c.claims()
-		claims.Sale = sale.ID
+		claims.Sale, claims.Place = sale.ID, "AAAAAAAAAAAAAAAAAAAAAA"
 		return c.sign(claims, jwt.SigningMethodEdDSA, c.key)
 	}
 	take := func(fan string, n int) answer {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -171,6 +173,7 @@ func startAfter(t testing.TB, log *slog.Logger, changes ...string) *core {
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
 		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
+		Abuse: abuse.Default(), Edges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +256,7 @@ func (c *core) seed(seats, general int, change ...func(*ropeline.Sale)) (ropelin
 // claims are those of a fan who was just let in.
 func (c *core) claims() token.Claims {
 	now := time.Now()
-	return token.Claims{Sale: c.sale.ID, Place: "AAAAAAAAAAAAAAAAAAAAAA", Session: uuid.NewString(), IssuedAt: now,
+	return token.Claims{Sale: c.sale.ID, Place: ropeline.PlaceID(rand.Text()[:22]), Session: uuid.NewString(), IssuedAt: now,
 		Expires: now.Add(time.Minute), SessionEnds: now.Add(30 * time.Minute)}
 }
 

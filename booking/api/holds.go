@@ -73,6 +73,10 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if !s.keeper.Built(p.Map.ID) {
 		return nil, inventory.ErrNotReady
 	}
+	who := whoIs(ctx, fan)
+	if err := s.abuse.Hold(ctx, who); err != nil {
+		return nil, err
+	}
 	id, err := booking.NewID()
 	if err != nil {
 		return nil, err
@@ -92,6 +96,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if err != nil {
 		return nil, err
 	}
+	s.abuse.Held(who)
 	return s.holdAnswer(ctx, h)
 }
 

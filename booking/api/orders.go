@@ -78,6 +78,7 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	wish := order.Request{
 		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
 		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return,
+		From: addressOf(ctx),
 	}
 	if in.Body.Total != nil {
 		wish.Total = *in.Body.Total

@@ -49,6 +49,8 @@ const counter = organizer + "/performances/{id}/counter"
 // organizer is what staff do with what was sold.
 const organizer = "/api/v1/organizer"
 
+const blocks = organizer + "/blocks"
+
 // Routes is every route of the booking core.
 var Routes = []Route{
 	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
@@ -73,6 +75,10 @@ var Routes = []Route{
 	{"list-disputes", http.MethodGet, organizer + "/disputes", SRE, http.StatusOK, "Orders whose buyers' banks want the money back, and what became of them"},
 	{"release-dispute", http.MethodPost, organizer + "/disputes/{id}/release", SRE, http.StatusOK, "Put the places of a dispute that was lost on sale again; the same again changes nothing"},
 	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", SRE, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
+	{"list-blocks", http.MethodGet, blocks, SRE, http.StatusOK, "Who may not buy for a while, the newest first"},
+	{"get-block", http.MethodGet, blocks + "/{id}", SRE, http.StatusOK, "A block, what happened to it and who did it, and where its subject stands now"},
+	{"create-block", http.MethodPost, blocks, SRE, http.StatusCreated, "Block a place or an address, for a reason"},
+	{"lift-block", http.MethodPost, blocks + "/{id}/lift", SRE, http.StatusOK, "End a block and forget what led to it, for a reason; again changes nothing"},
 	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", SRE, http.StatusOK, "The same, order by order, as CSV"},
 
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
@@ -147,7 +153,7 @@ func (s *server) guard(app *fiber.App) {
 		switch r.Access {
 		case Public:
 		case Admission:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, token, pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, token, s.addressed, pass}
 		case OrderLink:
 			chain = []fiber.Handler{private, plainBody, needOrderKey, pass}
 		case Signed: // the handler checks it: the signature is of the body

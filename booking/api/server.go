@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
@@ -43,6 +45,8 @@ type Config struct {
 	Staff    Staff                    // absent: nobody has a desk
 	Metrics  prometheus.Registerer    // absent: nothing is registered
 	Line     Line                     // told the stock and who bought; nil: nobody
+	Abuse    abuse.Policy             // what is too much; its zero value: nothing is
+	Edges    []netip.Prefix           // who says for which address a request is; nobody else is believed
 	Log      *slog.Logger
 }
 
@@ -69,6 +73,8 @@ type server struct {
 	name      string         // of this core, to the line
 	health    health
 	holds     *hold.Store
+	abuse     *abuse.Guard
+	edges     []netip.Prefix
 	orders    *order.Store
 	coupons   *coupon.Store
 	staff     Staff
@@ -95,10 +101,12 @@ func New(c Config) (*Core, error) {
 	holds := hold.New(c.Redis).Keeping(c.Sessions)
 	units := inventory.New(c.Redis)
 	coupons := coupon.New(c.Postgres, c.Redis, holds, coupon.Keys(c.OrderKey))
+	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
+		abuse: guard, edges: c.Edges,
 		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, now: time.Now, log: c.Log,
-		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons,
+		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Performances: shows.Performances,
@@ -145,7 +153,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeCounter} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter} {
 		if err := register(); err != nil {
 			return nil, err
 		}
@@ -181,6 +189,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	defer c.server.holds.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
+	g.Go(func() error { return c.server.abuse.Run(ctx) })
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
 		g.Go(func() error { return c.server.report(ctx) })

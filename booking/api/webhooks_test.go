@@ -80,7 +80,7 @@ func (c *core) deliver() {
 func TestConfirmedByWebhook(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	fan := c.fan()
+	fan, place := c.place()
 	o, pay := c.act(fan, c.hold(fan, 1))
 	c.deliver() // that it needs an action
 	page := c.bank(o, "")
@@ -88,7 +88,7 @@ func TestConfirmedByWebhook(t *testing.T) {
 		!strings.HasPrefix(page.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("the page is %d %v %s", page.Status, page.Header, page.Body)
 	}
-	if c.line.bought["AAAAAAAAAAAAAAAAAAAAAA"] != 0 {
+	if c.line.bought[place] != 0 {
 		t.Error("bought before it was paid")
 	}
 	for _, again := range []string{"yes", "no", ""} { // what is said first counts
@@ -99,8 +99,8 @@ func TestConfirmedByWebhook(t *testing.T) {
 	c.deliver()
 	var now Order
 	c.get("/api/v1/orders/"+o.ID, o.Key).is(http.StatusOK, &now)
-	if now.State != "paid" || now.Action != "" || c.line.bought["AAAAAAAAAAAAAAAAAAAAAA"] != 1 {
-		t.Errorf("order %+v, bought %d times", now, c.line.bought["AAAAAAAAAAAAAAAAAAAAAA"])
+	if now.State != "paid" || now.Action != "" || c.line.bought[place] != 1 {
+		t.Errorf("order %+v, bought %d times", now, c.line.bought[place])
 	}
 	pay().is(http.StatusCreated, &now)
 	if now.ID != o.ID || now.Key != o.Key {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,6 +15,7 @@ import (
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
@@ -32,9 +34,16 @@ type bookingCommand struct {
 
 	SessionLimit int64 `placeholder:"N" help:"Requests of one session a minute; 0 for the default, -1 for no limit."`
 
+	abuseFlags
 	paymentFlags
 	webhookFlags
 	privateListener `set:"private=9081"`
+}
+
+// abuseFlags are what `dev` sets too.
+type abuseFlags struct {
+	AbusePolicy string         `type:"existingfile" placeholder:"FILE" help:"Who is slowed down and blocked, as JSON; without it as docs/abuse.md says."`
+	Edges       []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"PREFIX" help:"Addresses of the edges: nobody else says for whom a request is. Without the right ones nothing is counted by address."`
 }
 
 func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
@@ -51,7 +60,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 	paid, err := c.payments(c.paymentFlags, on.postgres, ln, con.log)
 	var parts []part
 	if err == nil {
-		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, ln, reg, con.log)
+		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.abuseFlags, ln, reg, con.log)
 	}
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
@@ -65,7 +74,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, against abuseFlags, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -84,6 +93,10 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 			return nil, err
 		}
 	}
+	policy, err := abuse.Load(against.AbusePolicy)
+	if err != nil {
+		return nil, err
+	}
 	log = log.With("part", "booking")
 	reg = monitor.Part(reg, "booking")
 	monitor.Redis(reg, rdb)
@@ -96,6 +109,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
 		OrderKey: links, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
+		Abuse: policy, Edges: against.Edges,
 	}))
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ type devCommand struct {
 	Fans   int    `placeholder:"N" help:"Let so many simulated fans join."`
 	Demo   string `placeholder:"FILE" help:"JSON file that overrides the demo sale."`
 	edgeLimits
+	abuseFlags
 }
 
 // dev is a running development stack: what the parts share, and where they
@@ -139,7 +140,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.booking, d.registry, d.log)
+	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.abuseFlags, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

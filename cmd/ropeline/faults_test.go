@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -149,6 +150,7 @@ func openShop(t *testing.T) *shop {
 	s.offerCoupons(r.Client)
 	s.start()
 	s.idle = s.asks(func() {})
+	s.idle["score"] = true // counted a moment later: no request waits for it
 	var worker int
 	s.rests = s.asks(func() { worker = s.work() })
 	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
@@ -246,16 +248,18 @@ func (s *shop) await(what string, is func() bool) {
 // buyer is a fan at the booking core.
 type buyer struct {
 	token, session, hold, key, coupon, order, link string
+	place                                          ropeline.PlaceID
+	block                                          string
 	units                                          []int
 }
 
 func (s *shop) buyer() *buyer {
 	s.t.Helper()
 	now := time.Now()
-	b := &buyer{session: uuid.NewString(), key: uuid.NewString(), units: []int{s.next, s.next + 1}}
+	b := &buyer{session: uuid.NewString(), key: uuid.NewString(), place: ropeline.PlaceID(rand.Text()[:22]), units: []int{s.next, s.next + 1}}
 	s.next += 2
 	var err error
-	b.token, err = s.signer.Sign(token.Claims{Sale: s.sale.ID, Place: "AAAAAAAAAAAAAAAAAAAAAA", Session: b.session, IssuedAt: now, Expires: now.Add(time.Minute), SessionEnds: now.Add(50 * time.Minute)})
+	b.token, err = s.signer.Sign(token.Claims{Sale: s.sale.ID, Place: b.place, Session: b.session, IssuedAt: now, Expires: now.Add(time.Minute), SessionEnds: now.Add(50 * time.Minute)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func everything(t *testing.T) map[string]described {
 	if _, err := newEdge(t.Context(), rdb, keys, somewhere, somewhere, ln, edgeLimits{Routes: "../../docs/gate/routes.yaml"}, reg, log); err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
-	if _, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "gate", 0, ln, reg, log); err != nil {
+	if _, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "gate", 0, abuseFlags{}, ln, reg, log); err != nil {
 		t.Fatal(err)
 	}
 	newWorker(rdb, db, sandbox.New(db), reg, log)

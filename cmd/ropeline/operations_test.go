@@ -24,7 +24,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.elsewhereOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.elsewhereOperations(), s.blockOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -483,6 +483,55 @@ func (s *shop) elsewhereOperations() []operation {
 		{name: "webhook of one that is lost", prepare: judged(false), act: until("void"), want: http.StatusOK, finish: finally("void", 7)},
 		{always: true, name: "release what is lost", routes: []string{"release-dispute"}, prepare: lost, act: release, want: http.StatusOK, finish: released},
 		{name: "webhook of a refund by hand", prepare: boughtBy(sandbox.GivenBack), act: until("canceled"), want: http.StatusOK, finish: finally("canceled", 7)},
+	}
+}
+
+// blockOperations are what staff do about somebody who should not buy.
+func (s *shop) blockOperations() []operation {
+	staff := &buyer{token: s.staff}
+	block := func(b *buyer) int {
+		status, answer := s.do(staff, http.MethodPost, "/api/v1/organizer/blocks", map[string]any{"place": b.place, "for": 3600, "reason": "a bot"}, b.key)
+		b.block, _ = answer["id"].(string)
+		return status
+	}
+	blocked := func(b *buyer) {
+		if status := block(b); status != http.StatusCreated {
+			s.t.Fatalf("blocking: %d", status)
+		}
+	}
+	lift := func(b *buyer) int {
+		status, _ := s.do(staff, http.MethodPost, "/api/v1/organizer/blocks/"+b.block+"/lift", map[string]any{"reason": "a mistake"}, "")
+		return status
+	}
+	// once looks how often it is told of: with who, and why, and no more than once.
+	once := func(b *buyer, entry string) {
+		var n int
+		err := s.db.QueryRow(s.t.Context(), `select count(*) from abuse_history h join abuse_blocks b on b.id = h.block_id where b.subject = $1 and h.entry = $2 and h.who like 'staff:%'`, b.place, entry).Scan(&n)
+		if err != nil || n != 1 {
+			s.t.Errorf("%s is told %d times, %v", entry, n, err)
+		}
+	}
+	holds := func(b *buyer) int {
+		status, _ := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": s.sale.Performances[0], "units": b.units}, "")
+		return status
+	}
+	return []operation{
+		{always: true, name: "block by staff", routes: []string{"create-block"}, prepare: func(*buyer) {}, act: block, want: http.StatusCreated, finish: func(b *buyer) string {
+			blocked(b) // the same request again
+			once(b, "blocked")
+			s.await("the core knows of the block", func() bool { return holds(b) == http.StatusForbidden })
+			return "blocked"
+		}},
+		{name: "lift a block", routes: []string{"lift-block"}, prepare: blocked, act: lift, want: http.StatusOK, finish: func(b *buyer) string {
+			if status := lift(b); status != http.StatusOK {
+				s.t.Errorf("lifting again: %d", status)
+			}
+			once(b, "lifted")
+			if status := holds(b); status != http.StatusCreated {
+				s.t.Errorf("holding after the block was lifted: %d", status)
+			}
+			return "lifted"
+		}},
 	}
 }
 

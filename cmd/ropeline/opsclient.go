@@ -55,16 +55,16 @@ const maxAnswer = 8 << 20
 
 // call asks the staff's API of sales, organizer that of what was sold.
 func (c *opsClient) call(ctx context.Context, method, path string, body, into any) error {
-	return c.send(ctx, method, "/api/v1/ops"+path, body, into)
+	return c.send(ctx, method, "/api/v1/ops"+path, "", body, into)
 }
 
 func (c *opsClient) organizer(ctx context.Context, method, path string, body, into any) error {
-	return c.send(ctx, method, "/api/v1/organizer"+path, body, into)
+	return c.send(ctx, method, "/api/v1/organizer"+path, "", body, into)
 }
 
-// send sends a request and reads the answer. Redirects are not followed: the key is for
-// this edge alone.
-func (c *opsClient) send(ctx context.Context, method, path string, body, into any) error {
+// send sends a request, with an idempotency key where it makes something, and reads the
+// answer. Redirects are not followed: the key of the staff is for this edge alone.
+func (c *opsClient) send(ctx context.Context, method, path, once string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	var content io.Reader
@@ -82,6 +82,9 @@ func (c *opsClient) send(ctx context.Context, method, path string, body, into an
 	r.Header.Set("Authorization", "Bearer "+c.StaffKey)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if once != "" {
+		r.Header.Set("Idempotency-Key", once)
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
@@ -144,6 +147,8 @@ func (e *opsError) hint() string {
 		return "look again with: ropeline ops status"
 	case "out-of-bounds":
 		return "widen the bounds first, with: ropeline ops set --min-cap, --max-cap, --min-rate or --max-rate"
+	case "block-unknown", "block-exists":
+		return "which blocks there are says: ropeline ops blocks list"
 	case "sale-unknown":
 		return "which sales there are says: ropeline ops status"
 	case "preset-unknown":

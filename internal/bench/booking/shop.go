@@ -15,6 +15,7 @@ import (
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/bench"
@@ -69,7 +70,7 @@ func (s *shop) serve(ctx context.Context) error {
 	core, err := api.New(api.Config{
 		Postgres: s.server.Pool, Redis: s.redis.Client,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(s.signer.KeySet(), time.Now), 0), s.ended, s.ended).WithRate(0, time.Now),
-		OrderKey: make([]byte, 32), Provider: sandbox.New(s.server.Pool), Line: s.line, Sessions: s.line, Log: log,
+		OrderKey: make([]byte, 32), Provider: sandbox.New(s.server.Pool), Line: s.line, Sessions: s.line, Log: log, Abuse: abuse.Default(),
 	})
 	if err != nil {
 		return err
