@@ -25,9 +25,10 @@ import { polling } from "./polling";
 import { presale } from "./presale";
 import { queue } from "./queue";
 import { findStack, type Stack } from "./stack";
+import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, queue, polling, plain, handover, party, leave, gate, foreign, ops };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
 const apart: typeof together = { draw, news, invited, presale, net };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

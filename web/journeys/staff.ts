@@ -57,6 +57,18 @@ export class Staff {
     await this.#ask("POST", "/message", { texts, default: "en", reason: "journey" });
   }
 
+  /** Blocks a place, and says which block that is. */
+  async block(place: string): Promise<string> {
+    const headers = { Authorization: `Bearer ${this.#stack.staffKey}`, "Idempotency-Key": crypto.randomUUID() };
+    const made = await request<{ id: string }>(this.#stack, "POST", "/api/v1/organizer/blocks", headers, { place, for: 3600, reason: "journey" });
+    return made.id;
+  }
+
+  async lift(block: string): Promise<void> {
+    const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
+    await request(this.#stack, "POST", `/api/v1/organizer/blocks/${block}/lift`, headers, { reason: "journey" });
+  }
+
   #ask(method: string, path: string, body?: unknown): Promise<Live> {
     const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
     return request(this.#stack, method, `/api/v1/ops/sales/${this.#stack.sale}${path}`, headers, body);

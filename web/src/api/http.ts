@@ -8,9 +8,12 @@ export class Refusal extends Error {
   readonly code: string;
   /** Advice in seconds, undefined without any. */
   readonly retryAfter: number | undefined;
+  /** By which the organizer finds what this is about; mostly empty. */
+  readonly reference: string;
 
-  constructor(status: number, code: string, detail: string, retryAfter: number | undefined) {
+  constructor(status: number, code: string, detail: string, retryAfter: number | undefined, reference = "") {
     super(detail);
+    this.reference = reference;
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
@@ -73,14 +76,16 @@ export async function call<T>(method: string, path: string, options: Options = {
 function refusal(response: Response, text: string): Refusal {
   let code = "";
   let detail = "";
+  let reference = "";
   try {
-    const problem = JSON.parse(text) as { type?: string; detail?: string };
+    const problem = JSON.parse(text) as { type?: string; detail?: string; reference?: string };
     code = (problem.type ?? "").replace(problemType, "");
     detail = problem.detail ?? "";
+    reference = problem.reference ?? "";
   } catch {
     // A proxy in between answered with a page of its own; the status says enough.
   }
-  return new Refusal(response.status, code, detail, retryAfter(response.headers));
+  return new Refusal(response.status, code, detail, retryAfter(response.headers), reference);
 }
 
 /** The Retry-After header in seconds. */

@@ -4,15 +4,14 @@ import { shop as words } from "../messages/en";
 import { clock as span, money } from "../messages/format";
 import type { Shop, Show } from "./model";
 import { seatName } from "./name";
+import { Problem } from "./Problem";
 
 export function Basket({ shop, show }: { shop: Shop; show: Show }) {
   return (
     <section class={`basket card ${shop.hold || shop.picked.size > 0 ? "full" : ""}`} aria-labelledby="basket">
       <h2 id="basket">{words.basket.heading}</h2>
       {shop.hold ? <Held shop={shop} show={show} hold={shop.hold} /> : <Picked shop={shop} show={show} />}
-      <p class="wrong" role="alert">
-        {shop.problem}
-      </p>
+      <Problem text={shop.problem} />
       <p class="note" role="status">
         {shop.notice}
       </p>

@@ -5,6 +5,7 @@ import { money } from "../messages/format";
 import { lastAttempt } from "./attempt";
 import { HoldClock, Lines, Total } from "./Basket";
 import type { Shop, Show } from "./model";
+import { Problem } from "./Problem";
 
 type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];
@@ -72,9 +73,7 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
         ))}
       </fieldset>
       <p class="note">{words.pay.sandbox}</p>
-      <p class="wrong" role="alert">
-        {shop.problem}
-      </p>
+      <Problem text={shop.problem} />
       <div class="acts">
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
           {words.pay.back}

@@ -14,7 +14,7 @@ const patience = 40_000;
 const pause = 2;
 
 /** With these nothing is charged and nothing more will be: the next try needs a new key. */
-const over = ["payment-declined", "payment-failed", "payment-unavailable"];
+const over = ["payment-declined", "payment-failed", "payment-unavailable", "slowed-card", "blocked-card", "card-limit"];
 
 export type Send = (attempt: string) => Promise<Order>;
 

@@ -13,6 +13,7 @@ import { awayOf, comeBack, forgetAttempt, goAway, lastAttempt } from "./attempt"
 import { type Chart, chartOf } from "./canvas";
 import { charge, type Send } from "./charge";
 import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
+import { stopped } from "./stopped";
 import { Watch } from "./watch";
 
 export type Step = "pick" | "pay" | "paid";
@@ -425,7 +426,9 @@ function wordsFor(cause: unknown): string {
     "email-invalid": words.problem.email,
     "price-changed": words.problem.price,
     "payment-declined": words.problem.declined,
+    "card-limit": words.problem.cardLimit,
+    "network-limit": words.problem.networkLimit,
     "rate-limited": common.tooOften,
   };
-  return known[cause.code] ?? (cause.message || common.trouble);
+  return known[cause.code] ?? stopped(cause) ?? (cause.message || common.trouble);
 }

@@ -3,6 +3,14 @@ import { clock, count, moment, plural, timeOfDay } from "../format.ts";
 const seats = (n: number) => `${count(n)} ${plural(n, { one: "seat", other: "seats" })}`;
 const places = (n: number) => `${count(n)} ${plural(n, { one: "place", other: "places" })}`;
 
+const span = (seconds: number) =>
+  seconds < 100
+    ? `${count(seconds)} ${plural(seconds, { one: "second", other: "seconds" })}`
+    : seconds < 100 * 60
+      ? `${count(Math.ceil(seconds / 60))} minutes`
+      : `${count(Math.ceil(seconds / 3600))} hours`;
+const asks = (reference: string) => (reference === "" ? "" : ` If this is a mistake, write to the organizer and give this reference: ${reference}`);
+
 export const shop = {
   title: "Shop · Ropeline",
   noscript: "The shop needs JavaScript. Please switch it on and load the page again; your turn goes on meanwhile.",
@@ -96,6 +104,24 @@ export const shop = {
     notExtendable: "This cannot be extended further.",
     email: "Please enter an e-mail address, such as name@example.com.",
     declined: "The payment was declined. Your seats are still held: check the card or use another one.",
+    slowed: {
+      holds: (wait: number) => `You have taken places and not bought them many times. To leave some to others, please wait ${span(wait)}, then choose again.`,
+      payments: (wait: number) => `Several payments did not go through. Nothing is charged and your places are still held. Please wait ${span(wait)}, then try again.`,
+      network: (wait: number) => `Very many tries have come from your network, which you may share with others. Please wait ${span(wait)}, then try again.`,
+      card: (wait: number) => `This card was tried several times. Nothing is charged and your places are still held. Use another card, or wait ${span(wait)}.`,
+    },
+    blocked: {
+      holds: (wait: number, reference: string) =>
+        `You have taken places and not bought them too often, so you cannot take any more for ${span(wait)}. What you hold and what you have bought is yours.${asks(reference)}`,
+      payments: (wait: number, reference: string) =>
+        `Too many payments did not go through, so you cannot pay for ${span(wait)}. Nothing is charged, and what you have bought is yours.${asks(reference)}`,
+      network: (wait: number, reference: string) =>
+        `Too many tries have come from your network, so nobody can buy from it for ${span(wait)}. You may share it with others: another one, such as your phone’s, may work. What you have bought is yours.${asks(reference)}`,
+      card: (wait: number, reference: string) => `This card was declined too often and cannot be used for ${span(wait)}. Nothing is charged and your places are still held: use another card.${asks(reference)}`,
+      staff: (wait: number, reference: string) => `The organizer has stopped you from buying for ${span(wait)}. What you have bought is yours.${asks(reference)}`,
+    },
+    cardLimit: "That would be more tickets than one card may pay for in this sale. Nothing is charged and your places are still held: use another card.",
+    networkLimit: "That would be more tickets than may be bought from one network in this sale. Nothing is charged. Use another network, or write to the organizer.",
     unclear: "We did not hear back about the payment. Trying again does not charge twice.",
   },
 
