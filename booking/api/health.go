@@ -181,6 +181,11 @@ func (p measuredProvider) Refunds(ctx context.Context, c payment.Charge) ([]paym
 	return p.Provider.Refunds(ctx, c)
 }
 
+func (p measuredProvider) Account(ctx context.Context, id string) (payment.Account, error) {
+	defer waiting(ctx)()
+	return p.Provider.Account(ctx, id)
+}
+
 func (p measuredProvider) Dispute(ctx context.Context, account, ref string) (payment.Dispute, error) {
 	defer waiting(ctx)()
 	return p.Provider.Dispute(ctx, account, ref)

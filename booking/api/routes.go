@@ -72,6 +72,7 @@ var Routes = []Route{
 	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", SRE, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
 	{"list-failed-refunds", http.MethodGet, organizer + "/refunds", SRE, http.StatusOK, "Refunds that the payment provider refuses"},
 	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
+	{"list-accounts", http.MethodGet, organizer + "/accounts", SRE, http.StatusOK, "Organizers' own accounts at the payment provider, and whether they can take payments"},
 	{"list-disputes", http.MethodGet, organizer + "/disputes", SRE, http.StatusOK, "Orders whose buyers' banks want the money back, and what became of them"},
 	{"release-dispute", http.MethodPost, organizer + "/disputes/{id}/release", SRE, http.StatusOK, "Put the places of a dispute that was lost on sale again; the same again changes nothing"},
 	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", SRE, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},

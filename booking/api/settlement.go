@@ -23,6 +23,7 @@ func (s *server) routeMoney() error {
 		handle(s, "get-order-ledger", s.orderLedger),
 		handle(s, "list-failed-refunds", s.failedRefunds),
 		handle(s, "retry-refund", s.retryRefund),
+		handle(s, "list-accounts", s.listAccounts),
 		handle(s, "list-disputes", s.listDisputes),
 		handle(s, "release-dispute", s.releaseDispute),
 		handle(s, "get-settlement", s.getSettlement),

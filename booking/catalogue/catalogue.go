@@ -105,6 +105,7 @@ type Map struct {
 	Tiers    []Tier                 `json:"tiers"` // by first unit
 	Rows     []Row                  `json:"rows"`  // by first unit
 	Units    int                    `json:"units" doc:"how many units there are"`
+	Account  string                 `json:"-"` // the name of the organizer's own, who is paid; empty: we are
 	Tariff   tariff.Tariff          `json:"tariff" doc:"what of the prices is fee and tax, and the rules of canceling"`
 
 	tag  string

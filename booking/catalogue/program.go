@@ -28,7 +28,8 @@ type Program struct {
 	Sale         ropeline.Sale `json:"sale"`  // its performances are filled in
 	Event        string        `json:"event"` // the sale's title if empty
 	Currency     string        `json:"currency"`
-	Tariff       tariff.Tariff `json:"tariff"` // of each performance
+	Tariff       tariff.Tariff `json:"tariff"`  // of each performance
+	Account      string        `json:"account"` // the organizer's own at the payment provider, who is paid; empty: we are
 	Performances []Showing     `json:"performances"`
 }
 
@@ -140,6 +141,13 @@ func (s *Store) Make(ctx context.Context, p Program) (sale ropeline.Sale, err er
 	if err := p.validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
+	if p.Account != "" {
+		if a, err := s.Account(ctx, p.Account); err != nil {
+			return ropeline.Sale{}, err
+		} else if !a.Charges {
+			return ropeline.Sale{}, ErrAccountClosed
+		}
+	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		sale, err = makeProgram(ctx, tx, p)
 		return err
@@ -172,7 +180,7 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 		if err != nil {
 			return sale, err
 		}
-		m.Tariff = p.Tariff
+		m.Tariff, m.Account = p.Tariff, p.Account
 		if err := insertShow(ctx, tx, m, event, v, showing.StartsAt); err != nil {
 			return sale, err
 		}
@@ -186,8 +194,8 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 
 func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, startsAt time.Time) error {
 	var b pgx.Batch
-	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units, tariff) values ($1, $2, $3, $4, $5, $6, $7)`,
-		m.ID, event, v.ID, v.Version, startsAt, m.Units, m.Tariff)
+	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units, tariff, account) values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))`,
+		m.ID, event, v.ID, v.Version, startsAt, m.Units, m.Tariff, m.Account)
 	for _, t := range m.Tiers {
 		b.Queue(`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)`,

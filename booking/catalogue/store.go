@@ -29,6 +29,7 @@ type Store struct {
 	db     *pgxpool.Pool
 	shows  *cache[ropeline.PerformanceID, Performance]
 	onSale *cache[ropeline.SaleID, []ropeline.PerformanceID]
+	payees *cache[string, Account]
 	later  *cache[ropeline.PerformanceID, map[string]int64]
 }
 
@@ -37,6 +38,7 @@ func New(db *pgxpool.Pool, now func() time.Time) *Store {
 	s := &Store{db: db}
 	s.shows = newCache(now, s.read)
 	s.onSale = newCache(now, s.readOnSale)
+	s.payees = newCache(now, s.Account)
 	s.later = newCache(now, s.readLater)
 	return s
 }
@@ -54,13 +56,13 @@ func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performanc
 	m := &Map{ID: id, Tiers: []Tier{}, Rows: []Row{}}
 	var doc []byte
 	err := s.db.QueryRow(ctx, `
-		select e.title, v.name, p.starts_at, p.units, p.tariff, coalesce(s.document, 'null')
+		select e.title, v.name, p.starts_at, p.units, p.tariff, coalesce(p.account, ''), coalesce(s.document, 'null')
 		from performances p
 		join events e on e.id = p.event_id
 		join venues v on v.id = p.venue_id
 		left join sale_performances sp on sp.performance_id = p.id
 		left join sales s on s.id = sp.sale_id
-		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &m.Tariff, &doc)
+		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &m.Tariff, &m.Account, &doc)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Performance{}, ErrPerformanceUnknown
 	}

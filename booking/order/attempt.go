@@ -42,6 +42,8 @@ type Attempt struct {
 	Amount      booking.Money
 	Method      string
 	Tender      Tender // how it is paid at the counter; empty: through the provider
+	Account     string // the organizer's own at the provider, who is paid; empty: we are
+	AccountFee  int64  // of Amount, what it leaves to us
 	Ref         string // the provider's id of the payment, once the order is recorded
 	Return      string // where the fan comes back to from the provider's page; not kept
 	Action      string // that page, while Acting
@@ -55,11 +57,11 @@ type Attempt struct {
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
-	units, amount, currency, method, tender, provider_ref, action, state, outcome`
+	units, amount, currency, method, tender, account, account_fee, provider_ref, action, state, outcome`
 
 func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
-		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Ref, &a.Action, &a.Step, &a.Outcome)
+		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Account, &a.AccountFee, &a.Ref, &a.Action, &a.Step, &a.Outcome)
 }
 
 // counted are the performances of which a place's units count.
@@ -72,7 +74,7 @@ func (a Attempt) counted() []ropeline.PerformanceID {
 
 // charge is how the provider knows the attempt.
 func (a Attempt) charge() payment.Charge {
-	return payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method, Return: a.Return, Ref: a.Ref}
+	return payment.Charge{Attempt: a.ID, Amount: a.Amount, Method: a.Method, Return: a.Return, Ref: a.Ref, Account: a.Account, Fee: a.AccountFee}
 }
 
 // byKey finds what a session did with an idempotency key. The key is unique

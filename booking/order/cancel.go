@@ -67,6 +67,7 @@ type Cancellation struct {
 	Units       []int
 	Amount      booking.Money // to the buyer
 	Kept        int64
+	Fee         int64 // of the platform's, to the organizer
 	Who, Reason string
 	State       RefundState
 	Refund      string // our id of the refund
@@ -240,6 +241,7 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int, left int64) (canceli
 			plan.entries = append(plan.entries, entry{name: "kept", ticket: k.ID, amount: back.Kept})
 		}
 		if back.Fee > 0 {
+			plan.Fee += back.Fee
 			plan.entries = append(plan.entries, entry{name: "fee_returned", ticket: k.ID, amount: back.Fee})
 		}
 	}
@@ -264,9 +266,9 @@ func (c canceling) write(ctx context.Context, tx pgx.Tx) error {
 	if c.last {
 		b.Queue(`update orders set state = 'canceled', updated_at = now() where performance_id = $1 and id = $2`, c.Performance, c.Order)
 	}
-	b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		c.Performance, c.ID, c.Order, c.Attempt, c.Place, c.Units, c.Amount.Amount, c.Kept, c.Amount.Currency, c.Who, c.Reason, c.State, c.Refund)
+	b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id, fee_returned)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		c.Performance, c.ID, c.Order, c.Attempt, c.Place, c.Units, c.Amount.Amount, c.Kept, c.Amount.Currency, c.Who, c.Reason, c.State, c.Refund, c.Fee)
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}

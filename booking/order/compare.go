@@ -29,45 +29,57 @@ const (
 	comparePatience = 4 * time.Minute
 )
 
-// Compare looks through the provider's list of payments and through our attempts
-// since the last time, and has what does not fit put right or written down for
-// staff. Only one settler does it at a time. It reports how many payments it saw.
+// Compare looks through the provider's lists of payments and through our attempts
+// since the last time, account by account, and has what does not fit put right or
+// written down for staff. Only one settler does it at a time. It reports how many
+// payments it saw.
 //
 // Nothing is repeated at the provider before it was asked for the attempt: the list
 // may be older than what has happened since.
 func (s *Settler) Compare(ctx context.Context, every time.Duration) (seen int, err error) {
-	from, now, due, err := s.store.takeComparison(ctx, every)
-	if err != nil || !due || s.books == nil {
-		return 0, err
+	if s.books == nil {
+		return 0, nil
 	}
-	from = from.Add(-overlap)
+	took := false
+	seen, err = s.each(ctx, func(account string) (int, error) {
+		from, now, due, err := s.store.takeComparison(ctx, account, every)
+		if err != nil || !due {
+			return 0, err
+		}
+		took = true
+		return s.compare(ctx, account, from.Add(-overlap), now)
+	})
+	if took {
+		err = errors.Join(err, s.recheck(ctx))
+	}
+	return seen, err
+}
+
+func (s *Settler) compare(ctx context.Context, account string, from, now time.Time) (int, error) {
 	listed := map[string]bool{}
 	var batch []payment.Payment
-	for p, err := range s.books.Since(ctx, "", from) {
+	for p, err := range s.books.Since(ctx, account, from) {
 		if err != nil {
 			return len(listed), fmt.Errorf("reading the provider's list: %w", err)
 		}
 		listed[p.Attempt] = true
 		if batch = append(batch, p); len(batch) == page {
-			if err := s.judge(ctx, batch, now); err != nil {
+			if err := s.judge(ctx, account, batch, now); err != nil {
 				return len(listed), err
 			}
 			batch = batch[:0]
 		}
 	}
-	if err := s.judge(ctx, batch, now); err != nil {
+	if err := s.judge(ctx, account, batch, now); err != nil {
 		return len(listed), err
 	}
-	if err := s.missing(ctx, from.Add(s.young), now.Add(-s.young), listed); err != nil {
+	if err := s.missing(ctx, account, from.Add(s.young), now.Add(-s.young), listed); err != nil {
 		return len(listed), err
 	}
-	if err := s.elsewhere(ctx, "", from); err != nil {
+	if err := s.elsewhere(ctx, account, from); err != nil {
 		return len(listed), err
 	}
-	if err := s.recheck(ctx); err != nil {
-		return len(listed), err
-	}
-	return len(listed), s.store.compared(ctx, now)
+	return len(listed), s.store.compared(ctx, account, now)
 }
 
 // elsewhere goes through what banks and people at the provider have done since a time:
@@ -78,7 +90,7 @@ func (s *Settler) elsewhere(ctx context.Context, account string, from time.Time)
 			return fmt.Errorf("reading the provider's disputes: %w", err)
 		}
 		a, found, err := s.store.byID(ctx, d.Attempt)
-		if err == nil && found {
+		if err == nil && found && isOf(d, a, account) {
 			err = s.disputed(ctx, a, nil, d)
 		}
 		if err != nil {
@@ -122,7 +134,7 @@ func (s *Settler) recheck(ctx context.Context) error {
 	}
 	for _, t := range open {
 		call, cancel := context.WithTimeout(ctx, patience)
-		p, err := s.provider.Find(call, payment.Charge{Attempt: t.Attempt, Amount: t.Amount, Ref: t.Ref})
+		p, err := s.provider.Find(call, payment.Charge{Attempt: t.Attempt, Amount: t.Amount, Ref: t.Ref, Account: t.Account})
 		cancel()
 		if err != nil { // it stays as it is
 			continue
@@ -141,7 +153,7 @@ func (s *Settler) recheck(ctx context.Context) error {
 
 func (s *Settler) reask(ctx context.Context, d Dispute) error {
 	call, cancel := context.WithTimeout(ctx, patience)
-	now, err := s.provider.Dispute(call, "", d.Ref)
+	now, err := s.provider.Dispute(call, d.Account, d.Ref)
 	cancel()
 	if err != nil {
 		return err
@@ -155,7 +167,7 @@ func (s *Settler) reask(ctx context.Context, d Dispute) error {
 
 // judge compares some of the provider's payments with our attempts. What cannot be
 // put right now is tried again by a settler, and found again by the next comparison.
-func (s *Settler) judge(ctx context.Context, payments []payment.Payment, now time.Time) error {
+func (s *Settler) judge(ctx context.Context, account string, payments []payment.Payment, now time.Time) error {
 	attempts, err := s.store.those(ctx, payments)
 	if err != nil {
 		return err
@@ -164,7 +176,11 @@ func (s *Settler) judge(ctx context.Context, payments []payment.Payment, now tim
 		if now.Sub(p.CreatedAt) < s.young {
 			continue
 		}
-		if err := s.judgeOne(ctx, p, attempts[p.Attempt]); err != nil {
+		a := attempts[p.Attempt]
+		if a.Account != account { // whoever has the account can write anything there
+			a = Attempt{Account: account}
+		}
+		if err := s.judgeOne(ctx, p, a); err != nil {
 			s.log.Warn("a payment does not fit its attempt", "attempt", p.Attempt, "payment", p.State, "err", err)
 		}
 	}
@@ -225,10 +241,10 @@ func (s *Settler) doubt(ctx context.Context, a Attempt) error {
 }
 
 // missing doubts those of our paid attempts that the provider did not list.
-func (s *Settler) missing(ctx context.Context, from, to time.Time, listed map[string]bool) error {
+func (s *Settler) missing(ctx context.Context, account string, from, to time.Time, listed map[string]bool) error {
 	after := firstID(from)
 	for {
-		attempts, err := s.store.paidBetween(ctx, after, firstID(to))
+		attempts, err := s.store.paidBetween(ctx, account, after, firstID(to))
 		if err != nil {
 			return err
 		}
@@ -260,10 +276,13 @@ func firstID(t time.Time) string {
 
 // takeComparison reports whether nobody has compared for a while, so that no other
 // settler does it now, and up to when it was done.
-func (s *Store) takeComparison(ctx context.Context, every time.Duration) (until, now time.Time, due bool, err error) {
+func (s *Store) takeComparison(ctx context.Context, account string, every time.Duration) (until, now time.Time, due bool, err error) {
+	if _, err := s.db.Exec(ctx, `insert into payment_comparison (account, until, taken_at) values ($1, now(), '-infinity') on conflict do nothing`, account); err != nil {
+		return until, now, false, away("noting", "an account to compare with", err)
+	}
 	err = s.db.QueryRow(ctx, `
-		update payment_comparison set taken_at = now() where taken_at <= now() - make_interval(secs => $1)
-		returning until, now()`, every.Seconds()).Scan(&until, &now)
+		update payment_comparison set taken_at = now() where account = $2 and taken_at <= now() - make_interval(secs => $1)
+		returning until, now()`, every.Seconds(), account).Scan(&until, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return until, now, false, nil
 	}
@@ -273,8 +292,8 @@ func (s *Store) takeComparison(ctx context.Context, every time.Duration) (until,
 	return until, now, true, nil
 }
 
-func (s *Store) compared(ctx context.Context, until time.Time) error {
-	if _, err := s.db.Exec(ctx, `update payment_comparison set until = greatest(until, $1)`, until); err != nil {
+func (s *Store) compared(ctx context.Context, account string, until time.Time) error {
+	if _, err := s.db.Exec(ctx, `update payment_comparison set until = greatest(until, $1) where account = $2`, until, account); err != nil {
 		return away("noting", "the comparison with the provider", err)
 	}
 	return nil
@@ -305,8 +324,8 @@ func (s *Store) those(ctx context.Context, payments []payment.Payment) (map[stri
 }
 
 // paidBetween reads attempts that are paid, with ids after one and before another.
-func (s *Store) paidBetween(ctx context.Context, after, before string) ([]Attempt, error) {
-	return s.across(ctx, `a.id > $1 and a.id < $2 and a.state in ('captured', 'done') order by a.id limit $3`, after, before, page)
+func (s *Store) paidBetween(ctx context.Context, account, after, before string) ([]Attempt, error) {
+	return s.across(ctx, `a.id > $1 and a.id < $2 and a.state in ('captured', 'done') and a.account = $4 order by a.id limit $3`, after, before, page, account)
 }
 
 func (s *Store) across(ctx context.Context, where string, args ...any) ([]Attempt, error) {

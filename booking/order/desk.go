@@ -199,6 +199,16 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off,
 		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email}
+	if p.Map.Account != "" && total.Amount > 0 {
+		payee, err := d.catalogue.Account(ctx, p.Map.Account)
+		if err == nil && !payee.Charges {
+			err = catalogue.ErrAccountClosed
+		}
+		if err != nil {
+			return Attempt{}, Order{}, err
+		}
+		a.Account, a.AccountFee = payee.Provider, o.Fee
+	}
 	o.Tickets, err = d.tickets(o.ID, lines)
 	return a, o, err
 }
@@ -235,6 +245,8 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 	switch {
 	case errors.Is(err, payment.ErrMethodUnknown):
 		return d.fail(ctx, a, ErrMethod, finished)
+	case errors.Is(err, payment.ErrAccountClosed): // it was closed since we heard of it; nothing was recorded
+		return d.fail(ctx, a, catalogue.ErrAccountClosed.Because(err), notAsked)
 	case err != nil:
 		return d.fail(ctx, a, ErrUnavailable.Because(err), underWay)
 	case refused != nil && (p.State == payment.NeedsAction || p.State == payment.Authorized):
@@ -288,7 +300,7 @@ func (d *Desk) authorize(ctx context.Context, a Attempt) (payment.Payment, error
 	call, cancel := context.WithTimeout(ctx, patience)
 	p, err := d.provider.Authorize(call, a.charge())
 	cancel()
-	if err == nil || errors.Is(err, payment.ErrMethodUnknown) {
+	if err == nil || errors.Is(err, payment.ErrMethodUnknown) || errors.Is(err, payment.ErrAccountClosed) {
 		return p, err
 	}
 	call, cancel = context.WithTimeout(ctx, secondLook) // a time of its own: the call may have used up all of its

@@ -24,6 +24,7 @@ type Dispute struct {
 	Sale        ropeline.SaleID
 	Order       string
 	Attempt     string
+	Account     string // whose it is at the provider; empty: ours
 	payment.Dispute
 	Void        int // tickets that staff can release
 	At, Changed time.Time
@@ -58,7 +59,7 @@ func (d *Desk) hearDispute(ctx context.Context, e payment.Event) (Attempt, Heard
 		return Attempt{}, HeardNot, fmt.Errorf("asking how dispute %.40q stands: %w", e.Dispute, err)
 	}
 	a, found, err := d.store.byID(ctx, now.Attempt)
-	if err != nil || !found {
+	if err != nil || !found || !isOf(now, a, e.Account) {
 		return Attempt{}, HeardNot, err
 	}
 	err = d.disputed(ctx, a, &e, now)
@@ -66,6 +67,12 @@ func (d *Desk) hearDispute(ctx context.Context, e payment.Event) (Attempt, Heard
 		return a, HeardAgain, nil
 	}
 	return a, HeardNow, err
+}
+
+// isOf reports whether a dispute is about the payment of an attempt: whoever has an
+// account can write there what they like.
+func isOf(now payment.Dispute, a Attempt, account string) bool {
+	return a.Account == account && (a.Ref == "" || a.Ref == now.Payment)
 }
 
 // disputed writes down how a dispute stands. A payment in dispute was captured: an
@@ -153,13 +160,13 @@ func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now p
 		}
 		if _, err := tx.Exec(ctx, `
 			insert into order_disputes as d (id, performance_id, order_id, attempt_id, provider_ref, payment_ref, state, amount,
-				withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, evidence_due, opened_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+				withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, evidence_due, opened_at, account)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 			on conflict (id) do update set state = excluded.state, withdrawn = excluded.withdrawn, reinstated = excluded.reinstated,
 				fee = excluded.fee, fee_returned = excluded.fee_returned, fee_currency = excluded.fee_currency,
 				evidence_due = excluded.evidence_due, updated_at = now()`,
 			id, a.Performance, o.ID, a.ID, now.Ref, now.Payment, next.state, now.Amount.Amount, next.withdrawn, next.reinstated,
-			now.Amount.Currency, next.fee, next.feeReturned, now.Fee.Currency, now.Reason, timeOrNull(now.EvidenceDue), now.OpenedAt); err != nil {
+			now.Amount.Currency, next.fee, next.feeReturned, now.Fee.Currency, now.Reason, timeOrNull(now.EvidenceDue), now.OpenedAt, a.Account); err != nil {
 			return err
 		}
 		if err := write(ctx, tx, o, System, entries); err != nil {
@@ -234,7 +241,7 @@ func (s *Store) Disputes(ctx context.Context) ([]Dispute, error) { return Disput
 
 func disputes(ctx context.Context, db querier, where string, args ...any) ([]Dispute, error) {
 	rows, err := db.Query(ctx, `
-		select d.id, d.performance_id, o.sale_id, d.order_id, d.attempt_id, d.provider_ref, d.payment_ref, d.state, d.amount, d.currency,
+		select d.id, d.performance_id, o.sale_id, d.order_id, d.attempt_id, d.account, d.provider_ref, d.payment_ref, d.state, d.amount, d.currency,
 			d.withdrawn, d.reinstated, d.fee, d.fee_returned, d.fee_currency, d.reason, d.evidence_due, d.opened_at, d.created_at, d.updated_at,
 			(select count(*) from tickets t where t.performance_id = d.performance_id and t.order_id = d.order_id and t.state = 'void')
 		from order_disputes d join orders o on o.performance_id = d.performance_id and o.id = d.order_id
@@ -245,7 +252,7 @@ func disputes(ctx context.Context, db querier, where string, args ...any) ([]Dis
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Dispute, err error) {
 		var due *time.Time
 		p := &d.Dispute
-		err = row.Scan(&d.ID, &d.Performance, &d.Sale, &d.Order, &d.Attempt, &p.Ref, &p.Payment, &p.State, &p.Amount.Amount, &p.Amount.Currency,
+		err = row.Scan(&d.ID, &d.Performance, &d.Sale, &d.Order, &d.Attempt, &d.Account, &p.Ref, &p.Payment, &p.State, &p.Amount.Amount, &p.Amount.Currency,
 			&p.Withdrawn, &p.Reinstated, &p.Fee.Taken, &p.Fee.Returned, &p.Fee.Currency, &p.Reason, &due, &p.OpenedAt, &d.At, &d.Changed, &d.Void)
 		if due != nil {
 			p.EvidenceDue = due.UTC()

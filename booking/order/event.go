@@ -65,6 +65,8 @@ func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error
 		return d.hearRefund(ctx, e)
 	case e.About == payment.AboutDispute:
 		return d.hearDispute(ctx, e)
+	case e.About == payment.AboutAccount:
+		return d.hearAccount(ctx, e)
 	}
 	a, found, err := d.store.byID(ctx, e.Attempt)
 	if err != nil || !found || e.About != payment.AboutPayment {

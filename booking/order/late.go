@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -81,7 +82,7 @@ func refundOf(a Attempt) string {
 func (s *steps) refund(ctx context.Context, a Attempt, t Trouble, e *payment.Event) error {
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: t.Refund, Amount: t.Amount})
+	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: t.Refund, Amount: t.Amount, Fee: feeIn(a, t.Amount)})
 	switch {
 	case errors.Is(err, payment.ErrNotRefundable): // somebody has given it back by hand, or it is in dispute
 		t.State = Failed
@@ -95,6 +96,14 @@ func (s *steps) refund(ctx context.Context, a Attempt, t Trouble, e *payment.Eve
 			payment.RefundPending: Refunding, payment.RefundDone: GivenBack, payment.RefundFailed: Failed}[done.State]
 	}
 	return s.store.change(ctx, a, e, func(db querier) error { return s.store.note(ctx, db, t) })
+}
+
+// feeIn is what of an attempt's fee goes back with late money: all, if that is whole.
+func feeIn(a Attempt, back booking.Money) int64 {
+	if back != a.Amount {
+		return 0
+	}
+	return a.AccountFee
 }
 
 // reseat gives the order of an attempt its units again, if nobody has them. Redis

@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/abuse"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
@@ -102,7 +103,7 @@ var (
 // a repeat of the request gets the same one. One that says "try again later"
 // is none of them: nothing more will come of this attempt, so its repeat is
 // told ErrFailed, and the fan pays with a new key.
-var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed,
+var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed, catalogue.ErrAccountClosed,
 	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown,
 	coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket,
 	abuse.ErrCardLimit, abuse.ErrBlockedCard)

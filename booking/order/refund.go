@@ -65,7 +65,7 @@ func (s *steps) repay(ctx context.Context, c Cancellation, e *payment.Event) err
 	}
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: c.Refund, Amount: c.Amount})
+	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: c.Refund, Amount: c.Amount, Fee: c.Fee})
 	switch {
 	case errors.Is(err, payment.ErrNotRefundable):
 		s.log.Error("a refund is refused by the provider", "order", c.Order, "refund", c.Refund)
@@ -102,11 +102,11 @@ func (s *Store) refunded(ctx context.Context, db querier, c Cancellation) error 
 }
 
 const cancellationColumns = `performance_id, id, order_id, attempt_id, place_id, units, amount, currency, kept, who, reason, state,
-	refund_id, freed, created_at, updated_at`
+	refund_id, fee_returned, freed, created_at, updated_at`
 
 func scanCancellation(row pgx.CollectableRow) (c Cancellation, err error) {
 	err = row.Scan(&c.Performance, &c.ID, &c.Order, &c.Attempt, &c.Place, &c.Units, &c.Amount.Amount, &c.Amount.Currency, &c.Kept,
-		&c.Who, &c.Reason, &c.State, &c.Refund, &c.Freed, &c.At, &c.Changed)
+		&c.Who, &c.Reason, &c.State, &c.Refund, &c.Fee, &c.Freed, &c.At, &c.Changed)
 	c.At, c.Changed = c.At.UTC(), c.Changed.UTC()
 	return c, err
 }

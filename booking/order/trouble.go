@@ -51,6 +51,7 @@ type Trouble struct {
 	State       TroubleState
 	Performance ropeline.PerformanceID // empty if we have no such attempt
 	Sale        ropeline.SaleID
+	Account     string // whose it is at the provider; empty: ours
 	Ref         string // the provider's id of the payment
 	Amount      booking.Money
 	Refund      string // our id of the refund, if there is one
@@ -58,7 +59,7 @@ type Trouble struct {
 }
 
 func troubleOf(a Attempt, p payment.Payment, kind TroubleKind) Trouble {
-	return Trouble{Attempt: p.Attempt, Kind: kind, State: Open, Performance: a.Performance, Sale: a.Sale, Ref: p.Ref, Amount: p.Amount}
+	return Trouble{Attempt: p.Attempt, Kind: kind, State: Open, Performance: a.Performance, Sale: a.Sale, Account: a.Account, Ref: p.Ref, Amount: p.Amount}
 }
 
 // note writes down how a trouble stands. That it is open says nothing new of one
@@ -66,8 +67,8 @@ func troubleOf(a Attempt, p payment.Payment, kind TroubleKind) Trouble {
 func (s *Store) note(ctx context.Context, db querier, t Trouble) error {
 	rows, err := db.Query(ctx, `
 		with noted as (
-			insert into payment_troubles as t (attempt_id, kind, state, performance_id, sale_id, provider_ref, amount, currency, refund_id)
-			values ($1, $2, $3, nullif($4, '')::uuid, $5, $6, $7, $8, nullif($9, '')::uuid)
+			insert into payment_troubles as t (attempt_id, kind, state, performance_id, sale_id, provider_ref, amount, currency, refund_id, account)
+			values ($1, $2, $3, nullif($4, '')::uuid, $5, $6, $7, $8, nullif($9, '')::uuid, $10)
 			on conflict (attempt_id, kind) do update
 				set state = excluded.state, amount = excluded.amount, refund_id = coalesce(excluded.refund_id, t.refund_id), updated_at = now()
 				where excluded.state <> 'open' and t.state <> excluded.state
@@ -78,7 +79,7 @@ func (s *Store) note(ctx context.Context, db querier, t Trouble) error {
 		from noted join orders o on o.performance_id = nullif($4, '')::uuid and o.attempt_id = $1
 		cross join (values (1, 'captured'), (2, 'refunded')) as e (n, entry)
 		where noted.state = 'refunded'
-		order by e.n`, t.Attempt, t.Kind, t.State, string(t.Performance), t.Sale, t.Ref, t.Amount.Amount, t.Amount.Currency, t.Refund)
+		order by e.n`, t.Attempt, t.Kind, t.State, string(t.Performance), t.Sale, t.Ref, t.Amount.Amount, t.Amount.Currency, t.Refund, t.Account)
 	if err == nil {
 		rows.Close()
 		err = rows.Err()
@@ -92,11 +93,11 @@ func (s *Store) note(ctx context.Context, db querier, t Trouble) error {
 	return nil
 }
 
-const troubleColumns = `attempt_id, kind, state, coalesce(performance_id::text, ''), sale_id, provider_ref, amount, currency,
+const troubleColumns = `attempt_id, kind, state, coalesce(performance_id::text, ''), sale_id, account, provider_ref, amount, currency,
 	coalesce(refund_id::text, ''), created_at, updated_at`
 
 func scanTrouble(row pgx.CollectableRow) (t Trouble, err error) {
-	err = row.Scan(&t.Attempt, &t.Kind, &t.State, &t.Performance, &t.Sale, &t.Ref, &t.Amount.Amount, &t.Amount.Currency,
+	err = row.Scan(&t.Attempt, &t.Kind, &t.State, &t.Performance, &t.Sale, &t.Account, &t.Ref, &t.Amount.Amount, &t.Amount.Currency,
 		&t.Refund, &t.At, &t.Changed)
 	t.At, t.Changed = t.At.UTC(), t.Changed.UTC()
 	return t, err

@@ -79,12 +79,13 @@ func (s *Store) refusal(ctx context.Context, a Attempt) error {
 func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
 	ids, err := ids(ctx, s.db, `
 		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
-			request_mac, units, amount, currency, method, state)
-		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, 'started'
+			request_mac, units, amount, currency, method, account, account_fee, state)
+		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, p.account, p.fee, 'started'
 		from (
 			select *, sum(cardinality(units::integer[])) over (partition by place order by session, hold, key) as together
 			from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
-				$11::text[], $12::text[], $13::integer[]) as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most)
+				$11::text[], $12::text[], $13::integer[], $15::text[], $16::bigint[])
+				as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most, account, fee)
 		) p
 		where case when p.most > 0 then p.together + units_of_place($14::uuid[], p.place) <= p.most else true end
 		order by p.session, p.hold, p.key
@@ -102,7 +103,9 @@ func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []p
 		column(of, func(p purchase) string { return p.Amount.Currency }),
 		column(of, func(p purchase) string { return p.Method }),
 		column(of, func(p purchase) int { return p.PerPlace }),
-		of[0].counted())
+		of[0].counted(),
+		column(of, func(p purchase) string { return p.Account }),
+		column(of, func(p purchase) int64 { return p.AccountFee }))
 	if err != nil {
 		return nil, away("writing attempts of", string(id), err)
 	}

@@ -68,6 +68,7 @@ type Payment struct {
 type Refund struct {
 	ID     string // ours; the idempotency key
 	Amount booking.Money
+	Fee    int64 // of Charge.Fee, what we give back to the account
 }
 
 // RefundState says how far a refund got.
@@ -101,6 +102,9 @@ var (
 	// ErrNotRefundable says that the payment was not captured, or that less is
 	// left of it than the refund asks for; nothing was given back.
 	ErrNotRefundable = errors.New("not that much to refund")
+	// ErrAccountClosed says that the account cannot take payments; nothing was
+	// recorded.
+	ErrAccountClosed = errors.New("this account cannot take payments")
 	// ErrNotAuthentic says that an event is not the provider's, or too old.
 	ErrNotAuthentic = errors.New("not an authentic event")
 	// ErrNotOurs says that an event is the provider's and none of our business.
@@ -126,6 +130,8 @@ type Provider interface {
 	// Refunds lists all that was given back of a payment, ours and what was made by
 	// hand.
 	Refunds(ctx context.Context, c Charge) ([]Refunded, error)
+	// Account tells whether an organizer's own account can take payments.
+	Account(ctx context.Context, id string) (Account, error)
 	// Dispute tells how a dispute of an account's stands now, by the provider's own
 	// id of it.
 	Dispute(ctx context.Context, account, ref string) (Dispute, error)
@@ -160,6 +166,7 @@ const (
 	AboutPayment About = "payment" // it has changed: ask Find
 	AboutRefund  About = "refund"  // it has changed: repeat Refund; one that was made by hand: ask Refunds
 	AboutDispute About = "dispute" // the fan's bank wants the money back: ask Dispute
+	AboutAccount About = "account" // it may, or may not any more, take payments: ask Account
 )
 
 // Event is what a provider told by webhook.
@@ -203,6 +210,13 @@ type Dispute struct {
 	Fee         Fee       // what the provider charges for it
 	EvidenceDue time.Time // until when we may answer, UTC; zero: we may not, or not any more
 	OpenedAt    time.Time // UTC
+}
+
+// Account is how an organizer's own account at the provider stands.
+type Account struct {
+	ID      string // the provider's own
+	Charges bool   // it can take payments
+	Reason  string // a word of the provider's why it cannot
 }
 
 // Fee is what a provider charges, in the currency of our account there.

@@ -35,6 +35,13 @@ func (c *publishCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
+	// It would be a sale in which nobody can pay.
+	if closed, err := shows.Closed(ctx, c.Sale); err != nil {
+		return err
+	} else if len(closed) > 0 {
+		return hinted{fmt.Errorf("%s is not published: payment account %s (%s) %s", c.Sale, closed[0].Name, closed[0].Provider, standing(closed[0])),
+			"see to it at the payment provider, then ask anew with: ropeline account connect " + closed[0].Name + " " + closed[0].Provider}
+	}
 	newest, err := publish(ctx, shows, on.redis, c.Keys, sale, c.Reason)
 	if err != nil {
 		return err

@@ -148,3 +148,114 @@ func byHand(b *bench) {
 		b.Errorf("%d refunds by hand are in the books", listed)
 	}
 }
+
+// An organizer is paid on an account of their own, and leaves the fee to us.
+func ownAccount(b *bench) {
+	if a, err := b.Provider.Account(b.Context(), b.Account); err != nil || a != (payment.Account{ID: b.Account, Charges: true}) {
+		b.Fatalf("the account is %+v, %v", a, err)
+	}
+	from := b.Now().Truncate(time.Second)
+	c := b.charge(b.Cards.OK)
+	c.Account, c.Fee = b.Account, 424
+	p, err := b.Provider.Authorize(b.Context(), c)
+	b.is("authorize", payment.Authorized, p, err)
+	if again, err := b.Provider.Authorize(b.Context(), c); err != nil || again != p {
+		b.Errorf("again: %+v, %v", again, err)
+	}
+	found, err := b.find(c)
+	b.is("looked up", payment.Authorized, found, err)
+	b.earned("reserved", 0)
+	p, err = b.Provider.Capture(b.Context(), c)
+	b.is("capture", payment.Captured, p, err)
+	b.earned("captured", 424)
+	for _, e := range b.heard() {
+		if e.Account != b.Account || e.Ref != p.Ref {
+			b.Errorf("heard %+v", e)
+		}
+	}
+	ours, _ := b.captured(b.Cards.OK)
+	for account, want := range map[string]string{b.Account: c.Attempt, "": ours.Attempt} {
+		var listed []string
+		for p, err := range b.Provider.Since(b.Context(), account, from) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			listed = append(listed, p.Attempt)
+		}
+		if !slices.Equal(listed, []string{want}) {
+			b.Errorf("the books of %q have %v, want %s", account, listed, want)
+		}
+	}
+	r := payment.Refund{ID: b.id(), Amount: booking.Money{Amount: 2000, Currency: "EUR"}, Fee: 200}
+	for range 2 {
+		done, err := b.Provider.Refund(b.Context(), c, r)
+		if err != nil || done.State != payment.RefundDone || done.Amount != r.Amount {
+			b.Fatalf("refund: %+v, %v", done, err)
+		}
+		b.earned("refunded", 224)
+	}
+	b.Later(25 * time.Hour)
+	if done, err := b.Provider.Refund(b.Context(), c, r); err != nil || done.State != payment.RefundDone {
+		b.Fatalf("the refund a day later: %+v, %v", done, err)
+	}
+	b.earned("a day later", 224)
+	if all, err := b.Provider.Refunds(b.Context(), payment.Charge{Attempt: c.Attempt, Ref: p.Ref, Account: b.Account}); err != nil || len(all) != 1 {
+		b.Errorf("refunds %+v, %v", all, err)
+	}
+
+	b.heard()
+	c = b.charge(b.Cards.Disputed)
+	c.Account = b.Account
+	if p, err = b.Provider.Authorize(b.Context(), c); err == nil {
+		p, err = b.Provider.Capture(b.Context(), c)
+	}
+	b.is("one that is disputed", payment.Captured, p, err)
+	events := b.heard()
+	i := slices.IndexFunc(events, func(e payment.Event) bool { return e.About == payment.AboutDispute })
+	if i < 0 || events[i].Account != b.Account {
+		b.Fatalf("heard %+v", events)
+	}
+	if d, err := b.Provider.Dispute(b.Context(), b.Account, events[i].Dispute); err != nil || d.Attempt != c.Attempt {
+		b.Errorf("the dispute is %+v, %v", d, err)
+	}
+	if d, err := b.Provider.Dispute(b.Context(), "", events[i].Dispute); err == nil {
+		b.Errorf("the dispute of another account: %+v", d)
+	}
+}
+
+func (b *bench) earned(when string, want int64) {
+	b.Helper()
+	if got, err := b.Earned(b.Context()); err != nil || got != want {
+		b.Errorf("%s: we have earned %d, %v; want %d", when, got, err, want)
+	}
+}
+
+func closedAccount(b *bench) {
+	set := func(can bool) {
+		b.Helper()
+		if err := b.SetCharges(b.Context(), b.Account, can); err != nil {
+			b.Fatal(err)
+		}
+		if events := b.heard(); len(events) != 1 || events[0].About != payment.AboutAccount || events[0].Account != b.Account || events[0].ID == "" {
+			b.Errorf("heard %+v", events)
+		}
+		if a, err := b.Provider.Account(b.Context(), b.Account); err != nil || a.Charges != can || (a.Reason == "") != can {
+			b.Errorf("the account is %+v, %v", a, err)
+		}
+	}
+	set(false)
+	c := b.charge(b.Cards.OK)
+	c.Account = b.Account
+	if p, err := b.Provider.Authorize(b.Context(), c); !errors.Is(err, payment.ErrAccountClosed) {
+		b.Errorf("authorized %+v, %v; want that the account is closed", p, err)
+	}
+	for p, err := range b.Provider.Since(b.Context(), b.Account, time.Unix(0, 0)) {
+		b.Errorf("recorded %+v, %v", p, err)
+	}
+	set(true)
+	p, err := b.Provider.Authorize(b.Context(), c)
+	b.is("authorize afterwards", payment.Authorized, p, err)
+	if a, err := b.Provider.Account(b.Context(), "acct_of_nobody"); err != nil || a.Charges || a.Reason == "" {
+		b.Errorf("nobody's account is %+v, %v", a, err)
+	}
+}

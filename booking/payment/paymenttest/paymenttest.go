@@ -49,6 +49,11 @@ type Subject struct {
 	Deliver func(context.Context) error
 	// Confirm is what the fan does on the page of Payment.Action.
 	Confirm func(ctx context.Context, c payment.Charge, p payment.Payment, yes bool) error
+	// Account is an organizer's own account, which can take payments, and SetCharges
+	// lets it, or not any more. Earned is what accounts have left to us.
+	Account    string
+	SetCharges func(ctx context.Context, account string, can bool) error
+	Earned     func(context.Context) (int64, error)
 	// RefundByHand is what somebody does at the provider.
 	RefundByHand func(ctx context.Context, p payment.Payment, amount int64) error
 	// Judge decides the dispute of a payment.
@@ -123,6 +128,8 @@ func Run(t *testing.T, open func(*testing.T, *Ear) Subject) {
 		"a webhook that is not the provider's":      forged,
 		"disputes":                                  disputes,
 		"an inquiry":                                inquiry,
+		"an organizer's own account":                ownAccount,
+		"an account that cannot take payments":      closedAccount,
 		"refunds by hand":                           byHand,
 		"any calls in any order, against the model": modeled,
 	} {

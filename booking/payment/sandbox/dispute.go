@@ -88,7 +88,7 @@ func (p *Provider) Dispute(ctx context.Context, account, ref string) (payment.Di
 	if _, err := uuid.Parse(ref); err != nil {
 		return payment.Dispute{}, fmt.Errorf("sandbox: dispute %.40q is not in the books", ref)
 	}
-	found, err := p.disputes(ctx, `d.id = $1`, ref)
+	found, err := p.disputes(ctx, `d.id = $1 and p.account = $2`, ref, account)
 	if err == nil && len(found) == 0 {
 		err = errors.New("sandbox: dispute " + ref + " is not in the books")
 	}
@@ -100,5 +100,7 @@ func (p *Provider) Dispute(ctx context.Context, account, ref string) (payment.Di
 
 // Disputes lists those that were opened since a time.
 func (p *Provider) Disputes(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Dispute, error] {
-	return all(func() ([]payment.Dispute, error) { return p.disputes(ctx, `d.created_at >= $1`, from) })
+	return all(func() ([]payment.Dispute, error) {
+		return p.disputes(ctx, `p.account = $2 and d.created_at >= $1`, from, account)
+	})
 }

@@ -35,6 +35,7 @@ type event struct {
 	ID      string        `json:"id"`
 	About   payment.About `json:"about"`
 	Payment string        `json:"payment"`
+	Account string        `json:"account,omitempty"`
 	Attempt string        `json:"attempt,omitempty"`
 	State   payment.State `json:"state,omitempty"`
 	Refund  string        `json:"refund,omitempty"`
@@ -51,7 +52,7 @@ func (p *Provider) Event(header http.Header, body []byte) (payment.Event, error)
 	if err := json.Unmarshal(body, &e); err != nil {
 		return payment.Event{}, fmt.Errorf("sandbox: reading an event: %w", err)
 	}
-	return payment.Event{ID: e.ID, About: e.About, Ref: e.Payment, Attempt: e.Attempt, State: e.State, Refund: e.Refund,
+	return payment.Event{ID: e.ID, Account: e.Account, About: e.About, Ref: e.Payment, Attempt: e.Attempt, State: e.State, Refund: e.Refund,
 		Dispute: e.Dispute, At: e.At}, nil
 }
 
@@ -113,17 +114,17 @@ func (p *Provider) Deliver(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	payments, errPayments := p.tell(ctx, `
-		select id, attempt_id, '', '', state, method from sandbox_payments
+		select id, attempt_id, '', '', state, method, account from sandbox_payments
 		where told <> state order by updated_at limit $1`,
 		`update sandbox_payments set told = $2 where attempt_id = $1`)
 	refunds, errRefunds := p.tell(ctx, `
-		select p.id, p.attempt_id, r.refund_id::text, '', r.by_hand::text, p.method
+		select p.id, p.attempt_id, r.refund_id::text, '', r.by_hand::text, p.method, p.account
 		from sandbox_refunds r join sandbox_payments p using (attempt_id)
 		where not r.told order by r.created_at limit $1`,
 		`update sandbox_refunds set told = true where attempt_id = $1 and by_hand::text = $2 and refund_id = $3`)
 	// Those of a card that says how they end are judged as soon as they were told of.
 	disputes, errDisputes := p.tell(ctx, `
-		select p.id, p.attempt_id, '', d.id::text, d.state, p.method
+		select p.id, p.attempt_id, '', d.id::text, d.state, p.method, p.account
 		from sandbox_disputes d join sandbox_payments p using (attempt_id)
 		where d.told <> d.state order by d.created_at limit $1`,
 		`update sandbox_disputes set told = $2 where attempt_id = $1`)
@@ -132,13 +133,16 @@ func (p *Provider) Deliver(ctx context.Context) (int, error) {
 			reinstated = case method when $1 then withdrawn else reinstated end
 		from sandbox_payments p where p.attempt_id = d.attempt_id and method in ($1, $2) and d.state = 'open' and d.told = 'open'`,
 		DisputeWon, DisputeLost)
-	return payments + refunds + disputes, errors.Join(errPayments, errRefunds, errDisputes, errJudged)
+	accounts, errAccounts := p.tell(ctx, `
+		select '', '', '', '', charges::text, '', id from sandbox_accounts where told <> charges limit $1`,
+		`update sandbox_accounts set told = $2::boolean where id = $1`)
+	return payments + refunds + disputes + accounts, errors.Join(errPayments, errRefunds, errDisputes, errJudged, errAccounts)
 }
 
 // news is a row that nobody has heard of yet.
 type news struct {
 	Payment, Attempt, Refund, Dispute string
-	State, Method                     string
+	State, Method, Account            string
 }
 
 // tell sends what is due and has each row marked as told.
@@ -148,7 +152,7 @@ func (p *Provider) tell(ctx context.Context, due, told string) (int, error) {
 		return 0, fmt.Errorf("sandbox: looking for news: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (n news, err error) {
-		return n, r.Scan(&n.Payment, &n.Attempt, &n.Refund, &n.Dispute, &n.State, &n.Method)
+		return n, r.Scan(&n.Payment, &n.Attempt, &n.Refund, &n.Dispute, &n.State, &n.Method, &n.Account)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: looking for news: %w", err)
@@ -158,6 +162,9 @@ func (p *Provider) tell(ctx context.Context, due, told string) (int, error) {
 			return i, fmt.Errorf("sandbox: telling of %s: %w", n.Attempt, err)
 		}
 		args := []any{n.Attempt, n.State}
+		if n.Payment == "" {
+			args[0] = n.Account
+		}
 		if n.Refund != "" {
 			args = append(args, n.Refund)
 		}
@@ -171,8 +178,10 @@ func (p *Provider) tell(ctx context.Context, due, told string) (int, error) {
 // send sends the event of a row. What was made by hand, or at a bank, knows nothing of
 // ours.
 func (p *Provider) send(ctx context.Context, n news) error {
-	e := event{About: payment.AboutPayment, Payment: n.Payment, Attempt: n.Attempt, State: payment.State(n.State), At: p.now().UTC()}
+	e := event{About: payment.AboutPayment, Account: n.Account, Payment: n.Payment, Attempt: n.Attempt, State: payment.State(n.State), At: p.now().UTC()}
 	switch {
+	case n.Payment == "":
+		e.About, e.State = payment.AboutAccount, ""
 	case n.Refund != "" && n.State == "true":
 		e.About, e.Attempt, e.State = payment.AboutRefund, "", ""
 	case n.Refund != "":
@@ -185,7 +194,10 @@ func (p *Provider) send(ctx context.Context, n news) error {
 
 func (p *Provider) post(ctx context.Context, e event, n news) error {
 	// The same event has the same id however often it is sent.
-	e.ID = uuid.NewSHA1(uuid.MustParse(n.Payment), []byte(string(e.About)+n.State+n.Refund)).String()
+	e.ID = uuid.NewString()
+	if n.Payment != "" {
+		e.ID = uuid.NewSHA1(uuid.MustParse(n.Payment), []byte(string(e.About)+n.State+n.Refund)).String()
+	}
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -61,8 +61,8 @@ func (p *Provider) refund(ctx context.Context, c payment.Charge, r payment.Refun
 			return err
 		}
 		done.Amount = r.Amount
-		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount, by_hand) values ($1, $2, $3, $4, $5)`,
-			done.Ref, r.ID, c.Attempt, r.Amount.Amount, byHand); err != nil {
+		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount, by_hand, fee) values ($1, $2, $3, $4, $5, $6)`,
+			done.Ref, r.ID, c.Attempt, r.Amount.Amount, byHand, r.Fee); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `update sandbox_payments set refunded = refunded + $2 where attempt_id = $1`, c.Attempt, r.Amount.Amount)
@@ -105,7 +105,9 @@ func (p *Provider) Refunds(ctx context.Context, c payment.Charge) ([]payment.Ref
 
 // RefundsByHand lists those that were made by hand since a time. Nobody makes many.
 func (p *Provider) RefundsByHand(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Refunded, error] {
-	return all(func() ([]payment.Refunded, error) { return p.refunds(ctx, `r.by_hand and r.created_at >= $1`, from) })
+	return all(func() ([]payment.Refunded, error) {
+		return p.refunds(ctx, `p.account = $2 and r.by_hand and r.created_at >= $1`, from, account)
+	})
 }
 
 // all yields what was read, or why it could not be.

@@ -113,13 +113,18 @@ func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Pay
 	default:
 		return payment.Payment{}, payment.ErrMethodUnknown
 	}
+	if c.Account != "" {
+		if account, err := p.Account(ctx, c.Account); err != nil || !account.Charges {
+			return payment.Payment{}, errors.Join(err, payment.ErrAccountClosed)
+		}
+	}
 	id, err := booking.NewID()
 	if err != nil {
 		return payment.Payment{}, err
 	}
 	tag, err := p.db.Exec(ctx, `
-		insert into sandbox_payments (id, attempt_id, amount, currency, state, method, back) values ($1, $2, $3, $4, $5, $6, $7)
-		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method, c.Return)
+		insert into sandbox_payments (id, attempt_id, amount, currency, state, method, back, account, fee) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method, c.Return, c.Account, c.Fee)
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: authorizing %s: %w", c.Attempt, err)
 	}
@@ -248,7 +253,7 @@ func (p *Provider) Since(ctx context.Context, account string, from time.Time) it
 		for {
 			rows, err := p.db.Query(ctx, `
 				select `+columns+` from sandbox_payments
-				where created_at >= $1 and id::text > $2 order by id::text limit $3`, from, after, page)
+				where account = $4 and created_at >= $1 and id::text > $2 order by id::text limit $3`, from, after, page, account)
 			var found []payment.Payment
 			if err == nil {
 				found, err = pgx.CollectRows(rows, scan)

@@ -44,7 +44,10 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	db := devtest.Postgres(t)
 	paymenttest.Run(t, func(t *testing.T, ear *paymenttest.Ear) paymenttest.Subject {
-		if _, err := db.Exec(t.Context(), `truncate sandbox_payments, sandbox_refunds, sandbox_disputes`); err != nil {
+		if _, err := db.Exec(t.Context(), `truncate sandbox_payments, sandbox_refunds, sandbox_disputes, sandbox_accounts`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(t.Context(), `insert into sandbox_accounts (id) values ('acct_sandbox')`); err != nil {
 			t.Fatal(err)
 		}
 		at := new(clock)
@@ -62,6 +65,12 @@ func TestConformance(t *testing.T) {
 			},
 			Confirm: func(ctx context.Context, c payment.Charge, _ payment.Payment, yes bool) error {
 				return p.Confirm(ctx, c, yes)
+			},
+			Account:    "acct_sandbox",
+			SetCharges: p.SetCharges,
+			Earned: func(ctx context.Context) (earned int64, err error) {
+				return earned, db.QueryRow(ctx, `select coalesce(sum(fee - (select coalesce(sum(r.fee), 0) from sandbox_refunds r where r.attempt_id = p.attempt_id)), 0)::bigint
+					from sandbox_payments p where state = 'captured'`).Scan(&earned)
 			},
 			RefundByHand: func(ctx context.Context, pay payment.Payment, amount int64) error {
 				return p.RefundByHand(ctx, payment.Charge{Ref: pay.Ref}, amount)

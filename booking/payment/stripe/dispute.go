@@ -15,6 +15,7 @@ import (
 // transactions, whatever webhooks say and in whatever order.
 func (p *Provider) Dispute(ctx context.Context, account, ref string) (payment.Dispute, error) {
 	params := &stripego.DisputeRetrieveParams{}
+	on(&params.Params, account)
 	params.AddExpand("payment_intent") // it says whose it is
 	d, err := p.api.V1Disputes.Retrieve(ctx, ref, params)
 	if err != nil {
@@ -28,6 +29,7 @@ func (p *Provider) Disputes(ctx context.Context, account string, from time.Time)
 	return func(yield func(payment.Dispute, error) bool) {
 		params := &stripego.DisputeListParams{CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: from.Unix()}}
 		params.Limit = stripego.Int64(100)
+		onList(&params.ListParams, account)
 		params.AddExpand("data.payment_intent")
 		for d, err := range p.api.V1Disputes.List(ctx, params) {
 			if err != nil {

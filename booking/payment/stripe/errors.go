@@ -3,6 +3,7 @@ package stripe
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	stripego "github.com/stripe/stripe-go/v82"
 )
@@ -15,6 +16,12 @@ func describe(err error) error {
 		return fmt.Errorf("stripe: %w", err)
 	}
 	return fmt.Errorf("stripe: %d %s %s (request %s): %s", e.HTTPStatusCode, e.Type, e.Code, e.RequestID, e.Msg)
+}
+
+// isNoAccess says that an account does not let us work for it, or is none.
+func isNoAccess(err error) bool {
+	e, ok := errors.AsType[*stripego.Error](err)
+	return ok && (e.HTTPStatusCode == http.StatusForbidden || e.Code == stripego.ErrorCodeAccountInvalid)
 }
 
 // isUnexpectedState says that an intent is not in a state for what was asked.

@@ -16,22 +16,34 @@ import (
 // metaRefund names our refund at Stripe.
 const metaRefund = "ropeline_refund"
 
-// Refund gives back of a captured payment. It looks for its own id first: the
-// idempotency key alone would give back once more when it has expired.
+// Refund gives back of a captured payment, and then of its fee. It looks for its own id
+// first: the idempotency key alone would give back once more when it has expired.
 func (p *Provider) Refund(ctx context.Context, c payment.Charge, r payment.Refund) (payment.Refunded, error) {
 	now, err := p.Find(ctx, c)
 	if err != nil {
 		return payment.Refunded{}, err
 	}
-	if found, ok, err := p.refunded(ctx, c, now.Ref, r.ID); err != nil || ok {
-		return found, err
+	done, ok, err := p.refunded(ctx, c, now.Ref, r.ID)
+	if err == nil && !ok {
+		done, err = p.refund(ctx, c, r, now)
 	}
+	if err == nil && c.Account != "" && r.Fee > 0 && done.State != payment.RefundFailed {
+		err = p.returnFee(ctx, c, now.Ref, r)
+	}
+	if err != nil {
+		return payment.Refunded{}, err
+	}
+	return done, nil
+}
+
+func (p *Provider) refund(ctx context.Context, c payment.Charge, r payment.Refund, now payment.Payment) (payment.Refunded, error) {
 	if now.State != payment.Captured || r.Amount.Currency != now.Amount.Currency || !payable(r.Amount) ||
 		r.Amount.Amount > now.Amount.Amount-now.Refunded {
 		return payment.Refunded{}, payment.ErrNotRefundable
 	}
 	amount, _ := toStripe(r.Amount)
 	params := &stripego.RefundCreateParams{PaymentIntent: &now.Ref, Amount: &amount}
+	on(&params.Params, c.Account)
 	params.SetIdempotencyKey("refund-" + r.ID)
 	params.AddMetadata(metaRefund, r.ID)
 	refund, err := p.api.V1Refunds.Create(ctx, params)
@@ -62,6 +74,7 @@ func (p *Provider) Refunds(ctx context.Context, c payment.Charge) ([]payment.Ref
 		return nil, nil
 	}
 	params := &stripego.RefundListParams{PaymentIntent: &c.Ref}
+	onList(&params.ListParams, c.Account)
 	params.Limit = stripego.Int64(100)
 	var all []payment.Refunded
 	for refund, err := range p.api.V1Refunds.List(ctx, params) {
@@ -77,6 +90,7 @@ func (p *Provider) Refunds(ctx context.Context, c payment.Charge) ([]payment.Ref
 func (p *Provider) RefundsByHand(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Refunded, error] {
 	return func(yield func(payment.Refunded, error) bool) {
 		params := &stripego.RefundListParams{CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: from.Unix()}}
+		onList(&params.ListParams, account)
 		params.Limit = stripego.Int64(100)
 		for refund, err := range p.api.V1Refunds.List(ctx, params) {
 			if err != nil {

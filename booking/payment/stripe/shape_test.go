@@ -20,12 +20,15 @@ import (
 // calls are all that the adapter asks of Stripe, in the paths of its OpenAPI
 // document.
 var calls = []string{
+	"GET /v1/accounts/{account}",
+	"GET /v1/application_fees/{id}/refunds",
 	"GET /v1/disputes",
 	"GET /v1/disputes/{dispute}",
 	"GET /v1/payment_intents",
 	"GET /v1/payment_intents/search",
 	"GET /v1/payment_intents/{intent}",
 	"GET /v1/refunds",
+	"POST /v1/application_fees/{id}/refunds",
 	"POST /v1/payment_intents",
 	"POST /v1/payment_intents/{intent}/cancel",
 	"POST /v1/payment_intents/{intent}/capture",
@@ -90,6 +93,8 @@ type shape struct {
 var (
 	intentID  = regexp.MustCompile(`/pi_\w+`)
 	disputeID = regexp.MustCompile(`/dp_\w+`)
+	accountID = regexp.MustCompile(`/acct_\w+`)
+	feeID     = regexp.MustCompile(`/fee_\w+`)
 )
 
 func (s *shape) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -109,7 +114,11 @@ func (s *shape) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.tb.Errorf("stripe-mock refuses %s %s %s: %s", r.Method, r.URL.RequestURI(), body, answer.Body)
 	}
 	s.mu.Lock()
-	s.seen[r.Method+" "+disputeID.ReplaceAllString(intentID.ReplaceAllString(r.URL.Path, "/{intent}"), "/{dispute}")]++
+	path := r.URL.Path
+	for name, id := range map[string]*regexp.Regexp{"/{intent}": intentID, "/{dispute}": disputeID, "/{account}": accountID, "/{id}": feeID} {
+		path = id.ReplaceAllString(path, name)
+	}
+	s.seen[r.Method+" "+path]++
 	s.mu.Unlock()
 	return s.next.RoundTrip(r)
 }

@@ -115,7 +115,7 @@ const latestCharge = "latest_charge"
 // Authorize makes and confirms a PaymentIntent.
 func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
 	if c.Ref != "" {
-		return p.read(ctx, c.Ref)
+		return p.read(ctx, c.Account, c.Ref)
 	}
 	if !payment.IsMethod(c.Method) || !payable(c.Amount) {
 		return payment.Payment{}, payment.ErrMethodUnknown
@@ -141,15 +141,16 @@ func (p *Provider) Capture(ctx context.Context, c payment.Charge) (payment.Payme
 		id = found.Ref
 	}
 	params := &stripego.PaymentIntentCaptureParams{}
+	on(&params.Params, c.Account)
 	params.AddExpand(latestCharge)
 	intent, err := p.api.V1PaymentIntents.Capture(ctx, id, params)
 	if isUnexpectedState(err) {
-		return p.read(ctx, id)
+		return p.read(ctx, c.Account, id)
 	}
 	if err != nil {
 		return payment.Payment{}, describe(err)
 	}
-	return p.final(ctx, intent)
+	return p.final(ctx, c.Account, intent)
 }
 
 // Void cancels a PaymentIntent.
@@ -162,7 +163,7 @@ func (p *Provider) Void(ctx context.Context, c payment.Charge) (payment.Payment,
 		}
 		id = found.Ref
 	}
-	intent, err := p.cancel(ctx, id)
+	intent, err := p.cancel(ctx, c.Account, id)
 	if err != nil {
 		return payment.Payment{}, err
 	}
@@ -170,12 +171,13 @@ func (p *Provider) Void(ctx context.Context, c payment.Charge) (payment.Payment,
 }
 
 // cancel cancels an intent, or reads it if it cannot be canceled.
-func (p *Provider) cancel(ctx context.Context, id string) (*stripego.PaymentIntent, error) {
+func (p *Provider) cancel(ctx context.Context, account, id string) (*stripego.PaymentIntent, error) {
 	params := &stripego.PaymentIntentCancelParams{CancellationReason: stripego.String("abandoned")}
+	on(&params.Params, account)
 	params.AddExpand(latestCharge)
 	intent, err := p.api.V1PaymentIntents.Cancel(ctx, id, params)
 	if isUnexpectedState(err) {
-		return p.retrieve(ctx, id)
+		return p.retrieve(ctx, account, id)
 	}
 	if err != nil {
 		return nil, describe(err)
@@ -183,8 +185,22 @@ func (p *Provider) cancel(ctx context.Context, id string) (*stripego.PaymentInte
 	return intent, nil
 }
 
-func (p *Provider) retrieve(ctx context.Context, id string) (*stripego.PaymentIntent, error) {
+// on has a request be about an organizer's own account, and not about ours.
+func on(params *stripego.Params, account string) {
+	if account != "" {
+		params.SetStripeAccount(account)
+	}
+}
+
+func onList(params *stripego.ListParams, account string) {
+	if account != "" {
+		params.SetStripeAccount(account)
+	}
+}
+
+func (p *Provider) retrieve(ctx context.Context, account, id string) (*stripego.PaymentIntent, error) {
 	params := &stripego.PaymentIntentRetrieveParams{}
+	on(&params.Params, account)
 	params.AddExpand(latestCharge)
 	intent, err := p.api.V1PaymentIntents.Retrieve(ctx, id, params)
 	if err != nil {
@@ -195,23 +211,23 @@ func (p *Provider) retrieve(ctx context.Context, id string) (*stripego.PaymentIn
 
 // read tells how an intent stands now. One that is not there is an error, not
 // ErrNone: somebody has recorded it, so this is another account's key.
-func (p *Provider) read(ctx context.Context, id string) (payment.Payment, error) {
-	intent, err := p.retrieve(ctx, id)
+func (p *Provider) read(ctx context.Context, account, id string) (payment.Payment, error) {
+	intent, err := p.retrieve(ctx, account, id)
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	return p.final(ctx, intent)
+	return p.final(ctx, account, intent)
 }
 
 // final tells of an intent, and sees to it first that one which was declined
 // cannot be paid any more.
-func (p *Provider) final(ctx context.Context, intent *stripego.PaymentIntent) (payment.Payment, error) {
+func (p *Provider) final(ctx context.Context, account string, intent *stripego.PaymentIntent) (payment.Payment, error) {
 	switch intent.Status {
 	case stripego.PaymentIntentStatusRequiresPaymentMethod, stripego.PaymentIntentStatusRequiresConfirmation:
 	default:
 		return tell(intent)
 	}
-	canceled, err := p.cancel(ctx, intent.ID)
+	canceled, err := p.cancel(ctx, account, intent.ID)
 	if err != nil {
 		return payment.Payment{}, err
 	}
@@ -262,6 +278,7 @@ func (p *Provider) Since(ctx context.Context, account string, from time.Time) it
 	return func(yield func(payment.Payment, error) bool) {
 		params := &stripego.PaymentIntentListParams{CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: from.Unix()}}
 		params.Limit = stripego.Int64(100) // the most there is
+		onList(&params.ListParams, account)
 		params.AddExpand("data." + latestCharge)
 		for intent, err := range p.api.V1PaymentIntents.List(ctx, params) {
 			if err != nil {

@@ -111,6 +111,9 @@ func TestConformance(t *testing.T) {
 			Confirm: func(_ context.Context, _ payment.Charge, p payment.Payment, yes bool) error {
 				return a.fake.Confirm(p.Ref, yes)
 			},
+			Account:    stripetest.Organizer,
+			SetCharges: func(_ context.Context, account string, can bool) error { a.fake.SetCharges(account, can); return nil },
+			Earned:     func(context.Context) (int64, error) { return a.fake.Earned(), nil },
 			RefundByHand: func(_ context.Context, p payment.Payment, amount int64) error {
 				return a.fake.RefundByHand(p.Ref, amount)
 			},

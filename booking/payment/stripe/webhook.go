@@ -71,6 +71,8 @@ func parse(body []byte) (payment.Event, error) {
 	var told payment.Event
 	switch {
 	case err != nil:
+	case kind.Object == "account", kind.Object == "application" && e.Account != "": // that cut us off
+		told, err = tellAccount(e)
 	case kind.Object == "payment_intent", kind.Object == "refund", kind.Object == "dispute":
 		told, err = tellEvent(kind.Object, e)
 	default:
@@ -80,6 +82,18 @@ func parse(body []byte) (payment.Event, error) {
 		err = fmt.Errorf("stripe: reading an event: %w", err)
 	}
 	return told, err
+}
+
+// tellAccount says which account to look at.
+func tellAccount(e event) (payment.Event, error) {
+	told := payment.Event{ID: e.ID, Account: e.Account, About: payment.AboutAccount, At: time.Unix(e.Created, 0).UTC()}
+	switch {
+	case told.Account == "": // our own
+		return payment.Event{}, payment.ErrNotOurs
+	case told.ID == "" || len(told.ID) > longest || len(told.Account) > longest:
+		return payment.Event{}, fmt.Errorf("%.40q of %.40q is not an id", told.ID, told.Account)
+	}
+	return told, nil
 }
 
 // tellEvent puts an event into our words.

@@ -54,6 +54,7 @@ var events = []struct {
 	{`{"object":"refund","id":"re_1","payment_intent":"pi_1","metadata":null}`, // by hand
 		payment.Event{ID: "evt_1", About: payment.AboutRefund, Ref: "pi_1", At: at}, nil},
 	{dispute("needs_response"), disputed(), nil},
+	{`{"object":"account","id":"acct_1","charges_enabled":true}`, payment.Event{}, payment.ErrNotOurs}, // our own
 
 	// Of the account's other business.
 	{`{"object":"payment_intent","id":"pi_1","metadata":{}}`, payment.Event{}, payment.ErrNotOurs},
@@ -70,6 +71,23 @@ func TestEvents(t *testing.T) {
 	for _, c := range events {
 		if got, err := parse([]byte(wrap(c.object))); got != c.want || !errors.Is(err, c.err) {
 			t.Errorf("%s\n is %+v, %v\nwant %+v, %v", c.object, got, err, c.want, c.err)
+		}
+	}
+}
+
+// What an organizer's account tells of says whose it is.
+func TestEventsOfAccounts(t *testing.T) {
+	t.Parallel()
+	of := func(object string) string {
+		return strings.Replace(wrap(object), `"type"`, `"account":"acct_1","type"`, 1)
+	}
+	for object, want := range map[string]payment.Event{
+		dispute("needs_response"):                                    {ID: "evt_1", Account: "acct_1", About: payment.AboutDispute, Ref: "pi_1", Dispute: "dp_1", At: at},
+		`{"object":"account","id":"acct_1","charges_enabled":false}`: {ID: "evt_1", Account: "acct_1", About: payment.AboutAccount, At: at},
+		`{"object":"application","id":"ca_1"}`:                       {ID: "evt_1", Account: "acct_1", About: payment.AboutAccount, At: at},
+	} {
+		if got, err := parse([]byte(of(object))); got != want || err != nil {
+			t.Errorf("%s\n is %+v, %v\nwant %+v", object, got, err, want)
 		}
 	}
 }
@@ -108,6 +126,12 @@ func FuzzEvent(f *testing.F) {
 		if err != nil {
 			if e != (payment.Event{}) {
 				t.Errorf("an error, and yet %+v", e)
+			}
+			return
+		}
+		if e.About == payment.AboutAccount {
+			if e.ID == "" || e.Account == "" {
+				t.Errorf("read %+v", e)
 			}
 			return
 		}

@@ -92,9 +92,9 @@ func (s *Server) Judge(id string, won bool) error {
 }
 
 // readDisputes answers for one of them, or lists them.
-func (s *Server) readDisputes(path []string, form url.Values) *reply {
+func (s *Server) readDisputes(account string, path []string, form url.Values) *reply {
 	if len(path) == 1 {
-		n := slices.IndexFunc(s.disputes, func(d *dispute) bool { return d.id == path[0] })
+		n := slices.IndexFunc(s.disputes, func(d *dispute) bool { return d.id == path[0] && d.of.account == account })
 		if n < 0 {
 			return refuse(http.StatusNotFound, "invalid_request_error", "resource_missing", "dispute", "No such dispute: '"+path[0]+"'")
 		}
@@ -103,7 +103,7 @@ func (s *Server) readDisputes(path []string, form url.Values) *reply {
 	from, _ := strconv.ParseInt(form.Get("created[gte]"), 10, 64)
 	var found []object
 	for _, d := range slices.Backward(s.disputes) {
-		if d.made.Unix() >= from {
+		if d.of.account == account && d.made.Unix() >= from {
 			found = append(found, d.json(expands(form, "data.payment_intent")))
 		}
 	}

@@ -16,16 +16,25 @@ type event struct {
 
 // cry has an event wait for Deliver. What it says is how things stood.
 func (s *Server) cry(i *intent, kind string, about object) {
-	body, err := json.Marshal(object{
-		"id": s.id("evt"), "object": "event", "type": kind, "created": s.now().Unix(), "livemode": false,
-		"api_version": "2025-08-27.basil", "data": object{"object": about},
-	})
-	if err != nil {
-		panic(err) // what we build of maps and strings has a text
-	}
 	times := 1
 	if i.method == Twice {
 		times = 2
+	}
+	s.cryOf(i.account, kind, about, times)
+}
+
+// cryOf says whose event it is if that is not the platform's.
+func (s *Server) cryOf(account, kind string, about object, times int) {
+	e := object{
+		"id": s.id("evt"), "object": "event", "type": kind, "created": s.now().Unix(), "livemode": false,
+		"api_version": "2025-08-27.basil", "data": object{"object": about},
+	}
+	if account != "" {
+		e["account"] = account
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // what we build of maps and strings has a text
 	}
 	s.events = append(s.events, event{body, times})
 }

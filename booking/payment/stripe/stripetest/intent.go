@@ -15,6 +15,8 @@ import (
 // intent is a PaymentIntent with its latest charge.
 type intent struct {
 	id, charge, currency, status, method, back, reason string
+	account                                            string // whose it is; empty: the platform's
+	fee                                                *fee
 	amount, received, refunded                         int64
 	failed                                             string // code of the last payment error
 	made                                               time.Time
@@ -49,7 +51,10 @@ func (i *intent) json(expand bool) object {
 		if expand {
 			o["latest_charge"] = object{"id": i.charge, "object": "charge", "amount": i.amount, "amount_captured": i.received,
 				"amount_refunded": i.refunded, "captured": i.received > 0, "currency": i.currency, "payment_intent": i.id,
-				"payment_method_details": object{"type": "card", "card": object{"fingerprint": "fp_" + i.method}}}
+				"application_fee": nil, "payment_method_details": object{"type": "card", "card": object{"fingerprint": "fp_" + i.method}}}
+			if i.fee != nil {
+				o["latest_charge"].(object)["application_fee"] = i.fee.id
+			}
 		}
 	}
 	return o
@@ -63,6 +68,13 @@ func (s *Server) become(i *intent, status string) {
 		"requires_action": "requires_action", "requires_payment_method": "payment_failed",
 	}[status]
 	s.cry(i, "payment_intent."+about, i.json(false))
+}
+
+func (s *Server) findOf(account, id string) *intent {
+	if i := s.find(id); i != nil && i.account == account {
+		return i
+	}
+	return nil
 }
 
 func (s *Server) find(id string) *intent {
@@ -86,7 +98,7 @@ func (s *Server) lapse() {
 
 var amountShape = regexp.MustCompile(`^[1-9][0-9]{0,7}$`)
 
-func (s *Server) create(form url.Values) *reply {
+func (s *Server) create(account string, form url.Values) *reply {
 	method, confirm := form.Get("payment_method"), form.Get("confirm") == "true"
 	if !amountShape.MatchString(form.Get("amount")) {
 		return refuse(http.StatusBadRequest, "invalid_request_error", "parameter_invalid_integer", "amount", "Invalid integer")
@@ -97,12 +109,22 @@ func (s *Server) create(form url.Values) *reply {
 	if confirm && !slices.Contains([]string{Visa, Declined, Action, ActionBad, Disputed, Inquiry, Timeout, Error, Lost, CaptureLost, Twice, Early, SavedFailure}, method) {
 		return refuse(http.StatusBadRequest, "invalid_request_error", "resource_missing", "payment_method", "No such PaymentMethod: '"+method+"'")
 	}
+	if account != "" && !s.accounts[account] {
+		return refuse(http.StatusBadRequest, "invalid_request_error", "", "", "Your account cannot currently make live charges.")
+	}
+	if form.Get("application_fee_amount") != "" && account == "" {
+		return refuse(http.StatusBadRequest, "invalid_request_error", "", "application_fee_amount", "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment.")
+	}
 	if method == Error {
 		return &reply{status: http.StatusOK, lost: true, unkept: true}
 	}
 	amount, _ := strconv.ParseInt(form.Get("amount"), 10, 64)
 	i := &intent{id: s.id("pi"), amount: amount, currency: form.Get("currency"), status: "requires_payment_method", method: method,
-		back: form.Get("return_url"), made: s.now(), metadata: metadata(form)}
+		back: form.Get("return_url"), made: s.now(), metadata: metadata(form), account: account}
+	if n, _ := strconv.ParseInt(form.Get("application_fee_amount"), 10, 64); n > 0 {
+		i.fee = &fee{id: s.id("fee"), amount: n}
+		s.fees = append(s.fees, i.fee)
+	}
 	s.intents = append(s.intents, i)
 	if !confirm {
 		return ok(i.json(expands(form, "latest_charge")))
@@ -221,11 +243,11 @@ func unexpected(i *intent) *reply {
 	return a
 }
 
-func (s *Server) list(form url.Values) *reply {
+func (s *Server) list(account string, form url.Values) *reply {
 	from, _ := strconv.ParseInt(form.Get("created[gte]"), 10, 64)
 	var found []object
 	for _, i := range slices.Backward(s.intents) { // newest first
-		if i.made.Unix() >= from {
+		if i.account == account && i.made.Unix() >= from {
 			found = append(found, i.json(expands(form, "data.latest_charge")))
 		}
 	}
@@ -234,14 +256,14 @@ func (s *Server) list(form url.Values) *reply {
 
 var queryShape = regexp.MustCompile(`^metadata\['(\w+)'\]:'([\w-]+)'$`)
 
-func (s *Server) search(form url.Values) *reply {
+func (s *Server) search(account string, form url.Values) *reply {
 	query := queryShape.FindStringSubmatch(form.Get("query"))
 	if query == nil {
 		return refuse(http.StatusBadRequest, "invalid_request_error", "", "query", "We were unable to parse your search query.")
 	}
 	found := []object{}
 	for _, i := range s.intents {
-		if i.metadata[query[1]] == query[2] && s.now().Sub(i.made) >= searchBehind {
+		if i.account == account && i.metadata[query[1]] == query[2] && s.now().Sub(i.made) >= searchBehind {
 			found = append(found, i.json(false))
 		}
 	}
@@ -292,8 +314,8 @@ func (r *refund) json() object {
 		"payment_intent": r.of.id, "status": "succeeded", "created": r.made.Unix(), "metadata": r.metadata}
 }
 
-func (s *Server) refund(form url.Values) *reply {
-	i := s.find(form.Get("payment_intent"))
+func (s *Server) refund(account string, form url.Values) *reply {
+	i := s.findOf(account, form.Get("payment_intent"))
 	amount, err := strconv.ParseInt(form.Get("amount"), 10, 64)
 	switch {
 	case i == nil:
@@ -333,12 +355,12 @@ func (s *Server) RefundByHand(id string, amount int64) error {
 	return nil
 }
 
-func (s *Server) listRefunds(form url.Values) *reply {
+func (s *Server) listRefunds(account string, form url.Values) *reply {
 	from, _ := strconv.ParseInt(form.Get("created[gte]"), 10, 64)
 	of := form.Get("payment_intent")
 	var found []object
 	for _, r := range slices.Backward(s.refunds) {
-		if (of == "" || r.of.id == of) && r.made.Unix() >= from {
+		if r.of.account == account && (of == "" || r.of.id == of) && r.made.Unix() >= from {
 			found = append(found, r.json())
 		}
 	}

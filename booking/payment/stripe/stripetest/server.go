@@ -40,7 +40,10 @@ const (
 )
 
 // Key is the secret key that the server knows, Secret the one of its webhooks.
+// Organizer is a connected account.
 const (
+	Organizer = "acct_organizer"
+
 	Key    = "sk_test_fake"
 	Secret = "whsec_fake"
 )
@@ -64,6 +67,8 @@ type Server struct {
 	intents  []*intent
 	refunds  []*refund
 	disputes []*dispute
+	accounts map[string]bool // whether they can take payments
+	fees     []*fee
 	keys     map[string]*kept
 	events   []event
 }
@@ -90,7 +95,7 @@ type object map[string]any
 
 // New returns a Server whose webhooks go to hook.
 func New(hook Hook) *Server {
-	return &Server{hook: hook, keys: map[string]*kept{}}
+	return &Server{hook: hook, keys: map[string]*kept{}, accounts: map[string]bool{Organizer: true}}
 }
 
 // Now is the server's time.
@@ -127,7 +132,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a, replayed = s.once(r)
 	default:
 		s.mu.Lock()
-		a = s.route(r.Method, r.URL.Path, r.Form)
+		a = s.route(r)
 		s.mu.Unlock()
 	}
 	s.answer(w, r, a, replayed)
@@ -139,8 +144,9 @@ func (s *Server) once(r *http.Request) (a *reply, replayed bool) {
 	defer s.mu.Unlock()
 	key, request := r.Header.Get("Idempotency-Key"), r.URL.Path+"?"+r.PostForm.Encode()
 	if key == "" {
-		return s.route(r.Method, r.URL.Path, r.Form), false
+		return s.route(r), false
 	}
+	key = r.Header.Get("Stripe-Account") + " " + key // each account has its own
 	if k := s.keys[key]; k != nil && s.now().Sub(k.at) < keysLive {
 		switch {
 		case k.request != request:
@@ -157,7 +163,7 @@ func (s *Server) once(r *http.Request) (a *reply, replayed bool) {
 	s.mu.Unlock() // others may come meanwhile, and find the key in use
 	runtime.Gosched()
 	s.mu.Lock()
-	a = s.route(r.Method, r.URL.Path, r.Form)
+	a = s.route(r)
 	if a.unkept {
 		delete(s.keys, key)
 	} else {
@@ -207,30 +213,38 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *reply, replay
 }
 
 // route does what a request asks for. The caller holds the lock.
-func (s *Server) route(method, path string, form url.Values) *reply {
+func (s *Server) route(r *http.Request) *reply {
 	s.lapse()
-	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
+	account, method, form := r.Header.Get("Stripe-Account"), r.Method, r.Form
+	if _, known := s.accounts[account]; account != "" && !known {
+		return noAccess(account)
+	}
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
 	at := method + " " + parts[0]
 	if len(parts) > 1 {
 		at += "/" + parts[len(parts)-1]
 	}
 	switch {
 	case at == "POST payment_intents":
-		return s.create(form)
+		return s.create(account, form)
 	case at == "GET payment_intents":
-		return s.list(form)
+		return s.list(account, form)
 	case at == "GET payment_intents/search":
-		return s.search(form)
+		return s.search(account, form)
 	case at == "POST refunds":
-		return s.refund(form)
+		return s.refund(account, form)
 	case at == "GET refunds":
-		return s.listRefunds(form)
+		return s.listRefunds(account, form)
+	case parts[0] == "accounts" && len(parts) == 2 && method == http.MethodGet:
+		return s.readAccount(parts[1])
+	case parts[0] == "application_fees" && len(parts) == 3 && parts[2] == "refunds" && account == "": // they are the platform's
+		return s.feeRefunds(method, parts[1], form)
 	case parts[0] == "disputes" && method == http.MethodGet:
-		return s.readDisputes(parts[1:], form)
+		return s.readDisputes(account, parts[1:], form)
 	case parts[0] != "payment_intents" || len(parts) < 2 || len(parts) > 3:
 		return refuse(http.StatusNotFound, "invalid_request_error", "", "", "Unrecognized request URL ("+at+").")
 	}
-	i := s.find(parts[1])
+	i := s.findOf(account, parts[1])
 	switch {
 	case i == nil:
 		return refuse(http.StatusNotFound, "invalid_request_error", "resource_missing", "intent", "No such payment_intent: '"+parts[1]+"'")
