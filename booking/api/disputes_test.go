@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -62,6 +63,29 @@ func TestDisputesOverHTTP(t *testing.T) {
 		t.Errorf("lost: %+v", d)
 	}
 	c.do(http.MethodPost, cancel, "key-sre", c.json(m{"reason": "ill"})).refused(http.StatusConflict, "order-dispute-lost")
+
+	var sum SumSettlement
+	c.get(organizerAPI+"/sales/"+string(o.Sale)+"/settlement", "key-sre").is(http.StatusOK, &sum)
+	if len(sum.Performances) != 1 || sum.Performances[0].Performance != o.Performance || sum.Performances[0].Title == "" || len(sum.Totals) != 1 ||
+		sum.Totals[0] != sum.Performances[0].Currencies[0] || sum.Totals[0].Disputed != o.Total.Amount || sum.Totals[0].Net != -1500 {
+		t.Errorf("the sale came to %+v", sum)
+	}
+	c.get(organizerAPI+"/sales/nothing/settlement", "key-sre").refused(http.StatusNotFound, "sale-unknown")
+	c.get(organizerAPI+"/accounts/nobody/settlement", "key-sre").refused(http.StatusNotFound, "account-unknown")
+	if _, err := c.db.Exec(ctx, `insert into payment_accounts (name, provider_account, charges) values ('opera', 'acct_7', false)`); err != nil {
+		t.Fatal(err)
+	}
+	c.get(organizerAPI+"/accounts/opera/settlement", "key-sre").is(http.StatusOK, &sum)
+	if len(sum.Performances) != 0 || sum.Totals == nil {
+		t.Errorf("an account that sold nothing came to %+v", sum)
+	}
+	var accounts struct {
+		Accounts []catalogue.Account `json:"accounts"`
+	}
+	c.get(organizerAPI+"/accounts", "key-sre").is(http.StatusOK, &accounts)
+	if len(accounts.Accounts) != 1 || accounts.Accounts[0].Provider != "acct_7" || accounts.Accounts[0].Charges {
+		t.Errorf("accounts %+v", accounts)
+	}
 	c.do(http.MethodPost, release, "", why).refused(http.StatusUnauthorized, "staff-required")
 	c.do(http.MethodPost, release, "key-sre", c.json(m{"reason": strings.Repeat("x", 201)})).refused(http.StatusUnprocessableEntity, "reason-invalid")
 	c.do(http.MethodPost, organizerAPI+"/disputes/"+uuid.NewString()+"/release", "key-sre", why).refused(http.StatusNotFound, "dispute-unknown")

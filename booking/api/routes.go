@@ -81,6 +81,8 @@ var Routes = []Route{
 	{"create-block", http.MethodPost, blocks, SRE, http.StatusCreated, "Block a place or an address, for a reason"},
 	{"lift-block", http.MethodPost, blocks + "/{id}/lift", SRE, http.StatusOK, "End a block and forget what led to it, for a reason; again changes nothing"},
 	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", SRE, http.StatusOK, "The same, order by order, as CSV"},
+	{"get-sale-settlement", http.MethodGet, organizer + "/sales/{sale}/settlement", SRE, http.StatusOK, "What the performances of a sale came to, one by one and in all, with fee, tax and net"},
+	{"get-account-settlement", http.MethodGet, organizer + "/accounts/{account}/settlement", SRE, http.StatusOK, "The same for all performances of which an organizer's own account is paid"},
 
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
 	{"get-counter-hold", http.MethodGet, counter + "/holds/{hold}", BoxOffice, http.StatusOK, "A hold of the counter"},

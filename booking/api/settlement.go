@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,6 +29,8 @@ func (s *server) routeMoney() error {
 		handle(s, "release-dispute", s.releaseDispute),
 		handle(s, "get-settlement", s.getSettlement),
 		handle(s, "get-settlement-csv", s.getSettlementCSV),
+		handle(s, "get-sale-settlement", s.getSaleSettlement),
+		handle(s, "get-account-settlement", s.getAccountSettlement),
 	)
 }
 
@@ -160,6 +163,7 @@ type PerformanceSettlement struct {
 	Performance ropeline.PerformanceID `json:"performance"`
 	Title       string                 `json:"title"`
 	StartsAt    time.Time              `json:"starts_at"`
+	Account     string                 `json:"account,omitempty" doc:"the organizer's own, which was paid: what is owed is there already"`
 	Currencies  []order.Settlement     `json:"currencies" doc:"one; none if no money was taken"`
 }
 
@@ -175,7 +179,60 @@ func (s *server) getSettlement(ctx context.Context, in *settled) (*gotSettlement
 		return nil, err
 	}
 	sums, err := s.orders.Settle(ctx, p.Map.ID)
-	return &gotSettlement{Body: PerformanceSettlement{Performance: p.Map.ID, Title: p.Map.Title, StartsAt: p.Map.StartsAt, Currencies: sums}}, err
+	return &gotSettlement{Body: PerformanceSettlement{Performance: p.Map.ID, Title: p.Map.Title, StartsAt: p.Map.StartsAt, Account: p.Map.Account, Currencies: sums}}, err
+}
+
+// SumSettlement is what several performances came to.
+type SumSettlement struct {
+	Performances []PerformanceSettlement `json:"performances" doc:"in the order of their starts; those of which no money was taken are left out"`
+	Totals       []order.Settlement      `json:"totals" doc:"one for each currency"`
+}
+
+type gotSum struct{ Body SumSettlement }
+
+type settledSale struct {
+	Sale ropeline.SaleID `path:"sale"`
+}
+
+func (s *server) getSaleSettlement(ctx context.Context, in *settledSale) (*gotSum, error) {
+	if _, err := s.shows.Sale(ctx, in.Sale); err != nil {
+		return nil, err
+	}
+	return sumUp(s.orders.SettleSale(ctx, in.Sale))
+}
+
+type settledAccount struct {
+	Account string `path:"account" doc:"its name"`
+}
+
+func (s *server) getAccountSettlement(ctx context.Context, in *settledAccount) (*gotSum, error) {
+	if _, err := s.shows.Account(ctx, in.Account); err != nil {
+		return nil, err
+	}
+	return sumUp(s.orders.SettleAccount(ctx, in.Account))
+}
+
+// sumUp adds settlements of performances up, which come one for each currency.
+func sumUp(of []order.PerformanceSettlement, err error) (*gotSum, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &gotSum{Body: SumSettlement{Performances: []PerformanceSettlement{}, Totals: []order.Settlement{}}}
+	for _, p := range of {
+		if last := len(out.Body.Performances) - 1; last >= 0 && out.Body.Performances[last].Performance == p.Performance {
+			out.Body.Performances[last].Currencies = append(out.Body.Performances[last].Currencies, p.Settlement)
+		} else {
+			out.Body.Performances = append(out.Body.Performances, PerformanceSettlement{Performance: p.Performance, Title: p.Title,
+				StartsAt: p.StartsAt, Account: p.Account, Currencies: []order.Settlement{p.Settlement}})
+		}
+		i := slices.IndexFunc(out.Body.Totals, func(t order.Settlement) bool { return t.Currency == p.Currency })
+		if i < 0 {
+			out.Body.Totals = append(out.Body.Totals, p.Settlement)
+		} else {
+			out.Body.Totals[i] = out.Body.Totals[i].Plus(p.Settlement)
+		}
+	}
+	return out, nil
 }
 
 // settlementRows is how many orders one answer has.
@@ -206,10 +263,10 @@ func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*sett
 	}
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal", "disputed", "dispute_fees"}}
+	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal", "disputed", "dispute_fees", "tax", "net"}}
 	for _, r := range rows {
 		line := []string{r.Order, r.Currency}
-		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal, r.Disputed, r.Charged} {
+		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal, r.Disputed, r.Charged, r.Tax, r.Net} {
 			line = append(line, tariff.Decimal(amount, r.Currency))
 		}
 		lines = append(lines, line)

@@ -47,6 +47,9 @@ func TestAnOrganizersOwnAccountIsPaid(t *testing.T) {
 	d.count(`select fee from sandbox_refunds`, 212)
 	d.audited()
 	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Fee: 212, Owed: 7288})
+	if all, err := d.store.SettleAccount(t.Context(), "opera"); err != nil || len(all) != 1 || all[0].Account != "opera" || all[0].Owed != 7288 {
+		t.Errorf("the account came to %+v, %v", all, err)
+	}
 	d.free()
 }
 
@@ -105,23 +108,24 @@ func TestAnAccountTellsOfItsOwnOrdersOnly(t *testing.T) {
 	var dispute string
 	d.must(d.db.QueryRow(t.Context(), `select id::text from sandbox_disputes`).Scan(&dispute))
 	before := d.state()
-	ours := d.attempt()
-	d.provider.Provider = liar{bank, ours}
+	var ref string
+	d.must(d.db.QueryRow(t.Context(), `select provider_ref from attempts`).Scan(&ref))
+	d.provider.Provider = liar{bank, d.attempt(), ref}
 	d.hear(payment.Event{ID: "evt_1", Account: "acct_7", About: payment.AboutDispute, Ref: "pi", Dispute: dispute, At: time.Now()}, order.HeardNot)
 	if after := d.state(); after != before {
 		t.Errorf("it changed\n%s\nto\n%s", before, after)
 	}
 }
 
-// liar says that each dispute is about one attempt.
+// liar says that each dispute is about one payment.
 type liar struct {
 	*sandbox.Provider
-	attempt string
+	attempt, ref string
 }
 
 func (l liar) Dispute(ctx context.Context, account, ref string) (payment.Dispute, error) {
 	d, err := l.Provider.Dispute(ctx, account, ref)
-	d.Attempt = l.attempt
+	d.Attempt, d.Payment = l.attempt, l.ref
 	return d, err
 }
 

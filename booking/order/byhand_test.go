@@ -39,7 +39,7 @@ func TestRefundsByHandAreBooked(t *testing.T) {
 	if list, err := d.store.Cancellations(t.Context(), o); err != nil || len(list) != 1 || list[0].Reason != order.ByHand || list[0].Amount.Amount != 4000 || len(list[0].Units) != 0 {
 		t.Errorf("on the receipt: %+v, %v", list, err)
 	}
-	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 4000, Fee: 424, Owed: 10576})
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 4000, Fee: 424, Owed: 10576, Tax: 1756})
 
 	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill", Full: true}); err != nil {
 		t.Fatal(err)

@@ -154,7 +154,7 @@ func TestCounterGivesMoneyBack(t *testing.T) {
 	fee := strict.Fee(7500)
 	kept := int64(212) // of the first ticket; the second went back with its fee
 	if err != nil || len(sum) != 1 || sum[0] != (order.Settlement{Currency: "EUR", Orders: 2, Taken: 7500, Fee: fee + kept,
-		Owed: 7500 - fee - kept, Cash: -6559, Terminal: 15000 - 7500}) {
+		Owed: 7500 - fee - kept, Cash: -6559, Terminal: 15000 - 7500, Tax: strict.Tax(7500) + strict.Tax(941), Net: 7500 - fee - kept - 6559 + 7500 - strict.Tax(7500) - strict.Tax(941)}) {
 		t.Errorf("settled %+v, %v", sum, err)
 	}
 	took, err := d.store.Takings(t.Context(), d.id, time.Time{}, time.Now().Add(time.Hour))

@@ -2,6 +2,9 @@ package order
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,43 +26,117 @@ type Settlement struct {
 	Owed     int64  `json:"owed" doc:"to the organizer: taken - refunded - to_refund - disputed - dispute_fees - fee; less than nothing where the fee of what was sold at the counter is more"`
 	Cash     int64  `json:"cash" doc:"taken at the counter in cash, less what was given back in cash: the organizer has it already"`
 	Terminal int64  `json:"terminal" doc:"taken at the counter on its card terminal, less what was given back on it"`
+	Tax      int64  `json:"tax" doc:"included in what buyers have paid for what they keep: of each order, to the nearest unit. Of a dispute that was lost there is none"`
+	Net      int64  `json:"net" doc:"what is left to the organizer of all that without fee and tax: owed + cash + terminal - tax"`
 }
 
-// owe says what the organizer is owed.
-func (t Settlement) owe() Settlement {
+// sums says what the organizer is owed, and what is left of it.
+func (t Settlement) sums() Settlement {
 	t.Owed = t.Taken - t.Refunded - t.ToRefund - t.Disputed - t.Charged - t.Fee
+	t.Net = t.Owed + t.Cash + t.Terminal - t.Tax
 	return t
 }
 
-// settledOrders adds up the ledger of each order of which money was taken.
+// Plus adds two of one currency up.
+func (t Settlement) Plus(u Settlement) Settlement {
+	t.Orders += u.Orders
+	t.Taken, t.Refunded, t.ToRefund = t.Taken+u.Taken, t.Refunded+u.Refunded, t.ToRefund+u.ToRefund
+	t.Disputed, t.Charged, t.Fee = t.Disputed+u.Disputed, t.Charged+u.Charged, t.Fee+u.Fee
+	t.Cash, t.Terminal, t.Tax = t.Cash+u.Cash, t.Terminal+u.Terminal, t.Tax+u.Tax
+	return t.sums()
+}
+
+// settledOrders adds up the ledger of each order of which money was taken, and says what
+// tax is in what the buyer has paid for what they keep, rounded as tariff does.
 const settledOrders = `
-	select order_id, currency,
-		coalesce(sum(amount) filter (where entry = 'captured' and tender = ''), 0) taken,
-		coalesce(sum(amount) filter (where entry = 'refunded' and tender = ''), 0) refunded,
-		sum(case when tender = 'cash' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) cash,
-		sum(case when tender = 'terminal' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) terminal,
-		sum(case entry when 'captured' then amount when 'refunded' then -amount when 'placed' then -amount
-			when 'canceled' then amount when 'kept' then -amount when 'waived' then amount else 0 end) to_refund,
-		sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) disputed,
-		sum(case entry when 'dispute_fee' then amount when 'dispute_fee_returned' then -amount else 0 end) charged,
-		sum(case entry when 'fee' then amount when 'fee_returned' then -amount else 0 end) fee
-	from order_ledger where performance_id = $1
-	group by order_id, currency having count(*) filter (where entry = 'captured') > 0`
+	select o.*, div(2 * paid * rate + 10000 + rate, 2 * (10000 + rate)) tax
+	from (
+		select l.performance_id, order_id, currency,
+			coalesce(sum(amount) filter (where entry = 'captured' and tender = ''), 0) taken,
+			coalesce(sum(amount) filter (where entry = 'refunded' and tender = ''), 0) refunded,
+			sum(case when tender = 'cash' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) cash,
+			sum(case when tender = 'terminal' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) terminal,
+			sum(case entry when 'captured' then amount when 'refunded' then -amount when 'placed' then -amount
+				when 'canceled' then amount when 'kept' then -amount when 'waived' then amount else 0 end) to_refund,
+			sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) disputed,
+			sum(case entry when 'dispute_fee' then amount when 'dispute_fee_returned' then -amount else 0 end) charged,
+			sum(case entry when 'fee' then amount when 'fee_returned' then -amount else 0 end) fee,
+			greatest(0, sum(case entry when 'placed' then amount when 'canceled' then -amount when 'kept' then amount when 'waived' then -amount else 0 end)
+				- case when bool_or(entry = 'dispute_lost') then sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) else 0 end) paid
+		from order_ledger l where performance_id = any($1)
+		group by l.performance_id, order_id, currency having count(*) filter (where entry = 'captured') > 0
+	) o join (select id, coalesce((tariff->>'tax_rate')::numeric, 0) rate from performances) p on p.id = o.performance_id`
+
+// settlementColumns are those of settledOrders as Settlement has them, after its number
+// of orders; summed up with sum.
+func settlementColumns(sum string) string {
+	columns := []string{"taken", "refunded", "to_refund", "disputed", "charged", "fee", "cash", "terminal", "tax"}
+	for i, c := range columns {
+		columns[i] = sum + "(" + c + ")::bigint"
+	}
+	return strings.Join(columns, ", ")
+}
+
+func (t *Settlement) scan() []any {
+	return []any{&t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Disputed, &t.Charged, &t.Fee, &t.Cash, &t.Terminal, &t.Tax}
+}
+
+// PerformanceSettlement is what one performance came to, in one currency.
+type PerformanceSettlement struct {
+	Performance ropeline.PerformanceID
+	Title       string
+	StartsAt    time.Time
+	Account     string // the name of the organizer's own, which was paid
+	Settlement
+}
 
 // Settle adds up a performance's ledger, once for each currency.
 func (s *Store) Settle(ctx context.Context, id ropeline.PerformanceID) ([]Settlement, error) {
-	rows, err := s.db.Query(ctx, `
-		select currency, count(*), sum(taken)::bigint, sum(refunded)::bigint, sum(to_refund)::bigint, sum(disputed)::bigint, sum(charged)::bigint, sum(fee)::bigint, sum(cash)::bigint, sum(terminal)::bigint
-		from (`+settledOrders+`) o group by currency order by currency`, id)
+	found, err := s.settle(ctx, []ropeline.PerformanceID{id})
+	return column(found, func(p PerformanceSettlement) Settlement { return p.Settlement }), err
+}
+
+// SettleSale adds up the ledger of each performance of a sale, in the order of their
+// starts. Those of which no money was taken are left out.
+func (s *Store) SettleSale(ctx context.Context, sale ropeline.SaleID) ([]PerformanceSettlement, error) {
+	return s.settleWhere(ctx, `select performance_id from sale_performances where sale_id = $1`, sale)
+}
+
+// SettleAccount does so for the performances of which an organizer's own account is
+// paid.
+func (s *Store) SettleAccount(ctx context.Context, name string) ([]PerformanceSettlement, error) {
+	return s.settleWhere(ctx, `select id from performances where account = $1`, name)
+}
+
+func (s *Store) settleWhere(ctx context.Context, performances string, of any) ([]PerformanceSettlement, error) {
+	rows, err := s.db.Query(ctx, performances, of)
 	if err != nil {
-		return nil, away("settling", string(id), err)
+		return nil, away("settling", fmt.Sprint(of), err)
 	}
-	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Settlement, err error) {
-		err = r.Scan(&t.Currency, &t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Disputed, &t.Charged, &t.Fee, &t.Cash, &t.Terminal)
-		return t.owe(), err
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[ropeline.PerformanceID])
+	if err != nil {
+		return nil, away("settling", fmt.Sprint(of), err)
+	}
+	return s.settle(ctx, ids)
+}
+
+func (s *Store) settle(ctx context.Context, performances []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
+	rows, err := s.db.Query(ctx, `
+		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax
+		from (select performance_id, currency, count(*) orders, `+settlementColumns("sum")+` from (`+settledOrders+`) o group by performance_id, currency)
+			n (id, currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax)
+		join performances p using (id) join events e on e.id = p.event_id
+		order by p.starts_at, p.id, currency`, performances)
+	if err != nil {
+		return nil, away("settling", fmt.Sprint(performances), err)
+	}
+	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t PerformanceSettlement, err error) {
+		err = r.Scan(append([]any{&t.Performance, &t.Title, &t.StartsAt, &t.Account, &t.Currency}, t.scan()...)...)
+		t.StartsAt, t.Settlement = t.StartsAt.UTC(), t.sums()
+		return t, err
 	})
 	if err != nil {
-		return nil, away("settling", string(id), err)
+		return nil, away("settling", fmt.Sprint(performances), err)
 	}
 	return found, nil
 }
@@ -74,14 +151,14 @@ type OrderSettlement struct {
 // their ids, which is that of their making.
 func (s *Store) SettleOrders(ctx context.Context, id ropeline.PerformanceID, after string, limit int) ([]OrderSettlement, error) {
 	rows, err := s.db.Query(ctx, `
-		select order_id, currency, taken::bigint, refunded::bigint, to_refund::bigint, disputed::bigint, charged::bigint, fee::bigint, cash::bigint, terminal::bigint
-		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id limit $3`, id, after, limit)
+		select order_id, currency, 1, `+settlementColumns("")+`
+		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id limit $3`, []ropeline.PerformanceID{id}, after, limit)
 	if err != nil {
 		return nil, away("settling orders of", string(id), err)
 	}
 	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t OrderSettlement, err error) {
-		err = r.Scan(&t.Order, &t.Currency, &t.Taken, &t.Refunded, &t.ToRefund, &t.Disputed, &t.Charged, &t.Fee, &t.Cash, &t.Terminal)
-		t.Orders, t.Settlement = 1, t.owe()
+		err = r.Scan(append([]any{&t.Order, &t.Currency}, t.scan()...)...)
+		t.Settlement = t.sums()
 		return t, err
 	})
 	if err != nil {
