@@ -153,38 +153,45 @@ func (o *overheard) hear(cmd redis.Cmder) {
 	}
 }
 
-// plainly returns how one holds by that script with one call each.
-func plainly(ctx context.Context, server *bench.Redis) (func(context.Context, wish) error, error) {
+// heard is the call of the script that the package makes for one hold, and where it
+// says which: somebody else's differs there, and in the units, which come last.
+type heard struct {
+	args  []any
+	id    string
+	named []int
+}
+
+// listen hears it for a performance.
+func listen(ctx context.Context, server *bench.Redis, w wish) (h heard, err error) {
 	var call overheard
-	rdb := server.Client
-	options := *rdb.(*redis.Client).Options()
+	options := *server.Client.(*redis.Client).Options()
 	ears := redis.NewClient(&options)
-	defer ears.Close()
+	defer closing(&err, ears)
 	ears.AddHook(&call)
-	all, err := wishes(ctx, rdb, 1)
-	if err != nil {
-		return nil, err
+	if _, err := hold.New(ears).Units(ctx, w.request, w.units); err != nil {
+		return h, err
 	}
-	said := all[0]
-	if _, err := hold.New(ears).Units(ctx, said.request, said.units); err != nil {
-		return nil, err
+	h.args, h.id = call.args, w.request.ID
+	for i, a := range h.args {
+		if text, ok := a.(string); ok && strings.Contains(text, h.id) {
+			h.named = append(h.named, i)
+		}
 	}
-	if call.args == nil {
-		return nil, errors.New("no script was called for a hold")
+	if len(h.named) == 0 {
+		return h, errors.New("no script was called for a hold")
 	}
+	return h, nil
+}
+
+// plainly holds by that script with a call of its own.
+func (h heard) plainly(rdb redis.UniversalClient) func(context.Context, wish) error {
 	return func(ctx context.Context, w wish) error {
-		args, units := slices.Clone(call.args), 0
-		words := strings.NewReplacer(string(said.request.Performance), string(w.request.Performance),
-			said.request.Session, w.request.Session, said.request.ID, w.request.ID)
-		for i, a := range args {
-			switch a := a.(type) {
-			case string:
-				args[i] = words.Replace(a)
-			case int:
-				if units < seatsPerHold && i >= len(args)-seatsPerHold {
-					args[i], units = w.units[units], units+1
-				}
-			}
+		args := slices.Clone(h.args)
+		for _, i := range h.named {
+			args[i] = strings.Replace(args[i].(string), h.id, w.request.ID, 1)
+		}
+		for k, unit := range w.units {
+			args[len(args)-seatsPerHold+k] = unit
 		}
 		answers, err := rdb.Do(ctx, args...).Slice()
 		if err != nil {
@@ -194,7 +201,7 @@ func plainly(ctx context.Context, server *bench.Redis) (func(context.Context, wi
 			return fmt.Errorf("the script says %v", answers)
 		}
 		return nil
-	}, nil
+	}
 }
 
 // holdRows measures holds by the package beside calls of the same script, one
@@ -206,24 +213,26 @@ func holdRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, 
 	}
 	defer closing(&err, server)
 	store := hold.New(server.Client)
-	plain, err := plainly(ctx, server)
-	if err != nil {
-		return nil, err
+	packaged := func(ctx context.Context, w wish) error {
+		_, err := store.Units(ctx, w.request, w.units)
+		return err
 	}
 	var ours, theirs pace
 	for n := range p.Runs {
-		for _, way := range []struct {
-			pace *pace
-			do   func(context.Context, wish) error
-		}{{&ours, func(ctx context.Context, w wish) error {
-			_, err := store.Units(ctx, w.request, w.units)
-			return err
-		}}, {&theirs, plain}} {
-			all, err := wishes(ctx, server.Client, p.Of(60_000))
+		for _, to := range []*pace{&ours, &theirs} {
+			all, err := wishes(ctx, server.Client, 1+p.Of(60_000))
 			if err != nil {
 				return nil, err
 			}
-			if err := way.pace.crowd(ctx, server, all, way.do); err != nil {
+			call, err := listen(ctx, server, all[0])
+			if err != nil {
+				return nil, err
+			}
+			do := call.plainly(server.Client)
+			if to == &ours {
+				do = packaged
+			}
+			if err := to.crowd(ctx, server, all[1:], do); err != nil {
 				return nil, err
 			}
 		}

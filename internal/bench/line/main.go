@@ -78,10 +78,6 @@ func makeBed(ctx context.Context, out io.Writer) (b *bed, err error) {
 		return b, err
 	}
 	b.url, b.rdb = b.server.URL, b.server.Client
-	// A rewrite of the append-only file would be measured together with whatever it falls on.
-	if err := b.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
-		return b, fmt.Errorf("switching rewrites off: %w", err)
-	}
 	info, err := b.rdb.InfoMap(ctx, "server").Result()
 	if err != nil {
 		return b, fmt.Errorf("asking for the version of Redis: %w", err)
