@@ -58,20 +58,22 @@ var sweepText string
 var payingText string
 
 var (
-	claim    = each(chooseText + claimText)
-	extend   = each(extendText)
-	release  = each(releaseText)
-	pay      = each(payText)
-	unpay    = each(unpayText)
-	sell     = each(sellText)
+	claim    = each(chooseText, claimText)
+	extend   = each("", extendText)
+	release  = each("", releaseText)
+	pay      = each("", payText)
+	unpay    = each("", unpayText)
+	sell     = each("", sellText)
 	giveBack = redis.NewScript(returnText)
 	sweep    = redis.NewScript(onceText + clockText + sweepText)
 	paying   = redis.NewScript(payingText)
 )
 
-// each makes a script that is carried out for all calls that come together.
-func each(text string) *redis.Script {
-	return redis.NewScript(onceText + "local function one(KEYS, ARGV)\n" + clockText + text + "\nend\n" + eachText)
+// each makes a script that is carried out for all calls that come together, with
+// functions that it calls.
+func each(functions, text string) *redis.Script {
+	return redis.NewScript("local keys, args = KEYS, ARGV\nlocal KEYS, ARGV\n" + onceText + clockText + functions +
+		"\nlocal function one()\n" + text + "\nend\n" + eachText)
 }
 
 // Request says who wants to hold something and on what terms.
@@ -140,7 +142,16 @@ func (s *Store) Claim(ctx context.Context, r Request, parts ...Part) (Hold, erro
 		return Hold{}, err
 	}
 	args := []any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions, string(r.Place), r.PerPlace, elsewhere}
-	h, err := s.call(ctx, claim, r.Performance, r.ID, slices.Concat(args, slices.Concat(parts...))...)
+	answer, err := s.ask(ctx, claim, r.Performance, r.ID, slices.Concat(args, slices.Concat(parts...))...)
+	if err != nil {
+		return Hold{}, err
+	}
+	var h Hold
+	if len(answer) == 4 && answer[0] == "new" {
+		h, err = r.held(answer[2:])
+	} else {
+		h, err = s.read(r.Performance, r.ID, answer)
+	}
 	if err == nil {
 		err = h.Over() // a repeat may come after the end
 	}
@@ -309,18 +320,32 @@ var refusals = map[string]error{
 
 // call runs a script on one hold and reads its answer.
 func (s *Store) call(ctx context.Context, script *redis.Script, id ropeline.PerformanceID, hold string, args ...any) (Hold, error) {
+	answer, err := s.ask(ctx, script, id, hold, args...)
+	if err != nil {
+		return Hold{}, err
+	}
+	return s.read(id, hold, answer)
+}
+
+// ask runs a script on one hold. A refusal is an error.
+func (s *Store) ask(ctx context.Context, script *redis.Script, id ropeline.PerformanceID, hold string, args ...any) ([]any, error) {
 	all := append([]any{s.clock(), hold}, args...)
 	answer, err := s.together.do(ctx, call{script, id, hold, all})
 	if errors.Is(err, batch.ErrFull) {
-		return Hold{}, err
+		return nil, err
 	}
 	if err != nil {
-		return Hold{}, away("changing hold", hold, err)
+		return nil, away("changing hold", hold, err)
 	}
 	code, _ := answer[0].(string)
 	if refusal, ok := refusals[code]; ok {
-		return Hold{}, refusal
+		return nil, refusal
 	}
+	return answer, nil
+}
+
+// read reads a record that a script has answered.
+func (s *Store) read(id ropeline.PerformanceID, hold string, answer []any) (Hold, error) {
 	record := map[string]string{}
 	for i := 2; i+1 < len(answer); i += 2 {
 		field, ok1 := answer[i].(string)
@@ -331,6 +356,23 @@ func (s *Store) call(ctx context.Context, script *redis.Script, id ropeline.Perf
 		record[field] = value
 	}
 	return parse(id, hold, record)
+}
+
+// held is a new hold, of which the script says when it runs out and its units.
+func (r Request) held(said []any) (Hold, error) {
+	ends, _ := said[0].(string)
+	text, _ := said[1].(string)
+	deadline, err := strconv.ParseInt(ends, 10, 64)
+	if err != nil {
+		return Hold{}, fmt.Errorf("reading hold %s: deadline %q", r.ID, ends)
+	}
+	units, err := inventory.Split(text)
+	if err != nil {
+		return Hold{}, fmt.Errorf("reading hold %s: %w", r.ID, err)
+	}
+	slices.Sort(units)
+	return Hold{ID: r.ID, Performance: r.Performance, Sale: r.Sale, Session: r.Session, Units: units, State: Held,
+		Expires: time.UnixMilli(deadline).UTC(), Extensions: r.Extensions}, nil
 }
 
 // clock is the first argument of every script.

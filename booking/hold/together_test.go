@@ -40,11 +40,24 @@ func TestCallsThatGoTogetherHaveAnswersOfTheirOwn(t *testing.T) {
 	wish := func(show int, id string, unit int) call {
 		return call{claim, shows[show], id, []any{"", id, "session-" + id, "gala", 60_000, time.Now().Add(time.Hour).UnixMilli(), 1, "", 0, 0, "units", 1, unit}}
 	}
+	again := wish(0, "again", 5)
+	again.args[2] = "session-a"
+	over := wish(0, "over", 6)
+	over.args[2] = "session-over"
+	if _, err := s.Claim(t.Context(), Request{ID: "short", Performance: shows[0], Sale: "gala", Session: "session-over", SessionEnds: time.Now().Add(time.Hour), Life: time.Millisecond}, These([]int{7})); err != nil {
+		t.Fatal(err)
+	}
+	for { // until it has run out
+		if h, err := s.Get(t.Context(), shows[0], "short", "session-over"); err != nil || h.State == Expired {
+			break
+		}
+	}
 	results := s.together.send(t.Context(), []call{
 		wish(0, "a", 1), wish(0, "broken", 2), wish(1, "b", 1), wish(0, "late", 1), wish(0, "c", 3),
+		again, wish(0, "a", 1), over,
 		{release, shows[0], "a", []any{"", "a", "session-a"}},
 	})
-	for i, want := range []string{"found", "WRONGTYPE", "found", "taken", "found", "found"} {
+	for i, want := range []string{"new", "WRONGTYPE", "new", "taken", "new", "exists", "found", "new", "found"} {
 		got := ""
 		if err := results[i].Err; err != nil {
 			got, _, _ = strings.Cut(err.Error(), " ")
@@ -55,7 +68,7 @@ func TestCallsThatGoTogetherHaveAnswersOfTheirOwn(t *testing.T) {
 			t.Errorf("call %d: %s (%v, %v), want %s", i, got, results[i].Value, results[i].Err, want)
 		}
 	}
-	for show, want := range []int{1, 1} { // c, and b
+	for show, want := range []int{2, 1} { // c and over, and b
 		b, err := inventory.New(rdb).Bitmaps(t.Context(), shows[show])
 		if err != nil || b.Taken.Count(0, 8) != want {
 			t.Errorf("%d units of performance %d are taken, %v; want %d", b.Taken.Count(0, 8), show, err, want)

@@ -12,7 +12,8 @@
 --       process started, which may have lost its last second; exists: the
 --       session has a live hold; over: the session has ended; foreign: the id
 --       is another session's; limit: the place would have too many; those of
---       choose(); a state
+--       choose(); new, with its deadline and its units: the rest of the record is as it
+--       was asked for; of a repeat, a state
 -- Cost: O(units) and that of choose()
 if not built() then
     return { 'unbuilt', now }
@@ -23,6 +24,9 @@ if owner then
         return { 'foreign', now }
     end
     return answer()
+end
+if holding[ARGV[3]] then
+    write()
 end
 local other = redis.call('HGET', KEYS[6], ARGV[3])
 if other then
@@ -46,12 +50,12 @@ if code then
     unchoose()
     return { code, now }
 end
-redis.call('HSET', KEYS[7], 'session', ARGV[3], 'sale', ARGV[4], 'state', 'held', 'deadline', deadline,
-    'session_ends', ARGV[6], 'left', ARGV[7], 'units', table.concat(chosen, ','))
+local ends, units = string.format('%.0f', deadline), table.concat(chosen, ',')
+redis.call('HSET', KEYS[7], 'session', ARGV[3], 'sale', ARGV[4], 'state', 'held', 'deadline', ends,
+    'session_ends', ARGV[6], 'left', ARGV[7], 'units', units)
 if most > 0 then
     redis.call('HSET', KEYS[7], 'place', ARGV[8])
     redis.call('HINCRBY', places, ARGV[8], #chosen)
 end
-redis.call('ZADD', KEYS[4], deadline, ARGV[2])
-redis.call('HSET', KEYS[6], ARGV[3], ARGV[2])
-return answer()
+add(ARGV[2], ARGV[3], ends)
+return { 'new', now, ends, units }

@@ -1,6 +1,8 @@
 -- Beginning of every script of this package: what is asked once for all calls that
--- it carries out (see each.lua).
+-- it carries out (see each.lua). What is written here and in clock.lua is made once for
+-- all of them, too: a function that each call made anew cost it 0.2 µs.
 local clock, same
+local now -- of the call, in milliseconds since 1970: ARGV[1], or Redis's own where that is empty
 
 -- time is Redis's own clock, in milliseconds since 1970.
 local function time()

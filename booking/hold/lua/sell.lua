@@ -7,12 +7,19 @@
 --       a state
 -- Cost: O(units)
 local returned = KEYS[1] .. ':returned'
-local some = redis.call('EXISTS', returned) == 1
-for i = 4, #ARGV do
-    if not some or redis.call('SISMEMBER', returned, ARGV[3] .. ':' .. ARGV[i]) == 0 then
-        redis.call('SETBIT', KEYS[3], ARGV[i], 1)
-        redis.call('SETBIT', KEYS[2], ARGV[i], 1)
+local units = { unpack(ARGV, 4) }
+if redis.call('EXISTS', returned) == 1 then
+    for i = #units, 1, -1 do
+        if redis.call('SISMEMBER', returned, ARGV[3] .. ':' .. units[i]) == 1 then
+            table.remove(units, i)
+        end
     end
+end
+if #units > 0 then
+    local runs = runs_of(units)
+    local all = ones(runs)
+    bits(KEYS[3], runs, all)
+    bits(KEYS[2], runs, all)
 end
 local h = redis.call('HMGET', KEYS[7], 'attempt', 'state')
 if h[1] == ARGV[3] and h[2] == 'paying' then -- once: what was canceled may be another's by then

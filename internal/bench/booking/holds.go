@@ -197,7 +197,7 @@ func (h heard) plainly(rdb redis.UniversalClient) func(context.Context, wish) er
 		if err != nil {
 			return err
 		}
-		if answer, _ := answers[0].([]any); len(answer) == 0 || answer[0] != "found" {
+		if answer, _ := answers[0].([]any); len(answer) == 0 || answer[0] != "new" {
 			return fmt.Errorf("the script says %v", answers)
 		}
 		return nil
