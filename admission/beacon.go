@@ -7,16 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/ropeline/ropeline/internal/outward"
 	"github.com/ropeline/ropeline/queue/draw"
 )
 
@@ -47,25 +45,13 @@ func NewBeacons(sources map[string]string) (*Beacons, error) {
 			return nil, fmt.Errorf("the beacon %s needs an http:// or https:// address", name)
 		}
 	}
-	dialer := &net.Dialer{Timeout: beaconPatience, Control: refuseLinkLocal}
+	// An address that was mistyped, or a name that was taken over, asks none of a cloud's own services.
+	dialer := outward.Dialer(beaconPatience, outward.NoCloud)
 	return &Beacons{sources: sources, asked: map[string]time.Time{}, client: &http.Client{
 		Timeout:       beaconPatience,
 		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}, // and no proxy from the environment
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-// refuseLinkLocal keeps an address that was mistyped, or a name that was taken
-// over, from asking a cloud's own services.
-func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if a := to.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() {
-		return fmt.Errorf("%s is no address of a beacon", a)
-	}
-	return nil
 }
 
 // Value asks a source for its value at a time that has come.

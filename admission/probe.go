@@ -10,15 +10,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/ropeline/ropeline/internal/outward"
 )
 
 // Probe asks something outside how the shop does, once a second: how long an
@@ -119,7 +119,7 @@ func NewProbes(probes []Probe, log *slog.Logger) (*Probes, error) {
 		}
 		names[p.Name] = true
 	}
-	dialer := &net.Dialer{Timeout: probeLimit, Control: refuseInside}
+	dialer := outward.Dialer(probeLimit, outward.NoCloud)
 	return &Probes{probes: probes, dialer: dialer, log: log, said: map[string]saying{}, failures: map[string]int64{}, client: &http.Client{
 		Timeout:       probeLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -128,35 +128,6 @@ func NewProbes(probes []Probe, log *slog.Logger) (*Probes, error) {
 		},
 	}}, nil
 }
-
-var errInside = errors.New("this address is not to be asked: it is of the machine's own network")
-
-// refuseInside looks at the address that a name came to, at the last moment: what
-// a name comes to may change from one question to the next. Link-local addresses
-// are where clouds keep the keys of a machine.
-func refuseInside(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("%w: %s", errInside, address)
-	}
-	ip := at.Addr().Unmap().WithZone("") // fd00:ec2::254%lo is the same address
-	if nat64.Contains(ip) {
-		ip = netip.AddrFrom4([4]byte(ip.AsSlice()[12:]))
-	}
-	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == metadataIPv6 || ip == metadataAlibaba {
-		return fmt.Errorf("%w: %s", errInside, ip)
-	}
-	return nil
-}
-
-// An IPv4 address that a network translates hides in the last bytes of these.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
-// Where some clouds keep keys outside the link-local addresses.
-var (
-	metadataIPv6    = netip.MustParseAddr("fd00:ec2::254")
-	metadataAlibaba = netip.MustParseAddr("100.100.100.200")
-)
 
 // Run asks until ctx ends.
 func (p *Probes) Run(ctx context.Context) error {
@@ -229,7 +200,7 @@ func (p *Probes) stand(ctx context.Context, probe Probe) (stand float64, failed 
 		}
 	}
 	switch {
-	case errors.Is(err, errInside), err != nil && path != "":
+	case errors.Is(err, outward.ErrInside), err != nil && path != "":
 		return 0, true, err
 	case err != nil, res.StatusCode >= http.StatusMultipleChoices:
 		return badly, true, nil

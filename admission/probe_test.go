@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ropeline/ropeline/internal/outward"
 )
 
 func probesOf(t *testing.T, all ...Probe) *Probes {
@@ -94,7 +96,7 @@ func TestWhatAProbeSays(t *testing.T) {
 	if asked.Load() != 0 {
 		t.Error("a redirect was followed")
 	}
-	if got := probesOf(t).ask(t.Context(), Probe{URL: "http://169.254.169.254/", Limit: 1}); !errors.Is(got.err, errInside) {
+	if got := probesOf(t).ask(t.Context(), Probe{URL: "http://169.254.169.254/", Limit: 1}); !errors.Is(got.err, outward.ErrInside) {
 		t.Errorf("metadata: %v", got.err)
 	}
 }
@@ -116,7 +118,7 @@ func TestNoNameLeadsAProbeInside(t *testing.T) {
 			p := probesOf(t)
 			p.dialer.Resolver = resolvesTo(netip.MustParseAddr(address))
 			got := p.ask(t.Context(), Probe{URL: "http://" + name + ":" + port + "/", Limit: 1e6})
-			if errors.Is(got.err, errInside) != inside || !inside && (got.failed || got.err != nil) {
+			if errors.Is(got.err, outward.ErrInside) != inside || !inside && (got.failed || got.err != nil) {
 				t.Errorf("%s that is %s: %+v", name, address, got)
 			}
 		}
