@@ -46,6 +46,9 @@ const desk = organizer + "/shops/{shop}"
 // counter is where the box office sells units of a performance.
 const counter = organizer + "/performances/{id}/counter"
 
+// endpoints are where those are told who want to know what happens.
+const endpoints = organizer + "/webhooks"
+
 // organizer is what staff do with what was sold.
 const organizer = "/api/v1/organizer"
 
@@ -92,6 +95,17 @@ var Routes = []Route{
 	{"get-counter-order", http.MethodGet, organizer + "/counter/orders/{id}", BoxOffice, http.StatusOK, "An order that the counter sold, and its tickets"},
 	{"get-counter-receipt", http.MethodGet, organizer + "/counter/orders/{id}/receipt", BoxOffice, http.StatusOK, "The receipt of an order that the counter sold"},
 	{"cancel-at-counter", http.MethodPost, organizer + "/counter/orders/{id}/cancel", BoxOffice, http.StatusOK, "Cancel tickets that the counter sold, and give the money back; the same ones again change nothing"},
+
+	{"create-webhook", http.MethodPost, endpoints, SRE, http.StatusCreated, "Tell an address of what happens, signed; its secret is shown once"},
+	{"list-webhooks", http.MethodGet, endpoints, SRE, http.StatusOK, "Who is told of what happens"},
+	{"get-webhook", http.MethodGet, endpoints + "/{id}", SRE, http.StatusOK, "An endpoint, and whether it takes what it is sent"},
+	{"change-webhook", http.MethodPut, endpoints + "/{id}", SRE, http.StatusOK, "Change where to and what is sent, or switch it on or off"},
+	{"delete-webhook", http.MethodDelete, endpoints + "/{id}", SRE, http.StatusNoContent, "Forget an endpoint"},
+	{"rotate-webhook", http.MethodPost, endpoints + "/{id}/rotate", SRE, http.StatusOK, "A new secret, with the old one beside it for a while"},
+	{"test-webhook", http.MethodPost, endpoints + "/{id}/test", SRE, http.StatusOK, "Send an event that says nothing"},
+	{"list-webhook-deliveries", http.MethodGet, endpoints + "/{id}/deliveries", SRE, http.StatusOK, "What was sent to an endpoint, and what came of it"},
+	{"redeliver-webhook", http.MethodPost, endpoints + "/{id}/deliveries/{event}/redeliver", SRE, http.StatusNoContent, "Send an event again"},
+	{"redeliver-webhooks", http.MethodPost, endpoints + "/{id}/redeliver", SRE, http.StatusOK, "Send again what failed since a time, and what happened while the endpoint was switched off"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},

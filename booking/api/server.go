@@ -30,24 +30,26 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/stock"
+	"github.com/ropeline/ropeline/booking/webhook"
 )
 
 // Config is what a booking core needs.
 type Config struct {
-	Postgres *pgxpool.Pool
-	Redis    redis.UniversalClient
-	Gate     *gate.Gate
-	Sessions hold.Sessions // kept for as long as what they hold; nil: none is
-	OrderKey []byte        // 32 bytes; keys of order links are made with it
-	Provider payment.Provider
-	Webhooks map[string]payment.Crier // who may tell us something, by the last part of its path
-	Sandbox  *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
-	Staff    Staff                    // absent: nobody has a desk
-	Metrics  prometheus.Registerer    // absent: nothing is registered
-	Line     Line                     // told the stock and who bought; nil: nobody
-	Abuse    abuse.Policy             // what is too much; its zero value: nothing is
-	Edges    []netip.Prefix           // who says for which address a request is; nobody else is believed
-	Log      *slog.Logger
+	Postgres       *pgxpool.Pool
+	Redis          redis.UniversalClient
+	Gate           *gate.Gate
+	Sessions       hold.Sessions // kept for as long as what they hold; nil: none is
+	OrderKey       []byte        // 32 bytes; keys of order links are made with it
+	Provider       payment.Provider
+	Webhooks       map[string]payment.Crier // who may tell us something, by the last part of its path
+	Sandbox        *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
+	Staff          Staff                    // absent: nobody has a desk
+	Metrics        prometheus.Registerer    // absent: nothing is registered
+	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
+	Line           Line                     // told the stock and who bought; nil: nobody
+	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
+	Edges          []netip.Prefix           // who says for which address a request is; nobody else is believed
+	Log            *slog.Logger
 }
 
 // Line is what hears of the stock and of buyers.
@@ -77,6 +79,7 @@ type server struct {
 	edges     []netip.Prefix
 	orders    *order.Store
 	coupons   *coupon.Store
+	endpoints *webhook.Store
 	staff     Staff
 	desk      *order.Desk
 	links     order.Links
@@ -104,7 +107,7 @@ func New(c Config) (*Core, error) {
 	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
 		abuse: guard, edges: c.Edges,
-		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
+		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
@@ -153,7 +156,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints} {
 		if err := register(); err != nil {
 			return nil, err
 		}

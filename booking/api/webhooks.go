@@ -21,7 +21,7 @@ var (
 	ErrWebhookUnreadable = &ropeline.Error{Kind: ropeline.Invalid, Code: "webhook-unreadable", Status: http.StatusBadRequest, Detail: "The provider has signed this, but we cannot read it."}
 )
 
-type webhook struct {
+type cry struct {
 	Stripe  string `header:"Stripe-Signature"`
 	Sandbox string `header:"Sandbox-Signature"`
 	RawBody []byte `contentType:"application/json"`
@@ -35,7 +35,7 @@ type told struct {
 
 func (s *server) routeWebhooks() error {
 	for _, name := range []string{"stripe", "sandbox"} {
-		if err := handle(s, "hear-"+name, func(ctx context.Context, in *webhook) (*told, error) { return s.hear(ctx, name, in) }); err != nil {
+		if err := handle(s, "hear-"+name, func(ctx context.Context, in *cry) (*told, error) { return s.hear(ctx, name, in) }); err != nil {
 			return err
 		}
 	}
@@ -43,7 +43,7 @@ func (s *server) routeWebhooks() error {
 }
 
 // hear takes in an event. Who we have no business with has no such path here.
-func (s *server) hear(ctx context.Context, name string, in *webhook) (*told, error) {
+func (s *server) hear(ctx context.Context, name string, in *cry) (*told, error) {
 	crier, ok := s.criers[name]
 	if !ok {
 		return nil, ropeline.ErrRouteUnknown
@@ -58,7 +58,7 @@ func (s *server) hear(ctx context.Context, name string, in *webhook) (*told, err
 	return out, nil
 }
 
-func (s *server) hearFrom(ctx context.Context, crier payment.Crier, in *webhook) (result string, err error) {
+func (s *server) hearFrom(ctx context.Context, crier payment.Crier, in *cry) (result string, err error) {
 	e, err := crier.Event(http.Header{"Stripe-Signature": {in.Stripe}, "Sandbox-Signature": {in.Sandbox}}, in.RawBody)
 	switch {
 	case errors.Is(err, payment.ErrNotAuthentic):

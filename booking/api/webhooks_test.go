@@ -224,7 +224,7 @@ func TestStripesWebhook(t *testing.T) {
 func TestNoWebhookOfAnotherProvider(t *testing.T) {
 	t.Parallel()
 	s := &server{}
-	if _, err := s.hear(t.Context(), "stripe", &webhook{}); err == nil || err.Error() != ropeline.ErrRouteUnknown.Error() {
+	if _, err := s.hear(t.Context(), "stripe", &cry{}); err == nil || err.Error() != ropeline.ErrRouteUnknown.Error() {
 		t.Errorf("%v, want route-unknown", err)
 	}
 	if _, err := s.showSandboxPayment(t.Context(), &attemptID{uuid.NewString()}); err == nil || err.Error() != ropeline.ErrRouteUnknown.Error() {

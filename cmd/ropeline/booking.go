@@ -17,10 +17,13 @@ import (
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/api"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -37,6 +40,7 @@ type bookingCommand struct {
 	abuseFlags
 	paymentFlags
 	webhookFlags
+	receiverFlags
 	privateListener `set:"private=9081"`
 }
 
@@ -60,7 +64,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 	paid, err := c.payments(c.paymentFlags, on.postgres, ln, con.log)
 	var parts []part
 	if err == nil {
-		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.abuseFlags, ln, reg, con.log)
+		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.abuseFlags, c.receiverFlags, ln, reg, con.log)
 	}
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
@@ -74,7 +78,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, against abuseFlags, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, against abuseFlags, told receiverFlags, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -109,7 +113,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
 		OrderKey: links, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
-		Abuse: policy, Edges: against.Edges,
+		Abuse: policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))
 	if err != nil {
 		return nil, err
@@ -134,11 +138,18 @@ func (s deskStaff) Find(key string) (name, role string, err error) {
 }
 
 type workerCommand struct {
-	Redis    string `required:"" placeholder:"URL" help:"Redis of the inventory, redis:// or unix://."`
-	Postgres string `required:"" placeholder:"DSN" help:"The database."`
+	Redis    string    `required:"" placeholder:"URL" help:"Redis of the inventory, redis:// or unix://."`
+	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
+	Keys     keyFolder `placeholder:"DIR" help:"Folder with order.key, with which webhooks are signed; without it none is sent."`
 
 	paymentFlags
+	receiverFlags
 	privateListener `set:"private=9083"`
+}
+
+// receiverFlags say to whom webhooks may be sent.
+type receiverFlags struct {
+	WebhooksInside bool `help:"Let receivers of webhooks be on this machine and its own network, without TLS: for development. Core and worker have to be told the same."`
 }
 
 func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
@@ -153,14 +164,21 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	}
 	con.log.Info("sweeping holds and coupons and settling payments")
 	reg := monitor.NewRegistry()
-	parts, err := c.watched(ctx, reg, con.log, newWorker(on.redis, on.postgres, provider, reg, con.log))
+	var secrets webhook.Keys
+	if c.Keys == "" {
+		con.log.Warn("there is no --keys, so no webhook is sent")
+	} else if secrets, err = c.Keys.secret(orderKey); err != nil {
+		return err
+	}
+	parts, err := c.watched(ctx, reg, con.log, newWorker(on.redis, on.postgres, provider, secrets, c.receiverFlags, reg, con.log))
 	if err != nil {
 		return err
 	}
 	return runAll(ctx, con.log, parts...)
 }
 
-func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, reg prometheus.Registerer, log *slog.Logger) []part {
+// newWorker wires the worker. Without secrets it sends no webhooks.
+func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, secrets webhook.Keys, told receiverFlags, reg prometheus.Registerer, log *slog.Logger) []part {
 	reg = monitor.Part(reg, "worker")
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
@@ -168,5 +186,12 @@ func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Pro
 	line := queue.New(rdb, queue.Keys{})
 	worker := order.NewWorker(order.WorkerConfig{Postgres: db, Redis: rdb, Provider: provider, Sessions: line, Metrics: reg, Log: log})
 	coupons := coupon.New(db, rdb, hold.New(rdb), nil) // it shows nobody a code
-	return []part{{"worker", worker.Run}, {"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run}}
+	parts := []part{{"worker", worker.Run}, {"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run}}
+	if secrets == nil {
+		return parts
+	}
+	receivers := webhook.New(db, secrets, told.WebhooksInside)
+	sender := webhook.NewSender(receivers, webhook.Every, webhook.NewMetrics(reg), log)
+	watcher := &webhook.Watcher{Store: receivers, Shows: catalogue.New(db, time.Now), Units: inventory.New(rdb), Every: webhook.WatchEvery, Log: log}
+	return append(parts, part{"webhooks", sender.Run}, part{"sold out", watcher.Run})
 }

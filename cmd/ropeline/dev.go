@@ -140,7 +140,12 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.abuseFlags, d.booking, d.registry, d.log)
+	told := receiverFlags{WebhooksInside: true}
+	secrets, err := d.keys.secret(orderKey)
+	if err != nil {
+		return nil, err
+	}
+	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.abuseFlags, told, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +155,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	}
 	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log)}
 	parts = append(parts, admission...)
-	parts = append(parts, newWorker(clients[2], pools[1], sandbox.New(pools[1]), d.registry, d.log)...)
+	parts = append(parts, newWorker(clients[2], pools[1], sandbox.New(pools[1]), secrets, told, d.registry, d.log)...)
 	parts = append(parts, booking...)
 	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil

@@ -109,6 +109,7 @@ type shop struct {
 	rests  map[string]bool // and a worker
 	next   int             // unit that nobody had
 	core   process
+	ears   *ears
 	dead   atomic.Bool // what had to be killed is
 }
 
@@ -148,6 +149,7 @@ func openShop(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	s.offerCoupons(r.Client)
+	s.ears = listens(t)
 	s.start()
 	s.idle = s.asks(func() {})
 	s.idle["score"] = true // counted a moment later: no request waits for it
@@ -206,7 +208,7 @@ func (s *shop) work() (pid int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(program, "worker", "--redis", s.redis, "--postgres", s.dsn, "--private-listen", "off")
+	cmd := exec.Command(program, "worker", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys), "--webhooks-inside", "--private-listen", "off")
 	cmd.Env = append(os.Environ(), "ROPELINE_TEST_PROCESS=1")
 	alive, err := cmd.StdinPipe()
 	if err == nil {
@@ -226,7 +228,7 @@ func (s *shop) work() (pid int) {
 // start runs a core until it sells.
 func (s *shop) start() {
 	s.t.Helper()
-	s.core = startProcess(s.t, "booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys), "--listen", "127.0.0.1:0", "--private-listen", "off")
+	s.core = startProcess(s.t, "booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys), "--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off")
 	b := s.buyer()
 	s.await("the core sells", func() bool {
 		status, _ := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": s.sale.Performances[0], "units": []int{-1}}, "")
@@ -250,6 +252,7 @@ type buyer struct {
 	token, session, hold, key, coupon, order, link string
 	place                                          ropeline.PlaceID
 	block                                          string
+	endpoint, event                                string // of webhooks
 	units                                          []int
 }
 
@@ -471,6 +474,7 @@ func (s *shop) agree(after string) {
 		"canceled orders with a ticket that is good": `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
 		"paid orders without all of their tickets":   `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
 		"valid tickets without a paid order":         `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
+		"webhooks of what is not so":                 `select count(*) from webhook_events v where v.kind = 'order.paid' and not exists (select from orders o where o.id = v.subject and o.state in ('paid', 'canceled'))`,
 		"units with two tickets":                     `select count(*) from (select from tickets where state <> 'canceled' group by performance_id, unit having count(*) > 1) twice`,
 		"paid orders without one line of the money":  `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')`,
 	} {

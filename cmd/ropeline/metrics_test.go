@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
@@ -100,10 +101,10 @@ func everything(t *testing.T) map[string]described {
 	if _, err := newEdge(t.Context(), rdb, keys, somewhere, somewhere, ln, edgeLimits{Routes: "../../docs/gate/routes.yaml"}, reg, log); err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
-	if _, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "gate", 0, abuseFlags{}, ln, reg, log); err != nil {
+	if _, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "gate", 0, abuseFlags{}, receiverFlags{}, ln, reg, log); err != nil {
 		t.Fatal(err)
 	}
-	newWorker(rdb, db, sandbox.New(db), reg, log)
+	newWorker(rdb, db, sandbox.New(db), make(webhook.Keys, 32), receiverFlags{}, reg, log)
 	return reg.seen
 }
 

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,7 +28,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.elsewhereOperations(), s.blockOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -533,6 +537,124 @@ func (s *shop) blockOperations() []operation {
 			return "lifted"
 		}},
 	}
+}
+
+// ears take webhooks.
+type ears struct {
+	url   string
+	mu    sync.Mutex
+	heard map[string]int // by webhook-id
+}
+
+func listens(t *testing.T) *ears {
+	e := &ears{heard: map[string]int{}}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.heard[r.Header.Get("webhook-id")]++
+	}))
+	t.Cleanup(server.Close)
+	e.url = server.URL
+	return e
+}
+
+func (e *ears) has(event string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.heard[event] > 0
+}
+
+// webhookOperations tell integrators.
+func (s *shop) webhookOperations() []operation {
+	staff, at := &buyer{token: s.staff}, "/api/v1/organizer/webhooks"
+	plan := map[string]any{"url": s.ears.url, "kinds": []string{"order.paid"}}
+	add := func(b *buyer) int {
+		status, answer := s.do(staff, http.MethodPost, at, plan, b.key)
+		b.endpoint, _ = answer["id"].(string)
+		return status
+	}
+	added := func(b *buyer) {
+		if status := add(b); status != http.StatusCreated {
+			s.t.Fatalf("adding an endpoint: %d", status)
+		}
+	}
+	forget := func() { // the next one is told of its own
+		if _, err := s.db.Exec(s.t.Context(), `delete from webhook_endpoints`); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	bought := func(b *buyer) {
+		added(b)
+		s.holdOperations()[1].prepare(b)
+		status, answer := s.pay(b, sandbox.OK)
+		if status != http.StatusCreated {
+			s.t.Fatalf("paying: %d %v", status, answer)
+		}
+		if err := s.db.QueryRow(s.t.Context(), `select id::text from webhook_events where subject = $1`, answer["id"]).Scan(&b.event); err != nil {
+			s.t.Fatal("the one event of an order: ", err)
+		}
+	}
+	ask := func(method, path string, body any) func(*buyer) int {
+		return func(b *buyer) int {
+			status, _ := s.do(staff, method, at+"/"+b.endpoint+strings.ReplaceAll(path, "{event}", b.event), body, "")
+			return status
+		}
+	}
+	again := func(act func(*buyer) int, want int) func(*buyer) string {
+		return func(b *buyer) string {
+			if status := act(b); status != want {
+				s.t.Errorf("asked again: %d, want %d", status, want)
+			}
+			forget()
+			return "as asked"
+		}
+	}
+	sent := func(b *buyer) int {
+		s.await("the webhook is sent", func() bool { return s.delivered(b.event) || s.dead.Load() })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	resent := func(b *buyer) string {
+		if s.delivered(b.event) {
+			forget()
+			return "it was delivered"
+		}
+		if _, err := s.db.Exec(s.t.Context(), `update webhook_deliveries set next_at = now()`); err != nil { // its lease is over
+			s.t.Fatal(err)
+		}
+		end := "it was not sent, and is"
+		if s.ears.has(b.event) {
+			end = "it is sent twice"
+		}
+		pid := s.work()
+		s.await("the webhook is sent after all", func() bool { return s.delivered(b.event) && s.ears.has(b.event) })
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		forget()
+		return end
+	}
+	change, rotate, test := ask(http.MethodPut, "", plan), ask(http.MethodPost, "/rotate", map[string]any{"generation": 1}), ask(http.MethodPost, "/test", struct{}{})
+	one, all, remove := ask(http.MethodPost, "/deliveries/{event}/redeliver", struct{}{}), ask(http.MethodPost, "/redeliver", map[string]any{"since": time.Now()}), ask(http.MethodDelete, "", struct{}{})
+	return []operation{
+		{name: "add webhook", routes: []string{"create-webhook"}, prepare: func(*buyer) {}, act: add, want: http.StatusCreated, finish: again(add, http.StatusCreated)},
+		{name: "change webhook", routes: []string{"change-webhook"}, prepare: added, act: change, want: http.StatusOK, finish: again(change, http.StatusOK)},
+		{name: "rotate webhook", routes: []string{"rotate-webhook"}, prepare: added, act: rotate, want: http.StatusOK, finish: again(rotate, http.StatusOK)},
+		{name: "test webhook", routes: []string{"test-webhook"}, prepare: added, act: test, want: http.StatusOK, finish: again(test, http.StatusOK)},
+		{name: "redeliver webhook", routes: []string{"redeliver-webhook"}, prepare: bought, act: one, want: http.StatusNoContent, finish: again(one, http.StatusNoContent)},
+		{name: "redeliver webhooks", routes: []string{"redeliver-webhooks"}, prepare: bought, act: all, want: http.StatusOK, finish: again(all, http.StatusOK)},
+		{name: "remove webhook", routes: []string{"delete-webhook"}, prepare: added, act: remove, want: http.StatusNoContent, finish: again(remove, http.StatusNoContent)},
+		{always: true, name: "worker sends webhook", worker: true, prepare: bought, act: sent, want: http.StatusOK, finish: resent},
+	}
+}
+
+// delivered says whether a webhook was taken, as the books have it.
+func (s *shop) delivered(event string) (is bool) {
+	s.t.Helper()
+	if err := s.db.QueryRow(s.t.Context(), `select exists (select from webhook_deliveries where event_id = $1 and state = 'delivered')`, event).Scan(&is); err != nil {
+		s.t.Fatal(err)
+	}
+	return is
 }
 
 // workerOperations settle what a core has left behind.

@@ -36,6 +36,7 @@ type opsCommand struct {
 	Beacon   opsBeacon   `cmd:"" help:"Enter the value of a beacon that Ropeline cannot reach."`
 	Edges    opsEdges    `cmd:"" help:"Show what each edge last said of itself."`
 	Blocks   opsBlocks   `cmd:"" help:"Show who may not buy for a while; block somebody, or lift a block."`
+	Webhooks opsWebhooks `cmd:"" help:"Tell integrators of what happens: addresses, their secrets, and what was delivered."`
 	Payments opsPayments `cmd:"" help:"Show payments that did not come together with their tickets, and disputes."`
 	History  opsHistory  `cmd:"" help:"Show the last quarter of an hour of a sale, by the second."`
 	Reentry  opsReentry  `cmd:"" help:"Let somebody whom the shop failed come in again without standing in line."`
