@@ -84,12 +84,12 @@ func (e *Error) Because(cause error) *Error {
 // Problem is an RFC 9457 problem document, the only form in which an error
 // leaves over HTTP (media type application/problem+json).
 type Problem struct {
-	Type   string `json:"type"` // stable: "urn:ropeline:problem:" and the code
+	Type   string `json:"type" pattern:"^urn:ropeline:problem:[a-z0-9-]+$" doc:"stable: programs go by it"` // "urn:ropeline:problem:" and the code
 	Title  string `json:"title"`
 	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
+	Detail string `json:"detail,omitempty" doc:"for people; it may change"`
 
-	Reference string `json:"reference,omitempty"` // for whoever asks the organizer about it
+	Reference string `json:"reference,omitempty" doc:"for whoever asks the organizer about it"`
 }
 
 // ProblemType prefixes a code to make the stable type of a problem document.
@@ -117,7 +117,7 @@ func ProblemOf(err error) (Problem, time.Duration) {
 // others beside the code that returns them.
 var (
 	ErrSaleUnknown    = &Error{Kind: NotFound, Code: "sale-unknown", Detail: "There is no such sale."}
-	ErrBodyTooLarge   = &Error{Kind: TooLarge, Code: "body-too-large", Detail: "The request body is larger than 64 KiB."}
+	ErrBodyTooLarge   = &Error{Kind: TooLarge, Code: "body-too-large", Detail: "The request body is larger than this address takes."}
 	ErrBodyMalformed  = &Error{Kind: Invalid, Code: "body-malformed", Detail: "The request body is not valid JSON for this route.", Status: http.StatusBadRequest}
 	ErrBodyEncoded    = &Error{Kind: Invalid, Code: "body-encoded", Detail: "Send the request body as it is, without Content-Encoding.", Status: http.StatusUnsupportedMediaType}
 	ErrRateLimited    = &Error{Kind: Limited, Code: "rate-limited", Detail: "Too many requests from your address. Please wait a moment."}

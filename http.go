@@ -16,6 +16,10 @@ import (
 // MaxBody is the largest body our own JSON routes read, in bytes.
 const MaxBody = 64 << 10
 
+// MaxDocument is the largest file that an organizer may send us, in bytes: the seat
+// map of 200,000 seats has about 12 MB.
+const MaxDocument = 32 << 20
+
 // WriteProblem answers with the problem document of an error. It returns the
 // HTTP status, so that the caller can log what is our own fault.
 func WriteProblem(w http.ResponseWriter, err error) int {

@@ -137,6 +137,8 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 		switch {
 		case m.Role == RoleVendor:
 			return errVendorOnly
+		case m.Role == RoleOrganizer:
+			return errOrganizerOnly
 		case m.Role == RoleBoxOffice:
 			return errBoxOfficeOnly
 		case m.Role == RoleShop && route.who != seller:

@@ -32,15 +32,17 @@ type Staff struct{ members []Member }
 
 // The roles. An SRE may do everything; the backend of a shop has a key of its own
 // and may end sessions; a vendor makes and redeems the coupons of the shop that
-// is their name up to its first dot; the box office sells at its counter.
+// is their name up to its first dot; the box office sells at its counter;
+// an organizer makes venues, programs and reserves.
 const (
 	RoleSRE       = "sre"
 	RoleShop      = "shop"
 	RoleVendor    = "vendor"
 	RoleBoxOffice = "boxoffice"
+	RoleOrganizer = "organizer"
 )
 
-var roles = []string{RoleSRE, RoleShop, RoleVendor, RoleBoxOffice}
+var roles = []string{RoleSRE, RoleShop, RoleVendor, RoleBoxOffice, RoleOrganizer}
 
 func checkRole(role string) error {
 	if !slices.Contains(roles, role) {
@@ -52,6 +54,8 @@ func checkRole(role string) error {
 var errShopOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "shop-key", Detail: "The key of a shop ends sessions and does nothing else."}
 
 var errBoxOfficeOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "box-office-key", Detail: "The key of a box office sells at its counter and does nothing else."}
+
+var errOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-key", Detail: "The key of an organizer is for venues, programs and reserves and nothing else."}
 
 var errVendorOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-key", Detail: "The key of a vendor opens the desk of their shop and nothing else."}
 

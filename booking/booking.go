@@ -1,11 +1,11 @@
-// Package booking holds the words that everything below it says: money, and
-// how ids of holds, orders and tickets are made.
+// Package booking holds the words that everything below it says: money, pages of
+// lists, and how ids of holds, orders and tickets are made.
 //
 // A unit, one sellable place, is a plain int: its number 0 … n-1 within its
 // performance. Packages below: catalogue says what is for sale, inventory and
 // hold keep who has which unit right now (Redis), order and payment turn a
 // hold into tickets (Postgres), ticket draws one, api is the HTTP surface.
-// This package has no behavior and knows none of them.
+// This package knows none of them.
 package booking
 
 import (

@@ -98,15 +98,40 @@ func cleanHeader(h http.Header, cookie string) {
 // of ours, so a body is small: it is read here, whole, before the upstream hears
 // of the request. A body that is cut, malformed or slow is the client's error
 // then and never looks like the upstream's, and none is sent in chunks.
-func forward(proxy http.Handler) handler {
+func forward(proxy http.Handler) handler { return forwardUpTo(ropeline.MaxBody, proxy) }
+
+// mostFiles is how many files of organizers are read at once: they are kept in memory.
+const mostFiles = 4
+
+var errFilesBusy = &ropeline.Error{Kind: ropeline.Unavailable, Code: "files-busy", RetryAfter: 5 * time.Second,
+	Detail: "Several files are being sent to us already. Please try again in a moment. Nothing was changed."}
+
+// forwardFiles is forward for routes that take a file of an organizer's.
+func forwardFiles(proxy http.Handler) handler {
+	small, large, free := forward(proxy), forwardUpTo(ropeline.MaxDocument, proxy), make(chan struct{}, mostFiles)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.ContentLength >= 0 && r.ContentLength <= ropeline.MaxBody {
+			return small(w, r)
+		}
+		select {
+		case free <- struct{}{}:
+			defer func() { <-free }()
+			return large(w, r)
+		default:
+			return errFilesBusy
+		}
+	}
+}
+
+func forwardUpTo(most int64, proxy http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 			return ropeline.ErrBodyEncoded
 		}
-		if r.ContentLength > ropeline.MaxBody {
+		if r.ContentLength > most {
 			return ropeline.ErrBodyTooLarge
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ropeline.MaxBody))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			return ropeline.ErrBodyTooLarge
 		}

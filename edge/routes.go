@@ -78,6 +78,10 @@ func (s *Server) routes() []route {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.booking))...)
+	files := forwardFiles(s.booking)
+	for _, kind := range []string{"venues", "programs"} {
+		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)
+	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)
 }
 

@@ -29,14 +29,26 @@ func (g *Gate) Middleware(rule Rule) func(http.Handler) http.Handler {
 				w.Header().Set("Location", rule.Room)
 				w.WriteHeader(http.StatusSeeOther)
 			case err != nil:
+				if a, ok := g.Refused(err); ok {
+					a.tell(w.Header())
+				}
 				ropeline.WriteProblem(w, err)
 			case c.Session == "":
 				next.ServeHTTP(w, r)
 			default:
+				if a, ok := g.Allowance(c.Session); ok {
+					a.tell(w.Header())
+				}
 				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, c)))
 			}
 		})
 	}
+}
+
+// tell writes the headers of draft-ietf-httpapi-ratelimit-headers.
+func (a Allowance) tell(h http.Header) {
+	h.Set("RateLimit-Policy", a.Policy())
+	h.Set("RateLimit", a.String())
 }
 
 // Claims returns what the token of a request says, from the request's context

@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"errors"
 	"hash/maphash"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,6 +60,56 @@ func (r *rates) take(session string) error {
 	limited := *ropeline.ErrRateLimited
 	limited.RetryAfter = s.ends.Sub(now)
 	return &limited
+}
+
+// Allowance is how many requests more a gate lets through of a session.
+type Allowance struct {
+	Most, Left int64         // in this minute
+	Reset      time.Duration // until the next
+}
+
+// Policy and String are what the RateLimit-Policy and RateLimit headers say of it.
+func (a Allowance) Policy() string {
+	return "\"session\";q=" + strconv.FormatInt(a.Most, 10) + ";w=60"
+}
+
+func (a Allowance) String() string {
+	return "\"session\";r=" + strconv.FormatInt(a.Left, 10) + ";t=" + ropeline.RetryAfter(a.Reset)
+}
+
+// left is what take would say without counting.
+func (r *rates) left(session string) Allowance {
+	s := &r.shards[maphash.String(r.seed, session)%uint64(len(r.shards))]
+	now := r.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := Allowance{Most: r.most, Left: r.most, Reset: window}
+	if left := s.ends.Sub(now); left > 0 && left <= window+time.Second {
+		a.Reset = left
+		if count := s.counts[session]; count != nil {
+			a.Left -= *count
+		}
+	}
+	return a
+}
+
+// Allowance says how much a session is still let through; false where there is no
+// limit. It counts nothing.
+func (g *Gate) Allowance(session string) (Allowance, bool) {
+	if g.rates == nil {
+		return Allowance{}, false
+	}
+	return g.rates.left(session), true
+}
+
+// Refused is the allowance of whoever was refused for asking too often; false for
+// any other refusal.
+func (g *Gate) Refused(err error) (Allowance, bool) {
+	limited, ok := errors.AsType[*ropeline.Error](err)
+	if g.rates == nil || !ok || !errors.Is(limited, ropeline.ErrRateLimited) {
+		return Allowance{}, false
+	}
+	return Allowance{Most: g.rates.most, Reset: limited.RetryAfter}, true
 }
 
 // WithRate makes the gate let through so many requests a minute of one session,

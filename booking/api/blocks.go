@@ -17,11 +17,10 @@ func (s *server) routeBlocks() error {
 }
 
 type listBlocks struct {
+	Page
 	State   abuse.State `query:"state" enum:"active,lifted,over"`
 	Place   string      `query:"place" doc:"only those of this place"`
 	Address string      `query:"address" doc:"only those of this address; it is kept as a keyed hash"`
-	Cursor  string      `query:"cursor" doc:"next of the page before"`
-	Limit   int         `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 // BlockList is a page of blocks.
@@ -33,7 +32,14 @@ type BlockList struct {
 type blockList struct{ Body BlockList }
 
 func (s *server) listBlocks(ctx context.Context, in *listBlocks) (*blockList, error) {
-	list, next, err := s.abuse.List(ctx, abuse.Filter{State: in.State, Place: ropeline.PlaceID(in.Place), Address: in.Address, After: in.Cursor, Limit: in.Limit})
+	size, err := in.of().Size()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := in.of().After(); err != nil {
+		return nil, err
+	}
+	list, next, err := s.abuse.List(ctx, abuse.Filter{State: in.State, Place: ropeline.PlaceID(in.Place), Address: in.Address, After: in.Cursor, Limit: size})
 	if err != nil {
 		return nil, err
 	}

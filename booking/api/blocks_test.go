@@ -188,7 +188,7 @@ func TestStaffSeeAndLiftBlocks(t *testing.T) {
 	c.do(http.MethodPost, blocks+"/"+b.ID+"/lift", "key-sre", `{"reason": ""}`).refused(http.StatusUnprocessableEntity, "block-invalid")
 	c.do(http.MethodPost, blocks+"/01939f4e-7a00-7000-8000-000000000001/lift", "key-sre", `{"reason": "x"}`).refused(http.StatusNotFound, "block-unknown")
 	c.get(blocks+"/x", "key-sre").refused(http.StatusNotFound, "block-unknown")
-	c.get(blocks+"?limit=0", "key-sre").refused(http.StatusUnprocessableEntity, "request-invalid")
+	c.get(blocks+"?limit=201", "key-sre").refused(http.StatusUnprocessableEntity, "page-invalid")
 }
 
 // A thousand tabs of one session that pay at once, each in its own name, make one order,

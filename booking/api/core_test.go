@@ -118,7 +118,7 @@ func (l staffList) Find(key string) (name, role string, err error) {
 }
 
 var theStaff = staffList{
-	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"}, "key-counter": {"kim", roleBoxOffice},
+	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"}, "key-counter": {"kim", roleBoxOffice}, "key-olga": {"olga", roleOrganizer},
 }
 
 // ended stands for the line's news of sessions that ended early.
@@ -152,6 +152,18 @@ func startLogging(t testing.TB, log *slog.Logger) *core {
 // startAfter changes the database before the core looks at it.
 func startAfter(t testing.TB, log *slog.Logger, changes ...string) *core {
 	t.Helper()
+	return startWith(t, log, func(c *core, _ *Config) {
+		for _, sql := range changes {
+			if _, err := c.db.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// startWith prepares a core, which is given its configuration then.
+func startWith(t testing.TB, log *slog.Logger, prepare func(*core, *Config)) *core {
+	t.Helper()
 	c := &core{t: t, db: devtest.Postgres(t), rdb: devtest.Redis(t), ended: &ended{sessions: map[string]bool{}}}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -159,22 +171,19 @@ func startAfter(t testing.TB, log *slog.Logger, changes ...string) *core {
 	}
 	c.key = private
 	c.sale, c.show = c.seed(200, 100)
-	for _, sql := range changes {
-		if _, err := c.db.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
 	c.line = &heard{sale: c.sale.ID, bought: map[ropeline.PlaceID]int{}}
 	db := bounded(t, c.db)
 	c.sandbox = sandbox.New(db).Hooked("whsec_sandbox", time.Now, func(ctx context.Context, header http.Header, body []byte) error {
 		return sandbox.To(http.DefaultClient, c.url+"/api/v1/webhooks/sandbox")(ctx, header, body)
 	})
-	c.api, err = New(Config{
+	config := Config{
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
 		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
 		Abuse: abuse.Default(), Edges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-	})
+	}
+	prepare(c, &config)
+	c.api, err = New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,6 +340,7 @@ func (c *core) read(res *http.Response, err error) answer {
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		c.t.Fatal(err)
 	}
+	asDescribed(c.t, res, read)
 	return answer{t: c.t, Status: res.StatusCode, Header: res.Header, Body: read}
 }
 

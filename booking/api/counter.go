@@ -74,7 +74,7 @@ type createCounterHold struct {
 // createCounterHold is not bound by how many one person may have, nor by the line:
 // units are marked in the same place as everybody's, so none is held twice.
 func (s *server) createCounterHold(ctx context.Context, in *createCounterHold) (*holdAnswer, error) {
-	if !order.IsKey(in.Key) {
+	if !booking.IsKey(in.Key) {
 		return nil, order.ErrKeyMissing
 	}
 	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))

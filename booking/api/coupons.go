@@ -81,7 +81,7 @@ type Page struct {
 	Limit  int    `query:"limit" doc:"1 to 200; 50 if left out"`
 }
 
-func (p Page) of() coupon.Page { return coupon.Page{Cursor: p.Cursor, Limit: p.Limit} }
+func (p Page) of() booking.Page { return booking.Page{Cursor: p.Cursor, Limit: p.Limit} }
 
 // fresh is an answer that a cache may keep for a moment.
 type fresh[Body any] struct {

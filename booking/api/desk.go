@@ -40,6 +40,7 @@ const (
 	roleSRE       = "sre"
 	roleVendor    = "vendor"
 	roleBoxOffice = "boxoffice"
+	roleOrganizer = "organizer"
 )
 
 // ErrDeskOnly refuses a key of the staff that is for something else.
@@ -53,20 +54,26 @@ type memberKey struct{}
 // need lets members of the staff pass who have one of the roles.
 func (s *server) need(refusal error, roles ...string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		key := ropeline.Bearer(c.Get(fiber.HeaderAuthorization))
-		if key == "" || s.staff == nil {
-			return ropeline.ErrStaffRequired
-		}
-		name, role, err := s.staff.Find(key)
+		m, err := s.memberOf(c.Get(fiber.HeaderAuthorization))
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(roles, role) {
+		if !slices.Contains(roles, m.role) {
 			return refusal
 		}
-		c.Locals(memberKey{}, member{name, role})
+		c.Locals(memberKey{}, m)
 		return c.Next()
 	}
+}
+
+// memberOf finds who of the staff a request comes from.
+func (s *server) memberOf(authorization string) (member, error) {
+	key := ropeline.Bearer(authorization)
+	if key == "" || s.staff == nil {
+		return member{}, ropeline.ErrStaffRequired
+	}
+	name, role, err := s.staff.Find(key)
+	return member{name, role}, err
 }
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is

@@ -46,16 +46,18 @@ func disputeAnswer(d order.Dispute) Dispute {
 
 type gotDisputes struct {
 	Body struct {
-		Disputes []Dispute `json:"disputes" doc:"those that are not decided first, then the newest; 200 at most"`
+		Disputes []Dispute `json:"disputes" doc:"those that are not decided first, then the newest"`
+		Next     string    `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 	}
 }
 
-func (s *server) listDisputes(ctx context.Context, _ *struct{}) (*gotDisputes, error) {
-	found, err := s.orders.Disputes(ctx)
+func (s *server) listDisputes(ctx context.Context, in *Page) (*gotDisputes, error) {
+	found, next, err := s.orders.Disputes(ctx, in.of())
 	if err != nil {
 		return nil, err
 	}
 	out := &gotDisputes{}
+	out.Body.Next = next
 	out.Body.Disputes = make([]Dispute, len(found))
 	for i, d := range found {
 		out.Body.Disputes[i] = disputeAnswer(d)

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/webhook"
 )
@@ -37,7 +40,7 @@ type createEndpoint struct {
 type newEndpoint struct{ Body NewEndpoint }
 
 func (s *server) createEndpoint(ctx context.Context, in *createEndpoint) (*newEndpoint, error) {
-	if !order.IsKey(in.Key) {
+	if !booking.IsKey(in.Key) {
 		return nil, order.ErrKeyMissing
 	}
 	e, secret, err := s.endpoints.Add(ctx, in.Body, in.Key, by(ctx))
@@ -47,14 +50,29 @@ func (s *server) createEndpoint(ctx context.Context, in *createEndpoint) (*newEn
 type endpointList struct {
 	Body struct {
 		Webhooks []webhook.Endpoint `json:"webhooks" doc:"the newest first"`
+		Next     string             `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 	}
 }
 
-func (s *server) listEndpoints(ctx context.Context, _ *struct{}) (*endpointList, error) {
+func (s *server) listEndpoints(ctx context.Context, in *Page) (*endpointList, error) {
+	size, err := in.of().Size()
+	if err != nil {
+		return nil, err
+	}
+	after, err := in.of().After()
+	if err != nil {
+		return nil, err
+	}
 	list, err := s.endpoints.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if after != nil {
+		list = list[slices.IndexFunc(list, func(e webhook.Endpoint) bool { return e.ID == *after })+1:]
+	}
 	out := &endpointList{}
-	out.Body.Webhooks = list
-	return out, err
+	out.Body.Webhooks, out.Body.Next = booking.Cut(list, size, func(e webhook.Endpoint) string { return e.ID })
+	return out, nil
 }
 
 type endpointID struct {
@@ -117,22 +135,40 @@ func (s *server) testEndpoint(ctx context.Context, in *endpointID) (*testedEndpo
 }
 
 type listDeliveries struct {
-	ID     string                `path:"id" doc:"of the endpoint"`
-	State  webhook.DeliveryState `query:"state" enum:"due,delivered,failed"`
-	Before int64                 `query:"before" minimum:"0" doc:"go on before this number"`
+	ID string `path:"id" doc:"of the endpoint"`
+	Page
+	State webhook.DeliveryState `query:"state" enum:"due,delivered,failed"`
 }
 
 type deliveryList struct {
 	Body struct {
-		Deliveries []webhook.Delivery `json:"deliveries" doc:"the newest first, 100 at most: ask for those before the last one's number for more"`
+		Deliveries []webhook.Delivery `json:"deliveries" doc:"the newest first; a page has 100 at most"`
+		Next       string             `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 	}
 }
 
 func (s *server) listDeliveries(ctx context.Context, in *listDeliveries) (*deliveryList, error) {
-	list, err := s.endpoints.Deliveries(ctx, in.ID, in.State, in.Before)
+	size, err := in.of().Size()
+	if err != nil {
+		return nil, err
+	}
+	before := int64(0)
+	if in.Cursor != "" {
+		if before, err = strconv.ParseInt(in.Cursor, 10, 64); err != nil || before < 1 {
+			return nil, booking.ErrPage
+		}
+	}
+	list, err := s.endpoints.Deliveries(ctx, in.ID, in.State, before)
+	if err != nil {
+		return nil, err
+	}
+	number := func(d webhook.Delivery) string { return strconv.FormatInt(d.Number, 10) }
 	out := &deliveryList{}
-	out.Body.Deliveries = list
-	return out, err
+	out.Body.Deliveries, out.Body.Next = booking.Cut(list, size, number)
+	if out.Body.Next == "" && len(list) == webhook.DeliveriesMost {
+		out.Body.Next = number(list[len(list)-1])
+	}
+	return out, nil
 }
 
 type redeliver struct {

@@ -55,7 +55,7 @@ func TestStaffManageWebhooks(t *testing.T) {
 	}
 	event := list.Body.Deliveries[0].Event
 	c.get(one+"/deliveries?state=lost", "key-sre").refused(http.StatusUnprocessableEntity, "request-invalid")
-	c.get(one+"/deliveries?before=-1", "key-sre").refused(http.StatusUnprocessableEntity, "request-invalid")
+	c.get(one+"/deliveries?limit=201", "key-sre").refused(http.StatusUnprocessableEntity, "page-invalid")
 	if a := c.do(http.MethodPost, one+"/deliveries/"+event+"/redeliver", "key-sre", "{}"); a.Status != http.StatusNoContent {
 		t.Errorf("again: %d %s", a.Status, a.Body)
 	}

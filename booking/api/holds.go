@@ -2,8 +2,13 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/gate/fibergate"
@@ -56,7 +61,26 @@ type HoldCoupon struct {
 
 type holdAnswer struct{ Body Hold }
 
-type createHold struct{ Body HoldRequest }
+type createHold struct {
+	Key  string `header:"Idempotency-Key" doc:"the same key with the same body gets the same hold; without one a request that is sent again is answered with hold-exists"`
+	Body HoldRequest
+}
+
+// id is of the hold that a session's key stands for, and a new one without a key.
+// The script that holds units takes the same id for the same request.
+func (in *createHold) id(session string) (string, error) {
+	if in.Key == "" {
+		return booking.NewID()
+	}
+	if !booking.IsKey(in.Key) {
+		return "", booking.ErrKey
+	}
+	body, err := json.Marshal(in.Body)
+	if err != nil {
+		return "", err
+	}
+	return uuid.NewHash(sha256.New(), uuid.Nil, slices.Concat([]byte(session+"\n"+in.Key+"\n"), body), 8).String(), nil
+}
 
 func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, error) {
 	fan, err := fan(ctx)
@@ -80,7 +104,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if err := s.abuse.Hold(ctx, who); err != nil {
 		return nil, err
 	}
-	id, err := booking.NewID()
+	id, err := in.id(fan.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +130,21 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 type holdList struct {
 	Body struct {
 		Holds []Hold `json:"holds"`
+		Next  string `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 	}
 }
 
-func (s *server) listHolds(ctx context.Context, _ *struct{}) (*holdList, error) {
+// listHolds has a hold of each performance at most, in the order of their ids.
+func (s *server) listHolds(ctx context.Context, in *Page) (*holdList, error) {
 	fan, err := fan(ctx)
 	if err != nil {
+		return nil, err
+	}
+	size, err := in.of().Size()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := in.of().After(); err != nil {
 		return nil, err
 	}
 	ids, err := s.shows.OnSale(ctx, fan.Sale)
@@ -121,6 +154,9 @@ func (s *server) listHolds(ctx context.Context, _ *struct{}) (*holdList, error) 
 	out := &holdList{}
 	out.Body.Holds = []Hold{}
 	for _, id := range ids {
+		if string(id) <= in.Cursor {
+			continue
+		}
 		h, found, err := s.holds.Of(ctx, id, fan.Session)
 		if err != nil {
 			return nil, err
@@ -133,7 +169,11 @@ func (s *server) listHolds(ctx context.Context, _ *struct{}) (*holdList, error) 
 			return nil, err
 		}
 		out.Body.Holds = append(out.Body.Holds, a.Body)
+		if len(out.Body.Holds) > size {
+			break
+		}
 	}
+	out.Body.Holds, out.Body.Next = booking.Cut(out.Body.Holds, size, func(h Hold) string { return string(h.Performance) })
 	return out, nil
 }
 

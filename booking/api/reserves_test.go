@@ -38,7 +38,7 @@ func TestReservesAreNotForSaleUntilTheyAreReleased(t *testing.T) {
 	last := floor.First + floor.Count - 1
 	take(last).is(http.StatusCreated, nil)
 	await("a hold", func(l TierLeft) bool { return l.Free == 99 && l.Held == 1 && a.Closed == nil })
-	if _, err := shows.Reserve(t.Context(), c.show.ID, catalogue.ReservePlan{Name: "Later", Kind: catalogue.Batch, Area: floor.Name, Places: 40}); err != nil {
+	if _, err := shows.Reserve(t.Context(), c.show.ID, catalogue.ReservePlan{Name: "Later", Kind: catalogue.Batch, Area: floor.Name, Places: 40}, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
 		t.Fatal(err)
 	}
 	await("the reserve", func(l TierLeft) bool { return l.Free == 60 && l.Held == 0 && l.Closed == 40 })
@@ -49,7 +49,7 @@ func TestReservesAreNotForSaleUntilTheyAreReleased(t *testing.T) {
 	if r := c.inventory(); r.Withheld != 39 || r.Held != 1 || !r.OK() { // one is held still
 		t.Errorf("inventory %+v", r)
 	}
-	if err := shows.Release(t.Context(), c.show.ID, "Later", time.Now().Add(50*time.Millisecond)); err != nil {
+	if _, err := shows.Release(t.Context(), c.show.ID, "Later", time.Now().Add(50*time.Millisecond), catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
 		t.Fatal(err)
 	}
 	await("the release", func(l TierLeft) bool { return l.Free == 99 && l.Held == 1 && l.Closed == 0 && a.Closed == nil })

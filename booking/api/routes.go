@@ -28,6 +28,7 @@ const (
 	Desk      Access = "staff key"       // vendors of the shop, and SREs
 	SRE       Access = "SRE key"
 	BoxOffice Access = "box office key" // the box office, and SREs
+	Organizer Access = "organizer key"  // organizers, and SREs
 )
 
 // Route is a line of the table of routes.
@@ -53,6 +54,12 @@ const endpoints = organizer + "/webhooks"
 const organizer = "/api/v1/organizer"
 
 const blocks = organizer + "/blocks"
+
+// Where organizers keep what there is to sell.
+const (
+	venuesPath   = organizer + "/venues"
+	programsPath = organizer + "/programs"
+)
 
 // Routes is every route of the booking core.
 var Routes = []Route{
@@ -106,6 +113,17 @@ var Routes = []Route{
 	{"list-webhook-deliveries", http.MethodGet, endpoints + "/{id}/deliveries", SRE, http.StatusOK, "What was sent to an endpoint, and what came of it"},
 	{"redeliver-webhook", http.MethodPost, endpoints + "/{id}/deliveries/{event}/redeliver", SRE, http.StatusNoContent, "Send an event again"},
 	{"redeliver-webhooks", http.MethodPost, endpoints + "/{id}/redeliver", SRE, http.StatusOK, "Send again what failed since a time, and what happened while the endpoint was switched off"},
+	{"list-venues", http.MethodGet, venuesPath, Organizer, http.StatusOK, "Venues"},
+	{"create-venue", http.MethodPost, venuesPath, Organizer, http.StatusCreated, "A new venue with its seat map"},
+	{"get-venue", http.MethodGet, venuesPath + "/{id}", Organizer, http.StatusOK, "The seat map of a venue, as it can be put"},
+	{"put-venue", http.MethodPut, venuesPath + "/{id}", Organizer, http.StatusOK, "The next version of a venue's seat map; performances stay with theirs"},
+	{"list-programs", http.MethodGet, programsPath, Organizer, http.StatusOK, "Programs, by their sales"},
+	{"get-program", http.MethodGet, programsPath + "/{sale}", Organizer, http.StatusOK, "What a sale sells, when and for how much, as it can be put"},
+	{"put-program", http.MethodPut, programsPath + "/{sale}", Organizer, http.StatusOK, "Make a sale with its performances, or change its times, prices and settings"},
+	{"list-reserves", http.MethodGet, organizer + "/performances/{id}/reserves", Organizer, http.StatusOK, "What of a performance is not on sale, or not yet"},
+	{"create-reserve", http.MethodPost, organizer + "/performances/{id}/reserves", Organizer, http.StatusCreated, "Take units off sale: blocked, for guests, for the production, or to be released later"},
+	{"release-reserve", http.MethodPost, organizer + "/performances/{id}/reserves/{reserve}/release", Organizer, http.StatusOK, "Put a reserve on sale, at once or at a time"},
+	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs and reserves, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
@@ -183,6 +201,8 @@ func (s *server) guard(app *fiber.App) {
 			chain = []fiber.Handler{private, plainBody, s.need(ErrDeskOnly, roleSRE, roleVendor), pass}
 		case SRE:
 			chain = []fiber.Handler{private, plainBody, s.need(ErrSREOnly, roleSRE), pass}
+		case Organizer:
+			chain = []fiber.Handler{private, plainBody, s.need(ErrOrganizerOnly, roleSRE, roleOrganizer), pass}
 		case BoxOffice:
 			chain = []fiber.Handler{private, plainBody, s.need(ErrBoxOfficeOnly, roleSRE, roleBoxOffice), pass}
 		default:

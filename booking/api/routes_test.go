@@ -57,7 +57,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID)
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{sale}", "gala", "{reserve}", h.ID)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {
@@ -70,7 +70,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter"}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga"}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success {
@@ -136,6 +136,13 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				for _, other := range []string{"key-rosa", "key-shop", "key-counter"} {
 					call(other).refused(http.StatusForbidden, "sre-required")
+				}
+			case Organizer:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-olg"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				for _, other := range []string{"key-rosa", "key-shop", "key-counter"} {
+					call(other).refused(http.StatusForbidden, "organizer-required")
 				}
 			case BoxOffice:
 				for _, forged := range []string{"", fan, o.Key, bag, "key-counte"} {

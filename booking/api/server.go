@@ -153,10 +153,11 @@ func (s *server) app() (*fiber.App, error) {
 		ReadTimeout:           10 * time.Second,
 		IdleTimeout:           2 * time.Minute,
 	})
+	app.Server().HeaderReceived = s.bodies
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer} {
 		if err := register(); err != nil {
 			return nil, err
 		}
@@ -181,6 +182,11 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 		}
 		return out, nil
 	})
+	op := registered(s.spec, r)
+	describe(op, r)
+	if kind := documents[id]; kind != nil {
+		s.hasDocument(op, kind)
+	}
 	return nil
 }
 

@@ -88,11 +88,17 @@ type OrderLedger struct {
 	Order    string              `json:"order"`
 	Currency string              `json:"currency"`
 	Entries  []order.LedgerEntry `json:"entries"`
+	Next     string              `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+type orderEntries struct {
+	ID string `path:"id" doc:"of the order"`
+	Page
 }
 
 type gotLedger struct{ Body OrderLedger }
 
-func (s *server) orderLedger(ctx context.Context, in *orderID) (*gotLedger, error) {
+func (s *server) orderLedger(ctx context.Context, in *orderEntries) (*gotLedger, error) {
 	if !booking.IsID(in.ID) {
 		return nil, order.ErrUnknown
 	}
@@ -100,8 +106,8 @@ func (s *server) orderLedger(ctx context.Context, in *orderID) (*gotLedger, erro
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.orders.Ledger(ctx, o)
-	return &gotLedger{Body: OrderLedger{Order: o.ID, Currency: o.Total.Currency, Entries: entries}}, err
+	entries, next, err := s.orders.Ledger(ctx, o, in.of())
+	return &gotLedger{Body: OrderLedger{Order: o.ID, Currency: o.Total.Currency, Entries: entries, Next: next}}, err
 }
 
 // FailedRefund is a refund that the provider refuses.
@@ -124,16 +130,18 @@ func failedRefund(c order.Cancellation) FailedRefund {
 
 type gotRefunds struct {
 	Body struct {
-		Refunds []FailedRefund `json:"refunds" doc:"the newest first, 200 at most"`
+		Refunds []FailedRefund `json:"refunds" doc:"the newest first"`
+		Next    string         `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 	}
 }
 
-func (s *server) failedRefunds(ctx context.Context, _ *struct{}) (*gotRefunds, error) {
-	found, err := s.orders.FailedRefunds(ctx)
+func (s *server) failedRefunds(ctx context.Context, in *Page) (*gotRefunds, error) {
+	found, next, err := s.orders.FailedRefunds(ctx, in.of())
 	if err != nil {
 		return nil, err
 	}
 	out := &gotRefunds{}
+	out.Body.Next = next
 	out.Body.Refunds = make([]FailedRefund, len(found))
 	for i, c := range found {
 		out.Body.Refunds[i] = failedRefund(c)

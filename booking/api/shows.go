@@ -24,18 +24,23 @@ func (s *server) routeShows() error {
 	return handle(s, "get-availability", s.getAvailability)
 }
 
-type events struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         struct {
-		Events []catalogue.Event `json:"events"`
-	}
+type someEvents struct {
+	Page
+	Have string `header:"If-None-Match"`
 }
 
-func (s *server) listEvents(ctx context.Context, _ *struct{}) (*events, error) {
-	list, err := s.shows.Events(ctx)
-	out := &events{CacheControl: "max-age=10"}
-	out.Body.Events = list
-	return out, err
+// EventList is a page of events.
+type EventList struct {
+	Events []catalogue.Event `json:"events"`
+	Next   string            `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+func (s *server) listEvents(ctx context.Context, in *someEvents) (*fresh[EventList], error) {
+	list, next, err := s.shows.Events(ctx, in.of())
+	if err != nil {
+		return nil, err
+	}
+	return answerFresh(in.Have, EventList{list, next})
 }
 
 // tagged asks for a performance, unless the caller has it already.

@@ -1,7 +1,14 @@
 package api
 
 import (
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ropeline/ropeline"
 )
 
 // specification is huma's configuration: JSON only, and no pages of its own
@@ -13,7 +20,7 @@ func specification() huma.Config {
 			Info: &huma.Info{Title: "Ropeline booking", Version: "1",
 				Description: "Holds, orders and tickets. Errors are RFC 9457 problem documents with a stable type."},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					schemes[Admission]: {Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 						Description: "The admission token. Browsers send it as the cookie ropeline_admission_{sale}, chosen by the header Ropeline-Sale."},
@@ -21,7 +28,7 @@ func specification() huma.Config {
 						Description: "Time and HMAC-SHA256 of the body, with a secret that the provider and we share. The sandbox's header is Sandbox-Signature."},
 					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
 					schemes[Bag]:       {Type: "http", Scheme: "bearer", Description: "The key of the bag."},
-					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, or an SRE."},
+					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, an organizer, or an SRE."},
 				},
 			},
 		},
@@ -30,8 +37,17 @@ func specification() huma.Config {
 	}
 }
 
+// schemaName tells the seats of a venue from those of a performance.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if strings.HasSuffix(t.PkgPath(), "/booking/venue") {
+		name = "Venue" + name
+	}
+	return name
+}
+
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
@@ -41,14 +57,83 @@ func operation(r Route) huma.Operation {
 		// deadline of its own on the connection and never takes it back.
 		BodyReadTimeout: -1,
 		// A signature is of the body as it came, and a form is no JSON.
-		SkipValidateBody: r.Access == Signed || r.Access == Address,
+		SkipValidateBody: r.Access == Signed || r.Access == Address || documents[r.ID] != nil,
 		Responses: map[string]*huma.Response{"default": {
 			Description: "A problem document",
 			Content:     map[string]*huma.MediaType{problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
 		}},
 	}
+	if documents[r.ID] != nil {
+		op.MaxBodyBytes = ropeline.MaxDocument
+	}
 	if scheme, ok := schemes[r.Access]; ok {
 		op.Security = []map[string][]string{{scheme: {}}}
 	}
 	return op
+}
+
+// also are the good answers of a route beside the one in the table: the same
+// document, or none where it leads elsewhere.
+var also = map[string][]int{
+	"create-order":         {http.StatusAccepted},
+	"put-program":          {http.StatusCreated},
+	"claim-coupon":         {http.StatusOK},
+	"show-sandbox-payment": {http.StatusSeeOther},
+}
+
+// media are the routes whose good answer is no JSON.
+var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv"}
+
+// limits are the headers by which every answer may say how much more is let
+// through: the edge's, and where an admission token is needed the core's too.
+var limits = map[string]*huma.Param{
+	"RateLimit-Policy": {Description: `Limits that the request counts for, as draft-ietf-httpapi-ratelimit-headers has them: "requests";q=600;w=60`, Schema: &huma.Schema{Type: huma.TypeString}},
+	"RateLimit":        {Description: `What is left of them, and for how many seconds: "requests";r=599;t=60`, Schema: &huma.Schema{Type: huma.TypeString}},
+}
+
+// describe completes what huma has written of a route that it registered.
+func describe(op *huma.Operation, r Route) {
+	good := op.Responses[strconv.Itoa(r.Success)]
+	if kind, ok := media[r.ID]; ok {
+		good.Content = map[string]*huma.MediaType{kind: {Schema: &huma.Schema{Type: huma.TypeString}}}
+	}
+	if r.Success >= http.StatusMultipleChoices {
+		good.Content = nil // it leads elsewhere
+	}
+	for _, status := range also[r.ID] {
+		other := &huma.Response{Description: http.StatusText(status), Headers: good.Headers}
+		if status < http.StatusMultipleChoices {
+			other.Content = good.Content
+		}
+		op.Responses[strconv.Itoa(status)] = other
+	}
+	for _, p := range op.Parameters {
+		if p.In == "header" && p.Name == "If-None-Match" && r.Method == http.MethodGet {
+			p.Description = "ETags of what the caller has"
+			op.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+				Description: "The caller has it already", Headers: map[string]*huma.Param{"ETag": good.Headers["ETag"]}}
+		}
+	}
+	refused := op.Responses["default"]
+	op.Responses[strconv.Itoa(http.StatusTooManyRequests)] = &huma.Response{
+		Description: "Too often: a problem document", Content: refused.Content,
+		Headers: map[string]*huma.Param{"Retry-After": {Description: "seconds", Schema: &huma.Schema{Type: huma.TypeInteger}}},
+	}
+	for _, answer := range op.Responses {
+		if answer.Headers == nil {
+			answer.Headers = map[string]*huma.Param{}
+		}
+		for name, header := range limits {
+			answer.Headers[name] = header
+		}
+	}
+}
+
+// registered is what huma knows of a route.
+func registered(spec huma.API, r Route) *huma.Operation {
+	item := spec.OpenAPI().Paths[r.Path]
+	if item == nil {
+		return nil
+	}
+	return map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete}[r.Method]
 }

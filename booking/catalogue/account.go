@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 )
 
 // Account is an organizer's own account at the payment provider: who has one is paid
@@ -52,6 +53,20 @@ func (s *Store) accounts(ctx context.Context, where string, args ...any) ([]Acco
 // Accounts lists the accounts by their names.
 func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
 	return s.accounts(ctx, `true order by name`)
+}
+
+// AccountPage is a page of them.
+func (s *Store) AccountPage(ctx context.Context, p booking.Page) (page []Account, next string, err error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	if p.Cursor != "" && !ropeline.SaleID(p.Cursor).Valid() { // both are slugs
+		return nil, "", booking.ErrPage
+	}
+	list, err := s.accounts(ctx, `name > $1 order by name limit $2`, p.Cursor, size+1)
+	page, next = booking.Cut(list, size, func(a Account) string { return a.Name })
+	return page, next, err
 }
 
 // Account reads an account as it stands now.

@@ -10,8 +10,8 @@
 // performance is made: a venue that is rebuilt later changes nothing that was sold.
 //
 // It does not know which units are free; package inventory does. It owns the
-// tables venues, venue_maps, events, performances, tiers, seat_rows, sales and
-// sale_performances.
+// tables venues, venue_maps, events, performances, tiers, seat_rows, sales,
+// sale_performances, reserves, programs and catalogue_changes.
 package catalogue
 
 import (
@@ -116,7 +116,10 @@ type Map struct {
 func (m *Map) Tag() string { return m.tag }
 
 // Range is a contiguous run of units.
-type Range struct{ First, Count int }
+type Range struct {
+	First int `json:"first"`
+	Count int `json:"count"`
+}
 
 func (r Range) end() int { return r.First + r.Count }
 

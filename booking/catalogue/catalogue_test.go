@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -129,7 +130,7 @@ func TestEventsListPerformancesWithTheirSale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := s.Events(t.Context())
+	events, _, err := s.Events(t.Context(), booking.Page{})
 	if err != nil || len(events) != 1 || len(events[0].Performances) != 1 {
 		t.Fatalf("events %+v, %v", events, err)
 	}

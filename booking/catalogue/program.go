@@ -25,21 +25,21 @@ import (
 // Program describes a sale to make: an event, its performances at venues that
 // there are, and what they cost. Its JSON is described in docs/venues.md.
 type Program struct {
-	Sale         ropeline.Sale `json:"sale"`  // its performances are filled in
-	Event        string        `json:"event"` // the sale's title if empty
+	Event        string        `json:"event,omitempty"` // the sale's title if empty
 	Currency     string        `json:"currency"`
-	Tariff       tariff.Tariff `json:"tariff"`  // of each performance
-	Account      string        `json:"account"` // the organizer's own at the payment provider, who is paid; empty: we are
+	Tariff       tariff.Tariff `json:"tariff,omitzero"`   // of each performance
+	Account      string        `json:"account,omitempty"` // the organizer's own at the payment provider, who is paid; empty: we are
 	Performances []Showing     `json:"performances"`
+	Sale         ropeline.Sale `json:"sale"` // its performances are filled in
 }
 
 // Showing is a performance to make from a venue's map.
 type Showing struct {
 	Venue    string           `json:"venue"`
-	Version  int              `json:"version"` // of its map; 0: the newest
+	Version  int              `json:"version,omitempty" doc:"of its map; the newest if left out"`
 	StartsAt time.Time        `json:"starts_at"`
-	Prices   map[string]int64 `json:"prices"` // of each category, in minor units
-	Reserves []ReservePlan    `json:"reserves"`
+	Prices   map[string]int64 `json:"prices" doc:"of each category, in minor units"`
+	Reserves []ReservePlan    `json:"reserves,omitempty" doc:"as they are made with it"`
 }
 
 // Refusals of a program.
@@ -79,9 +79,6 @@ func ParseProgram(text []byte) (Program, error) {
 func (p Program) validate() error {
 	if n := len(p.Performances); n < 1 || n > maxShowings {
 		return invalidProgram("There are %d performances, want 1 to %d", n, maxShowings)
-	}
-	if len(p.Sale.Performances) > 0 {
-		return invalidProgram("sale: performances must be left out, they are made")
 	}
 	if !plain(p.Event) || !plain(p.Sale.Title) {
 		return invalidProgram("event and title must have no characters that cannot be printed")
@@ -137,8 +134,8 @@ func (s Showing) money(v venue.Map, currency string) (map[string]booking.Money, 
 
 // Make makes a program's event, performances and sale, all or nothing, and returns
 // the sale's document with the performances in it.
-func (s *Store) Make(ctx context.Context, p Program) (sale ropeline.Sale, err error) {
-	if err := p.validate(); err != nil {
+func (s *Store) Make(ctx context.Context, p Program, by Change) (sale ropeline.Sale, err error) {
+	if err := errors.Join(p.validate(), by.validate(false)); err != nil {
 		return ropeline.Sale{}, err
 	}
 	if p.Account != "" {
@@ -149,13 +146,17 @@ func (s *Store) Make(ctx context.Context, p Program) (sale ropeline.Sale, err er
 		}
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		sale, err = makeProgram(ctx, tx, p)
+		sale, err = makeProgram(ctx, tx, p, by)
 		return err
 	})
 	return sale, storeError("making sale "+string(p.Sale.ID), err)
 }
 
-func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, error) {
+func makeProgram(ctx context.Context, tx pgx.Tx, p Program, by Change) (ropeline.Sale, error) {
+	if len(p.Sale.Performances) > 0 {
+		return ropeline.Sale{}, invalidProgram("sale: performances must be left out, they are made")
+	}
+	p = p.inUTC()
 	sale, title := p.Sale, p.Event
 	if title == "" {
 		title = sale.Title
@@ -167,7 +168,7 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 	if _, err := tx.Exec(ctx, `insert into events (id, title) values ($1, $2)`, event, title); err != nil {
 		return sale, err
 	}
-	for _, showing := range p.Performances {
+	for i, showing := range p.Performances {
 		v, err := readVenue(ctx, tx, showing.Venue, showing.Version)
 		if err != nil {
 			return sale, err
@@ -188,8 +189,13 @@ func makeProgram(ctx context.Context, tx pgx.Tx, p Program) (ropeline.Sale, erro
 			return sale, err
 		}
 		sale.Performances = append(sale.Performances, m.ID)
+		p.Performances[i].Version = v.Version
 	}
-	return sale, insertSale(ctx, tx, sale)
+	p.Sale = sale
+	if err := insertSale(ctx, tx, sale); err != nil {
+		return sale, err
+	}
+	return sale, keepProgram(ctx, tx, p, 1, by)
 }
 
 func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, startsAt time.Time) error {
@@ -225,7 +231,10 @@ func insertReserves(ctx context.Context, tx pgx.Tx, m *Map, plans []ReservePlan)
 		if err != nil {
 			return err
 		}
-		if _, err := insertReserve(ctx, tx, m.ID, r); err != nil {
+		if r.ID, err = booking.NewID(); err != nil {
+			return err
+		}
+		if err := insertReserve(ctx, tx, m.ID, r); err != nil {
 			return err
 		}
 		taken = append(taken, r.Ranges...)

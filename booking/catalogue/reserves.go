@@ -3,6 +3,7 @@ package catalogue
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,11 +45,11 @@ func invalidReserve(name, format string, args ...any) error {
 // section, or the last places of an area.
 type ReservePlan struct {
 	Name      string     `json:"name"`
-	Kind      string     `json:"kind"`
-	Seats     []string   `json:"seats"` // "Stalls", "Stalls-A" or "Stalls-A-1"
-	Area      string     `json:"area"`
-	Places    int        `json:"places"`
-	ReleaseAt *time.Time `json:"release_at"` // nil: until somebody releases it
+	Kind      string     `json:"kind" enum:"blocked,guests,production,batch"`
+	Seats     []string   `json:"seats,omitempty" nullable:"false" doc:"sections, rows or seats: Stalls, Stalls-A or Stalls-A-1"`
+	Area      string     `json:"area,omitempty" doc:"of which the last places are taken"`
+	Places    int        `json:"places,omitempty" doc:"how many of the area"`
+	ReleaseAt *time.Time `json:"release_at,omitempty" doc:"when they come on sale; left out: when somebody says so"`
 }
 
 // Reserve is a set of units that is not on sale until it is released.
@@ -176,19 +177,42 @@ func union(ranges []Range) []Range {
 
 // Reserve makes a reserve of a performance. What of it is held or sold at the
 // moment stays so, and is withheld when it comes back.
-func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan ReservePlan) (r Reserve, err error) {
+func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan ReservePlan, by Change) (r Reserve, err error) {
+	if err := by.validate(false); err != nil {
+		return Reserve{}, err
+	}
+	request, err := json.Marshal(plan)
+	if err != nil {
+		return Reserve{}, err
+	}
 	p, err := s.Performance(ctx, id)
 	if err != nil {
 		return Reserve{}, err
 	}
+	var before Edit
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		// Two at once would take the same places.
 		if _, err := tx.Exec(ctx, `select 1 from performances where id = $1 for update`, id); err != nil {
 			return err
 		}
+		own, err := booking.NewID()
+		if err != nil {
+			return err
+		}
+		var found bool
+		before, found, err = by.note(ctx, tx, Edit{What: ofReserve, Subject: string(id), Name: own}, string(id), string(request))
+		if err == nil && found {
+			err = errBefore
+		}
+		if err != nil {
+			return err
+		}
 		others, err := reserves(ctx, tx, id)
 		if err != nil {
 			return err
+		}
+		if len(others) >= maxReserves {
+			return invalidReserve(plan.Name, "the performance has %d already", maxReserves)
 		}
 		var taken []Range
 		for _, o := range others {
@@ -197,41 +221,69 @@ func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan Res
 		if r, err = p.Map.reserve(plan, p.Map.names(), taken); err != nil {
 			return err
 		}
-		r.ID, err = insertReserve(ctx, tx, id, r)
-		return err
+		r.ID = own
+		return insertReserve(ctx, tx, id, r)
 	})
+	if errors.Is(err, errBefore) {
+		return s.reserve(ctx, id, before.Name)
+	}
 	return r, storeError("reserving units of "+string(id), err)
 }
 
-func insertReserve(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, r Reserve) (string, error) {
-	own, err := booking.NewID()
-	if err != nil {
-		return "", err
+// reserve reads a reserve by its id or its name, in force or not.
+func (s *Store) reserve(ctx context.Context, id ropeline.PerformanceID, name string) (Reserve, error) {
+	list, err := reservesWhere(ctx, s.db, `(id::text = $2 or name = $2)`, id, name)
+	if err == nil && len(list) == 0 {
+		err = ErrReserveUnknown
 	}
+	if err != nil {
+		return Reserve{}, storeError("reading a reserve of "+string(id), err)
+	}
+	return list[0], nil
+}
+
+func insertReserve(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, r Reserve) error {
 	parts := make([]string, len(r.Ranges))
 	for i, part := range r.Ranges {
 		parts[i] = fmt.Sprintf("[%d,%d)", part.First, part.First+part.Count)
 	}
-	_, err = tx.Exec(ctx, `insert into reserves (performance_id, id, name, kind, units, release_at) values ($1, $2, $3, $4, $5::text::int4multirange, $6)`,
-		id, own, r.Name, r.Kind, "{"+strings.Join(parts, ",")+"}", r.ReleaseAt)
+	_, err := tx.Exec(ctx, `insert into reserves (performance_id, id, name, kind, units, release_at) values ($1, $2, $3, $4, $5::text::int4multirange, $6)`,
+		id, r.ID, r.Name, r.Kind, "{"+strings.Join(parts, ",")+"}", r.ReleaseAt)
 	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.ConstraintName == "reserves_name_once" {
-		return "", ErrReserveExists
+		return ErrReserveExists
 	}
-	return own, err
+	return err
 }
 
-// Release puts the units of a reserve on sale at a time: at once if that is over.
-func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name string, at time.Time) error {
+// Release puts the units of a reserve, given by its id or its name, on sale at a
+// time: at once if that is over. One that is released already stays as it is.
+func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name string, at time.Time, by Change) (Reserve, error) {
+	if err := by.validate(true); err != nil {
+		return Reserve{}, err
+	}
 	if !booking.IsID(string(id)) {
-		return ErrPerformanceUnknown
+		return Reserve{}, ErrPerformanceUnknown
 	}
-	tag, err := s.db.Exec(ctx, `
-		update reserves set release_at = greatest($3, now())
-		where performance_id = $1 and name = $2 and `+inForce, id, name, at)
-	if err == nil && tag.RowsAffected() == 0 {
-		return ErrReserveUnknown
+	if !plain(name) {
+		return Reserve{}, ErrReserveUnknown
 	}
-	return storeError("releasing a reserve of "+string(id), err)
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		var own string
+		err := tx.QueryRow(ctx, `
+			update reserves set release_at = greatest($3, now())
+			where performance_id = $1 and (id::text = $2 or name = $2) and `+inForce+` returning id`, id, name, at).Scan(&own)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			_, _, err = by.note(ctx, tx, Edit{What: ofRelease, Subject: string(id), Name: own})
+		}
+		return err
+	})
+	if err != nil {
+		return Reserve{}, storeError("releasing a reserve of "+string(id), err)
+	}
+	return s.reserve(ctx, id, name)
 }
 
 // inForce is by the clock of Postgres, which all cores share.
@@ -252,9 +304,13 @@ type asked interface {
 }
 
 func reserves(ctx context.Context, db asked, id ropeline.PerformanceID) ([]Reserve, error) {
+	return reservesWhere(ctx, db, inForce, id)
+}
+
+func reservesWhere(ctx context.Context, db asked, where string, args ...any) ([]Reserve, error) {
 	rows, err := db.Query(ctx, `
 		select id, name, kind, release_at, lower(part), upper(part) from reserves, unnest(units) as part
-		where performance_id = $1 and `+inForce+` order by name, lower(part)`, id)
+		where performance_id = $1 and `+where+` order by name, lower(part)`, args...)
 	if err != nil {
 		return nil, err
 	}

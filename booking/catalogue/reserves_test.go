@@ -22,13 +22,13 @@ import (
 func opera(t *testing.T, reserves ...catalogue.ReservePlan) (*catalogue.Store, ropeline.PerformanceID) {
 	t.Helper()
 	s := catalogue.New(devtest.Postgres(t), time.Now)
-	v, err := s.KeepVenue(t.Context(), "", operaHouse(t))
+	v, err := s.KeepVenue(t.Context(), "", operaHouse(t), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := program(v.ID)
 	p.Performances[0].Reserves = reserves
-	sale, err := s.Make(t.Context(), p)
+	sale, err := s.Make(t.Context(), p, byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,20 +73,20 @@ func TestReservesWithholdUntilTheyAreReleased(t *testing.T) {
 		t.Errorf("withheld %s", got)
 	}
 	for _, name := range []string{"Row", "Second"} {
-		if err := s.Release(t.Context(), id, name, time.Time{}); err != nil {
+		if _, err := s.Release(t.Context(), id, name, time.Time{}, byCommand); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := withheld(t, s, id); got != "0-1 83-102" {
 		t.Errorf("withheld %s after a release", got)
 	}
-	if r, err := s.Reserve(t.Context(), id, catalogue.ReservePlan{Name: "More", Kind: catalogue.Guests, Area: "Floor", Places: 111}); err != nil || r.Units() != 111 {
+	if r, err := s.Reserve(t.Context(), id, catalogue.ReservePlan{Name: "More", Kind: catalogue.Guests, Area: "Floor", Places: 111}, byCommand); err != nil || r.Units() != 111 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if got := withheld(t, s, id); got != "0-1 82-212" {
 		t.Errorf("withheld %s, want the last places that were in no reserve", got)
 	}
-	if err := s.Release(t.Context(), id, "Third", soon); err != nil {
+	if _, err := s.Release(t.Context(), id, "Third", soon, byCommand); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.Reserves(t.Context(), id)
@@ -95,7 +95,7 @@ func TestReservesWithholdUntilTheyAreReleased(t *testing.T) {
 		t.Errorf("in force are %+v, %v", list, err)
 	}
 	for _, name := range []string{"Third", "Camera", "More"} {
-		if err := s.Release(t.Context(), id, name, time.Now()); err != nil {
+		if _, err := s.Release(t.Context(), id, name, time.Now(), byCommand); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestWrongReservesAreRefused(t *testing.T) {
 		`Reserve "i": there is no seat, row or section "'; drop table reserves; --".`:               {Name: "i", Kind: catalogue.Guests, Seats: []string{"'; drop table reserves; --"}},
 		`The performance has a reserve of this name already.`:                                       {Name: "All but one", Kind: catalogue.Guests, Seats: []string{"Stalls"}},
 	} {
-		_, err := s.Reserve(t.Context(), id, plan)
+		_, err := s.Reserve(t.Context(), id, plan, byCommand)
 		if own, ok := errors.AsType[*ropeline.Error](err); !ok || own.Detail != says {
 			t.Errorf("it says %v, want %s", err, says)
 		}
@@ -153,7 +153,7 @@ func TestWrongReservesAreRefused(t *testing.T) {
 	if got := withheld(t, s, id); got != "14-212" {
 		t.Errorf("withheld %s", got)
 	}
-	if err := s.Release(t.Context(), id, "nothing", time.Time{}); !errors.Is(err, catalogue.ErrReserveUnknown) {
+	if _, err := s.Release(t.Context(), id, "nothing", time.Time{}, byCommand); !errors.Is(err, catalogue.ErrReserveUnknown) {
 		t.Errorf("an unknown reserve: %v", err)
 	}
 	for _, other := range []ropeline.PerformanceID{"", "nonsense", ropeline.PerformanceID(uuid.NewString())} {
@@ -170,7 +170,7 @@ func TestReservesMadeAtOnceShareNoPlace(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			if _, err := s.Reserve(t.Context(), id, catalogue.ReservePlan{Name: fmt.Sprint(i), Kind: catalogue.Batch, Area: "Floor", Places: 25}); err != nil {
+			if _, err := s.Reserve(t.Context(), id, catalogue.ReservePlan{Name: fmt.Sprint(i), Kind: catalogue.Batch, Area: "Floor", Places: 25}, byCommand); err != nil {
 				t.Error(err)
 			}
 		})

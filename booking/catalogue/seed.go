@@ -63,12 +63,13 @@ func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err er
 		return ropeline.Sale{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		v, err := keepVenue(ctx, tx, "", m)
+		by := Change{Who: Command}
+		v, _, err := keepVenue(ctx, tx, "", m, by)
 		if err != nil {
 			return err
 		}
 		p.Performances[0].Venue = v.ID
-		sale, err = makeProgram(ctx, tx, p)
+		sale, err = makeProgram(ctx, tx, p, by)
 		return err
 	})
 	if err != nil {

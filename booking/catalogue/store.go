@@ -157,17 +157,29 @@ func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, er
 	return ropeline.ParseSale(doc)
 }
 
-// Events lists all events with their performances.
-func (s *Store) Events(ctx context.Context) ([]Event, error) {
+// Events lists events with their performances, in the order in which they were made.
+func (s *Store) Events(ctx context.Context, p booking.Page) (page []Event, next string, err error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	after, err := p.After()
+	if err != nil {
+		return nil, "", err
+	}
 	rows, err := s.db.Query(ctx, `
 		select e.id, e.title, p.id, coalesce(sp.sale_id, ''), p.starts_at, v.name
-		from events e
+		from (
+			select id, title from events
+			where ($1::uuid is null or id > $1) and exists (select from performances where event_id = events.id)
+			order by id limit $2
+		) e
 		join performances p on p.event_id = e.id
 		join venues v on v.id = p.venue_id
 		left join sale_performances sp on sp.performance_id = p.id
-		order by e.id, p.starts_at, p.id`)
+		order by e.id, p.starts_at, p.id`, after, size+1)
 	if err != nil {
-		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
 	}
 	events := []Event{}
 	var e Event
@@ -182,7 +194,8 @@ func (s *Store) Events(ctx context.Context) ([]Event, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
 	}
-	return events, nil
+	page, next = booking.Cut(events, size, func(e Event) string { return e.ID })
+	return page, next, nil
 }

@@ -26,40 +26,53 @@ type Venue struct {
 // KeepVenue keeps a map: of a new venue if id is empty, else as the next version,
 // unless it says what the newest says. Performances stay with the version that
 // they were made from.
-func (s *Store) KeepVenue(ctx context.Context, id string, m venue.Map) (v Venue, err error) {
-	if err := m.Validate(); err != nil {
+func (s *Store) KeepVenue(ctx context.Context, id string, m venue.Map, by Change) (v Venue, err error) {
+	if err := errors.Join(m.Validate(), by.validate(id != "")); err != nil {
 		return Venue{}, err
 	}
+	var before Edit
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		v, err = keepVenue(ctx, tx, id, m)
+		v, before, err = keepVenue(ctx, tx, id, m, by)
 		return err
 	})
+	if errors.Is(err, errBefore) {
+		return s.Venue(ctx, before.Subject, before.Version)
+	}
 	return v, storeError("keeping the venue "+m.Name, err)
 }
 
-func keepVenue(ctx context.Context, tx pgx.Tx, id string, m venue.Map) (Venue, error) {
+// keepVenue fails with errBefore if the same request has made it before.
+func keepVenue(ctx context.Context, tx pgx.Tx, id string, m venue.Map, by Change) (Venue, Edit, error) {
 	text, err := m.Text()
 	if err != nil {
-		return Venue{}, err
+		return Venue{}, Edit{}, err
 	}
 	v := Venue{ID: id, Map: m, Version: 1, Fresh: true}
 	if id == "" {
 		if v.ID, err = booking.NewID(); err != nil {
-			return Venue{}, err
+			return Venue{}, Edit{}, err
 		}
-		if _, err = tx.Exec(ctx, `insert into venues (id, name) values ($1, $2)`, v.ID, m.Name); err != nil {
-			return Venue{}, err
-		}
-	} else if v.Version, v.Fresh, err = nextVersion(ctx, tx, id, m.Name, text); err != nil || !v.Fresh {
-		return v, err
+	} else if v.Version, v.Fresh, err = nextVersion(ctx, tx, id, m.Name, text, by); err != nil || !v.Fresh {
+		return v, Edit{}, err
+	}
+	before, found, err := by.note(ctx, tx, Edit{What: ofVenue, Subject: v.ID, Version: v.Version}, id, string(text))
+	if err == nil && found {
+		err = errBefore
+	}
+	if err != nil {
+		return Venue{}, before, err
+	}
+	_, err = tx.Exec(ctx, `insert into venues (id, name) values ($1, $2) on conflict (id) do update set name = excluded.name`, v.ID, m.Name)
+	if err != nil {
+		return Venue{}, Edit{}, err
 	}
 	_, err = tx.Exec(ctx, `insert into venue_maps (venue_id, version, document) values ($1, $2, $3)`, v.ID, v.Version, text)
-	return v, err
+	return v, Edit{}, err
 }
 
 // nextVersion locks a venue, so that of two imports at once each is a version, and
 // says which one the map is to be; not fresh if it is that one already.
-func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte) (version int, fresh bool, err error) {
+func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte, by Change) (version int, fresh bool, err error) {
 	if !booking.IsID(id) {
 		return 0, false, ErrVenueUnknown
 	}
@@ -77,6 +90,9 @@ func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte) (
 	}
 	if same || err != nil {
 		return version, false, err
+	}
+	if !by.Blind && by.Seen != version {
+		return 0, false, ErrChanged
 	}
 	return version + 1, true, nil
 }
@@ -111,23 +127,33 @@ func readVenue(ctx context.Context, tx pgx.Tx, id string, version int) (Venue, e
 
 // VenueLine is a venue in the list of all.
 type VenueLine struct {
-	ID, Name string
-	Version  int // the newest of its map; 0: it has none
-	Shows    int // performances there
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Version int    `json:"version" doc:"the newest of its map; 0: it has none"`
+	Shows   int    `json:"performances" doc:"how many there are there"`
 }
 
-// Venues lists all venues by name.
-func (s *Store) Venues(ctx context.Context) ([]VenueLine, error) {
+// Venues lists venues, in the order in which they were made.
+func (s *Store) Venues(ctx context.Context, p booking.Page) (page []VenueLine, next string, err error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	after, err := p.After()
+	if err != nil {
+		return nil, "", err
+	}
 	rows, err := s.db.Query(ctx, `
 		select v.id, v.name,
 			coalesce((select max(version) from venue_maps m where m.venue_id = v.id), 0),
 			(select count(*) from performances p where p.venue_id = v.id)
-		from venues v order by v.name, v.id`)
+		from venues v where $1::uuid is null or v.id > $1 order by v.id limit $2`, after, size+1)
 	if err != nil {
-		return nil, storeError("listing venues", err)
+		return nil, "", storeError("listing venues", err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[VenueLine])
-	return lines, storeError("listing venues", err)
+	page, next = booking.Cut(lines, size, func(v VenueLine) string { return v.ID })
+	return page, next, storeError("listing venues", err)
 }
 
 // storeError makes whatever is not an error of ours one of the store's.

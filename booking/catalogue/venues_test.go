@@ -14,10 +14,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/venue"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
+
+// byCommand is whoever works on the machine.
+var byCommand = catalogue.Change{Who: catalogue.Command, Blind: true}
 
 func operaHouse(t *testing.T) venue.Map {
 	t.Helper()
@@ -43,11 +47,11 @@ func program(id string) catalogue.Program {
 func TestAPerformanceIsMadeFromItsVenue(t *testing.T) {
 	t.Parallel()
 	s := catalogue.New(devtest.Postgres(t), time.Now)
-	v, err := s.KeepVenue(t.Context(), "", operaHouse(t))
+	v, err := s.KeepVenue(t.Context(), "", operaHouse(t), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sale, err := s.Make(t.Context(), program(v.ID))
+	sale, err := s.Make(t.Context(), program(v.ID), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +117,13 @@ func TestBestRowsLeaveOutWhatIsForOthers(t *testing.T) {
 	near := m.Sections[0].Rows[1].Seats
 	near[0].Accessible, near[1].Companion, near[4].Restricted, near[5].Restricted = true, true, true, true
 	m.Sections[0].Rows[2].Seats[2].Aisle = true
-	v, err := s.KeepVenue(t.Context(), "", m)
+	v, err := s.KeepVenue(t.Context(), "", m, byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := program(v.ID)
 	p.Performances[0].Prices = map[string]int64{"A": 100}
-	sale, err := s.Make(t.Context(), p)
+	sale, err := s.Make(t.Context(), p, byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,22 +204,22 @@ func TestARebuiltVenueIsAnotherVersion(t *testing.T) {
 	t.Parallel()
 	s := catalogue.New(devtest.Postgres(t), time.Now)
 	m := operaHouse(t)
-	first, err := s.KeepVenue(t.Context(), "", m)
+	first, err := s.KeepVenue(t.Context(), "", m, byCommand)
 	if err != nil || !first.Fresh || first.Version != 1 {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	old, err := s.Make(t.Context(), program(first.ID))
+	old, err := s.Make(t.Context(), program(first.ID), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.KeepVenue(t.Context(), first.ID, m); err != nil || again.Fresh || again.Version != 1 {
+	if again, err := s.KeepVenue(t.Context(), first.ID, m, byCommand); err != nil || again.Fresh || again.Version != 1 {
 		t.Errorf("the same again is %+v, %v", again, err)
 	}
 	m.Name, m.Areas[0].Places = "New Opera House", 300
 	var wg sync.WaitGroup
 	for range 3 { // at once
 		wg.Go(func() {
-			if v, err := s.KeepVenue(t.Context(), first.ID, m); err != nil || v.Version != 2 {
+			if v, err := s.KeepVenue(t.Context(), first.ID, m, byCommand); err != nil || v.Version != 2 {
 				t.Errorf("rebuilt it is %+v, %v", v, err)
 			}
 		})
@@ -228,7 +232,7 @@ func TestARebuiltVenueIsAnotherVersion(t *testing.T) {
 	if v, err := s.Venue(t.Context(), first.ID, 1); err != nil || !reflect.DeepEqual(v.Map, operaHouse(t)) {
 		t.Errorf("the first is %+v, %v", v, err)
 	}
-	fresh, err := s.Make(t.Context(), program(first.ID))
+	fresh, err := s.Make(t.Context(), program(first.ID), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +241,7 @@ func TestARebuiltVenueIsAnotherVersion(t *testing.T) {
 			t.Errorf("%d units, want %d (%v)", p.Map.Units, units, err)
 		}
 	}
-	venues, err := s.Venues(t.Context())
+	venues, _, err := s.Venues(t.Context(), booking.Page{})
 	if err != nil || len(venues) != 1 || venues[0] != (catalogue.VenueLine{ID: first.ID, Name: "New Opera House", Version: 2, Shows: 2}) {
 		t.Errorf("venues %+v, %v", venues, err)
 	}
@@ -248,7 +252,7 @@ func TestAWrongProgramMakesNothing(t *testing.T) {
 	t.Parallel()
 	db := devtest.Postgres(t)
 	s := catalogue.New(db, time.Now)
-	v, err := s.KeepVenue(t.Context(), "", operaHouse(t))
+	v, err := s.KeepVenue(t.Context(), "", operaHouse(t), byCommand)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,12 +274,12 @@ func TestAWrongProgramMakesNothing(t *testing.T) {
 		p := program(v.ID)
 		p.Performances = append(p.Performances, program(v.ID).Performances...)
 		spoil(&p, &p.Performances[1])
-		_, err := s.Make(t.Context(), p)
+		_, err := s.Make(t.Context(), p, byCommand)
 		if own, ok := errors.AsType[*ropeline.Error](err); !ok || !strings.Contains(own.Detail, says) {
 			t.Errorf("it says %v, want %s", err, says)
 		}
 	}
-	events, err := s.Events(t.Context())
+	events, _, err := s.Events(t.Context(), booking.Page{})
 	if err != nil || len(events) != 0 {
 		t.Errorf("there are %+v, %v", events, err)
 	}

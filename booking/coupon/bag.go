@@ -29,8 +29,8 @@ var errAgain = errors.New("another request of this bag was faster")
 // same key gets the same copy, and whoever asks a thousand times at once gets no
 // more than whoever asks once. It reports whether the copy is new in the bag.
 func (s *Store) Claim(ctx context.Context, coupon, bag, key string) (Copy, bool, error) {
-	if !keyShape.MatchString(key) {
-		return Copy{}, false, ErrKey
+	if !booking.IsKey(key) {
+		return Copy{}, false, booking.ErrKey
 	}
 	if !booking.IsID(coupon) {
 		return Copy{}, false, ErrUnknown
@@ -158,8 +158,8 @@ func (s *Store) hand(ctx context.Context, tx pgx.Tx, coupon string, number, turn
 // Take puts a shareable copy into a bag for which somebody gave its code. The
 // code is void then; the bag has another one.
 func (s *Store) Take(ctx context.Context, bag, key, code string) (Copy, error) {
-	if !keyShape.MatchString(key) {
-		return Copy{}, ErrKey
+	if !booking.IsKey(key) {
+		return Copy{}, booking.ErrKey
 	}
 	had, found, err := s.tookBefore(ctx, bag, key, code)
 	if err != nil || found {
@@ -271,19 +271,19 @@ func (s *Store) deliver(ctx context.Context, bag string, performance ropeline.Pe
 }
 
 // Bag lists what is in a bag, the newest coupon first.
-func (s *Store) Bag(ctx context.Context, bag string, p Page) ([]Copy, string, error) {
-	size, err := p.size()
+func (s *Store) Bag(ctx context.Context, bag string, p booking.Page) ([]Copy, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
 	coupon, number := "", 0
 	if p.Cursor != "" {
 		if len(p.Cursor) < 38 || !booking.IsID(p.Cursor[:36]) {
-			return nil, "", ErrPage
+			return nil, "", booking.ErrPage
 		}
 		coupon = p.Cursor[:36]
 		if number, err = strconv.Atoi(p.Cursor[37:]); err != nil || number < 1 || number > MaxStock {
-			return nil, "", ErrPage
+			return nil, "", booking.ErrPage
 		}
 	}
 	list, err := s.copies(ctx, s.db, `where k.bag = @bag and (@coupon = '' or (k.coupon_id, k.number) < (nullif(@coupon, '')::uuid, @number::int))
@@ -291,7 +291,7 @@ func (s *Store) Bag(ctx context.Context, bag string, p Page) ([]Copy, string, er
 	if err != nil {
 		return nil, "", err
 	}
-	list, next := cut(list, size, func(h held) string { return fmt.Sprintf("%s.%d", h.Coupon.ID, h.Number) })
+	list, next := booking.Cut(list, size, func(h held) string { return fmt.Sprintf("%s.%d", h.Coupon.ID, h.Number) })
 	return bare(list), next, nil
 }
 
@@ -316,7 +316,7 @@ func (s *Store) Past(ctx context.Context, bag, coupon string, number int) ([]Ent
 	if _, err := s.Copy(ctx, bag, coupon, number); err != nil {
 		return nil, err
 	}
-	entries, _, err := s.history(ctx, coupon, number, Page{Limit: pageMost})
+	entries, _, err := s.history(ctx, coupon, number, booking.Page{Limit: booking.PageMost})
 	for i, e := range entries {
 		if e.Who == bag {
 			entries[i].Who = "you"

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/coupon"
 )
 
@@ -89,7 +90,7 @@ func passingACouponOn(t *testing.T, r *rig) {
 	r.refused(err, coupon.ErrUnknown)
 	_, err = r.Take(ctx, taker, "again", mine.Code) // one's own
 	r.must(err)
-	if list, _, err := r.Bag(ctx, giver, coupon.Page{}); err != nil || len(list) != 0 {
+	if list, _, err := r.Bag(ctx, giver, booking.Page{}); err != nil || len(list) != 0 {
 		t.Errorf("the giver still has %+v, %v", list, err)
 	}
 	_, _, err = r.Claim(ctx, ours.ID, giver, "k") // the same request again

@@ -103,8 +103,6 @@ var (
 	ErrMinimum     = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-minimum", Detail: "This order is too small for the coupon."}
 	ErrNoTicket    = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-no-ticket", Detail: "The ticket by which this coupon was bought is not valid any more."}
 	ErrGuesses     = &ropeline.Error{Kind: ropeline.Limited, Code: "coupon-guesses", Detail: "Too many wrong codes. Please wait."}
-	ErrKey         = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-missing", Detail: "Send an Idempotency-Key header of 1 to 128 letters, digits or punctuation, a new one for each new request."}
-	ErrKeyReused   = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-reused", Detail: "This Idempotency-Key was used for another request."}
 	ErrShop        = &ropeline.Error{Kind: ropeline.NotFound, Code: "shop-unknown", Detail: "There is no such shop, or it is not yours."}
 	ErrProduct     = &ropeline.Error{Kind: ropeline.NotFound, Code: "product-unknown", Detail: "The shop has no such product."}
 	ErrState       = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-state", Detail: "The coupon is not in a state for that."}
@@ -141,7 +139,6 @@ const (
 
 var (
 	slugShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
-	keyShape  = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 	currencyShape = regexp.MustCompile(`^[A-Z]{3}$`)
 )

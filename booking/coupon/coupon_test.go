@@ -199,7 +199,7 @@ func (r *rig) queues(c coupon.Coupon, want string) {
 // story is the history of a copy, as one line.
 func (r *rig) story(c coupon.Coupon, number int, want string) {
 	r.t.Helper()
-	entries, _, err := r.History(context.Background(), r.shop, c.ID, number, coupon.Page{})
+	entries, _, err := r.History(context.Background(), r.shop, c.ID, number, booking.Page{})
 	r.must(err)
 	var got []string
 	for _, e := range entries {

@@ -69,8 +69,8 @@ func (s *Store) PutProduct(ctx context.Context, shop string, p Product) error {
 // Make makes a coupon and its copies, which nobody sees before it is published.
 // The same request with the same key is answered with the same coupon.
 func (s *Store) Make(ctx context.Context, shop, who, key string, t Terms) (Coupon, error) {
-	if !keyShape.MatchString(key) {
-		return Coupon{}, ErrKey
+	if !booking.IsKey(key) {
+		return Coupon{}, booking.ErrKey
 	}
 	t.PublishFrom, t.PublishUntil, t.ExpiresAt = t.PublishFrom.UTC(), t.PublishUntil.UTC(), t.ExpiresAt.UTC()
 	if err := t.validate(); err != nil {
@@ -126,7 +126,7 @@ func (s *Store) madeBefore(ctx context.Context, shop, key string, mac []byte) (C
 		return Coupon{}, away("reading what a key made", err)
 	}
 	if !bytes.Equal(made, mac) {
-		return Coupon{}, ErrKeyReused
+		return Coupon{}, booking.ErrKeyReused
 	}
 	return s.coupon(ctx, s.db, id)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/coupon"
 )
 
@@ -24,7 +25,7 @@ func queuesAreInOrder(t *testing.T, r *rig) {
 		r.claim(c)
 	}
 	var numbers []int
-	page := coupon.Page{Limit: 2}
+	page := booking.Page{Limit: 2}
 	for {
 		list, next, err := r.Queue(ctx, r.shop, c.ID, coupon.Claimed, page)
 		r.must(err)
@@ -38,14 +39,14 @@ func queuesAreInOrder(t *testing.T, r *rig) {
 	if !slices.Equal(numbers, []int{1, 2, 3}) {
 		t.Errorf("claimed in the order %v", numbers)
 	}
-	entries, _, err := r.History(ctx, r.shop, c.ID, 0, coupon.Page{})
+	entries, _, err := r.History(ctx, r.shop, c.ID, 0, booking.Page{})
 	r.must(err)
 	for _, e := range entries {
 		if e.Number > 0 && e.Who != "" {
 			t.Errorf("the vendor sees who claimed: %+v", e)
 		}
 	}
-	if _, _, err := r.Queue(ctx, r.other, c.ID, coupon.Claimed, coupon.Page{}); !errors.Is(err, coupon.ErrUnknown) {
+	if _, _, err := r.Queue(ctx, r.other, c.ID, coupon.Claimed, booking.Page{}); !errors.Is(err, coupon.ErrUnknown) {
 		t.Errorf("another shop's queue: %v", err)
 	}
 }
@@ -64,7 +65,7 @@ func browseByShopCategoryAndProduct(t *testing.T, r *rig) {
 	browse := func(f coupon.Filter, want ...coupon.Coupon) {
 		t.Helper()
 		var got []string
-		page := coupon.Page{Limit: 1} // and so every list is read by its cursor, too
+		page := booking.Page{Limit: 1} // and so every list is read by its cursor, too
 		for {
 			list, next, err := r.Browse(ctx, f, page)
 			r.must(err)
@@ -95,14 +96,14 @@ func browseByShopCategoryAndProduct(t *testing.T, r *rig) {
 	r.must(err)
 	r.pass(24 * time.Hour)
 	browse(coupon.Filter{}) // the window of all of them is over
-	if list, _, err := r.Catalog(ctx, coupon.Filter{Shop: r.shop, State: coupon.Withdrawn}, coupon.Page{}); err != nil || len(list) != 1 || list[0].ID != seat.ID {
+	if list, _, err := r.Catalog(ctx, coupon.Filter{Shop: r.shop, State: coupon.Withdrawn}, booking.Page{}); err != nil || len(list) != 1 || list[0].ID != seat.ID {
 		t.Errorf("withdrawn: %+v, %v", list, err)
 	}
-	shops, next, err := r.Shops(ctx, coupon.Page{Limit: 1})
+	shops, next, err := r.Shops(ctx, booking.Page{Limit: 1})
 	if err != nil || next != r.other || len(shops) != 1 {
 		t.Errorf("shops %v %q %v", shops, next, err)
 	}
-	products, _, err := r.Products(ctx, r.shop, coupon.Page{})
+	products, _, err := r.Products(ctx, r.shop, booking.Page{})
 	if err != nil || len(products) != 2 || products[1].ID != "tickets" || products[1].Coupons != 2 {
 		t.Errorf("products %+v, %v", products, err)
 	}
@@ -166,7 +167,7 @@ func makeIsCheckedAndDoneOnce(t *testing.T, r *rig) {
 	_, err := r.Make(ctx, "nobody", "rosa", "k", r.terms(nil))
 	r.refused(err, coupon.ErrProduct)
 	_, err = r.Make(ctx, r.shop, "rosa", "", r.terms(nil))
-	r.refused(err, coupon.ErrKey)
+	r.refused(err, booking.ErrKey)
 
 	var ids sync.Map
 	var all sync.WaitGroup
@@ -186,7 +187,7 @@ func makeIsCheckedAndDoneOnce(t *testing.T, r *rig) {
 		t.Errorf("one key made %d coupons", n)
 	}
 	_, err = r.Make(ctx, r.shop, "rosa", "once", r.terms(func(t *coupon.Terms) { t.Percent = 21 }))
-	r.refused(err, coupon.ErrKeyReused)
+	r.refused(err, booking.ErrKeyReused)
 	_, err = r.Publish(ctx, r.shop, r.make(func(t *coupon.Terms) { t.Price = 100 }).ID, "rosa", nil)
 	r.refused(err, coupon.ErrTier)
 
@@ -206,19 +207,19 @@ func metacharactersAreText(t *testing.T, r *rig) {
 		_, err := r.Publish(ctx, evil, evil, evil, nil)
 		r.refused(err, coupon.ErrUnknown)
 		for _, call := range []func() error{
-			func() error { _, _, err := r.Browse(ctx, coupon.Filter{}, coupon.Page{Cursor: evil}); return err },
-			func() error { _, _, err := r.Shops(ctx, coupon.Page{Cursor: evil}); return err },
-			func() error { _, _, err := r.Products(ctx, evil, coupon.Page{}); return err },
+			func() error { _, _, err := r.Browse(ctx, coupon.Filter{}, booking.Page{Cursor: evil}); return err },
+			func() error { _, _, err := r.Shops(ctx, booking.Page{Cursor: evil}); return err },
+			func() error { _, _, err := r.Products(ctx, evil, booking.Page{}); return err },
 			func() error { _, _, err := r.Claim(ctx, evil, uuid.NewString(), "k"); return err },
 			func() error { _, err := r.Take(ctx, uuid.NewString(), "k", evil); return err },
 			func() error { _, err := r.Verify(ctx, r.shop, evil, evil); return err },
 			func() error { _, err := r.Report(ctx, r.shop, evil); return err },
 			func() error {
-				_, _, err := r.Queue(ctx, r.shop, evil, coupon.State(evil), coupon.Page{Cursor: evil})
+				_, _, err := r.Queue(ctx, r.shop, evil, coupon.State(evil), booking.Page{Cursor: evil})
 				return err
 			},
-			func() error { _, _, err := r.History(ctx, r.shop, evil, 0, coupon.Page{Cursor: evil}); return err },
-			func() error { _, _, err := r.Bag(ctx, uuid.NewString(), coupon.Page{Cursor: evil}); return err },
+			func() error { _, _, err := r.History(ctx, r.shop, evil, 0, booking.Page{Cursor: evil}); return err },
+			func() error { _, _, err := r.Bag(ctx, uuid.NewString(), booking.Page{Cursor: evil}); return err },
 		} {
 			var e *ropeline.Error
 			if err := call(); !errors.As(err, &e) || e.Kind == ropeline.Unavailable || e.Kind == ropeline.Internal {
@@ -233,7 +234,7 @@ func metacharactersAreText(t *testing.T, r *rig) {
 			t.Errorf("%q became %q", evil, read.Title)
 		}
 	}
-	if list, _, err := r.Catalog(ctx, coupon.Filter{Shop: r.shop}, coupon.Page{}); err != nil || len(list) != 9 {
+	if list, _, err := r.Catalog(ctx, coupon.Filter{Shop: r.shop}, booking.Page{}); err != nil || len(list) != 9 {
 		t.Errorf("%d coupons, %v", len(list), err)
 	}
 }

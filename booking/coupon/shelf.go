@@ -9,42 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 )
-
-// Page is which part of a list is wanted.
-type Page struct {
-	Cursor string // of the page before; empty: the first
-	Limit  int    // 0: pageSize
-}
-
-const (
-	pageSize = 50
-	pageMost = 200
-)
-
-// ErrPage refuses a cursor that no page gave, or a limit out of range.
-var ErrPage = &ropeline.Error{Kind: ropeline.Invalid, Code: "page-invalid", Detail: "There is no such page: take the cursor from the page before, and a limit from 1 to 200."}
-
-func (p Page) size() (int, error) {
-	switch {
-	case p.Limit == 0:
-		return pageSize, nil
-	case p.Limit < 0 || p.Limit > pageMost:
-		return 0, ErrPage
-	}
-	return p.Limit, nil
-}
-
-// cut ends a list that was asked for one more than the page has; next is the
-// cursor after the last, empty if there is no more.
-func cut[T any](list []T, size int, cursor func(T) string) ([]T, string) {
-	if len(list) <= size {
-		return list, ""
-	}
-	return list[:size], cursor(list[size-1])
-}
 
 // Filter is what somebody looks for. Empty members do not matter.
 type Filter struct {
@@ -53,22 +19,22 @@ type Filter struct {
 }
 
 // Browse lists coupons that are given out now, the newest first.
-func (s *Store) Browse(ctx context.Context, f Filter, p Page) ([]Coupon, string, error) {
+func (s *Store) Browse(ctx context.Context, f Filter, p booking.Page) ([]Coupon, string, error) {
 	return s.list(ctx, `c.state = 'published' and c.publish_from <= `+clock+` and c.publish_until > `+clock, f, p)
 }
 
 // Catalog lists a shop's coupons in a state, or all of them, the newest first.
-func (s *Store) Catalog(ctx context.Context, f Filter, p Page) ([]Coupon, string, error) {
+func (s *Store) Catalog(ctx context.Context, f Filter, p booking.Page) ([]Coupon, string, error) {
 	return s.list(ctx, `(@state = '' or @state = case when c.state = 'published' and c.expires_at <= `+clock+` then 'expired' else c.state end)`, f, p)
 }
 
-func (s *Store) list(ctx context.Context, where string, f Filter, p Page) ([]Coupon, string, error) {
-	size, err := p.size()
+func (s *Store) list(ctx context.Context, where string, f Filter, p booking.Page) ([]Coupon, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
 	if p.Cursor != "" && !booking.IsID(p.Cursor) {
-		return nil, "", ErrPage
+		return nil, "", booking.ErrPage
 	}
 	for _, slug := range []string{f.Shop, f.Category, f.Product} {
 		if slug != "" && !slugShape.MatchString(slug) {
@@ -82,7 +48,7 @@ func (s *Store) list(ctx context.Context, where string, f Filter, p Page) ([]Cou
 	if err != nil {
 		return nil, "", err
 	}
-	list, next := cut(list, size, func(c Coupon) string { return c.ID })
+	list, next := booking.Cut(list, size, func(c Coupon) string { return c.ID })
 	return list, next, nil
 }
 
@@ -103,13 +69,13 @@ func (s *Store) Show(ctx context.Context, id string) (Coupon, error) {
 }
 
 // Shops lists shops by their ids.
-func (s *Store) Shops(ctx context.Context, p Page) ([]Shop, string, error) {
-	size, err := p.size()
+func (s *Store) Shops(ctx context.Context, p booking.Page) ([]Shop, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
 	if p.Cursor != "" && !slugShape.MatchString(p.Cursor) {
-		return nil, "", ErrPage
+		return nil, "", booking.ErrPage
 	}
 	rows, err := s.db.Query(ctx, `select id, name from shops where id > $1 order by id limit $2`, p.Cursor, size+1)
 	if err != nil {
@@ -119,18 +85,18 @@ func (s *Store) Shops(ctx context.Context, p Page) ([]Shop, string, error) {
 	if err != nil {
 		return nil, "", away("listing shops", err)
 	}
-	list, next := cut(list, size, func(s Shop) string { return s.ID })
+	list, next := booking.Cut(list, size, func(s Shop) string { return s.ID })
 	return list, next, nil
 }
 
 // Products lists what a shop has coupons for, by their ids.
-func (s *Store) Products(ctx context.Context, shop string, p Page) ([]Product, string, error) {
-	size, err := p.size()
+func (s *Store) Products(ctx context.Context, shop string, p booking.Page) ([]Product, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
 	if p.Cursor != "" && !slugShape.MatchString(p.Cursor) {
-		return nil, "", ErrPage
+		return nil, "", booking.ErrPage
 	}
 	if !slugShape.MatchString(shop) {
 		return nil, "", ErrShop
@@ -145,7 +111,7 @@ func (s *Store) Products(ctx context.Context, shop string, p Page) ([]Product, s
 	if err != nil {
 		return nil, "", away("listing products of "+shop, err)
 	}
-	list, next := cut(list, size, func(p Product) string { return p.ID })
+	list, next := booking.Cut(list, size, func(p Product) string { return p.ID })
 	return list, next, nil
 }
 
@@ -156,8 +122,8 @@ type Standing struct {
 }
 
 // Queue lists the copies in the queue of a state, who came first in front.
-func (s *Store) Queue(ctx context.Context, shop, id string, state State, p Page) ([]Standing, string, error) {
-	size, err := p.size()
+func (s *Store) Queue(ctx context.Context, shop, id string, state State, p booking.Page) ([]Standing, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
@@ -180,7 +146,7 @@ func (s *Store) Queue(ctx context.Context, shop, id string, state State, p Page)
 	for i := range list {
 		list[i].Since = list[i].Since.UTC()
 	}
-	list, next := cut(list, size, func(s Standing) string {
+	list, next := booking.Cut(list, size, func(s Standing) string {
 		return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(s.Since.UnixMicro(), 10) + "." + strconv.Itoa(s.Number)))
 	})
 	return list, next, nil
@@ -193,16 +159,16 @@ func readPlace(cursor string) (time.Time, int, error) {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
-		return time.Time{}, 0, ErrPage
+		return time.Time{}, 0, booking.ErrPage
 	}
 	at, number, _ := strings.Cut(string(text), ".")
 	micros, err := strconv.ParseInt(at, 10, 64)
 	if err != nil || micros < 0 || micros > time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() {
-		return time.Time{}, 0, ErrPage
+		return time.Time{}, 0, booking.ErrPage
 	}
 	n, err := strconv.ParseInt(number, 10, 32)
 	if err != nil {
-		return time.Time{}, 0, ErrPage
+		return time.Time{}, 0, booking.ErrPage
 	}
 	return time.UnixMicro(micros).UTC(), int(n), nil
 }
@@ -220,7 +186,7 @@ type Entry struct {
 
 // History lists what happened to a shop's coupon and its copies, or to one of
 // them (number), the oldest first. Whose bag it was is not told.
-func (s *Store) History(ctx context.Context, shop, id string, number int, p Page) ([]Entry, string, error) {
+func (s *Store) History(ctx context.Context, shop, id string, number int, p booking.Page) ([]Entry, string, error) {
 	if _, err := s.OfShop(ctx, shop, id); err != nil {
 		return nil, "", err
 	}
@@ -233,15 +199,15 @@ func (s *Store) History(ctx context.Context, shop, id string, number int, p Page
 	return entries, next, err
 }
 
-func (s *Store) history(ctx context.Context, id string, number int, p Page) ([]Entry, string, error) {
-	size, err := p.size()
+func (s *Store) history(ctx context.Context, id string, number int, p booking.Page) ([]Entry, string, error) {
+	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
 	}
 	after := int64(0)
 	if p.Cursor != "" {
 		if after, err = strconv.ParseInt(p.Cursor, 10, 64); err != nil || after < 0 {
-			return nil, "", ErrPage
+			return nil, "", booking.ErrPage
 		}
 	}
 	rows, err := s.db.Query(ctx, `select entry, coalesce(number, 0), who, detail, at, id from coupon_history
@@ -257,6 +223,6 @@ func (s *Store) history(ctx context.Context, id string, number int, p Page) ([]E
 	if err != nil {
 		return nil, "", away("reading the history of coupon "+id, err)
 	}
-	list, next := cut(list, size, func(e Entry) string { return strconv.FormatInt(e.id, 10) })
+	list, next := booking.Cut(list, size, func(e Entry) string { return strconv.FormatInt(e.id, 10) })
 	return list, next, nil
 }

@@ -212,8 +212,8 @@ func (s *Store) Verify(ctx context.Context, shop, who, code string) (Copy, error
 // Spend uses a copy at the shop's till and tells what it takes off. The same key
 // gets the same answer.
 func (s *Store) Spend(ctx context.Context, shop, who, key, code string, total booking.Money) (Lowered, error) {
-	if !keyShape.MatchString(key) {
-		return Lowered{}, ErrKey
+	if !booking.IsKey(key) {
+		return Lowered{}, booking.ErrKey
 	}
 	k, err := s.find(ctx, who, code)
 	if err == nil && k.Coupon.Shop != shop {
@@ -226,7 +226,7 @@ func (s *Store) Spend(ctx context.Context, shop, who, key, code string, total bo
 	switch {
 	case k.State == Redeemed && k.key == key: // a repeat
 		if err != nil || off.Amount != k.Copy.Discount {
-			return Lowered{}, ErrKeyReused
+			return Lowered{}, booking.ErrKeyReused
 		}
 		return Lowered{Copy: k.Copy, Discount: off}, nil
 	case over(k.State) != nil:

@@ -16,7 +16,7 @@ func fromTheDeskToTheTill(t *testing.T, r *rig) {
 	ctx := t.Context()
 	c := r.make(func(t *coupon.Terms) { t.Product, t.Percent, t.Amount, t.MinSpend = "coffee", 0, 250, 500 })
 	r.queues(c, "created 5")
-	if list, _, err := r.Browse(ctx, coupon.Filter{Shop: r.shop}, coupon.Page{}); err != nil || len(list) > 0 {
+	if list, _, err := r.Browse(ctx, coupon.Filter{Shop: r.shop}, booking.Page{}); err != nil || len(list) > 0 {
 		t.Errorf("what is not published is shown: %v, %v", list, err)
 	}
 	_, err := r.Show(ctx, c.ID)
@@ -35,7 +35,7 @@ func fromTheDeskToTheTill(t *testing.T, r *rig) {
 		t.Errorf("claimed %+v", got)
 	}
 	r.queues(c, "published 4, claimed 1")
-	inBag, next, err := r.Bag(ctx, bag, coupon.Page{})
+	inBag, next, err := r.Bag(ctx, bag, booking.Page{})
 	if err != nil || next != "" || len(inBag) != 1 || inBag[0].Code != got.Code {
 		t.Errorf("in the bag: %+v, %v", inBag, err)
 	}
@@ -58,7 +58,7 @@ func fromTheDeskToTheTill(t *testing.T, r *rig) {
 	r.refused(err, coupon.ErrUsed)
 	spend.Amount, spend.Currency = 700, "XXX"
 	_, err = r.Spend(ctx, r.shop, "opera.rosa", "till-1", got.Code, spend)
-	r.refused(err, coupon.ErrKeyReused)
+	r.refused(err, booking.ErrKeyReused)
 	_, err = r.Verify(ctx, r.other, "cinema.tom", got.Code)
 	r.refused(err, coupon.ErrUnknown)
 	r.queues(c, "published 4, redeemed 1")
@@ -146,7 +146,7 @@ func withdrawing(t *testing.T, r *rig) {
 	}
 	_, err = r.Publish(ctx, r.shop, c.ID, "opera.rosa", nil)
 	r.refused(err, coupon.ErrState)
-	entries, _, err := r.History(ctx, r.shop, c.ID, 0, coupon.Page{})
+	entries, _, err := r.History(ctx, r.shop, c.ID, 0, booking.Page{})
 	if last := entries[len(entries)-1]; err != nil || last.Entry != "withdrawn" || last.Detail != "a mistake" || last.Who != "opera.rosa" {
 		t.Errorf("history ends with %+v, %v", last, err)
 	}

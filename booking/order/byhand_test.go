@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -87,12 +88,12 @@ func TestARefusedRefundIsMadeByHand(t *testing.T) {
 	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
 		t.Fatal(err)
 	}
-	if failed, err := d.store.FailedRefunds(t.Context()); err != nil || len(failed) != 1 {
+	if failed, _, err := d.store.FailedRefunds(t.Context(), booking.Page{}); err != nil || len(failed) != 1 {
 		t.Fatalf("failed: %+v, %v", failed, err)
 	}
 	d.refundByHand(7500)
 	d.compare(1) // no webhook comes
-	if failed, err := d.store.FailedRefunds(t.Context()); err != nil || len(failed) != 0 {
+	if failed, _, err := d.store.FailedRefunds(t.Context(), booking.Page{}); err != nil || len(failed) != 0 {
 		t.Errorf("failed: %+v, %v", failed, err)
 	}
 	d.want("attempts done; orders paid; tickets 3:canceled,4:valid; payments captured; " +

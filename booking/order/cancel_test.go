@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -258,7 +259,7 @@ func TestARefusedRefundIsNotForgotten(t *testing.T) {
 	}
 	failed := func(want int) []order.Cancellation {
 		t.Helper()
-		list, err := d.store.FailedRefunds(t.Context())
+		list, _, err := d.store.FailedRefunds(t.Context(), booking.Page{})
 		if err != nil || len(list) != want {
 			t.Fatalf("failed refunds: %+v, %v; want %d", list, err, want)
 		}

@@ -23,6 +23,8 @@ const (
 	// of it, and a payment before it is trouble: by then a request is over, and a
 	// settler has looked.
 	settled = 2 * time.Minute
+	// disputesMost is how many of them are asked for at a time.
+	disputesMost = 200
 	// page is how many payments are compared at once.
 	page = 500
 	// comparePatience is how long one comparison may take.
@@ -119,7 +121,7 @@ func (s *Settler) elsewhere(ctx context.Context, account string, from time.Time)
 // recheck asks once more how open disputes stand, and for payments that did not fit:
 // somebody may have put them right by hand.
 func (s *Settler) recheck(ctx context.Context) error {
-	undecided, err := disputes(ctx, s.store.db, `d.state in ('asked', 'open') order by d.updated_at limit $1`, DisputesMost)
+	undecided, err := disputes(ctx, s.store.db, `d.state in ('asked', 'open') order by d.updated_at limit $1`, disputesMost)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func CounterSession(hold string) string { return "counter-" + hold }
 
 func (c CounterSale) validate() error {
 	switch {
-	case !keyShape.MatchString(c.Key):
+	case !booking.IsKey(c.Key):
 		return ErrKeyMissing
 	case !booking.IsID(c.Hold):
 		return hold.ErrUnknown

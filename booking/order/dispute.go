@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -228,16 +227,22 @@ func (s *Store) ofDispute(ctx context.Context, ref string) (Attempt, bool, error
 		select performance_id, attempt_id from order_disputes where provider_ref = $1 limit 1)`, ref)
 }
 
-// DisputesMost bounds what Disputes returns.
-const DisputesMost = 200
-
 // Disputes lists those that are not decided, then the others, the newest first.
-func Disputes(ctx context.Context, db *pgxpool.Pool) ([]Dispute, error) {
-	return disputes(ctx, db, `true order by d.state not in ('asked', 'open'), d.created_at desc limit $1`, DisputesMost)
+func (s *Store) Disputes(ctx context.Context, p booking.Page) (page []Dispute, next string, err error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	before, err := p.After()
+	if err != nil {
+		return nil, "", err
+	}
+	const decided = `d.state not in ('asked', 'open')`
+	list, err := disputes(ctx, s.db, `$1::uuid is null or (not (`+decided+`), d.created_at, d.id) < (select not (`+decided+`), d.created_at, d.id from order_disputes d where d.id = $1)
+		order by `+decided+`, d.created_at desc, d.id desc limit $2`, before, size+1)
+	page, next = booking.Cut(list, size, func(d Dispute) string { return d.ID })
+	return page, next, err
 }
-
-// Disputes lists them, see there.
-func (s *Store) Disputes(ctx context.Context) ([]Dispute, error) { return Disputes(ctx, s.db) }
 
 func disputes(ctx context.Context, db querier, where string, args ...any) ([]Dispute, error) {
 	rows, err := db.Query(ctx, `

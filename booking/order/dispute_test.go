@@ -123,7 +123,7 @@ func (d *desk) buysBy(method, session string, units ...int) order.Order {
 
 func (d *desk) disputes() []order.Dispute {
 	d.t.Helper()
-	found, err := d.store.Disputes(d.t.Context())
+	found, _, err := d.store.Disputes(d.t.Context(), booking.Page{})
 	d.must(err)
 	return found
 }

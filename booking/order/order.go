@@ -7,7 +7,6 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -89,7 +88,7 @@ type Request struct {
 var (
 	ErrUnknown     = &ropeline.Error{Kind: ropeline.NotFound, Code: "order-unknown", Detail: "There is no such order."}
 	ErrKeyMissing  = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-missing", Detail: "Send an Idempotency-Key header of 1 to 128 letters, digits or punctuation, a new one for each new payment."}
-	ErrKeyReused   = &ropeline.Error{Kind: ropeline.Invalid, Code: "idempotency-key-reused", Detail: "This Idempotency-Key was used for another request."}
+	ErrKeyReused   = booking.ErrKeyReused
 	ErrPrice       = &ropeline.Error{Kind: ropeline.Conflict, Code: "price-changed", Detail: "The price has changed since you saw it. Nothing is charged and your places are still held: look at the new price first."}
 	ErrEmail       = &ropeline.Error{Kind: ropeline.Invalid, Code: "email-invalid", Detail: "This is not an e-mail address."}
 	ErrMethod      = &ropeline.Error{Kind: ropeline.Invalid, Code: "payment-method-unknown", Detail: "There is no such way to pay. Your places are still held."}
@@ -116,14 +115,9 @@ func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {
 	return m
 }
 
-var keyShape = regexp.MustCompile(`^[!-~]{1,128}$`)
-
-// IsKey reports whether s may be an idempotency key.
-func IsKey(s string) bool { return keyShape.MatchString(s) }
-
 func (r Request) validate() error {
 	switch {
-	case !keyShape.MatchString(r.Key):
+	case !booking.IsKey(r.Key):
 		return ErrKeyMissing
 	case !booking.IsID(r.Hold):
 		return hold.ErrUnknown

@@ -2,10 +2,12 @@ package order
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -57,11 +59,21 @@ type LedgerEntry struct {
 }
 
 // Ledger reads what happened to an order.
-func (s *Store) Ledger(ctx context.Context, o Order) ([]LedgerEntry, error) {
-	rows, err := s.db.Query(ctx, `select id, entry, coalesce(ticket_id::text, ''), amount, who, tender, at from order_ledger
-		where performance_id = $1 and order_id = $2 order by id`, o.Performance, o.ID)
+func (s *Store) Ledger(ctx context.Context, o Order, p booking.Page) (page []LedgerEntry, next string, err error) {
+	size, err := p.Size()
 	if err != nil {
-		return nil, away("reading the ledger of", o.ID, err)
+		return nil, "", err
+	}
+	after := int64(0)
+	if p.Cursor != "" {
+		if after, err = strconv.ParseInt(p.Cursor, 10, 64); err != nil || after < 1 {
+			return nil, "", booking.ErrPage
+		}
+	}
+	rows, err := s.db.Query(ctx, `select id, entry, coalesce(ticket_id::text, ''), amount, who, tender, at from order_ledger
+		where performance_id = $1 and order_id = $2 and id > $3 order by id limit $4`, o.Performance, o.ID, after, size+1)
+	if err != nil {
+		return nil, "", away("reading the ledger of", o.ID, err)
 	}
 	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e LedgerEntry, err error) {
 		err = r.Scan(&e.ID, &e.Entry, &e.Ticket, &e.Amount, &e.Who, &e.Tender, &e.At)
@@ -69,7 +81,8 @@ func (s *Store) Ledger(ctx context.Context, o Order) ([]LedgerEntry, error) {
 		return e, err
 	})
 	if err != nil {
-		return nil, away("reading the ledger of", o.ID, err)
+		return nil, "", away("reading the ledger of", o.ID, err)
 	}
-	return entries, nil
+	page, next = booking.Cut(entries, size, func(e LedgerEntry) string { return strconv.FormatInt(e.ID, 10) })
+	return page, next, nil
 }

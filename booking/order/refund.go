@@ -129,14 +129,21 @@ func (s *Store) Cancellations(ctx context.Context, o Order) ([]Cancellation, err
 		where performance_id = $1 and order_id = $2 order by id`, o.Performance, o.ID)
 }
 
-// refundsMost bounds what FailedRefunds returns.
-const refundsMost = 200
-
 // FailedRefunds lists the cancellations whose refund the provider refuses, the
 // newest first.
-func (s *Store) FailedRefunds(ctx context.Context) ([]Cancellation, error) {
-	return cancellations(ctx, s.db, `select `+cancellationColumns+` from cancellations
-		where state = 'failed' order by created_at desc limit $1`, refundsMost)
+func (s *Store) FailedRefunds(ctx context.Context, p booking.Page) (page []Cancellation, next string, err error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	before, err := p.After()
+	if err != nil {
+		return nil, "", err
+	}
+	list, err := cancellations(ctx, s.db, `select `+cancellationColumns+` from cancellations
+		where state = 'failed' and ($1::uuid is null or id < $1) order by id desc limit $2`, before, size+1)
+	page, next = booking.Cut(list, size, func(c Cancellation) string { return c.ID })
+	return page, next, err
 }
 
 // dueRefunds takes cancellations of which something is to be done and that have not moved

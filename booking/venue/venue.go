@@ -75,7 +75,7 @@ type Area struct {
 var ErrInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "venue-invalid"}
 
 // MaxBytes bounds the JSON of a map: 200,000 seats are about 12 MB.
-const MaxBytes = 32 << 20
+const MaxBytes = ropeline.MaxDocument
 
 // Read reads a map that can be used, or says what is wrong with it.
 func Read(r io.Reader) (Map, error) {

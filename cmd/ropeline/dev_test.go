@@ -190,7 +190,7 @@ func TestAFanBuysAndFindsTheOrderAfterARestart(t *testing.T) {
 	}
 	first.end(t)
 
-	second := startDev(t, data, "--demo", file)
+	second := startDev(t, data, "--demo", file, "--requests-limit=100000")
 	if second.Performance != first.Performance || second.StaffKey != first.StaffKey {
 		t.Errorf("after the restart performance %s and staff key %s, before it %s and %s",
 			second.Performance, second.StaffKey, first.Performance, first.StaffKey)
@@ -201,6 +201,7 @@ func TestAFanBuysAndFindsTheOrderAfterARestart(t *testing.T) {
 		t.Errorf("after the restart the order is %+v", found)
 	}
 	agrees(t, second, `"sold": 2`)
+	second.servesAll(t)
 	second.end(t)
 
 	third := startDev(t, data, "--reset")

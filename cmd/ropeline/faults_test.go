@@ -270,7 +270,7 @@ func (s *shop) buyer() *buyer {
 }
 
 // do sends a request. The status is 0 if there was no answer.
-func (s *shop) do(b *buyer, method, path string, body any, key string) (int, map[string]any) {
+func (s *shop) do(b *buyer, method, path string, body any, key string, headers ...string) (int, map[string]any) {
 	s.t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -286,6 +286,9 @@ func (s *shop) do(b *buyer, method, path string, body any, key string) (int, map
 	req.Header.Set("Authorization", "Bearer "+b.token)
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	req.Close = true
 	res, err := http.DefaultClient.Do(req)

@@ -28,7 +28,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {

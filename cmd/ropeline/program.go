@@ -24,7 +24,7 @@ func (c *programCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		sale, err := shows.Make(ctx, program)
+		sale, err := shows.Make(ctx, program, catalogue.Change{Who: catalogue.Command, Blind: true})
 		if err != nil {
 			return err
 		}

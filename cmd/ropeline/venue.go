@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/venue"
 	"github.com/ropeline/ropeline/internal/dial"
@@ -102,7 +103,7 @@ func (c *venueImport) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		v, err := shows.KeepVenue(ctx, c.Venue, m)
+		v, err := shows.KeepVenue(ctx, c.Venue, m, catalogue.Change{Who: catalogue.Command, Blind: true})
 		if err != nil {
 			return err
 		}
@@ -140,13 +141,18 @@ type venueList struct{ atCatalogue }
 
 func (c *venueList) Run(ctx context.Context, con console) error {
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		venues, err := shows.Venues(ctx)
-		if err != nil {
-			return err
+		page := booking.Page{Limit: booking.PageMost}
+		for {
+			venues, next, err := shows.Venues(ctx, page)
+			if err != nil {
+				return err
+			}
+			for _, v := range venues {
+				fmt.Fprintf(con.out, "%s  %s: version %d of its map, %d performances\n", v.ID, v.Name, v.Version, v.Shows)
+			}
+			if page.Cursor = next; next == "" {
+				return nil
+			}
 		}
-		for _, v := range venues {
-			fmt.Fprintf(con.out, "%s  %s: version %d of its map, %d performances\n", v.ID, v.Name, v.Version, v.Shows)
-		}
-		return nil
 	})
 }

@@ -29,12 +29,25 @@ func New(g *gate.Gate, rule gate.Rule) fiber.Handler {
 			c.Set(fiber.HeaderCacheControl, "no-store")
 			return c.Redirect(rule.Room, fiber.StatusSeeOther)
 		case err != nil:
+			if a, ok := g.Refused(err); ok {
+				allow(c, a)
+			}
 			return refuse(c, err)
 		case claims.Session != "":
 			c.Locals(claimsKey{}, claims)
+			if a, ok := g.Allowance(claims.Session); ok {
+				allow(c, a)
+			}
 		}
 		return c.Next()
 	}
+}
+
+// allow says how many requests more are let through, as
+// draft-ietf-httpapi-ratelimit-headers has it.
+func allow(c *fiber.Ctx, a gate.Allowance) {
+	c.Set("RateLimit-Policy", a.Policy())
+	c.Set("RateLimit", a.String())
 }
 
 // Claims returns what the request's token says, from the context of a handler

@@ -1,0 +1,472 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+)
+
+// What docs/api.md promises of every route is looked up in the document that is
+// made of the code, and tried on a running core. Who adds a route meets these tests.
+
+// operations are the routes as the document tells them.
+func operations(t *testing.T) map[string]*huma.Operation {
+	t.Helper()
+	s := &server{log: slog.New(slog.DiscardHandler)}
+	if _, err := s.app(); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*huma.Operation{}
+	for _, r := range Routes {
+		if all[r.ID] = registered(s.spec, r); all[r.ID] == nil {
+			t.Fatalf("%s has no operation", r.ID)
+		}
+	}
+	return all
+}
+
+func takes(op *huma.Operation, in, name string) bool {
+	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == in && p.Name == name })
+}
+
+// boundedLists are the lists in answers that need no pages, and why.
+var boundedLists = map[string]string{
+	"SumSettlement.performances":       "of one sale, or of one account: sums, of which none can be left out",
+	"SumSettlement.totals":             "one for each currency",
+	"BlockDetail.history":              "one block's: it is made, lifted or over",
+	"BlockDetail.standings":            "a rung for each kind of pattern",
+	"Map.tiers":                        "of one document: a venue has 100 categories at most, and 500 areas",
+	"Map.rows":                         "of one document: at most 20,000, and numbers from end to end",
+	"Availability.tiers":               "as many as the map has",
+	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
+	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
+	"Order.tickets":                    "100 at most",
+	"Receipt.lines":                    "100 at most",
+	"Receipt.refunds":                  "one at most for each ticket",
+	"Hold.lines":                       "100 at most",
+	"PerformanceSettlement.currencies": "one at most for each currency",
+	"VenueMap.sections":                "of one document of 32 MiB at most",
+	"VenueMap.areas":                   "of one document of 32 MiB at most",
+	"Program.performances":             "1,000 at most",
+	"Reserve.ranges":                   "runs of neighbors in one map",
+	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",
+}
+
+// Every list of things is read in pages, or it is known why it cannot grow.
+func TestNoListIsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	met := map[string]bool{}
+	doc, err := OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Type  any `json:"type"`
+					Items struct {
+						Ref  string `json:"$ref"`
+						Type any    `json:"type"`
+					} `json:"items"`
+				} `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(doc, &spec); err != nil {
+		t.Fatal(err)
+	}
+	for id, op := range operations(t) {
+		paged := takes(op, "query", "cursor") && takes(op, "query", "limit")
+		if strings.HasPrefix(id, "list-") && !paged {
+			t.Errorf("%s takes no cursor and limit", id)
+		}
+		good := op.Responses[strconv.Itoa(op.DefaultStatus)].Content["application/json"]
+		if good == nil || good.Schema.Ref == "" {
+			continue
+		}
+		kind := good.Schema.Ref[strings.LastIndexByte(good.Schema.Ref, '/')+1:]
+		schema := spec.Components.Schemas[kind]
+		if _, ok := schema.Properties["next"]; paged && !ok {
+			t.Errorf("%s is paged and does not say what comes next", id)
+		}
+		for name, property := range schema.Properties {
+			if property.Items.Ref == "" || paged {
+				continue
+			}
+			met[kind+"."+name] = true
+			if boundedLists[kind+"."+name] == "" {
+				t.Errorf("%s answers with a list, %s of %s, that has no pages, and nobody says why it cannot grow", id, name, kind)
+			}
+		}
+	}
+	for name := range boundedLists {
+		if !met[name] {
+			t.Errorf("%s is no list without pages", name)
+		}
+	}
+}
+
+// scene is a core with two of everything that is listed.
+type scene struct {
+	*core
+	fan, bag string
+	order    Order
+	offer    coupon.Coupon
+	endpoint string // for webhooks
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	c := startWith(t, slog.New(slog.DiscardHandler), func(c *core, _ *Config) {
+		_, other := c.seed(10, 0) // of the same sale
+		if _, err := c.db.Exec(t.Context(), `update sale_performances set sale_id = $1 where performance_id = $2`, c.sale.ID, other.ID); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s := &scene{core: c, fan: c.fan(), bag: c.bag()}
+	buyer := c.fan()
+	c.pay(buyer, "k", c.hold(buyer, 0, 1).ID, sandbox.OK).is(http.StatusCreated, &s.order)
+	for _, id := range c.performances() {
+		c.built(id)
+		c.do(http.MethodPost, "/api/v1/holds", s.fan, c.json(m{"performance": id, "units": []int{4}})).is(http.StatusCreated, nil)
+	}
+	s.offer = c.offer(m{"per_person": 2})
+	c.do(http.MethodPost, "/api/v1/coupons/"+c.offer(m{"per_person": 2}).ID+"/claim", s.bag, "", "Idempotency-Key", "k").is(http.StatusCreated, nil)
+	for _, key := range []string{"a", "b"} {
+		c.do(http.MethodPost, "/api/v1/coupons/"+s.offer.ID+"/claim", s.bag, "", "Idempotency-Key", key).is(http.StatusCreated, nil)
+	}
+	c.secondShop()
+	for _, name := range []string{"B", "A", "C"} {
+		c.organize(http.MethodPost, organizer+"/performances/"+string(c.show.ID)+"/reserves",
+			c.json(m{"name": name, "kind": "guests", "area": c.show.Tiers[3].Name, "places": 1}), "Idempotency-Key", name).is(http.StatusCreated, nil)
+	}
+	for range 3 { // as the settler leaves them that a provider refuses
+		if _, err := c.db.Exec(t.Context(), `insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
+			values ($1, $2, $3, $2, '', '{}', 100, 0, 'EUR', 'staff:ada', 'r', 'failed', $2)`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		c.do(http.MethodPost, blocks, "key-sre", c.json(m{"address": fmt.Sprint("203.0.113.", i), "for": 600, "reason": "a bot"}), "Idempotency-Key", fmt.Sprint("b", i)).is(http.StatusCreated, nil)
+	}
+	for i := range 3 {
+		if _, err := c.db.Exec(t.Context(), `insert into payment_accounts (name, provider_account, charges) values ($1, $1, true)`, fmt.Sprint("opera-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		var e NewEndpoint
+		c.do(http.MethodPost, endpoints, "key-sre", c.json(m{"url": fmt.Sprint("https://example.org/", i), "kinds": []string{"order.paid"}}), "Idempotency-Key", fmt.Sprint("e", i)).is(http.StatusCreated, &e)
+		s.endpoint = e.ID
+	}
+	for range 3 {
+		c.do(http.MethodPost, endpoints+"/"+s.endpoint+"/test", "key-sre", "").is(http.StatusOK, nil)
+	}
+	for i := range 3 { // as webhooks leave them
+		if _, err := c.db.Exec(t.Context(), `insert into order_disputes (performance_id, id, order_id, attempt_id, provider_ref, payment_ref, state, amount, withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, opened_at)
+			values ($1, $2, $3, $2, $4, 'p', $5, 100, 0, 0, 'EUR', 0, 0, 'EUR', 'r', now())`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID, fmt.Sprint("d", i), []string{"open", "won", "open"}[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (c *core) performances() (ids []ropeline.PerformanceID) {
+	c.t.Helper()
+	ids, err := catalogue.New(c.db, time.Now).Performances(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return ids
+}
+
+// secondShop offers a coupon in another shop.
+func (c *core) secondShop() {
+	c.t.Helper()
+	const cinema = "/api/v1/organizer/shops/cinema"
+	c.do(http.MethodPut, cinema, "key-tom", c.json(m{"name": "Cinema"})).is(http.StatusOK, nil)
+	c.do(http.MethodPut, cinema+"/products/popcorn", "key-tom", c.json(m{"name": "Popcorn", "category": "snacks"})).is(http.StatusOK, nil)
+	now := time.Now().UTC()
+	var made coupon.Coupon
+	c.do(http.MethodPost, cinema+"/coupons", "key-tom", c.json(m{"product": "popcorn", "title": "Free", "percent": 100, "currency": "EUR", "stock": 1, "per_person": 1,
+		"publish_from": now.Add(-time.Hour), "publish_until": now.Add(time.Hour), "expires_at": now.Add(2 * time.Hour)}), "Idempotency-Key", "k").is(http.StatusCreated, &made)
+	c.do(http.MethodPost, cinema+"/coupons/"+made.ID+"/publish", "key-tom", "{}").is(http.StatusOK, nil)
+}
+
+// lists are where a scene has two at least of what a route lists, and by whose key.
+func (s *scene) lists() map[string][2]string {
+	return map[string][2]string{
+		"list-events":             {"/api/v1/events", ""},
+		"list-holds":              {"/api/v1/holds", s.fan},
+		"list-coupons":            {"/api/v1/coupons", ""},
+		"list-shops":              {"/api/v1/shops", ""},
+		"list-products":           {"/api/v1/shops/opera/products", ""},
+		"list-bag":                {"/api/v1/bag", s.bag},
+		"list-shop-coupons":       {opera + "/coupons", "key-rosa"},
+		"list-coupon-queue":       {opera + "/coupons/" + s.offer.ID + "/queues/claimed", "key-rosa"},
+		"list-coupon-history":     {opera + "/coupons/" + s.offer.ID + "/history", "key-rosa"},
+		"get-order-ledger":        {organizerAPI + "/orders/" + s.order.ID + "/ledger", "key-sre"},
+		"list-failed-refunds":     {organizerAPI + "/refunds", "key-sre"},
+		"list-blocks":             {blocks, "key-sre"},
+		"list-accounts":           {organizerAPI + "/accounts", "key-sre"},
+		"list-webhooks":           {endpoints, "key-sre"},
+		"list-webhook-deliveries": {endpoints + "/" + s.endpoint + "/deliveries", "key-sre"},
+		"list-disputes":           {organizerAPI + "/disputes", "key-sre"},
+		"list-venues":             {venuesPath, "key-olga"},
+		"list-programs":           {programsPath, "key-olga"},
+		"list-reserves":           {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga"},
+		"list-changes":            {organizer + "/changes", "key-olga"},
+	}
+}
+
+// Every list is the same one by one as it is at once, and takes no cursor or limit
+// that makes no sense.
+func TestEveryListIsReadByItsCursor(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	lists := s.lists()
+	for id, op := range operations(t) {
+		if !takes(op, "query", "cursor") {
+			continue
+		}
+		t.Run(id, func(t *testing.T) {
+			c := *s.core
+			c.t = t
+			where, ok := lists[id]
+			if !ok {
+				t.Fatal("the audit does not know where to find two of these")
+			}
+			read := func(query string) (items []string, next string) {
+				var page map[string]json.RawMessage
+				c.get(where[0]+query, where[1]).is(http.StatusOK, &page)
+				for name, value := range page {
+					if value[0] != '[' {
+						continue
+					}
+					var list []json.RawMessage
+					if err := json.Unmarshal(value, &list); err != nil {
+						t.Fatalf("%s: %v", name, err)
+					}
+					for _, item := range list {
+						items = append(items, string(item))
+					}
+				}
+				if raw, ok := page["next"]; ok {
+					if err := json.Unmarshal(raw, &next); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return items, next
+			}
+			whole, next := read("")
+			if len(whole) < 2 || next != "" {
+				t.Fatalf("there are %d, and %q comes next: want two at least, and nothing", len(whole), next)
+			}
+			var single []string
+			for cursor := ""; ; {
+				items, next := read("?limit=1&cursor=" + url.QueryEscape(cursor))
+				if single = append(single, items...); next == "" || len(single) > len(whole) {
+					break
+				}
+				if len(items) != 1 || next == cursor {
+					t.Fatalf("a page of one has %d, and %q after %q", len(items), next, cursor)
+				}
+				cursor = next
+			}
+			if fmt.Sprint(single) != fmt.Sprint(whole) {
+				t.Errorf("one by one\n%s\nat once\n%s", single, whole)
+			}
+			for _, query := range []string{"limit=-1", "limit=201", "cursor=%27%3B--", "cursor=" + strings.Repeat("9", 70)} {
+				c.get(where[0]+"?"+query, where[1]).refused(http.StatusUnprocessableEntity, "page-invalid")
+			}
+		})
+	}
+}
+
+// Whatever anybody may read can be kept, and asked for again for next to nothing;
+// nothing else is kept anywhere.
+func TestEveryPublicAnswerIsTagged(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	paths := map[string]string{
+		"get-performance":  "/api/v1/performances/" + string(s.show.ID),
+		"get-availability": "/api/v1/performances/" + string(s.show.ID) + "/availability",
+		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
+	}
+	for id, where := range s.lists() {
+		paths[id] = where[0]
+	}
+	ops := operations(t)
+	for _, r := range Routes {
+		if r.Access != Public || r.Method != http.MethodGet {
+			continue
+		}
+		t.Run(r.ID, func(t *testing.T) {
+			c := *s.core
+			c.t = t
+			op := ops[r.ID]
+			if !takes(op, "header", "If-None-Match") || op.Responses["304"] == nil || op.Responses["200"].Headers["ETag"] == nil || op.Responses["200"].Headers["Cache-Control"] == nil {
+				t.Error("the document tells nothing of ETag, Cache-Control, If-None-Match or 304")
+			}
+			path := paths[r.ID]
+			if path == "" {
+				t.Fatal("the audit does not know where to find it")
+			}
+			first := c.get(path, "")
+			first.is(http.StatusOK, nil)
+			tag := first.Header.Get("ETag")
+			if !strings.HasPrefix(tag, `"`) || !strings.HasPrefix(first.Header.Get("Cache-Control"), "max-age=") {
+				t.Fatalf("ETag %s, Cache-Control %s", tag, first.Header.Get("Cache-Control"))
+			}
+			for _, have := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
+				again := c.get(path, "", "If-None-Match", have)
+				if again.Status != http.StatusNotModified || len(again.Body) > 0 || again.Header.Get("ETag") != tag || again.Header.Get("Cache-Control") == "" {
+					t.Errorf("having %s: %d %v %s", have, again.Status, again.Header, again.Body)
+				}
+			}
+			c.get(path, "", "If-None-Match", `"other"`).is(http.StatusOK, nil)
+		})
+	}
+}
+
+// keyless are the POSTs that create something and take no Idempotency-Key, and why.
+var keyless = map[string]string{
+	"create-bag": "nothing is written: a bag is there once something is in it, and its key is a secret that no header should make",
+}
+
+// Whoever does not know what came of a request sends it again.
+func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	for _, r := range Routes {
+		op := operations(t)[r.ID]
+		if r.Method == http.MethodPost && r.Success == http.StatusCreated && !takes(op, "header", "Idempotency-Key") && keyless[r.ID] == "" {
+			t.Errorf("%s creates something and takes no Idempotency-Key", r.ID)
+		}
+	}
+	s := newScene(t)
+	claimed := s.offer.ID
+	now := time.Now().UTC()
+	terms := m{"product": "coffee", "title": "A fifth off", "percent": 20, "currency": "EUR", "stock": 5, "per_person": 1,
+		"publish_from": now, "publish_until": now.Add(time.Hour), "expires_at": now.Add(2 * time.Hour)}
+	more := maps.Clone(terms)
+	more["stock"] = 6
+	c := s.core
+	var sold Hold
+	c.do(http.MethodPost, c.counter("/holds"), "key-counter", c.json(m{"units": []int{42}}), "Idempotency-Key", "k").is(http.StatusCreated, &sold)
+	hall, guests := operaHouse(t), m{"name": "D", "kind": "guests", "area": s.show.Tiers[3].Name, "places": 1}
+	giver := s.core.bag()
+	var gift BagCoupon
+	s.do(http.MethodPost, "/api/v1/coupons/"+claimed+"/claim", giver, "", "Idempotency-Key", "gift").is(http.StatusCreated, &gift)
+	fan, buyer, bag := s.core.fan(), s.core.fan(), s.core.bag()
+	hold, performance := s.hold(buyer, 20), s.show.ID
+	cases := map[string]struct {
+		path, bearer string
+		body, other  any // of another request with the same key; nil: there is none
+		without      string
+		reused       string
+	}{
+		"create-hold": {"/api/v1/holds", fan, m{"performance": performance, "units": []int{30}}, m{"performance": performance, "units": []int{31}}, "hold-exists", "hold-exists"},
+		"create-order": {"/api/v1/orders", buyer, m{"hold": hold.ID, "email": "fan@example.org", "payment_method": sandbox.OK},
+			m{"hold": hold.ID, "email": "other@example.org", "payment_method": sandbox.OK}, "idempotency-key-missing", "idempotency-key-reused"},
+		"claim-coupon":        {"/api/v1/coupons/" + claimed + "/claim", bag, nil, nil, "idempotency-key-missing", ""},
+		"take-coupon":         {"/api/v1/bag/coupons", bag, m{"code": gift.Code}, nil, "idempotency-key-missing", ""},
+		"create-counter-hold": {c.counter("/holds"), "key-counter", m{"units": []int{40}}, m{"units": []int{41}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"sell-at-counter":     {c.counter("/orders"), "key-counter", m{"hold": sold.ID, "tender": "cash"}, m{"hold": sold.ID, "tender": "terminal"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-block":        {blocks, "key-sre", m{"address": "203.0.113.9", "for": 600, "reason": "a bot"}, m{"address": "203.0.113.9", "for": 601, "reason": "a bot"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-webhook":      {endpoints, "key-sre", m{"url": "https://example.org/hook", "kinds": []string{"order.paid"}}, m{"url": "https://example.org/other", "kinds": []string{"order.paid"}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-venue":        {venuesPath, "key-olga", json.RawMessage(hall), json.RawMessage(strings.Replace(hall, "200", "201", 1)), "idempotency-key-missing", "idempotency-key-reused"},
+		"create-reserve":      {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-coupon":       {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
+	}
+	for _, r := range Routes {
+		if r.Method != http.MethodPost || r.Success != http.StatusCreated || keyless[r.ID] != "" {
+			continue
+		}
+		t.Run(r.ID, func(t *testing.T) {
+			c := *s.core
+			c.t = t
+			k, ok := cases[r.ID]
+			if !ok {
+				t.Fatal("the audit does not know how to create one")
+			}
+			send := func(body any, headers ...string) answer {
+				text := ""
+				if body != nil {
+					text = c.json(body)
+				}
+				return c.do(http.MethodPost, k.path, k.bearer, text, headers...)
+			}
+			first := send(k.body, "Idempotency-Key", r.ID)
+			first.is(http.StatusCreated, nil)
+			again := send(k.body, "Idempotency-Key", r.ID)
+			if again.Status != http.StatusCreated && again.Status != http.StatusOK || string(again.Body) != string(first.Body) {
+				t.Errorf("first %d %s\nagain %d %s", first.Status, first.Body, again.Status, again.Body)
+			}
+			if k.other != nil {
+				a := send(k.other, "Idempotency-Key", r.ID)
+				if !strings.Contains(string(a.Body), k.reused) || a.Status < http.StatusBadRequest {
+					t.Errorf("another request with the same key: %d %s, want %s", a.Status, a.Body, k.reused)
+				}
+			}
+			if a := send(k.body); !strings.Contains(string(a.Body), k.without) || a.Status < http.StatusBadRequest {
+				t.Errorf("without a key: %d %s, want %s", a.Status, a.Body, k.without)
+			}
+			for _, evil := range []string{strings.Repeat("k", 129), "ключ", "a b"} {
+				send(k.body, "Idempotency-Key", evil).refused(http.StatusUnprocessableEntity, "idempotency-key-missing")
+			}
+		})
+	}
+}
+
+// Behind an admission token each session has so many requests a minute, is told
+// how many are left, and is refused beyond them with when to come again.
+func TestSessionsAreToldTheirLimit(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, slog.New(slog.DiscardHandler), func(_ *core, config *Config) { config.Gate = config.Gate.WithRate(2, time.Now) })
+	for _, r := range Routes {
+		if r.Access != Admission {
+			continue
+		}
+		fan := c.fan()
+		path := strings.ReplaceAll(r.Path, "{id}", uuid.NewString())
+		for left := 1; left >= -1; left-- {
+			a := c.do(r.Method, path, fan, "{}")
+			if a.Header.Get("RateLimit-Policy") != `"session";q=2;w=60` || !strings.HasPrefix(a.Header.Get("RateLimit"), fmt.Sprintf(`"session";r=%d;t=`, max(left, 0))) {
+				t.Errorf("%s with %d left: %d %v", r.ID, left, a.Status, a.Header)
+			}
+			if left >= 0 {
+				if a.Status == http.StatusTooManyRequests {
+					t.Errorf("%s is refused with %d left", r.ID, left)
+				}
+				continue
+			}
+			a.refused(http.StatusTooManyRequests, "rate-limited")
+			if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 60 {
+				t.Errorf("%s: Retry-After %q", r.ID, a.Header.Get("Retry-After"))
+			}
+		}
+	}
+	for _, op := range operations(t) {
+		refused := op.Responses["429"]
+		if refused == nil || refused.Content[problemType] == nil || refused.Headers["Retry-After"] == nil || refused.Headers["RateLimit"] == nil || refused.Headers["RateLimit-Policy"] == nil {
+			t.Errorf("%s does not tell of 429", op.OperationID)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// organizerOperations make and change what there is to sell, under names that are
+// those of a buyer: key for the sale, order for the venue, hold for the reserve.
+func (s *shop) organizerOperations() []operation {
+	const desk = "/api/v1/organizer"
+	hall, err := os.ReadFile("../../docs/venue.json")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	send := func(method, path string, body any, key string, headers ...string) (int, map[string]any) {
+		return s.do(&buyer{token: s.staff}, method, desk+path, body, key, headers...)
+	}
+	makeVenue := func(b *buyer) int {
+		status, answer := send(http.MethodPost, "/venues", json.RawMessage(hall), b.key)
+		b.order, _ = answer["id"].(string)
+		return status
+	}
+	changeVenue := func(b *buyer) int {
+		wider := strings.Replace(string(hall), `"x":3.5`, `"x":3.6`, 1)
+		status, _ := send(http.MethodPut, "/venues/"+b.order+"?reason=wider", json.RawMessage(wider), "", "If-Match", `"1"`)
+		return status
+	}
+	program := func(b *buyer, price int) map[string]any {
+		return map[string]any{"currency": "EUR",
+			"performances": []any{map[string]any{"venue": b.order, "starts_at": "2037-05-01T18:00:00Z", "prices": map[string]int{"Stalls": price, "Circle": 5500, "Floor": 4500}}},
+			"sale": map[string]any{"id": b.key, "title": "Evenings", "lobby_closes_at": "2037-01-10T08:59:55Z", "opens_at": "2037-01-10T09:00:00Z", "ends_at": "2037-05-01T16:00:00Z",
+				"cap": 500, "rate": 1200, "claim_window": 60, "token_life": 60, "session_max": 1800, "hold": 600, "units_per_hold": 6}}
+	}
+	makeSale := func(b *buyer) int {
+		status, answer := send(http.MethodPut, "/programs/"+b.key, program(b, 7500), "", "If-None-Match", "*")
+		if sale, ok := answer["sale"].(map[string]any); ok && status < http.StatusBadRequest {
+			b.link, _ = sale["performances"].([]any)[0].(string)
+		}
+		return status
+	}
+	changeSale := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/programs/"+b.key+"?reason=dearer", program(b, 7900), "", "If-Match", `"1"`)
+		return status
+	}
+	reserve := func(b *buyer) int {
+		status, answer := send(http.MethodPost, "/performances/"+b.link+"/reserves", map[string]any{"name": "Guests", "kind": "guests", "area": "Floor", "places": 10}, b.key+"-reserve")
+		b.hold, _ = answer["id"].(string)
+		return status
+	}
+	release := func(b *buyer) int {
+		status, _ := send(http.MethodPost, "/performances/"+b.link+"/reserves/"+b.hold+"/release", map[string]any{"reason": "nobody comes"}, "")
+		return status
+	}
+	after := func(steps ...func(*buyer) int) func(*buyer) {
+		return func(b *buyer) {
+			for _, step := range steps {
+				if status := step(b); status != http.StatusOK && status != http.StatusCreated {
+					s.t.Fatalf("preparing: %d", status)
+				}
+			}
+		}
+	}
+	// once asks again, and counts what was written down of it.
+	once := func(act func(*buyer) int, want int, what string, of func(*buyer) string) func(*buyer) string {
+		return func(b *buyer) string {
+			if status := act(b); status != http.StatusOK && status != http.StatusCreated {
+				s.t.Errorf("asked again: %d", status)
+			}
+			var n int
+			err := s.db.QueryRow(s.t.Context(), `select count(*) from catalogue_changes where what = $1 and subject = $2`, what, of(b)).Scan(&n)
+			if err != nil || n != want {
+				s.t.Errorf("%d changes of the %s, want %d: %v", n, what, want, err)
+			}
+			return "made once"
+		}
+	}
+	venueOf, saleOf, showOf := func(b *buyer) string { return b.order }, func(b *buyer) string { return b.key }, func(b *buyer) string { return b.link }
+	return []operation{
+		{name: "make a venue", routes: []string{"create-venue"}, prepare: after(), act: makeVenue, want: http.StatusCreated, finish: once(makeVenue, 1, "venue", venueOf)},
+		{name: "change a venue", routes: []string{"put-venue"}, prepare: after(makeVenue), act: changeVenue, want: http.StatusOK, finish: once(changeVenue, 2, "venue", venueOf)},
+		{name: "make a sale", routes: []string{"put-program"}, prepare: after(makeVenue), act: makeSale, want: http.StatusCreated, finish: once(makeSale, 1, "program", saleOf)},
+		{name: "change a sale", prepare: after(makeVenue, makeSale), act: changeSale, want: http.StatusOK, finish: once(changeSale, 2, "program", saleOf)},
+		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
+		{name: "release units", routes: []string{"release-reserve"}, prepare: after(makeVenue, makeSale, reserve), act: release, want: http.StatusOK, finish: once(release, 1, "release", showOf)},
+	}
+}
