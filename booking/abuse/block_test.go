@@ -86,41 +86,50 @@ func TestStaffBlockAndLiftAndTheHistorySaysWhoAndWhy(t *testing.T) {
 // staff say so.
 func TestLiftingForgetsThePointsAndErasingWhomItWasFor(t *testing.T) {
 	t.Parallel()
-	r, w := open(t, small()), who(1, "")
-	other := r.guard(small())
-	if err := other.Read(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for range 4 {
-		r.held(w, 3)
-		r.clock.pass(40 * time.Second)
-	}
-	e := refused(t, r.Hold(t.Context(), w), ErrBlockedHolds, -1)
-	other.Held(w) // it counts one itself, so it knows of the wait by heart
-	if err := errors.Join(other.Flush(t.Context()), other.Read(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	refused(t, other.Hold(t.Context(), w), ErrBlockedHolds, -1)
-	r.clock.pass(time.Second)
-	b, err := r.Lift(t.Context(), e.Reference, "staff:tom", "asked us to", true)
-	if err != nil || b.State != Lifted || b.Subject != "" {
-		t.Fatalf("erasing: %+v, %v", b, err)
-	}
-	if err := other.Read(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.may(w)
-	if err := other.Hold(t.Context(), w); err != nil {
-		t.Errorf("the other core has not heard of it: %v", err)
-	}
-	r.held(w, 2)
-	r.may(w)
-	if told := r.entries(b.ID); !strings.HasSuffix(told, "lifted by staff:tom: asked us to; erased by staff:tom: asked us to") {
-		t.Errorf("the history says %q", told)
-	}
-	var n int
-	if err := r.db.QueryRow(t.Context(), `select count(*) from abuse_blocks b, abuse_history h where position($1 in row(b.*)::text || row(h.*)::text) > 0`, string(w.Place)).Scan(&n); err != nil || n != 0 {
-		t.Errorf("%d rows name whom it was for, %v", n, err)
+	shared := open(t, small())
+	for n, erase := range []bool{false, true} {
+		r := &rig{Guard: shared.guard(small()), t: t, db: shared.db, redis: shared.redis, clock: shared.clock}
+		other, w := r.guard(small()), who(n, "")
+		if err := other.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			r.held(w, 3)
+			r.clock.pass(40 * time.Second)
+		}
+		e := refused(t, r.Hold(t.Context(), w), ErrBlockedHolds, -1)
+		r.clock.pass(-30 * time.Second) // into the last wait
+		other.Held(w)                   // it counts one itself, so it knows of the wait by heart
+		if err := errors.Join(other.Flush(t.Context()), other.Read(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, other.Hold(t.Context(), w), ErrBlockedHolds, -1)
+		r.clock.pass(time.Second)
+		b, err := r.Lift(t.Context(), e.Reference, "staff:tom", "asked us to", erase)
+		if err != nil || b.State != Lifted || (b.Subject == "") != erase {
+			t.Fatalf("lifting: %+v, %v", b, err)
+		}
+		if err := other.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.may(w)
+		if err := other.Hold(t.Context(), w); err != nil {
+			t.Errorf("the other core has not heard of it, erased %t: %v", erase, err)
+		}
+		r.held(w, 2)
+		r.may(w)
+		want := "lifted by staff:tom: asked us to"
+		if erase {
+			want += "; erased by staff:tom: asked us to"
+		}
+		if told := r.entries(b.ID); !strings.HasSuffix(told, want) {
+			t.Errorf("the history says %q", told)
+		}
+		var named int
+		err = r.db.QueryRow(t.Context(), `select count(*) from abuse_blocks b, abuse_history h where position($1 in row(b.*)::text || row(h.*)::text) > 0`, string(w.Place)).Scan(&named)
+		if err != nil || (named == 0) != erase {
+			t.Errorf("%d rows name whom it was for, erased %t, %v", named, erase, err)
+		}
 	}
 }
 
