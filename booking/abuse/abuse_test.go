@@ -101,7 +101,7 @@ func payment(w Who, method string, amount int64) Payment {
 func (r *rig) held(w Who, n int) {
 	r.t.Helper()
 	for range n {
-		r.Held(w)
+		r.heldBy(w)
 	}
 	if err := r.Flush(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -130,9 +130,18 @@ func refused(t testing.TB, err error, want *ropeline.Error, wait time.Duration) 
 	return e
 }
 
+// mayHold asks and takes nothing.
+func (g *Guard) mayHold(ctx context.Context, w Who) error {
+	_, err := g.Hold(ctx, w)
+	return err
+}
+
+// heldBy counts a hold, whoever may make one.
+func (g *Guard) heldBy(w Who) { g.add(Holds, g.counted(w), g.policy.Points.Hold) }
+
 func (r *rig) may(w Who) {
 	r.t.Helper()
-	if err := r.Hold(r.t.Context(), w); err != nil {
+	if err := r.mayHold(r.t.Context(), w); err != nil {
 		r.t.Fatalf("may not hold: %v", err)
 	}
 }
@@ -146,15 +155,15 @@ func TestWhoTakesPlacesAndNeverBuysWaitsLongerEachTimeAndIsBlockedThen(t *testin
 	wait := 10 * time.Second
 	for range 3 {
 		r.held(w, 2)
-		refused(t, r.Hold(t.Context(), w), ErrSlowedHolds, wait)
+		refused(t, r.mayHold(t.Context(), w), ErrSlowedHolds, wait)
 		r.clock.pass(wait - time.Millisecond)
-		refused(t, r.Hold(t.Context(), w), ErrSlowedHolds, time.Second)
+		refused(t, r.mayHold(t.Context(), w), ErrSlowedHolds, time.Second)
 		r.clock.pass(time.Millisecond)
 		r.may(w)
 		wait *= 2
 	}
 	r.held(w, 2)
-	e := refused(t, r.Hold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
+	e := refused(t, r.mayHold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
 	if !booking.IsID(e.Reference) {
 		t.Errorf("the block has no reference: %+v", e)
 	}
@@ -165,7 +174,7 @@ func TestWhoTakesPlacesAndNeverBuysWaitsLongerEachTimeAndIsBlockedThen(t *testin
 	if err := other.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, other.Hold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
+	refused(t, other.mayHold(t.Context(), w), ErrBlockedHolds, 900*time.Second)
 	r.may(who(2, ""))
 	r.clock.pass(900 * time.Second)
 	r.may(w)
@@ -200,10 +209,10 @@ func TestAnAddressIsSharedSoItsLadderBeginsHigher(t *testing.T) {
 		r.held(bot, 3)
 		r.clock.pass(40 * time.Second)
 	}
-	refused(t, r.Hold(t.Context(), bot), ErrBlockedHolds, -1)
+	refused(t, r.mayHold(t.Context(), bot), ErrBlockedHolds, -1)
 	r.may(neighbor)
 	r.held(who(3, "2001:db8:1:2::bad"), 20)
-	refused(t, r.Hold(t.Context(), neighbor), ErrSlowedNetwork, 2*time.Second)
+	refused(t, r.mayHold(t.Context(), neighbor), ErrSlowedNetwork, 2*time.Second)
 	r.may(who(4, "2001:db8:1:3::1")) // the next /64
 	r.clock.pass(2 * time.Second)
 	r.may(neighbor)
@@ -211,7 +220,7 @@ func TestAnAddressIsSharedSoItsLadderBeginsHigher(t *testing.T) {
 	for i := range 40 {
 		r.held(who(100+i, "2001:db8:1:2::bad"), 5)
 		r.clock.pass(4 * time.Second)
-		if errors.Is(r.Hold(t.Context(), neighbor), ErrBlockedNetwork) && blockedAt == 0 {
+		if errors.Is(r.mayHold(t.Context(), neighbor), ErrBlockedNetwork) && blockedAt == 0 {
 			blockedAt = i
 		}
 	}
@@ -232,7 +241,7 @@ func TestAddressesOfThePolicyAreNotCounted(t *testing.T) {
 	for i := range 30 {
 		r.held(who(i, "192.0.2.1"), 1)
 	}
-	refused(t, r.Hold(t.Context(), who(99, "192.0.2.1")), ErrSlowedNetwork, 2*time.Second)
+	refused(t, r.mayHold(t.Context(), who(99, "192.0.2.1")), ErrSlowedNetwork, 2*time.Second)
 }
 
 // Whoever tries cards is slowed down before the provider is asked again, whichever card
@@ -253,7 +262,7 @@ func TestWhoTriesCardsIsSlowedDownAndBlocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := refused(t, r.declined(w, "pm_9", "card9", 4500), ErrBlockedPayments, time.Hour)
-	refused(t, r.Hold(t.Context(), w), ErrBlockedPayments, time.Hour)
+	refused(t, r.mayHold(t.Context(), w), ErrBlockedPayments, time.Hour)
 	if _, err := r.Begin(t.Context(), payment(who(2, "203.0.113.7"), "pm_9", 4500)); err != nil {
 		t.Errorf("a neighbor may not pay: %v", err)
 	}
@@ -395,14 +404,14 @@ func TestNothingIsPaidForWhileNobodyCounts(t *testing.T) {
 			t.Errorf("a payment without a count: %v", err)
 		}
 	}
-	if e := refused(t, g.Hold(ctx, who(1, "")), ErrBlockedStaff, -1); e.Reference != b.ID {
+	if e := refused(t, g.mayHold(ctx, who(1, "")), ErrBlockedStaff, -1); e.Reference != b.ID {
 		t.Errorf("the reference is %q, not %q", e.Reference, b.ID)
 	}
-	g.Held(who(2, ""))
+	g.heldBy(who(2, ""))
 	if err := g.Flush(ctx); err == nil {
 		t.Error("points are counted without Redis")
 	}
-	if err := g.Hold(ctx, who(2, "")); err != nil { // package hold refuses it, which needs Redis
+	if err := g.mayHold(ctx, who(2, "")); err != nil { // package hold refuses it, which needs Redis
 		t.Error(err)
 	}
 }
@@ -413,7 +422,7 @@ func TestNobodyBuysBeforeBlocksWereRead(t *testing.T) {
 	r := open(t, small())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.Hold(ctx, who(1, "")); !errors.Is(err, ropeline.ErrStoreAway) {
+	if err := r.mayHold(ctx, who(1, "")); !errors.Is(err, ropeline.ErrStoreAway) {
 		t.Errorf("before blocks were read: %v", err)
 	}
 	r.may(who(1, ""))
@@ -427,11 +436,47 @@ func TestRunCountsWhatIsLeft(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	for range 3 {
-		r.Held(who(1, ""))
+		r.heldBy(who(1, ""))
 	}
 	stop()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	refused(t, r.Hold(t.Context(), who(1, "")), ErrSlowedHolds, 10*time.Second)
+	refused(t, r.mayHold(t.Context(), who(1, "")), ErrSlowedHolds, 10*time.Second)
+}
+
+// What the guard costs a hold that nobody has anything against, but for the counting,
+// which is done together ten times a second.
+func BenchmarkHold(b *testing.B) {
+	r := open(b, Default())
+	if err := r.Read(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	people := make([]Who, 1000)
+	for i := range people {
+		people[i] = who(i, fmt.Sprintf("203.0.113.%d", i%250))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		held, err := r.Hold(b.Context(), people[i%1000])
+		if err != nil {
+			b.Fatal(err)
+		}
+		held()
+	}
+}
+
+// And what counting costs, for each subject of those that are counted together.
+func BenchmarkFlush(b *testing.B) {
+	r := open(b, Default())
+	points := make([]point, scoreMost)
+	for b.Loop() {
+		for i := range points {
+			points[i] = point{mark{Holds, Subject{Place, fmt.Sprintf("%022d", i)}}, 1}
+		}
+		if _, err := r.count(b.Context(), points); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(points)), "ns/subject")
 }

@@ -45,7 +45,7 @@ func TestStaffBlockAndLiftAndTheHistorySaysWhoAndWhy(t *testing.T) {
 		}
 	}
 	w := who(1, "203.0.113.7")
-	if e := refused(t, r.Hold(t.Context(), w), ErrBlockedNetwork, 600*time.Second); e.Reference != b.ID {
+	if e := refused(t, r.mayHold(t.Context(), w), ErrBlockedNetwork, 600*time.Second); e.Reference != b.ID {
 		t.Errorf("the reference is %q", e.Reference)
 	}
 	_, err := r.Begin(t.Context(), payment(w, "pm_1", 4500))
@@ -97,13 +97,13 @@ func TestLiftingForgetsThePointsAndErasingWhomItWasFor(t *testing.T) {
 			r.held(w, 3)
 			r.clock.pass(40 * time.Second)
 		}
-		e := refused(t, r.Hold(t.Context(), w), ErrBlockedHolds, -1)
+		e := refused(t, r.mayHold(t.Context(), w), ErrBlockedHolds, -1)
 		r.clock.pass(-30 * time.Second) // into the last wait
-		other.Held(w)                   // it counts one itself, so it knows of the wait by heart
+		other.heldBy(w)                 // it counts one itself, so it knows of the wait by heart
 		if err := errors.Join(other.Flush(t.Context()), other.Read(t.Context())); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, other.Hold(t.Context(), w), ErrBlockedHolds, -1)
+		refused(t, other.mayHold(t.Context(), w), ErrBlockedHolds, -1)
 		r.clock.pass(time.Second)
 		b, err := r.Lift(t.Context(), e.Reference, "staff:tom", "asked us to", erase)
 		if err != nil || b.State != Lifted || (b.Subject == "") != erase {
@@ -113,7 +113,7 @@ func TestLiftingForgetsThePointsAndErasingWhomItWasFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.may(w)
-		if err := other.Hold(t.Context(), w); err != nil {
+		if err := other.mayHold(t.Context(), w); err != nil {
 			t.Errorf("the other core has not heard of it, erased %t: %v", erase, err)
 		}
 		r.held(w, 2)

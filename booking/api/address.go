@@ -6,9 +6,6 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-
-	"github.com/ropeline/ropeline/admission/token"
-	"github.com/ropeline/ropeline/booking/abuse"
 )
 
 type clientAddress struct{} // key of the address that a request is for
@@ -46,9 +43,4 @@ func clientOf(peer, said string, edges []netip.Prefix) netip.Addr {
 func addressOf(ctx context.Context) netip.Addr {
 	a, _ := ctx.Value(clientAddress{}).(netip.Addr)
 	return a
-}
-
-// whoIs is whose request it is, for what is counted of them.
-func whoIs(ctx context.Context, fan token.Claims) abuse.Who {
-	return abuse.Who{Sale: fan.Sale, Place: fan.Place, Address: addressOf(ctx)}
 }

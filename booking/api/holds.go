@@ -14,6 +14,7 @@ import (
 	"github.com/ropeline/ropeline/admission/gate/fibergate"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
@@ -100,8 +101,8 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if _, err := s.shows.Payee(ctx, p.Map); err != nil { // who could not pay holds nothing back from others
 		return nil, err
 	}
-	who := whoIs(ctx, fan)
-	if err := s.abuse.Hold(ctx, who); err != nil {
+	held, err := s.abuse.Hold(ctx, abuse.Who{Sale: fan.Sale, Place: fan.Place, Address: addressOf(ctx)})
+	if err != nil {
 		return nil, err
 	}
 	id, err := in.id(fan.Session)
@@ -123,7 +124,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if err != nil {
 		return nil, err
 	}
-	s.abuse.Held(who)
+	held()
 	return s.holdAnswer(ctx, h)
 }
 

@@ -33,6 +33,7 @@ export async function stopped(fan: Fan): Promise<void> {
 
   await fan.button(words.pay.back).click();
   await fan.button(words.basket.drop).click();
+  await page.setViewportSize({ width: 390, height: 844 });
   for (let tries = 0; ; tries++) {
     assert.ok(tries < 12, "whoever takes and gives back twelve times is slowed down");
     await take();
@@ -43,6 +44,8 @@ export async function stopped(fan: Fan): Promise<void> {
     await held.click();
     await held.waitFor({ state: "detached" });
   }
+  const box = await told.first().boundingBox();
+  assert.ok(box && box.y >= 0 && box.y + box.height <= 844, "on a phone it is in view, wherever the button was");
   await look(page, "slowed-holds");
 
   const id = await staff.block(await placeOf(fan));

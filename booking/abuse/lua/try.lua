@@ -1,8 +1,8 @@
 -- Lets a payment begin, or says who has to wait or has come to a limit. It is counted
 -- before it begins, all counters or none, so that a thousand at once are no way round.
 --
--- KEYS  the states of score.lua, then the counters
--- ARGV  1 now, empty for Redis' own clock  2 how many states; then for each counter
+-- KEYS  what score.lua knows of the subjects, then the counters
+-- ARGV  1 now, empty for Redis' own clock  2 how many subjects; then for each counter
 --       how much this adds, the most, and the ms after which it begins anew
 -- Returns {0}, or {number of the key that refuses, ms to wait}
 -- Cost: O(keys)
@@ -13,7 +13,8 @@ if not now then
 end
 local states = tonumber(ARGV[2])
 for i = 1, states do
-    local ends = tonumber(redis.call('HGET', KEYS[i], 'until')) or 0
+    local known = redis.call('GET', KEYS[i])
+    local ends = known and select(5, cmsgpack.unpack(known)) or 0
     if ends > now then
         return { i, ends - now }
     end
