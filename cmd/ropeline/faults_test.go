@@ -152,7 +152,7 @@ func openShop(t *testing.T) *shop {
 	s.ears = listens(t)
 	s.start()
 	s.idle = s.asks(func() {})
-	s.idle["score"] = true // counted a moment later: no request waits for it
+	s.idle["script score"] = true // counted a moment later: no request waits for it
 	var worker int
 	s.rests = s.asks(func() { worker = s.work() })
 	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
