@@ -56,6 +56,7 @@ type Config struct {
 	Visitors   map[ropeline.VisitorKind]Visitors
 	Seats      seats.Reader // looks at the units of a performance; absent: nobody can watch them
 	Pages      fs.FS        // built pages, index.html at its root; absent: 503
+	CardFields bool         // the shop's page may load Stripe's fields for cards
 	OpenAPI    []byte       // what /openapi.json serves; empty: the edge's own document
 
 	// Of a gate for other shops: what it protects, and how it knows who is in.

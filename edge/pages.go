@@ -104,6 +104,18 @@ func mediaType(name string) string {
 // policy lets a page load from us alone: no inline script, no foreign frame.
 const policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
 
+// fieldsPolicy lets a page load the payment provider's own fields for cards besides: its
+// script, its frames, and what the script asks of it. Nothing of it is ever served by us.
+const fieldsPolicy = policy + "; script-src 'self' https://js.stripe.com; frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com"
+
+// policyOf is the policy of a page: cards are typed in on the shop's alone.
+func (s *Server) policyOf(name string) string {
+	if s.cardFields && name == "shop.html" {
+		return fieldsPolicy
+	}
+	return policy
+}
+
 var errPagesMissing = &ropeline.Error{
 	Kind: ropeline.Unavailable, Code: "pages-not-built", Detail: "The pages are not built: make dev",
 }
@@ -119,7 +131,7 @@ func (s *Server) page(name string) handler {
 		}
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", s.policyOf(name))
 		h.Set("Referrer-Policy", "same-origin") // the fragment of an order link is never in it
 		serveFile(w, r, f)
 		return nil

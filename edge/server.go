@@ -37,22 +37,24 @@ type Server struct {
 	bounds  []bound
 	metrics *metrics
 
-	rooms    *rooms
-	feeds    *seats.Feeds
-	sales    salesCache
-	sockets  sockets
-	load     load
-	hub      *hub.Hub
-	draws    drawCache
-	booking  http.Handler
-	ops      http.Handler
-	pages    *pages
-	mux      *http.ServeMux
-	renewals renewals
-	shops    map[*passage.Host]*relay.Pool
-	ending   sync.WaitGroup // sessions that an upstream ended
-	owed     owed
-	tolls    tolls
+	rooms   *rooms
+	feeds   *seats.Feeds
+	sales   salesCache
+	sockets sockets
+	load    load
+	hub     *hub.Hub
+	draws   drawCache
+	booking http.Handler
+	ops     http.Handler
+	pages   *pages
+	// cardFields lets the shop's page load the payment provider's.
+	cardFields bool
+	mux        *http.ServeMux
+	renewals   renewals
+	shops      map[*passage.Host]*relay.Pool
+	ending     sync.WaitGroup // sessions that an upstream ended
+	owed       owed
+	tolls      tolls
 
 	transports    []*http.Transport // of the proxies; their idle connections end with Run
 	requestPrefix string
@@ -79,8 +81,8 @@ func New(c Config) (*Server, error) {
 		bounds: c.Limits.bounds(),
 		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
 		feeds:  seats.New(c.Seats, c.seatPace, c.Limits.Rooms, c.Now),
-		pages:  pages,
-		owed:   newOwed(),
+		pages:  pages, cardFields: c.CardFields,
+		owed: newOwed(),
 
 		requestPrefix: hex.EncodeToString(prefix),
 	}

@@ -13,6 +13,9 @@ import (
 )
 
 func (s *server) routeOrders() error {
+	if err := handle(s, "get-payment", s.getPayment); err != nil {
+		return err
+	}
 	if err := handle(s, "create-order", s.createOrder); err != nil {
 		return err
 	}

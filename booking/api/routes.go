@@ -65,6 +65,7 @@ const (
 var Routes = []Route{
 	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
 	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, http.StatusOK, "The map of a performance: tiers, rows and units"},
+	{"get-payment", http.MethodGet, "/api/v1/performances/{id}/payment", Public, http.StatusOK, "How a performance is paid for"},
 	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, http.StatusOK, "Which units are free, held or sold; may be a second old"},
 	{"create-hold", http.MethodPost, "/api/v1/holds", Admission, http.StatusCreated, "Hold units for a while, all of them or none"},
 	{"list-holds", http.MethodGet, "/api/v1/holds", Admission, http.StatusOK, "The live holds of this session"},

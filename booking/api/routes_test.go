@@ -37,7 +37,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	var o Order
 	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
 	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID, "get-receipt": o.ID, "cancel-order": o.ID,
-		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID)}
+		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID), "get-payment": string(c.show.ID)}
 	offer := c.offer(m{})
 	for _, r := range Routes {
 		if strings.Contains(r.Path, "/coupons/{id}") {

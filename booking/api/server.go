@@ -43,6 +43,7 @@ type Config struct {
 	Provider       payment.Provider
 	Webhooks       map[string]payment.Crier // who may tell us something, by the last part of its path
 	Sandbox        *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
+	CardFields     string                   // the provider's publishable key; empty: no page shows its fields
 	Staff          Staff                    // absent: nobody has a desk
 	Metrics        prometheus.Registerer    // absent: nothing is registered
 	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
@@ -85,6 +86,7 @@ type server struct {
 	links     order.Links
 	criers    map[string]payment.Crier
 	sandbox   *sandbox.Provider
+	fields    string // publishable key of the provider's fields for cards
 	gate      *gate.Gate
 	now       func() time.Time
 	log       *slog.Logger
@@ -108,7 +110,7 @@ func New(c Config) (*Core, error) {
 	s := &server{
 		abuse: guard, edges: c.Edges,
 		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
-		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, now: time.Now, log: c.Log,
+		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, fields: c.CardFields, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}

@@ -49,6 +49,7 @@ type edgeLimits struct {
 	JoinsLimit     int64          `placeholder:"N" help:"Joins of one address a minute; 0 for the default, -1 for no limit."`
 	SocketsLimit   int64          `placeholder:"N" help:"WebSockets open at once; 0 for what the descriptors allow."`
 	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
+	CardFields     bool           `help:"Let the shop's page load Stripe's fields for cards, from js.stripe.com alone; for booking cores with --stripe-publishable-key."`
 	Routes         string         `type:"existingfile" placeholder:"FILE" help:"What the gate for other shops protects; without it there is no gate."`
 	VerifySocket   string         `placeholder:"PATH" help:"Unix socket on which a proxy of this machine may ask the gate, for less than over TCP. Who may open it is trusted: user and group of this process."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
@@ -137,7 +138,7 @@ func newEdge(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, boo
 		Seats:  seatsIn(inventory.New(rdb)),
 		Signer: signer, JWKS: signer.JWKS, TermsJWKS: termsJWKS,
 		BookingURL: booking, OpsURL: ops,
-		Pages: web.Pages(), OpenAPI: doc,
+		Pages: web.Pages(), CardFields: limits.CardFields, OpenAPI: doc,
 		Limits: edge.Limits{
 			Joins: limits.JoinsLimit, Requests: limits.RequestsLimit, Visitor: limits.VisitorLimit, Key: limits.KeyLimit,
 			Sockets: limits.SocketsLimit, Polls: limits.PollsLimit, PerAddress: limits.AddressLimit,

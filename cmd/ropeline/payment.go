@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,22 +38,35 @@ func (f paymentFlags) stripe(secrets string) (*stripe.Provider, error) {
 
 // webhookFlags say whom the booking core believes what happened to a payment.
 type webhookFlags struct {
+	StripePublishableKey string `placeholder:"pk_…" help:"Stripe's publishable key, with which the shop's page shows Stripe's fields for cards; edges need --card-fields then. It is no secret."`
 	StripeWebhookSecrets string `placeholder:"FILE" help:"File with the signing secrets of Stripe's webhook, one a line: several while one takes the place of another. Without it no webhook is believed."`
 }
 
-var errSecretsWithoutKey = errors.New("--stripe-webhook-secrets is of no use without --stripe-key")
+var (
+	errSecretsWithoutKey = errors.New("--stripe-webhook-secrets is of no use without --stripe-key")
+	errFieldsWithoutKey  = errors.New("--stripe-publishable-key is of no use without --stripe-key")
+	// It is told to everybody: the secret one must never be taken for it, nor be shown.
+	errNotPublishable = errors.New("--stripe-publishable-key is not one: it begins with pk_; is it the secret one? Then roll that now")
+)
+
+var publishable = regexp.MustCompile(`^pk_[A-Za-z0-9_]{1,250}$`)
 
 // payments are whom a booking core pays with, and who tells it of payments.
 type payments struct {
 	payment.Provider
 	criers  map[string]payment.Crier
 	sandbox *sandbox.Provider // nil: real money
+	fields  string            // publishable key, with which a page shows the provider's fields; empty: none does
 	parts   []part
 }
 
 // payments returns the provider of a booking core that serves on ln.
 func (f webhookFlags) payments(of paymentFlags, db *pgxpool.Pool, ln net.Listener, log *slog.Logger) (payments, error) {
 	switch {
+	case f.StripePublishableKey != "" && !publishable.MatchString(f.StripePublishableKey):
+		return payments{}, errNotPublishable
+	case of.StripeKey == "" && f.StripePublishableKey != "":
+		return payments{}, errFieldsWithoutKey
 	case of.StripeKey == "" && f.StripeWebhookSecrets != "":
 		return payments{}, errSecretsWithoutKey
 	case of.StripeKey == "":
@@ -64,7 +78,7 @@ func (f webhookFlags) payments(of paymentFlags, db *pgxpool.Pool, ln net.Listene
 	if err != nil {
 		return payments{}, err
 	}
-	return payments{Provider: p, criers: map[string]payment.Crier{"stripe": p}}, nil
+	return payments{Provider: p, criers: map[string]payment.Crier{"stripe": p}, fields: f.StripePublishableKey}, nil
 }
 
 // sandboxPayments is a sandbox that tells this core what happens at its own
@@ -93,6 +107,6 @@ func reachable(addr net.Addr) string {
 
 // into sets what of a core's configuration is about payments.
 func (p payments) into(c api.Config) api.Config {
-	c.Provider, c.Webhooks, c.Sandbox = p.Provider, p.criers, p.sandbox
+	c.Provider, c.Webhooks, c.Sandbox, c.CardFields = p.Provider, p.criers, p.sandbox, p.fields
 	return c
 }

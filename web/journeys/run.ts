@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { chromium, devices } from "playwright-core";
 import { buy } from "./buy";
+import { card } from "./card";
 import { decline } from "./decline";
 import { draw } from "./draw";
 import { Fan } from "./fan";
@@ -28,7 +29,7 @@ import { findStack, type Stack } from "./stack";
 import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
 const apart: typeof together = { draw, news, invited, presale, net };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

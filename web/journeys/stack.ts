@@ -56,7 +56,7 @@ export async function startStack(changes: object = {}): Promise<Stack> {
   const port = await freePort();
   const routes = join(folder, "routes.json");
   writeFileSync(routes, JSON.stringify(shopRoutes(port, (changes as { sale?: string }).sale ?? "demo")));
-  const flags = ["--routes", routes, "--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--joins-limit=-1", "--requests-limit=-1"];
+  const flags = ["--routes", routes, "--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--card-fields", "--joins-limit=-1", "--requests-limit=-1"];
   const child = spawn(binary, ["dev", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));

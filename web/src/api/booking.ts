@@ -1,10 +1,21 @@
 // The routes of the booking core. What needs an admission names the sale, so
 // that the right one of this browser's admission cookies is used.
 
-import type { Availability, Hold, Money, Order, Performance } from "./documents";
+import type { Availability, Hold, Money, Order, Payment, Performance } from "./documents";
 import { call } from "./http";
 
 export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
+
+const payments = new Map<string, Payment>();
+
+/** How a performance is paid for, as far as it was asked. */
+export const knownPayment = (performance: string) => payments.get(performance);
+
+export async function payment(performance: string): Promise<Payment> {
+  const { body } = await call<Payment>("GET", `/api/v1/performances/${encodeURIComponent(performance)}/payment`);
+  payments.set(performance, body);
+  return body;
+}
 
 /** undefined body: nothing changed since the ETag. */
 export async function availability(id: string, etag: string | undefined): Promise<{ body: Availability | undefined; etag: string | undefined }> {

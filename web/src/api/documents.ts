@@ -307,6 +307,13 @@ export interface Ticket {
   qr: string;
 }
 
+/** How a performance is paid for. */
+export interface Payment {
+  provider: "sandbox" | "stripe";
+  publishable_key?: string;
+  account?: string;
+}
+
 export interface Order {
   id: string;
   performance: string;

@@ -1,10 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Hold } from "../api/documents";
+import type { Hold, Payment } from "../api/documents";
 import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { lastAttempt } from "./attempt";
 import { HoldClock, Lines, Total } from "./Basket";
 import type { Shop, Show } from "./model";
+import { knownPayment, payment } from "../api/booking";
+import { Card } from "./Card";
+import { type CardFields, CardRefused } from "./fields";
 import { Problem } from "./Problem";
 
 type Method = keyof typeof words.pay.methods;
@@ -15,13 +18,30 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
   const [email, setEmail] = useState(before?.email ?? shop.email);
   const [method, setMethod] = useState<Method>((before?.method as Method) ?? methods[0]!);
   const [invalid, setInvalid] = useState(false);
+  const [by, setBy] = useState<Payment | undefined>(knownPayment(show.performance.id));
+  const [fields, setFields] = useState<CardFields>();
+  const [refused, setRefused] = useState("");
+  useEffect(() => {
+    if (by !== undefined) return;
+    const ask = () => void payment(show.performance.id).then(setBy, () => (timer = setTimeout(ask, 2_000)));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    ask();
+    return () => clearTimeout(timer);
+  }, [show.performance.id]);
+  const cards = by?.provider === "stripe";
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
     const good = /^[^\s@]+@[^\s@]+$/.test(email.trim());
     setInvalid(!good);
-    if (good) void shop.pay(email.trim(), method);
+    if (!good) return;
+    if (!cards) return void shop.pay(email.trim(), method);
+    setRefused("");
+    fields?.token(email.trim()).then(
+      (token) => void shop.pay(email.trim(), token),
+      (cause) => setRefused((cause instanceof CardRefused && cause.message) || words.pay.cardWrong),
+    );
   };
   return (
     <form class="pay card" onSubmit={submit} noValidate>
@@ -60,20 +80,23 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
           {words.problem.email}
         </p>
       )}
-      <fieldset class="methods">
-        <legend>{words.pay.method}</legend>
-        {methods.map((each) => (
-          <label key={each}>
-            <input type="radio" name="method" value={each} checked={method === each} onChange={() => setMethod(each)} />
-            <span>
-              <b>{words.pay.methods[each].name}</b>
-              <span class="note">{words.pay.methods[each].about}</span>
-            </span>
-          </label>
-        ))}
-      </fieldset>
-      <p class="note">{words.pay.sandbox}</p>
-      <Problem text={shop.problem} />
+      {cards && <Card of={by} ready={setFields} />}
+      {by?.provider === "sandbox" && (
+        <fieldset class="methods">
+          <legend>{words.pay.method}</legend>
+          {methods.map((each) => (
+            <label key={each}>
+              <input type="radio" name="method" value={each} checked={method === each} onChange={() => setMethod(each)} />
+              <span>
+                <b>{words.pay.methods[each].name}</b>
+                <span class="note">{words.pay.methods[each].about}</span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {by?.provider === "sandbox" && <p class="note">{words.pay.sandbox}</p>}
+      <Problem text={refused || shop.problem} />
       <div class="acts">
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
           {words.pay.back}
@@ -83,7 +106,7 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
             {words.basket.extend}
           </button>
         )}
-        <button type="submit" class="primary" disabled={shop.busy}>
+        <button type="submit" class="primary" disabled={shop.busy || by === undefined || (cards && fields === undefined)}>
           {shop.busy ? words.pay.paying : words.pay.pay(money(hold.total))}
         </button>
       </div>

@@ -1,4 +1,5 @@
 import { useEffect, useReducer, useState } from "preact/hooks";
+import { payment } from "../api/booking";
 import { Countdown } from "../look/Countdown";
 import { Dialog } from "../look/Dialog";
 import { Top } from "../look/Top";
@@ -84,6 +85,9 @@ function Starting({ shop }: { shop: Shop }) {
 }
 
 function Selling({ shop, show }: { shop: Shop; show: Show }) {
+  useEffect(() => {
+    void payment(show.performance.id).catch(() => undefined); // asked before it is needed: the form does not move then
+  }, [show.performance.id]);
   if (shop.step === "paid" && shop.order) return <Paid shop={shop} order={shop.order} />;
   if (shop.step === "pay" && shop.hold) return <Checkout shop={shop} show={show} hold={shop.hold} />;
   return (
