@@ -237,7 +237,8 @@ func (s *Store) Withdraw(ctx context.Context, shop, id, who, reason string) (Cou
 		}
 		if c.Price == 0 {
 			_, err := tx.Exec(ctx, `update coupon_copies set state = 'withdrawn', since = `+clock+`, mover = @who
-				where coupon_id = @id and state in ('created', 'published', 'claimed', 'reserved')`, s.args(args))
+				where coupon_id = @id and state in ('created', 'published', 'claimed', 'reserved')
+					and (expires_at is null or expires_at > `+clock+`)`, s.args(args)) // what has expired is, swept or not
 			if err != nil {
 				return err
 			}
