@@ -51,6 +51,12 @@ func (r Row) And(promise string, held bool) Row {
 	return r
 }
 
+// Promised gives a row a promise that is about something else than its value.
+func (r Row) Promised(promise string, held bool) Row {
+	r.Target, r.Held = promise, held
+	return r
+}
+
 // Untargeted says that nothing was promised of a row.
 func (r Row) Untargeted() Row {
 	r.Target, r.Held = "none", true

@@ -16,7 +16,7 @@ func TestTheBenchOfTheBookingCoreStillMeasures(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "booking.json")
 	var out bytes.Buffer
-	if err := bench.Command(t.Context(), "booking", parts(), []string{"-rows", "purchases,holds,shop", "-runs", "1", "-scale", "0.01", "-out", file}, &out); err != nil {
+	if err := bench.Command(t.Context(), "booking", parts(), []string{"-rows", "purchases,holds,shop,sellout", "-runs", "1", "-scale", "0.01", "-out", file}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	text, err := os.ReadFile(file)
@@ -27,12 +27,15 @@ func TestTheBenchOfTheBookingCoreStillMeasures(t *testing.T) {
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) < 7 {
+	if len(rows) < 11 {
 		t.Errorf("%d rows", len(rows))
 	}
 	for _, r := range rows {
-		if r.Value < 0 || r.ReferenceValue < 0 || r.Target == "" || r.Unit != "µs" && (r.Value == 0 || r.ReferenceValue == 0) {
+		if r.Value < 0 || r.ReferenceValue < 0 || r.Target == "" || r.Unit != "µs" && (r.Value == 0 || r.Reference != "" && r.ReferenceValue == 0) {
 			t.Errorf("not measured: %+v", r)
+		}
+		if r.Target == "0 violations" && !r.Held {
+			t.Errorf("something was sold wrongly:\n%s", out.String())
 		}
 	}
 }

@@ -27,7 +27,13 @@ type desk struct {
 	sold   int // orders that there must be; each has two tickets, of the next units
 }
 
-func newDesk(ctx context.Context, out io.Writer) (d *desk, err error) {
+// hall is how many units there are to sell.
+type hall struct{ seats, general int }
+
+// endless has more places than any bench sells.
+var endless = hall{general: 4_000_000}
+
+func newDesk(ctx context.Context, sells hall, out io.Writer) (d *desk, err error) {
 	d = &desk{}
 	defer func() {
 		if err != nil {
@@ -44,7 +50,7 @@ func newDesk(ctx context.Context, out io.Writer) (d *desk, err error) {
 			ID: "bench", Version: 1, Title: "Bench", LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour),
 			Cap: 10, Rate: 60, ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, UnitsPerHold: 6,
 		},
-		Venue: "Bench", StartsAt: opens.Add(time.Hour), General: 4_000_000,
+		Venue: "Bench", StartsAt: opens.Add(time.Hour), Seats: sells.seats, General: sells.general,
 	})
 	if err != nil {
 		return d, err

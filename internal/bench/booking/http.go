@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,7 +23,7 @@ import (
 
 // shopRows measures what a whole booking core does.
 func shopRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
-	s, err := openShop(ctx, out)
+	s, err := openShop(ctx, endless, out)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +62,7 @@ func (s *shop) served(ctx context.Context, p bench.Plan, out io.Writer) (_ []ben
 				return nil, err
 			}
 			if way.known {
-				if _, err := ask(ctx, way.address, fans, s.look, "200"); err != nil {
+				if _, err := ask(ctx, way.address, fans, s.look, fiber.StatusOK); err != nil {
 					return nil, err
 				}
 			}
@@ -73,7 +70,7 @@ func (s *shop) served(ctx context.Context, p bench.Plan, out io.Writer) (_ []ben
 			if err != nil {
 				return nil, err
 			}
-			took, err := ask(ctx, way.address, fans, s.want, "201")
+			took, err := ask(ctx, way.address, fans, s.want, fiber.StatusCreated)
 			if err != nil {
 				return nil, err
 			}
@@ -115,7 +112,7 @@ func (s *shop) ready(ctx context.Context) error {
 		return err
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err = ask(ctx, s.address, fans, s.want, "201"); err == nil || time.Now().After(deadline) {
+		if _, err = ask(ctx, s.address, fans, s.want, fiber.StatusCreated); err == nil || time.Now().After(deadline) {
 			return err
 		}
 	}
@@ -160,7 +157,7 @@ func serveNothing() (address string, stop func() error, err error) {
 // ask sends a request for each fan over so many connections as there are callers
 // and returns how long all took. Whatever is not answered as it should be is an
 // error.
-func ask(ctx context.Context, address string, fans []fan, request func(fan) []byte, status string) (time.Duration, error) {
+func ask(ctx context.Context, address string, fans []fan, request func(fan) []byte, status int) (time.Duration, error) {
 	requests := make([][]byte, len(fans))
 	for i, f := range fans {
 		requests[i] = request(f)
@@ -170,22 +167,22 @@ func ask(ctx context.Context, address string, fans []fan, request func(fan) []by
 	began := time.Now()
 	for range min(holders, len(fans)) {
 		g.Go(func() error {
-			conn, err := net.Dial("tcp", address)
+			c, err := call(ctx, address)
 			if err != nil {
 				return err
 			}
-			defer conn.Close()
-			answers := bufio.NewReader(conn)
+			defer c.Close()
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(requests) {
 					return nil
 				}
-				if _, err := conn.Write(requests[i]); err != nil {
+				a, err := c.ask(requests[i])
+				if err != nil {
 					return err
 				}
-				if err := answered(answers, status); err != nil {
-					return err
+				if a.status != status {
+					return fmt.Errorf("answered %d %s", a.status, a.body)
 				}
 			}
 			return ctx.Err()
@@ -193,34 +190,4 @@ func ask(ctx context.Context, address string, fans []fan, request func(fan) []by
 	}
 	err := g.Wait()
 	return time.Since(began), err
-}
-
-// answered reads an answer and checks its status.
-func answered(from *bufio.Reader, status string) error {
-	first, err := from.ReadString('\n')
-	if err != nil {
-		return err
-	}
-	length := 0
-	for {
-		line, err := from.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) <= 2 {
-			break
-		}
-		if name, value, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return err
-			}
-		}
-	}
-	if strings.Contains(first, " "+status+" ") {
-		_, err := from.Discard(length)
-		return err
-	}
-	body := make([]byte, length)
-	_, err = io.ReadFull(from, body)
-	return errors.Join(err, fmt.Errorf("answered %s%s", first, body))
 }

@@ -28,6 +28,7 @@ func parts() []bench.Part {
 		{Name: "purchases", Measure: purchaseRows},
 		{Name: "holds", Measure: holdRows},
 		{Name: "shop", Measure: shopRows},
+		{Name: "sellout", Measure: sellOutRows},
 	}
 }
 

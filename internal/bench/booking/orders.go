@@ -54,7 +54,7 @@ func (w *way) times() []float64 {
 // orderRows measures the one write that makes a sale, beside the same rows in a
 // transaction for each sale. The attempts are there before, on both sides.
 func orderRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
-	d, err := newDesk(ctx, out)
+	d, err := newDesk(ctx, endless, out)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func orderRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 // purchaseRows measures all that a purchase writes on its way, for many who buy
 // at once and for one alone, whom nobody should make wait for others.
 func purchaseRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
-	d, err := newDesk(ctx, out)
+	d, err := newDesk(ctx, endless, out)
 	if err != nil {
 		return nil, err
 	}

@@ -36,14 +36,14 @@ type shop struct {
 	stop    func() error
 }
 
-func openShop(ctx context.Context, out io.Writer) (s *shop, err error) {
+func openShop(ctx context.Context, sells hall, out io.Writer) (s *shop, err error) {
 	s = &shop{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.desk, err = newDesk(ctx, out); err != nil {
+	if s.desk, err = newDesk(ctx, sells, out); err != nil {
 		return s, err
 	}
 	if s.redis, err = bench.StartRedis(ctx); err != nil {

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/internal/bench"
+)
+
+// buyers is how many are in the shop at once.
+const buyers = 64
+
+// patience is how long a sell-out may take.
+const patience = 10 * time.Minute
+
+// sellOutRows sells all units of a performance, once, to fans who come one after
+// another to so many places in the shop, while others only look.
+func sellOutRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	sells := hall{seats: p.Of(20_000), general: p.Of(80_000)}
+	s, err := openShop(ctx, sells, out)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(&err, s)
+	o := &sellOut{shop: s, units: sells.seats + sells.general}
+	if o.guests, err = s.admit(ctx, o.units/2+1000, 0); err != nil {
+		return nil, err
+	}
+	show, err := s.shows.Performance(ctx, s.show)
+	if err != nil {
+		return nil, err
+	}
+	o.tiers = show.Map.Tiers
+	if err := o.opened(ctx); err != nil {
+		return nil, err
+	}
+	idle, err := o.watched(ctx, func(ctx context.Context) error {
+		return pass(ctx, time.Duration(p.Of(int(10*time.Second))))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("browsing an idle shop: %w", err)
+	}
+	var took time.Duration
+	busy, err := o.watched(ctx, func(ctx context.Context) error {
+		began := time.Now()
+		err := o.sell(ctx)
+		took = time.Since(began)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("selling out: %w", err)
+	}
+	violations, err := o.judge(ctx, out)
+	if err != nil {
+		return nil, fmt.Errorf("judging: %w", err)
+	}
+	orders := o.bought()
+	var times []time.Duration
+	for _, b := range orders {
+		times = append(times, b.took)
+	}
+	seconds := took.Seconds()
+	fmt.Fprintf(out, "%d units (%d seats) in %.1f s to %d orders: %.0f units/s, %.0f orders/s; %d holds refused, %d given back, %d cards declined; browsing p99 %.2f ms, idle %.2f ms (%d and %d requests)\n",
+		o.units, sells.seats, seconds, len(orders), float64(o.units)/seconds, float64(len(orders))/seconds,
+		o.refused.Load(), o.returned.Load(), o.declined.Load(), p99(busy), p99(idle), len(busy), len(idle))
+	what := fmt.Sprintf("sell-out of %d units, %d of them numbered seats, by %d buyers at once: hold, pay, order, capture over HTTP", o.units, sells.seats, buyers)
+	return []bench.Row{
+		bench.Alone(what, "units/s", []float64{float64(o.units) / seconds}).Promised("0 violations", violations == 0),
+		bench.Alone("orders in it", "orders/s", []float64{float64(len(orders)) / seconds}).Untargeted(),
+		bench.Alone("p99 from the wish to the order that is paid, same", "ms", []float64{p99(times)}).Untargeted(),
+		bench.Compare("p99 of browsing during that", "ms", []float64{p99(busy)}, "the same shop idle", []float64{p99(idle)}).RatioAtMost(3),
+	}, nil
+}
+
+// sellOut is one.
+type sellOut struct {
+	*shop
+	units  int
+	tiers  []catalogue.Tier
+	guests []fan
+	view   atomic.Pointer[availability] // that somebody saw last
+
+	next, sold                  atomic.Int64 // fans who came, units sold
+	refused, returned, declined atomic.Int64
+	purchases                   [buyers][]purchase
+}
+
+// purchase is what a buyer was told: an order that is paid.
+type purchase struct {
+	order string
+	units []int
+	total int64
+	took  time.Duration // since the buyer came
+}
+
+func (o *sellOut) bought() []purchase { return slices.Concat(o.purchases[:]...) }
+
+// availability is what of it a buyer looks at.
+type availability struct {
+	Taken []byte `json:"taken"`
+	Tiers []struct {
+		ID   string `json:"id"`
+		Free int    `json:"free"`
+	} `json:"tiers"`
+}
+
+func (a *availability) free(unit int) bool { return a.Taken[unit/8]&(0x80>>(unit%8)) == 0 }
+
+// opened waits until the core says what is free.
+func (o *sellOut) opened(ctx context.Context) error {
+	b := o.browser(0)
+	defer b.Close()
+	for {
+		err := b.browse(ctx, o.paths()[0])
+		if err == nil && o.view.Load() != nil {
+			return nil
+		}
+		if err := pass(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// sell lets buyers in until all is sold.
+func (o *sellOut) sell(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range buyers {
+		g.Go(func() (err error) {
+			c, err := call(ctx, o.address)
+			if err != nil {
+				return err
+			}
+			defer closing(&err, c)
+			b := buyer{sellOut: o, caller: c, rng: rand.New(rand.NewPCG(5, uint64(i))), bought: &o.purchases[i]}
+			for int(o.sold.Load()) < o.units {
+				n := int(o.next.Add(1)) - 1
+				if n >= len(o.guests) {
+					return fmt.Errorf("%d fans came and %d units are sold", n, o.sold.Load())
+				}
+				if err := b.visit(ctx, n, o.guests[n]); err != nil {
+					return fmt.Errorf("fan %d: %w", n, err)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// buyer is a place in the shop, which one fan after another has.
+type buyer struct {
+	*sellOut
+	*caller
+	rng    *rand.Rand
+	bought *[]purchase
+}
+
+// visit is all that a fan does. Of twenty one gives the units back, of thirty one
+// has a card that is declined first.
+func (b *buyer) visit(ctx context.Context, n int, f fan) error {
+	came := time.Now()
+	h, err := b.pick(ctx, f)
+	if err != nil || h.ID == "" {
+		return err
+	}
+	if n%20 == 7 {
+		b.returned.Add(1)
+		return b.expect(http.StatusNoContent, b.request(f, "DELETE", "/api/v1/holds/"+h.ID, "", nil))
+	}
+	if n%30 == 11 {
+		b.declined.Add(1)
+		if err := b.expect(http.StatusPaymentRequired, b.pay(f, h, fmt.Sprint("sandbox_declined_", n))); err != nil {
+			return err
+		}
+	}
+	request := b.pay(f, h, fmt.Sprint("sandbox_ok_", n))
+	a, err := b.ask(request)
+	for err == nil && a.status == http.StatusAccepted { // its payment is being settled
+		if err = pass(ctx, 50*time.Millisecond); err == nil {
+			a, err = b.ask(request)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var order struct {
+		ID, State string
+		Total     struct{ Amount int64 }
+		Tickets   []struct{ Unit int }
+	}
+	if err := json.Unmarshal(a.body, &order); err != nil || a.status != http.StatusCreated || order.State != "paid" {
+		return fmt.Errorf("paying: answered %d %s: %w", a.status, a.body, err)
+	}
+	p := purchase{order: order.ID, total: order.Total.Amount, took: time.Since(came)}
+	for _, t := range order.Tickets {
+		p.units = append(p.units, t.Unit)
+	}
+	*b.bought = append(*b.bought, p)
+	b.sold.Add(int64(len(p.units)))
+	return nil
+}
+
+// held is a hold as its fan reads it.
+type held struct {
+	ID    string     `json:"id"`
+	State hold.State `json:"state"`
+}
+
+// pick asks for units until some are had or all are sold. Whoever is refused wants
+// less.
+func (b *buyer) pick(ctx context.Context, f fan) (h held, err error) {
+	for most := 6; int(b.sold.Load()) < b.units; most = max(1, most/2) {
+		a, err := b.ask(b.request(f, "POST", "/api/v1/holds", "", b.wish(1+b.rng.IntN(most))))
+		if err != nil {
+			return h, err
+		}
+		switch a.status {
+		case http.StatusCreated:
+			return h, json.Unmarshal(a.body, &h)
+		case http.StatusConflict: // somebody was faster
+			b.refused.Add(1)
+			if err := pass(ctx, 5*time.Millisecond); err != nil {
+				return h, err
+			}
+		default:
+			return h, fmt.Errorf("holding: answered %d %s", a.status, a.body)
+		}
+	}
+	return h, nil
+}
+
+// wish is for a tier by what is free in it: of a seated one half of the fans choose
+// seats in the picture, which is a moment old, and half take the best.
+func (b *buyer) wish(n int) any {
+	view := b.view.Load()
+	free := 0
+	for _, t := range view.Tiers {
+		free += t.Free
+	}
+	at := b.rng.IntN(max(1, free))
+	tier := b.tiers[b.rng.IntN(len(b.tiers))]
+	for i, t := range view.Tiers {
+		if at -= t.Free; at < 0 {
+			tier = b.tiers[i]
+			break
+		}
+	}
+	w := struct {
+		Performance string `json:"performance"`
+		Units       []int  `json:"units,omitempty"`
+		Tier        string `json:"tier,omitempty"`
+		Quantity    int    `json:"quantity,omitempty"`
+	}{Performance: string(b.show)}
+	if tier.Kind == catalogue.Seated && b.rng.IntN(2) == 0 {
+		from := b.rng.IntN(tier.Count)
+		for i := 0; i < tier.Count && len(w.Units) < n; i++ {
+			if unit := tier.First + (from+i)%tier.Count; view.free(unit) {
+				w.Units = append(w.Units, unit)
+			} else if len(w.Units) > 0 {
+				break
+			}
+		}
+	}
+	if w.Units == nil {
+		w.Tier, w.Quantity = tier.ID, n
+	}
+	return w
+}
+
+func (b *buyer) pay(f fan, h held, method string) []byte {
+	return b.request(f, "POST", "/api/v1/orders", h.ID+method, map[string]string{"hold": h.ID, "email": "fan@example.org", "payment_method": method})
+}
+
+// expect asks for what has to be answered so.
+func (b *buyer) expect(status int, request []byte) error {
+	a, err := b.ask(request)
+	if err == nil && a.status != status {
+		err = fmt.Errorf("answered %d %s, want %d", a.status, a.body, status)
+	}
+	return err
+}
+
+// request is one of a fan's, with a body and a key if there are any.
+func (o *sellOut) request(f fan, method, path, key string, body any) []byte {
+	r := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer %s\r\n", method, path, f.token)
+	if key != "" {
+		r = fmt.Appendf(r, "Idempotency-Key: %s\r\n", key)
+	}
+	var text []byte
+	if body != nil {
+		text, _ = json.Marshal(body) // of our own types
+		r = fmt.Appendf(r, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(text))
+	}
+	return append(append(r, "\r\n"...), text...)
+}
+
+// pass waits, unless ctx ends before.
+func pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
