@@ -79,10 +79,10 @@ var layout = []room{
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
 	{"internal/bench", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "how results are handed over, whatever was measured, and the servers that it is measured on"},
-	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "admission/token"}, "whole edges are measured, from outside"},
+	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "edge/seats", "booking/inventory", "admission/token"}, "whole edges are measured, from outside"},
 	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"internal/bench/gate", []string{"internal/bench", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
-	{"internal/bench/booking", []string{"internal/bench", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
+	{"internal/bench/booking", []string{"internal/bench", "internal/bench/sockets", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }

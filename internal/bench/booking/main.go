@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/ropeline/ropeline/internal/bench"
+	live "github.com/ropeline/ropeline/internal/bench/sockets"
 )
 
 // parts lists everything that is measured, in this order.
@@ -29,13 +30,18 @@ func parts() []bench.Part {
 		{Name: "holds", Measure: holdRows},
 		{Name: "shop", Measure: shopRows},
 		{Name: "sellout", Measure: sellOutRows},
+		live.Viewers(),
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench.Command(ctx, "booking", parts(), os.Args[1:], os.Stdout); err != nil {
+	do := func() error { return bench.Command(ctx, "booking", parts(), os.Args[1:], os.Stdout) }
+	if role := os.Getenv(live.RoleVariable); role != "" { // one of the processes that are measured
+		do = func() error { return live.Play(ctx, role, os.Stdin, os.Stdout) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench booking:", err)
 		os.Exit(1)
 	}

@@ -69,7 +69,7 @@ func playFans(ctx context.Context, o order, commands <-chan string, out io.Write
 	entered := make(chan error)
 	reading.Go(func() {
 		select {
-		case entered <- f.enter(ctx, o.Address, tickets):
+		case entered <- f.enter(ctx, o, tickets):
 		case <-ctx.Done():
 		}
 	})
@@ -90,6 +90,9 @@ func playFans(ctx context.Context, o order, commands <-chan string, out io.Write
 }
 
 func readTickets(o order) ([]string, error) {
+	if o.Tickets == "" {
+		return make([]string, o.Sockets), nil
+	}
 	file, err := os.Open(o.Tickets)
 	if err != nil {
 		return nil, err
@@ -122,13 +125,13 @@ func (f *fans) obey(command string) {
 // connecting is how many handshakes are under way at once.
 const connecting = 32
 
-func (f *fans) enter(ctx context.Context, address string, tickets []string) error {
+func (f *fans) enter(ctx context.Context, o order, tickets []string) error {
 	var running sync.WaitGroup
 	next, errs := make(chan string), make(chan error, connecting)
 	for range connecting {
 		running.Go(func() {
 			for ticket := range next {
-				if err := f.insist(ctx, address, ticket); err != nil {
+				if err := f.insist(ctx, o, ticket); err != nil {
 					errs <- err
 					return
 				}
@@ -158,9 +161,9 @@ func (f *fans) enter(ctx context.Context, address string, tickets []string) erro
 
 // insist connects, after some refusals too: where very many come at once, some
 // are put off.
-func (f *fans) insist(ctx context.Context, address, ticket string) error {
+func (f *fans) insist(ctx context.Context, o order, ticket string) error {
 	for tries := 1; ; tries++ {
-		err := f.connect(address, ticket)
+		err := f.connect(o, ticket)
 		if err == nil || tries == 5 {
 			return err
 		}
@@ -173,8 +176,8 @@ func (f *fans) insist(ctx context.Context, address, ticket string) error {
 }
 
 // connect does a handshake and hands the socket to the loop.
-func (f *fans) connect(address, ticket string) (err error) {
-	to, err := net.ResolveTCPAddr("tcp", address)
+func (f *fans) connect(o order, ticket string) (err error) {
+	to, err := net.ResolveTCPAddr("tcp", o.Address)
 	if err != nil {
 		return err
 	}
@@ -193,8 +196,12 @@ func (f *fans) connect(address, ticket string) (err error) {
 	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}); err != nil {
 		return os.NewSyscallError("connect", err)
 	}
-	request := "GET /api/v1/sales/" + string(sale) + "/place/live HTTP/1.1\r\nHost: edge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer " + ticket + "\r\n\r\n"
+	request := "GET " + o.Path + " HTTP/1.1\r\nHost: edge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	if ticket != "" {
+		request += "Authorization: Bearer " + ticket + "\r\n"
+	}
+	request += "\r\n"
 	if _, err := syscall.Write(fd, []byte(request)); err != nil {
 		return os.NewSyscallError("write", err)
 	}

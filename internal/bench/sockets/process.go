@@ -59,7 +59,8 @@ type order struct {
 	Redis   string // of an edge
 	Sockets int    // that a server takes, or fans open
 	Address string // that fans open them at
-	Tickets string // file of their tickets, one a line
+	Path    string // of the WebSocket
+	Tickets string // file of their tickets, one a line; "" where none is needed
 	From    int    // the line of the first
 }
 

@@ -15,8 +15,11 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/edge"
+	"github.com/ropeline/ropeline/edge/seats"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -37,9 +40,14 @@ func playEdge(ctx context.Context, o order, _ <-chan string, out io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, rdb.Close()) }()
+	units := inventory.New(rdb)
 	nowhere := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	server, err := edge.New(edge.Config{
 		Store: queue.New(rdb, keys), Redis: rdb, Signer: nobody{}, BookingURL: nowhere, OpsURL: nowhere,
+		Seats: func(ctx context.Context, id ropeline.PerformanceID) (seats.Bits, error) {
+			b, err := units.Bitmaps(ctx, id)
+			return seats.Bits{Taken: b.Taken, Sold: b.Sold, Closed: b.Closed}, err
+		},
 		Limits: edge.Limits{Joins: -1, Requests: -1, Sockets: int64(o.Sockets), PerAddress: -1},
 	})
 	if err != nil {

@@ -190,15 +190,20 @@ type pair struct {
 	sockets      int
 }
 
-// newPair starts a server in a role and opens sockets at it.
+// newPair starts a server in a role and opens sockets of waiting fans at it.
 func newPair(ctx context.Context, s *scene, role string, sockets, from int) (p *pair, err error) {
-	p = &pair{sockets: sockets}
+	return openPair(ctx, role, s.server.URL, order{Path: "/api/v1/sales/" + string(sale) + "/place/live", Sockets: sockets, Tickets: s.tickets, From: from})
+}
+
+// openPair starts a server in a role, and fans who open their sockets there.
+func openPair(ctx context.Context, role, redis string, fans order) (p *pair, err error) {
+	p = &pair{sockets: fans.Sockets}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
 		}
 	}()
-	if p.server, err = start(ctx, role, order{Redis: s.server.URL, Sockets: sockets}); err != nil {
+	if p.server, err = start(ctx, role, order{Redis: redis, Sockets: fans.Sockets}); err != nil {
 		return p, err
 	}
 	address, err := p.server.hear(ctx, "address", nil)
@@ -208,7 +213,8 @@ func newPair(ctx context.Context, s *scene, role string, sockets, from int) (p *
 	if p.empty, err = p.server.rss(); err != nil {
 		return p, err
 	}
-	p.fans, err = start(ctx, "fans", order{Address: address[0], Sockets: sockets, Tickets: s.tickets, From: from})
+	fans.Address = address[0]
+	p.fans, err = start(ctx, "fans", fans)
 	return p, err
 }
 

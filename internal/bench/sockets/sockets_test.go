@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func TestTheBenchStillMeasures(t *testing.T) {
 	t.Parallel()
-	for _, part := range Parts() {
+	for _, part := range append(Parts(), Viewers()) {
 		t.Run(part.Name, func(t *testing.T) {
 			t.Parallel()
 			scale := 0.01
