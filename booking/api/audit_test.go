@@ -59,6 +59,9 @@ var boundedLists = map[string]string{
 	"Order.tickets":                    "100 at most",
 	"Receipt.lines":                    "100 at most",
 	"Receipt.refunds":                  "one at most for each ticket",
+	"Receipt.exchanged_from":           "one at most: an order is made for one exchange",
+	"Receipt.exchanged_to":             "one at most for each ticket",
+	"ExchangeQuote.lines":              "100 at most",
 	"Hold.lines":                       "100 at most",
 	"PerformanceSettlement.currencies": "one at most for each currency",
 	"VenueMap.sections":                "of one document of 32 MiB at most",
@@ -137,6 +140,9 @@ func newScene(t *testing.T) *scene {
 	c := startWith(t, slog.New(slog.DiscardHandler), func(c *core, _ *Config) {
 		_, other := c.seed(10, 0) // of the same sale
 		if _, err := c.db.Exec(t.Context(), `update sale_performances set sale_id = $1 where performance_id = $2`, c.sale.ID, other.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.db.Exec(t.Context(), `update performances set tariff = '{"refund": {}, "exchange": {"before": 60}}'`); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -376,6 +382,25 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 	s.do(http.MethodPost, "/api/v1/coupons/"+claimed+"/claim", giver, "", "Idempotency-Key", "gift").is(http.StatusCreated, &gift)
 	fan, buyer, bag := s.core.fan(), s.core.fan(), s.core.bag()
 	hold, performance := s.hold(buyer, 20), s.show.ID
+	swap := func(units ...int) (Order, m) { // an order, and what its exchange for another place is asked with
+		var o Order
+		var q ExchangeQuote
+		who := s.core.fan()
+		s.core.pay(who, "swap", s.core.hold(who, units[0]).ID, sandbox.OK).is(http.StatusCreated, &o)
+		tickets := []string{o.Tickets[0].ID}
+		s.do(http.MethodPut, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key, s.core.json(m{"tickets": tickets, "for": m{"performance": performance, "units": units[1:]}})).is(http.StatusOK, &q)
+		return o, m{"hold": q.Hold, "tickets": tickets, "payment_method": sandbox.OK, "reason": "a broken seat"}
+	}
+	otherwise := func(body m) m {
+		o := maps.Clone(body)
+		o["payment_method"] = sandbox.Slow
+		return o
+	}
+	mine, swapMine := swap(50, 51)
+	theirs, swapTheirs := swap(52, 53)
+	swapMine2 := otherwise(swapMine)
+	delete(swapMine, "reason")
+	delete(swapMine2, "reason")
 	cases := map[string]struct {
 		path, bearer string
 		body, other  any // of another request with the same key; nil: there is none
@@ -385,15 +410,17 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-hold": {"/api/v1/holds", fan, m{"performance": performance, "units": []int{30}}, m{"performance": performance, "units": []int{31}}, "hold-exists", "hold-exists"},
 		"create-order": {"/api/v1/orders", buyer, m{"hold": hold.ID, "email": "fan@example.org", "payment_method": sandbox.OK},
 			m{"hold": hold.ID, "email": "other@example.org", "payment_method": sandbox.OK}, "idempotency-key-missing", "idempotency-key-reused"},
-		"claim-coupon":        {"/api/v1/coupons/" + claimed + "/claim", bag, nil, nil, "idempotency-key-missing", ""},
-		"take-coupon":         {"/api/v1/bag/coupons", bag, m{"code": gift.Code}, nil, "idempotency-key-missing", ""},
-		"create-counter-hold": {c.counter("/holds"), "key-counter", m{"units": []int{40}}, m{"units": []int{41}}, "idempotency-key-missing", "idempotency-key-reused"},
-		"sell-at-counter":     {c.counter("/orders"), "key-counter", m{"hold": sold.ID, "tender": "cash"}, m{"hold": sold.ID, "tender": "terminal"}, "idempotency-key-missing", "idempotency-key-reused"},
-		"create-block":        {blocks, "key-sre", m{"address": "203.0.113.9", "for": 600, "reason": "a bot"}, m{"address": "203.0.113.9", "for": 601, "reason": "a bot"}, "idempotency-key-missing", "idempotency-key-reused"},
-		"create-webhook":      {endpoints, "key-sre", m{"url": "https://example.org/hook", "kinds": []string{"order.paid"}}, m{"url": "https://example.org/other", "kinds": []string{"order.paid"}}, "idempotency-key-missing", "idempotency-key-reused"},
-		"create-venue":        {venuesPath, "key-olga", json.RawMessage(hall), json.RawMessage(strings.Replace(hall, "200", "201", 1)), "idempotency-key-missing", "idempotency-key-reused"},
-		"create-reserve":      {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
-		"create-coupon":       {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
+		"exchange-tickets":       {"/api/v1/orders/" + mine.ID + "/exchange", mine.Key, swapMine, swapMine2, "idempotency-key-missing", "idempotency-key-reused"},
+		"staff-exchange-tickets": {organizer + "/orders/" + theirs.ID + "/exchange", "key-sre", swapTheirs, otherwise(swapTheirs), "idempotency-key-missing", "idempotency-key-reused"},
+		"claim-coupon":           {"/api/v1/coupons/" + claimed + "/claim", bag, nil, nil, "idempotency-key-missing", ""},
+		"take-coupon":            {"/api/v1/bag/coupons", bag, m{"code": gift.Code}, nil, "idempotency-key-missing", ""},
+		"create-counter-hold":    {c.counter("/holds"), "key-counter", m{"units": []int{40}}, m{"units": []int{41}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"sell-at-counter":        {c.counter("/orders"), "key-counter", m{"hold": sold.ID, "tender": "cash"}, m{"hold": sold.ID, "tender": "terminal"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-block":           {blocks, "key-sre", m{"address": "203.0.113.9", "for": 600, "reason": "a bot"}, m{"address": "203.0.113.9", "for": 601, "reason": "a bot"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-webhook":         {endpoints, "key-sre", m{"url": "https://example.org/hook", "kinds": []string{"order.paid"}}, m{"url": "https://example.org/other", "kinds": []string{"order.paid"}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-venue":           {venuesPath, "key-olga", json.RawMessage(hall), json.RawMessage(strings.Replace(hall, "200", "201", 1)), "idempotency-key-missing", "idempotency-key-reused"},
+		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
 	}
 	for _, r := range Routes {
 		if r.Method != http.MethodPost || r.Success != http.StatusCreated || keyless[r.ID] != "" {

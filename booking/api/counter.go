@@ -215,7 +215,7 @@ type cancelAtCounter struct {
 }
 
 func (s *server) cancelAtCounter(ctx context.Context, in *cancelAtCounter) (*gotReceipt, error) {
-	if err := checkCancel(in.ID, in.Body.Reason); err != nil {
+	if err := checkStaff(in.ID, in.Body.Reason); err != nil {
 		return nil, err
 	}
 	tender := in.Body.Tender

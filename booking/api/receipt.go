@@ -33,6 +33,10 @@ type Receipt struct {
 	Fee         int64                  `json:"fee" doc:"in total: the platform's"`
 	Refunds     []ReceiptRefund        `json:"refunds"`
 	CancelUntil *time.Time             `json:"cancel_until,omitempty" doc:"until when the buyer may cancel; left out: not at all"`
+
+	ExchangedFrom []ReceiptExchange `json:"exchanged_from" doc:"orders whose tickets were given up for this one, and what of total came from them"`
+	ExchangedTo   []ReceiptExchange `json:"exchanged_to" doc:"orders for which tickets of this one were given up"`
+	ExchangeUntil *time.Time        `json:"exchange_until,omitempty" doc:"until when the buyer may exchange tickets; left out: not at all"`
 }
 
 // ReceiptLine is a ticket on a receipt.
@@ -57,13 +61,36 @@ type ReceiptRefund struct {
 	Changed time.Time         `json:"changed_at"`
 }
 
+// ReceiptExchange is an exchange of tickets with another order.
+type ReceiptExchange struct {
+	Order  string    `json:"order"`
+	Key    string    `json:"key,omitempty" doc:"opens that order's link; not for staff"`
+	Amount int64     `json:"amount" doc:"what of the price of the tickets that were given up pays for the others"`
+	At     time.Time `json:"at"`
+}
+
 type gotReceipt struct{ Body Receipt }
 
 func (s *server) getReceipt(ctx context.Context, in *orderID) (*gotReceipt, error) {
 	if err := s.opens(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.receipt(ctx, in.ID)
+	return s.buyersReceipt(ctx, in.ID)
+}
+
+// buyersReceipt has the keys of the orders that are exchanged with one whose key the
+// request has: they are the same buyer's.
+func (s *server) buyersReceipt(ctx context.Context, id string) (*gotReceipt, error) {
+	r, err := s.receipt(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range [][]ReceiptExchange{r.Body.ExchangedFrom, r.Body.ExchangedTo} {
+		for i := range list {
+			list[i].Key = s.links.Key(list[i].Order)
+		}
+	}
+	return r, nil
 }
 
 // opens reports whether the key of a request is that of an order.
@@ -100,6 +127,10 @@ func (s *server) receipt(ctx context.Context, id string) (*gotReceipt, error) {
 	if !r.Closes.IsZero() {
 		body.CancelUntil = &r.Closes
 	}
+	if !r.ExchangeCloses.IsZero() {
+		body.ExchangeUntil = &r.ExchangeCloses
+	}
+	body.ExchangedFrom, body.ExchangedTo = exchanges(r.From), exchanges(r.To)
 	return &gotReceipt{Body: body}, nil
 }
 
@@ -121,5 +152,5 @@ func (s *server) cancelOrder(ctx context.Context, in *cancelOrder) (*gotReceipt,
 	if _, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: order.Buyer}); err != nil {
 		return nil, err
 	}
-	return s.receipt(ctx, in.ID)
+	return s.buyersReceipt(ctx, in.ID)
 }

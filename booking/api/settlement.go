@@ -21,6 +21,11 @@ func (s *server) routeMoney() error {
 		handle(s, "get-receipt", s.getReceipt),
 		handle(s, "cancel-order", s.cancelOrder),
 		handle(s, "staff-cancel-order", s.staffCancel),
+		handle(s, "hold-exchange", s.holdExchange),
+		handle(s, "drop-exchange", s.dropExchange),
+		handle(s, "exchange-tickets", s.exchangeTickets),
+		handle(s, "staff-hold-exchange", s.staffHoldExchange),
+		handle(s, "staff-exchange-tickets", s.staffExchangeTickets),
 		handle(s, "get-order-ledger", s.orderLedger),
 		handle(s, "list-failed-refunds", s.failedRefunds),
 		handle(s, "retry-refund", s.retryRefund),
@@ -57,7 +62,7 @@ type staffCancel struct {
 
 // staffCancel is not bound by the time that the rules give buyers.
 func (s *server) staffCancel(ctx context.Context, in *staffCancel) (*gotReceipt, error) {
-	if err := checkCancel(in.ID, in.Body.Reason); err != nil {
+	if err := checkStaff(in.ID, in.Body.Reason); err != nil {
 		return nil, err
 	}
 	_, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: by(ctx), Reason: in.Body.Reason, Full: in.Body.Full})
@@ -67,8 +72,8 @@ func (s *server) staffCancel(ctx context.Context, in *staffCancel) (*gotReceipt,
 	return s.receipt(ctx, in.ID)
 }
 
-// checkCancel checks what staff say of an order to cancel.
-func checkCancel(id, reason string) error {
+// checkStaff checks what staff say of an order that they change.
+func checkStaff(id, reason string) error {
 	switch {
 	case !booking.IsID(id):
 		return order.ErrUnknown
@@ -271,10 +276,10 @@ func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*sett
 	}
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal", "disputed", "dispute_fees", "tax", "net"}}
+	lines := [][]string{{"order", "currency", "taken", "refunded", "to_refund", "fee", "owed", "cash", "terminal", "disputed", "dispute_fees", "tax", "net", "exchanged"}}
 	for _, r := range rows {
 		line := []string{r.Order, r.Currency}
-		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal, r.Disputed, r.Charged, r.Tax, r.Net} {
+		for _, amount := range []int64{r.Taken, r.Refunded, r.ToRefund, r.Fee, r.Owed, r.Cash, r.Terminal, r.Disputed, r.Charged, r.Tax, r.Net, r.Exchanged} {
 			line = append(line, tariff.Decimal(amount, r.Currency))
 		}
 		lines = append(lines, line)

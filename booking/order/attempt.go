@@ -49,6 +49,7 @@ type Attempt struct {
 	Action      string // that page, while Acting
 	Step        Step
 	Outcome     string // code of the error that a failed attempt was answered with
+	From        string // the order whose tickets it exchanges; empty: it buys
 
 	// PerPlace is how many units a place of the line may have of the sale, 0 for any
 	// number, and Sold what performances that is. They are not kept.
@@ -57,11 +58,11 @@ type Attempt struct {
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
-	units, amount, currency, method, tender, account, account_fee, provider_ref, action, state, outcome`
+	units, amount, currency, method, tender, account, account_fee, provider_ref, action, state, outcome, coalesce(from_order::text, '')`
 
 func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 	return a, row.Scan(&a.Performance, &a.ID, &a.Hold, &a.Sale, &a.Session, &a.Place, &a.Key, &a.MAC,
-		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Account, &a.AccountFee, &a.Ref, &a.Action, &a.Step, &a.Outcome)
+		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Account, &a.AccountFee, &a.Ref, &a.Action, &a.Step, &a.Outcome, &a.From)
 }
 
 // counted are the performances of which a place's units count.

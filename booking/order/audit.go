@@ -15,7 +15,7 @@ type Imbalance struct {
 	State  State  `json:"state"`
 	Amount int64  `json:"amount"` // what it cost, minor units, as everything here
 	Owed   int64  `json:"owed"`   // by the ledger: placed − canceled + kept − waived
-	Money  int64  `json:"money"`  // by the ledger: captured − refunded
+	Money  int64  `json:"money"`  // by the ledger: captured − refunded, and what came or went with exchanges
 	Away   int64  `json:"away"`   // by the ledger, for disputes: withdrawn − reinstated
 }
 
@@ -32,8 +32,8 @@ const sums = `
 		coalesce(sum(amount) filter (where entry = 'placed'), 0) - coalesce(sum(amount) filter (where entry = 'canceled'), 0)
 			+ coalesce(sum(amount) filter (where entry = 'kept'), 0) - coalesce(sum(amount) filter (where entry = 'waived'), 0) owed,
 		coalesce(sum(amount) filter (where entry = 'withdrawn'), 0) withdrawn, coalesce(sum(amount) filter (where entry = 'reinstated'), 0) reinstated,
-		coalesce(sum(amount) filter (where entry = 'captured'), 0) captured,
-		coalesce(sum(amount) filter (where entry = 'captured'), 0) - coalesce(sum(amount) filter (where entry = 'refunded'), 0) money
+		coalesce(sum(amount) filter (where entry in ('captured', 'exchanged_in')), 0) paid,
+		coalesce(sum(case when entry in ('captured', 'exchanged_in') then amount when entry in ('refunded', 'exchanged_out') then -amount end), 0) money
 	from order_ledger where performance_id = $1 group by order_id`
 
 // Audit compares the orders of a performance with their ledger, at one instant, to
@@ -50,7 +50,7 @@ func (s *Store) Audit(ctx context.Context, id ropeline.PerformanceID) (bad []Imb
 				coalesce(l.currencies = 1 and l.currency = o.currency
 					and l.withdrawn = coalesce(d.withdrawn, 0) and l.reinstated = coalesce(d.reinstated, 0) and case o.state
 					when 'pending' then l.owed = o.amount and l.money = 0
-					when 'paid' then l.captured = o.amount and l.owed + coalesce(due.amount, 0) = l.money
+					when 'paid' then l.paid = o.amount and l.owed + coalesce(due.amount, 0) = l.money
 					else l.owed + coalesce(due.amount, 0) = l.money end, false) fits
 			from orders o left join l on l.order_id = o.id left join due on due.order_id = o.id
 				left join disputed d on d.order_id = o.id where o.performance_id = $1

@@ -12,6 +12,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/ticket"
 )
 
@@ -178,7 +179,7 @@ func (c canceling) empty(o Order, p catalogue.Performance) (canceling, error) {
 			picked = append(picked, i)
 		}
 	}
-	drawn, err := draw(o, Cancel{Who: c.Who, Full: true}, p.Map.Tariff, picked, 0)
+	drawn, err := draw(locked{Order: o}, Cancel{Who: c.Who}, p.Map.Tariff, picked, tariff.Refund{}.Cancel)
 	if err != nil {
 		return c, err
 	}

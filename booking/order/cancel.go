@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -62,9 +63,10 @@ type Cancellation struct {
 	ID          string
 	Performance ropeline.PerformanceID
 	Order       string
-	Attempt     string
+	Attempt     string                 // the payment that is given back of …
+	PaidFor     ropeline.PerformanceID // … and what it was made for, which is another one after an exchange
 	Place       ropeline.PlaceID
-	Units       []int
+	Units       []int         // none, where another of the same time has them
 	Amount      booking.Money // to the buyer
 	Kept        int64
 	Fee         int64 // of the platform's, to the organizer
@@ -92,75 +94,106 @@ func (d *Desk) Cancel(ctx context.Context, c Cancel) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if done.ID != "" {
-		if err := d.follow(ctx, done); err != nil {
-			d.log.Warn("canceled tickets are left to the worker", "order", o.ID, "err", err)
-		}
-	}
+	d.followAll(ctx, done)
 	return d.store.Order(ctx, o.ID)
 }
 
 // cancel writes it all in one transaction. Two that come at once wait for each
 // other at the order's row.
-func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Performance, now time.Time) (done Cancellation, err error) {
+func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Performance, now time.Time) (done []Cancellation, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		done = Cancellation{}
-		var attempt string
-		var place ropeline.PlaceID
-		if err := tx.QueryRow(ctx, `select state, attempt_id, place_id from orders where performance_id = $1 and id = $2 for update`,
-			o.Performance, o.ID).Scan(&o.State, &attempt, &place); err != nil {
+		done = nil
+		o, err := lock(ctx, tx, o)
+		if err != nil {
 			return err
 		}
 		if err := c.fits(o.Tender); err != nil {
 			return err
 		}
-		if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
-			return err
-		}
-		picked, err := c.pick(o)
+		picked, err := o.pick(c.Tickets)
 		if err != nil || len(picked) == 0 {
 			return err
 		}
 		if closes := p.Map.Tariff.Closes(p.Map.StartsAt); c.Who == Buyer && !now.Before(closes) {
 			return ErrCancelClosed
 		}
-		left, err := owing(ctx, tx, o)
+		rules := p.Map.Tariff.Refund
+		if c.Full {
+			rules = tariff.Refund{}
+		}
+		plan, err := draw(o, c, p.Map.Tariff, picked, func(p tariff.Part) tariff.Back {
+			if rules.KeepFee {
+				p.Fee = min(p.Fee, p.Paid)
+			}
+			return rules.Cancel(p)
+		})
 		if err != nil {
 			return err
 		}
-		plan, err := draw(o, c, p.Map.Tariff, picked, left)
+		left, err := purses(ctx, tx, o)
+		if err == nil {
+			plan, err = plan.from(left)
+		}
 		if err != nil {
 			return err
 		}
-		plan.Attempt, plan.Place = attempt, place
-		if err := plan.write(ctx, tx); err != nil {
-			return err
-		}
-		done = plan.Cancellation
-		return nil
+		done = plan.all()
+		return plan.write(ctx, tx)
 	})
 	if err != nil {
-		if _, ours := errors.AsType[*ropeline.Error](err); !ours {
-			err = away("canceling tickets of", o.ID, err)
-		}
-		return Cancellation{}, err
+		return nil, ours("canceling tickets of", o.ID, err)
 	}
 	return done, nil
 }
 
-// pick returns which of an order's tickets have to be canceled.
-func (c Cancel) pick(o Order) ([]int, error) {
-	for _, id := range c.Tickets {
-		if !slices.ContainsFunc(o.Tickets, func(t Ticket) bool { return t.ID == id }) {
+// ours is an error that is answered, or says that Postgres is away.
+func ours(what, id string, err error) error {
+	if _, ours := errors.AsType[*ropeline.Error](err); ours {
+		return err
+	}
+	return away(what, id, err)
+}
+
+// locked is an order whose row is locked, read afresh.
+type locked struct {
+	Order
+	attempt string
+	owing   int64    // see there
+	bound   []string // its tickets that are being exchanged
+}
+
+func lock(ctx context.Context, tx pgx.Tx, o Order) (l locked, err error) {
+	l.Order = o
+	if err := tx.QueryRow(ctx, `select state, attempt_id from orders where performance_id = $1 and id = $2 for update`,
+		o.Performance, o.ID).Scan(&l.State, &l.attempt); err != nil {
+		return l, err
+	}
+	if l.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
+		return l, err
+	}
+	if l.owing, err = owing(ctx, tx, o); err != nil {
+		return l, err
+	}
+	l.bound, err = ids(ctx, tx, `
+		select unnest(x.tickets)::text from exchanges x join attempts a on a.performance_id = x.performance_id and a.id = x.attempt_id
+		where x.from_order = $1 and a.state in ('started', 'acting', 'recorded')`, o.ID)
+	return l, err
+}
+
+// pick finds those of an order's tickets that are valid, among the named ones or
+// among all.
+func (l locked) pick(tickets []string) ([]int, error) {
+	for _, id := range tickets {
+		if !slices.ContainsFunc(l.Tickets, func(t Ticket) bool { return t.ID == id }) {
 			return nil, ErrTicketUnknown
 		}
 	}
-	if o.State == Pending {
+	if l.State == Pending {
 		return nil, ErrNotPaid
 	}
 	var picked []int
-	for i, t := range o.Tickets {
-		if len(c.Tickets) > 0 && !slices.Contains(c.Tickets, t.ID) {
+	for i, t := range l.Tickets {
+		if len(tickets) > 0 && !slices.Contains(tickets, t.ID) {
 			continue
 		}
 		switch t.State {
@@ -169,8 +202,13 @@ func (c Cancel) pick(o Order) ([]int, error) {
 		case ticket.Void:
 			return nil, ErrDisputeLost
 		case ticket.Valid:
-			picked = append(picked, i)
+		default:
+			continue
 		}
+		if slices.Contains(l.bound, t.ID) {
+			return nil, ErrExchanging
+		}
+		picked = append(picked, i)
 	}
 	return picked, nil
 }
@@ -197,8 +235,10 @@ func (o Order) living() (n int) {
 // canceling is a cancellation that is about to be written, with its entries.
 type canceling struct {
 	Cancellation
+	others  []Cancellation // of the same tickets, each of another payment
 	tickets []string
-	last    bool // nothing of the order is left
+	last    bool   // nothing of the order is left
+	tender  Tender // how the money is handed back over the counter; empty: by the provider
 	entries []entry
 }
 
@@ -210,9 +250,10 @@ type entry struct {
 	tender Tender // of money that moved at the counter
 }
 
-// draw draws up what becomes of the picked tickets. No more than left is canceled: what
-// was given back by hand does not go back again.
-func draw(o Order, c Cancel, t tariff.Tariff, picked []int, left int64) (canceling, error) {
+// draw draws up what becomes of the picked tickets, by rules. No more than is owing is
+// canceled: what was given back by hand does not go back again. Which payments the
+// money comes of that goes back is not said yet.
+func draw(o locked, c Cancel, t tariff.Tariff, picked []int, rules func(tariff.Part) tariff.Back) (canceling, error) {
 	parts, err := t.Split(o.Total.Amount, o.Fee, column(o.Tickets, func(t Ticket) int64 { return t.Price.Amount }))
 	if err != nil {
 		return canceling{}, err
@@ -221,19 +262,12 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int, left int64) (canceli
 	if err != nil {
 		return canceling{}, err
 	}
-	rules := t.Refund
-	if c.Full {
-		rules = tariff.Refund{}
-	}
-	plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Who: c.Who, Reason: c.Reason,
-		Refund: id, State: RefundRunning, Amount: booking.Money{Currency: o.Total.Currency}}}
+	plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Attempt: o.attempt, PaidFor: o.Performance,
+		Place: o.Place, Who: c.Who, Reason: c.Reason, Refund: id, Amount: booking.Money{Currency: o.Total.Currency}}, tender: c.Tender}
 	for _, i := range picked {
-		parts[i].Paid = min(parts[i].Paid, left)
-		if rules.KeepFee {
-			parts[i].Fee = min(parts[i].Fee, parts[i].Paid)
-		}
-		left -= parts[i].Paid
-		k, back := o.Tickets[i], rules.Cancel(parts[i])
+		parts[i].Paid = min(parts[i].Paid, o.owing)
+		o.owing -= parts[i].Paid
+		k, back := o.Tickets[i], rules(parts[i])
 		plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
 		plan.Amount.Amount, plan.Kept = plan.Amount.Amount+back.Refund, plan.Kept+back.Kept
 		plan.entries = append(plan.entries, entry{name: "canceled", ticket: k.ID, amount: parts[i].Paid})
@@ -246,16 +280,41 @@ func draw(o Order, c Cancel, t tariff.Tariff, picked []int, left int64) (canceli
 		}
 	}
 	plan.last = len(picked) == o.living()
-	switch {
-	case plan.Amount.Amount == 0:
-		plan.State = RefundDone
-	case c.Tender != "": // it is handed back over the counter
-		plan.State = RefundDone
-		plan.entries = append(plan.entries, entry{name: "refunded", amount: plan.Amount.Amount, tender: c.Tender})
-	default:
-		plan.entries = append(plan.entries, entry{name: "refunding", amount: plan.Amount.Amount})
-	}
 	return plan, nil
+}
+
+// all are the cancellation of the units and those of other payments.
+func (c canceling) all() []Cancellation { return append([]Cancellation{c.Cancellation}, c.others...) }
+
+// from says of which payments the money goes back: the last one first. What is not of
+// the order's own has a cancellation by itself, without units.
+func (c canceling) from(left []purse) (canceling, error) {
+	slices.Reverse(left)
+	took, err := take(left, c.Amount.Amount)
+	if err != nil {
+		return c, err
+	}
+	c.Amount.Amount, c.State = 0, RefundDone
+	for _, t := range took {
+		part := &c.Cancellation
+		if t.attempt != c.Attempt {
+			id, err := booking.NewID()
+			if err != nil {
+				return c, err
+			}
+			c.others = append(c.others, c.Cancellation)
+			part = &c.others[len(c.others)-1]
+			part.ID, part.Refund, part.Attempt, part.PaidFor, part.Units, part.Kept, part.Fee, part.Freed = id, id, t.attempt, t.performance, []int{}, 0, 0, true
+		}
+		part.Amount.Amount = t.left
+		if c.tender == "" {
+			part.State = RefundRunning
+			c.entries = append(c.entries, entry{name: "refunding", amount: t.left})
+		} else { // it is handed back over the counter
+			c.entries = append(c.entries, entry{name: "refunded", amount: t.left, tender: c.tender})
+		}
+	}
+	return c, nil
 }
 
 // write writes a cancellation, what it changes, and what the ledger says of it.
@@ -266,9 +325,13 @@ func (c canceling) write(ctx context.Context, tx pgx.Tx) error {
 	if c.last {
 		b.Queue(`update orders set state = 'canceled', updated_at = now() where performance_id = $1 and id = $2`, c.Performance, c.Order)
 	}
-	b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id, fee_returned)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		c.Performance, c.ID, c.Order, c.Attempt, c.Place, c.Units, c.Amount.Amount, c.Kept, c.Amount.Currency, c.Who, c.Reason, c.State, c.Refund, c.Fee)
+	for _, p := range c.all() {
+		b.Queue(`insert into cancellations (performance_id, id, order_id, attempt_id, payment_performance, place_id, units, amount, kept, currency, who, reason,
+				state, refund_id, freed, fee_returned)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			p.Performance, p.ID, p.Order, p.Attempt, cmp.Or(p.PaidFor, p.Performance), p.Place, p.Units, p.Amount.Amount, p.Kept, p.Amount.Currency, p.Who, p.Reason,
+			p.State, p.Refund, p.Freed, p.Fee)
+	}
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}

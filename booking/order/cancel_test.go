@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -352,4 +354,95 @@ func TestManyCancelOneOrder(t *testing.T) {
 	if calls := d.provider.calls; slices.Contains(calls, "void") {
 		t.Errorf("the provider was called %v", calls)
 	}
+}
+
+// The request and the worker are at one refund at the same time, and the provider
+// answers both: its end is written once.
+func TestARefundEndsOnceThoughTwoAskForIt(t *testing.T) {
+	t.Parallel()
+	d := openBy(t, strict)
+	o := d.buys("s1", 3)
+	var both sync.WaitGroup
+	both.Add(2)
+	d.provider.after = func(call string) error {
+		if call == "refund" { // neither is written down before both are answered
+			both.Done()
+			both.Wait()
+		}
+		return nil
+	}
+	var g errgroup.Group
+	g.Go(func() error {
+		_, err := d.Cancel(context.Background(), order.Cancel{Order: o.ID, Who: order.Buyer})
+		return err
+	})
+	g.Go(func() error {
+		for ctx := t.Context(); ; {
+			if n, err := d.settler().Refund(ctx); n > 0 || err != nil {
+				return err
+			}
+		}
+	})
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	d.provider.after = nil
+	d.count(`select count(*) from order_ledger where entry in ('refunded', 'refund_failed')`, 1)
+	d.count(`select refunded from sandbox_payments`, 6537)
+	d.audited()
+}
+
+// Two are at a refund that the provider refuses, and staff have it asked for again
+// before the second has written that down: it says nothing about the new one.
+func TestARefusalThatComesLateEndsNoOtherRefund(t *testing.T) {
+	t.Parallel()
+	d := openBy(t, strict)
+	o := d.buys("s1", 3)
+	set := func(refunded int) {
+		t.Helper()
+		_, err := d.db.Exec(t.Context(), `update sandbox_payments set refunded = $1`, refunded)
+		d.must(err)
+	}
+	set(7500) // by hand
+	late, again := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int32
+	d.provider.before = func(call string) error {
+		if call == "refund" && calls.Add(1) == 1 {
+			close(late)
+			<-again
+		}
+		return nil
+	}
+	var lost atomic.Bool
+	d.provider.after = func(call string) error {
+		if call == "refund" && lost.Load() {
+			return errors.New("the answer was lost")
+		}
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.Cancel(context.Background(), order.Cancel{Order: o.ID, Who: order.Buyer})
+		done <- err
+	}()
+	<-late
+	d.refunds() // the worker's is refused
+	list, _, err := d.store.FailedRefunds(t.Context(), booking.Page{})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("failed refunds %+v, %v", list, err)
+	}
+	set(0)
+	lost.Store(true)
+	if now, err := d.RetryRefund(t.Context(), list[0].ID, order.Staff("ann")); err != nil || now.State != order.RefundRunning {
+		t.Fatalf("again: %+v, %v", now, err)
+	}
+	lost.Store(false)
+	close(again)
+	d.must(<-done)
+	d.count(`select count(*) from cancellations where state = 'refunding'`, 1)
+	d.refunds()
+	d.count(`select count(*) from cancellations where state = 'refunded'`, 1)
+	d.count(`select count(*) from order_ledger where entry = 'refund_failed'`, 1)
+	d.count(`select refunded from sandbox_payments`, 6537)
+	d.audited()
 }

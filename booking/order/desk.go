@@ -70,7 +70,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	// paid for, it may be by this very request.
 	if err != nil || len(ids) > 1 || h.State == hold.Paying {
 		if a, found, err := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); err != nil || found {
-			return d.repeat(ctx, a, r, err)
+			return d.repeat(ctx, a, r, r.mac(d.key), err)
 		}
 	}
 	if err != nil {
@@ -78,7 +78,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	}
 	if h.State == hold.Paying {
 		if a, found, err := d.store.open(ctx, h.Performance, h.ID); err != nil || found && a.Key == r.Key {
-			return d.repeat(ctx, a, r, err)
+			return d.repeat(ctx, a, r, r.mac(d.key), err)
 		} else if err := d.giveUp(ctx, a, r); err != nil {
 			return Order{}, err
 		}
@@ -93,7 +93,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	trial, err := d.begin(ctx, r, a)
 	if err != nil { // what was asked before is answered as it was
 		if same, found, readErr := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); found || readErr != nil {
-			return d.repeat(ctx, same, r, readErr)
+			return d.repeat(ctx, same, r, r.mac(d.key), readErr)
 		}
 		return Order{}, err
 	}
@@ -109,7 +109,7 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		if err == nil && !found {
 			err = d.store.refusal(ctx, a)
 		}
-		return d.repeat(ctx, same, r, err)
+		return d.repeat(ctx, same, r, r.mac(d.key), err)
 	}
 	return d.pay(ctx, a, o, trial)
 }
@@ -132,11 +132,11 @@ func (d *Desk) giveUp(ctx context.Context, a Attempt, r Request) error {
 }
 
 // repeat answers a request whose key is known as it was answered before.
-func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, err error) (Order, error) {
+func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, mac []byte, err error) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if !bytes.Equal(a.MAC, r.mac(d.key)) {
+	if !bytes.Equal(a.MAC, mac) {
 		return Order{}, ErrKeyReused
 	}
 	if a.Step == Acting { // the fan is back
@@ -197,7 +197,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
 		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances,
 	}
-	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, State: Pending, Total: total, Discount: off,
+	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, Place: r.Place, State: Pending, Total: total, Discount: off,
 		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email}
 	if p.Map.Account != "" && total.Amount > 0 {
 		payee, err := d.catalogue.Account(ctx, p.Map.Account)
@@ -235,7 +235,11 @@ func (d *Desk) tickets(order string, lines []catalogue.Line) (tickets []Ticket, 
 func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) (Order, error) {
 	end := abuse.Undone
 	defer func() { trial.End(ctx, end) }()
-	if _, err := d.holds.Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
+	holds := d.holds
+	if a.From != "" { // no session of the shop waits for it
+		holds = holds.Keeping(nil)
+	}
+	if _, err := holds.Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
 		return d.fail(ctx, a, err, notAsked)
 	}
 	end = abuse.Failed

@@ -171,7 +171,16 @@ func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now p
 		if err := write(ctx, tx, o, System, entries); err != nil {
 			return err
 		}
-		return block(ctx, tx, o)
+		paid, err := paidBy(ctx, tx, a.Performance, a.ID)
+		if err != nil {
+			return err
+		}
+		for _, o := range paid {
+			if err := block(ctx, tx, o); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if e == nil {
@@ -188,6 +197,22 @@ func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now p
 	return nil
 }
 
+// paidBy are the orders that a payment paid for, its own and those that it came to with
+// exchanges. They stay locked.
+func paidBy(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, attempt string) ([]locked, error) {
+	rows, err := tx.Query(ctx, `
+		select o.performance_id, o.id, o.attempt_id, o.place_id from orders o
+		where o.performance_id = $1 and o.attempt_id = $2
+			or (o.performance_id, o.id) in (select performance_id, order_id from order_funds where attempt_id = $2)
+		order by o.created_at, o.id for update`, performance, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (l locked, err error) {
+		return l, r.Scan(&l.Performance, &l.ID, &l.attempt, &l.Place)
+	})
+}
+
 func timeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -195,16 +220,16 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-// block sets what the tickets of an order are that its disputes are about: blocked
-// while one is open, void once one is lost, and valid if all were won.
-func block(ctx context.Context, tx pgx.Tx, o Order) error {
+// block sets what the tickets of an order are that disputes of its payments are about:
+// blocked while one is open, void once one is lost, and valid if all were won.
+func block(ctx context.Context, tx pgx.Tx, o locked) error {
 	_, err := tx.Exec(ctx, `
 		with d as (
 			select case when bool_or(state = 'lost') then 'void' when bool_or(state in ('asked', 'open')) then 'blocked' else 'valid' end state
-			from order_disputes where performance_id = $1 and order_id = $2
+			from order_disputes where attempt_id = $3 or attempt_id in (select attempt_id from order_funds where performance_id = $1 and order_id = $2)
 		)
 		update tickets t set state = d.state, updated_at = now() from d
-		where performance_id = $1 and order_id = $2 and t.state in ('valid', 'blocked') and t.state <> d.state`, o.Performance, o.ID)
+		where performance_id = $1 and order_id = $2 and t.state in ('valid', 'blocked') and t.state <> d.state`, o.Performance, o.ID, o.attempt)
 	return err
 }
 
@@ -248,7 +273,8 @@ func disputes(ctx context.Context, db querier, where string, args ...any) ([]Dis
 	rows, err := db.Query(ctx, `
 		select d.id, d.performance_id, o.sale_id, d.order_id, d.attempt_id, d.account, d.provider_ref, d.payment_ref, d.state, d.amount, d.currency,
 			d.withdrawn, d.reinstated, d.fee, d.fee_returned, d.fee_currency, d.reason, d.evidence_due, d.opened_at, d.created_at, d.updated_at,
-			(select count(*) from tickets t where t.performance_id = d.performance_id and t.order_id = d.order_id and t.state = 'void')
+			(select count(*) from tickets t where t.state = 'void' and (t.performance_id = d.performance_id and t.order_id = d.order_id
+				or (t.performance_id, t.order_id) in (select performance_id, order_id from order_funds f where f.attempt_id = d.attempt_id)))
 		from order_disputes d join orders o on o.performance_id = d.performance_id and o.id = d.order_id
 		where `+where, args...)
 	if err != nil {
@@ -289,11 +315,7 @@ func (d *Desk) Release(ctx context.Context, id, who, reason string) (Dispute, er
 	if err != nil {
 		return Dispute{}, err
 	}
-	if done.ID != "" {
-		if err := d.follow(ctx, done); err != nil {
-			d.log.Warn("released places are left to the worker", "order", done.Order, "err", err)
-		}
-	}
+	d.followAll(ctx, done)
 	if found, err = disputes(ctx, d.store.db, `d.id = $1`, id); err != nil {
 		return Dispute{}, err
 	}
@@ -301,37 +323,43 @@ func (d *Desk) Release(ctx context.Context, id, who, reason string) (Dispute, er
 }
 
 // release writes a cancellation of the void tickets, of nothing: their money is gone.
-func (s *Store) release(ctx context.Context, of Dispute, who, reason string) (done Cancellation, err error) {
-	id, err := booking.NewID()
-	if err != nil {
-		return Cancellation{}, err
-	}
+// There is one for each order that the payment paid for.
+func (s *Store) release(ctx context.Context, of Dispute, who, reason string) (done []Cancellation, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		o := Order{ID: of.Order, Performance: of.Performance}
-		plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Attempt: of.Attempt,
-			Amount: booking.Money{Currency: of.Amount.Currency}, Who: who, Reason: reason, State: RefundDone, Refund: id}}
-		if err := tx.QueryRow(ctx, `select place_id from orders where performance_id = $1 and id = $2 for update`,
-			o.Performance, o.ID).Scan(&plan.Place); err != nil {
+		done = nil
+		paid, err := paidBy(ctx, tx, of.Performance, of.Attempt)
+		if err != nil {
 			return err
 		}
-		if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
-			return err
-		}
-		for _, k := range o.Tickets {
-			if k.State == ticket.Void {
-				plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
-				plan.entries = append(plan.entries, entry{name: "canceled", ticket: k.ID})
+		for _, o := range paid {
+			if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
+				return err
 			}
+			id, err := booking.NewID()
+			if err != nil {
+				return err
+			}
+			plan := canceling{Cancellation: Cancellation{ID: id, Performance: o.Performance, Order: o.ID, Attempt: o.attempt, Place: o.Place,
+				Amount: booking.Money{Currency: of.Amount.Currency}, Who: who, Reason: reason, State: RefundDone, Refund: id}}
+			for _, k := range o.Tickets {
+				if k.State == ticket.Void {
+					plan.tickets, plan.Units = append(plan.tickets, k.ID), append(plan.Units, k.Unit)
+					plan.entries = append(plan.entries, entry{name: "canceled", ticket: k.ID})
+				}
+			}
+			if len(plan.tickets) == 0 {
+				continue
+			}
+			plan.last = len(plan.tickets) == o.living()
+			if err := plan.write(ctx, tx); err != nil {
+				return err
+			}
+			done = append(done, plan.Cancellation)
 		}
-		if len(plan.tickets) == 0 {
-			return nil
-		}
-		plan.last = len(plan.tickets) == o.living()
-		done = plan.Cancellation
-		return plan.write(ctx, tx)
+		return nil
 	})
 	if err != nil {
-		return Cancellation{}, away("releasing the places of", of.Order, err)
+		return nil, away("releasing the places of", of.Order, err)
 	}
 	return done, nil
 }

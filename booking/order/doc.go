@@ -60,6 +60,9 @@
 // (refund.go): tell Redis that the units are free, have the provider give the money
 // back. Each may be repeated, so wherever power fails, one or both are done again.
 //
+// Tickets are exchanged for those of a new order (exchange.go): an attempt as any, but
+// that step 6 is one transaction that gives the old tickets up, too.
+//
 // The ledger is written in the statement, or transaction, of what it tells. Audit
 // adds it up, settlements are its sums. The package sends no mails.
 package order

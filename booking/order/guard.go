@@ -15,7 +15,11 @@ type Guard interface {
 
 // watched is an attempt as a guard sees it.
 func (r Request) watched(a Attempt) abuse.Payment {
-	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Method: a.Method, Amount: a.Amount, Tickets: len(a.Units)}
+	tickets := len(a.Units)
+	if a.From != "" { // as many are given up
+		tickets = 0
+	}
+	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Method: a.Method, Amount: a.Amount, Tickets: tickets}
 }
 
 func (d *Desk) begin(ctx context.Context, r Request, a Attempt) (*abuse.Trial, error) {

@@ -32,7 +32,7 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	if err := s.store.note(ctx, s.store.db, trouble); err != nil {
 		return a, err
 	}
-	if full && p.Amount == a.Amount && p.Refunded == 0 { // what made it cheaper may be used up
+	if full && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 { // what made it cheaper may be used up, and what is exchanged gone
 		seated, err := s.reseat(ctx, a)
 		if err != nil || seated.Step == Recorded {
 			return seated, err

@@ -29,7 +29,7 @@ type State string
 const (
 	Pending  State = "pending" // authorized and recorded, not captured yet
 	Paid     State = "paid"
-	Canceled State = "canceled" // the money could not be captured
+	Canceled State = "canceled" // the money could not be captured, or no ticket is left
 )
 
 // Order is what a fan bought.
@@ -37,6 +37,7 @@ type Order struct {
 	ID          string
 	Performance ropeline.PerformanceID
 	Sale        ropeline.SaleID
+	Place       ropeline.PlaceID // of the line, whose order it is
 	State       State
 	Total       booking.Money // to pay
 	Discount    booking.Money // what a coupon took off the prices of the tickets, or the counter
@@ -104,7 +105,7 @@ var (
 // told ErrFailed, and the fan pays with a new key.
 var outcomes = byCode(ErrMethod, ErrDeclined, ErrFailed, catalogue.ErrAccountClosed,
 	hold.ErrUnitsTaken, hold.ErrExpired, hold.ErrReleased, hold.ErrSold, hold.ErrUnknown,
-	coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket,
+	ErrTicketsGone, coupon.ErrExpired, coupon.ErrWithdrawn, coupon.ErrUsed, coupon.ErrTakenOff, coupon.ErrNoTicket,
 	abuse.ErrCardLimit, abuse.ErrBlockedCard)
 
 func byCode(errs ...*ropeline.Error) map[string]*ropeline.Error {

@@ -21,6 +21,9 @@ type Receipt struct {
 	Back          []int64       // for each, what canceling it now would give back
 	Closes        time.Time     // until when buyers may cancel; zero: they may not
 	Cancellations []Cancellation
+
+	From, To       []Exchanged // orders that this one was exchanged for, and those that were exchanged for it
+	ExchangeCloses time.Time   // until when buyers may exchange; zero: they may not
 }
 
 // Receipt draws up an order's receipt.
@@ -34,7 +37,7 @@ func (d *Desk) Receipt(ctx context.Context, id string) (Receipt, error) {
 		return Receipt{}, err
 	}
 	rates := p.Map.Tariff
-	r := Receipt{Order: o, Show: p.Map, Closes: rates.Closes(p.Map.StartsAt), Back: make([]int64, len(o.Tickets))}
+	r := Receipt{Order: o, Show: p.Map, Closes: rates.Closes(p.Map.StartsAt), ExchangeCloses: rates.ExchangeCloses(p.Map.StartsAt), Back: make([]int64, len(o.Tickets))}
 	if r.Parts, err = rates.Split(o.Total.Amount, o.Fee, column(o.Tickets, func(t Ticket) int64 { return t.Price.Amount })); err != nil {
 		return Receipt{}, err
 	}
@@ -43,7 +46,10 @@ func (d *Desk) Receipt(ctx context.Context, id string) (Receipt, error) {
 			r.Back[i] = rates.Refund.Cancel(r.Parts[i]).Refund
 		}
 	}
-	r.Cancellations, err = d.store.Cancellations(ctx, o)
+	if r.Cancellations, err = d.store.Cancellations(ctx, o); err != nil {
+		return Receipt{}, err
+	}
+	r.From, r.To, err = d.store.exchanges(ctx, o)
 	return r, err
 }
 

@@ -14,6 +14,16 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 )
 
+// followAll does what follows from cancellations that were just written. What
+// cannot be done now the worker does.
+func (s *steps) followAll(ctx context.Context, done []Cancellation) {
+	for _, c := range done {
+		if err := s.follow(ctx, c); err != nil {
+			s.log.Warn("canceled tickets are left to the worker", "order", c.Order, "err", err)
+		}
+	}
+}
+
 // follow does what follows from a cancellation, as far as it is not done: Redis
 // puts the units on sale again, the provider gives the money back. Each may be
 // repeated, by anybody, at any time.
@@ -59,7 +69,7 @@ func (s *steps) repay(ctx context.Context, c Cancellation, e *payment.Event) err
 	if c.State != RefundRunning {
 		return nil
 	}
-	a, err := s.store.read(ctx, Attempt{ID: c.Attempt, Performance: c.Performance})
+	a, err := s.store.read(ctx, Attempt{ID: c.Attempt, Performance: c.PaidFor})
 	if err != nil {
 		return err
 	}
@@ -101,11 +111,11 @@ func (s *Store) refunded(ctx context.Context, db querier, c Cancellation) error 
 	return nil
 }
 
-const cancellationColumns = `performance_id, id, order_id, attempt_id, place_id, units, amount, currency, kept, who, reason, state,
+const cancellationColumns = `performance_id, id, order_id, attempt_id, coalesce(payment_performance, performance_id), place_id, units, amount, currency, kept, who, reason, state,
 	refund_id, fee_returned, freed, created_at, updated_at`
 
 func scanCancellation(row pgx.CollectableRow) (c Cancellation, err error) {
-	err = row.Scan(&c.Performance, &c.ID, &c.Order, &c.Attempt, &c.Place, &c.Units, &c.Amount.Amount, &c.Amount.Currency, &c.Kept,
+	err = row.Scan(&c.Performance, &c.ID, &c.Order, &c.Attempt, &c.PaidFor, &c.Place, &c.Units, &c.Amount.Amount, &c.Amount.Currency, &c.Kept,
 		&c.Who, &c.Reason, &c.State, &c.Refund, &c.Fee, &c.Freed, &c.At, &c.Changed)
 	c.At, c.Changed = c.At.UTC(), c.Changed.UTC()
 	return c, err
@@ -190,7 +200,7 @@ func (d *Desk) RetryRefund(ctx context.Context, id, who string) (Cancellation, e
 	}
 	c := found[0]
 	if disputed, err := ids(ctx, d.store.db, `select id::text from order_disputes
-		where performance_id = $1 and order_id = $2 and state in ('asked', 'open')`, c.Performance, c.Order); err != nil || len(disputed) > 0 {
+		where (performance_id = $1 and order_id = $2 or attempt_id = $3) and state in ('asked', 'open')`, c.Performance, c.Order, c.Attempt); err != nil || len(disputed) > 0 {
 		return Cancellation{}, errors.Join(err, ErrDisputed)
 	}
 	again := uuid.NewSHA1(uuid.MustParse(c.ID), []byte(c.Refund)).String()
@@ -230,7 +240,7 @@ func (d *Desk) hearCancellation(ctx context.Context, e payment.Event) (Attempt, 
 	if err != nil || len(found) == 0 {
 		return Attempt{}, HeardNot, err
 	}
-	a, err := d.store.read(ctx, Attempt{ID: found[0].Attempt, Performance: found[0].Performance})
+	a, err := d.store.read(ctx, Attempt{ID: found[0].Attempt, Performance: found[0].PaidFor})
 	if err != nil {
 		return Attempt{}, HeardNot, err
 	}

@@ -23,16 +23,19 @@ type Settlement struct {
 	Disputed int64  `json:"disputed" doc:"what the provider took for disputes, less what it gave again"`
 	Charged  int64  `json:"dispute_fees" doc:"what it charged for them"`
 	Fee      int64  `json:"fee" doc:"the platform's, less what it gave up"`
-	Owed     int64  `json:"owed" doc:"to the organizer: taken - refunded - to_refund - disputed - dispute_fees - fee; less than nothing where the fee of what was sold at the counter is more"`
+	Owed     int64  `json:"owed" doc:"to the organizer: taken + exchanged - refunded - to_refund - disputed - dispute_fees - fee; less than nothing where the fee of what was sold at the counter is more"`
 	Cash     int64  `json:"cash" doc:"taken at the counter in cash, less what was given back in cash: the organizer has it already"`
 	Terminal int64  `json:"terminal" doc:"taken at the counter on its card terminal, less what was given back on it"`
 	Tax      int64  `json:"tax" doc:"included in what buyers have paid for what they keep: of each order, to the nearest unit. Of a dispute that was lost there is none"`
 	Net      int64  `json:"net" doc:"what is left to the organizer of all that without fee and tax: owed + cash + terminal - tax"`
+
+	// Exchanged is nothing where both orders of each exchange are in the settlement.
+	Exchanged int64 `json:"exchanged" doc:"of what was taken for other orders, what came with exchanges, less what went with them"`
 }
 
 // sums says what the organizer is owed, and what is left of it.
 func (t Settlement) sums() Settlement {
-	t.Owed = t.Taken - t.Refunded - t.ToRefund - t.Disputed - t.Charged - t.Fee
+	t.Owed = t.Taken + t.Exchanged - t.Refunded - t.ToRefund - t.Disputed - t.Charged - t.Fee
 	t.Net = t.Owed + t.Cash + t.Terminal - t.Tax
 	return t
 }
@@ -43,6 +46,7 @@ func (t Settlement) Plus(u Settlement) Settlement {
 	t.Taken, t.Refunded, t.ToRefund = t.Taken+u.Taken, t.Refunded+u.Refunded, t.ToRefund+u.ToRefund
 	t.Disputed, t.Charged, t.Fee = t.Disputed+u.Disputed, t.Charged+u.Charged, t.Fee+u.Fee
 	t.Cash, t.Terminal, t.Tax = t.Cash+u.Cash, t.Terminal+u.Terminal, t.Tax+u.Tax
+	t.Exchanged += u.Exchanged
 	return t.sums()
 }
 
@@ -56,8 +60,9 @@ const settledOrders = `
 			coalesce(sum(amount) filter (where entry = 'refunded' and tender = ''), 0) refunded,
 			sum(case when tender = 'cash' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) cash,
 			sum(case when tender = 'terminal' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) terminal,
-			sum(case entry when 'captured' then amount when 'refunded' then -amount when 'placed' then -amount
-				when 'canceled' then amount when 'kept' then -amount when 'waived' then amount else 0 end) to_refund,
+			sum(case when entry in ('captured', 'exchanged_in', 'canceled', 'waived') then amount
+				when entry in ('refunded', 'exchanged_out', 'placed', 'kept') then -amount else 0 end) to_refund,
+			sum(case entry when 'exchanged_in' then amount when 'exchanged_out' then -amount else 0 end) exchanged,
 			sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) disputed,
 			sum(case entry when 'dispute_fee' then amount when 'dispute_fee_returned' then -amount else 0 end) charged,
 			sum(case entry when 'fee' then amount when 'fee_returned' then -amount else 0 end) fee,
@@ -70,7 +75,7 @@ const settledOrders = `
 // settlementColumns are those of settledOrders as Settlement has them, after its number
 // of orders; summed up with sum.
 func settlementColumns(sum string) string {
-	columns := []string{"taken", "refunded", "to_refund", "disputed", "charged", "fee", "cash", "terminal", "tax"}
+	columns := []string{"taken", "refunded", "to_refund", "disputed", "charged", "fee", "cash", "terminal", "tax", "exchanged"}
 	for i, c := range columns {
 		columns[i] = sum + "(" + c + ")::bigint"
 	}
@@ -78,7 +83,7 @@ func settlementColumns(sum string) string {
 }
 
 func (t *Settlement) scan() []any {
-	return []any{&t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Disputed, &t.Charged, &t.Fee, &t.Cash, &t.Terminal, &t.Tax}
+	return []any{&t.Orders, &t.Taken, &t.Refunded, &t.ToRefund, &t.Disputed, &t.Charged, &t.Fee, &t.Cash, &t.Terminal, &t.Tax, &t.Exchanged}
 }
 
 // PerformanceSettlement is what one performance came to, in one currency.
@@ -122,9 +127,9 @@ func (s *Store) settleWhere(ctx context.Context, performances string, of any) ([
 
 func (s *Store) settle(ctx context.Context, performances []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
 	rows, err := s.db.Query(ctx, `
-		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax
+		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged
 		from (select performance_id, currency, count(*) orders, `+settlementColumns("sum")+` from (`+settledOrders+`) o group by performance_id, currency)
-			n (id, currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax)
+			n (id, currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged)
 		join performances p using (id) join events e on e.id = p.event_id
 		order by p.starts_at, p.id, currency`, performances)
 	if err != nil {

@@ -75,7 +75,10 @@ func (s *steps) capture(ctx context.Context, a Attempt, e *payment.Event) (Attem
 	case p.State == payment.Authorized:
 		return a, fmt.Errorf("capturing attempt %s: the provider says %s", a.ID, p.State)
 	}
-	if e != nil {
+	switch {
+	case a.From != "":
+		return s.exchange(ctx, a, e)
+	case e != nil:
 		return s.store.end(ctx, a, e, paid)
 	}
 	return s.store.Paid(ctx, a)

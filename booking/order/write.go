@@ -36,6 +36,7 @@ func attemptIDs(of []purchase) []string {
 // querier is a pool, or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // ids runs a statement that returns attempts' ids.
@@ -155,14 +156,15 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		with moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
 				provider_ref = p.ref, action = p.action, updated_at = now()
-			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[]) as p (id, ref, order_id, buyer_id, email, action, fee)
+			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[], $17::bigint[])
+				as p (id, ref, order_id, buyer_id, email, action, fee, total)
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
-			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email, p.fee
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email, p.fee, p.total
 		), buyer as (
 			insert into buyers (id, email) select buyer_id, email from moved
 		), placed as (
 			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, fee, currency)
-			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', amount, fee, currency from moved
+			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', total, fee, currency from moved
 		), ticket as (
 			insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
 			select $1, t.id, t.order_id, t.unit, t.tier, t.label, t.amount, t.currency, 'unpaid', t.code
@@ -172,7 +174,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			order by t.unit
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
-			select $1, order_id, e.entry, amount, currency, 'buyer'
+			select $1, order_id, e.entry, case e.n when 1 then total else amount end, currency, 'buyer'
 			from moved join (values (1, 'placed'), (2, 'authorized')) as e (n, entry) on e.n = 1 or moved.state = 'recorded'
 			order by order_id, e.n
 		)
@@ -191,7 +193,8 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		column(tickets, func(t Ticket) string { return t.Price.Currency }),
 		column(tickets, func(t Ticket) string { return t.Code }),
 		column(of, func(p purchase) string { return p.Action }),
-		column(of, func(p purchase) int64 { return p.order.Fee }))
+		column(of, func(p purchase) int64 { return p.order.Fee }),
+		column(of, func(p purchase) int64 { return p.order.Total.Amount })) // the attempt's, but for an exchange
 	var recorded []string
 	if err == nil {
 		recorded, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
@@ -254,13 +257,13 @@ func conclude(ctx context.Context, db querier, id ropeline.PerformanceID, attemp
 		), ended as (
 			update orders set state = $5, updated_at = now()
 			from moved where performance_id = $1 and attempt_id = moved.id and state = 'pending'
-			returning orders.id, attempt_id, fee
+			returning orders.id, attempt_id, fee, orders.amount as total
 		), ticket as (
 			update tickets set state = $6, updated_at = now()
 			from ended where performance_id = $1 and order_id = ended.id and state = 'unpaid'
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency)
-			select $1, ended.id, e.entry, case e.n when 1 then moved.amount else fee end, moved.currency
+			select $1, ended.id, e.entry, case when e.n = 2 then fee when $7 = 'captured' then moved.amount else total end, moved.currency
 			from moved left join ended on attempt_id = moved.id
 			join (values (1, $7), (2, 'fee')) as e (n, entry) on e.n = 1 or $7 = 'captured' and fee > 0
 			order by ended.id, e.n

@@ -22,10 +22,11 @@ import (
 
 // Tariff is what holds for the orders of a performance.
 type Tariff struct {
-	FeeRate  int    `json:"fee_rate,omitempty" doc:"the platform's fee, part of the price, in basis points (250 is 2.5 %)"`
-	FeeFixed int64  `json:"fee_fixed,omitempty" doc:"added to that for each order, in minor units; never more than the order in all"`
-	TaxRate  int    `json:"tax_rate,omitempty" doc:"tax that is included in the price, in basis points"`
-	Refund   Refund `json:"refund"`
+	FeeRate  int      `json:"fee_rate,omitempty" doc:"the platform's fee, part of the price, in basis points (250 is 2.5 %)"`
+	FeeFixed int64    `json:"fee_fixed,omitempty" doc:"added to that for each order, in minor units; never more than the order in all"`
+	TaxRate  int      `json:"tax_rate,omitempty" doc:"tax that is included in the price, in basis points"`
+	Refund   Refund   `json:"refund"`
+	Exchange Exchange `json:"exchange"`
 }
 
 // Refund are the rules of canceling.
@@ -35,17 +36,23 @@ type Refund struct {
 	KeepFee  bool `json:"keep_fee,omitempty" doc:"the platform's fee is kept as well; otherwise it goes back"`
 }
 
+// Exchange are the rules of exchanging tickets for others.
+type Exchange struct {
+	Before int   `json:"before,omitempty" doc:"buyers may exchange until so many seconds before the start; 0: they may not"`
+	Fee    int64 `json:"fee,omitempty" doc:"what the organizer keeps for each ticket, in minor units; never more than was paid for it"`
+}
+
 const (
 	whole     = 10_000 // all of an amount, in basis points
 	maxBefore = 5 * 366 * 24 * 60 * 60
 )
 
-// MaxAmount bounds fee_fixed, as it bounds prices.
+// MaxAmount bounds fixed fees, as it bounds prices.
 const MaxAmount = 1_000_000_000_000
 
 // ErrInvalid refuses a tariff.
 var ErrInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "tariff-invalid",
-	Detail: "Rates are basis points from 0 to 10000, fee_fixed lies between 0 and 1000000000000, and refund.before between 0 and five years, in seconds."}
+	Detail: "Rates are basis points from 0 to 10000, fee_fixed and exchange.fee lie between 0 and 1000000000000, and refund.before and exchange.before between 0 and five years, in seconds."}
 
 // ErrOverflow refuses amounts that cannot be added up.
 var ErrOverflow = &ropeline.Error{Kind: ropeline.Invalid, Code: "amount-too-large", Detail: "These amounts are too large to be added up."}
@@ -53,19 +60,26 @@ var ErrOverflow = &ropeline.Error{Kind: ropeline.Invalid, Code: "amount-too-larg
 // Validate says what is wrong with a tariff.
 func (t Tariff) Validate() error {
 	rate := func(r int) bool { return r >= 0 && r <= whole }
-	if !rate(t.FeeRate) || !rate(t.TaxRate) || !rate(t.Refund.KeepRate) ||
-		t.FeeFixed < 0 || t.FeeFixed > MaxAmount || t.Refund.Before < 0 || t.Refund.Before > maxBefore {
+	fixed := func(a int64) bool { return a >= 0 && a <= MaxAmount }
+	before := func(s int) bool { return s >= 0 && s <= maxBefore }
+	if !rate(t.FeeRate) || !rate(t.TaxRate) || !rate(t.Refund.KeepRate) || !fixed(t.FeeFixed) || !fixed(t.Exchange.Fee) ||
+		!before(t.Refund.Before) || !before(t.Exchange.Before) {
 		return ErrInvalid
 	}
 	return nil
 }
 
 // Closes is when buyers may not cancel any more; zero if they never may.
-func (t Tariff) Closes(starts time.Time) time.Time {
-	if t.Refund.Before == 0 {
+func (t Tariff) Closes(starts time.Time) time.Time { return closes(t.Refund.Before, starts) }
+
+// ExchangeCloses is when buyers may not exchange any more; zero if they never may.
+func (t Tariff) ExchangeCloses(starts time.Time) time.Time { return closes(t.Exchange.Before, starts) }
+
+func closes(before int, starts time.Time) time.Time {
+	if before == 0 {
 		return time.Time{}
 	}
-	return starts.Add(-time.Duration(t.Refund.Before) * time.Second)
+	return starts.Add(-time.Duration(before) * time.Second)
 }
 
 // Fee is the platform's part of what an order costs.
@@ -122,6 +136,14 @@ func (r Refund) Cancel(p Part) Back {
 		return Back{Refund: p.Paid - kept, Kept: kept}
 	}
 	kept := rounded(p.Paid, int64(r.KeepRate), whole)
+	return Back{Refund: p.Paid - kept, Kept: kept, Fee: p.Fee}
+}
+
+// Swap applies the rules to a ticket that is exchanged: Refund is what it is worth
+// for another one. The platform's fee is that of the new one, so this one's goes
+// back.
+func (x Exchange) Swap(p Part) Back {
+	kept := min(x.Fee, p.Paid)
 	return Back{Refund: p.Paid - kept, Kept: kept, Fee: p.Fee}
 }
 

@@ -145,7 +145,7 @@ func openShop(t *testing.T) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.db.Exec(t.Context(), `update performances set tariff = '{"refund": {"before": 60}}'`); err != nil { // until a minute before it begins
+	if _, err := s.db.Exec(t.Context(), `update performances set tariff = '{"refund": {"before": 60}, "exchange": {"before": 60, "fee": 500}}'`); err != nil { // until a minute before it begins
 		t.Fatal(err)
 	}
 	s.offerCoupons(r.Client)
@@ -254,6 +254,8 @@ type buyer struct {
 	block                                          string
 	endpoint, event                                string // of webhooks
 	units                                          []int
+	tickets                                        []any // of the order
+	wants                                          []int // units instead
 }
 
 func (s *shop) buyer() *buyer {
@@ -461,19 +463,29 @@ func (s *shop) left(b *buyer) string {
 	return text
 }
 
+// cameIn is what of an order's price came with an exchange, and wentOn what of its
+// payment went on with one, or was kept.
+const (
+	cameIn = `coalesce((select sum(f.amount) from order_funds f where f.order_id = o.id), 0)`
+	wentOn = `coalesce((select sum(f.amount) from order_funds f where f.from_order = o.id), 0) + coalesce((select sum(c.kept) from cancellations c where c.order_id = o.id), 0)`
+)
+
 // agree wants money, tickets, the ledger and Redis to agree.
 func (s *shop) agree(after string) {
 	s.t.Helper()
 	for what, query := range map[string]string{
-		"attempts that are open":                     `select count(*) from attempts where state not in ('done', 'closed', 'acting')`,
-		"orders that are pending":                    `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'pending' and a.state <> 'acting'`,
-		"coupons that are used for no paid order":    `select count(*) from coupon_copies c where c.state = 'redeemed' and not exists (select from orders o where o.id = c.order_id and o.state in ('paid', 'pending'))`,
-		"coupons that are kept by nobody's hold":     `select count(*) from coupon_copies c where c.state = 'reserved' and exists (select from attempts a where a.hold_id = c.hold_id and a.state = 'done')`,
-		"payments without an order":                  `select count(*) from sandbox_payments p where p.state = 'captured' and not exists (select from orders o where o.attempt_id = p.attempt_id and o.amount = p.amount and (o.state = 'paid' or p.amount = (select sum(amount) from sandbox_refunds r where r.attempt_id = p.attempt_id) or exists (select from sandbox_disputes d where d.attempt_id = p.attempt_id and d.state = 'lost')))`,
+		"attempts that are open":                  `select count(*) from attempts where state not in ('done', 'closed', 'acting')`,
+		"orders that are pending":                 `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'pending' and a.state <> 'acting'`,
+		"coupons that are used for no paid order": `select count(*) from coupon_copies c where c.state = 'redeemed' and not exists (select from orders o where o.id = c.order_id and o.state in ('paid', 'pending'))`,
+		"coupons that are kept by nobody's hold":  `select count(*) from coupon_copies c where c.state = 'reserved' and exists (select from attempts a where a.hold_id = c.hold_id and a.state = 'done')`,
+		"payments without an order": `select count(*) from sandbox_payments p where p.state = 'captured' and not exists (select from orders o where o.attempt_id = p.attempt_id and o.amount = p.amount + ` + cameIn + `
+			and (o.state = 'paid' or p.amount = coalesce((select sum(amount) from sandbox_refunds r where r.attempt_id = p.attempt_id), 0) + ` + wentOn + ` or exists (select from sandbox_disputes d where d.attempt_id = p.attempt_id and d.state = 'lost')))`,
 		"payments that are reserved for nothing":     `select count(*) from sandbox_payments p join attempts a on a.id = p.attempt_id where p.state = 'authorized' and a.state in ('done', 'closed')`,
 		"refunds of more than was canceled":          `select count(*) from (select attempt_id, sum(amount) as back from sandbox_refunds group by attempt_id) r where back <> coalesce((select sum(amount) from cancellations c where c.attempt_id = r.attempt_id and c.state = 'refunded'), 0)`,
 		"cancellations that are not through":         `select count(*) from cancellations where state <> 'refunded' or not freed`,
-		"orders without their payment":               `select count(*) from orders o where o.state = 'paid' and o.tender = '' and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount = o.amount)`,
+		"orders without their payment":               `select count(*) from orders o where o.state = 'paid' and o.tender = '' and o.amount <> ` + cameIn + ` and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount + ` + cameIn + ` = o.amount)`,
+		"exchanges after which both are good":        `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'done' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'canceled')`,
+		"exchanges after which neither is good":      `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'closed' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'valid') and not exists (select from exchanges y join attempts b on b.id = y.attempt_id and b.state = 'done' where y.tickets = x.tickets)`,
 		"canceled orders with a ticket that is good": `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
 		"paid orders without all of their tickets":   `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
 		"valid tickets without a paid order":         `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
@@ -488,6 +500,9 @@ func (s *shop) agree(after string) {
 		if err != nil || n != 0 {
 			s.t.Errorf("%s: %d %s, %v", after, n, what, err)
 		}
+	}
+	if bad, _, err := s.orders.Audit(s.t.Context(), s.sale.Performances[0]); err != nil || len(bad) > 0 {
+		s.t.Errorf("%s: by the ledger %v, %v", after, bad, err)
 	}
 	report, err := s.stock.Check(s.t.Context(), s.sale.Performances[0], inventory.With(s.orders, s.shows))
 	if err != nil || !report.OK() {

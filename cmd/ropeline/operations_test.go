@@ -28,7 +28,8 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.counterOperations(), s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.workerOperations())
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.counterOperations(),
+		s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -276,17 +277,105 @@ func (s *shop) couponOperations() []operation {
 	}
 }
 
+// bought has a buyer buy.
+func (s *shop) bought(b *buyer) {
+	s.holdOperations()[1].prepare(b)
+	status, answer := s.pay(b, sandbox.OK)
+	if status != http.StatusCreated {
+		s.t.Fatalf("paying: %d %v", status, answer)
+	}
+	b.order, _ = answer["id"].(string)
+	b.link, _ = answer["key"].(string)
+	tickets, _ := answer["tickets"].([]any)
+	for _, each := range tickets {
+		ticket, _ := each.(map[string]any)
+		b.tickets = append(b.tickets, ticket["id"])
+	}
+}
+
+// exchangeOperations exchange an order's tickets for others, which costs 5.00 each.
+func (s *shop) exchangeOperations() []operation {
+	ask := func(b *buyer, staff bool, method, path string, body map[string]any) (int, map[string]any) {
+		as, at := &buyer{token: b.link}, "/api/v1/orders/"
+		if staff {
+			as, at = &buyer{token: s.staff}, "/api/v1/organizer/orders/"
+			body["no_fee"] = true
+		}
+		return s.do(as, method, at+b.order+path, body, b.key)
+	}
+	hold := func(staff bool) func(*buyer) int {
+		return func(b *buyer) int {
+			status, answer := ask(b, staff, http.MethodPut, "/exchange/hold", map[string]any{"tickets": b.tickets, "for": map[string]any{"performance": s.sale.Performances[0], "units": b.wants}})
+			b.hold, _ = answer["hold"].(string)
+			return status
+		}
+	}
+	bought := func(b *buyer) {
+		s.bought(b)
+		b.key, b.wants = uuid.NewString(), []int{s.next, s.next + 1}
+		s.next += 2
+	}
+	held := func(staff bool) func(*buyer) {
+		return func(b *buyer) {
+			bought(b)
+			if status := hold(staff)(b); status != http.StatusOK {
+				s.t.Fatalf("holding for an exchange: %d", status)
+			}
+		}
+	}
+	swap := func(staff bool) func(*buyer) int {
+		return func(b *buyer) int {
+			body := map[string]any{"tickets": b.tickets, "hold": b.hold, "payment_method": sandbox.OK}
+			if staff {
+				body["reason"] = "the seat is broken"
+			}
+			status, _ := ask(b, staff, http.MethodPost, "/exchange", body)
+			return status
+		}
+	}
+	drop := func(b *buyer) int {
+		status, _ := ask(b, false, http.MethodDelete, "/exchange/hold", map[string]any{})
+		return status
+	}
+	swapped := func(staff bool) func(*buyer) string {
+		return func(b *buyer) string {
+			end := "exchanged"
+			if status := swap(staff)(b); status != http.StatusCreated {
+				end = fmt.Sprint(status, ", then exchanged anew")
+				b.key = uuid.NewString()
+				if status := hold(staff)(b); status != http.StatusOK {
+					s.t.Errorf("holding for an exchange once more: %d", status)
+				}
+				if status := swap(staff)(b); status != http.StatusCreated {
+					s.t.Errorf("exchanging anew: %d", status)
+				}
+			}
+			var old, new int
+			err := s.db.QueryRow(s.t.Context(), `select count(*) filter (where unit = any($1)), count(*) filter (where unit = any($2)) from tickets where state = 'valid'`, b.units, b.wants).Scan(&old, &new)
+			if err != nil || old != 0 || new != len(b.wants) {
+				s.t.Errorf("in the end %d of the old and %d of the new tickets are good, %v", old, new, err)
+			}
+			other := s.buyer()
+			other.units = b.units
+			s.holdOperations()[1].prepare(other) // they are for sale again
+			return end
+		}
+	}
+	return []operation{
+		{always: true, name: "exchange", routes: []string{"exchange-tickets"}, prepare: held(false), act: swap(false), want: http.StatusCreated, finish: swapped(false)},
+		{name: "exchange by staff", routes: []string{"staff-exchange-tickets"}, prepare: held(true), act: swap(true), want: http.StatusCreated, finish: swapped(true)},
+		{name: "hold for an exchange", routes: []string{"hold-exchange", "staff-hold-exchange"}, prepare: bought, act: hold(false), want: http.StatusOK, finish: swapped(false)},
+		{name: "give that hold back", routes: []string{"drop-exchange"}, prepare: held(false), act: drop, want: http.StatusNoContent, finish: func(b *buyer) string {
+			if status := drop(b); status != http.StatusNoContent {
+				s.t.Errorf("given back again: %d", status)
+			}
+			return swapped(false)(b)
+		}},
+	}
+}
+
 // cancelOperations give an order back.
 func (s *shop) cancelOperations() []operation {
-	bought := func(b *buyer) {
-		s.holdOperations()[1].prepare(b)
-		status, answer := s.pay(b, sandbox.OK)
-		if status != http.StatusCreated {
-			s.t.Fatalf("paying: %d %v", status, answer)
-		}
-		b.order, _ = answer["id"].(string)
-		b.link, _ = answer["key"].(string)
-	}
 	cancel := func(b *buyer) int {
 		status, _ := s.do(&buyer{token: b.link}, http.MethodPost, "/api/v1/orders/"+b.order+"/cancel", struct{}{}, "")
 		return status
@@ -312,8 +401,8 @@ func (s *shop) cancelOperations() []operation {
 		}
 	}
 	return []operation{ // a retry is the same refund under a new id
-		{always: true, name: "cancel", routes: []string{"cancel-order", "retry-refund"}, prepare: bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
-		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
+		{always: true, name: "cancel", routes: []string{"cancel-order", "retry-refund"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
+		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: s.bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
 	}
 }
 
