@@ -314,6 +314,7 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 	paths := map[string]string{
 		"get-performance":  "/api/v1/performances/" + string(s.show.ID),
 		"get-availability": "/api/v1/performances/" + string(s.show.ID) + "/availability",
+		"get-payment":      "/api/v1/performances/" + string(s.show.ID) + "/payment",
 		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
 	}
 	for id, where := range s.lists() {

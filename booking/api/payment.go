@@ -16,21 +16,17 @@ type Payment struct {
 	Account  string `json:"account,omitempty" doc:"the organizer's own account at the provider, for which the token has to be"`
 }
 
-type gotPayment struct{ Body Payment }
-
-func (s *server) getPayment(ctx context.Context, in *struct {
-	ID string `path:"id" doc:"of the performance"`
-}) (*gotPayment, error) {
+func (s *server) getPayment(ctx context.Context, in *tagged) (*fresh[Payment], error) {
 	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	if s.sandbox != nil {
-		return &gotPayment{Body: Payment{Provider: "sandbox"}}, nil
+		return answerFresh(in.Have, Payment{Provider: "sandbox"})
 	}
 	payee, err := s.shows.Payee(ctx, p.Map)
 	if err != nil && !errors.Is(err, catalogue.ErrAccountClosed) { // who pays is told that
 		return nil, err
 	}
-	return &gotPayment{Body: Payment{Provider: "stripe", Key: s.fields, Account: payee.Provider}}, nil
+	return answerFresh(in.Have, Payment{Provider: "stripe", Key: s.fields, Account: payee.Provider})
 }

@@ -29,11 +29,8 @@ func TestHowAPerformanceIsPaidFor(t *testing.T) {
 		}
 	}
 	s := &server{shows: catalogue.New(c.db, time.Now), fields: "pk_test_1"}
-	in := struct {
-		ID string `path:"id" doc:"of the performance"`
-	}{string(c.show.ID)}
-	got, err := s.getPayment(t.Context(), &in)
-	if err != nil || got.Body != (Payment{Provider: "stripe", Key: "pk_test_1", Account: "acct_7"}) {
+	got, err := s.getPayment(t.Context(), &tagged{ID: string(c.show.ID)})
+	if err != nil || *got.Body != (Payment{Provider: "stripe", Key: "pk_test_1", Account: "acct_7"}) {
 		t.Errorf("Stripe: %+v, %v", got, err)
 	}
 }
