@@ -37,6 +37,45 @@ var ErrBoxOfficeOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "box-offi
 type CounterHoldRequest struct {
 	Units []int       `json:"units,omitempty" nullable:"false" doc:"exactly these"`
 	Tiers []TierCount `json:"tiers,omitempty" nullable:"false" doc:"and so many of each of these tiers"`
+
+	Reserve string `json:"reserve,omitempty" doc:"all of them from this reserve, for the box office, guests or the production; of a tier its lowest numbers"`
+}
+
+// counterParts are those of the reserve, or of what is on sale.
+func (s *server) counterParts(ctx context.Context, w CounterHoldRequest, p catalogue.Performance) ([]hold.Part, error) {
+	parts, err := HoldRequest{Units: w.Units, Tiers: w.Tiers}.parts(p)
+	if err != nil || w.Reserve == "" {
+		return parts, err
+	}
+	of, err := s.shows.Sellable(ctx, p.Map.ID, w.Reserve)
+	if err != nil {
+		return nil, err
+	}
+	within := func(r catalogue.Range) bool {
+		return slices.ContainsFunc(of, func(o catalogue.Range) bool { return r.First >= o.First && r.First+r.Count <= o.First+o.Count })
+	}
+	parts = nil
+	if len(w.Units) > 0 {
+		var picked []catalogue.Range
+		for _, u := range w.Units {
+			if picked = append(picked, catalogue.Range{First: u, Count: 1}); !within(picked[len(picked)-1]) {
+				return nil, hold.ErrUnitsTaken
+			}
+		}
+		parts = append(parts, hold.Kept(len(picked), picked))
+	}
+	for _, t := range w.Tiers {
+		tier, _ := p.Map.Tier(t.Tier)
+		var among []catalogue.Range
+		for _, o := range of {
+			first, end := max(o.First, tier.First), min(o.First+o.Count, tier.First+tier.Count)
+			if first < end {
+				among = append(among, catalogue.Range{First: first, Count: end - first})
+			}
+		}
+		parts = append(parts, hold.Kept(t.Quantity, among))
+	}
+	return parts, nil
 }
 
 // fits reports whether a hold is what was asked for: its key may have been used for
@@ -85,7 +124,7 @@ func (s *server) createCounterHold(ctx context.Context, in *createCounterHold) (
 		return nil, inventory.ErrNotReady
 	}
 	p.Sale.UnitsPerHold = ropeline.MaxUnitsPerHold
-	parts, err := HoldRequest{Units: in.Body.Units, Tiers: in.Body.Tiers}.parts(p)
+	parts, err := s.counterParts(ctx, in.Body, p)
 	if err != nil {
 		return nil, err
 	}

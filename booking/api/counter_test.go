@@ -1,13 +1,16 @@
 package api
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -117,4 +120,64 @@ func TestTheBoxOfficeSellsFromTheSameUnits(t *testing.T) {
 	}
 	c.get(nowhere+"/takings", "key-counter").refused(http.StatusNotFound, "performance-unknown")
 	c.inventory()
+}
+
+// The counter sells what is kept for the box office; fans do not, and what comes back
+// is kept again.
+func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	shows, floor, seats := catalogue.New(c.db, time.Now), c.show.Tiers[len(c.show.Tiers)-1], c.show.Tiers[0]
+	held := c.hold(c.fan(), seats.First+1) // before it is kept
+	row := c.show.Rows[0].Section + "-" + c.show.Rows[0].Name
+	for _, plan := range []catalogue.ReservePlan{
+		{Name: "Counter", Kind: catalogue.BoxOffice, Area: floor.Name, Places: 4}, {Name: "Row", Kind: catalogue.Guests, Seats: []string{row}},
+		{Name: "Camera", Kind: catalogue.Blocked, Seats: []string{row + "-3"}},
+	} {
+		if _, err := shows.Reserve(t.Context(), c.show.ID, plan, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := floor.First + floor.Count - 1
+	for deadline := time.Now().Add(20 * time.Second); c.inventory().Withheld < 4; {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is withheld")
+		}
+	}
+	n := 0
+	post := func(body m) answer {
+		c.t.Helper()
+		n++
+		return c.do(http.MethodPost, c.counter("/holds"), "key-counter", c.json(body), "Idempotency-Key", fmt.Sprint("k", n))
+	}
+	post(m{"units": []int{last}}).refused(http.StatusConflict, "units-taken")
+	post(m{"units": []int{last}, "reserve": "None"}).refused(http.StatusNotFound, "reserve-unknown")
+	post(m{"units": []int{last}, "reserve": "Camera"}).refused(http.StatusNotFound, "reserve-unknown")
+	post(m{"units": []int{floor.First}, "reserve": "Counter"}).refused(http.StatusConflict, "units-taken")
+	for _, u := range []int{seats.First + 1, seats.First + 2} { // held by a fan; blocked as well
+		post(m{"units": []int{u}, "reserve": "Row"}).refused(http.StatusConflict, "units-taken")
+	}
+	post(m{"tiers": []m{{"tier": floor.ID, "quantity": 5}}, "reserve": "Counter"}).refused(http.StatusConflict, "sold-out")
+	var h, all Hold
+	post(m{"tiers": []m{{"tier": floor.ID, "quantity": 3}}, "reserve": "Counter"}).is(http.StatusCreated, &h)
+	if !slices.Equal(h.Units, []int{last - 3, last - 2, last - 1}) {
+		t.Fatalf("held %v", h.Units)
+	}
+	post(m{"units": []int{last - 1, last}, "reserve": "Counter"}).refused(http.StatusConflict, "units-taken")
+	c.inventory()
+	var o Order
+	c.do(http.MethodPost, c.counter("/orders"), "key-counter", c.json(m{"hold": h.ID, "tender": "complimentary"}), "Idempotency-Key", "s").is(http.StatusCreated, &o)
+	if r := c.inventory(); r.Sold != 3 {
+		t.Errorf("inventory %+v", r)
+	}
+	c.do(http.MethodPost, organizerAPI+"/counter/orders/"+o.ID+"/cancel", "key-counter", `{"reason":"no guest"}`).is(http.StatusOK, nil)
+	c.do(http.MethodPost, "/api/v1/holds", c.fan(), c.json(m{"performance": c.show.ID, "units": []int{last - 1}})).refused(http.StatusConflict, "units-taken")
+	post(m{"tiers": []m{{"tier": floor.ID, "quantity": 4}}, "reserve": "Counter"}).is(http.StatusCreated, &all)
+	if a := c.do(http.MethodDelete, c.counter("/holds/"+all.ID), "key-counter", ""); a.Status != http.StatusNoContent {
+		t.Errorf("released: %d %s", a.Status, a.Body)
+	}
+	post(m{"units": []int{seats.First, seats.First + 3}, "tiers": []m{}, "reserve": "Row"}).is(http.StatusCreated, &h)
+	if r := c.inventory(); r.Held != 3 || held.ID == "" {
+		t.Errorf("inventory %+v", r)
+	}
 }

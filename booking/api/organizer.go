@@ -286,7 +286,7 @@ func (s *server) putProgram(ctx context.Context, in *putProgram) (*program, erro
 type Reserve struct {
 	ID        string            `json:"id"`
 	Name      string            `json:"name"`
-	Kind      string            `json:"kind" enum:"blocked,guests,production,batch"`
+	Kind      string            `json:"kind" enum:"blocked,guests,production,batch,boxoffice"`
 	Units     int               `json:"units" doc:"how many it has"`
 	Ranges    []catalogue.Range `json:"ranges" doc:"which: runs of their numbers"`
 	ReleaseAt *time.Time        `json:"release_at,omitempty" doc:"from when on they are on sale; left out: not before somebody says so"`

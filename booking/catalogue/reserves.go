@@ -17,16 +17,18 @@ import (
 	"github.com/ropeline/ropeline/booking"
 )
 
-// The kinds of reserve. They differ in what staff read only.
+// The kinds of reserve. They differ in what staff read, and in what the counter may
+// sell (Sellable).
 const (
 	Blocked    = "blocked"    // cannot be sold: a camera stands there
 	Guests     = "guests"     // the guest list
 	Production = "production" // a buffer for what the production will need
 	Batch      = "batch"      // is released later
+	BoxOffice  = "boxoffice"  // what the box office has to sell
 )
 
 // ReserveKinds are all of them.
-var ReserveKinds = []string{Blocked, Guests, Production, Batch}
+var ReserveKinds = []string{Blocked, Guests, Production, Batch, BoxOffice}
 
 // Refusals of a reserve.
 var (
@@ -45,7 +47,7 @@ func invalidReserve(name, format string, args ...any) error {
 // section, or the last places of an area.
 type ReservePlan struct {
 	Name      string     `json:"name"`
-	Kind      string     `json:"kind" enum:"blocked,guests,production,batch"`
+	Kind      string     `json:"kind" enum:"blocked,guests,production,batch,boxoffice"`
 	Seats     []string   `json:"seats,omitempty" nullable:"false" doc:"sections, rows or seats: Stalls, Stalls-A or Stalls-A-1"`
 	Area      string     `json:"area,omitempty" doc:"of which the last places are taken"`
 	Places    int        `json:"places,omitempty" doc:"how many of the area"`
@@ -326,6 +328,48 @@ func reservesWhere(ctx context.Context, db asked, where string, args ...any) ([]
 		return nil
 	})
 	return list, err
+}
+
+// Sellable returns the units of a reserve in force that the counter may sell: of those
+// for guests, the production and the box office what is in no other reserve that is
+// for nobody.
+func (s *Store) Sellable(ctx context.Context, id ropeline.PerformanceID, name string) ([]Range, error) {
+	list, err := s.Reserves(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	forSomebody := func(r Reserve) bool { return r.Kind == Guests || r.Kind == Production || r.Kind == BoxOffice }
+	i := slices.IndexFunc(list, func(r Reserve) bool { return r.Name == name && forSomebody(r) })
+	if i < 0 {
+		return nil, ErrReserveUnknown
+	}
+	var nobody []Range
+	for _, r := range list {
+		if !forSomebody(r) {
+			nobody = append(nobody, r.Ranges...)
+		}
+	}
+	return without(list[i].Ranges, union(nobody)), nil
+}
+
+// without are the parts of ranges that are in none of others, which are in order.
+func without(ranges, others []Range) (left []Range) {
+	for _, r := range ranges {
+		first := r.First
+		for _, o := range others {
+			if o.end() <= first || o.First >= r.end() {
+				continue
+			}
+			if o.First > first {
+				left = append(left, Range{First: first, Count: o.First - first})
+			}
+			first = o.end()
+		}
+		if first < r.end() {
+			left = append(left, Range{First: first, Count: r.end() - first})
+		}
+	}
+	return left
 }
 
 // Later says how many units of each tier, by its id, come on sale at a time that is

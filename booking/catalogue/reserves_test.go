@@ -134,7 +134,7 @@ func TestWrongReservesAreRefused(t *testing.T) {
 	for says, plan := range map[string]catalogue.ReservePlan{
 		`Reserve "": its name must have 1 to 200 bytes that can be printed.`:                        {Kind: catalogue.Guests, Seats: []string{"Stalls"}},
 		`Reserve "\x00": its name must have 1 to 200 bytes that can be printed.`:                    {Name: "\x00", Kind: catalogue.Guests, Seats: []string{"Stalls"}},
-		`Reserve "a": its kind must be one of blocked, guests, production, batch.`:                  {Name: "a", Kind: "friends", Seats: []string{"Stalls"}},
+		`Reserve "a": its kind must be one of blocked, guests, production, batch, boxoffice.`:       {Name: "a", Kind: "friends", Seats: []string{"Stalls"}},
 		`Reserve "b": it must have seats, or an area and how many places of it.`:                    {Name: "b", Kind: catalogue.Guests},
 		`Reserve "c": it must have seats, or an area and how many places of it.`:                    {Name: "c", Kind: catalogue.Guests, Seats: []string{"Stalls"}, Area: "Floor", Places: 1},
 		`Reserve "d": places must be left out where there are seats.`:                               {Name: "d", Kind: catalogue.Guests, Seats: []string{"Stalls"}, Places: 1},

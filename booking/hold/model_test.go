@@ -88,7 +88,7 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "hold several": m.holdMixed, "repeat a hold": m.repeatHold,
+			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "hold several": m.holdMixed, "hold kept": m.holdKept, "repeat a hold": m.repeatHold,
 			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell, "give back": m.giveBack,
 			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve, "": m.check,
 		})
@@ -167,6 +167,47 @@ func (m *model) holdUnits(t *rapid.T) {
 		}
 	}
 	m.claimed(t, r, units, hold.ErrUnitsTaken, got, err)
+}
+
+// holdKept takes units that a reserve withholds, as the counter does, and one of the
+// floor beside them.
+func (m *model) holdKept(t *rapid.T) {
+	r, n := m.request(t), rapid.IntRange(1, 4).Draw(t, "n")
+	first := rapid.IntRange(0, seats-1).Draw(t, "first")
+	ranges := []catalogue.Range{{First: first, Count: rapid.IntRange(1, seats-first).Draw(t, "count")}, {First: 0, Count: 2}}
+	parts := []hold.Part{hold.Kept(n, ranges)}
+	also := rapid.Bool().Draw(t, "and one of the floor")
+	if also {
+		parts = append(parts, hold.Among(1, floor))
+	}
+	got, err := m.store.Claim(context.Background(), r, parts...)
+	m.settleExpired(r.Session)
+	var units []int
+	for _, of := range ranges {
+		for u := of.First; u < of.First+of.Count && len(units) < n; u++ {
+			if m.owner[u] == "withheld" && !slices.Contains(units, u) {
+				units = append(units, u)
+			}
+		}
+	}
+	none := error(hold.ErrSoldOut)
+	if len(units) < n {
+		units = nil
+		if ranges[0].Count+2 == n {
+			none = hold.ErrUnitsTaken
+		}
+	}
+	if also && units != nil {
+		u := floor.First
+		for u < floor.First+floor.Count && m.owner[u] != "" {
+			u++
+		}
+		if units = append(units, u); u == floor.First+floor.Count {
+			units = nil
+		}
+	}
+	slices.Sort(units)
+	m.claimed(t, r, units, none, got, err)
 }
 
 func (m *model) holdRun(t *rapid.T) {

@@ -124,6 +124,16 @@ func Beside(n int, rows []catalogue.Stretch) Part {
 // Among are any n units of a range.
 func Among(n int, of catalogue.Range) Part { return Part{"any", n, of.First, of.Count} }
 
+// Kept are n units of some ranges that a reserve withholds, the lowest that nobody
+// holds or has bought; with as many as there are, all of them.
+func Kept(n int, of []catalogue.Range) Part {
+	p := Part{"kept", n, len(of)}
+	for _, r := range of {
+		p = append(p, r.First, r.Count)
+	}
+	return p
+}
+
 // Units holds exactly these units, or nothing.
 func (s *Store) Units(ctx context.Context, r Request, units []int) (Hold, error) {
 	return s.Claim(ctx, r, These(units))

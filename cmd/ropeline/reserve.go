@@ -23,7 +23,7 @@ type ofPerformance struct {
 
 type reserveAdd struct {
 	ofPerformance
-	Kind   string    `required:"" enum:"blocked,guests,production,batch" help:"What it is for: blocked, guests, production or batch."`
+	Kind   string    `required:"" enum:"blocked,guests,production,batch,boxoffice" help:"What it is for: blocked, guests, production, batch or boxoffice. The counter sells what is for guests, the production or the box office."`
 	Seats  []string  `placeholder:"NAME" sep:"none" help:"A section, a row (Stalls-A) or a seat (Stalls-A-1); may be given several times."`
 	Area   string    `placeholder:"NAME" help:"An area, of which the last places are taken."`
 	Places int       `placeholder:"N" help:"How many of the area."`

@@ -43,12 +43,15 @@ end
 
 local code = choose()
 local most, places = tonumber(ARGV[9]), KEYS[1] .. ':places'
-if not code and most > 0 and #chosen + ARGV[10] + (redis.call('HGET', places, ARGV[8]) or 0) > most then
+if not code and most > 0 and #chosen + #spare + ARGV[10] + (redis.call('HGET', places, ARGV[8]) or 0) > most then
     code = 'limit'
 end
 if code then
     unchoose()
     return { code, now }
+end
+for _, unit in ipairs(spare) do
+    chosen[#chosen + 1] = string.format('%d', unit)
 end
 local ends, units = string.format('%.0f', deadline), table.concat(chosen, ',')
 redis.call('HSET', KEYS[7], 'session', ARGV[3], 'sale', ARGV[4], 'state', 'held', 'deadline', ends,
