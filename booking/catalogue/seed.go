@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/venue"
 )
 
@@ -22,6 +23,7 @@ type Plan struct {
 	StartsAt time.Time
 	Seats    int // numbered seats, in three tiers
 	General  int // general-admission places
+	Tariff   tariff.Tariff
 }
 
 // tierPlan is a share of the theater's seats. Distance is how far its first
@@ -57,7 +59,7 @@ func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err er
 	if err := m.Validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
-	p := Program{Sale: plan.Sale, Event: plan.Event, Currency: currency,
+	p := Program{Sale: plan.Sale, Event: plan.Event, Currency: currency, Tariff: plan.Tariff,
 		Performances: []Showing{{StartsAt: plan.StartsAt, Prices: prices}}}
 	if err := p.validate(); err != nil {
 		return ropeline.Sale{}, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -36,6 +37,8 @@ type demo struct {
 	Seats          int              `json:"seats"`
 	General        int              `json:"general"`
 
+	Tariff tariff.Tariff `json:"tariff"` // of the theater: prices have fee and tax in them, and tickets can be given back
+
 	Quiet int `json:"quiet"` // sales in the line beside this one, open and of nothing: what a crowd next door does to them is looked at
 
 	SafetyNet bool `json:"safety_net"` // open from the start on, without a lobby
@@ -50,6 +53,9 @@ var usualDemo = demo{
 	OpensIn: 60, LobbyClose: 5, EndsIn: 86400, Cap: 100, Rate: 600,
 	ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6, PartyMax: 6,
 	Seats: 2000, General: 500,
+	Tariff: tariff.Tariff{FeeRate: 250, FeeFixed: 49, TaxRate: 1900,
+		Refund:   tariff.Refund{Before: 2 * 24 * 60 * 60, KeepRate: 1000},
+		Exchange: tariff.Exchange{Before: 24 * 60 * 60, Fee: 250}},
 }
 
 // loadDemo reads a file that overrides parts of the usual demo.
@@ -89,7 +95,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),
-		Seats:    d.Seats, General: d.General,
+		Seats:    d.Seats, General: d.General, Tariff: d.Tariff,
 	}
 }
 
