@@ -13,6 +13,7 @@ import { Fan } from "./fan";
 import { foreign } from "./foreign";
 import { invited } from "./invited";
 import { gate } from "./gate";
+import { hall } from "./hall";
 import { handover } from "./handover";
 import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
@@ -30,7 +31,7 @@ import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
-const apart: typeof together = { draw, news, invited, presale, net };
+const apart: typeof together = { draw, news, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

@@ -102,3 +102,44 @@ export class Crowd {
     return `/api/v1/sales/${this.#stack.sale}/place`;
   }
 }
+
+/** Fans without a browser who hold seats all over the house: each once, since who holds and drops is slowed down. */
+export class Buyers {
+  readonly #stack: Stack;
+  readonly #performance: string;
+  readonly #seats: number;
+  readonly #tokens: string[] = [];
+  #held = 0;
+
+  constructor(stack: Stack, performance: string, seats: number) {
+    this.#stack = stack;
+    this.#performance = performance;
+    this.#seats = seats;
+  }
+
+  async comeIn(buyers: number): Promise<void> {
+    const place = `/api/v1/sales/${this.#stack.sale}/place`;
+    for (let i = 0; i < buyers; i++) {
+      const { ticket } = await request<{ ticket: string }>(this.#stack, "POST", place, { "Ropeline-App": "1" }, {});
+      const app = { "Ropeline-App": "1", Authorization: `Bearer ${ticket}` };
+      for (let tries = 0; this.#tokens.length === i; tries++) {
+        try {
+          const { token } = await request<{ token: string }>(this.#stack, "POST", `${place}/claim`, app, {});
+          this.#tokens.push(token);
+        } catch (cause) {
+          if (tries > 50) throw cause; // it is not their turn yet
+          await new Promise((done) => setTimeout(done, 100));
+        }
+      }
+    }
+  }
+
+  /** So many of them hold six seats, one every so many ms. */
+  async hold(buyers: number, every: number): Promise<void> {
+    for (const end = this.#held + buyers; this.#held < end; this.#held++) {
+      const units = [0, 1, 2, 3, 4, 5].map((k) => (this.#held * 131 + k * 3301) % this.#seats);
+      await request(this.#stack, "POST", "/api/v1/holds", { Authorization: `Bearer ${this.#tokens[this.#held]!}` }, { performance: this.#performance, units });
+      await new Promise((done) => setTimeout(done, every));
+    }
+  }
+}

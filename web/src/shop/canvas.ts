@@ -1,7 +1,10 @@
 // Draws the seat map and hears fingers, mouse and wheel. A canvas, because
-// 20,000 seats as SVG take 755 ms to make here.
+// 20,000 seats as SVG take 755 ms to make here. The seats are pictures that are
+// kept (layer.ts); the stage and the names of sections are few, and drawn each time.
 
 import { shop as words } from "../messages/en";
+import { Grid } from "./grid";
+import { SeatLayer } from "./layer";
 import { type Box, boxOf, pitch, type Seat, type SeatMark, seatMarks, type SeatState, type Section } from "./seats";
 import { type Inks, Stamps } from "./stamps";
 import { fit, pan, type Size, toMap, type View, zoom } from "./view";
@@ -11,6 +14,7 @@ export interface Chart {
   sections: Section[];
   step: number; // distance of neighbors, the unit of everything drawn
   box: Box;
+  grid: Grid;
   marks: SeatMark[]; // that some seat has
 }
 
@@ -19,7 +23,7 @@ export function chartOf(rows: Parameters<typeof pitch>[0], seats: Seat[], sectio
   const box = boxOf(seats, step * 1.5);
   const [stage, names] = [step * 3, step]; // room above the first row, and below the last
   const marks = seatMarks.filter((mark) => seats.some((seat) => seat.marks.includes(mark)));
-  return { seats, sections, step, marks, box: { ...box, top: box.top - stage, height: box.height + stage + names } };
+  return { seats, sections, step, marks, grid: new Grid(seats, step), box: { ...box, top: box.top - stage, height: box.height + stage + names } };
 }
 
 export interface Handlers {
@@ -35,6 +39,19 @@ const reach = { mouse: 0.6, touch: 0.9 };
 const most = 48; // pixels between neighbors at the closest
 const nameMost = 18; // pixels of a section's name at the closest
 const slop = 6; // pixels a finger may wander in a tap
+const budget = 6; // ms of a frame for drawing seats
+const still = 90; // ms after which a zoom is taken for over, and what was stretched is drawn anew
+
+/** What colors and fonts the page has for a map. */
+interface MapInks {
+  seats: Inks;
+  stage: string;
+  edge: string;
+  soft: string;
+  ink: string;
+  ground: string;
+  font: string;
+}
 
 export class SeatCanvas {
   readonly #canvas: HTMLCanvasElement;
@@ -46,6 +63,12 @@ export class SeatCanvas {
   #view: View = { scale: 1, x: 0, y: 0 };
   #size: Size = { width: 1, height: 1 };
   #stamps = new Stamps(1, "");
+  #inks: MapInks | undefined;
+  /** What is to be seen, and what it becomes once it is drawn. */
+  #layer: SeatLayer | undefined;
+  #coming: SeatLayer | undefined;
+  #moved = 0;
+  #rest: ReturnType<typeof setTimeout> | undefined;
   #wandered = 0;
   #frame = 0;
 
@@ -55,7 +78,7 @@ export class SeatCanvas {
     this.#handlers = handlers;
     this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(canvas);
-    this.#scheme.addEventListener("change", this.redraw);
+    this.#scheme.addEventListener("change", this.#recolor);
     canvas.addEventListener("pointerdown", this.#down);
     canvas.addEventListener("pointermove", this.#move);
     canvas.addEventListener("pointerup", this.#up);
@@ -67,14 +90,25 @@ export class SeatCanvas {
 
   stop(): void {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#rest);
     this.#observer.disconnect();
-    this.#scheme.removeEventListener("change", this.redraw);
+    this.#scheme.removeEventListener("change", this.#recolor);
   }
 
   redraw = (): void => {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#draw());
   };
+
+  #recolor = (): void => {
+    this.#inks = undefined;
+    this.#forget();
+    this.redraw();
+  };
+
+  #forget(): void {
+    this.#layer = this.#coming = undefined;
+  }
 
   /** Zooms around the middle. */
   zoomBy(factor: number): void {
@@ -93,6 +127,7 @@ export class SeatCanvas {
     const density = Math.min(devicePixelRatio || 1, 3);
     this.#canvas.width = width * density;
     this.#canvas.height = height * density;
+    this.#forget();
     this.whole();
   }
 
@@ -104,6 +139,7 @@ export class SeatCanvas {
   }
 
   #settle(): void {
+    this.#moved = performance.now();
     // Fully zoomed out there is nothing to drag: leave the gesture to the page.
     const whole = this.#view.scale <= fit(this.#chart.box, this.#size).scale;
     this.#canvas.style.touchAction = whole ? "pan-y" : "none";
@@ -167,56 +203,83 @@ export class SeatCanvas {
 
   #seatAt(px: number, py: number, within: number): Seat | undefined {
     const { x, y } = toMap(this.#view, px, py);
-    let best: Seat | undefined;
-    let distance = (this.#chart.step * within) ** 2;
-    for (const seat of this.#chart.seats) {
-      const d = (seat.x - x) ** 2 + (seat.y - y) ** 2;
-      if (d < distance) [best, distance] = [seat, d];
-    }
-    return best;
+    return this.#chart.grid.nearest(x, y, this.#chart.step * within);
   }
 
   #draw(): void {
     const context = this.#canvas.getContext("2d");
     if (!context) return;
-    const style = getComputedStyle(this.#canvas);
-    const color = (name: string) => style.getPropertyValue(name).trim();
+    const until = performance.now() + budget;
     const density = this.#canvas.width / this.#size.width;
+    const inks = (this.#inks ??= this.#readInks());
+    this.#prepare(density, inks.seats);
+    let finished = true;
+    if (this.#layer) finished = this.#layer.update(this.#handlers.state, until);
+    if (this.#coming) {
+      this.#coming.begin(this.#handlers.state, until);
+      if (this.#coming.done) [this.#layer, this.#coming] = [this.#coming, undefined];
+      finished = false; // what changed meanwhile is drawn in the next frame
+    }
     context.setTransform(density, 0, 0, density, 0, 0);
     context.clearRect(0, 0, this.#size.width, this.#size.height);
-    context.setTransform(density * this.#view.scale, 0, 0, density * this.#view.scale, density * this.#view.x, density * this.#view.y);
-    this.#drawStage(context, color, style.getPropertyValue("--sign"));
-    const inks: Inks = {
-      tiers: [0, 1, 2, 3, 4, 5].map((i) => color(`--tier-${i}`)),
-      off: color("--off"),
-      mine: color("--mine"),
-      mineInk: color("--velvet-ink"),
-      ring: color("--brass"),
-    };
-    this.#drawSeats(context, density, inks);
-    this.#drawNames(context, color, style.getPropertyValue("--sign"));
-  }
-
-  #drawSeats(context: CanvasRenderingContext2D, density: number, inks: Inks): void {
-    const scale = density * this.#view.scale;
-    const stamps = this.#stamps.fit(this.#chart.step * scale, inks);
-    this.#stamps = stamps;
-    const { width, height } = this.#canvas;
-    const [left, top] = [density * this.#view.x - stamps.middle, density * this.#view.y - stamps.middle];
-    context.save();
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    for (const seat of this.#chart.seats) {
-      const [x, y] = [seat.x * scale + left, seat.y * scale + top];
-      if (x > -stamps.size && y > -stamps.size && x < width && y < height) context.drawImage(stamps.of(seat, this.#handlers.state(seat.unit)), x, y);
+    const onMap = () => context.setTransform(density * this.#view.scale, 0, 0, density * this.#view.scale, density * this.#view.x, density * this.#view.y);
+    onMap();
+    this.#drawStage(context, inks);
+    const seats = this.#layer ?? this.#coming;
+    if (seats) {
+      context.setTransform(density, 0, 0, density, 0, 0);
+      context.drawImage(seats.canvas, ...seats.place(this.#view));
+      onMap();
     }
-    context.restore();
+    this.#drawNames(context, inks);
+    if (!finished) this.redraw();
   }
 
-  #drawStage(context: CanvasRenderingContext2D, color: (name: string) => string, font: string): void {
+  /** Begins another picture where the one that is there does not fit any more. */
+  #prepare(density: number, inks: Inks): void {
+    const [view, layer, coming] = [this.#view, this.#layer, this.#coming];
+    const fits = (picture: SeatLayer | undefined) => picture !== undefined && picture.view.scale === view.scale && picture.covers(view);
+    if (fits(layer)) {
+      this.#coming = undefined;
+      return;
+    }
+    if (fits(coming)) return;
+    const rest = this.#moved + still - performance.now();
+    if (layer && layer.view.scale !== view.scale && rest > 0) {
+      this.#coming = undefined; // it is out of date already
+      clearTimeout(this.#rest);
+      this.#rest = setTimeout(this.redraw, rest);
+      return;
+    }
+    this.#stamps = this.#stamps.fit(this.#chart.step * density * view.scale, inks);
+    this.#coming = new SeatLayer(this.#chart.seats, this.#chart.grid, this.#chart.step, view, this.#size, density, this.#stamps);
+  }
+
+  #readInks(): MapInks {
+    const style = getComputedStyle(this.#canvas);
+    const color = (name: string) => style.getPropertyValue(name).trim();
+    return {
+      seats: {
+        tiers: [0, 1, 2, 3, 4, 5].map((i) => color(`--tier-${i}`)),
+        off: color("--off"),
+        mine: color("--mine"),
+        mineInk: color("--velvet-ink"),
+        ring: color("--brass"),
+      },
+      stage: color("--sunken"),
+      edge: color("--edge"),
+      soft: color("--ink-soft"),
+      ink: color("--ink"),
+      ground: color("--ground"),
+      font: style.getPropertyValue("--sign"),
+    };
+  }
+
+  #drawStage(context: CanvasRenderingContext2D, inks: MapInks): void {
     const { box, step } = this.#chart;
     const [middle, width, top] = [box.left + box.width / 2, box.width * 0.3, box.top + step * 0.6];
-    context.fillStyle = color("--sunken");
-    context.strokeStyle = color("--edge");
+    context.fillStyle = inks.stage;
+    context.strokeStyle = inks.edge;
     context.lineWidth = step * 0.12;
     context.beginPath();
     context.moveTo(middle - width / 2, top);
@@ -224,13 +287,13 @@ export class SeatCanvas {
     context.quadraticCurveTo(middle, top + step * 5.5, middle - width / 2, top);
     context.fill();
     context.stroke();
-    this.#write(context, words.map.stage, middle, top + step * 1.3, step * 1.5, color("--ink-soft"), font);
+    this.#write(context, words.map.stage, middle, top + step * 1.3, step * 1.5, inks.soft, inks.font);
   }
 
-  #drawNames(context: CanvasRenderingContext2D, color: (name: string) => string, font: string): void {
+  #drawNames(context: CanvasRenderingContext2D, inks: MapInks): void {
     const { sections, step } = this.#chart;
     const size = Math.min(step * 1.15, nameMost / this.#view.scale);
-    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, size, color("--ink"), font, color("--ground"));
+    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, size, inks.ink, inks.font, inks.ground);
   }
 
   #write(context: CanvasRenderingContext2D, text: string, x: number, y: number, size: number, ink: string, font: string, halo?: string): void {
