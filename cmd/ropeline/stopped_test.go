@@ -306,9 +306,9 @@ func (w *walker) shop(ctx context.Context, f *shopper) bool {
 	for range 4 {
 		pause(ctx)
 	}
-	ended := given.ExpiresAt
+	// The first end may have been one although nobody answered: a later answer does not say which was.
+	ended, asked := given.ExpiresAt, time.Now()
 	for time.Now().Before(given.ExpiresAt) {
-		asked := time.Now() // an end that nobody answered may not have been one
 		status := w.call(ctx, "DELETE", "/session", f.ticket, struct{}{}, nil)
 		if status == http.StatusNoContent { // with 202 a gate may still take the token, until it expires
 			ended = asked
