@@ -47,3 +47,9 @@ func (b Booked) Is() (state payment.DisputeState, withdrawn, reinstated, fee int
 
 // Forget drops events that are too old to come again.
 func (s *Store) Forget(ctx context.Context) (int64, error) { return s.forget(ctx) }
+
+// At lets a desk take it for another time.
+func (d *Desk) At(now func() time.Time) *Desk {
+	d.now = now
+	return d
+}

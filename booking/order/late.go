@@ -32,7 +32,9 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	if err := s.store.note(ctx, s.store.db, trouble); err != nil {
 		return a, err
 	}
-	if full && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 { // what made it cheaper may be used up, and what is exchanged gone
+	// A coupon that made it cheaper is its hold's or its owner's again, and may be used up,
+	// and what is exchanged may be gone: such money goes back.
+	if full && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 {
 		seated, err := s.reseat(ctx, a)
 		if err != nil || seated.Step == Recorded {
 			return seated, err
@@ -106,9 +108,9 @@ func feeIn(a Attempt, back booking.Money) int64 {
 	return a.AccountFee
 }
 
-// reseat gives the order of an attempt its units again, if nobody has them. Redis
-// is asked first: whoever holds them there was promised them. Postgres is the last
-// guard, as ever.
+// reseat gives the order of an attempt its units again, if nobody has them and its
+// place of the line has not bought others up to its limit meanwhile. Redis is asked
+// first: whoever holds them there was promised them. Postgres is the last guard, as ever.
 func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
 	before := a
 	quiet := s.holds.Keeping(nil) // money does not wait for the session to be there
@@ -117,18 +119,21 @@ func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
 		return before, err
 	}
 	revived, err := s.store.revive(ctx, a)
-	if isUniqueViolation(err) {
+	if err != nil && !isUniqueViolation(err) {
+		return before, err
+	}
+	if err == nil && !revived {
+		now, err := s.store.read(ctx, a)
+		if err != nil || now.Step != Voiding { // somebody else was faster
+			return now, err
+		}
+	}
+	if !revived { // the units are somebody's, or too many for the place of the line
 		err = s.unpay(ctx, a)
 		if err == nil && a.Hold == a.ID {
 			err = quiet.Release(ctx, a.Performance, a.Hold, s.sessionOf(a))
 		}
 		return before, err
-	}
-	if err != nil {
-		return before, err
-	}
-	if !revived {
-		return s.store.read(ctx, a)
 	}
 	a.Step = Recorded
 	// Whoever looked for strays meanwhile may have taken the hold for one.

@@ -190,6 +190,58 @@ func TestLateMoneyGoesBack(t *testing.T) {
 	}
 }
 
+// Whoever bought others up to the limit of their place meanwhile gets the money back,
+// not more than the sale lets a place have.
+func TestLateMoneyKeepsTheLimitOfAPlace(t *testing.T) {
+	t.Parallel()
+	first := open(t)
+	for limit, end := range map[int]string{4: "late:reseated", 3: "late:refunded"} {
+		d := first.another()
+		d.Desk = d.limit(limit, d.id)
+		d.ranOut()
+		attempt := d.attempt()
+		if _, err := d.Checkout(t.Context(), d.request(d.hold("s2", 6, 7), sandbox.OK)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.db.Exec(t.Context(), `update sandbox_payments set state = 'captured' where attempt_id = $1`, attempt); err != nil {
+			t.Fatal(err)
+		}
+		d.hear(payment.Event{ID: "evt_1", About: payment.AboutPayment, Attempt: attempt, State: payment.Captured}, order.HeardNow)
+		d.settleAll()
+		d.troubled(end)
+		tickets := map[string]int{"late:reseated": 4, "late:refunded": 2}[end]
+		d.here(`from tickets a where state = 'valid' and`, tickets)
+		d.here(`from sandbox_refunds r join attempts a on a.id = r.attempt_id where`, map[bool]int{true: 1}[tickets == 2])
+		d.consistent()
+		d.free()
+	}
+}
+
+// An order that a coupon had made cheaper does not come back: with the cancellation the
+// coupon was its hold's or its owner's again, and may be used up. The money goes back.
+func TestLateMoneyOfALoweredOrderGoesBack(t *testing.T) {
+	t.Parallel()
+	d := openLowered(t)
+	k := d.claimed(20)
+	h := d.place(k)
+	if _, err := d.Checkout(t.Context(), with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back })); err != nil {
+		t.Fatal(err)
+	}
+	d.on(h, k, "coupon redeemed by its order; order pending; money needs_action")
+	late := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) })
+	if _, err := late.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.on(h, k, "coupon reserved; order canceled; money voided")
+	d.takenByHand(payment.Captured)
+	d.hear(d.event(payment.Captured), order.HeardNow)
+	d.settleAll()
+	d.troubled("late:refunded")
+	d.on(h, k, "coupon reserved; order canceled; money captured")
+	d.here(`from sandbox_payments p join attempts a on a.id = p.attempt_id where p.refunded = p.amount and`, 1)
+	d.consistent()
+}
+
 // here counts what is of this performance.
 func (d *desk) here(query string, want int) {
 	d.t.Helper()

@@ -157,12 +157,19 @@ func (s *Store) hasOrder(ctx context.Context, a Attempt) (has, full bool, err er
 }
 
 // revive makes the canceled order of an attempt a pending one again, and reports
-// whether it did. The index tickets_unit_once refuses what somebody else has.
+// whether it did. The index tickets_unit_once refuses what somebody else has; it stays
+// canceled where its place of the line would have more than the sale lets it.
 func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
+	p, err := s.catalogue.Performance(ctx, a.Performance)
+	if err != nil {
+		return false, err
+	}
+	a.PerPlace, a.Sold = p.Sale.UnitsPerPlace, p.Sale.Performances
 	revived, err := ids(ctx, s.db, `
 		with moved as (
 			update attempts set state = 'recorded', outcome = '', hold_id = $3, provider_ref = $4, updated_at = now()
 			where performance_id = $1 and id = $2 and state = 'voiding'
+				and case when $5::int > 0 then units_of_place($6::uuid[], place_id) + cardinality(units) <= $5 else true end
 			returning id, amount, currency
 		), revived as (
 			update orders set state = 'pending', updated_at = now()
@@ -179,7 +186,7 @@ func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
 		), noted as (
 			update payment_troubles set state = 'reseated', updated_at = now() where attempt_id = $2 and kind = 'late'
 		)
-		select id from moved`, a.Performance, a.ID, a.Hold, a.Ref)
+		select id from moved`, a.Performance, a.ID, a.Hold, a.Ref, a.PerPlace, a.counted())
 	if err != nil {
 		return false, fmt.Errorf("reviving the order of attempt %s: %w", a.ID, err)
 	}
