@@ -1,8 +1,10 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -263,4 +265,55 @@ func TestADropIsASale(t *testing.T) {
 		t.Fatal(err)
 	}
 	spend(got.Coupons[1].Code).refused(409, "coupon-no-ticket") // the money went back
+}
+
+// Of two coupons that were bought in a drop one is used. Its money does not go back: it
+// once did, so that whoever was quick had it for nothing. That of the other one does, and
+// takes the coupon along, which is the next buyer's.
+func TestACouponOfADropThatWasUsedIsNotCanceled(t *testing.T) {
+	t.Parallel()
+	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set tariff = '{"refund": {"before": 60}}'`)
+	floor := c.show.Tiers[3]
+	offer := c.made(m{"product": "coffee", "title": "A hundred coffees", "percent": 100, "price": floor.Price.Amount, "stock": floor.Count, "shareable": false})
+	c.desk(http.MethodPost, "/coupons/"+offer.ID+"/publish", m{"performance": c.show.ID, "tier": floor.ID}).is(http.StatusOK, nil)
+	buy := func(units ...int) (o Order, got BagList) {
+		fan := c.fan()
+		c.pay(fan, "k", c.hold(fan, units...).ID, sandbox.OK).is(http.StatusCreated, &o)
+		c.do(http.MethodPost, "/api/v1/bag/orders", c.bag(), c.json(m{"order": o.ID, "key": o.Key})).is(http.StatusOK, &got)
+		return o, got
+	}
+	o, got := buy(floor.First, floor.First+1)
+	spend := func(code string) answer {
+		return c.desk(http.MethodPost, "/redeem", m{"code": code, "total": m{"amount": 350, "currency": "EUR"}}, "Idempotency-Key", uuid.NewString())
+	}
+	spend(got.Coupons[0].Code).is(http.StatusOK, nil)
+	used, other := o.Tickets[got.Coupons[0].Number-1], o.Tickets[got.Coupons[1].Number-1]
+	cancel := func(tickets ...string) answer {
+		return c.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/cancel", o.Key, c.json(m{"tickets": tickets}))
+	}
+	before := c.books()
+	cancel().refused(409, "coupon-used")
+	cancel(used.ID).refused(409, "coupon-used")
+	c.do(http.MethodPost, "/api/v1/organizer/orders/"+o.ID+"/cancel", "key-sre", c.json(m{"reason": "rain"})).refused(409, "coupon-used")
+	if after := c.books(); after != before {
+		t.Errorf("before\n%s\nand then\n%s", before, after)
+	}
+	cancel(other.ID).is(http.StatusOK, nil)
+	spend(got.Coupons[1].Code).refused(409, "coupon-no-ticket")
+	_, next := buy(other.Unit)
+	spend(next.Coupons[0].Code).is(http.StatusOK, nil)
+	for i := range 8 { // used and canceled in one moment: one of the two
+		o, got := buy(floor.First + 10 + i)
+		var till, back answer
+		var both sync.WaitGroup
+		both.Go(func() { till = spend(got.Coupons[0].Code) })
+		both.Go(func() {
+			back = c.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/cancel", o.Key, `{}`)
+		})
+		both.Wait()
+		if used, canceled := till.Status == http.StatusOK, back.Status == http.StatusOK; used == canceled {
+			t.Errorf("the till was told %s, and the buyer %s", till.Body, back.Body)
+		}
+	}
+	c.inventory()
 }

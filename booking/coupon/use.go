@@ -189,6 +189,26 @@ func (s *Store) Redeem(ctx context.Context, tx pgx.Tx, performance ropeline.Perf
 	return over(list[0].State)
 }
 
+// TakeBack takes the copies that tickets bought from whoever has them, in the transaction
+// that cancels the tickets: from then on they are of no use, and the next buyer's. With a
+// copy that was used it fails, and the ticket must stay: nobody gets the money back of what
+// they have had. Whoever uses a copy in this very moment waits, and finds it taken back, or
+// is first.
+func (s *Store) TakeBack(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, tickets []string) error {
+	const bought = `coupons c, tickets t where c.performance_id = $1 and t.performance_id = $1 and t.id = any($2::uuid[])
+		and c.tier_id = t.tier_id and k.coupon_id = c.id and k.number = t.unit - c.first_unit + 1 and k.ticket_id = t.id`
+	// Another id, not only a lock: who waited looks at the row again, but not at the tickets.
+	_, err := tx.Exec(ctx, `update coupon_copies k set ticket_id = '00000000-0000-0000-0000-000000000000' from `+bought+` and k.state <> 'redeemed'`, performance, tickets)
+	var used bool
+	if err == nil {
+		err = tx.QueryRow(ctx, `select exists (select from coupon_copies k, `+bought+`)`, performance, tickets).Scan(&used)
+	}
+	if err == nil && used {
+		err = ErrUsed
+	}
+	return err
+}
+
 // ErrTakenOff answers a payment whose coupon was taken off its hold meanwhile.
 var ErrTakenOff = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-taken-off", Detail: "The coupon was taken off this order meanwhile. Nothing is charged: look at the new total and pay again."}
 

@@ -90,7 +90,7 @@ func (d *Desk) Cancel(ctx context.Context, c Cancel) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	done, err := d.store.cancel(ctx, o, c, p, d.now())
+	done, err := d.store.cancel(ctx, o, c, p, d.now(), d.coupons)
 	if err != nil {
 		return Order{}, err
 	}
@@ -100,7 +100,7 @@ func (d *Desk) Cancel(ctx context.Context, c Cancel) (Order, error) {
 
 // cancel writes it all in one transaction. Two that come at once wait for each
 // other at the order's row.
-func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Performance, now time.Time) (done []Cancellation, err error) {
+func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Performance, now time.Time, coupons Coupons) (done []Cancellation, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		done = nil
 		o, err := lock(ctx, tx, o)
@@ -136,6 +136,11 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 		}
 		if err != nil {
 			return err
+		}
+		if coupons != nil {
+			if err := coupons.TakeBack(ctx, tx, o.Performance, plan.tickets); err != nil {
+				return err
+			}
 		}
 		done = plan.all()
 		return plan.write(ctx, tx)

@@ -17,6 +17,8 @@ type Coupons interface {
 	OfHold(ctx context.Context, performance ropeline.PerformanceID, hold string, total booking.Money) (coupon.Lowered, bool, error)
 	// Redeem fails if the coupon is not that hold's any more or has come to its end.
 	Redeem(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, hold, order string, off booking.Money) error
+	// TakeBack fails if one of the tickets bought a coupon that was used.
+	TakeBack(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, tickets []string) error
 }
 
 // lower takes what a hold's coupon is worth off its total. A coupon that has
