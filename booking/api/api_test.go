@@ -476,6 +476,55 @@ func TestNewPerformanceComesOnSale(t *testing.T) {
 }
 
 // A hundred fans buy at once: each gets an own place and an own order.
+// A thousand tabs of one session want two places and pay for them, each with a key of
+// its own or one that others have, too: there is one hold and one order, and one payment.
+func TestAThousandTabsOfOneSessionBuyOnce(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	fan, wish := c.fan(), c.json(m{"performance": c.show.ID, "units": []int{210, 211}})
+	var tabs sync.WaitGroup
+	var mu sync.Mutex
+	held, orders, heard := map[string]bool{}, map[string]bool{}, map[int]int{}
+	open := make(chan struct{}, 100) // connections that a browser has at once, and more
+	for i := range 1000 {
+		tabs.Go(func() {
+			open <- struct{}{}
+			defer func() { <-open }()
+			var h Hold
+			if a := c.do(http.MethodPost, "/api/v1/holds", fan, wish); a.Status == http.StatusCreated {
+				a.is(http.StatusCreated, &h)
+			}
+			var list struct{ Holds []Hold }
+			if h.ID == "" {
+				c.get("/api/v1/holds", fan).is(http.StatusOK, &list)
+				if len(list.Holds) != 1 { // it is sold
+					return
+				}
+				h = list.Holds[0]
+			}
+			a := c.pay(fan, fmt.Sprint("key-", i/2), h.ID, sandbox.OK)
+			mu.Lock()
+			defer mu.Unlock()
+			held[h.ID] = true
+			if heard[a.Status]++; a.Status == http.StatusCreated {
+				var o Order
+				a.is(http.StatusCreated, &o)
+				orders[o.ID] = true
+			}
+		})
+	}
+	tabs.Wait()
+	var attempts, captured, tickets int
+	err := c.db.QueryRow(t.Context(), `select (select count(*) from attempts where state <> 'closed'), (select count(*) from sandbox_payments where state <> 'voided'),
+		(select count(*) from tickets)`).Scan(&attempts, &captured, &tickets)
+	if err != nil || len(held) != 1 || len(orders) != 1 || attempts != 1 || captured != 1 || tickets != 2 || heard[http.StatusInternalServerError] > 0 {
+		t.Errorf("%d holds, %d orders, %d attempts, %d payments, %d tickets, answers %v, %v", len(held), len(orders), attempts, captured, tickets, heard, err)
+	}
+	if r := c.inventory(); r.Sold != 2 {
+		t.Errorf("inventory %+v", r)
+	}
+}
+
 func TestManyFansAtOnceGetTheirOwnAnswers(t *testing.T) {
 	t.Parallel()
 	c := start(t)

@@ -119,6 +119,7 @@ func (l staffList) Find(key string) (name, role string, err error) {
 
 var theStaff = staffList{
 	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"}, "key-counter": {"kim", roleBoxOffice}, "key-olga": {"olga", roleOrganizer},
+	"key-wim": {"opera.wim", roleVendor},
 }
 
 // ended stands for the line's news of sessions that ended early.

@@ -18,6 +18,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/order"
 )
 
 func (s *server) routeHolds() error {
@@ -45,7 +46,7 @@ type Hold struct {
 	Lines          []catalogue.Line       `json:"lines"`
 	Total          booking.Money          `json:"total" doc:"what is to pay"`
 	Coupon         *HoldCoupon            `json:"coupon,omitempty"`
-	ExpiresAt      time.Time              `json:"expires_at"`
+	ExpiresAt      time.Time              `json:"expires_at" doc:"of a hold that is being paid for: until when the buyer may confirm at the bank. It stays theirs until it is known what came of that"`
 	ExtensionsLeft int                    `json:"extensions_left"`
 	State          hold.State             `json:"state" enum:"held,paying"`
 }
@@ -240,7 +241,9 @@ func (s *server) extendHold(ctx context.Context, in *holdID) (*holdAnswer, error
 	return s.loweredAnswer(ctx, h)
 }
 
-// holdAnswer describes a hold without a coupon, as a new one is.
+// holdAnswer describes a hold without a coupon, as a new one is. One that is being paid
+// for has the deadline that its payment has: how long Redis keeps it at least, which is
+// longer, is nothing that its fan could use.
 func (s *server) holdAnswer(ctx context.Context, h hold.Hold) (*holdAnswer, error) {
 	p, err := s.shows.Performance(ctx, h.Performance)
 	if err != nil {
@@ -249,6 +252,9 @@ func (s *server) holdAnswer(ctx context.Context, h hold.Hold) (*holdAnswer, erro
 	lines, total, err := p.Map.Lines(h.Units)
 	if err != nil {
 		return nil, err
+	}
+	if by, ok := order.ConfirmBy(h.Attempt); ok && h.State == hold.Paying {
+		h.Expires = by.UTC()
 	}
 	return &holdAnswer{Body: Hold{
 		ID: h.ID, Performance: h.Performance, Sale: h.Sale, Units: h.Units, Lines: lines, Total: total,

@@ -125,11 +125,8 @@ type orderID struct {
 type gotOrder struct{ Body Order }
 
 func (s *server) getOrder(ctx context.Context, in *orderID) (*gotOrder, error) {
-	if !s.links.Opens(in.ID, keyOf(ctx)) {
-		return nil, ErrOrderKeyInvalid
-	}
-	if !booking.IsID(in.ID) {
-		return nil, order.ErrUnknown
+	if err := s.opens(ctx, in.ID); err != nil {
+		return nil, err
 	}
 	o, err := s.orders.Order(ctx, in.ID)
 	if err != nil {
@@ -148,14 +145,14 @@ type gotTicket struct{ Body Ticket }
 // getTicket answers alike for a ticket of another order and for none at all.
 func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error) {
 	if !booking.IsID(in.ID) {
-		return nil, ErrOrderKeyInvalid
+		return nil, order.ErrTicketUnknown
 	}
 	t, found, err := s.orders.Ticket(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !found || !s.links.Opens(t.Order, keyOf(ctx)) {
-		return nil, ErrOrderKeyInvalid
+		return nil, order.ErrTicketUnknown
 	}
 	body, err := ticketAnswer(t)
 	return &gotTicket{Body: body}, err

@@ -95,11 +95,8 @@ func (s *server) buyersReceipt(ctx context.Context, id string) (*gotReceipt, err
 
 // opens reports whether the key of a request is that of an order.
 func (s *server) opens(ctx context.Context, id string) error {
-	if !s.links.Opens(id, keyOf(ctx)) {
-		return ErrOrderKeyInvalid
-	}
-	if !booking.IsID(id) {
-		return order.ErrUnknown
+	if !booking.IsID(id) || !s.links.Opens(id, keyOf(ctx)) {
+		return order.ErrUnknown // whether there is one is nobody else's business
 	}
 	return nil
 }

@@ -171,7 +171,8 @@ func route(id string) (Route, bool) {
 }
 
 // ErrOrderKeyMissing and ErrOrderKeyInvalid refuse a request that needs an
-// order's key. Which orders and tickets exist is not told.
+// order's key. A key that is one, and of another order, is answered with 404, as for an order
+// that there is not: which orders and tickets exist is not told.
 var (
 	ErrOrderKeyMissing = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "order-key-missing", Detail: "Open this with the link of your order."}
 	ErrOrderKeyInvalid = &ropeline.Error{Kind: ropeline.Unauthenticated, Code: "order-key-invalid", Detail: "This link does not open the order."}

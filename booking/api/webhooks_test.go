@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/payment/signature"
 	"github.com/ropeline/ropeline/booking/payment/stripe"
@@ -107,6 +109,28 @@ func TestConfirmedByWebhook(t *testing.T) {
 		t.Errorf("back: %+v", now)
 	}
 	c.inventory()
+}
+
+// A page that is loaded again while its fan is at the bank shows the time that the bank
+// gives. It once showed the quarter of an hour for which Redis keeps the hold, so that
+// whoever came back in the last five minutes had lost the places all the same.
+func TestAHoldAtTheBankHasTheTimeThatTheBankGives(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	fan := c.fan()
+	h := c.hold(fan, 1)
+	o, pay := c.act(fan, h)
+	var at Hold
+	c.get("/api/v1/holds/"+h.ID, fan).is(http.StatusOK, &at)
+	if left := at.ExpiresAt.Sub(o.CreatedAt) - order.ActionLife; at.State != hold.Paying || left.Abs() > 5*time.Second {
+		t.Errorf("the order is of %v; the hold is %s until %v", o.CreatedAt, at.State, at.ExpiresAt)
+	}
+	c.bank(o, "no")
+	pay().refused(http.StatusPaymentRequired, "payment-declined")
+	c.get("/api/v1/holds/"+h.ID, fan).is(http.StatusOK, &at)
+	if at.State != hold.Held || at.ExpiresAt != h.ExpiresAt {
+		t.Errorf("back from the bank it is %s until %v, and was until %v", at.State, at.ExpiresAt, h.ExpiresAt)
+	}
 }
 
 // The fan is faster than the webhook.

@@ -112,11 +112,17 @@ func (s *steps) attend(ctx context.Context, a Attempt, e *payment.Event, giveUp 
 	return a, err
 }
 
-// overdue reports whether an acting attempt has had its time. Its id says when it
-// began.
+// ConfirmBy is until when the fan of an attempt may confirm it at the bank. Its id says
+// when it began. It reports false for what is no attempt's id.
+func ConfirmBy(attempt string) (time.Time, bool) {
+	at, ok := booking.MadeAt(attempt)
+	return at.Add(ActionLife), ok
+}
+
+// overdue reports whether an acting attempt has had its time.
 func (s *steps) overdue(a Attempt) bool {
-	at, _ := booking.MadeAt(a.ID)
-	return s.now().Sub(at) > ActionLife
+	by, ok := ConfirmBy(a.ID)
+	return !ok || s.now().After(by)
 }
 
 // grace is how long the sale of an attempt keeps a hold after a failed payment.
