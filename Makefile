@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test check test-browser test-faults test-models test-mutants loadtest build clean
+.PHONY: help dev test check test-browser test-faults test-proof test-models test-mutants loadtest build clean
 
 # What `make test` tries of the mutants; `make test-mutants` tries them all.
 SMOKE_MUTANTS := cap-raised unit-sold-twice
@@ -45,6 +45,12 @@ test-faults: ## kill a booking core at each step, a row for each; stop parts for
 test-models: ## compare the line with its models for long; CHECKS=500 is how often each
 	@scripts/need test
 	@go test -race -count=1 -timeout 2h -v -run 'Model|InAgain' ./queue -rapid.checks=$(or $(CHECKS),500)
+
+test-proof: ## sell out through cut connections, and judge what is left; SEED=n repeats one, MUTANTS=1 shows that it notices broken builds
+	@scripts/need test
+	@scripts/pages
+	@ROPELINE_TEST_PROOF=full ROPELINE_TEST_SEED=$(SEED) go test -count=1 -timeout 20m -v -run TestASellOutThroughCutConnections ./cmd/ropeline
+	@$(if $(MUTANTS),go run ./loadtest/mutants proof)
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some
 	@go run ./loadtest/mutants $(MUTANTS)

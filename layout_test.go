@@ -102,6 +102,8 @@ var owners = map[string][]string{
 	"go.yaml.in/":                   {"edge/passage"},
 	"github.com/gowebpki/jcs":       {"queue/ledger"},
 	"github.com/standard-webhooks/": {"booking/webhook"},
+	"github.com/Shopify/":           {"internal/devstack/devtest"},
+	"github.com/rs/zerolog":         {"internal/devstack/devtest"},
 	module + "/internal/devstack":   {"cmd/ropeline", "internal/devstack/devtest", "internal/bench"},
 }
 

@@ -61,10 +61,10 @@ select count(*) from attempts
  where sale_id = $1 and created_at >= $2 and state not in ('done', 'closed')`
 )
 
-// audit reads the books of the sale and its performances once everything is
+// Audit reads the books of the sale and its performances once everything is
 // settled, or when it has waited long enough. What was made before since is
 // somebody else's.
-func audit(ctx context.Context, dsn string, sale wire.Sale, since time.Time) (*Books, error) {
+func Audit(ctx context.Context, dsn string, sale wire.Sale, since time.Time) (*Books, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to audit: %w", err)

@@ -61,7 +61,7 @@ select gen_random_uuid(), id, 100, 'EUR', 'captured', $4 from a`, performance, s
 func read(t *testing.T, dsn string, since time.Time) *Books {
 	t.Helper()
 	sale := wire.Sale{Status: wire.SaleStatus{ID: "ours"}, Performances: []ropeline.PerformanceID{ours}}
-	b, err := audit(t.Context(), dsn, sale, since)
+	b, err := Audit(t.Context(), dsn, sale, since)
 	if err != nil {
 		t.Fatal(err)
 	}

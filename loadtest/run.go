@@ -276,7 +276,7 @@ func (r *run) gather(ctx context.Context) (Evidence, error) {
 		return e, err
 	}
 	if r.Access.Postgres != "" {
-		if e.Books, err = audit(ctx, r.Access.Postgres, r.hall.about, r.clock.start); err != nil {
+		if e.Books, err = Audit(ctx, r.Access.Postgres, r.hall.about, r.clock.start); err != nil {
 			return e, err
 		}
 	}

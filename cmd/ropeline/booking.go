@@ -56,12 +56,17 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, on)
+	books, shut, err := c.books(ctx, on.postgres)
+	if err != nil {
+		return err
+	}
+	defer shut()
 	ln, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	reg := monitor.NewRegistry()
-	paid, err := c.payments(c.paymentFlags, on.postgres, ln, con.log)
+	paid, err := c.payments(c.paymentFlags, books, ln, con.log)
 	var parts []part
 	if err == nil {
 		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.abuseFlags, c.receiverFlags, ln, reg, con.log)
@@ -158,7 +163,12 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer closing(&err, on)
-	provider, err := c.provider(on.postgres)
+	books, shut, err := c.books(ctx, on.postgres)
+	if err != nil {
+		return err
+	}
+	defer shut()
+	provider, err := c.provider(books)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,6 +64,35 @@ func TestCommandsOfThePagesAreUnderstood(t *testing.T) {
 		if understood(t, wrong, true) == nil {
 			t.Errorf("%q is understood", wrong)
 		}
+	}
+}
+
+// The tests that the page on the proof names for each bad input are there.
+func TestTheTestsOfThePagesAreThere(t *testing.T) {
+	t.Parallel()
+	var there strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		there.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`").FindAllStringSubmatch(pages(t)["proof.md"], -1)
+	for _, name := range named {
+		if !strings.Contains(there.String(), "\nfunc "+name[1]+"(") {
+			t.Errorf("there is no test %s", name[1])
+		}
+	}
+	if len(named) < 15 {
+		t.Errorf("only %d tests are named", len(named))
 	}
 }
 

@@ -108,13 +108,31 @@ type shop struct {
 	idle   map[string]bool // what a core asks that has nothing to do
 	rests  map[string]bool // and a worker
 	next   int             // unit that nobody had
+	flags  []string        // of cores and workers, besides
 	core   process
 	ears   *ears
 	dead   atomic.Bool // what had to be killed is
 }
 
 func openShop(t *testing.T) *shop {
-	r, dsn := devtest.PrivateRedis(t), devtest.PostgresDSN(t)
+	r := devtest.PrivateRedis(t)
+	s := newShop(t, r, devtest.PostgresDSN(t), catalogue.Plan{General: 20_000, Sale: ropeline.Sale{ID: "faults", Hold: 600, HoldExtensions: 1}})
+	s.offerCoupons(r.Client)
+	s.ears = listens(t)
+	s.start()
+	s.idle = s.asks(func() {})
+	s.idle["script score"] = true // counted a moment later: no request waits for it
+	var worker int
+	s.rests = s.asks(func() { worker = s.work() })
+	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newShop puts something up for sale. Nobody sells it yet.
+func newShop(t *testing.T, r *devtest.RedisServer, dsn string, plan catalogue.Plan) *shop {
+	t.Helper()
 	s := &shop{t: t, tap: devtest.NewTap(scripts(t)), keys: keyFolder(filepath.Join(t.TempDir(), "keys")), db: devtest.PostgresAt(t, dsn)}
 	s.redis, s.dsn = s.tap.Redis(t, r.URL), s.tap.Postgres(t, dsn)
 	if _, err := s.keys.init(); err != nil {
@@ -138,24 +156,15 @@ func openShop(t *testing.T) *shop {
 	t.Cleanup(s.holds.Close)
 	t.Cleanup(s.orders.Close)
 	opens := time.Now().UTC().Truncate(time.Second)
-	s.sale, err = s.shows.Seed(t.Context(), catalogue.Plan{Venue: "Opera", StartsAt: opens.Add(time.Hour), General: 20_000, Sale: ropeline.Sale{
-		ID: "faults", Version: 1, Title: "Gala", LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
-		ClaimWindow: 60, TokenLife: 60, SessionMax: 3600, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6,
-	}})
+	plan.Venue, plan.StartsAt = "Opera", opens.Add(time.Hour)
+	plan.Sale.Version, plan.Sale.Title, plan.Sale.UnitsPerHold = 1, "Gala", 6
+	plan.Sale.LobbyClosesAt, plan.Sale.OpensAt, plan.Sale.EndsAt = opens.Add(-time.Second), opens, opens.Add(time.Hour)
+	plan.Sale.Cap, plan.Sale.Rate, plan.Sale.ClaimWindow, plan.Sale.TokenLife, plan.Sale.SessionMax = 10, 60, 60, 60, 3600
+	s.sale, err = s.shows.Seed(t.Context(), plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.db.Exec(t.Context(), `update performances set tariff = '{"refund": {"before": 60}, "exchange": {"before": 60, "fee": 500}}'`); err != nil { // until a minute before it begins
-		t.Fatal(err)
-	}
-	s.offerCoupons(r.Client)
-	s.ears = listens(t)
-	s.start()
-	s.idle = s.asks(func() {})
-	s.idle["script score"] = true // counted a moment later: no request waits for it
-	var worker int
-	s.rests = s.asks(func() { worker = s.work() })
-	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -204,11 +213,8 @@ func (s *shop) asks(begin func()) map[string]bool {
 // work runs a worker.
 func (s *shop) work() (pid int) {
 	s.t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.Command(program, "worker", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys), "--webhooks-inside", "--private-listen", "off")
+	cmd := exec.Command(testProgram(s.t), append([]string{"worker", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys),
+		"--webhooks-inside", "--private-listen", "off"}, s.flags...)...)
 	cmd.Env = append(os.Environ(), "ROPELINE_TEST_PROCESS=1")
 	alive, err := cmd.StdinPipe()
 	if err == nil {
@@ -228,7 +234,8 @@ func (s *shop) work() (pid int) {
 // start runs a core until it sells.
 func (s *shop) start() {
 	s.t.Helper()
-	s.core = startProcess(s.t, "booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys), "--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off")
+	s.core = startProcess(s.t, append([]string{"booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys),
+		"--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off"}, s.flags...)...)
 	b := s.buyer()
 	s.await("the core sells", func() bool {
 		status, _ := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": s.sale.Performances[0], "units": []int{-1}}, "")

@@ -17,12 +17,27 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/payment/stripe"
+	"github.com/ropeline/ropeline/internal/dial"
 )
 
 // paymentFlags say who takes the money. The booking core and its worker have to
 // be told the same.
 type paymentFlags struct {
-	StripeKey string `placeholder:"FILE" help:"File with Stripe's secret key; without it payments go to a sandbox, which takes no money."`
+	StripeKey       string `placeholder:"FILE" help:"File with Stripe's secret key; without it payments go to a sandbox, which takes no money."`
+	SandboxPostgres string `placeholder:"DSN" help:"Where the sandbox reaches its books in the same database; empty: as the booking core does. Tests cut this way by itself."`
+}
+
+// books are where the sandbox keeps its books, over connections of their own if
+// the flags say so. The caller calls shut.
+func (f paymentFlags) books(ctx context.Context, db *pgxpool.Pool) (_ *pgxpool.Pool, shut func(), err error) {
+	if f.SandboxPostgres == "" {
+		return db, func() {}, nil
+	}
+	own, err := dial.Postgres(ctx, f.SandboxPostgres)
+	if err != nil {
+		return nil, nil, err
+	}
+	return own, own.Close, nil
 }
 
 func (f paymentFlags) provider(db *pgxpool.Pool) (payment.Provider, error) {

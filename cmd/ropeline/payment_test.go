@@ -54,18 +54,18 @@ func TestWhoIsBelieved(t *testing.T) {
 	if p, err := (webhookFlags{}).payments(paymentFlags{}, nil, ln, quiet); err != nil || p.sandbox == nil || p.criers["sandbox"] == nil || p.criers["stripe"] != nil || len(p.parts) != 1 {
 		t.Errorf("the sandbox: %+v, %v", p, err)
 	}
-	if p, err := (webhookFlags{StripeWebhookSecrets: secrets, StripePublishableKey: "pk_test_x"}).payments(paymentFlags{key}, nil, ln, quiet); err != nil || p.sandbox != nil || p.criers["stripe"] == nil || p.criers["sandbox"] != nil || len(p.parts) != 0 || p.fields != "pk_test_x" {
+	if p, err := (webhookFlags{StripeWebhookSecrets: secrets, StripePublishableKey: "pk_test_x"}).payments(paymentFlags{StripeKey: key}, nil, ln, quiet); err != nil || p.sandbox != nil || p.criers["stripe"] == nil || p.criers["sandbox"] != nil || len(p.parts) != 0 || p.fields != "pk_test_x" {
 		t.Errorf("Stripe: %+v, %v", p, err)
 	}
 	for what, flags := range map[string][2]string{
 		"secrets without a key": {"", secrets}, "a line that is no secret": {key, bad}, "no such file": {key, filepath.Join(folder, "none")},
 	} {
-		if p, err := (webhookFlags{StripeWebhookSecrets: flags[1]}).payments(paymentFlags{flags[0]}, nil, ln, quiet); err == nil {
+		if p, err := (webhookFlags{StripeWebhookSecrets: flags[1]}).payments(paymentFlags{StripeKey: flags[0]}, nil, ln, quiet); err == nil {
 			t.Errorf("%s: %+v", what, p)
 		}
 	}
 	for _, flags := range [][2]string{{"", "pk_test_x"}, {key, "sk_test_x"}, {key, "pk_test_x'; drop"}} { // the secret key is shown to nobody
-		if p, err := (webhookFlags{StripePublishableKey: flags[1]}).payments(paymentFlags{flags[0]}, nil, ln, quiet); err == nil || strings.Contains(err.Error(), "sk_") {
+		if p, err := (webhookFlags{StripePublishableKey: flags[1]}).payments(paymentFlags{StripeKey: flags[0]}, nil, ln, quiet); err == nil || strings.Contains(err.Error(), "sk_") {
 			t.Errorf("publishable key %s: %+v, %v", flags[1], p, err)
 		}
 	}

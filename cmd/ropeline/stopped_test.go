@@ -42,6 +42,20 @@ func beProcess() {
 	main()
 }
 
+// testProgram is the program that plays ropeline: this one, or another build of it
+// that is broken on purpose (loadtest/mutants).
+func testProgram(t *testing.T) string {
+	t.Helper()
+	if other := os.Getenv("ROPELINE_TEST_PROGRAM"); other != "" {
+		return other
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 // process is one part of an installation.
 type process struct {
 	pid     int
@@ -53,11 +67,7 @@ var logged = regexp.MustCompile(`(?:address|ops)=(http://\S+)`)
 // startProcess runs a command line and returns when it says where it listens.
 func startProcess(t *testing.T, args ...string) process {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(testProgram(t), args...)
 	cmd.Env = append(os.Environ(), "ROPELINE_TEST_PROCESS=1")
 	alive, err := cmd.StdinPipe()
 	if err != nil {

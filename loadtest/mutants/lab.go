@@ -22,6 +22,7 @@ type lab struct {
 	root   string // of the module
 	folder string // of its own
 	clean  string // holds the unbroken programs
+	proof  bool   // mutants are tried with the proof, else with the load test
 }
 
 // prepare builds the unbroken programs. The load test and the inventory check
@@ -30,11 +31,14 @@ func (l lab) prepare(ctx context.Context) error {
 	if err := os.Mkdir(l.clean, 0o755); err != nil {
 		return fmt.Errorf("making a folder: %w", err)
 	}
-	return l.build(ctx, "-o", l.clean+"/", "./cmd/ropeline", "./cmd/ropeline-loadtest")
+	if l.proof {
+		return l.build(ctx, "test", "-c", "-o", filepath.Join(l.clean, "proof"), "./cmd/ropeline")
+	}
+	return l.build(ctx, "build", "-o", l.clean+"/", "./cmd/ropeline", "./cmd/ropeline-loadtest")
 }
 
 func (l lab) build(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = l.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w\n%s", err, out)
@@ -46,6 +50,9 @@ func (l lab) build(ctx context.Context, args ...string) error {
 // it went, and whether that is what must come of it.
 func (l lab) examine(ctx context.Context, m mutant) (result string, ok bool, err error) {
 	program := filepath.Join(l.clean, "ropeline")
+	if l.proof {
+		program = filepath.Join(l.clean, "proof")
+	}
 	if len(m.edits) > 0 {
 		if program, err = l.breed(ctx, m); err != nil {
 			return "", false, err
@@ -102,7 +109,10 @@ func (l lab) breed(ctx context.Context, m mutant) (string, error) {
 		return "", fmt.Errorf("writing the overlay: %w", err)
 	}
 	program := filepath.Join(folder, "ropeline")
-	return program, l.build(ctx, "-overlay", file, "-o", program, "./cmd/ropeline")
+	if l.proof { // the tests' program plays ropeline in it
+		return program, l.build(ctx, "test", "-c", "-overlay", file, "-o", program, "./cmd/ropeline")
+	}
+	return program, l.build(ctx, "build", "-overlay", file, "-o", program, "./cmd/ropeline")
 }
 
 // apply returns the file with the edit made. A text that is not there exactly
@@ -118,6 +128,18 @@ func (e edit) apply(root string) (string, error) {
 	return strings.Replace(string(text), e.old, e.new, 1), nil
 }
 
+// trial is the command that tries a program.
+func (l lab) trial(ctx context.Context, name, program, stored string) *exec.Cmd {
+	if l.proof {
+		cmd := exec.CommandContext(ctx, filepath.Join(l.clean, "proof"), "-test.run", "TestASellOutThroughCutConnectionsLosesNothing", "-test.timeout", loadLimit.String())
+		cmd.Dir = filepath.Join(l.root, "cmd", "ropeline")
+		cmd.Env = append(os.Environ(), "ROPELINE_TEST_PROGRAM="+program, "ROPELINE_TEST_REPORT="+stored, "ROPELINE_TEST_PROOF=")
+		return cmd
+	}
+	args := append(slices.Clone(load(name)), "--start", program, "--check-binary", filepath.Join(l.clean, "ropeline"), "--json", stored)
+	return exec.CommandContext(ctx, filepath.Join(l.clean, "ropeline-loadtest"), args...)
+}
+
 // loadLimit bounds one run, its start and audit included.
 const loadLimit = 10 * time.Minute
 
@@ -126,8 +148,7 @@ func (l lab) run(ctx context.Context, name, program string) (code int, report lo
 	ctx, cancel := context.WithTimeout(ctx, loadLimit)
 	defer cancel()
 	stored := filepath.Join(l.folder, name+".json")
-	args := append(slices.Clone(load(name)), "--start", program, "--check-binary", filepath.Join(l.clean, "ropeline"), "--json", stored)
-	cmd := exec.CommandContext(ctx, filepath.Join(l.clean, "ropeline-loadtest"), args...)
+	cmd := l.trial(ctx, name, program, stored)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it stops its stack
 	cmd.WaitDelay = time.Minute
 	var out bytes.Buffer

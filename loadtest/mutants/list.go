@@ -122,6 +122,46 @@ free = free - 8`},
 	}},
 }
 
+// inProof are faults that the proof must be able to see: a sell-out through cut
+// connections (docs/proof.md), in its short form.
+var inProof = []mutant{
+	{"proof-sold-twice", "the hold script does not look and the unique index is gone", []string{loadtest.InvUnits}, []edit{
+		{"booking/hold/lua/choose.lua", `redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 1`, `redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 2`},
+		{"internal/migrations/0001_booking.sql", `create unique index tickets_unit_once`, `create index tickets_unit_once`},
+	}},
+	{"proof-redis-believed", "what a Redis that forgot is told leaves out what is sold, and the unique index is gone", []string{loadtest.InvUnits}, []edit{
+		{"booking/order/store.go", `units(ctx, tx, id, "valid")`, `units(ctx, tx, id, "canceled")`},
+		{"internal/migrations/0001_booking.sql", `create unique index tickets_unit_once`, `create index tickets_unit_once`},
+	}},
+	{"proof-not-captured", "orders are marked as paid without the money being taken", []string{loadtest.InvConfirmed}, []edit{
+		{"booking/order/steps.go", `p, err := s.provider.Capture(call, a.charge())`, `p, err := payment.Payment{State: payment.Captured}, call.Err()`},
+	}},
+	{"proof-answer-lost", "a payment whose answer was lost is not looked for, and what is reserved for an attempt that failed is not let go", []string{"provider"}, []edit{
+		{"booking/order/desk.go", `	if findErr == nil {
+		return found, nil`, `	if findErr == nil && found.State == "" {
+		return found, nil`},
+		{"booking/order/steps.go", `		return s.late(ctx, a, p)
+	case p.State == payment.NeedsAction:`, `		return a, nil
+	case p.State == payment.NeedsAction:`},
+	}},
+	{"proof-cent-missing", "a cent less is written into the ledger than was captured", []string{"ledger"}, []edit{
+		{"booking/order/write.go", `case e.n when 1 then moved.amount else fee end`, `case e.n when 1 then moved.amount - 1 else fee end`},
+	}},
+	{"proof-unit-lost", "one unit of each expired hold never comes back", []string{loadtest.InvInventory, "stock"}, []edit{
+		{"booking/hold/lua/sweep.lua",
+			`    finish(KEYS[7] .. id, id, 'expired')`,
+			`    local lost = string.match(redis.call('HGET', KEYS[7] .. id, 'units'), '%d+')
+    finish(KEYS[7] .. id, id, 'expired')
+    redis.call('SETBIT', KEYS[2], lost, 1)`},
+	}},
+	{"proof-key-forgotten", "who asks again with the same key is told that it was another request", []string{"answered", "orders-known"}, []edit{
+		{"booking/order/desk.go", `	if !bytes.Equal(a.MAC, r.mac(d.key)) {`, `	if bytes.Equal(a.MAC, r.mac(d.key)) {`},
+	}},
+}
+
+// verdictsOfProof are those that no profile of the load test has.
+var verdictsOfProof = []string{"answered", "ledger", "provider", "stock"}
+
 // loads says what a mutant is tried with, where the short profile would not
 // meet what it breaks.
 var loads = map[string][]string{

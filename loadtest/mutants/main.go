@@ -4,6 +4,9 @@
 //
 //	go run ./loadtest/mutants [name …]
 //
+// Those whose names begin with proof- are tried with the proof (docs/proof.md) instead,
+// all of them as "proof".
+//
 // A broken file reaches the build by go build -overlay, which replaces Go
 // files and embedded ones alike, so the product has no hooks for it and no
 // file of the checkout is touched. It exits with 0 if every mutant was
@@ -54,7 +57,7 @@ func try(ctx context.Context, names []string, out io.Writer) (failed int, err er
 		return 0, fmt.Errorf("making a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	l := lab{root: root, folder: folder, clean: filepath.Join(folder, "clean")}
+	l := lab{root: root, folder: folder, clean: filepath.Join(folder, "clean"), proof: chosen[0].inProof()}
 	if err := l.prepare(ctx); err != nil {
 		return 0, err
 	}
@@ -78,20 +81,33 @@ func try(ctx context.Context, names []string, out io.Writer) (failed int, err er
 	return failed, nil
 }
 
+// choose finds mutants by their names. "proof" stands for all that are tried with it.
 func choose(names []string) ([]mutant, error) {
 	if len(names) == 0 {
 		return mutants, nil
 	}
 	var chosen []mutant
 	for _, name := range names {
-		i := slices.IndexFunc(mutants, func(m mutant) bool { return m.name == name })
+		if name == "proof" {
+			chosen = append(chosen, inProof...)
+			continue
+		}
+		all := slices.Concat(mutants, inProof)
+		i := slices.IndexFunc(all, func(m mutant) bool { return m.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no mutant %q", name)
 		}
-		chosen = append(chosen, mutants[i])
+		chosen = append(chosen, all[i])
+	}
+	for _, m := range chosen {
+		if m.inProof() != chosen[0].inProof() {
+			return nil, fmt.Errorf("%s is tried with the proof and others with the load test: try them apart", m.name)
+		}
 	}
 	return chosen, nil
 }
+
+func (m mutant) inProof() bool { return strings.HasPrefix(m.name, "proof-") }
 
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()

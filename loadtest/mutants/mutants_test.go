@@ -16,7 +16,8 @@ func TestEveryMutantStillApplies(t *testing.T) {
 	for _, inv := range loadtest.Invariants() {
 		names = append(names, inv.Name)
 	}
-	for _, m := range mutants {
+	names = append(names, verdictsOfProof...)
+	for _, m := range slices.Concat(mutants, inProof) {
 		if len(m.edits) == 0 || len(m.noticed) == 0 {
 			t.Errorf("mutant %s changes nothing or is noticed by nothing", m.name)
 		}
@@ -51,8 +52,13 @@ func TestAnEditThatDoesNotApplyIsAnError(t *testing.T) {
 
 func TestUnknownMutantsAreNamed(t *testing.T) {
 	t.Parallel()
-	if _, err := choose([]string{"cap-raised", "no-such"}); err == nil {
-		t.Error("an unknown mutant was accepted")
+	for _, bad := range [][]string{{"cap-raised", "no-such"}, {"cap-raised", "proof"}} {
+		if _, err := choose(bad); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
+	if some, err := choose([]string{"proof"}); err != nil || len(some) != len(inProof) {
+		t.Errorf("the proof's are %d mutants: %v", len(some), err)
 	}
 	if all, err := choose(nil); err != nil || len(all) != len(mutants) {
 		t.Errorf("no name chose %d mutants: %v", len(all), err)

@@ -135,3 +135,59 @@ func (t *template) dsn(database string) string {
 	u.Path = "/" + database
 	return u.String()
 }
+
+// PostgresServer is a Postgres of one test's own, to be killed and started again.
+// It syncs what it answers for, so a restart finds it.
+type PostgresServer struct {
+	DSN string // of its own database, which is empty
+
+	tb     testing.TB
+	folder *devstack.Folder
+	server *devstack.Postgres
+}
+
+// PrivatePostgres starts a server that lives as long as the test.
+func PrivatePostgres(tb testing.TB) *PostgresServer {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startup)
+	defer cancel()
+	folder, err := devstack.OpenTemporary(ctx, devstack.Volatile) // in memory: it is the processes that die here
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &PostgresServer{tb: tb, folder: folder}
+	tb.Cleanup(func() {
+		if p.server != nil {
+			if err := p.server.Close(); err != nil {
+				tb.Errorf("ending the private Postgres: %v", err)
+			}
+		}
+		if err := folder.Remove(); err != nil {
+			tb.Errorf("removing the private Postgres: %v", err)
+		}
+	})
+	p.Start()
+	p.DSN = p.server.DSN("postgres")
+	return p
+}
+
+// Start runs the server again on the data that it left.
+func (p *PostgresServer) Start() {
+	p.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startup)
+	defer cancel()
+	server, err := p.folder.StartPostgres(ctx, devstack.Durable)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	p.server = server
+}
+
+// Kill ends the server as a crash would: it has its log to replay when it is
+// started again.
+func (p *PostgresServer) Kill() {
+	p.tb.Helper()
+	if err := p.server.Kill(); err != nil {
+		p.tb.Fatal(err)
+	}
+}
