@@ -403,6 +403,9 @@ type Filter struct {
 // List lists blocks, the newest first, and returns where the next page goes on.
 func (g *Guard) List(ctx context.Context, f Filter) ([]Block, string, error) {
 	subject := Subject{Kind: Place, Name: string(f.Place)}
+	if f.Place != "" && !placeShape.MatchString(string(f.Place)) {
+		return nil, "", ErrInvalid
+	}
 	if f.Address != "" {
 		a, err := netip.ParseAddr(f.Address)
 		if err != nil || f.Place != "" {

@@ -206,7 +206,7 @@ func TestLateMoneyKeepsTheLimitOfAPlace(t *testing.T) {
 		if _, err := d.db.Exec(t.Context(), `update sandbox_payments set state = 'captured' where attempt_id = $1`, attempt); err != nil {
 			t.Fatal(err)
 		}
-		d.hear(payment.Event{ID: "evt_1", About: payment.AboutPayment, Attempt: attempt, State: payment.Captured}, order.HeardNow)
+		d.hear(payment.Event{ID: "evt_1", About: payment.AboutPayment, Attempt: attempt, State: payment.Captured, At: time.Now()}, order.HeardNow)
 		d.settleAll()
 		d.troubled(end)
 		tickets := map[string]int{"late:reseated": 4, "late:refunded": 2}[end]

@@ -241,7 +241,7 @@ func (s *Store) Rotate(ctx context.Context, id string, generation int, keep time
 		return Endpoint{}, "", ErrUnknown
 	}
 	_, err := s.db.Exec(ctx, `update webhook_endpoints set generation = generation + 1, old_until = now() + make_interval(secs => $3), updated_at = now()
-		where id = $1 and generation = $2`, id, generation, keep.Seconds())
+		where id = $1 and generation = $2::bigint`, id, generation, keep.Seconds())
 	if err != nil {
 		return Endpoint{}, "", away("rotating a secret", err)
 	}

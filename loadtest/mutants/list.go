@@ -126,11 +126,11 @@ free = free - 8`},
 // connections (docs/proof.md), in its short form.
 var inProof = []mutant{
 	{"proof-sold-twice", "the hold script does not look and the unique index is gone", []string{loadtest.InvUnits}, []edit{
-		{"booking/hold/lua/choose.lua", `redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 1`, `redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 2`},
+		{"booking/hold/lua/choose.lua", `if was == 0 or bit.band`, `if was >= 0 or bit.band`},
 		{"internal/migrations/0001_booking.sql", `create unique index tickets_unit_once`, `create index tickets_unit_once`},
 	}},
 	{"proof-redis-believed", "what a Redis that forgot is told leaves out what is sold, and the unique index is gone", []string{loadtest.InvUnits}, []edit{
-		{"booking/order/store.go", `units(ctx, tx, id, "valid")`, `units(ctx, tx, id, "canceled")`},
+		{"booking/order/store.go", `units(ctx, tx, id, "valid", "blocked", "void")`, `units(ctx, tx, id, "canceled")`},
 		{"internal/migrations/0001_booking.sql", `create unique index tickets_unit_once`, `create index tickets_unit_once`},
 	}},
 	{"proof-not-captured", "orders are marked as paid without the money being taken", []string{loadtest.InvConfirmed}, []edit{
