@@ -10,7 +10,10 @@ package booking
 
 import (
 	"fmt"
+	"net/mail"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 )
@@ -45,4 +48,16 @@ func MadeAt(s string) (time.Time, bool) {
 func IsID(s string) bool {
 	id, err := uuid.Parse(s)
 	return err == nil && id.String() == s
+}
+
+// IsEmail accepts a bare address with a dot in its domain; whether it exists
+// only a mail can tell.
+func IsEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\" ") ||
+		strings.ContainsFunc(s, func(r rune) bool { return r == '\ufffd' || !unicode.IsPrint(r) }) {
+		return false
+	}
+	domain := s[strings.LastIndexByte(s, '@')+1:]
+	return strings.Contains(strings.Trim(domain, "."), ".")
 }

@@ -56,7 +56,7 @@ func (c CounterSale) validate() error {
 		return ErrKeyMissing
 	case !booking.IsID(c.Hold):
 		return hold.ErrUnknown
-	case c.Email != "" && !isEmail(c.Email):
+	case c.Email != "" && !booking.IsEmail(c.Email):
 		return ErrEmail
 	case c.Tender != Cash && c.Tender != Terminal && c.Tender != Complimentary:
 		return ErrTender

@@ -4,13 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -122,7 +120,7 @@ func (r Request) validate() error {
 		return ErrKeyMissing
 	case !booking.IsID(r.Hold):
 		return hold.ErrUnknown
-	case !isEmail(r.Email):
+	case !booking.IsEmail(r.Email):
 		return ErrEmail
 	case r.Method != "" && !payment.IsMethod(r.Method):
 		return ErrMethod
@@ -137,18 +135,6 @@ func (r Request) validate() error {
 func isReturn(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && len(s) <= 1000 && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.Contains(s, "#")
-}
-
-// isEmail accepts a bare address with a dot in its domain; whether it exists
-// only a mail can tell.
-func isEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\" ") ||
-		strings.ContainsFunc(s, func(r rune) bool { return r == '\ufffd' || !unicode.IsPrint(r) }) {
-		return false
-	}
-	domain := s[strings.LastIndexByte(s, '@')+1:]
-	return strings.Contains(strings.Trim(domain, "."), ".")
 }
 
 // mac names the content of a request without keeping it: an idempotency key
