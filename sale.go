@@ -114,12 +114,13 @@ type Sale struct {
 	Cap  int64 `json:"cap"`  // people offered or admitted at any instant
 	Rate int64 `json:"rate"` // people offered per minute
 
-	ClaimWindow    Seconds `json:"claim_window"`            // to claim an offer
-	TokenLife      Seconds `json:"token_life"`              // of one admission token; at least MinTokenLife
-	SessionMax     Seconds `json:"session_max"`             // from claim to the end, however often renewed
-	Hold           Seconds `json:"hold"`                    // units stay reserved
-	HoldExtensions int     `json:"hold_extensions"`         // how often a hold may be extended by Hold
-	PaymentGrace   Seconds `json:"payment_grace,omitempty"` // a hold stays with its fan for this long at least after a failed payment, the first time; 0 for the default, two minutes
+	ClaimWindow    Seconds `json:"claim_window"`             // to claim an offer
+	TokenLife      Seconds `json:"token_life"`               // of one admission token; at least MinTokenLife
+	SessionMax     Seconds `json:"session_max"`              // from claim to the end, however often renewed
+	Hold           Seconds `json:"hold"`                     // units stay reserved
+	ReturnsWindow  Seconds `json:"returns_window,omitempty"` // to claim an offer of the returns list; 0 for the default, half an hour
+	HoldExtensions int     `json:"hold_extensions"`          // how often a hold may be extended by Hold
+	PaymentGrace   Seconds `json:"payment_grace,omitempty"`  // a hold stays with its fan for this long at least after a failed payment, the first time; 0 for the default, two minutes
 	UnitsPerHold   int     `json:"units_per_hold"`
 	UnitsPerPlace  int     `json:"units_per_place,omitempty"` // that one place, a person or a party, may hold and have bought in all; 0: any number
 	PartyMax       int     `json:"party_max,omitempty"`       // members of a party, who share one place; 0 or 1: no parties
@@ -203,6 +204,8 @@ func (s Sale) Validate() error {
 		return bad("hold_extensions", "must not be negative")
 	case s.PaymentGrace < 0 || s.PaymentGrace.Duration() > PaymentReserve:
 		return bad("payment_grace", fmt.Sprintf("must lie between 0 and %d seconds", int(PaymentReserve.Seconds())))
+	case s.ReturnsWindow < 0 || s.ReturnsWindow > MaxReturnsWindow:
+		return bad("returns_window", fmt.Sprintf("must lie between 0 and %d seconds", MaxReturnsWindow))
 	case s.UnitsPerHold < 1 || s.UnitsPerHold > MaxUnitsPerHold:
 		return bad("units_per_hold", fmt.Sprintf("must lie between 1 and %d", MaxUnitsPerHold))
 	case s.UnitsPerPlace < 0 || s.UnitsPerPlace > MaxUnitsPerPlace:
@@ -237,6 +240,7 @@ const (
 	MaxRate          = 10_000_000 // a minute
 	MaxUnitsPerHold  = 100
 	MaxUnitsPerPlace = 1000
+	MaxReturnsWindow = 7 * 24 * 3600 // seconds
 	MaxParty         = 10
 	MaxShards        = 64 // a tick asks each of them
 )

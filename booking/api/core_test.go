@@ -35,6 +35,7 @@ import (
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
@@ -403,7 +404,7 @@ func (c *core) json(v any) string {
 func (c *core) inventory() inventory.Report {
 	c.t.Helper()
 	shows := catalogue.New(c.db, time.Now)
-	r, err := inventory.New(c.rdb).Check(context.Background(), c.show.ID, inventory.With(order.NewStore(c.db, shows), shows))
+	r, err := inventory.New(c.rdb).Check(context.Background(), c.show.ID, inventory.With(order.NewStore(c.db, shows), shows, returns.New(c.db, shows, nil, nil, nil)))
 	if err != nil || !r.OK() {
 		c.t.Fatalf("inventory: %+v, %v", r, err)
 	}

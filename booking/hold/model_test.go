@@ -55,8 +55,9 @@ type model struct {
 	rdb   redis.UniversalClient
 	id    ropeline.PerformanceID
 	now   time.Time
-	owner map[int]string // unit → hold, or "sold", or "withheld"
+	owner map[int]string // unit → hold, or "sold", or "withheld", or "pooled" for the returns list
 	kept  map[int]bool   // units that a reserve withholds
+	list  map[int]bool   // units that the returns list has when they come free
 	holds map[string]*twin
 	order []string // ids, for drawing one
 
@@ -81,7 +82,7 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 		m := &model{
 			rdb: rdb, most: rapid.SampledFrom([]int{0, 0, 6}).Draw(t, "most of a place"),
 			stock: inventory.New(rdb), id: ropeline.PerformanceID(uuid.NewString()),
-			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, kept: map[int]bool{}, holds: map[string]*twin{}, bound: map[string]int{},
+			now: time.UnixMilli(1_800_000_000_000).UTC(), owner: map[int]string{}, kept: map[int]bool{}, list: map[int]bool{}, holds: map[string]*twin{}, bound: map[string]int{},
 		}
 		m.store = hold.NewAt(rdb, func() time.Time { return m.now })
 		if _, err := m.stock.Rebuild(context.Background(), m.id, recorded{Units: seats}); err != nil {
@@ -90,7 +91,8 @@ func TestHoldsBehaveLikeTheModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"hold units": m.holdUnits, "hold neighbors": m.holdRun, "hold any": m.holdAny, "hold several": m.holdMixed, "hold kept": m.holdKept, "repeat a hold": m.repeatHold,
 			"extend": m.extend, "release": m.release, "pay": m.pay, "unpay": m.unpay, "sell": m.sell, "give back": m.giveBack,
-			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve, "": m.check,
+			"sweep": m.sweep, "wait": m.wait, "rebuild": m.rebuild, "reserve": m.reserve,
+			"begin a list": m.beginList, "offer": m.offer, "open the pool": m.open, "": m.check,
 		})
 	})
 }
@@ -457,10 +459,7 @@ func (m *model) giveBack(t *rapid.T) {
 	}
 	for _, u := range units {
 		if !h.returned[u] && h.State == hold.Sold {
-			delete(m.owner, u)
-			if m.kept[u] {
-				m.owner[u] = "withheld"
-			}
+			m.free(u)
 		}
 		if !h.returned[u] && h.limited {
 			m.bound[h.place]--
@@ -497,8 +496,8 @@ func (m *model) reserve(t *rapid.T) {
 	for u := range seats {
 		switch {
 		case m.owner[u] == "withheld" && !m.kept[u]:
-			delete(m.owner, u)
-		case m.owner[u] == "" && m.kept[u]:
+			m.free(u)
+		case (m.owner[u] == "" || m.owner[u] == "pooled") && m.kept[u]:
 			m.owner[u] = "withheld"
 		}
 	}
@@ -519,7 +518,7 @@ func (m *model) rebuild(t *rapid.T) {
 			r.Open = append(r.Open, inventory.Attempt{ID: h.Attempt, Hold: h.ID, Session: h.Session, Units: h.Units})
 		}
 	}
-	r.Withheld.Units = slices.Collect(maps.Keys(m.kept))
+	r.Withheld.Units, r.Listed.Units = slices.Collect(maps.Keys(m.kept)), slices.Collect(maps.Keys(m.list))
 	restored, err := m.stock.Rebuild(context.Background(), m.id, r)
 	if err != nil || restored != 0 {
 		t.Fatalf("rebuild restored %d holds, %v; none was lost", restored, err)
@@ -535,6 +534,11 @@ func (m *model) check(t *rapid.T) {
 	for u := range seats {
 		if snap.Taken.Has(u) != (m.owner[u] != "") || snap.Sold.Has(u) != (m.owner[u] == "sold") {
 			t.Fatalf("unit %d: taken %v, sold %v; its owner is %q", u, snap.Taken.Has(u), snap.Sold.Has(u), m.owner[u])
+		}
+	}
+	for u := range seats {
+		if slices.Contains(snap.Pool, u) != (m.owner[u] == "pooled") {
+			t.Fatalf("the pool is %v; the owner of %d is %q", snap.Pool, u, m.owner[u])
 		}
 	}
 	places, err := m.rdb.HGetAll(context.Background(), inventory.KeysOf(m.id).Places()).Result()
@@ -566,15 +570,101 @@ func (m *model) check(t *rapid.T) {
 func (m *model) finish(h *twin, state hold.State) {
 	for _, u := range h.Units {
 		if m.owner[u] == h.ID {
-			delete(m.owner, u)
-			if m.kept[u] {
-				m.owner[u] = "withheld"
-			}
+			m.free(u)
 		}
 	}
 	h.State = state
 	if h.limited && state != hold.Sold {
 		m.bound[h.place] -= len(h.Units)
+	}
+}
+
+// free is what becomes of a unit that nobody has any more.
+func (m *model) free(u int) {
+	switch delete(m.owner, u); {
+	case m.kept[u]:
+		m.owner[u] = "withheld"
+	case m.list[u]:
+		m.owner[u] = "pooled"
+	}
+}
+
+// beginList lists more units, as when a tier is sold out, or none. What is on sale stays
+// on sale; what comes free from then on does not go there.
+func (m *model) beginList(t *rapid.T) {
+	more := rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), 0, 15, rapid.ID).Draw(t, "listed")
+	for _, u := range more {
+		m.list[u] = true
+	}
+	if len(more) == 0 {
+		m.list = map[int]bool{}
+	}
+	for u := range seats {
+		if m.owner[u] == "pooled" && !m.list[u] {
+			delete(m.owner, u)
+		}
+	}
+	m.rebuild(t)
+}
+
+// offer holds units of the pool, and never others.
+func (m *model) offer(t *rapid.T) {
+	r := hold.Request{ID: uuid.NewString(), Performance: m.id, Sale: "gala", SessionEnds: m.now.Add(time.Hour), Life: life, Extensions: 1}
+	r.Session = hold.Listed + r.ID
+	n := rapid.IntRange(1, 3).Draw(t, "n")
+	var pool []int
+	before := maps.Clone(m.owner)
+	for u := range seats {
+		if m.owner[u] == "pooled" {
+			pool = append(pool, u)
+			delete(m.owner, u)
+		} else {
+			m.owner[u] = "not the list's"
+		}
+	}
+	var part hold.Part
+	var units []int
+	none := hold.ErrSoldOut
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	case 0:
+		part, units = hold.Among(n, floor), m.firstAny(n)
+	case 1:
+		part, units = hold.Beside(n, rows), m.bestRun(n)
+	default: // one that Redis had lost is made again
+		wanted := rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), n, n, rapid.ID).Draw(t, "units")
+		part, none = hold.These(wanted), hold.ErrUnitsTaken
+		if !slices.ContainsFunc(wanted, func(u int) bool { return !slices.Contains(pool, u) }) {
+			slices.Sort(wanted)
+			units = wanted
+		}
+	}
+	m.owner = before
+	got, err := m.store.Offer(context.Background(), r, part)
+	if units == nil {
+		expect(t, err, none)
+		return
+	}
+	expect(t, err, nil)
+	h := &twin{ends: r.SessionEnds, Hold: hold.Hold{ID: r.ID, Performance: m.id, Sale: r.Sale, Session: r.Session, Units: units,
+		State: hold.Held, Expires: m.now.Add(life), Extensions: 1}}
+	m.holds[r.ID], m.order = h, append(m.order, r.ID)
+	m.own(units, r.ID)
+	same(t, got, h.Hold)
+}
+
+// open puts what is in the pool on sale, and nothing else.
+func (m *model) open(t *rapid.T) {
+	some := rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), 1, 20, rapid.ID).Draw(t, "unwanted")
+	n, err := m.stock.Unpool(context.Background(), m.id, some)
+	expect(t, err, nil)
+	for _, u := range some {
+		if m.owner[u] == "pooled" {
+			delete(m.owner, u)
+			n--
+		}
+	}
+	if n != 0 {
+		t.Fatalf("%d units more were put on sale than lay in the pool", n)
 	}
 }
 

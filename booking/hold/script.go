@@ -33,6 +33,9 @@ var chooseText string
 //go:embed lua/claim.lua
 var claimText string
 
+//go:embed lua/pool.lua
+var poolText string
+
 //go:embed lua/extend.lua
 var extendText string
 
@@ -59,12 +62,13 @@ var payingText string
 
 var (
 	claim    = each(chooseText, claimText)
+	offer    = each(chooseText+poolText, claimText)
 	extend   = each("", extendText)
 	release  = each("", releaseText)
 	pay      = each("", payText)
 	unpay    = each("", unpayText)
 	sell     = each("", sellText)
-	giveBack = redis.NewScript(returnText)
+	giveBack = redis.NewScript(onceText + clockText + returnText)
 	sweep    = redis.NewScript(onceText + clockText + sweepText)
 	paying   = redis.NewScript(payingText)
 )
@@ -151,20 +155,7 @@ func (s *Store) Claim(ctx context.Context, r Request, parts ...Part) (Hold, erro
 	if err != nil {
 		return Hold{}, err
 	}
-	args := []any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions, string(r.Place), r.PerPlace, elsewhere}
-	answer, err := s.ask(ctx, claim, r.Performance, r.ID, slices.Concat(args, slices.Concat(parts...))...)
-	if err != nil {
-		return Hold{}, err
-	}
-	var h Hold
-	if len(answer) == 4 && answer[0] == "new" {
-		h, err = r.held(answer[2:])
-	} else {
-		h, err = s.read(r.Performance, r.ID, answer)
-	}
-	if err == nil {
-		err = h.Over() // a repeat may come after the end
-	}
+	h, err := s.take(ctx, claim, r, elsewhere, parts)
 	if err != nil {
 		return h, err
 	}
@@ -173,6 +164,31 @@ func (s *Store) Claim(ctx context.Context, r Request, parts ...Part) (Hold, erro
 		return Hold{}, err
 	}
 	return h, nil
+}
+
+// Offer is Claim of units that are kept for the returns list of a performance, instead of
+// those on sale. The session must begin with Listed; no limit of a place counts it.
+func (s *Store) Offer(ctx context.Context, r Request, parts ...Part) (Hold, error) {
+	r.Place, r.PerPlace = "", 0
+	return s.take(ctx, offer, r, 0, parts)
+}
+
+// take makes the hold, or finds what became of it.
+func (s *Store) take(ctx context.Context, script *redis.Script, r Request, elsewhere int64, parts []Part) (h Hold, err error) {
+	args := []any{r.Session, string(r.Sale), r.Life.Milliseconds(), r.SessionEnds.UnixMilli(), r.Extensions, string(r.Place), r.PerPlace, elsewhere}
+	answer, err := s.ask(ctx, script, r.Performance, r.ID, slices.Concat(args, slices.Concat(parts...))...)
+	if err != nil {
+		return Hold{}, err
+	}
+	if len(answer) == 4 && answer[0] == "new" {
+		h, err = r.held(answer[2:])
+	} else {
+		h, err = s.read(r.Performance, r.ID, answer)
+	}
+	if err == nil {
+		err = h.Over() // a repeat may come after the end
+	}
+	return h, err
 }
 
 // elsewhere is how many units the place has in the sale's other performances.
@@ -278,7 +294,7 @@ func (s *Store) Sell(ctx context.Context, id ropeline.PerformanceID, hold, attem
 // Return puts units of a canceled order on sale again, each of an attempt once. A
 // limit of the place that bought them does not count them any more. Nobody may own them in Postgres.
 func (s *Store) Return(ctx context.Context, id ropeline.PerformanceID, attempt string, place ropeline.PlaceID, units []int) error {
-	args := []any{attempt, string(place)}
+	args := []any{s.clock(), attempt, string(place)}
 	for _, u := range units {
 		args = append(args, u)
 	}

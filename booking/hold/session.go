@@ -2,10 +2,15 @@ package hold
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/ropeline/ropeline"
 )
+
+// Listed begins the sessions of those to whom the returns list has offered something: they
+// are in no line, and no slot of the shop is kept for them.
+const Listed = "returns:"
 
 // Sessions are told how long a fan's session must not end, because it holds
 // something or pays: its slot in the shop is kept until then. queue.Store is one.
@@ -25,7 +30,7 @@ func (s *Store) Keeping(sessions Sessions) *Store {
 // keep keeps the session of a hold for as long as the hold lives. It is part of
 // holding: a hold is answered only if its session will be there.
 func (s *Store) keep(ctx context.Context, h Hold) error {
-	if s.sessions == nil || !h.Live() {
+	if s.sessions == nil || !h.Live() || strings.HasPrefix(h.Session, Listed) {
 		return nil
 	}
 	return s.sessions.Keep(ctx, h.Sale, h.Session, h.ID, h.Expires, h.State == Paying)
@@ -35,7 +40,7 @@ func (s *Store) keep(ctx context.Context, h Hold) error {
 // the slot is counted until the time that was told before.
 func (s *Store) follow(ctx context.Context, h Hold) {
 	switch {
-	case s.sessions == nil || h.ID == "":
+	case s.sessions == nil || h.ID == "" || strings.HasPrefix(h.Session, Listed):
 	case h.Live():
 		_ = s.sessions.Keep(ctx, h.Sale, h.Session, h.ID, h.Expires, h.State == Paying)
 	default:

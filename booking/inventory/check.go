@@ -23,6 +23,10 @@ const (
 	WithheldNotTaken = "withheld-not-taken" // withheld by a reserve, but Redis would sell it
 	ReserveNotKept   = "reserve-not-kept"   // in a reserve, but Redis does not know
 	KeptByNoReserve  = "kept-by-no-reserve" // Redis withholds it, but no reserve does
+	ListNotKept      = "list-not-kept"      // the returns list has what comes free of it, but Redis does not know
+	ListedByNobody   = "listed-by-nobody"   // Redis keeps it for the returns list, but there is none
+	PooledNotTaken   = "pooled-not-taken"   // in the returns list's pool, but Redis would sell it to anybody
+	PooledAndOwned   = "pooled-and-owned"   // in that pool, and sold, held or withheld
 	PayingForNobody  = "paying-for-nobody"  // in a paying hold without an open attempt: it would never run out
 )
 
@@ -35,6 +39,7 @@ type Report struct {
 	Paying      int                    `json:"paying"`
 	Sold        int                    `json:"sold"`
 	Withheld    int                    `json:"withheld"` // by a reserve, and neither held nor sold
+	Pooled      int                    `json:"pooled"`   // came free and kept for the returns list
 	Mismatches  []Mismatch             `json:"mismatches"`
 }
 
@@ -96,6 +101,7 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 		found[NotBuilt] = []int{}
 	}
 	sold, unpaid, reserved := setOf(r.Sold), setOf(r.Unpaid), setOf(r.Withheld.Units)
+	listed, pooled := setOf(r.Listed.Units), setOf(snap.Pool)
 	held, stray := map[int]string{}, strays(r, before)
 	for _, h := range snap.Holds {
 		if attempt, ok := stray[h.ID]; ok && h.State == "paying" && h.Attempt == attempt {
@@ -124,13 +130,21 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 			report.Held++
 		case kept && taken:
 			report.Withheld++
+		case pooled[u]:
+			report.Pooled++
 		case !taken:
 			report.Free++
+		}
+		if snap.Listed.Has(u) != listed[u] {
+			bad(map[bool]string{true: ListNotKept, false: ListedByNobody}[listed[u]], u)
+		}
+		if kind := misplaced(pooled[u], taken, marked || held[u] != "" || kept); kind != "" {
+			bad(kind, u)
 		}
 		if kind := unkept(taken, kept, reserved[u]); kind != "" {
 			bad(kind, u)
 		}
-		if kind := disagreement(taken, marked, held[u] != "", kept, sold[u], unpaid[u]); kind != "" {
+		if kind := disagreement(taken, marked, held[u] != "", kept || pooled[u], sold[u], unpaid[u]); kind != "" {
 			bad(kind, u)
 		}
 	}
@@ -143,7 +157,7 @@ func compare(id ropeline.PerformanceID, r Recorded, before, snap Snapshot) Repor
 }
 
 // disagreement judges one unit: what Redis says of it (taken, marked as sold,
-// held, kept by a reserve) against what Postgres says (sold, or recorded and unpaid).
+// held, kept by a reserve or for the returns list) against what Postgres says (sold, or recorded and unpaid).
 func disagreement(taken, marked, held, kept, sold, unpaid bool) string {
 	switch {
 	case sold && !marked:
@@ -171,6 +185,18 @@ func unkept(taken, kept, reserved bool) string {
 		return KeptByNoReserve
 	case reserved && !kept:
 		return ReserveNotKept
+	}
+	return ""
+}
+
+// misplaced judges whether a unit of the returns list's pool is taken from the open sale,
+// and owned by nobody.
+func misplaced(pooled, taken, owned bool) string {
+	switch {
+	case pooled && !taken:
+		return PooledNotTaken
+	case pooled && owned:
+		return PooledAndOwned
 	}
 	return ""
 }

@@ -53,6 +53,7 @@ type Recorded struct {
 	Open   []Attempt
 
 	Withheld Withheld // by reserves; see With
+	Listed   Withheld // of these the returns list has what comes free
 
 	// Bought are the units of each place of the line, in a sale that limits them;
 	// nil where none does.
@@ -116,7 +117,7 @@ func (s *Store) rebuild(ctx context.Context, id ropeline.PerformanceID, records 
 	if err != nil {
 		return 0, fmt.Errorf("rebuilding inventory of %s: %w", id, err)
 	}
-	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), r.Withheld.By, returned, len(r.Open)}
+	args := []any{"", process, bitmapOf(r.Sold, r.Units), PaymentLife.Milliseconds(), r.Withheld.bitmap(r.Units), mark(r.Withheld.By, r.Listed.By), returned, r.Listed.bitmap(r.Units), len(r.Open)}
 	for _, a := range r.Open {
 		if r.Bought == nil {
 			a.Place = ""
@@ -178,6 +179,8 @@ type Snapshot struct {
 	Built       bool
 	Taken, Sold Bitmap
 	Withheld    Bitmap
+	Listed      Bitmap
+	Pool        []int // kept for the returns list
 	Holds       []HeldUnits
 }
 
@@ -195,8 +198,11 @@ func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapsh
 	if err != nil {
 		return Snapshot{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading inventory of %s: %w", id, err))
 	}
-	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2]), Withheld: Bitmap(answer[3])}
-	for i := 4; i+3 < len(answer); i += 4 {
+	snap := Snapshot{Built: answer[0] != "", Taken: Bitmap(answer[1]), Sold: Bitmap(answer[2]), Withheld: Bitmap(answer[3]), Listed: Bitmap(answer[4])}
+	if snap.Pool, err = Split(answer[5]); err != nil {
+		return Snapshot{}, fmt.Errorf("reading the pool of %s: %w", id, err)
+	}
+	for i := 6; i+3 < len(answer); i += 4 {
 		units, err := Split(answer[i+2])
 		if err != nil {
 			return Snapshot{}, fmt.Errorf("reading hold %s: %w", answer[i], err)
@@ -207,14 +213,15 @@ func (s *Store) Snapshot(ctx context.Context, id ropeline.PerformanceID) (Snapsh
 }
 
 // Bitmaps say of each unit what it is not: Taken those that are not free, among
-// them Sold, and Closed, which are withheld by a reserve and not sold.
+// them Sold, and Closed, which are withheld by a reserve, or kept for the returns list or
+// offered to it, and not sold.
 type Bitmaps struct{ Taken, Sold, Closed Bitmap }
 
 // Bitmaps reads them at one instant; ErrNotReady if they are not built.
 func (s *Store) Bitmaps(ctx context.Context, id ropeline.PerformanceID) (Bitmaps, error) {
 	built := KeysOf(id).For("")[0]
-	keys := [4]string{built, KeysOf(id).Taken(), KeysOf(id).Sold(), withheldOf(built)} // most have nothing in the last
-	var values [4]*redis.StringCmd
+	keys := [5]string{built, KeysOf(id).Taken(), KeysOf(id).Sold(), withheldOf(built), listedOf(built)} // most have nothing in the last two
+	var values [5]*redis.StringCmd
 	_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for i, key := range keys {
 			values[i] = p.Get(ctx, key)
@@ -230,7 +237,13 @@ func (s *Store) Bitmaps(ctx context.Context, id ropeline.PerformanceID) (Bitmaps
 		}
 	}
 	b := Bitmaps{Taken: Bitmap(values[1].Val()), Sold: Bitmap(values[2].Val()), Closed: Bitmap(values[3].Val())}
+	if listed := Bitmap(values[4].Val()); len(listed) > 0 && len(b.Closed) == 0 {
+		b.Closed = make(Bitmap, len(listed))
+	}
 	for i := range min(len(b.Closed), len(b.Sold)) {
+		if listed := values[4].Val(); i < len(listed) {
+			b.Closed[i] |= listed[i] & b.Taken[i]
+		}
 		b.Closed[i] &^= b.Sold[i]
 	}
 	return b, nil

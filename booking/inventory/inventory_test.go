@@ -219,6 +219,20 @@ func TestCheckNamesEachMismatch(t *testing.T) {
 			keep(t, rdb, id, r, 0, 3, 5, 6)
 			bit(t, rdb, inventory.KeysOf(id).Taken(), 5, 0)
 		}, "free 6 held 2 paying 0 sold 1 [{withheld-not-taken [5]}]"},
+		{inventory.ListNotKept, func(_ *testing.T, _ ropeline.PerformanceID, r *recorded) { r.Listed.Units = []int{5} },
+			"free 7 held 2 paying 0 sold 1 [{list-not-kept [5]}]"},
+		{inventory.ListedByNobody, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			list(t, rdb, id, r, 5)
+			r.Listed.Units = nil
+		}, "free 7 held 2 paying 0 sold 1 [{listed-by-nobody [5]}]"},
+		{inventory.PooledNotTaken, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			list(t, rdb, id, r, 3, 5)
+			pool(t, rdb, id, 5)
+		}, "free 6 held 2 paying 0 sold 1 [{pooled-not-taken [5]}]"},
+		{inventory.PooledAndOwned, func(t *testing.T, id ropeline.PerformanceID, r *recorded) {
+			list(t, rdb, id, r, 3, 5)
+			pool(t, rdb, id, 3)
+		}, "free 7 held 2 paying 0 sold 1 [{pooled-and-owned [3]}]"},
 		{inventory.NotBuilt, func(t *testing.T, id ropeline.PerformanceID, _ *recorded) {
 			if err := rdb.Del(t.Context(), inventory.KeysOf(id).For("")[0]).Err(); err != nil {
 				t.Fatal(err)
@@ -274,7 +288,7 @@ func TestReportIsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := json.Marshal(report)
-	want := `{"performance":"` + string(id) + `","units":4,"free":3,"held":0,"paying":0,"sold":1,"withheld":0,"mismatches":[{"kind":"marked-not-sold","units":[1]}]}`
+	want := `{"performance":"` + string(id) + `","units":4,"free":3,"held":0,"paying":0,"sold":1,"withheld":0,"pooled":0,"mismatches":[{"kind":"marked-not-sold","units":[1]}]}`
 	if err != nil || string(got) != want {
 		t.Errorf("report %s, want %s (%v)", got, want, err)
 	}
@@ -399,6 +413,22 @@ func check(t *testing.T, s *inventory.Store, id ropeline.PerformanceID, r record
 	got := fmt.Sprintf("free %d held %d paying %d sold %d %v", report.Free, report.Held, report.Paying, report.Sold, report.Mismatches)
 	if got != want {
 		t.Errorf("inventory: %s, want %s", got, want)
+	}
+}
+
+// list begins a returns list for units, pool puts one into its pool.
+func list(t *testing.T, rdb redis.UniversalClient, id ropeline.PerformanceID, r *recorded, units ...int) {
+	t.Helper()
+	r.Listed = inventory.Withheld{Units: units, By: "a list"}
+	if _, err := inventory.New(rdb).Rebuild(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pool(t *testing.T, rdb redis.UniversalClient, id ropeline.PerformanceID, unit int) {
+	t.Helper()
+	if err := rdb.ZAdd(t.Context(), inventory.KeysOf(id).For("")[0]+":pool", redis.Z{Member: unit}).Err(); err != nil {
+		t.Fatal(err)
 	}
 }
 

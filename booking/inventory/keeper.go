@@ -11,18 +11,20 @@ import (
 )
 
 // look is how often the Keeper looks for performances that are not built, an INFO
-// and an MGET each, and which reserves are in force, one query for all.
+// and an MGET each, and which reserves and lists are in force, a query each for all.
 const look = time.Second
 
 // patience is how long one look, and the rebuild of one performance, may take.
 const patience = 20 * time.Second
 
 // Keeper builds what is not built: at the start, for new performances, after
-// Redis was restarted or lost its data, and when a reserve is made or released.
+// Redis was restarted or lost its data, when a reserve is made or released, and when a
+// tier gets its returns list.
 type Keeper struct {
 	Store        *Store
 	Records      Records
 	Reserves     Reserves // nil: there are none
+	Lists        Lists    // nil, too
 	Performances func(context.Context) ([]ropeline.PerformanceID, error)
 	Log          *slog.Logger
 
@@ -80,11 +82,20 @@ func (k *Keeper) look(ctx context.Context) ([]ropeline.PerformanceID, map[ropeli
 	if err != nil {
 		return nil, nil, err
 	}
-	var inForce map[ropeline.PerformanceID]string
+	var reserves, lists map[ropeline.PerformanceID]string
 	if k.Reserves != nil {
-		if inForce, err = k.Reserves.InForce(ctx); err != nil {
+		if reserves, err = k.Reserves.InForce(ctx); err != nil {
 			return nil, nil, err
 		}
+	}
+	if k.Lists != nil {
+		if lists, err = k.Lists.InForce(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	inForce := make(map[ropeline.PerformanceID]string, len(reserves))
+	for _, id := range ids {
+		inForce[id] = mark(reserves[id], lists[id])
 	}
 	stale, err := k.Store.stale(ctx, ids, inForce)
 	return ids, stale, err
@@ -93,7 +104,7 @@ func (k *Keeper) look(ctx context.Context) ([]ropeline.PerformanceID, map[ropeli
 func (k *Keeper) build(ctx context.Context, id ropeline.PerformanceID) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	restored, err := k.Store.Rebuild(ctx, id, With(k.Records, k.Reserves))
+	restored, err := k.Store.Rebuild(ctx, id, With(k.Records, k.Reserves, k.Lists))
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,13 @@ func returnedOf(built string) string { return built + ":returned" }
 func withheldOf(built string) string { return built + ":withheld" }
 func reservesOf(built string) string { return built + ":reserves" }
 
+// poolOf is what came free and is kept for the returns list, of a performance whose
+// built mark has this key: a sorted set, unit -> ms at which it came free.
+func poolOf(built string) string { return built + ":pool" }
+
+// listedOf is the bitmap of the units of which that list has what comes free.
+func listedOf(built string) string { return built + ":listed" }
+
 // For lists the keys in the order in which every script takes them; see
 // hold/lua/clock.lua.
 func (k Keys) For(hold string) []string {

@@ -23,6 +23,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/monitor"
 	"github.com/ropeline/ropeline/queue"
@@ -172,7 +173,7 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	con.log.Info("sweeping holds and coupons and settling payments")
+	con.log.Info("sweeping holds and coupons, settling payments and tending returns lists")
 	reg := monitor.NewRegistry()
 	var secrets webhook.Keys
 	if c.Keys == "" {
@@ -196,12 +197,18 @@ func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Pro
 	line := queue.New(rdb, queue.Keys{})
 	worker := order.NewWorker(order.WorkerConfig{Postgres: db, Redis: rdb, Provider: provider, Sessions: line, Metrics: reg, Log: log})
 	coupons := coupon.New(db, rdb, hold.New(rdb), nil) // it shows nobody a code
-	parts := []part{{"worker", worker.Run}, {"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run}}
+	shows, units := catalogue.New(db, time.Now), inventory.New(rdb)
+	lists := returns.New(db, shows, units, hold.New(rdb), nil) // and nobody a pass
+	parts := []part{
+		{"worker", worker.Run},
+		{"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run},
+		{"returns", returns.NewTender(lists, returns.TendEvery, returns.Gather, reg, log).Run},
+	}
 	if secrets == nil {
 		return parts
 	}
 	receivers := webhook.New(db, secrets, told.WebhooksInside)
 	sender := webhook.NewSender(receivers, webhook.Every, webhook.NewMetrics(reg), log)
-	watcher := &webhook.Watcher{Store: receivers, Shows: catalogue.New(db, time.Now), Units: inventory.New(rdb), Every: webhook.WatchEvery, Log: log}
+	watcher := &webhook.Watcher{Store: receivers, Shows: shows, Units: units, Every: webhook.WatchEvery, Log: log}
 	return append(parts, part{"webhooks", sender.Run}, part{"sold out", watcher.Run})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/migrations"
 )
@@ -200,6 +201,7 @@ func (c *checkInventory) Run(ctx context.Context, con console) (err error) {
 
 func (c *checkInventory) compare(ctx context.Context, redis *inventory.Store, db *pgxpool.Pool) ([]inventory.Report, error) {
 	shows := catalogue.New(db, time.Now)
+	lists := returns.New(db, shows, redis, nil, nil) // asked which there are, and nothing else
 	ids, err := shows.Performances(ctx)
 	if err != nil {
 		return nil, err
@@ -209,7 +211,7 @@ func (c *checkInventory) compare(ctx context.Context, redis *inventory.Store, db
 		if c.Performance != "" && c.Performance != string(id) {
 			continue
 		}
-		report, err := redis.Check(ctx, id, inventory.With(order.NewStore(db, shows), shows))
+		report, err := redis.Check(ctx, id, inventory.With(order.NewStore(db, shows), shows, lists))
 		if err != nil {
 			return nil, err
 		}
@@ -239,6 +241,9 @@ func (c *checkInventory) print(out io.Writer, reports []inventory.Report) error 
 			state, r.Performance, r.Units, r.Free, r.Held, r.Paying, r.Sold)
 		if r.Withheld > 0 {
 			fmt.Fprintf(out, ", %d withheld", r.Withheld)
+		}
+		if r.Pooled > 0 {
+			fmt.Fprintf(out, ", %d kept for the returns list", r.Pooled)
 		}
 		fmt.Fprintln(out)
 		for _, m := range r.Mismatches {

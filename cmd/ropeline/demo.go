@@ -32,6 +32,7 @@ type demo struct {
 	SessionMax     ropeline.Seconds `json:"session_max"`
 	Hold           ropeline.Seconds `json:"hold"`
 	HoldExtensions int              `json:"hold_extensions"`
+	ReturnsWindow  ropeline.Seconds `json:"returns_window"`
 	UnitsPerHold   int              `json:"units_per_hold"`
 	PartyMax       int              `json:"party_max"`
 	Seats          int              `json:"seats"`
@@ -90,7 +91,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 			LobbyClosesAt: closes, OpensAt: opens, EndsAt: now.Add(d.EndsIn.Duration()),
 			Cap: d.Cap, Rate: d.Rate,
 			ClaimWindow: d.ClaimWindow, TokenLife: d.TokenLife, SessionMax: d.SessionMax,
-			Hold: d.Hold, HoldExtensions: d.HoldExtensions, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
+			Hold: d.Hold, HoldExtensions: d.HoldExtensions, ReturnsWindow: d.ReturnsWindow, UnitsPerHold: d.UnitsPerHold, PartyMax: d.PartyMax,
 			SafetyNet: d.SafetyNet, Visitor: d.Visitor, Lanes: d.Lanes, Bypass: d.Bypass,
 		},
 		Venue:    "Ropeline Theater",

@@ -30,6 +30,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
@@ -97,6 +98,7 @@ type shop struct {
 	signer *admission.Signer
 	db     *pgxpool.Pool
 	stock  *inventory.Store
+	lists  *returns.Store
 	shows  *catalogue.Store
 	orders *order.Store
 	staff  string // an SRE's key
@@ -116,9 +118,10 @@ type shop struct {
 
 func openShop(t *testing.T) *shop {
 	r := devtest.PrivateRedis(t)
-	s := newShop(t, r, devtest.PostgresDSN(t), catalogue.Plan{General: 20_000, Sale: ropeline.Sale{ID: "faults", Hold: 600, HoldExtensions: 1}})
+	s := newShop(t, r, devtest.PostgresDSN(t), catalogue.Plan{General: 20_000, Seats: 40, Sale: ropeline.Sale{ID: "faults", Hold: 600, HoldExtensions: 1}})
 	s.offerCoupons(r.Client)
 	s.ears = listens(t)
+	s.next = 40 // after the seats, which the returns list is about
 	s.start()
 	s.idle = s.asks(func() {})
 	s.idle["script score"] = true // counted a moment later: no request waits for it
@@ -153,6 +156,11 @@ func newShop(t *testing.T, r *devtest.RedisServer, dsn string, plan catalogue.Pl
 	s.shows = catalogue.New(s.db, time.Now)
 	s.stock, s.holds, s.money = inventory.New(r.Client), hold.New(r.Client), sandbox.New(s.db)
 	s.orders = order.NewStore(s.db, s.shows)
+	links, err := s.keys.secret(orderKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lists = returns.New(s.db, s.shows, s.stock, s.holds, returns.Keys(links))
 	t.Cleanup(s.holds.Close)
 	t.Cleanup(s.orders.Close)
 	opens := time.Now().UTC().Truncate(time.Second)
@@ -256,13 +264,13 @@ func (s *shop) await(what string, is func() bool) {
 
 // buyer is a fan at the booking core.
 type buyer struct {
-	token, session, hold, key, coupon, order, link string
-	place                                          ropeline.PlaceID
-	block                                          string
-	endpoint, event                                string // of webhooks
-	units                                          []int
-	tickets                                        []any // of the order
-	wants                                          []int // units instead
+	token, session, hold, key, coupon, order, link, entry string
+	place                                                 ropeline.PlaceID
+	block                                                 string
+	endpoint, event                                       string // of webhooks
+	units                                                 []int
+	tickets                                               []any // of the order
+	wants                                                 []int // units instead
 }
 
 func (s *shop) buyer() *buyer {
@@ -426,10 +434,14 @@ func (s *shop) kill(o operation, step string, cut devtest.Cut) (left, end string
 func (s *shop) settle() {
 	s.t.Helper()
 	settler := order.NewSettler(s.orders, s.holds, s.money, 0, time.Second, slog.New(slog.DiscardHandler))
+	tender := returns.NewTender(s.lists, time.Second, time.Hour, nil, slog.New(slog.DiscardHandler))
 	for range 20 {
 		_, err := settler.Settle(s.t.Context())
 		if err == nil {
 			_, err = settler.Refund(s.t.Context())
+		}
+		if err == nil {
+			_, err = tender.Tend(s.t.Context(), s.sale.Performances[0])
 		}
 		if err == nil {
 			err = settler.EndStrays(s.t.Context(), s.sale.Performances[0])
@@ -497,6 +509,7 @@ func (s *shop) agree(after string) {
 		"paid orders without all of their tickets":   `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
 		"valid tickets without a paid order":         `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
 		"webhooks of what is not so":                 `select count(*) from webhook_events v where v.kind = 'order.paid' and not exists (select from orders o where o.id = v.subject and o.state in ('paid', 'canceled'))`,
+		"places that are offered what is not held":   `select count(*) from returns_entries where state = 'offering'`,
 		"units with two tickets":                     `select count(*) from (select from tickets where state <> 'canceled' group by performance_id, unit having count(*) > 1) twice`,
 		"paid orders without one line of the money":  `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')`,
 	} {
@@ -511,7 +524,7 @@ func (s *shop) agree(after string) {
 	if bad, _, err := s.orders.Audit(s.t.Context(), s.sale.Performances[0]); err != nil || len(bad) > 0 {
 		s.t.Errorf("%s: by the ledger %v, %v", after, bad, err)
 	}
-	report, err := s.stock.Check(s.t.Context(), s.sale.Performances[0], inventory.With(s.orders, s.shows))
+	report, err := s.stock.Check(s.t.Context(), s.sale.Performances[0], inventory.With(s.orders, s.shows, s.lists))
 	if err != nil || !report.OK() {
 		s.t.Errorf("%s: the inventory is %+v, %v", after, report, err)
 	}

@@ -77,9 +77,27 @@ local function write()
     end
 end
 
--- finish ends a hold and gives back those of its units that are neither sold nor
--- withheld by a reserve (see inventory's rebuild.lua). The record stays a quarter of an hour, so that its fan and repeats of a request
--- learn how it ended.
+-- free gives units back that nobody holds any more: those that are sold or withheld by
+-- a reserve to nobody, those of which the returns list has what comes free to its pool,
+-- the others to the open sale. What lies beside built: see inventory's rebuild.lua.
+local function free(units)
+    local runs, at = runs_of(units), 0
+    local gone, withheld, listed = bits(KEYS[3], runs), bits(KEYS[1] .. ':withheld', runs), bits(KEYS[1] .. ':listed', runs)
+    for i in ipairs(gone) do
+        gone[i] = bit.bor(gone[i], withheld[i])
+        for k = runs[i][2] - 1, 0, -1 do
+            at = at + 1
+            if listed[i] ~= 0 and bit.band(listed[i], 2 ^ k) ~= 0 and bit.band(gone[i], 2 ^ k) == 0 then
+                redis.call('ZADD', KEYS[1] .. ':pool', 'NX', now, units[at])
+            end
+        end
+        gone[i] = bit.bor(gone[i], listed[i])
+    end
+    bits(KEYS[2], runs, gone)
+end
+
+-- finish ends a hold and gives its units back. The record stays a quarter of an hour,
+-- so that its fan and repeats of a request learn how it ended.
 local function finish(key, id, state)
     write()
     local record, units = redis.call('HMGET', key, 'units', 'session', 'place'), {}
@@ -87,12 +105,7 @@ local function finish(key, id, state)
         units[#units + 1] = unit
     end
     if #units > 0 then
-        local runs = runs_of(units)
-        local gone, withheld = bits(KEYS[3], runs), bits(KEYS[1] .. ':withheld', runs)
-        for i, sold in ipairs(gone) do
-            gone[i] = bit.bor(sold, withheld[i])
-        end
-        bits(KEYS[2], runs, gone)
+        free(units)
     end
     redis.call('ZREM', KEYS[4], id)
     redis.call('ZREM', KEYS[5], id)

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 built  2 taken  3 sold  4 deadlines  5 paying  6 sessions (not used)
 --       7 prefix of hold keys
--- Returns {built mark or "", taken, sold, withheld, hold, state, units, attempt, hold, …};
+-- Returns {built mark or "", taken, sold, withheld, listed, units of the pool, hold, state,
+--         units, attempt, hold, …};
 --         a hold without a record has state "lost" and no units
 -- Cost: O(bytes of the bitmaps + units in live holds)
 local answer = {
@@ -10,6 +11,8 @@ local answer = {
     redis.call('GET', KEYS[2]) or '',
     redis.call('GET', KEYS[3]) or '',
     redis.call('GET', KEYS[1] .. ':withheld') or '',
+    redis.call('GET', KEYS[1] .. ':listed') or '',
+    table.concat(redis.call('ZRANGE', KEYS[1] .. ':pool', 0, -1), ','),
 }
 for i = 4, 5 do
     for _, id in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
