@@ -68,6 +68,7 @@ var boundedLists = map[string]string{
 	"VenueMap.areas":                   "of one document of 32 MiB at most",
 	"Program.performances":             "1,000 at most",
 	"Reserve.ranges":                   "runs of neighbors in one map",
+	"ReturnsLists.lists":               "one at most for each tier",
 	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",
 }
 
@@ -163,6 +164,12 @@ func newScene(t *testing.T) *scene {
 		c.organize(http.MethodPost, organizer+"/performances/"+string(c.show.ID)+"/reserves",
 			c.json(m{"name": name, "kind": "guests", "area": c.show.Tiers[3].Name, "places": 1}), "Idempotency-Key", name).is(http.StatusCreated, nil)
 	}
+	for i, tier := 0, c.show.Tiers[2]; i < 3; i++ {
+		if i == 0 {
+			c.sellOut(tier)
+		}
+		c.wait(tier, fmt.Sprint("fan", i), 1).is(http.StatusCreated, nil)
+	}
 	for range 3 { // as the settler leaves them that a provider refuses
 		if _, err := c.db.Exec(t.Context(), `insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
 			values ($1, $2, $3, $2, '', '{}', 100, 0, 'EUR', 'staff:ada', 'r', 'failed', $2)`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID); err != nil {
@@ -238,6 +245,8 @@ func (s *scene) lists() map[string][2]string {
 		"list-venues":             {venuesPath, "key-olga"},
 		"list-programs":           {programsPath, "key-olga"},
 		"list-reserves":           {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga"},
+		"list-returns":            {organizer + "/performances/" + string(s.show.ID) + "/returns", "key-sre"},
+		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
 	}
 }
@@ -315,6 +324,7 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 		"get-performance":  "/api/v1/performances/" + string(s.show.ID),
 		"get-availability": "/api/v1/performances/" + string(s.show.ID) + "/availability",
 		"get-payment":      "/api/v1/performances/" + string(s.show.ID) + "/payment",
+		"show-returns":     "/api/v1/performances/" + string(s.show.ID) + "/returns",
 		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
 	}
 	for id, where := range s.lists() {
@@ -355,7 +365,8 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 
 // keyless are the POSTs that create something and take no Idempotency-Key, and why.
 var keyless = map[string]string{
-	"create-bag": "nothing is written: a bag is there once something is in it, and its key is a secret that no header should make",
+	"claim-return": "an offer is one hold, and its pass the key to it",
+	"create-bag":   "nothing is written: a bag is there once something is in it, and its key is a secret that no header should make",
 }
 
 // Whoever does not know what came of a request sends it again.
@@ -411,6 +422,8 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-hold": {"/api/v1/holds", fan, m{"performance": performance, "units": []int{30}}, m{"performance": performance, "units": []int{31}}, "hold-exists", "hold-exists"},
 		"create-order": {"/api/v1/orders", buyer, m{"hold": hold.ID, "email": "fan@example.org", "payment_method": sandbox.OK},
 			m{"hold": hold.ID, "email": "other@example.org", "payment_method": sandbox.OK}, "idempotency-key-missing", "idempotency-key-reused"},
+		"join-returns": {"/api/v1/performances/" + string(performance) + "/returns", "", m{"tier": s.show.Tiers[2].ID, "quantity": 1, "email": "fan@example.org"},
+			m{"tier": s.show.Tiers[2].ID, "quantity": 2, "email": "fan@example.org"}, "idempotency-key-missing", "idempotency-key-reused"},
 		"exchange-tickets":       {"/api/v1/orders/" + mine.ID + "/exchange", mine.Key, swapMine, swapMine2, "idempotency-key-missing", "idempotency-key-reused"},
 		"staff-exchange-tickets": {organizer + "/orders/" + theirs.ID + "/exchange", "key-sre", swapTheirs, otherwise(swapTheirs), "idempotency-key-missing", "idempotency-key-reused"},
 		"claim-coupon":           {"/api/v1/coupons/" + claimed + "/claim", bag, nil, nil, "idempotency-key-missing", ""},

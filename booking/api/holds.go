@@ -19,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/returns"
 )
 
 func (s *server) routeHolds() error {
@@ -138,7 +139,7 @@ type holdList struct {
 
 // listHolds has a hold of each performance at most, in the order of their ids.
 func (s *server) listHolds(ctx context.Context, in *Page) (*holdList, error) {
-	fan, err := fan(ctx)
+	fan, err := s.fanOr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ type holdID struct {
 
 // find reads this session's hold of an id, and the performance it is of.
 func (s *server) find(ctx context.Context, id string) (hold.Hold, token.Claims, error) {
-	fan, err := fan(ctx)
+	fan, err := s.fanOr(ctx)
 	if err != nil {
 		return hold.Hold{}, fan, err
 	}
@@ -260,6 +261,14 @@ func (s *server) holdAnswer(ctx context.Context, h hold.Hold) (*holdAnswer, erro
 		ID: h.ID, Performance: h.Performance, Sale: h.Sale, Units: h.Units, Lines: lines, Total: total,
 		ExpiresAt: h.Expires, ExtensionsLeft: h.Extensions, State: h.State,
 	}}, nil
+}
+
+// fanOr is fan, or who has claimed an offer of a returns list.
+func (s *server) fanOr(ctx context.Context) (token.Claims, error) {
+	if e, ok := ctx.Value(offered{}).(returns.Entry); ok {
+		return s.guest(ctx, e)
+	}
+	return fan(ctx)
 }
 
 // fan returns whose request this is. The guard has checked the token; a

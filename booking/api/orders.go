@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/internal/qr"
@@ -74,7 +76,7 @@ type createdOrder struct {
 }
 
 func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrder, error) {
-	fan, err := fan(ctx)
+	fan, err := s.fanOr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 		return nil, err
 	}
 	if o.Action == "" {
-		s.noteBuyer(ctx, fan.Sale, fan.Place)
+		s.noteBuyer(ctx, fan.Sale, fan.Session, fan.Place)
 	}
 	body, err := orderAnswer(o)
 	if err != nil {
@@ -106,9 +108,10 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 }
 
 // noteBuyer tells the line that a session has bought: it needs no basket any more.
-// What was sold stays sold if that cannot be told.
-func (s *server) noteBuyer(ctx context.Context, sale ropeline.SaleID, place ropeline.PlaceID) {
-	if s.line == nil {
+// What was sold stays sold if that cannot be told. Who bought what the returns list had
+// is in no line.
+func (s *server) noteBuyer(ctx context.Context, sale ropeline.SaleID, session string, place ropeline.PlaceID) {
+	if s.line == nil || strings.HasPrefix(session, hold.Listed) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

@@ -29,6 +29,10 @@ const (
 	SRE       Access = "SRE key"
 	BoxOffice Access = "box office key" // the box office, and SREs
 	Organizer Access = "organizer key"  // organizers, and SREs
+
+	ListKey         Access = "returns list key" // holders of the key of a place on a returns list
+	ClaimPass       Access = "claim pass"       // holders of the pass of an offer of that list
+	AdmissionOrPass Access = "admission token or claim pass"
 )
 
 // Route is a line of the table of routes.
@@ -68,13 +72,13 @@ var Routes = []Route{
 	{"get-payment", http.MethodGet, "/api/v1/performances/{id}/payment", Public, http.StatusOK, "How a performance is paid for"},
 	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, http.StatusOK, "Which units are free, held or sold; may be a second old"},
 	{"create-hold", http.MethodPost, "/api/v1/holds", Admission, http.StatusCreated, "Hold units for a while, all of them or none"},
-	{"list-holds", http.MethodGet, "/api/v1/holds", Admission, http.StatusOK, "The live holds of this session"},
-	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", Admission, http.StatusOK, "A hold of this session"},
-	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", Admission, http.StatusNoContent, "Give held units back"},
-	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", Admission, http.StatusOK, "Start a hold's time afresh"},
-	{"set-hold-coupon", http.MethodPut, "/api/v1/holds/{id}/coupon", Admission, http.StatusOK, "Lower what a hold costs by a coupon"},
-	{"remove-hold-coupon", http.MethodDelete, "/api/v1/holds/{id}/coupon", Admission, http.StatusOK, "Take the coupon off a hold"},
-	{"create-order", http.MethodPost, "/api/v1/orders", Admission, http.StatusCreated, "Pay for a hold"},
+	{"list-holds", http.MethodGet, "/api/v1/holds", AdmissionOrPass, http.StatusOK, "The live holds of this session"},
+	{"get-hold", http.MethodGet, "/api/v1/holds/{id}", AdmissionOrPass, http.StatusOK, "A hold of this session"},
+	{"release-hold", http.MethodDelete, "/api/v1/holds/{id}", AdmissionOrPass, http.StatusNoContent, "Give held units back"},
+	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", AdmissionOrPass, http.StatusOK, "Start a hold's time afresh"},
+	{"set-hold-coupon", http.MethodPut, "/api/v1/holds/{id}/coupon", AdmissionOrPass, http.StatusOK, "Lower what a hold costs by a coupon"},
+	{"remove-hold-coupon", http.MethodDelete, "/api/v1/holds/{id}/coupon", AdmissionOrPass, http.StatusOK, "Take the coupon off a hold"},
+	{"create-order", http.MethodPost, "/api/v1/orders", AdmissionOrPass, http.StatusCreated, "Pay for a hold"},
 	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
 	{"get-receipt", http.MethodGet, "/api/v1/orders/{id}/receipt", OrderLink, http.StatusOK, "What an order cost, with tax and fee, and what went back"},
 	{"cancel-order", http.MethodPost, "/api/v1/orders/{id}/cancel", OrderLink, http.StatusOK, "Cancel tickets of an order by the rules of its performance; the same ones again change nothing"},
@@ -108,6 +112,13 @@ var Routes = []Route{
 	{"get-counter-order", http.MethodGet, organizer + "/counter/orders/{id}", BoxOffice, http.StatusOK, "An order that the counter sold, and its tickets"},
 	{"get-counter-receipt", http.MethodGet, organizer + "/counter/orders/{id}/receipt", BoxOffice, http.StatusOK, "The receipt of an order that the counter sold"},
 	{"cancel-at-counter", http.MethodPost, organizer + "/counter/orders/{id}/cancel", BoxOffice, http.StatusOK, "Cancel tickets that the counter sold, and give the money back; the same ones again change nothing"},
+	{"show-returns", http.MethodGet, "/api/v1/performances/{id}/returns", Public, http.StatusOK, "The returns lists of a performance, and how many wait"},
+	{"join-returns", http.MethodPost, "/api/v1/performances/{id}/returns", Public, http.StatusCreated, "Wait for what comes back of a tier that is sold out"},
+	{"get-return", http.MethodGet, "/api/v1/returns/{id}", ListKey, http.StatusOK, "A place on a returns list, and what it is offered"},
+	{"leave-returns", http.MethodDelete, "/api/v1/returns/{id}", ListKey, http.StatusNoContent, "Give a place on a returns list up, with what it is offered"},
+	{"claim-return", http.MethodPost, "/api/v1/returns/{id}/claim", ClaimPass, http.StatusCreated, "Turn an offer into a hold that is paid for as any other; again, the same hold"},
+	{"list-returns", http.MethodGet, organizer + "/performances/{id}/returns", SRE, http.StatusOK, "Who waits on the returns lists of a performance, in their order, and what is offered"},
+	{"list-returns-history", http.MethodGet, organizer + "/performances/{id}/returns/history", SRE, http.StatusOK, "What happened on the returns lists of a performance"},
 
 	{"create-webhook", http.MethodPost, endpoints, SRE, http.StatusCreated, "Tell an address of what happens, signed; its secret is shown once"},
 	{"list-webhooks", http.MethodGet, endpoints, SRE, http.StatusOK, "Who is told of what happens"},
@@ -194,8 +205,17 @@ func (s *server) guard(app *fiber.App) {
 		chain := []fiber.Handler{plainBody, pass}
 		switch r.Access {
 		case Public:
+			if r.Method != http.MethodGet {
+				chain = []fiber.Handler{private, plainBody, pass}
+			}
 		case Admission:
 			chain = []fiber.Handler{private, plainBody, sameOrigin, token, s.addressed, pass}
+		case AdmissionOrPass:
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.passOr(token), s.addressed, pass}
+		case ClaimPass:
+			chain = []fiber.Handler{private, plainBody, s.needPass, pass}
+		case ListKey:
+			chain = []fiber.Handler{private, plainBody, s.needListKey, pass}
 		case OrderLink:
 			chain = []fiber.Handler{private, plainBody, needOrderKey, pass}
 		case Signed: // the handler checks it: the signature is of the body

@@ -23,6 +23,7 @@ import (
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
@@ -38,6 +39,11 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
 	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID, "get-receipt": o.ID, "cancel-order": o.ID,
 		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID), "get-payment": string(c.show.ID)}
+	for _, r := range Routes {
+		if strings.Contains(r.Path, "/performances/{id}/returns") {
+			ids[r.ID] = string(c.show.ID)
+		}
+	}
 	offer := c.offer(m{})
 	for _, r := range Routes {
 		if strings.Contains(r.Path, "/coupons/{id}") {
@@ -70,13 +76,33 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga"}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga"}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
-				if a := call(""); a.Status != r.Success {
+				if a := call(""); a.Status != r.Success && (r.ID != "join-returns" || a.Status != http.StatusUnprocessableEntity) { // what is missing is said
 					t.Errorf("a public route answered %d: %s", a.Status, a.Body)
 				}
-			case Admission:
+			case ListKey:
+				call("").refused(http.StatusUnauthorized, "returns-key-missing")
+				key, other := c.api.server.returns.Keys().Place(id), c.api.server.returns.Keys().Place(uuid.NewString())
+				for _, forged := range []string{fan, o.Key, bag, "x", id, id + ".", key + "=", key[:len(key)-1], strings.ToUpper(key), other, c.api.server.returns.Keys().Pass(id),
+					returns.Keys(make([]byte, 32)).Place(id)} {
+					call(forged).refused(http.StatusUnauthorized, "returns-key-invalid")
+				}
+				if a := call(key); a.Status != http.StatusNotFound {
+					t.Errorf("a key of no place answered %d: %s", a.Status, a.Body)
+				}
+			case ClaimPass:
+				call("").refused(http.StatusUnauthorized, "pass-missing")
+				c.badPasses(id, fan, func(forged string) { call(forged).refused(http.StatusUnauthorized, "pass-invalid") })
+			case Admission, AdmissionOrPass:
+				if r.Access == AdmissionOrPass {
+					c.badPasses(id, fan, func(forged string) {
+						if returns.IsPass(forged) {
+							call(forged).refused(http.StatusUnauthorized, "pass-invalid")
+						}
+					})
+				}
 				for name, forged := range c.forgedTokens() {
 					code := "token-invalid"
 					switch name {
@@ -162,6 +188,17 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				t.Errorf("nobody says who may call it: %q", r.Access)
 			}
 		})
+	}
+}
+
+// badPasses look like passes and must not open anything: the last one is good, and of no
+// offer.
+func (c *core) badPasses(hold, token string, try func(string)) {
+	keys := c.api.server.returns.Keys()
+	pass := keys.Pass(hold)
+	for _, forged := range []string{token, "x", hold + ".", pass + "=", pass[:len(pass)-1], strings.ToUpper(pass), uuid.NewString() + pass[36:], keys.Place(hold),
+		returns.Keys(make([]byte, 32)).Pass(hold), pass} {
+		try(forged)
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/webhook"
 )
@@ -81,6 +82,7 @@ type server struct {
 	orders    *order.Store
 	coupons   *coupon.Store
 	endpoints *webhook.Store
+	returns   *returns.Store
 	staff     Staff
 	desk      *order.Desk
 	links     order.Links
@@ -114,7 +116,8 @@ func New(c Config) (*Core, error) {
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
-	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Performances: shows.Performances,
+	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
+	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Lists: s.returns, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
 	if c.Line != nil {
 		s.counter = stock.NewCounter(stock.Config{Line: c.Line, Catalogue: shows, Inventory: units, Log: c.Log})
@@ -159,7 +162,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeReturns} {
 		if err := register(); err != nil {
 			return nil, err
 		}

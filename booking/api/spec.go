@@ -28,6 +28,8 @@ func specification() huma.Config {
 						Description: "Time and HMAC-SHA256 of the body, with a secret that the provider and we share. The sandbox's header is Sandbox-Signature."},
 					schemes[OrderLink]: {Type: "http", Scheme: "bearer", Description: "The key of the order."},
 					schemes[Bag]:       {Type: "http", Scheme: "bearer", Description: "The key of the bag."},
+					schemes[ListKey]:   {Type: "http", Scheme: "bearer", Description: "The key of a place on a returns list."},
+					schemes[ClaimPass]: {Type: "http", Scheme: "bearer", Description: "The pass of an offer of a returns list."},
 					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, an organizer, or an SRE."},
 				},
 			},
@@ -47,7 +49,7 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", ListKey: "place", ClaimPass: "pass"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
@@ -65,6 +67,9 @@ func operation(r Route) huma.Operation {
 	}
 	if documents[r.ID] != nil {
 		op.MaxBodyBytes = ropeline.MaxDocument
+	}
+	if r.Access == AdmissionOrPass {
+		op.Security = []map[string][]string{{schemes[Admission]: {}}, {schemes[ClaimPass]: {}}}
 	}
 	if scheme, ok := schemes[r.Access]; ok {
 		op.Security = []map[string][]string{{scheme: {}}}

@@ -80,7 +80,7 @@ func (s *server) hearFrom(ctx context.Context, crier payment.Crier, in *cry) (re
 		s.log.Warn("a buyer's bank wants the money of an order; see to it at the provider", "payment", e.Ref, "dispute", e.Dispute)
 	}
 	if heard == order.HeardNow && (a.Step == order.Captured || a.Step == order.Done) {
-		s.noteBuyer(ctx, a.Sale, a.Place)
+		s.noteBuyer(ctx, a.Sale, a.Session, a.Place)
 	}
 	return string(heard), nil
 }

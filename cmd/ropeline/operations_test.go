@@ -17,10 +17,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
@@ -29,7 +31,7 @@ import (
 
 func (s *shop) operations() []operation {
 	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.counterOperations(),
-		s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.workerOperations())
+		s.webhookOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.returnsOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -744,6 +746,134 @@ func (s *shop) delivered(event string) (is bool) {
 		s.t.Fatal(err)
 	}
 	return is
+}
+
+// returnsOperations are about what comes back of eight seats that were sold out.
+func (s *shop) returnsOperations() []operation {
+	show, p := s.sale.Performances[0], s.program()
+	tier := p.Map.Tiers[2]
+	soldOut := func() { // each to somebody else: what is canceled is an order
+		for u := tier.First; u < tier.First+tier.Count; u++ {
+			if s.count(`select count(*) from tickets where state = 'valid' and unit = $1`, u) == 1 {
+				continue
+			}
+			b := s.buyer()
+			b.units = []int{u}
+			s.holdOperations()[1].prepare(b)
+			if status, answer := s.pay(b, sandbox.OK); status != http.StatusCreated {
+				s.t.Fatalf("selling out: %d %v", status, answer)
+			}
+		}
+	}
+	join := func(b *buyer) int {
+		status, answer := s.do(b, http.MethodPost, "/api/v1/performances/"+string(show)+"/returns",
+			map[string]any{"tier": tier.ID, "quantity": 1, "email": "fan" + b.key + "@example.org"}, b.key)
+		b.entry, _ = answer["id"].(string)
+		b.link, _ = answer["key"].(string)
+		return status
+	}
+	joined := func(b *buyer) {
+		soldOut()
+		if status := join(b); status != http.StatusCreated {
+			s.t.Fatalf("joining: %d", status)
+		}
+	}
+	leave := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: b.link}, http.MethodDelete, "/api/v1/returns/"+b.entry, struct{}{}, "")
+		return status
+	}
+	freed := func(b *buyer) {
+		joined(b)
+		s.await("the list is in force", func() bool {
+			snap, err := s.stock.Snapshot(s.t.Context(), show)
+			return err == nil && len(snap.Listed) > 0
+		})
+		var order string
+		if err := s.db.QueryRow(s.t.Context(), `select order_id::text from tickets where state = 'valid' and tier_id = $1 limit 1`, tier.ID).Scan(&order); err != nil {
+			s.t.Fatal(err)
+		}
+		if status, answer := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/orders/"+order+"/cancel", map[string]any{"reason": "a test"}, ""); status != http.StatusOK {
+			s.t.Fatalf("canceling: %d %v", status, answer)
+		}
+	}
+	state := func(b *buyer) (state returns.State) {
+		e, err := s.lists.Entry(s.t.Context(), b.entry)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		b.hold, b.token = e.Hold, s.lists.Keys().Pass(e.Hold)
+		return e.State
+	}
+	offered := func(b *buyer) {
+		freed(b)
+		s.settle()
+		if now := state(b); now != returns.Offered {
+			s.t.Fatalf("the place is %s", now)
+		}
+	}
+	claim := func(b *buyer) int {
+		status, _ := s.do(b, http.MethodPost, "/api/v1/returns/"+b.entry+"/claim", struct{}{}, "")
+		return status
+	}
+	bought := func(b *buyer) string {
+		if now := state(b); now != returns.Offered && now != returns.Claimed {
+			s.t.Errorf("whoever is offered something is %s", now)
+		}
+		if status := claim(b); status != http.StatusCreated {
+			s.t.Errorf("claiming: %d", status)
+		}
+		if status, answer := s.pay(b, sandbox.OK); status != http.StatusCreated {
+			s.t.Errorf("paying for an offer: %d %v", status, answer)
+		}
+		s.settle()
+		if now := state(b); now != returns.Bought || s.count(`select count(*) from tickets where state = 'valid' and tier_id = $1`, tier.ID) != tier.Count {
+			s.t.Errorf("in the end the place is %s", now)
+		}
+		return "it is bought"
+	}
+	worker := func(b *buyer) int {
+		s.await("the worker offers it", func() bool { return state(b) == returns.Offered || s.dead.Load() })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	return []operation{
+		{name: "join the returns list", routes: []string{"join-returns"}, prepare: func(*buyer) { soldOut() }, act: join, want: http.StatusCreated, finish: func(b *buyer) string {
+			if first, status := b.entry, join(b); status != http.StatusCreated || first != "" && first != b.entry {
+				s.t.Errorf("joining again: %d, the place %s instead of %s", status, b.entry, first)
+			}
+			if n := s.count(`select count(*) from returns_entries where state = 'waiting'`); n != 1 || leave(b) != http.StatusNoContent {
+				s.t.Errorf("%d places wait", n)
+			}
+			return "one place"
+		}},
+		{name: "leave it", routes: []string{"leave-returns"}, prepare: joined, act: leave, want: http.StatusNoContent, finish: func(b *buyer) string {
+			if status := leave(b); status != http.StatusNoContent || state(b) != returns.Left {
+				s.t.Errorf("leaving again: %d", status)
+			}
+			return "no place"
+		}},
+		{name: "claim an offer", routes: []string{"claim-return"}, prepare: offered, act: claim, want: http.StatusCreated, finish: bought},
+		{always: true, name: "worker offers", worker: true, prepare: freed, act: worker, want: http.StatusOK, finish: bought},
+	}
+}
+
+func (s *shop) program() catalogue.Performance {
+	s.t.Helper()
+	p, err := s.shows.Performance(s.t.Context(), s.sale.Performances[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+func (s *shop) count(query string, args ...any) (n int) {
+	s.t.Helper()
+	if err := s.db.QueryRow(s.t.Context(), query, args...).Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
 }
 
 // workerOperations settle what a core has left behind.
