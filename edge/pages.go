@@ -108,9 +108,10 @@ const policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'
 // script, its frames, and what the script asks of it. Nothing of it is ever served by us.
 const fieldsPolicy = policy + "; script-src 'self' https://js.stripe.com; frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com"
 
-// policyOf is the policy of a page: cards are typed in on the shop's alone.
+// policyOf is the policy of a page: cards are typed in on the shop's, and where
+// an offer of the returns list is paid for.
 func (s *Server) policyOf(name string) string {
-	if s.cardFields && name == "shop.html" {
+	if s.cardFields && (name == "shop.html" || name == "returns.html") {
 		return fieldsPolicy
 	}
 	return policy

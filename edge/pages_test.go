@@ -20,6 +20,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"draw.html":                {Data: []byte("<title>draw</title>")},
 		"ledger.html":              {Data: []byte("<title>ledger</title>")},
 		"order.html":               {Data: []byte("<title>order</title>")},
+		"returns.html":             {Data: []byte("<title>returns</title>")},
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},

@@ -44,6 +44,8 @@ type plainView struct {
 	Action string        // where its forms go
 	Key    string        // a random text: a form that is sent twice does one thing
 	Shop   string
+	// Returns is where the returns lists are joined.
+	Returns string
 
 	Sale    wire.Sale
 	Scene   string
@@ -126,7 +128,7 @@ func (s *Server) plainView(r *http.Request) (*room, plainView, error) {
 		return nil, plainView{}, fmt.Errorf("naming a form: %w", err)
 	}
 	return room, plainView{
-		Action: plainPath(room.id), Shop: shopPath(room.id), Sale: sale,
+		Action: plainPath(room.id), Shop: shopPath(room.id), Returns: "/sales/" + string(room.id) + "/returns", Sale: sale,
 		Key: base64.RawURLEncoding.EncodeToString(key),
 	}, nil
 }

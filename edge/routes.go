@@ -37,6 +37,8 @@ func (s *Server) routes() []route {
 		{"GET", "/sales/{sale}/draw", public, s.page("draw.html")},
 		{"GET", "/sales/{sale}/ledger", public, s.page("ledger.html")},
 		{"GET", "/sales/{sale}/shop", public, s.shopPage},
+		{"GET", "/sales/{sale}/returns", public, s.page("returns.html")},
+		{"GET", "/returns/{id}", public, s.page("returns.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
@@ -74,7 +76,7 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "coupons", "shops", "bags", "bag", "webhooks", "sandbox"} {
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "bags", "bag", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.booking))...)

@@ -6,6 +6,8 @@ const pages: [RegExp, string][] = [
   [/^\/sales\/[^/]+\/draw\/?$/, "/draw.html"],
   [/^\/sales\/[^/]+\/ledger\/?$/, "/ledger.html"],
   [/^\/sales\/[^/]+\/shop\/?$/, "/shop.html"],
+  [/^\/sales\/[^/]+\/returns\/?$/, "/returns.html"],
+  [/^\/returns\/[^/]+\/?$/, "/returns.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
   [/^\/ops\/?$/, "/ops.html"],
 ];

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import type { Page } from "playwright-core";
 
-import type { Sale, Status, Stock } from "../src/api/documents";
+import type { Order, Sale, Status, Stock } from "../src/api/documents";
 import { leaving, news as words } from "../src/messages/en";
 import { Fan, until } from "./fan";
 import { look } from "./look";
@@ -58,7 +58,7 @@ function changePrice(stack: Stack, amount: number): void {
 }
 
 /** A fan without a browser, who buys everything. */
-class Buyer {
+export class Buyer {
   readonly #stack: Stack;
   #token = "";
   #held = "";
@@ -81,8 +81,8 @@ class Buyer {
     this.#held = (await this.#ask<{ id: string }>("POST", "/api/v1/holds", this.#token, body)).id;
   }
 
-  async pay(): Promise<void> {
-    await this.#ask("POST", "/api/v1/orders", this.#token, { hold: this.#held, email: "buyer@example.org", payment_method: "sandbox_ok" });
+  async pay(): Promise<Order> {
+    return this.#ask<Order>("POST", "/api/v1/orders", this.#token, { hold: this.#held, email: "buyer@example.org", payment_method: "sandbox_ok" });
   }
 
   async #ask<T>(method: string, path: string, bearer: string, body?: object): Promise<T> {

@@ -26,12 +26,13 @@ import { plain } from "./plain";
 import { polling } from "./polling";
 import { presale } from "./presale";
 import { queue } from "./queue";
+import { returns } from "./returns";
 import { findStack, type Stack } from "./stack";
 import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
-const apart: typeof together = { draw, news, invited, presale, net, hall };
+const apart: typeof together = { draw, news, returns, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

@@ -328,6 +328,30 @@ export interface Order {
   tickets: Ticket[];
 }
 
+/** The returns lists of a performance: of the tiers for which somebody began to wait. */
+export interface ReturnsLists {
+  /** Seconds in which an offer has to be claimed. */
+  window: number;
+  most: number;
+  lists: { tier: string; waiting: number }[];
+}
+
+/** A place on a returns list. */
+export interface Returned {
+  id: string;
+  performance: string;
+  sale: string;
+  tier: string;
+  quantity: number;
+  together: boolean;
+  state: "waiting" | "offered" | "claimed" | "bought" | "lapsed" | "left" | "closed";
+  ahead?: number;
+  joined_at: string;
+  /** Only in the answer to its making. */
+  key?: string;
+  offer?: { hold: string; units: number[]; lines: Line[]; total: Money; expires_at: string; pass: string };
+}
+
 /** A sale as its SRE sees it. */
 export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
 

@@ -15,6 +15,7 @@ export { news } from "./en/news.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
 export { party } from "./en/party.ts";
+export { returns } from "./en/returns.ts";
 export { shop } from "./en/shop.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

@@ -36,6 +36,7 @@ class Board {
   readonly #tiers = h("ul", { class: "tiers" });
   readonly #rules = h("div", {});
   readonly #stay: () => HTMLElement;
+  readonly #list: () => HTMLElement;
   #sheets = new Map<number, TermsSheet>();
   #stock: Stock | undefined;
   #shown = "";
@@ -48,6 +49,7 @@ class Board {
       leave.addEventListener("click", () => room.ask());
       return leave;
     };
+    this.#list = () => h("a", { class: "button primary", href: `/sales/${encodeURIComponent(sale)}/returns` }, words.soldOut.list);
     const rules = h("details", { class: "note" }, h("summary", {}, words.rules.heading), this.#rules);
     room.news.replaceChildren(this.#message, this.#soldOut, this.#terms, h("section", { class: "stand card" }, h("h2", {}, words.heading), this.#chance, this.#tiers, rules));
   }
@@ -79,7 +81,7 @@ class Board {
     const held = kind === "returns" ? words.soldOut.held(sale.stock?.held ?? 0) : "";
     if (before?.getAttribute("data-kind") === kind) return say(before.querySelector(".held")!, held);
     this.#soldOut.replaceChildren(
-      h("div", { class: "band", "data-kind": kind }, h("h2", {}, text.heading), h("p", { class: "held" }, held), h("p", {}, text.lead), h("div", { class: "choices" }, this.#stay())),
+      h("div", { class: "band", "data-kind": kind }, h("h2", {}, text.heading), h("p", { class: "held" }, held), h("p", {}, text.lead), h("div", { class: "choices" }, ...(kind === "sold-out" ? [this.#list()] : []), this.#stay())),
     );
   }
 

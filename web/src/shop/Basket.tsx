@@ -71,7 +71,7 @@ function Held({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
   );
 }
 
-export function HoldClock({ shop, hold }: { shop: Shop; hold: Hold }) {
+export function HoldClock({ shop, hold }: { shop: Pick<Shop, "clock">; hold: Hold }) {
   return (
     <Countdown clock={shop.clock} to={hold.expires_at}>
       {(ms) => (
@@ -87,9 +87,9 @@ export function HoldClock({ shop, hold }: { shop: Shop; hold: Hold }) {
   );
 }
 
-export function Lines({ show, hold }: { show: Show; hold: Hold }) {
+export function Lines({ show, hold }: { show: Show | undefined; hold: Hold }) {
   const nameOf = (unit: number) => {
-    const seat = show.chart.seats.find((each) => each.unit === unit);
+    const seat = show?.chart.seats.find((each) => each.unit === unit);
     return seat && seatName(seat);
   };
   return (

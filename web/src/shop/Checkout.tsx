@@ -13,21 +13,24 @@ import { Problem } from "./Problem";
 type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];
 
-export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
+/** Where a hold is paid for: the shop, or an offer of the returns list. */
+export type Till = Pick<Shop, "email" | "action" | "problem" | "busy" | "clock" | "pay" | "extend"> & { go(step: "pick"): void };
+
+export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Till; show?: Show | undefined; hold: Hold; back?: string }) {
   const before = lastAttempt(hold.id);
   const [email, setEmail] = useState(before?.email ?? shop.email);
   const [method, setMethod] = useState<Method>((before?.method as Method) ?? methods[0]!);
   const [invalid, setInvalid] = useState(false);
-  const [by, setBy] = useState<Payment | undefined>(knownPayment(show.performance.id));
+  const [by, setBy] = useState<Payment | undefined>(knownPayment(hold.performance));
   const [fields, setFields] = useState<CardFields>();
   const [refused, setRefused] = useState("");
   useEffect(() => {
     if (by !== undefined) return;
-    const ask = () => void payment(show.performance.id).then(setBy, () => (timer = setTimeout(ask, 2_000)));
+    const ask = () => void payment(hold.performance).then(setBy, () => (timer = setTimeout(ask, 2_000)));
     let timer: ReturnType<typeof setTimeout> | undefined;
     ask();
     return () => clearTimeout(timer);
-  }, [show.performance.id]);
+  }, [hold.performance]);
   const cards = by?.provider === "stripe";
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
@@ -99,7 +102,7 @@ export function Checkout({ shop, show, hold }: { shop: Shop; show: Show; hold: H
       <Problem text={refused || shop.problem} />
       <div class="acts">
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
-          {words.pay.back}
+          {back}
         </button>
         {hold.extensions_left > 0 && shop.action === undefined && (
           <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>

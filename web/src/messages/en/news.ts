@@ -66,9 +66,10 @@ export const news = {
     },
     "sold-out": {
       heading: "Everything is sold",
-      lead: "Nobody holds a ticket that could still come back. You can leave; we keep your place if you would rather wait, but please do not count on it.",
+      lead: "Nobody holds a ticket that could still come back. If an order is canceled later, its tickets go to the returns list, in its order: join it there. You need not stay here.",
     },
     held: (n: number) => `Nothing is left right now, but ${tickets(n)} ${plural(n, { one: "is", other: "are" })} in baskets and payments and may come back.`,
+    list: "To the returns list",
     leave: "Leave the line",
   },
 
