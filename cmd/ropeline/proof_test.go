@@ -317,7 +317,7 @@ func (p *proof) judge() []loadtest.Verdict {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	stock, err := p.stock.Check(ctx, show, inventory.With(p.orders, p.shows))
+	stock, err := p.stock.Check(ctx, show, inventory.With(p.orders, p.shows, p.lists))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func (p *proof) judge() []loadtest.Verdict {
 // disagree says in what Redis differs from Postgres.
 func (p *proof) disagree() (how []string) {
 	p.t.Helper()
-	report, err := p.stock.Check(p.t.Context(), p.sale.Performances[0], inventory.With(p.orders, p.shows))
+	report, err := p.stock.Check(p.t.Context(), p.sale.Performances[0], inventory.With(p.orders, p.shows, p.lists))
 	if err != nil {
 		p.t.Fatal(err)
 	}
