@@ -145,7 +145,7 @@ var inProof = []mutant{
 	case p.State == payment.NeedsAction:`},
 	}},
 	{"proof-cent-missing", "a cent less is written into the ledger than was captured", []string{"ledger"}, []edit{
-		{"booking/order/write.go", `case e.n when 1 then moved.amount else fee end`, `case e.n when 1 then moved.amount - 1 else fee end`},
+		{"booking/order/write.go", `when $7 = 'captured' then moved.amount else total`, `when $7 = 'captured' then moved.amount - 1 else total`},
 	}},
 	{"proof-unit-lost", "one unit of each expired hold never comes back", []string{loadtest.InvInventory, "stock"}, []edit{
 		{"booking/hold/lua/sweep.lua",
@@ -155,7 +155,7 @@ var inProof = []mutant{
     redis.call('SETBIT', KEYS[2], lost, 1)`},
 	}},
 	{"proof-key-forgotten", "who asks again with the same key is told that it was another request", []string{"answered", "orders-known"}, []edit{
-		{"booking/order/desk.go", `	if !bytes.Equal(a.MAC, r.mac(d.key)) {`, `	if bytes.Equal(a.MAC, r.mac(d.key)) {`},
+		{"booking/order/desk.go", `	if !bytes.Equal(a.MAC, mac) {`, `	if bytes.Equal(a.MAC, mac) {`},
 	}},
 }
 
