@@ -272,7 +272,7 @@ func TestADropIsASale(t *testing.T) {
 // takes the coupon along, which is the next buyer's.
 func TestACouponOfADropThatWasUsedIsNotCanceled(t *testing.T) {
 	t.Parallel()
-	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set tariff = '{"refund": {"before": 60}}'`)
+	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set tariff = '{"refund": {"before": 60}, "exchange": {"before": 60, "fee": 0}}'`)
 	floor := c.show.Tiers[3]
 	offer := c.made(m{"product": "coffee", "title": "A hundred coffees", "percent": 100, "price": floor.Price.Amount, "stock": floor.Count, "shareable": false})
 	c.desk(http.MethodPost, "/coupons/"+offer.ID+"/publish", m{"performance": c.show.ID, "tier": floor.ID}).is(http.StatusOK, nil)
@@ -295,6 +295,10 @@ func TestACouponOfADropThatWasUsedIsNotCanceled(t *testing.T) {
 	cancel().refused(409, "coupon-used")
 	cancel(used.ID).refused(409, "coupon-used")
 	c.do(http.MethodPost, "/api/v1/organizer/orders/"+o.ID+"/cancel", "key-sre", c.json(m{"reason": "rain"})).refused(409, "coupon-used")
+	for _, k := range o.Tickets {
+		c.do(http.MethodPut, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key, c.json(m{"tickets": []string{k.ID},
+			"for": m{"performance": c.show.ID, "units": []int{3}}})).refused(409, "exchange-coupon")
+	}
 	if after := c.books(); after != before {
 		t.Errorf("before\n%s\nand then\n%s", before, after)
 	}

@@ -59,7 +59,7 @@ func TestTicketsAreExchanged(t *testing.T) {
 	c.do(http.MethodPut, at+"/exchange/hold", o.Key, wish(0, 9)).refused(http.StatusConflict, "tickets-not-valid")
 	c.do(http.MethodPut, at+"/exchange/hold", o.Key, wish(1, 9, 10)).refused(http.StatusUnprocessableEntity, "exchange-count")
 	c.do(http.MethodPut, at+"/exchange/hold", o.Key, wish(1, -1)).refused(http.StatusUnprocessableEntity, "units-unknown")
-	c.do(http.MethodPut, at+"/exchange/hold", n.Key, wish(1, 9)).refused(http.StatusUnauthorized, "order-key-invalid")
+	c.do(http.MethodPut, at+"/exchange/hold", n.Key, wish(1, 9)).refused(http.StatusNotFound, "order-unknown")
 
 	var r Receipt
 	c.get(at+"/receipt", o.Key).is(http.StatusOK, &r)

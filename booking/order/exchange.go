@@ -52,6 +52,7 @@ var (
 	ErrExchangeCount     = &ropeline.Error{Kind: ropeline.Invalid, Code: "exchange-count", Detail: "Choose as many places as you give tickets for them."}
 	ErrExchangeElsewhere = &ropeline.Error{Kind: ropeline.Invalid, Code: "exchange-elsewhere", Detail: "Tickets are exchanged for places of the same sale, and in the same currency."}
 	ErrExchangeAccount   = &ropeline.Error{Kind: ropeline.Conflict, Code: "exchange-account", Detail: "Tickets that are paid to the organizer's own account cannot be exchanged: money does not move from one account to another. Cancel them and buy others."}
+	ErrExchangeCoupon    = &ropeline.Error{Kind: ropeline.Conflict, Code: "exchange-coupon", Detail: "What bought a coupon is not exchanged: the coupon may have been used. It is canceled as long as it was not."}
 	ErrTicketsGone       = &ropeline.Error{Kind: ropeline.Conflict, Code: "tickets-not-valid", Detail: "At least one of these tickets is not valid, or not any more. Nothing was exchanged."}
 )
 
@@ -259,12 +260,26 @@ func (d *Desk) give(ctx context.Context, x *Exchange) (g giving, err error) {
 		if err == nil {
 			g, err = x.give(l, p.Map.Tariff)
 		}
+		if err == nil {
+			err = noCoupons(ctx, tx, l, x.Tickets)
+		}
 		return err
 	})
 	if err != nil {
 		return g, ours("looking at the tickets of", o.ID, err)
 	}
 	return g, nil
+}
+
+// noCoupons refuses tickets that bought coupons in a drop.
+func noCoupons(ctx context.Context, tx pgx.Tx, o locked, tickets []string) error {
+	var some bool
+	err := tx.QueryRow(ctx, `select exists (select from tickets t join coupons c on c.performance_id = t.performance_id and c.tier_id = t.tier_id
+		where t.performance_id = $1 and t.id = any($2::uuid[]))`, o.Performance, tickets).Scan(&some)
+	if err == nil && some {
+		err = ErrExchangeCoupon
+	}
+	return err
 }
 
 // give draws up what becomes of the tickets of an order that is locked.
@@ -343,6 +358,9 @@ func (s *Store) startExchange(ctx context.Context, a Attempt, g giving) (started
 			return err
 		}
 		if _, err := g.Exchange.give(l, g.rules); err != nil { // canceled, or exchanged, since
+			return err
+		}
+		if err := noCoupons(ctx, tx, l, g.Tickets); err != nil {
 			return err
 		}
 		new, err := ids(ctx, tx, `
