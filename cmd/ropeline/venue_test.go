@@ -79,7 +79,8 @@ sale gala is made; make it known with: ropeline publish gala
 	expect(t, reserve("add", "--kind", "batch", "--area", "Floor", "--places", "151", "Third batch"),
 		"ropeline: reserve-invalid: Reserve \"Third batch\": places must lie between 1 and the 150 of \"Floor\" that are in no other reserve.\n[1]\n")
 	expect(t, reserve("release", "Camera"), "Camera is on sale within a second\n")
-	expect(t, reserve("release", "Camera"), "ropeline: reserve-unknown: The performance has no such reserve in force.\n[1]\n")
+	expect(t, reserve("release", "Camera"), "Camera is on sale within a second\n") // a repeat changes nothing
+	expect(t, reserve("release", "Crane"), "ropeline: reserve-unknown: The performance has no such reserve in force.\n[1]\n")
 	expect(t, reserve("release", "--at", "2099-01-01T00:00:00Z", "Guest list"), "Guest list will be on sale at 2099-01-01T00:00:00Z\n")
 	expect(t, reserve("list"), "Guest list (guests): 3 units, until 2099-01-01T00:00:00Z\nSecond batch (batch): 100 units, until 2027-02-01T09:00:00Z\n")
 
