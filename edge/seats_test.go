@@ -263,9 +263,15 @@ func TestWatchersComeBack(t *testing.T) {
 func TestWatchersAreCountedAndSentAway(t *testing.T) {
 	t.Parallel()
 	s := newStalls(t, func(c *Config, _ *ropeline.Sale) { c.Limits.PerAddress = 2 })
-	a, b := s.watch(""), s.watch("")
+	open := func(n int64) func() bool {
+		return func() bool { open, _ := s.server.sockets.count(); return int64(open) == n }
+	}
+	a := s.watch("")
 	a.next()
+	s.until("it is no connection besides sockets any more", open(1)) // the rig has one, and there may be two
+	b := s.watch("")
 	b.next()
+	s.until("nor this one", open(2))
 	ended := func(w *watcher) websocket.StatusCode {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
@@ -279,7 +285,7 @@ func TestWatchersAreCountedAndSentAway(t *testing.T) {
 		t.Errorf("the third of an address: closed with %d, want %d", code, wire.CloseOverload)
 	}
 	must(t, b.conn.Close(websocket.StatusNormalClosure, ""))
-	s.until("its end is counted", func() bool { open, _ := s.server.sockets.count(); return open == 1 })
+	s.until("its end is counted", open(1))
 	c := s.watch("")
 	c.next()
 	must(t, c.conn.Write(t.Context(), websocket.MessageText, []byte("hello")))

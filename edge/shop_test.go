@@ -239,7 +239,14 @@ func TestFiftyBrowsersWithOneTokenHaveOneRate(t *testing.T) {
 			}
 			browsers.Wait()
 			if passed.Load() != 60 || limited.Load() != 40 {
-				t.Errorf("%d passed and %d were too many, want 60 and 40", passed.Load(), limited.Load())
+				t.Errorf("%d passed and %d were too many, want 60 and 40; the shop saw %d", passed.Load(), limited.Load(), g.upstream.count())
+				g.upstream.mu.Lock()
+				for _, r := range g.upstream.seen {
+					if r.Header.Get("X-Ropeline-Session") == "" {
+						t.Errorf("the shop saw one that nobody let pass: %s %s %v", r.Method, r.URL, r.Header)
+					}
+				}
+				g.upstream.mu.Unlock()
 			}
 			told := httptest.NewRecorder()
 			promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(told, httptest.NewRequest("GET", "/metrics", nil))
