@@ -9,20 +9,42 @@ import (
 // The judge of the automatic mode: orders as fans saw them, and when offers were made.
 func TestTheAutomaticModeIsJudged(t *testing.T) {
 	t.Parallel()
-	best := bestFixed(slowService)
-	if best < 5 || best > 6.7 {
+	people := func(orders ...time.Duration) (of [][]time.Duration) {
+		for i := range 200 {
+			var one []time.Duration
+			if i%10 > 0 {
+				one = append(one, orders[i%len(orders)])
+			}
+			of = append(of, one)
+		}
+		return of
+	}
+	// Nine of ten order: 6 a second leave the row a tenth and more of its time.
+	best := bestFixed(slowService, people(sec(0.5), sec(0.7), sec(0.9)))
+	if best < 6 || best > 7.2 {
 		t.Fatalf("the best fixed rate is %.2f a second", best)
 	}
-	// evidence is of a minute in which so many a second are offered, and orders are
-	// slow for so long.
+	if uneven := bestFixed(slowService, people(sec(0.5), sec(0.7), sec(5))); uneven > 0.97*best {
+		t.Errorf("it is %.2f where people order unevenly, and %.2f where they do not", uneven, best)
+	}
+	if none := bestFixed(slowService, [][]time.Duration{nil}); none < 59 {
+		t.Errorf("it is %.2f where nobody orders", none)
+	}
+	// evidence is of a minute in which so many a second are offered, of whom nine in
+	// ten order, and orders are slow for so long.
 	evidence := func(rate func(at float64) float64, slowFor float64) Evidence {
 		e := Evidence{Slow: Period{sec(10), sec(70)}, Service: slowService}
 		for at := 10.0; at < 70; at += 1 / rate(at) {
-			a := Attempt{ConfirmedAt: sec(at), Took: 100 * time.Millisecond}
-			if at < 10+slowFor {
-				a.Took = 2 * time.Second
+			h := History{MadeAt: sec(at)}
+			if n := len(e.Fans); n%10 > 0 {
+				a := Attempt{Outcome: Confirmed, Took: 200 * time.Millisecond}
+				if at < 10+slowFor {
+					a.Took = 2 * time.Second
+				}
+				a.ConfirmedAt = h.MadeAt + sec(0.5+0.2*float64(n%3)) + a.Took
+				h.Attempts = append(h.Attempts, a)
 			}
-			e.Fans = append(e.Fans, History{MadeAt: sec(at), Attempts: []Attempt{a}})
+			e.Fans = append(e.Fans, h)
 		}
 		return e
 	}
