@@ -376,6 +376,10 @@ func (s *shop) exchangeOperations() []operation {
 	}
 }
 
+// refusedAtFirst is the reason of cancellations whose refund may wait for somebody who
+// asks for it again.
+const refusedAtFirst = "refused at first"
+
 // cancelOperations give an order back.
 func (s *shop) cancelOperations() []operation {
 	cancel := func(b *buyer) int {
@@ -402,9 +406,32 @@ func (s *shop) cancelOperations() []operation {
 			return "the money is back"
 		}
 	}
-	return []operation{ // a retry is the same refund under a new id
-		{always: true, name: "cancel", routes: []string{"cancel-order", "retry-refund"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
+	refused := func(b *buyer) { // since nothing is left of the payment, says the sandbox for as long as it takes
+		s.bought(b)
+		left := func(refunded string) {
+			if _, err := s.db.Exec(s.t.Context(), `update sandbox_payments set refunded = `+refunded+` where attempt_id = $1`, s.charge(b).Attempt); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+		left("amount")
+		status, answer := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/orders/"+b.order+"/cancel", map[string]any{"reason": refusedAtFirst}, "")
+		left("0")
+		if n := s.count(`select count(*) from cancellations where order_id = $1 and state = 'failed'`, b.order); status != http.StatusOK || n != 1 {
+			s.t.Fatalf("%d refunds are refused: %d %v", n, status, answer)
+		}
+	}
+	retry := func(b *buyer) int {
+		var id string
+		if err := s.db.QueryRow(s.t.Context(), `select id::text from cancellations where order_id = $1`, b.order).Scan(&id); err != nil {
+			s.t.Fatal(err)
+		}
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/refunds/"+id+"/retry", struct{}{}, "")
+		return status
+	}
+	return []operation{
+		{always: true, name: "cancel", routes: []string{"cancel-order"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
 		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: s.bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
+		{name: "ask for a refund again", routes: []string{"retry-refund"}, prepare: refused, act: retry, want: http.StatusOK, finish: again(retry)},
 	}
 }
 
