@@ -48,7 +48,7 @@ type ReceiptLine struct {
 	Paid   int64        `json:"paid" doc:"price less its part of the discount"`
 	Tax    int64        `json:"tax" doc:"in what was paid"`
 	Fee    int64        `json:"fee" doc:"in what was paid"`
-	Refund int64        `json:"refund" doc:"what the buyer gets back who cancels it now"`
+	Refund int64        `json:"refund" doc:"what the buyer gets back who cancels it now; of several the sum, at least"`
 }
 
 // ReceiptRefund is what went back, or is on its way.
@@ -134,6 +134,7 @@ func (s *server) receipt(ctx context.Context, id string) (*gotReceipt, error) {
 // CancelRequest says which tickets to cancel.
 type CancelRequest struct {
 	Tickets []string `json:"tickets,omitempty" maxItems:"100" doc:"their ids; left out: all of the order"`
+	Refund  *int64   `json:"refund,omitempty" doc:"what the buyer was shown that comes back, in minor units: if it is less by now nothing is canceled (refund-changed)"`
 }
 
 type cancelOrder struct {
@@ -146,7 +147,7 @@ func (s *server) cancelOrder(ctx context.Context, in *cancelOrder) (*gotReceipt,
 	if err := s.opens(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	if _, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: order.Buyer}); err != nil {
+	if _, err := s.desk.Cancel(ctx, order.Cancel{Order: in.ID, Tickets: in.Body.Tickets, Who: order.Buyer, Shown: in.Body.Refund}); err != nil {
 		return nil, err
 	}
 	return s.buyersReceipt(ctx, in.ID)

@@ -43,7 +43,8 @@ func TestWhatIsCanceledGoesBackOnTheReceipt(t *testing.T) {
 	}
 	back := r.Lines[0].Refund
 
-	one := c.json(m{"tickets": []string{o.Tickets[0].ID}})
+	c.do(http.MethodPost, at+"/cancel", o.Key, c.json(m{"tickets": []string{o.Tickets[0].ID}, "refund": back + 1})).refused(http.StatusConflict, "refund-changed")
+	one := c.json(m{"tickets": []string{o.Tickets[0].ID}, "refund": back})
 	for range 2 {
 		c.do(http.MethodPost, at+"/cancel", o.Key, one).is(http.StatusOK, &r)
 		if r.State != "paid" || r.Lines[0].State != "canceled" || r.Lines[0].Refund != 0 || len(r.Refunds) != 1 ||

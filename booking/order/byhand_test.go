@@ -64,10 +64,29 @@ func TestCancelAfterARefundByHand(t *testing.T) {
 	t.Parallel()
 	d := openBy(t, strict)
 	o := d.buys("s1", 3, 4)
+	shown := func() (sum int64) {
+		r, err := d.Receipt(t.Context(), o.ID)
+		d.must(err)
+		for _, back := range r.Back {
+			sum += back
+		}
+		return sum
+	}
+	before := shown()
 	d.hear(d.refundByHand(14000), order.HeardNow)
-	if now, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Who: order.Staff("ann"), Reason: "ill"}); err != nil || now.State != order.Canceled {
+	now := shown() // no more than is left, less what is kept of that
+	if before != 2*6559 || now <= 0 || now >= 1000 {
+		t.Errorf("%d and then %d come back, by the receipt", before, now)
+	}
+	cancel := order.Cancel{Order: o.ID, Who: order.Buyer, Shown: &before}
+	if _, err := d.Cancel(t.Context(), cancel); !errors.Is(err, order.ErrRefundLess) {
+		t.Errorf("canceled for less than was shown: %v", err)
+	}
+	cancel.Shown = &now
+	if now, err := d.Cancel(t.Context(), cancel); err != nil || now.State != order.Canceled {
 		t.Fatalf("%+v, %v", now, err)
 	}
+	d.count(`select sum(amount) from cancellations`, 14000+int(now))
 	d.refunds()
 	d.count(`select count(*) from cancellations where state = 'failed'`, 0)
 	d.audited()

@@ -34,6 +34,7 @@ type Cancel struct {
 	Reason  string // of staff
 	Full    bool   // staff only: the buyer gets back all that was paid
 	Tender  Tender // how the money is given back at the counter; empty: by the provider
+	Shown   *int64 // what the buyer was shown that comes back, minor units; nil: nothing was said
 }
 
 // Refusals of a cancel.
@@ -41,6 +42,7 @@ var (
 	ErrTicketUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "ticket-unknown", Detail: "This order has no such ticket."}
 	ErrNotPaid       = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-not-paid", Detail: "This order is not paid yet. Wait until it is, or until its payment has failed."}
 	ErrCancelClosed  = &ropeline.Error{Kind: ropeline.Conflict, Code: "cancel-closed", Detail: "By the rules of this performance its tickets cannot be canceled, or not any more."}
+	ErrRefundLess    = &ropeline.Error{Kind: ropeline.Conflict, Code: "refund-changed", Detail: "Less comes back than you were shown. Nothing was canceled: look at it again."}
 	ErrRefundUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "refund-unknown", Detail: "There is no such refund."}
 	ErrDisputed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-disputed", Detail: "The buyer's bank has asked for the money of this order. Nothing of it can be canceled or given back before that is decided."}
 	ErrDisputeLost   = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-dispute-lost", Detail: "The buyer's bank has got the money of this order back. There is nothing left to cancel."}
@@ -127,6 +129,9 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 			}
 			return rules.Cancel(p)
 		})
+		if err == nil && c.Shown != nil && plan.Amount.Amount < *c.Shown {
+			err = ErrRefundLess
+		}
 		if err != nil {
 			return err
 		}
@@ -220,8 +225,10 @@ func (l locked) pick(tickets []string) ([]int, error) {
 
 // owing is what of an order's price is neither canceled nor given back by hand: no
 // cancel comes to more.
-func owing(ctx context.Context, tx pgx.Tx, o Order) (left int64, err error) {
-	err = tx.QueryRow(ctx, `
+func owing(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, o Order) (left int64, err error) {
+	err = db.QueryRow(ctx, `
 		select greatest(0, coalesce(sum(case entry when 'placed' then amount when 'canceled' then -amount when 'waived' then -amount end), 0))::bigint
 		from order_ledger where performance_id = $1 and order_id = $2`, o.Performance, o.ID).Scan(&left)
 	return left, err

@@ -18,7 +18,7 @@ type Receipt struct {
 	Order         Order
 	Show          *catalogue.Map
 	Parts         []tariff.Part // of each ticket, in their order
-	Back          []int64       // for each, what canceling it now would give back
+	Back          []int64       // for each, what canceling it now, with those before it, would give back
 	Closes        time.Time     // until when buyers may cancel; zero: they may not
 	Cancellations []Cancellation
 
@@ -41,10 +41,19 @@ func (d *Desk) Receipt(ctx context.Context, id string) (Receipt, error) {
 	if r.Parts, err = rates.Split(o.Total.Amount, o.Fee, column(o.Tickets, func(t Ticket) int64 { return t.Price.Amount })); err != nil {
 		return Receipt{}, err
 	}
+	left, err := owing(ctx, d.store.db, o)
+	if err != nil {
+		return Receipt{}, away("reading what is owing of", o.ID, err)
+	}
 	for i, k := range o.Tickets {
-		if k.State == ticket.Valid && d.now().Before(r.Closes) {
-			r.Back[i] = rates.Refund.Cancel(r.Parts[i]).Refund
+		if k.State != ticket.Valid || !d.now().Before(r.Closes) {
+			continue
 		}
+		part := r.Parts[i]
+		part.Paid = min(part.Paid, left)
+		part.Fee = min(part.Fee, part.Paid)
+		left -= part.Paid
+		r.Back[i] = rates.Refund.Cancel(part).Refund
 	}
 	if r.Cancellations, err = d.store.Cancellations(ctx, o); err != nil {
 		return Receipt{}, err

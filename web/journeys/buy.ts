@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
 import { landing, order as orderWords, shop as words, waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
-import { look } from "./look";
+import { look, shiftsOfLoad } from "./look";
 import { Crowd } from "./staff";
 
 /** The whole way: list of sales, lobby, line, turn, seats on the map, payment, tickets; two tabs, and reloads everywhere. */
@@ -69,12 +70,66 @@ export async function buy(fan: Fan): Promise<void> {
   await page.getByRole("heading", { name: orderWords.heading }).waitFor();
   assert.match(new URL(page.url()).hash, /^#.+/);
   await hasTickets(fan, 2);
+  await page.getByRole("heading", { name: orderWords.receipt.heading }).waitFor();
   await look(page, "order");
   await page.reload();
   await hasTickets(fan, 2);
+  const moved = await shiftsOfLoad(page);
+  assert.ok(moved < 0.05, `the order moves by ${moved} while it is loaded`);
+  await cancelsOne(fan);
   await page.goto(page.url().replace(/#.*/, "#wrong"));
   await page.reload();
   await page.getByRole("heading", { name: orderWords.refused.heading }).waitFor();
+}
+
+/** The receipt has fee and tax and prints on one page; one ticket is canceled, and what comes back is said before. */
+async function cancelsOne(fan: Fan): Promise<void> {
+  const { page } = fan;
+  const bill = page.locator(".bill");
+  const { change, receipt } = orderWords;
+  await bill.getByText(receipt.fee).waitFor();
+  await bill.getByText(receipt.tax("19%")).waitFor();
+  const rows = await bill.locator("tbody td").allInnerTexts();
+  assert.equal(rows.length, 2);
+  await prints(page, "receipt", receipt.print, 1);
+  await prints(page, "tickets", orderWords.print, 2);
+
+  await fan.button(change.act).click();
+  await page.getByText(change.none).waitFor();
+  await page.locator('.change label:not(.all) input').first().focus();
+  await page.keyboard.press("Space");
+  await fan.button(change.act).click();
+  const dialog = page.getByRole("dialog", { name: change.ask(1) });
+  const told = (await dialog.getByText(/^You get back /).innerText()).match(/[\d.]+\d/g)!.map(Number);
+  assert.ok(told.length === 2 && Math.abs(told[0]! - 0.9 * told[1]!) < 0.01 && rows[0]!.includes(told[1]!.toFixed(2)), `a tenth is kept: ${told.join(" of ")}`);
+  await look(page, "order-cancel");
+  await dialog.getByRole("button", { name: change.keep }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await hasTickets(fan, 2);
+  await fan.button(change.act).click();
+  await dialog.getByRole("button", { name: change.yes }).click();
+  await page.getByText(change.done(1)).waitFor();
+  await bill.getByText(receipt.refund.refunded).waitFor();
+  await page.locator('article[data-ticket="canceled"]').waitFor();
+  await hasTickets(fan, 1);
+  await look(page, "order-canceled");
+}
+
+/** What a button prints: that part, on so many pages at most, and nothing that can be done. */
+async function prints(page: Page, part: "receipt" | "tickets", button: string, most: number): Promise<void> {
+  await page.evaluate(() => (globalThis.print = () => {})); // its end never comes, so the page stays as it is printed
+  await page.getByRole("button", { name: button }).click();
+  await page.emulateMedia({ media: "print" });
+  for (const [selector, shown] of [[".change", false], [".top", false], [".bill", part === "receipt"], [".tickets", part === "tickets"]] as const) {
+    assert.equal(await page.locator(selector).isVisible(), shown, `${selector} when the ${part} is printed`);
+  }
+  await page.screenshot({ path: `../out/screens/order-print-${part}.png`, fullPage: true });
+  const pdf = (await page.pdf({ format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } })).toString("latin1");
+  const pages = pdf.match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+  assert.ok(pages >= 1 && pages <= most, `the ${part} has ${pages} pages`);
+  await page.emulateMedia({ media: null });
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await page.locator(".change").isVisible(), true);
 }
 
 /** Another tab that is told what becomes of seats, and does not ask. */

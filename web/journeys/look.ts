@@ -68,6 +68,18 @@ export function watch(page: Page, troubles: string[]): void {
   });
 }
 
+/** How much has moved since the page was loaded. */
+export async function shiftsOfLoad(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((done) => {
+        const observer = new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + (entry as unknown as { value: number }).value, 0)));
+        observer.observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => done(0), 200); // none is told of
+      }),
+  );
+}
+
 /** From now on layout shifts are summed up; read them with shifts(). */
 export async function watchShifts(page: Page): Promise<void> {
   await page.evaluate(() => {

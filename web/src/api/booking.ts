@@ -1,7 +1,7 @@
 // The routes of the booking core. What needs an admission names the sale, so
 // that the right one of this browser's admission cookies is used.
 
-import type { Availability, Hold, Money, Order, Payment, Performance } from "./documents";
+import type { Availability, Hold, Money, Order, Payment, Performance, Receipt } from "./documents";
 import { call } from "./http";
 
 export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
@@ -61,6 +61,13 @@ export class Booking {
   }
 }
 
-export async function order(id: string, key: string): Promise<Order> {
-  return (await call<Order>("GET", `/api/v1/orders/${encodeURIComponent(id)}`, { headers: { Authorization: `Bearer ${key}` } })).body;
-}
+const orders = (id: string) => `/api/v1/orders/${encodeURIComponent(id)}`;
+const bearer = (key: string) => ({ headers: { Authorization: `Bearer ${key}` } });
+
+export const order = async (id: string, key: string) => (await call<Order>("GET", orders(id), bearer(key))).body;
+
+export const receipt = async (id: string, key: string) => (await call<Receipt>("GET", `${orders(id)}/receipt`, bearer(key))).body;
+
+/** refund: what the fan was shown that comes back, or more. Of tickets that are canceled already nothing changes, so this may be repeated. */
+export const cancel = async (id: string, key: string, tickets: string[], refund: number) =>
+  (await call<Receipt>("POST", `${orders(id)}/cancel`, { ...bearer(key), body: { tickets, refund } })).body;

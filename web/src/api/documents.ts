@@ -247,6 +247,14 @@ export interface Performance {
   starts_at: string;
   tiers: Tier[];
   rows: Row[];
+  tariff: Tariff;
+}
+
+/** What of the prices is fee and tax: rates in basis points, 1900 is 19 %. */
+export interface Tariff {
+  fee_rate?: number;
+  fee_fixed?: number;
+  tax_rate?: number;
 }
 
 export interface TierAvailability {
@@ -350,6 +358,54 @@ export interface Returned {
   /** Only in the answer to its making. */
   key?: string;
   offer?: { hold: string; units: number[]; lines: Line[]; total: Money; expires_at: string; pass: string };
+}
+
+/** What an order cost and what went back: minor units of its currency. */
+export interface Receipt {
+  order: string;
+  title: string;
+  venue: string;
+  starts_at: string;
+  /** How it was paid at the counter. */
+  tender?: string;
+  currency: string;
+  lines: ReceiptLine[];
+  discount?: number;
+  total: number;
+  net: number;
+  tax: number;
+  tax_rate: number;
+  fee: number;
+  refunds: ReceiptRefund[];
+  cancel_until?: string;
+  exchanged_from: ReceiptExchange[];
+  exchanged_to: ReceiptExchange[];
+}
+
+export interface ReceiptLine {
+  ticket: string;
+  label: string;
+  state: Ticket["state"];
+  price: number;
+  paid: number;
+  /** What canceling it now gives back. */
+  refund: number;
+}
+
+export interface ReceiptRefund {
+  id: string;
+  amount: number;
+  kept: number;
+  state: "refunding" | "refunded" | "failed";
+  at: string;
+}
+
+/** An exchange of tickets with another order, whose key opens its page. */
+export interface ReceiptExchange {
+  order: string;
+  key: string;
+  amount: number;
+  at: string;
 }
 
 /** A sale as its SRE sees it. */

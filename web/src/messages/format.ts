@@ -4,7 +4,7 @@
 import type { Money } from "../api/documents";
 
 /** The reader's own variety of the page's language: 19:00 in en-GB, 7:00 PM in en-US. */
-function language(): string {
+export function language(): string {
   const page = globalThis.document?.documentElement.lang || "en";
   return globalThis.navigator?.languages?.find((each) => each === page || each.startsWith(`${page}-`)) ?? page;
 }

@@ -1,18 +1,22 @@
-import { useEffect, useState } from "preact/hooks";
-import { order as fetchOrder, performance as fetchPerformance } from "../api/booking";
-import type { Order, Performance, Ticket } from "../api/documents";
+import { useEffect, useReducer, useState } from "preact/hooks";
+import { order as fetchOrder, performance as fetchPerformance, receipt as fetchReceipt } from "../api/booking";
+import type { Order, Performance, Receipt, Ticket } from "../api/documents";
 import { Refusal } from "../api/http";
 import { Top } from "../look/Top";
 import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
+import { Bill } from "./Bill";
+import { Change } from "./Change";
 
-const again = 2_000; // while the payment is pending, or without an answer
+const pause = 2_000; // while the payment is pending, or without an answer
 
 export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
   const [order, setOrder] = useState<Order>();
   const [show, setShow] = useState<Performance>();
+  const [receipt, setReceipt] = useState<Receipt>();
   const [refused, setRefused] = useState(false);
   const [offline, setOffline] = useState(false);
+  const [looked, again] = useReducer((n: number, _action: void) => n + 1, 0);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -20,34 +24,35 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
     const look = async () => {
       let pending = true;
       try {
-        const found = await fetchOrder(id, orderKey);
+        // Both at once, so that nothing moves when the second comes. Without the receipt the tickets are as good.
+        const [found, bill] = await Promise.all([fetchOrder(id, orderKey), fetchReceipt(id, orderKey).catch((cause) => (final(cause) ? null : undefined))]);
         if (stopped) return;
         setOrder(found);
+        setReceipt(found.state === "pending" || bill === null ? undefined : bill);
         setOffline(false);
-        pending = found.state === "pending";
+        pending = found.state === "pending" || bill === undefined;
         // Without the show's name the tickets are as good.
         fetchPerformance(found.performance).then(setShow, () => {});
       } catch (cause) {
         if (stopped) return;
-        const final = cause instanceof Refusal && cause.status < 500 && cause.status !== 429;
-        if (final) return setRefused(true);
+        if (final(cause)) return setRefused(true);
         setOffline(true);
       }
-      if (pending) timer = setTimeout(() => void look(), again);
+      if (pending) timer = setTimeout(() => void look(), pause);
     };
     if (orderKey !== "") void look();
     return () => {
       stopped = true;
       clearTimeout(timer);
     };
-  }, [id, orderKey]);
+  }, [id, orderKey, looked]);
 
   if (orderKey === "") return <Message {...words.noKey} />;
   if (refused) return <Message {...words.refused} />;
   return (
     <>
       <Top>
-        <button type="button" onClick={() => print()} disabled={!order}>
+        <button type="button" onClick={() => printOnly("tickets")} disabled={!order}>
           {words.print}
         </button>
       </Top>
@@ -58,9 +63,32 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
           </p>
         )}
         {order ? <Paper order={order} show={show} /> : <p class="note">{common.loading}</p>}
+        {receipt && <Bill receipt={receipt} onPrint={() => printOnly("receipt")} />}
+        {receipt && (
+          <Change
+            receipt={receipt}
+            orderKey={orderKey}
+            onChanged={(bill) => {
+              setReceipt(bill);
+              again();
+            }}
+            onStale={again}
+          />
+        )}
+        {order && <p class="note keep">{words.keep}</p>}
       </main>
     </>
   );
+}
+
+/** Asking again is in vain. */
+const final = (cause: unknown) => cause instanceof Refusal && cause.status < 500 && cause.status !== 429;
+
+/** The browser's own way of printing has both. */
+function printOnly(part: "tickets" | "receipt"): void {
+  document.documentElement.dataset.print = part;
+  addEventListener("afterprint", () => delete document.documentElement.dataset.print, { once: true });
+  print();
 }
 
 function Paper({ order, show }: { order: Order; show: Performance | undefined }) {
@@ -74,7 +102,7 @@ function Paper({ order, show }: { order: Order; show: Performance | undefined })
       </dl>
       <p class="note">{words.placed(order.created_at)}</p>
       {order.state === "pending" && <p role="status">{words.pending}</p>}
-      <h2>{words.tickets(order.tickets.length)}</h2>
+      <h2 class="count">{words.tickets(order.tickets.length)}</h2>
       <ul class="tickets">
         {order.tickets.map((ticket) => (
           <li key={ticket.id}>
@@ -82,7 +110,6 @@ function Paper({ order, show }: { order: Order; show: Performance | undefined })
           </li>
         ))}
       </ul>
-      <p class="note keep">{words.keep}</p>
     </>
   );
 }

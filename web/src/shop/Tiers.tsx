@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
-import type { Tier, TierAvailability } from "../api/documents";
+import type { Tariff, Tier, TierAvailability } from "../api/documents";
 import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
+import { percent } from "../messages/percent";
 import { Mark } from "./Legend";
 import type { Shop, Show } from "./model";
 
@@ -10,6 +11,7 @@ export function Tiers({ shop, show }: { shop: Shop; show: Show }) {
   return (
     <section class="tiers card">
       <h2>{words.tiers.heading}</h2>
+      <p class="note">{allIn(show.performance.tariff)}</p>
       <ul>
         {show.performance.tiers.map((tier, index) => (
           <TierLine key={tier.id} shop={shop} tier={tier} index={index} />
@@ -17,6 +19,12 @@ export function Tiers({ shop, show }: { shop: Shop; show: Show }) {
       </ul>
     </section>
   );
+}
+
+function allIn(tariff: Tariff): string {
+  const rate = tariff.tax_rate ?? 0;
+  if (!tariff.fee_rate && !tariff.fee_fixed) return rate > 0 ? words.tiers.allInOf.tax(percent(rate)) : words.tiers.allIn;
+  return rate > 0 ? words.tiers.allInOf.both(percent(rate)) : words.tiers.allInOf.fee;
 }
 
 function stockOf(left: TierAvailability): string {

@@ -10,6 +10,7 @@ const hall: Performance = {
   title: "",
   venue: "",
   starts_at: "2026-12-01T18:00:00Z",
+  tariff: {},
   tiers: [
     { id: "a", name: "Stalls", kind: "seated", price: { amount: 4500, currency: "EUR" }, first: 0, count: 5 },
     { id: "g", name: "Floor", kind: "general", price: { amount: 2000, currency: "EUR" }, first: 5, count: 9 },

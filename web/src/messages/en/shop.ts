@@ -63,6 +63,8 @@ export const shop = {
 
   tiers: {
     heading: "Prices",
+    allIn: "What you see is what you pay.",
+    allInOf: { both: (rate: string) => `What you see is what you pay: the booking fee and ${rate} tax are in these prices.`, fee: "What you see is what you pay: the booking fee is in these prices.", tax: (rate: string) => `What you see is what you pay: ${rate} tax is in these prices.` },
     left: (free: number, held: number) => (held > 0 ? `${count(free)} free, ${count(held)} held` : `${count(free)} free`),
     none: "Sold out",
     closed: "Nothing for sale now",
