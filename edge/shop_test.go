@@ -27,7 +27,7 @@ func TestTheEdgeIsAProxyItself(t *testing.T) {
 	t.Parallel()
 	g := newGated(t, func(c *Config, _ *ropeline.Sale) { c.TrustedProxies = nil })
 	at := strings.TrimPrefix(g.url, "http://")
-	frontedBy(t, g, at)
+	frontedBy(t, g, at, 2)
 	before := g.upstream.count()
 	for _, raw := range []string{
 		"CONNECT shop.example:80 HTTP/1.1\r\nHost: shop.example:80\r\n\r\n",
