@@ -264,7 +264,9 @@ func (gs *guests) suspectAll() {
 	}
 }
 
-// offer takes in an offer, without a look.
+// offer takes in an offer, without a look. Of a place that more is known of already,
+// the news is late, or of an offer to somebody who left while it was made and that is
+// about to be taken back: then it takes a look.
 func (gs *guests) offer(id ropeline.PlaceID, o Offer) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
@@ -273,6 +275,12 @@ func (gs *guests) offer(id ropeline.PlaceID, o Offer) {
 		return
 	}
 	p := *g.place.Load()
+	switch p.State {
+	case ropeline.PlaceCollected, ropeline.PlaceWaiting, ropeline.PlacePassed, ropeline.PlaceExpired:
+	default:
+		gs.dirty[id] = true
+		return
+	}
 	p.State, p.Offer, p.Back, p.MissedAt = ropeline.PlaceOffered, &o, false, time.Time{}
 	g.adopt(p)
 }

@@ -56,6 +56,54 @@ func TestABrokenConnectionIsNoDeparture(t *testing.T) {
 	}
 }
 
+// An offer that was made while its fan left, and is taken back, or that is heard of
+// when its fan is in already, once made the edge say "offered" for a while.
+func TestLateNewsOfAnOfferChangesNothing(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, nil)
+	line := NewLine(store, sale.ID, slog.New(slog.DiscardHandler))
+	if err := line.snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(time.Minute)
+	p, err := store.Join(t.Context(), sale.ID, "gone", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := map[ropeline.PlaceState]*Link{}
+	for _, state := range []ropeline.PlaceState{ropeline.PlaceWaiting, ropeline.PlacePassed, ropeline.PlaceExpired, ropeline.PlaceActive, ropeline.PlaceDone} {
+		id := ropeline.PlaceID(state)
+		links[state] = line.Attend(Ticket{Place: id}, Place{ID: id, State: state}, false, func(ropeline.PlaceState) {})
+	}
+	gone := line.Attend(Ticket{Place: p.ID, Score: p.Score, Epoch: p.Epoch}, p, false, func(ropeline.PlaceState) {})
+	if _, err := store.Leave(t.Context(), sale.ID, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	line.Changed(p.ID)
+	if err := line.look(t.Context()); err != nil || gone.Place().State != ropeline.PlaceLeft {
+		t.Fatalf("the place is %s, %v", gone.Place().State, err)
+	}
+	for state := range links {
+		line.guests.offer(ropeline.PlaceID(state), Offer{Number: 1, ClaimBy: soon})
+	}
+	line.guests.offer(p.ID, Offer{Number: 2, ClaimBy: soon})
+	for state, link := range links {
+		want := state
+		if state == ropeline.PlaceWaiting || state == ropeline.PlacePassed || state == ropeline.PlaceExpired {
+			want = ropeline.PlaceOffered
+		}
+		if got := link.Place().State; got != want {
+			t.Errorf("%s became %s, want %s", state, got, want)
+		}
+	}
+	if known, ok := line.Known(p.ID); ok {
+		t.Errorf("%s is told from memory", known.State)
+	}
+	if err := line.look(t.Context()); err != nil || gone.Place().State != ropeline.PlaceLeft {
+		t.Errorf("the place is %s, %v", gone.Place().State, err)
+	}
+}
+
 func TestAnEdgeTakesInSoManyPollersAndNoMore(t *testing.T) {
 	t.Parallel()
 	store, sale, _ := open(t, nil)
