@@ -131,7 +131,7 @@ type Store struct {
 	inside bool
 }
 
-// New returns a Store. Without keys it shows no secret and cannot send. Inside lets
+// New returns a Store. Without keys (nil) it shows no secret and cannot send. Inside lets
 // receivers be on the machine's own network: for development only.
 func New(db *pgxpool.Pool, keys Keys, inside bool) *Store { return &Store{db, keys, inside} }
 

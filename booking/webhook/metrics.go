@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -13,6 +15,10 @@ type metrics struct {
 	endpoints *prometheus.GaugeVec
 	due       prometheus.Gauge
 	oldest    prometheus.Gauge
+	late      prometheus.Gauge
+	failing   prometheus.Gauge
+	started   time.Time
+	looked    *atomic.Int64 // ns after started, when a Sender looked last
 }
 
 // NewMetrics registers what a Sender counts; nil registers nothing.
@@ -27,7 +33,15 @@ func NewMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Webhooks that are still to be delivered."}),
 		oldest: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_webhook_oldest_seconds",
 			Help: "How old the oldest webhook is that is still to be delivered."}),
+		late: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_webhook_late_seconds",
+			Help: "For how long a webhook has waited that could be sent now: its endpoint is on, its next try is due, and none before it of the same order is still to be taken."}),
+		failing: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_webhook_failing_seconds",
+			Help: "For how long the endpoint that has failed longest, of those that are on, has taken nothing; 0 if none fails."}),
+		started: time.Now(), looked: new(atomic.Int64),
 	}
+	add.NewGaugeFunc(prometheus.GaugeOpts{Name: "ropeline_webhook_look_age_seconds",
+		Help: "How long ago a sender looked for webhooks that are due; since the start, if none did."},
+		func() float64 { return (time.Since(m.started) - time.Duration(m.looked.Load())).Seconds() })
 	m.tries.WithLabelValues("yes")
 	m.tries.WithLabelValues("no")
 	for _, s := range []State{On, Off, Broken} {
@@ -43,12 +57,16 @@ func (m *metrics) tried(taken bool) {
 // measure counts what stands in the tables.
 func (s *Store) measure(ctx context.Context, m *metrics) error {
 	var on, off, broken, due int
-	var oldest float64
+	var oldest, late, failing float64
 	err := s.db.QueryRow(ctx, `
-		select count(*) filter (where state = 'on'), count(*) filter (where state = 'off'), count(*) filter (where state = 'broken'), d.due, d.oldest
+		select count(*) filter (where state = 'on'), count(*) filter (where state = 'off'), count(*) filter (where state = 'broken'),
+			coalesce(extract(epoch from now() - min(failing_since) filter (where state = 'on')), 0)::float8, d.due, d.oldest, l.late
 		from (select count(*) due, coalesce(extract(epoch from now() - min(v.at)), 0)::float8 oldest
 			from webhook_deliveries w join webhook_events v on v.id = w.event_id where w.state = 'due') d
-		left join webhook_endpoints on true group by d.due, d.oldest`).Scan(&on, &off, &broken, &due, &oldest)
+		cross join (select coalesce(extract(epoch from now() - min(w.next_at)), 0)::float8 late
+			from webhook_deliveries w join webhook_endpoints e on e.id = w.endpoint_id and e.state = 'on' where w.state = 'due' and w.next_at <= now()
+			and not exists (select from webhook_deliveries b where b.endpoint_id = w.endpoint_id and b.subject = w.subject and b.n < w.n and b.state = 'due')) l
+		left join webhook_endpoints on true group by d.due, d.oldest, l.late`).Scan(&on, &off, &broken, &failing, &due, &oldest, &late)
 	if err != nil {
 		return away("counting webhooks", err)
 	}
@@ -57,5 +75,8 @@ func (s *Store) measure(ctx context.Context, m *metrics) error {
 	}
 	m.due.Set(float64(due))
 	m.oldest.Set(oldest)
+	m.late.Set(late)
+	m.failing.Set(failing)
+	m.looked.Store(int64(time.Since(m.started)))
 	return nil
 }

@@ -39,7 +39,8 @@ const (
 	kept = 30 * 24 * time.Hour
 )
 
-// Sender delivers what is due. Several may run.
+// Sender delivers what is due. Several may run. One whose store has no keys cannot sign,
+// and only counts what waits.
 type Sender struct {
 	store   *Store
 	every   time.Duration
@@ -102,7 +103,7 @@ func (s *Sender) begin(ctx context.Context, lanes *sync.WaitGroup) error {
 	if err == nil {
 		err = s.store.measure(asking, s.metrics)
 	}
-	if err != nil {
+	if err != nil || s.store.keys == nil {
 		return err
 	}
 	s.mu.Lock()

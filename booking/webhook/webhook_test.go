@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
@@ -839,6 +840,106 @@ func TestOldEventsAreForgotten(t *testing.T) {
 	s.must(s.store.forget(t.Context()))
 	s.count(`select count(*) from webhook_events`, 1)
 	s.count(`select count(*) from webhook_deliveries`, 1)
+}
+
+// What was overheard is of no use later, and none of it can be changed: a try is signed
+// when it is made, however old the event is.
+func TestACallIsOfItsMoment(t *testing.T) {
+	t.Parallel()
+	s, r := open(t), receive(t)
+	e := s.add(r, OrderPaid)
+	var tries []http.Header
+	r.answer = func(n int, w http.ResponseWriter, r *http.Request) {
+		tries = append(tries, r.Header.Clone())
+		if n == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+	s.buys(1)
+	w := s.sender()
+	for range 2 {
+		s.exec(`update webhook_events set at = now() - interval '20 hours'`)
+		s.exec(`update webhook_deliveries set next_at = now()`)
+		s.round(w)
+	}
+	r.clean(t) // the library refuses what is five minutes off
+	if len(tries) != 2 || len(r.taken) != 1 || tries[0].Get("webhook-id") != tries[1].Get("webhook-id") {
+		t.Fatalf("tries %v, taken %v", tries, r.kinds())
+	}
+	library, err := standardwebhooks.NewWebhook(r.secrets[0])
+	s.must(err)
+	body := []byte(r.taken[0].body)
+	for name, change := range map[string]func(h http.Header, b []byte) []byte{
+		"another id": func(h http.Header, b []byte) []byte { h.Set("webhook-id", uuid.NewString()); return b },
+		"a later moment": func(h http.Header, b []byte) []byte {
+			h.Set("webhook-timestamp", fmt.Sprint(time.Now().Unix()+60))
+			return b
+		},
+		"another body": func(_ http.Header, b []byte) []byte { return append(b, ' ') },
+		"no signature": func(h http.Header, b []byte) []byte { h.Set("webhook-signature", "v1,"); return b },
+	} {
+		h := tries[1].Clone()
+		if library.Verify(change(h, slices.Clone(body)), h) == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	late := http.Header{}
+	s.must(s.store.keys.sign(late, uuid.NewString(), time.Now().Add(-6*time.Minute), body, e.ID, 1))
+	if library.Verify(body, late) == nil || library.VerifyIgnoringTimestamp(body, late) != nil {
+		t.Error("what was sent six minutes ago is taken")
+	}
+}
+
+// What alarms: webhooks that nobody sends, and endpoints that take none.
+func TestWhatStandsStillIsMeasured(t *testing.T) {
+	t.Parallel()
+	s, r := open(t), receive(t)
+	e := s.add(r, OrderPaid, OrderCanceled)
+	r.answer = func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	m.started = m.started.Add(-time.Hour)
+	tells := func(name string, want float64) {
+		t.Helper()
+		families, err := reg.Gather()
+		s.must(err)
+		for _, f := range families {
+			if f.GetName() != "ropeline_webhook_"+name {
+				continue
+			}
+			if got := f.GetMetric()[0].GetGauge().GetValue(); got < want || got > want+30 {
+				t.Errorf("%s is %v, want %v", name, got, want)
+			}
+			return
+		}
+		t.Errorf("%s is not told", name)
+	}
+	measured := func(late, failing float64) {
+		t.Helper()
+		s.must(s.store.measure(t.Context(), m))
+		tells("late_seconds", late)
+		tells("failing_seconds", failing)
+	}
+	tells("look_age_seconds", 3600)
+
+	s.cancels(s.buys(1))
+	s.exec(`update webhook_deliveries set next_at = now() - interval '10 minutes'`)
+	s.round(NewSender(New(s.db, nil, true), time.Second, m, s.log()))
+	if r.n != 0 {
+		t.Error("it was sent by somebody who cannot sign it")
+	}
+	tells("look_age_seconds", 0)
+	measured(600, 0)
+
+	s.round(NewSender(s.store, time.Second, m, s.log()))
+	s.count(`select count(*) from webhook_deliveries where state = 'due'`, 2) // one is tried later, and one waits for it
+	measured(0, 0)
+	s.exec(`update webhook_endpoints set failing_since = now() - interval '2 hours'`)
+	measured(0, 7200)
+	_, err := s.store.Change(t.Context(), e.ID, Plan{URL: e.URL, Kinds: e.Kinds, Off: true})
+	s.must(err)
+	s.exec(`update webhook_deliveries set next_at = now() - interval '10 minutes'`)
+	measured(0, 0) // staff know
 }
 
 func FuzzCheckURL(f *testing.F) {

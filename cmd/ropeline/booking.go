@@ -188,7 +188,7 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	return runAll(ctx, con.log, parts...)
 }
 
-// newWorker wires the worker. Without secrets it sends no webhooks.
+// newWorker wires the worker. Without secrets it sends no webhooks, and only counts them.
 func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Provider, secrets webhook.Keys, told receiverFlags, reg prometheus.Registerer, log *slog.Logger) []part {
 	reg = monitor.Part(reg, "worker")
 	monitor.Redis(reg, rdb)
@@ -203,9 +203,6 @@ func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Pro
 		{"worker", worker.Run},
 		{"coupons", coupon.NewSweeper(coupons, coupon.SweepEvery, reg, log).Run},
 		{"returns", returns.NewTender(lists, returns.TendEvery, returns.Gather, reg, log).Run},
-	}
-	if secrets == nil {
-		return parts
 	}
 	receivers := webhook.New(db, secrets, told.WebhooksInside)
 	sender := webhook.NewSender(receivers, webhook.Every, webhook.NewMetrics(reg), log)

@@ -223,19 +223,24 @@ func (s *shop) offerCoupons(rdb redis.UniversalClient) {
 	s.offer = c.ID
 }
 
+// claims puts a coupon into a bag of a buyer's.
+func (s *shop) claims(b *buyer) {
+	bag, _, err := s.copies.NewBag()
+	if err == nil {
+		var copy coupon.Copy
+		copy, _, err = s.copies.Claim(s.t.Context(), s.offer, bag, "key")
+		b.coupon = copy.Code
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // couponOperations lower what a hold costs.
 func (s *shop) couponOperations() []operation {
 	claimed := func(b *buyer) {
 		s.holdOperations()[1].prepare(b)
-		bag, _, err := s.copies.NewBag()
-		if err == nil {
-			var copy coupon.Copy
-			copy, _, err = s.copies.Claim(s.t.Context(), s.offer, bag, "key")
-			b.coupon = copy.Code
-		}
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		s.claims(b)
 	}
 	set := func(b *buyer) int {
 		status, _ := s.do(b, http.MethodPut, "/api/v1/holds/"+b.hold+"/coupon", map[string]any{"code": b.coupon}, "")
@@ -499,6 +504,38 @@ func (s *shop) counterOperations() []operation {
 		status, _ := s.do(staff, http.MethodPost, "/api/v1/organizer/counter/orders/"+b.order+"/cancel", map[string]any{"reason": "the band is ill"}, "")
 		return status
 	}
+	claimed := func(b *buyer) {
+		held(b)
+		s.claims(b)
+	}
+	ask := func(method string) func(b *buyer) int {
+		return func(b *buyer) int {
+			status, _ := s.do(staff, method, at+"/holds/"+b.hold+"/coupon", map[string]any{"code": b.coupon}, "")
+			return status
+		}
+	}
+	set, remove := ask(http.MethodPut), ask(http.MethodDelete)
+	lowered := func(b *buyer) {
+		claimed(b)
+		if status := set(b); status != http.StatusOK {
+			s.t.Fatalf("setting a coupon at the counter: %d", status)
+		}
+	}
+	asked := func(act func(*buyer) int) func(*buyer) string {
+		return func(b *buyer) string {
+			if status := act(b); status != http.StatusOK {
+				s.t.Errorf("asked again: %d", status)
+			}
+			return "as asked"
+		}
+	}
+	used := func(b *buyer) string {
+		end := sold(b)
+		if n := s.count(`select count(*) from orders o join coupon_copies c on c.order_id = o.id and c.state = 'redeemed' where o.session_id = $1 and o.state = 'paid' and o.amount = 8100 and c.discount = 900`, b.session); n != 1 {
+			s.t.Errorf("%d orders are sold with the coupon", n)
+		}
+		return end
+	}
 	canceled := func(b *buyer) string {
 		if status := cancel(b); status != http.StatusOK {
 			s.t.Errorf("canceled again: %d", status)
@@ -517,6 +554,9 @@ func (s *shop) counterOperations() []operation {
 		{name: "hold at the counter", routes: []string{"create-counter-hold"}, prepare: func(*buyer) {}, act: hold, want: http.StatusCreated, finish: again},
 		{name: "release at the counter", routes: []string{"release-counter-hold"}, prepare: held, act: release, want: http.StatusNoContent, finish: released},
 		{always: true, name: "sell at the counter", routes: []string{"sell-at-counter"}, prepare: held, act: sell, want: http.StatusCreated, finish: sold},
+		{name: "set coupon at the counter", routes: []string{"set-counter-hold-coupon"}, prepare: claimed, act: set, want: http.StatusOK, finish: func(b *buyer) string { return asked(set)(b) + ", " + used(b) }},
+		{name: "take coupon off at the counter", routes: []string{"remove-counter-hold-coupon"}, prepare: lowered, act: remove, want: http.StatusOK, finish: asked(remove)},
+		{name: "sell at the counter with a coupon", prepare: lowered, act: sell, want: http.StatusCreated, finish: used},
 		{name: "cancel at the counter", routes: []string{"cancel-at-counter"}, prepare: bought, act: cancel, want: http.StatusOK, finish: canceled},
 	}
 }
@@ -676,10 +716,12 @@ func listens(t *testing.T) *ears {
 	return e
 }
 
-func (e *ears) has(event string) bool {
+func (e *ears) has(event string) bool { return e.times(event) > 0 }
+
+func (e *ears) times(event string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.heard[event] > 0
+	return e.heard[event]
 }
 
 // webhookOperations tell integrators.

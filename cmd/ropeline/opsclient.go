@@ -149,6 +149,12 @@ func (e *opsError) hint() string {
 		return "widen the bounds first, with: ropeline ops set --min-cap, --max-cap, --min-rate or --max-rate"
 	case "block-unknown", "block-exists":
 		return "which blocks there are says: ropeline ops blocks list"
+	case "webhook-unknown":
+		return "which endpoints there are says: ropeline ops webhooks list"
+	case "webhook-delivery-unknown":
+		return "what was sent says: ropeline ops webhooks deliveries ID"
+	case "webhook-off":
+		return "ropeline ops webhooks on ID"
 	case "sale-unknown":
 		return "which sales there are says: ropeline ops status"
 	case "preset-unknown":

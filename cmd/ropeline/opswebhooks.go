@@ -118,10 +118,11 @@ func (e atEndpoint) change(ctx context.Context, out io.Writer, api *opsClient, h
 	}
 	plan := webhook.Plan{URL: found.URL, Kinds: found.Kinds, Description: found.Description, Off: found.State != webhook.On}
 	how(&plan)
-	if err := api.organizer(ctx, "PUT", e.path(), plan, &found); err != nil {
+	var now webhook.Endpoint // an answer leaves out what is empty
+	if err := api.organizer(ctx, "PUT", e.path(), plan, &now); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, strings.ReplaceAll(endpointRow(found), "\t", "  "))
+	_, err = fmt.Fprintln(out, strings.ReplaceAll(endpointRow(now), "\t", "  "))
 	return err
 }
 

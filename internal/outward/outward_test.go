@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 func TestAddresses(t *testing.T) {
@@ -48,4 +51,79 @@ func TestDialerAsksAtTheLastMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+}
+
+// A name that leads outside when it is looked at, and inside when it is called: what
+// counts is where the call would go, and one good address among others vouches for none.
+func TestANameThatChangesItsMindLeadsNowhere(t *testing.T) {
+	t.Parallel()
+	outside, inside := [4]byte{127, 0, 0, 1}, [4]byte{127, 0, 0, 2} // stand-ins: nobody is outside of a test
+	may := func(ip netip.Addr) bool { return ip == netip.AddrFrom4(outside) }
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	var leads atomic.Pointer[[][4]byte]
+	dns := resolves(t, &leads)
+	dial := func(to ...[4]byte) error {
+		t.Helper()
+		leads.Store(&to)
+		d := Dialer(5*time.Second, may)
+		d.Resolver = dns
+		conn, err := d.DialContext(t.Context(), "tcp4", net.JoinHostPort("receiver.example.", port))
+		if err == nil {
+			if at := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(); !may(at) {
+				t.Errorf("it led to %v", at)
+			}
+			_ = conn.Close()
+		}
+		return err
+	}
+	if err := dial(outside); err != nil {
+		t.Fatal(err)
+	}
+	if err := dial(inside); !errors.Is(err, ErrInside) {
+		t.Errorf("the same name, a moment later: %v", err)
+	}
+	if err := dial(inside, outside); err != nil {
+		t.Errorf("of two addresses one may be called: %v", err)
+	}
+}
+
+// resolves is a name server of a test, for which every name leads where the test says.
+func resolves(t *testing.T, leads *atomic.Pointer[[][4]byte]) *net.Resolver {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { _ = server.Close(); <-done })
+	go func() {
+		defer close(done)
+		packet := make([]byte, 1500)
+		for {
+			n, from, err := server.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(packet[:n]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			for _, ip := range *leads.Load() {
+				m.Answers = append(m.Answers, dnsmessage.Resource{
+					Header: dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}, Body: &dnsmessage.AResource{A: ip}})
+			}
+			if answer, err := m.Pack(); err == nil {
+				_, _ = server.WriteTo(answer, from)
+			}
+		}
+	}()
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", server.LocalAddr().String())
+	}}
 }
