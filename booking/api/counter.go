@@ -22,6 +22,8 @@ func (s *server) routeCounter() error {
 		handle(s, "create-counter-hold", s.createCounterHold),
 		handle(s, "get-counter-hold", s.getCounterHold),
 		handle(s, "release-counter-hold", s.releaseCounterHold),
+		handle(s, "set-counter-hold-coupon", s.setCounterHoldCoupon),
+		handle(s, "remove-counter-hold-coupon", s.removeCounterHoldCoupon),
 		handle(s, "sell-at-counter", s.sellAtCounter),
 		handle(s, "get-takings", s.getTakings),
 		handle(s, "get-counter-order", s.getCounterOrder),
@@ -142,7 +144,7 @@ func (s *server) createCounterHold(ctx context.Context, in *createCounterHold) (
 	if !in.Body.fits(p, h) {
 		return nil, order.ErrKeyReused
 	}
-	return s.holdAnswer(ctx, h)
+	return s.loweredAnswer(ctx, h)
 }
 
 type counterHold struct {
@@ -158,7 +160,7 @@ func (s *server) getCounterHold(ctx context.Context, in *counterHold) (*holdAnsw
 	if err != nil {
 		return nil, err
 	}
-	return s.holdAnswer(ctx, h)
+	return s.loweredAnswer(ctx, h)
 }
 
 func (s *server) atCounter(ctx context.Context, in *counterHold) (hold.Hold, error) {
@@ -178,6 +180,43 @@ func (s *server) releaseCounterHold(ctx context.Context, in *counterHold) (*stru
 		return nil, err
 	}
 	return nil, s.holds.Keeping(nil).Release(ctx, h.Performance, h.ID, h.Session)
+}
+
+type setCounterHoldCoupon struct {
+	ID   string `path:"id" doc:"of the performance"`
+	Hold string `path:"hold"`
+	Body Code
+}
+
+// setCounterHoldCoupon takes a code that is typed or scanned: who shows it has it.
+func (s *server) setCounterHoldCoupon(ctx context.Context, in *setCounterHoldCoupon) (*holdAnswer, error) {
+	h, total, err := s.unsoldAtCounter(ctx, &counterHold{in.ID, in.Hold})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.coupons.ReserveAtCounter(ctx, by(ctx), in.Body.Code, h, total); err != nil {
+		return nil, err
+	}
+	return s.loweredAnswer(ctx, h)
+}
+
+func (s *server) removeCounterHoldCoupon(ctx context.Context, in *counterHold) (*holdAnswer, error) {
+	h, _, err := s.unsoldAtCounter(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.coupons.TakeOff(ctx, h); err != nil {
+		return nil, err
+	}
+	return s.loweredAnswer(ctx, h)
+}
+
+func (s *server) unsoldAtCounter(ctx context.Context, in *counterHold) (hold.Hold, booking.Money, error) {
+	h, err := s.atCounter(ctx, in)
+	if err != nil {
+		return h, booking.Money{}, err
+	}
+	return s.unpaidTotal(ctx, h)
 }
 
 // CounterOrderRequest says how a hold of the counter is paid.

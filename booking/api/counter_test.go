@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -180,4 +182,76 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 	if r := c.inventory(); r.Held != 3 || held.ID == "" {
 		t.Errorf("inventory %+v", r)
 	}
+}
+
+// Somebody shows a coupon at the counter, and pays less there; whoever brings wrong codes is
+// not heard any more.
+func TestACouponIsGoodAtTheCounter(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	offer, other := c.offer(m{"shareable": false}), c.offer(m{"product": "coffee", "percent": 0, "amount": 100})
+	bag := c.bag()
+	var mine, coffee BagCoupon
+	c.do(http.MethodPost, "/api/v1/coupons/"+offer.ID+"/claim", bag, "", "Idempotency-Key", "k").is(http.StatusCreated, &mine)
+	c.do(http.MethodPost, "/api/v1/coupons/"+other.ID+"/claim", bag, "", "Idempotency-Key", "k").is(http.StatusCreated, &coffee)
+	post := func(path, key string, body m) answer {
+		c.t.Helper()
+		return c.do(http.MethodPost, c.counter(path), "key-counter", c.json(body), "Idempotency-Key", key)
+	}
+	var h, second Hold
+	post("/holds", "h1", m{"units": []int{0, 1}}).is(http.StatusCreated, &h)
+	post("/holds", "h2", m{"units": []int{2}}).is(http.StatusCreated, &second)
+	full := h.Total.Amount
+	lower := func(hold, code string) answer {
+		return c.do(http.MethodPut, c.counter("/holds/"+hold+"/coupon"), "key-counter", c.json(m{"code": code}))
+	}
+	lower(h.ID, "'; drop table coupons; --").refused(http.StatusNotFound, "coupon-unknown")
+	lower(h.ID, coffee.Code).refused(http.StatusConflict, "coupon-elsewhere")
+	lower(uuid.NewString(), mine.Code).refused(http.StatusNotFound, "hold-unknown")
+	c.do(http.MethodPut, c.counter("/holds/"+h.ID+"/coupon"), "", c.json(m{"code": mine.Code})).refused(http.StatusUnauthorized, "staff-required")
+	typed := strings.ToLower(mine.Code[:4] + " " + mine.Code[4:])
+	for range 2 {
+		lower(h.ID, typed).is(http.StatusOK, &h)
+	}
+	if h.Coupon == nil || h.Coupon.Title != "A fifth off" || h.Coupon.Discount.Amount != full/5 || h.Total.Amount != full-full/5 {
+		t.Fatalf("lowered to %+v", h)
+	}
+	var again Hold
+	post("/holds", "h1", m{"units": []int{0, 1}}).is(http.StatusCreated, &again)
+	if again.Total != h.Total || again.Coupon == nil {
+		t.Errorf("held again %+v", again)
+	}
+	lower(second.ID, mine.Code).refused(http.StatusConflict, "coupon-reserved")
+	for range 2 {
+		again = Hold{}
+		c.do(http.MethodDelete, c.counter("/holds/"+h.ID+"/coupon"), "key-counter", "").is(http.StatusOK, &again)
+	}
+	if again.Coupon != nil || again.Total.Amount != full {
+		t.Errorf("taken off: %+v", again)
+	}
+	lower(h.ID, mine.Code).is(http.StatusOK, &h)
+
+	post("/orders", "s1", m{"hold": h.ID, "tender": "complimentary"}).refused(http.StatusConflict, "coupon-for-nothing")
+	post("/orders", "s1", m{"hold": h.ID, "tender": "cash", "total": m{"amount": full, "currency": "EUR"}}).refused(http.StatusConflict, "price-changed")
+	var o Order
+	for range 2 {
+		post("/orders", "s1", m{"hold": h.ID, "tender": "cash", "total": h.Total}).is(http.StatusCreated, &o)
+	}
+	lower(h.ID, mine.Code).refused(http.StatusConflict, "hold-sold")
+	var r Receipt
+	c.get(organizerAPI+"/counter/orders/"+o.ID+"/receipt", "key-counter").is(http.StatusOK, &r)
+	if o.Total != h.Total || r.Total != h.Total.Amount || r.Discount != full/5 {
+		t.Errorf("sold for %+v, receipt %+v", o.Total, r)
+	}
+	var left BagList
+	c.get("/api/v1/bag", bag).is(http.StatusOK, &left)
+	for _, k := range left.Coupons {
+		if k.Coupon.ID == offer.ID && k.State != coupon.Redeemed {
+			t.Errorf("in the bag it is %s", k.State)
+		}
+	}
+	for range 10 {
+		lower(second.ID, "x")
+	}
+	lower(second.ID, mine.Code).refused(http.StatusTooManyRequests, "coupon-guesses")
 }

@@ -371,9 +371,14 @@ func (s *server) removeHoldCoupon(ctx context.Context, in *holdID) (*holdAnswer,
 // what it costs without a coupon.
 func (s *server) unpaid(ctx context.Context, id string) (hold.Hold, booking.Money, error) {
 	h, _, err := s.find(ctx, id)
-	if err == nil {
-		err = h.Over()
+	if err != nil {
+		return h, booking.Money{}, err
 	}
+	return s.unpaidTotal(ctx, h)
+}
+
+func (s *server) unpaidTotal(ctx context.Context, h hold.Hold) (hold.Hold, booking.Money, error) {
+	err := h.Over()
 	if err == nil && h.State == hold.Paying {
 		err = hold.ErrPaying
 	}

@@ -107,6 +107,8 @@ var Routes = []Route{
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
 	{"get-counter-hold", http.MethodGet, counter + "/holds/{hold}", BoxOffice, http.StatusOK, "A hold of the counter"},
 	{"release-counter-hold", http.MethodDelete, counter + "/holds/{hold}", BoxOffice, http.StatusNoContent, "Give units back that the counter holds"},
+	{"set-counter-hold-coupon", http.MethodPut, counter + "/holds/{hold}/coupon", BoxOffice, http.StatusOK, "Lower what a hold of the counter costs by a coupon that somebody shows there"},
+	{"remove-counter-hold-coupon", http.MethodDelete, counter + "/holds/{hold}/coupon", BoxOffice, http.StatusOK, "Take the coupon off a hold of the counter"},
 	{"sell-at-counter", http.MethodPost, counter + "/orders", BoxOffice, http.StatusCreated, "Sell what the counter holds, for cash, by terminal or for nothing"},
 	{"get-takings", http.MethodGet, counter + "/takings", BoxOffice, http.StatusOK, "What the counter took and gave back, by whom and how"},
 	{"get-counter-order", http.MethodGet, organizer + "/counter/orders/{id}", BoxOffice, http.StatusOK, "An order that the counter sold, and its tickets"},

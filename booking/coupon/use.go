@@ -42,13 +42,33 @@ func (s *Store) Reserve(ctx context.Context, bag, code string, h hold.Hold, tota
 	if !k.Coupon.Shareable && k.Bag != bag {
 		return Copy{}, ErrUnknown
 	}
+	who := bag
+	if who == "" {
+		who = h.Session
+	}
+	return s.keep(ctx, who, k, h, total)
+}
+
+// ReserveAtCounter is Reserve for a member of staff to whom a code is shown. As at a
+// shop's till that is enough, for a personal copy too: only who has its bag can show it.
+func (s *Store) ReserveAtCounter(ctx context.Context, who, code string, h hold.Hold, total booking.Money) (Copy, error) {
+	k, err := s.find(ctx, who, code)
+	if err != nil {
+		return Copy{}, err
+	}
+	return s.keep(ctx, who, k, h, total)
+}
+
+// keep reserves a copy for a hold, also one whose hold before is over.
+func (s *Store) keep(ctx context.Context, who string, k held, h hold.Hold, total booking.Money) (Copy, error) {
 	for range 2 {
 		if k.State == Reserved && k.Hold == h.ID {
 			_, err := s.worth(ctx, k, h.Performance, total)
 			return k.Copy, err
 		}
 		if k.State == Reserved { // of a hold that may be over
-			if _, err := s.lapse(ctx, k); err != nil {
+			_, err := s.lapse(ctx, k)
+			if err != nil {
 				return Copy{}, err
 			}
 			if k, err = s.again(ctx, k); err != nil {
@@ -61,7 +81,7 @@ func (s *Store) Reserve(ctx context.Context, bag, code string, h hold.Hold, tota
 		if _, err := s.worth(ctx, k, h.Performance, total); err != nil {
 			return Copy{}, err
 		}
-		reserved, err := s.reserve(ctx, k, bag, h)
+		reserved, err := s.reserve(ctx, k, who, h)
 		if err != nil {
 			return Copy{}, err
 		}
@@ -73,11 +93,7 @@ func (s *Store) Reserve(ctx context.Context, bag, code string, h hold.Hold, tota
 }
 
 // reserve is false if the copy was not there any more.
-func (s *Store) reserve(ctx context.Context, k held, bag string, h hold.Hold) (bool, error) {
-	who := bag
-	if who == "" {
-		who = h.Session
-	}
+func (s *Store) reserve(ctx context.Context, k held, who string, h hold.Hold) (bool, error) {
 	tag, err := s.db.Exec(ctx, `update coupon_copies k set state = 'reserved', since = `+clock+`, mover = @who, performance_id = @performance,
 			hold_id = @hold, session_id = @session, until = @until
 		from coupons c where c.id = k.coupon_id and k.coupon_id = @id and k.number = @number and k.turn = @turn and k.state = 'claimed'

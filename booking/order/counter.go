@@ -32,6 +32,7 @@ const (
 var (
 	ErrTender     = &ropeline.Error{Kind: ropeline.Invalid, Code: "tender-unknown", Detail: "At the counter one pays in cash, by terminal, or nothing (complimentary); money goes back in cash or by terminal."}
 	ErrAtCounter  = &ropeline.Error{Kind: ropeline.Conflict, Code: "sold-at-counter", Detail: "This was sold at the box office: bring the tickets there, it gives the money back."}
+	ErrForNothing = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-for-nothing", Detail: "What costs nothing needs no coupon: take it off first, so that its owner keeps it."}
 	ErrNotCounter = &ropeline.Error{Kind: ropeline.Conflict, Code: "not-sold-at-counter", Detail: "This was not sold at the box office: the money goes back the way it came."}
 )
 
@@ -106,7 +107,7 @@ func (d *Desk) Sell(ctx context.Context, c CounterSale) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	a, o, err := d.planSale(p, h, c)
+	a, o, err := d.planSale(ctx, p, h, c)
 	if err != nil {
 		return Order{}, err
 	}
@@ -133,12 +134,8 @@ func (d *Desk) handOver(ctx context.Context, a Attempt, o Order, who string) (Or
 	if _, err := d.holds.Keeping(nil).Pay(ctx, a.Performance, a.Hold, a.Session, a.ID); err != nil {
 		return d.fail(ctx, a, err, notAsked)
 	}
-	if err := d.store.sell(ctx, a, &o, who); err != nil {
-		cause := ropeline.ErrStoreAway.Because(err)
-		if isUniqueViolation(err) {
-			cause = hold.ErrUnitsTaken.Because(err)
-		}
-		return d.fail(ctx, a, cause, notAsked) // which finds out if it was written after all
+	if err := d.recordSale(ctx, a, &o, who); err != nil {
+		return d.fail(ctx, a, unwritten(err), notAsked) // which finds out if it was written after all
 	}
 	a.Step = Captured
 	if _, err := d.forward(ctx, a); err != nil {
@@ -163,13 +160,19 @@ func (d *Desk) again(ctx context.Context, a Attempt, c CounterSale, err error) (
 }
 
 // planSale draws up attempt and order; nothing is written yet.
-func (d *Desk) planSale(p catalogue.Performance, h hold.Hold, c CounterSale) (Attempt, Order, error) {
+func (d *Desk) planSale(ctx context.Context, p catalogue.Performance, h hold.Hold, c CounterSale) (Attempt, Order, error) {
 	lines, total, err := p.Map.Lines(h.Units)
 	if err != nil {
 		return Attempt{}, Order{}, err
 	}
-	off := booking.Money{Currency: total.Currency}
+	total, off, err := d.lower(ctx, h, total)
+	if err != nil {
+		return Attempt{}, Order{}, err
+	}
 	if c.Tender == Complimentary {
+		if off.Amount > 0 {
+			return Attempt{}, Order{}, ErrForNothing
+		}
 		off.Amount, total.Amount = total.Amount, 0
 	}
 	var ids [2]string
@@ -201,14 +204,34 @@ func (s *Store) startSale(ctx context.Context, a Attempt) (bool, error) {
 	return tag.RowsAffected() == 1, nil
 }
 
+// recordSale writes an order of the counter; with a coupon the coupon is redeemed in the
+// same transaction, and either may be refused.
+func (d *Desk) recordSale(ctx context.Context, a Attempt, o *Order, who string) error {
+	var err error
+	if o.Discount.Amount == 0 || a.Tender == Complimentary {
+		err = sell(ctx, d.store.db, a, o, who)
+	} else {
+		err = pgx.BeginFunc(ctx, d.store.db, func(tx pgx.Tx) error {
+			if err := sell(ctx, tx, a, o, who); err != nil {
+				return err
+			}
+			return d.coupons.Redeem(ctx, tx, a.Performance, a.Hold, o.ID, o.Discount)
+		})
+	}
+	if err == nil {
+		d.store.written.Add(1)
+	}
+	return err
+}
+
 // sell makes a started attempt a sale: order, valid tickets and ledger, in one
 // statement. errNotStarted if a settler took it for dead.
-func (s *Store) sell(ctx context.Context, a Attempt, o *Order, who string) error {
+func sell(ctx context.Context, db querier, a Attempt, o *Order, who string) error {
 	buyer, err := booking.NewID()
 	if err != nil {
 		return err
 	}
-	err = s.db.QueryRow(ctx, `
+	err = db.QueryRow(ctx, `
 		with moved as (
 			update attempts set state = 'captured', updated_at = now()
 			where performance_id = $1 and id = $2 and state = 'started'
@@ -248,7 +271,6 @@ func (s *Store) sell(ctx context.Context, a Attempt, o *Order, who string) error
 	for i := range o.Tickets {
 		o.Tickets[i].State = ticket.Valid
 	}
-	s.written.Add(1)
 	return nil
 }
 

@@ -262,15 +262,8 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 		return d.fail(ctx, a, ErrDeclined, finished)
 	}
 	if err := d.record(ctx, a, &o); err != nil {
-		cause := ropeline.ErrStoreAway.Because(err)
-		if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's
-			cause = e
-		}
-		if isUniqueViolation(err) {
-			cause = hold.ErrUnitsTaken.Because(err)
-		}
 		// The error may be of a commit that took place: fail finds out.
-		return d.fail(ctx, a, cause, finished)
+		return d.fail(ctx, a, unwritten(err), finished)
 	}
 	end = abuse.Paid // or it is about to be
 	if a.Action != "" {
@@ -279,6 +272,17 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 	}
 	a.Step = Recorded
 	return d.conclude(ctx, a, &o)
+}
+
+// unwritten is why an order was not written, as its buyer is told.
+func unwritten(err error) error {
+	if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's
+		return e
+	}
+	if isUniqueViolation(err) {
+		return hold.ErrUnitsTaken.Because(err)
+	}
+	return ropeline.ErrStoreAway.Because(err)
 }
 
 // conclude goes forward as far as it can and answers with the order, which is read

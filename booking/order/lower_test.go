@@ -104,6 +104,7 @@ func TestCouponsAreRedeemedWithTheSale(t *testing.T) {
 		{"bought", boughtWithACoupon}, {"for nothing", boughtForNothing}, {"ended between hold and payment", endedBeforePaying},
 		{"ended after the money was reserved", endedAfterAuthorizing}, {"the order is canceled", canceledWithACoupon},
 		{"the bank asks", confirmedWithACoupon}, {"the fan is back from the bank", backWithACoupon},
+		{"sold at the counter", soldWithACoupon}, {"ended while the counter sells", endedAtCounter},
 		{"declined and paid otherwise", declinedWithACoupon}, {"the process dies", crashedWithACoupon}, {"many want one", manyWithOneCoupon},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -221,6 +222,90 @@ func endedAfterAuthorizing(t *testing.T, d *lowered) {
 		}
 		state := map[string]string{coupon.ErrExpired.Code: "reserved", coupon.ErrWithdrawn.Code: "withdrawn", coupon.ErrTakenOff.Code: "claimed"}[want.Code]
 		d.on(h, k, "coupon "+state+"; no order; money voided")
+		if live, err := d.holds.Get(t.Context(), d.id, h.ID, h.Session); err != nil || live.State != hold.Held {
+			t.Errorf("the places: %+v, %v", live, err)
+		}
+	}
+}
+
+// atCounterWith holds a place at the counter, lowered by a coupon that is shown there: a
+// personal one, too.
+func (d *lowered) atCounterWith(k coupon.Copy) hold.Hold {
+	d.t.Helper()
+	h := d.counterHold(d.units)
+	d.units++
+	_, err := d.coupons.ReserveAtCounter(d.t.Context(), order.Staff("rosa"), k.Code, h, d.price(h))
+	d.must(err)
+	return h
+}
+
+func soldWithACoupon(t *testing.T, d *lowered) {
+	k := d.claimed(25)
+	_, err := d.db.Exec(t.Context(), `update coupons set shareable = false where id = $1`, k.Coupon.ID)
+	d.must(err)
+	h := d.atCounterWith(k)
+	price := d.price(h).Amount
+	c := d.atCounter(h, order.Complimentary)
+	if _, err := d.Sell(t.Context(), c); !errors.Is(err, order.ErrForNothing) {
+		t.Errorf("a coupon for what costs nothing: %v", err)
+	}
+	c.Tender, c.Total = order.Cash, d.price(h)
+	if _, err := d.Sell(t.Context(), c); !errors.Is(err, order.ErrPrice) {
+		t.Errorf("at the price without it: %v", err)
+	}
+	d.on(h, k, "coupon reserved; no order; no money")
+	c.Total.Amount = price - price/4
+	var sold order.Order
+	for range 2 {
+		sold, err = d.Sell(t.Context(), c)
+		if err != nil || sold.State != order.Paid || sold.Total.Amount != price-price/4 || sold.Discount.Amount != price/4 || sold.Tickets[0].Price.Amount != price {
+			t.Fatalf("sold %+v, %v", sold, err)
+		}
+	}
+	d.on(h, k, "coupon redeemed by its order; order paid; no money")
+	d.audited()
+	_, err = d.Cancel(t.Context(), order.Cancel{Order: sold.ID, Who: order.Staff("rosa"), Reason: "ill", Tender: order.Cash, Full: true})
+	d.must(err)
+	var back int64
+	d.must(d.db.QueryRow(t.Context(), `select sum(amount) from order_ledger where order_id = $1 and entry = 'refunded'`, sold.ID).Scan(&back))
+	if back != sold.Total.Amount {
+		t.Errorf("%d went back of %d", back, sold.Total.Amount)
+	}
+	d.on(h, k, "coupon claimed; order canceled; no money")
+	d.audited()
+
+	k = d.claimed(100)
+	h = d.atCounterWith(k)
+	if o, err := d.Sell(t.Context(), d.atCounter(h, order.Cash)); err != nil || o.Total.Amount != 0 {
+		t.Errorf("for nothing: %+v, %v", o, err)
+	}
+	d.on(h, k, "coupon redeemed by its order; order paid; no money")
+	d.audited()
+}
+
+// A coupon that ends in the moment of the sale leaves no order, no ticket and nothing in
+// the till; the places are held still.
+func endedAtCounter(t *testing.T, d *lowered) {
+	for want, end := range map[*ropeline.Error]string{
+		coupon.ErrExpired:   `update coupon_copies set expires_at = now() where hold_id = new.hold_id`,
+		coupon.ErrWithdrawn: `update coupon_copies set state = 'withdrawn' where hold_id = new.hold_id`,
+		coupon.ErrTakenOff:  `update coupon_copies set state = 'claimed', hold_id = null where hold_id = new.hold_id`,
+	} {
+		k := d.claimed(25)
+		h := d.atCounterWith(k)
+		_, err := d.db.Exec(t.Context(), `create function ends() returns trigger language plpgsql as $$ begin `+end+`; return null; end $$;
+			create trigger ends after insert on attempts for each row execute function ends()`)
+		d.must(err)
+		c := d.atCounter(h, order.Cash)
+		for range 2 {
+			if _, err := d.Sell(t.Context(), c); !errors.Is(err, want) {
+				t.Errorf("sold with a coupon that has ended: %v, want %s", err, want.Code)
+			}
+		}
+		_, err = d.db.Exec(t.Context(), `drop trigger ends on attempts; drop function ends`)
+		d.must(err)
+		state := map[string]string{coupon.ErrExpired.Code: "reserved", coupon.ErrWithdrawn.Code: "withdrawn", coupon.ErrTakenOff.Code: "claimed"}[want.Code]
+		d.on(h, k, "coupon "+state+"; no order; no money")
 		if live, err := d.holds.Get(t.Context(), d.id, h.ID, h.Session); err != nil || live.State != hold.Held {
 			t.Errorf("the places: %+v, %v", live, err)
 		}
