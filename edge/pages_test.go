@@ -21,6 +21,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"ledger.html":              {Data: []byte("<title>ledger</title>")},
 		"order.html":               {Data: []byte("<title>order</title>")},
 		"returns.html":             {Data: []byte("<title>returns</title>")},
+		"coupons.html":             {Data: []byte("<title>coupons</title>")},
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
@@ -32,7 +33,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/ops": "ops"} {
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

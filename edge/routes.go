@@ -40,6 +40,8 @@ func (s *Server) routes() []route {
 		{"GET", "/sales/{sale}/returns", public, s.page("returns.html")},
 		{"GET", "/returns/{id}", public, s.page("returns.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
+		{"GET", "/coupons", public, s.page("coupons.html")},
+		{"GET", "/coupons/{id}", public, s.page("coupons.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
@@ -76,7 +78,7 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "bags", "bag", "webhooks", "sandbox"} {
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "categories", "bags", "bag", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.booking))...)

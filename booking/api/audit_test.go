@@ -54,6 +54,7 @@ var boundedLists = map[string]string{
 	"Map.tiers":                        "of one document: a venue has 100 categories at most, and 500 areas",
 	"Map.rows":                         "of one document: at most 20,000, and numbers from end to end",
 	"Availability.tiers":               "as many as the map has",
+	"Event.performances":               "1,000 at most",
 	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",
@@ -230,6 +231,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-holds":              {"/api/v1/holds", s.fan},
 		"list-coupons":            {"/api/v1/coupons", ""},
 		"list-shops":              {"/api/v1/shops", ""},
+		"list-categories":         {"/api/v1/categories", ""},
 		"list-products":           {"/api/v1/shops/opera/products", ""},
 		"list-bag":                {"/api/v1/bag", s.bag},
 		"list-shop-coupons":       {opera + "/coupons", "key-rosa"},
@@ -326,6 +328,7 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 		"get-payment":      "/api/v1/performances/" + string(s.show.ID) + "/payment",
 		"show-returns":     "/api/v1/performances/" + string(s.show.ID) + "/returns",
 		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
+		"get-event":        "/api/v1/events/" + s.offer.Event,
 	}
 	for id, where := range s.lists() {
 		paths[id] = where[0]

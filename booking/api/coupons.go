@@ -24,6 +24,7 @@ func (s *server) routeCoupons() error {
 		handle(s, "get-coupon", s.getCoupon),
 		handle(s, "list-shops", s.listShops),
 		handle(s, "list-products", s.listProducts),
+		handle(s, "list-categories", s.listCategories),
 		handle(s, "create-bag", s.createBag),
 		handle(s, "list-bag", s.listBag),
 		handle(s, "claim-coupon", s.claimCoupon),
@@ -110,7 +111,9 @@ type browse struct {
 	Shop     string `query:"shop"`
 	Category string `query:"category"`
 	Product  string `query:"product"`
-	Have     string `header:"If-None-Match"`
+
+	Performance string `query:"performance" doc:"the drop whose places its copies are"`
+	Have        string `header:"If-None-Match"`
 }
 
 // CouponList is a page of coupons.
@@ -120,7 +123,8 @@ type CouponList struct {
 }
 
 func (s *server) listCoupons(ctx context.Context, in *browse) (*fresh[CouponList], error) {
-	list, next, err := s.coupons.Browse(ctx, coupon.Filter{Shop: in.Shop, Category: in.Category, Product: in.Product}, in.of())
+	wanted := coupon.Filter{Shop: in.Shop, Category: in.Category, Product: in.Product, Performance: ropeline.PerformanceID(in.Performance)}
+	list, next, err := s.coupons.Browse(ctx, wanted, in.of())
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +183,26 @@ func (s *server) listProducts(ctx context.Context, in *someProducts) (*fresh[Pro
 	return answerFresh(in.Have, ProductList{list, next})
 }
 
+type someCategories struct {
+	Page
+	Shop string `query:"shop"`
+	Have string `header:"If-None-Match"`
+}
+
+// CategoryList is a page of categories.
+type CategoryList struct {
+	Categories []coupon.Category `json:"categories"`
+	Next       string            `json:"next,omitempty"`
+}
+
+func (s *server) listCategories(ctx context.Context, in *someCategories) (*fresh[CategoryList], error) {
+	list, next, err := s.coupons.Categories(ctx, in.Shop, in.of())
+	if err != nil {
+		return nil, err
+	}
+	return answerFresh(in.Have, CategoryList{list, next})
+}
+
 // BagKey is a new bag and what opens it.
 type BagKey struct {
 	Bag string `json:"bag"`
@@ -199,6 +223,7 @@ func (s *server) createBag(context.Context, *struct{}) (*createdBag, error) {
 type BagCoupon struct {
 	coupon.Copy
 	QR      string         `json:"qr,omitempty" doc:"the code as a QR code, SVG"`
+	Bars    string         `json:"bars,omitempty" doc:"the code as a bar code (Code 128), SVG"`
 	History []coupon.Entry `json:"history,omitempty"`
 }
 
@@ -228,6 +253,9 @@ func bagCoupons(list []coupon.Copy) ([]BagCoupon, error) {
 		}
 		var err error
 		if coupons[i].QR, err = qr.SVG(c.Code); err != nil {
+			return nil, err
+		}
+		if coupons[i].Bars, err = qr.Bars(c.Code); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
@@ -96,6 +98,25 @@ func TestFromTheShelfToTheOrder(t *testing.T) {
 	if len(shops.Shops) != 1 || len(products.Products) != 2 {
 		t.Errorf("shops %+v, products %+v", shops, products)
 	}
+	c.made(m{"product": "coffee", "percent": 0, "amount": 100}) // not given out: nobody hears of it
+	c.desk(http.MethodPut, "/products/books", m{"name": "Books", "category": "books"}).is(http.StatusOK, nil)
+	for query, want := range map[string]string{"": "drinks 1 shows 1 ", "?shop=opera": "drinks 1 shows 1 ", "?shop=cinema": "", "?shop=%27--": "", "?cursor=drinks": "shows 1 "} {
+		var kinds CategoryList
+		c.get("/api/v1/categories"+query, "").is(http.StatusOK, &kinds)
+		got := ""
+		for _, k := range kinds.Categories {
+			got += fmt.Sprint(k.Category, " ", k.Coupons, " ")
+		}
+		if got != want {
+			t.Errorf("categories%s: %q, want %q", query, got, want)
+		}
+	}
+	var event catalogue.Event
+	if c.get("/api/v1/events/"+offer.Event, "").is(http.StatusOK, &event); event.ID != offer.Event || len(event.Performances) != 1 || event.Performances[0].ID != c.show.ID {
+		t.Errorf("the event of the tickets: %+v", event)
+	}
+	c.get("/api/v1/events/"+uuid.NewString(), "").refused(404, "event-unknown")
+	c.get("/api/v1/events/%27--", "").refused(404, "event-unknown")
 
 	bag := c.bag()
 	claim := func(bag, key string) answer {
@@ -106,7 +127,7 @@ func TestFromTheShelfToTheOrder(t *testing.T) {
 	claim(bag, "k").is(http.StatusOK, &mine)
 	claim(bag, "k2").refused(409, "coupon-limit")
 	claim(bag, "").refused(422, "idempotency-key-missing")
-	if mine.State != coupon.Claimed || mine.Code == "" || !strings.HasPrefix(mine.QR, "<svg ") {
+	if mine.State != coupon.Claimed || mine.Code == "" || !strings.HasPrefix(mine.QR, "<svg ") || !strings.HasPrefix(mine.Bars, "<svg ") {
 		t.Fatalf("claimed %+v", mine)
 	}
 
@@ -145,7 +166,7 @@ func TestFromTheShelfToTheOrder(t *testing.T) {
 
 	var gone BagCoupon
 	c.get("/api/v1/bag/coupons/"+offer.ID+"/1", bag).is(http.StatusOK, &gone)
-	if gone.State != coupon.Redeemed || gone.Code != "" || gone.QR != "" || len(gone.History) != 5 || gone.History[4].Detail != o.ID {
+	if gone.State != coupon.Redeemed || gone.Code != "" || gone.QR != "" || gone.Bars != "" || len(gone.History) != 5 || gone.History[4].Detail != o.ID {
 		t.Errorf("afterwards: %s", c.json(gone))
 	}
 	c.get("/api/v1/bag/coupons/"+offer.ID+"/1", c.bag()).refused(404, "coupon-unknown") // of another person
@@ -221,6 +242,13 @@ func TestADropIsASale(t *testing.T) {
 		t.Fatalf("published %s", c.json(offer))
 	}
 	publish(c.made(terms).ID, m{"performance": show, "tier": floor.ID}).refused(422, "coupon-tier") // sold already
+	c.offer(m{})
+	for query, want := range map[string]int{"": 2, "?performance=" + show: 1, "?performance=" + show + "&shop=cinema": 0, "?performance=" + uuid.NewString(): 0, "?performance=%27--": 0} {
+		var list CouponList
+		if c.get("/api/v1/coupons"+query, "").is(http.StatusOK, &list); len(list.Coupons) != want || want == 1 && list.Coupons[0].ID != offer.ID {
+			t.Errorf("coupons%s: %s, want %d", query, c.json(list), want)
+		}
+	}
 	bag := c.bag()
 	c.do(http.MethodPost, "/api/v1/coupons/"+offer.ID+"/claim", bag, "", "Idempotency-Key", "k").refused(409, "coupon-sold")
 

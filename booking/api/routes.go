@@ -68,6 +68,7 @@ const (
 // Routes is every route of the booking core.
 var Routes = []Route{
 	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
+	{"get-event", http.MethodGet, "/api/v1/events/{id}", Public, http.StatusOK, "An event and its performances"},
 	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, http.StatusOK, "The map of a performance: tiers, rows and units"},
 	{"get-payment", http.MethodGet, "/api/v1/performances/{id}/payment", Public, http.StatusOK, "How a performance is paid for"},
 	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, http.StatusOK, "Which units are free, held or sold; may be a second old"},
@@ -153,6 +154,7 @@ var Routes = []Route{
 	{"get-coupon", http.MethodGet, "/api/v1/coupons/{id}", Public, http.StatusOK, "A coupon, and how many are left"},
 	{"list-shops", http.MethodGet, "/api/v1/shops", Public, http.StatusOK, "Shops that have coupons"},
 	{"list-products", http.MethodGet, "/api/v1/shops/{shop}/products", Public, http.StatusOK, "What a shop has coupons for"},
+	{"list-categories", http.MethodGet, "/api/v1/categories", Public, http.StatusOK, "The categories of the coupons that are given out now"},
 	{"create-bag", http.MethodPost, "/api/v1/bags", Public, http.StatusCreated, "A new bag for coupons, and its key"},
 	{"list-bag", http.MethodGet, "/api/v1/bag", Bag, http.StatusOK, "The coupons of this bag"},
 	{"claim-coupon", http.MethodPost, "/api/v1/coupons/{id}/claim", Bag, http.StatusCreated, "Put a copy of a coupon into this bag"},

@@ -45,6 +45,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 		}
 	}
 	offer := c.offer(m{})
+	ids["get-event"] = offer.Event
 	for _, r := range Routes {
 		if strings.Contains(r.Path, "/coupons/{id}") {
 			ids[r.ID] = offer.ID

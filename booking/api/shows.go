@@ -18,6 +18,9 @@ func (s *server) routeShows() error {
 	if err := handle(s, "list-events", s.listEvents); err != nil {
 		return err
 	}
+	if err := handle(s, "get-event", s.getEvent); err != nil {
+		return err
+	}
 	if err := handle(s, "get-performance", s.getPerformance); err != nil {
 		return err
 	}
@@ -41,6 +44,19 @@ func (s *server) listEvents(ctx context.Context, in *someEvents) (*fresh[EventLi
 		return nil, err
 	}
 	return answerFresh(in.Have, EventList{list, next})
+}
+
+type taggedEvent struct {
+	ID   string `path:"id" doc:"of the event"`
+	Have string `header:"If-None-Match"`
+}
+
+func (s *server) getEvent(ctx context.Context, in *taggedEvent) (*fresh[catalogue.Event], error) {
+	e, err := s.shows.Event(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answerFresh(in.Have, e)
 }
 
 // tagged asks for a performance, unless the caller has it already.

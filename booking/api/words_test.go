@@ -196,7 +196,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s is not in the table", op.ID)
 			}
-			for name, id := range map[string]string{"/orders/": bought.ID, "/coupons/": offered.ID, "/performances/": string(c.show.ID), "/tickets/": bought.Tickets[0].ID, "/holds/": held.ID} {
+			for name, id := range map[string]string{"/orders/": bought.ID, "/events/": offered.Event, "/coupons/": offered.ID, "/performances/": string(c.show.ID), "/tickets/": bought.Tickets[0].ID, "/holds/": held.ID} {
 				if strings.Contains(path, name) {
 					names["id"] = id
 				}

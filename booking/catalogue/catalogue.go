@@ -29,6 +29,9 @@ import (
 // ErrPerformanceUnknown answers a request for a performance that is not there.
 var ErrPerformanceUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "performance-unknown", Detail: "There is no such performance."}
 
+// ErrEventUnknown answers a request for an event that is not there.
+var ErrEventUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "event-unknown", Detail: "There is no such event."}
+
 // ErrUnitsUnknown answers a request for units or a tier that the performance
 // does not have.
 var ErrUnitsUnknown = &ropeline.Error{Kind: ropeline.Invalid, Code: "units-unknown", Detail: "This performance has no such places."}

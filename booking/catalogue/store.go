@@ -167,19 +167,42 @@ func (s *Store) Events(ctx context.Context, p booking.Page) (page []Event, next 
 	if err != nil {
 		return nil, "", err
 	}
+	events, err := s.events(ctx, `select id, title from events
+		where ($1::uuid is null or id > $1) and exists (select from performances where event_id = events.id)
+		order by id limit $2`, after, size+1)
+	if err != nil {
+		return nil, "", err
+	}
+	page, next = booking.Cut(events, size, func(e Event) string { return e.ID })
+	return page, next, nil
+}
+
+// Event reads an event with its performances.
+func (s *Store) Event(ctx context.Context, id string) (Event, error) {
+	if !booking.IsID(id) {
+		return Event{}, ErrEventUnknown
+	}
+	events, err := s.events(ctx, `select id, title from events where id = $1`, id)
+	if err == nil && len(events) == 0 {
+		err = ErrEventUnknown
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	return events[0], nil
+}
+
+// events reads the events that a query chooses.
+func (s *Store) events(ctx context.Context, chosen string, args ...any) ([]Event, error) {
 	rows, err := s.db.Query(ctx, `
 		select e.id, e.title, p.id, coalesce(sp.sale_id, ''), p.starts_at, v.name
-		from (
-			select id, title from events
-			where ($1::uuid is null or id > $1) and exists (select from performances where event_id = events.id)
-			order by id limit $2
-		) e
+		from (`+chosen+`) e
 		join performances p on p.event_id = e.id
 		join venues v on v.id = p.venue_id
 		left join sale_performances sp on sp.performance_id = p.id
-		order by e.id, p.starts_at, p.id`, after, size+1)
+		order by e.id, p.starts_at, p.id`, args...)
 	if err != nil {
-		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading events: %w", err))
 	}
 	events := []Event{}
 	var e Event
@@ -194,8 +217,7 @@ func (s *Store) Events(ctx context.Context, p booking.Page) (page []Event, next 
 		return nil
 	})
 	if err != nil {
-		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing events: %w", err))
+		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading events: %w", err))
 	}
-	page, next = booking.Cut(events, size, func(e Event) string { return e.ID })
-	return page, next, nil
+	return events, nil
 }

@@ -9,18 +9,23 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 )
 
 // Filter is what somebody looks for. Empty members do not matter.
 type Filter struct {
 	Shop, Category, Product string
-	State                   State // for the shop itself; else what can be claimed or bought now
+	Performance             ropeline.PerformanceID // the drop in which it is sold
+	State                   State                  // for the shop itself; else what can be claimed or bought now
 }
+
+// onShelf says that a coupon is given out now.
+const onShelf = `c.state = 'published' and c.publish_from <= ` + clock + ` and c.publish_until > ` + clock
 
 // Browse lists coupons that are given out now, the newest first.
 func (s *Store) Browse(ctx context.Context, f Filter, p booking.Page) ([]Coupon, string, error) {
-	return s.list(ctx, `c.state = 'published' and c.publish_from <= `+clock+` and c.publish_until > `+clock, f, p)
+	return s.list(ctx, onShelf, f, p)
 }
 
 // Catalog lists a shop's coupons in a state, or all of them, the newest first.
@@ -41,10 +46,13 @@ func (s *Store) list(ctx context.Context, where string, f Filter, p booking.Page
 			return []Coupon{}, "", nil
 		}
 	}
+	if f.Performance != "" && !booking.IsID(string(f.Performance)) {
+		return []Coupon{}, "", nil
+	}
 	list, err := s.coupons(ctx, s.db, `where `+where+` and (@shop = '' or c.shop_id = @shop) and (@category = '' or p.category = @category)
-		and (@product = '' or c.product_id = @product) and (@cursor = '' or c.id < nullif(@cursor, '')::uuid)
+		and (@product = '' or c.product_id = @product) and (@performance = '' or c.performance_id = nullif(@performance, '')::uuid) and (@cursor = '' or c.id < nullif(@cursor, '')::uuid)
 		order by c.id desc limit @size`, pgx.NamedArgs{
-		"shop": f.Shop, "category": f.Category, "product": f.Product, "state": string(f.State), "cursor": p.Cursor, "size": size + 1})
+		"shop": f.Shop, "category": f.Category, "product": f.Product, "performance": string(f.Performance), "state": string(f.State), "cursor": p.Cursor, "size": size + 1})
 	if err != nil {
 		return nil, "", err
 	}
@@ -86,6 +94,38 @@ func (s *Store) Shops(ctx context.Context, p booking.Page) ([]Shop, string, erro
 		return nil, "", away("listing shops", err)
 	}
 	list, next := booking.Cut(list, size, func(s Shop) string { return s.ID })
+	return list, next, nil
+}
+
+// Category is a kind of product for which coupons are given out.
+type Category struct {
+	Category string `json:"category" doc:"a slug"`
+	Coupons  int    `json:"coupons" doc:"how many are given out now"`
+}
+
+// Categories lists the categories of what can be claimed or bought now, of one shop or of all.
+func (s *Store) Categories(ctx context.Context, shop string, p booking.Page) ([]Category, string, error) {
+	size, err := p.Size()
+	if err != nil {
+		return nil, "", err
+	}
+	if p.Cursor != "" && !slugShape.MatchString(p.Cursor) {
+		return nil, "", booking.ErrPage
+	}
+	if shop != "" && !slugShape.MatchString(shop) {
+		return []Category{}, "", nil
+	}
+	rows, err := s.db.Query(ctx, `select p.category, count(*)`+couponTables+`where `+onShelf+`
+			and (@shop = '' or c.shop_id = @shop) and p.category > @cursor
+		group by p.category order by p.category limit @size`, s.args(pgx.NamedArgs{"shop": shop, "cursor": p.Cursor, "size": size + 1}))
+	if err != nil {
+		return nil, "", away("listing categories", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Category])
+	if err != nil {
+		return nil, "", away("listing categories", err)
+	}
+	list, next := booking.Cut(list, size, func(c Category) string { return c.Category })
 	return list, next, nil
 }
 

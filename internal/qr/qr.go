@@ -1,5 +1,5 @@
-// Package qr draws texts as QR codes for pages and documents, as SVG: a page
-// of ours may show it without any script. It does not read them.
+// Package qr draws texts as QR codes and bar codes for pages and documents, as
+// SVG: a page of ours may show it without any script. It does not read them.
 package qr
 
 import (
