@@ -42,6 +42,8 @@ type demo struct {
 
 	Quiet int `json:"quiet"` // sales in the line beside this one, open and of nothing: what a crowd next door does to them is looked at
 
+	Coupons bool `json:"coupons"` // two shops with coupons, and a sale of vouchers; of the usual demo
+
 	SafetyNet bool `json:"safety_net"` // open from the start on, without a lobby
 
 	Visitor ropeline.VisitorRule `json:"visitor"`
@@ -59,10 +61,12 @@ var usualDemo = demo{
 		Exchange: tariff.Exchange{Before: 24 * 60 * 60, Fee: 250}},
 }
 
-// loadDemo reads a file that overrides parts of the usual demo.
+// loadDemo reads a file that overrides parts of the usual demo. Who brings one
+// tries something with one sale, and gets coupons beside it only if asked for.
 func loadDemo(path string) (demo, error) {
 	d := usualDemo
 	if path == "" {
+		d.Coupons = true
 		return d, nil
 	}
 	text, err := os.ReadFile(path)
@@ -117,7 +121,7 @@ func (d demo) seed(ctx context.Context, db *pgxpool.Pool, rdb redis.UniversalCli
 	if _, err = publish(ctx, shows, rdb, keys, sale, "The settings of the demo have changed."); err != nil {
 		return sale, err
 	}
-	return sale, d.seedQuiet(ctx, rdb, keys, sale)
+	return sale, errors.Join(d.seedQuiet(ctx, rdb, keys, sale), d.seedCoupons(ctx, db, rdb, keys, sale))
 }
 
 // seedQuiet publishes the sales beside the demo's: open from now on.
