@@ -20,7 +20,7 @@ import (
 var dist embed.FS
 
 // Pages returns the built pages: index.html, waiting.html, shop.html,
-// order.html and ops.html, and their hashed files below assets/.
+// order.html, coupons.html, ops.html and the others, and their hashed files below assets/.
 func Pages() fs.FS {
 	pages, err := fs.Sub(dist, "dist")
 	if err != nil { // only for an invalid path, and "dist" is a valid one

@@ -9,6 +9,7 @@ const pages: [RegExp, string][] = [
   [/^\/sales\/[^/]+\/returns\/?$/, "/returns.html"],
   [/^\/returns\/[^/]+\/?$/, "/returns.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
+  [/^\/coupons(\/[^/]+)?\/?$/, "/coupons.html"],
   [/^\/ops\/?$/, "/ops.html"],
 ];
 

@@ -69,6 +69,20 @@ export class Staff {
     await request(this.#stack, "POST", `/api/v1/organizer/blocks/${block}/lift`, headers, { reason: "journey" });
   }
 
+  /** Takes a coupon of the demo back. */
+  async withdraw(coupon: string): Promise<void> {
+    const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
+    await request(this.#stack, "POST", `/api/v1/organizer/shops/theater/coupons/${coupon}/withdraw`, headers, { reason: "journey" });
+  }
+
+  /** Uses a coupon at the till of the demo's theater, and says what is to pay. */
+  async redeem(code: string, amount: number): Promise<number> {
+    const headers = { Authorization: `Bearer ${this.#stack.staffKey}`, "Idempotency-Key": crypto.randomUUID() };
+    const body = { code, total: { amount, currency: "EUR" } };
+    const spent = await request<{ to_pay: { amount: number } }>(this.#stack, "POST", "/api/v1/organizer/shops/theater/redeem", headers, body);
+    return spent.to_pay.amount;
+  }
+
   #ask(method: string, path: string, body?: unknown): Promise<Live> {
     const headers = { Authorization: `Bearer ${this.#stack.staffKey}` };
     return request(this.#stack, method, `/api/v1/ops/sales/${this.#stack.sale}${path}`, headers, body);

@@ -1,6 +1,7 @@
 // The routes of the booking core. What needs an admission names the sale, so
 // that the right one of this browser's admission cookies is used.
 
+import { lower, raise } from "./coupons";
 import type { Availability, Hold, Money, Order, Payment, Performance, Receipt } from "./documents";
 import { call } from "./http";
 
@@ -57,7 +58,16 @@ export class Booking {
   /** attempt: the idempotency key; the same one never charges twice. back: where a bank's page leads to, the same each time, too. */
   async order(attempt: string, hold: { id: string; total?: Money }, email: string, method: string, back: string): Promise<Order> {
     const headers = { ...this.#headers, "Idempotency-Key": attempt };
-    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold: hold.id, total: hold.total, email, payment_method: method, return_url: back } })).body;
+    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back } })).body;
+  }
+
+  /** key: of the bag that has the coupon; a shareable one needs none. */
+  async lower(hold: string, code: string, key: string): Promise<Hold> {
+    return lower(this.#headers, hold, code, key);
+  }
+
+  async raise(hold: string): Promise<Hold> {
+    return raise(this.#headers, hold);
   }
 }
 

@@ -298,7 +298,10 @@ export interface Hold {
   sale: string;
   units: number[];
   lines: Line[];
+  /** What is to pay: lowered by the coupon, unless that has a problem. */
   total: Money;
+  /** problem: the type of what paying would be refused with. */
+  coupon?: { coupon: string; number: number; title: string; discount: Money; problem?: string };
   expires_at: string;
   extensions_left: number;
   state: "held" | "paying";
@@ -334,6 +337,59 @@ export interface Order {
   /** Where the buyer has to confirm the payment first. */
   action?: string;
   tickets: Ticket[];
+}
+
+/** What a shop offers. Amounts are in minor units of its currency. */
+export interface Coupon {
+  id: string;
+  shop: string;
+  shop_name: string;
+  product: string;
+  product_name: string;
+  category: string;
+  /** Whose tickets it lowers; without one it is for the shop's till. */
+  event?: string;
+  title: string;
+  percent?: number;
+  amount?: number;
+  at_most?: number;
+  currency: string;
+  price?: number;
+  min_spend?: number;
+  shareable?: boolean;
+  stock: number;
+  per_person: number;
+  publish_from: string;
+  publish_until: string;
+  expires_at: string;
+  /** Seconds after its claim. */
+  use_within?: number;
+  state: "created" | "published" | "expired" | "withdrawn";
+  /** 1000 is so many or more. */
+  left?: number;
+  /** The tier whose units its copies are. */
+  drop?: { performance: string; tier: string };
+}
+
+export type CopyState = "claimed" | "reserved" | "redeemed" | "expired" | "withdrawn";
+
+/** A copy of a coupon that is in a bag. Code and pictures are there while it can be used. */
+export interface BagCoupon {
+  coupon: Coupon;
+  number: number;
+  state: CopyState;
+  since: string;
+  expires_at: string;
+  code?: string;
+  qr?: string;
+  bars?: string;
+  history?: { entry: string; who?: string; at: string }[];
+}
+
+export interface EventShows {
+  id: string;
+  title: string;
+  performances: { id: string; sale: string; starts_at: string; venue: string }[];
 }
 
 /** The returns lists of a performance: of the tiers for which somebody began to wait. */

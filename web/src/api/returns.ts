@@ -1,6 +1,7 @@
 // The routes of the returns list.
 
 import type { Hold, Money, Order, Returned, ReturnsLists } from "./documents";
+import * as coupons from "./coupons";
 import { call } from "./http";
 
 export const lists = async (performance: string) => (await call<ReturnsLists>("GET", `/api/v1/performances/${encodeURIComponent(performance)}/returns`)).body;
@@ -42,7 +43,10 @@ export async function extend(hold: string, pass: string): Promise<Hold> {
 export async function pay(attempt: string, pass: string, hold: { id: string; total: Money }, email: string, method: string, back: string): Promise<Order> {
   const options = {
     headers: { ...bearer(pass), "Idempotency-Key": attempt },
-    body: { hold: hold.id, total: hold.total, email, payment_method: method, return_url: back },
+    body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back },
   };
   return (await call<Order>("POST", "/api/v1/orders", options)).body;
 }
+
+export const lower = (hold: string, pass: string, code: string, key: string) => coupons.lower(bearer(pass), hold, code, key);
+export const raise = (hold: string, pass: string) => coupons.raise(bearer(pass), hold);

@@ -5,6 +5,7 @@
 // with the same types.
 
 export { common } from "./en/common.ts";
+export { coupons } from "./en/coupons.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";

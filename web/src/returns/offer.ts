@@ -3,6 +3,7 @@
 
 import type { Hold, Order } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
+import { couponProblem } from "../coupons/problem";
 import * as api from "../api/returns";
 import type { LineClock } from "../line/clock";
 import { common, returns as words, shop } from "../messages/en";
@@ -26,6 +27,7 @@ export class Offer implements Till {
   email = "";
   busy = false;
   problem = "";
+  notice = "";
 
   constructor(hold: Hold, pass: string, clock: LineClock, changed: () => void, over: () => void) {
     [this.hold, this.pass, this.clock, this.#changed, this.#over] = [hold, pass, clock, changed, over];
@@ -41,6 +43,18 @@ export class Offer implements Till {
   async extend(): Promise<void> {
     await this.#act(async () => {
       this.hold = await api.extend(this.hold.id, this.pass);
+    });
+  }
+
+  async lower(code: string, key: string): Promise<void> {
+    await this.#act(async () => {
+      this.hold = await api.lower(this.hold.id, this.pass, code, key);
+    });
+  }
+
+  async raise(): Promise<void> {
+    await this.#act(async () => {
+      this.hold = await api.raise(this.hold.id, this.pass);
     });
   }
 
@@ -90,5 +104,5 @@ function wordsFor(cause: unknown): string {
     "place-limit": shop.problem.inAll,
     "rate-limited": common.tooOften,
   };
-  return known[cause.code] ?? (cause.message || common.trouble);
+  return known[cause.code] ?? couponProblem(cause.code, cause.retryAfter) ?? (cause.message || common.trouble);
 }

@@ -1,6 +1,6 @@
 import type { Hold, Money } from "../api/documents";
 import { Countdown } from "../look/Countdown";
-import { shop as words } from "../messages/en";
+import { coupons, shop as words } from "../messages/en";
 import { clock as span, money } from "../messages/format";
 import type { Shop, Show } from "./model";
 import { seatName } from "./name";
@@ -53,7 +53,7 @@ function Held({ shop, show, hold }: { shop: Shop; show: Show; hold: Hold }) {
       <p>{words.basket.held(hold.units.length)}</p>
       <HoldClock shop={shop} hold={hold} />
       <Lines show={show} hold={hold} />
-      <Total of={hold.total} />
+      <ToPay hold={hold} />
       <div class="acts">
         {hold.extensions_left > 0 && (
           <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>
@@ -101,6 +101,28 @@ export function Lines({ show, hold }: { show: Show | undefined; hold: Hold }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What is to pay, and what it would be without the coupon. */
+export function ToPay({ hold }: { hold: Hold }) {
+  const off = hold.coupon && hold.coupon.problem === undefined ? hold.coupon : undefined;
+  return (
+    <>
+      {off && (
+        <ul class="lines lowered">
+          <li>
+            <span>{coupons.pay.before}</span>
+            <span>{money({ amount: hold.total.amount + off.discount.amount, currency: hold.total.currency })}</span>
+          </li>
+          <li>
+            <span dir="auto">{off.title}</span>
+            <span>{money({ amount: -off.discount.amount, currency: off.discount.currency })}</span>
+          </li>
+        </ul>
+      )}
+      <Total of={hold.total} />
+    </>
   );
 }
 

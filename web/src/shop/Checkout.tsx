@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Hold, Payment } from "../api/documents";
-import { shop as words } from "../messages/en";
+import { coupons, shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { lastAttempt } from "./attempt";
-import { HoldClock, Lines, Total } from "./Basket";
+import { HoldClock, Lines, ToPay } from "./Basket";
 import type { Shop, Show } from "./model";
 import { knownPayment, payment } from "../api/booking";
 import { Card } from "./Card";
+import { CouponField } from "./CouponField";
 import { type CardFields, CardRefused } from "./fields";
 import { Problem } from "./Problem";
 
@@ -14,7 +15,7 @@ type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];
 
 /** Where a hold is paid for: the shop, or an offer of the returns list. */
-export type Till = Pick<Shop, "email" | "action" | "problem" | "busy" | "clock" | "pay" | "extend"> & { go(step: "pick"): void };
+export type Till = Pick<Shop, "email" | "action" | "problem" | "notice" | "busy" | "clock" | "pay" | "extend" | "lower" | "raise"> & { go(step: "pick"): void };
 
 export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Till; show?: Show | undefined; hold: Hold; back?: string }) {
   const before = lastAttempt(hold.id);
@@ -31,7 +32,9 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
     ask();
     return () => clearTimeout(timer);
   }, [hold.performance]);
-  const cards = by?.provider === "stripe";
+  const free = hold.total.amount === 0; // nobody is asked for money
+  const cards = by?.provider === "stripe" && !free;
+  const sandbox = by?.provider === "sandbox" && !free;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const submit = (event: Event) => {
@@ -39,7 +42,7 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
     const good = /^[^\s@]+@[^\s@]+$/.test(email.trim());
     setInvalid(!good);
     if (!good) return;
-    if (!cards) return void shop.pay(email.trim(), method);
+    if (!cards) return void shop.pay(email.trim(), free ? "" : method);
     setRefused("");
     fields?.token(email.trim()).then(
       (token) => void shop.pay(email.trim(), token),
@@ -53,7 +56,8 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
       </h1>
       <HoldClock shop={shop} hold={hold} />
       <Lines show={show} hold={hold} />
-      <Total of={hold.total} />
+      <ToPay hold={hold} />
+      {shop.action === undefined && <CouponField shop={shop} hold={hold} />}
       {shop.action !== undefined && (
         <div class="waits" role="status">
           <p>{words.pay.waits}</p>
@@ -83,8 +87,8 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
           {words.problem.email}
         </p>
       )}
-      {cards && <Card of={by} ready={setFields} />}
-      {by?.provider === "sandbox" && (
+      {cards && by && <Card of={by} ready={setFields} />}
+      {sandbox && (
         <fieldset class="methods">
           <legend>{words.pay.method}</legend>
           {methods.map((each) => (
@@ -98,8 +102,12 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
           ))}
         </fieldset>
       )}
-      {by?.provider === "sandbox" && <p class="note">{words.pay.sandbox}</p>}
+      {sandbox && <p class="note">{words.pay.sandbox}</p>}
+      {free && <p class="note">{coupons.pay.nothing}</p>}
       <Problem text={refused || shop.problem} />
+      <p class="unseen" role="status">
+        {shop.notice}
+      </p>
       <div class="acts">
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
           {back}
@@ -109,8 +117,8 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
             {words.basket.extend}
           </button>
         )}
-        <button type="submit" class="primary" disabled={shop.busy || by === undefined || (cards && fields === undefined)}>
-          {shop.busy ? words.pay.paying : words.pay.pay(money(hold.total))}
+        <button type="submit" class="primary" disabled={shop.busy || by === undefined || (cards && fields === undefined) || hold.coupon?.problem !== undefined}>
+          {shop.busy ? words.pay.paying : free ? coupons.pay.free : words.pay.pay(money(hold.total))}
         </button>
       </div>
     </form>

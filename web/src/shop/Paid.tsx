@@ -1,6 +1,8 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { soldIn } from "../api/coupons";
 import type { Order } from "../api/documents";
-import { shop as words } from "../messages/en";
+import { Collect } from "../coupons/Collect";
+import { coupons, shop as words } from "../messages/en";
 import { keptOrders, orderAddress } from "../order/keep";
 import type { Shop } from "./model";
 
@@ -19,6 +21,7 @@ export function Paid({ shop, order }: { shop: Shop; order: Order }) {
           {words.paid.see}
         </a>
       </p>
+      {order.state === "paid" && <Coupons order={order} />}
       <p class="note">{words.paid.keep}</p>
       <p class="note">{words.paid.doneNote}</p>
       <p class="wrong" role="alert">
@@ -34,4 +37,17 @@ export function Paid({ shop, order }: { shop: Shop; order: Order }) {
       </div>
     </section>
   );
+}
+
+/** Where what was bought are coupons, they go into the bag. */
+function Coupons({ order }: { order: Order }) {
+  const [sold, setSold] = useState(false);
+  useEffect(() => {
+    soldIn(order.performance).then((found) => setSold(found.length > 0), () => {});
+  }, [order.performance]);
+  return sold ? (
+    <div class="bought">
+      <Collect sale={order.sale} go={coupons.page.bought} see />
+    </div>
+  ) : null;
 }

@@ -14,7 +14,8 @@ const patience = 40_000;
 const pause = 2;
 
 /** With these nothing is charged and nothing more will be: the next try needs a new key. */
-const over = ["payment-declined", "payment-failed", "payment-unavailable", "slowed-card", "blocked-card", "card-limit"];
+const over = ["payment-declined", "payment-failed", "payment-unavailable", "slowed-card", "blocked-card", "card-limit",
+  "coupon-expired", "coupon-withdrawn", "coupon-no-ticket", "coupon-taken-off"];
 
 export type Send = (attempt: string) => Promise<Order>;
 

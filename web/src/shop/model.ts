@@ -6,7 +6,9 @@ import type { Admission, Hold, Money, Order, Performance, Sale, TierAvailability
 import { Disconnected, Refusal } from "../api/http";
 import * as line from "../api/line";
 import { LineClock } from "../line/clock";
-import { common, shop as words } from "../messages/en";
+import { couponProblem } from "../coupons/problem";
+import { common, coupons, shop as words } from "../messages/en";
+import { money } from "../messages/format";
 import { dropOrder, keepOrder } from "../order/keep";
 import { AdmissionKeeper, type Closed } from "./admission";
 import { awayOf, comeBack, forgetAttempt, goAway, lastAttempt } from "./attempt";
@@ -163,6 +165,23 @@ export class Shop {
     return this.#act(async () => {
       this.#setHold(await this.#booking.extend(this.hold!.id));
       this.notice = words.basket.extended;
+    });
+  }
+
+  /** Lowers what the hold costs by a coupon; key: of the bag that has it. */
+  lower(code: string, key: string): Promise<void> {
+    return this.#act(async () => {
+      const hold = await this.#booking.lower(this.hold!.id, code, key);
+      this.#setHold(hold);
+      if (hold.coupon) this.notice = coupons.pay.applied(hold.coupon.title, money(hold.coupon.discount));
+    });
+  }
+
+  /** Takes the coupon off the hold. */
+  raise(): Promise<void> {
+    return this.#act(async () => {
+      this.#setHold(await this.#booking.raise(this.hold!.id));
+      this.notice = coupons.pay.takenOff;
     });
   }
 
@@ -394,7 +413,7 @@ export class Shop {
     if (!(cause instanceof Refusal)) return;
     if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
     if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) this.#setHold(undefined);
-    if (cause.code === "price-changed") await this.#findHold(); // with the new price
+    if (cause.code === "price-changed" || cause.code.startsWith("coupon-")) await this.#findHold(); // with the new price
     if (cause.code === "units-taken") {
       this.#etag = undefined;
       this.picked = new Set();
@@ -430,5 +449,5 @@ function wordsFor(cause: unknown): string {
     "network-limit": words.problem.networkLimit,
     "rate-limited": common.tooOften,
   };
-  return known[cause.code] ?? stopped(cause) ?? (cause.message || common.trouble);
+  return known[cause.code] ?? couponProblem(cause.code, cause.retryAfter) ?? stopped(cause) ?? (cause.message || common.trouble);
 }

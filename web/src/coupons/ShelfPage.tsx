@@ -1,0 +1,196 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as api from "../api/coupons";
+import type { Coupon } from "../api/documents";
+import { Refusal } from "../api/http";
+import { common, coupons as words } from "../messages/en";
+import { CouponTop } from "./CouponTop";
+import { amount, named, Worth } from "./Worth";
+
+const again = 3_000; // after no answer
+
+/** What is looked for is in the address, so that it can be sent and found again. */
+function filterOf(search: string): api.Filter {
+  const asked = new URLSearchParams(search);
+  return { shop: asked.get("shop") ?? "", category: asked.get("category") ?? "", product: asked.get("product") ?? "" };
+}
+
+function addressOf(filter: api.Filter): string {
+  const set = Object.entries(filter).filter(([, value]) => value !== "");
+  return set.length === 0 ? "/coupons" : `/coupons?${new URLSearchParams(set)}`;
+}
+
+export function ShelfPage() {
+  const [filter, setFilter] = useState(filterOf(location.search));
+  const [found, setFound] = useState<{ coupons: Coupon[]; next: string }>();
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(true);
+  const wanted = useRef(filter);
+  wanted.current = filter;
+
+  const choose = (change: Partial<api.Filter>) => {
+    const next = { ...filter, ...change };
+    history.pushState(null, "", addressOf(next));
+    setFilter(next);
+  };
+  useEffect(() => {
+    const back = () => setFilter(filterOf(location.search));
+    addEventListener("popstate", back);
+    return () => removeEventListener("popstate", back);
+  }, []);
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stopped = false;
+    const look = async () => {
+      setBusy(true);
+      try {
+        const page = await api.browse(filter);
+        if (stopped) return;
+        setFound({ coupons: page.coupons, next: page.next ?? "" });
+        setProblem("");
+      } catch (cause) {
+        if (stopped) return;
+        setProblem(cause instanceof Refusal && cause.code === "rate-limited" ? common.tooOften : common.offline);
+        timer = setTimeout(() => void look(), again * (0.9 + Math.random() * 0.2));
+      }
+      setBusy(false);
+    };
+    const seen = () => document.visibilityState === "visible" && void look();
+    void look();
+    document.addEventListener("visibilitychange", seen);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }, [filter]);
+
+  const more = async () => {
+    if (!found || busy) return;
+    setBusy(true);
+    try {
+      const page = await api.browse(filter, found.next);
+      if (wanted.current === filter) setFound({ coupons: [...found.coupons, ...page.coupons], next: page.next ?? "" });
+      setProblem("");
+    } catch {
+      setProblem(common.offline);
+    }
+    setBusy(false);
+  };
+
+  return (
+    <>
+      <CouponTop at="shelf" />
+      <main class="coupons">
+        <h1>{words.shelf.heading}</h1>
+        <p class="lead">{words.shelf.lead}</p>
+        <Filters filter={filter} choose={choose} />
+        <p class={problem ? "wrong told" : "note told"} role="status">
+          {problem || (found ? told(found, filter) : common.loading)}
+        </p>
+        {found && found.coupons.length === 0 && addressOf(filter) !== "/coupons" && (
+          <button type="button" onClick={() => choose({ shop: "", category: "", product: "" })}>
+            {words.shelf.clear}
+          </button>
+        )}
+        <ul class="shelf" aria-busy={busy}>
+          {found?.coupons.map((coupon) => (
+            <li key={coupon.id}>
+              <Card coupon={coupon} />
+            </li>
+          ))}
+        </ul>
+        {found && found.next !== "" && (
+          <button type="button" onClick={() => void more()} disabled={busy}>
+            {words.shelf.more}
+          </button>
+        )}
+      </main>
+    </>
+  );
+}
+
+function told(found: { coupons: Coupon[]; next: string }, filter: api.Filter): string {
+  if (found.coupons.length > 0) return words.shelf.found(found.coupons.length, found.next !== "");
+  return addressOf(filter) === "/coupons" ? words.shelf.none : words.shelf.noneOfThese;
+}
+
+interface Choices {
+  shops: { id: string; name: string }[];
+  categories: { category: string; coupons: number }[];
+  products: { id: string; name: string; category: string }[];
+}
+
+function Filters({ filter, choose }: { filter: api.Filter; choose: (change: Partial<api.Filter>) => void }) {
+  const [choices, setChoices] = useState<Choices>({ shops: [], categories: [], products: [] });
+  const learn = (what: Partial<Choices>) => setChoices((before) => ({ ...before, ...what }));
+  useEffect(() => {
+    api.shops().then((shops) => learn({ shops }), () => {}); // the list itself says that nobody answers
+  }, []);
+  useEffect(() => {
+    let stopped = false;
+    api.categories(filter.shop).then((categories) => stopped || learn({ categories }), () => {});
+    if (filter.shop === "") learn({ products: [] });
+    else api.products(filter.shop).then((products) => stopped || learn({ products }), () => {});
+    return () => {
+      stopped = true;
+    };
+  }, [filter.shop]);
+  const products = choices.products.filter((product) => filter.category === "" || product.category === filter.category);
+  return (
+    <form class="filters" role="search" aria-label={words.shelf.filter} onSubmit={(event) => event.preventDefault()}>
+      <Choice name={words.shelf.shop} value={filter.shop} of={choices.shops.map((shop) => [shop.id, shop.name])} choose={(shop) => choose({ shop, category: "", product: "" })} />
+      <Choice
+        name={words.shelf.category}
+        value={filter.category}
+        of={choices.categories.map((each) => [each.category, named(each.category)])}
+        choose={(category) => choose({ category, product: "" })}
+      />
+      <Choice
+        name={words.shelf.product}
+        value={filter.product}
+        any={filter.shop === "" ? words.shelf.pickShop : words.shelf.any}
+        off={filter.shop === ""}
+        of={products.map((product) => [product.id, product.name])}
+        choose={(product) => choose({ product })}
+      />
+    </form>
+  );
+}
+
+/** One thing to look for. What was chosen by the address is there, whether or not anything of it is given out. */
+function Choice(props: { name: string; value: string; of: [string, string][]; any?: string; off?: boolean; choose: (value: string) => void }) {
+  const all = props.value === "" || props.of.some(([id]) => id === props.value) ? props.of : [...props.of, [props.value, named(props.value)] as [string, string]];
+  return (
+    <label>
+      {props.name}
+      <select value={props.value} disabled={props.off ?? false} onChange={(event) => props.choose(event.currentTarget.value)}>
+        <option value="">{props.any ?? words.shelf.any}</option>
+        {all.map(([id, text]) => (
+          <option key={id} value={id}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Card({ coupon }: { coupon: Coupon }) {
+  const gone = !coupon.drop && coupon.left === 0;
+  return (
+    <a class={`coupon ${gone ? "gone" : ""}`} href={`/coupons/${coupon.id}`} data-coupon={gone ? "gone" : "there"}>
+      <Worth of={coupon} />
+      <div class="front">
+        <h2 dir="auto">{coupon.title}</h2>
+        <p dir="auto">{`${coupon.shop_name} · ${coupon.product_name}`}</p>
+        <p class="facts">
+          <b>{coupon.price ? amount(coupon, coupon.price) : words.free}</b>
+          <span class={gone ? "wrong" : ""}>{coupon.drop ? words.inSale : gone ? words.none : words.left(coupon.left ?? 0)}</span>
+          <span>{coupon.shareable ? words.shareable : words.personal}</span>
+        </p>
+        <p class="note">{words.until(coupon.publish_until)}</p>
+      </div>
+    </a>
+  );
+}
