@@ -185,6 +185,10 @@ func newScene(t *testing.T) *scene {
 			t.Fatal(err)
 		}
 	}
+	for i, plan := range []string{"small", "medium", "large"} { // each of which is better than the one before
+		c.do(http.MethodPut, plansPath+"/"+plan, "key-sre", c.json(m{"id": plan, "name": plan, "period": "month", "entitlements": m{"rooms": i}}), "If-None-Match", "*").is(http.StatusCreated, nil)
+		c.organize(http.MethodPut, organizer+"/accounts/opera-0/plan", c.json(m{"plan": plan})).is(http.StatusOK, nil)
+	}
 	for i := range 3 {
 		var e NewEndpoint
 		c.do(http.MethodPost, endpoints, "key-sre", c.json(m{"url": fmt.Sprint("https://example.org/", i), "kinds": []string{"order.paid"}}), "Idempotency-Key", fmt.Sprint("e", i)).is(http.StatusCreated, &e)
@@ -250,6 +254,8 @@ func (s *scene) lists() map[string][2]string {
 		"list-returns":            {organizer + "/performances/" + string(s.show.ID) + "/returns", "key-sre"},
 		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
+		"list-plans":              {plansPath, "key-olga"},
+		"list-plan-periods":       {organizer + "/accounts/opera-0/plan/periods", "key-olga"},
 	}
 }
 

@@ -63,6 +63,8 @@ const blocks = organizer + "/blocks"
 const (
 	venuesPath   = organizer + "/venues"
 	programsPath = organizer + "/programs"
+	plansPath    = organizer + "/plans"
+	accountPlan  = organizer + "/accounts/{account}/plan"
 )
 
 // Routes is every route of the booking core.
@@ -143,7 +145,13 @@ var Routes = []Route{
 	{"list-reserves", http.MethodGet, organizer + "/performances/{id}/reserves", Organizer, http.StatusOK, "What of a performance is not on sale, or not yet"},
 	{"create-reserve", http.MethodPost, organizer + "/performances/{id}/reserves", Organizer, http.StatusCreated, "Take units off sale: blocked, for guests, for the production, or to be released later"},
 	{"release-reserve", http.MethodPost, organizer + "/performances/{id}/reserves/{reserve}/release", Organizer, http.StatusOK, "Put a reserve on sale, at once or at a time"},
-	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs and reserves, and why"},
+	{"list-plans", http.MethodGet, plansPath, Organizer, http.StatusOK, "Plans that organizers can choose, and what they cost"},
+	{"get-plan", http.MethodGet, plansPath + "/{plan}", Organizer, http.StatusOK, "A plan, as it can be put"},
+	{"put-plan", http.MethodPut, plansPath + "/{plan}", SRE, http.StatusOK, "Make a plan, or its next version; whoever has an older one stays on it until their period ends"},
+	{"get-account-plan", http.MethodGet, accountPlan, Organizer, http.StatusOK, "What plan an account has, until when, and what it uses of it"},
+	{"choose-plan", http.MethodPut, accountPlan, Organizer, http.StatusOK, "Choose a plan: at once if it takes nothing away, else for when the present period ends"},
+	{"list-plan-periods", http.MethodGet, accountPlan + "/periods", Organizer, http.StatusOK, "Periods of plans that an account began, and what they cost"},
+	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs, reserves and plans, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},

@@ -270,6 +270,17 @@ func (s *server) getSettlementCSV(ctx context.Context, in *settledOrders) (*sett
 	if in.After != "" && !booking.IsID(in.After) {
 		return nil, order.ErrUnknown
 	}
+	show, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	has, err := s.shows.PlanOfShow(ctx, show.Map)
+	if err == nil {
+		err = has.Exports()
+	}
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.orders.SettleOrders(ctx, ropeline.PerformanceID(in.ID), in.After, settlementRows)
 	if err != nil {
 		return nil, err

@@ -39,11 +39,18 @@ func specification() huma.Config {
 	}
 }
 
-// schemaName tells the seats of a venue from those of a performance.
+// schemaName tells the seats of a venue from those of a performance, and plans of
+// organizers from those of deliveries.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if strings.HasSuffix(t.PkgPath(), "/booking/venue") {
 		name = "Venue" + name
+	}
+	if strings.HasSuffix(t.PkgPath(), "/booking/plan") {
+		name = "Platform" + name
 	}
 	return name
 }
@@ -82,6 +89,7 @@ func operation(r Route) huma.Operation {
 var also = map[string][]int{
 	"create-order":         {http.StatusAccepted},
 	"put-program":          {http.StatusCreated},
+	"put-plan":             {http.StatusCreated},
 	"claim-coupon":         {http.StatusOK},
 	"show-sandbox-payment": {http.StatusSeeOther},
 }

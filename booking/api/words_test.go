@@ -147,7 +147,7 @@ func (c *core) books() string {
 		(select count(*) from sandbox_payments), (select count(*) from coupons), (select string_agg(state, ',' order by coupon_id, number) from coupon_copies),
 		(select count(*) from coupon_claims), (select count(*) from coupon_history), (select string_agg(id || name, ',' order by id) from shops),
 		(select string_agg(id || name || category, ',' order by id) from products), (select count(*) from performances), (select count(*) from tiers),
-		(select count(*) from sales), (select count(*) from venues))`).Scan(&rows)
+		(select count(*) from sales), (select count(*) from venues), (select count(*) from plans), (select count(*) from plan_periods), (select string_agg(account || plan || next, ',' order by account) from subscriptions))`).Scan(&rows)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -175,6 +175,9 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	offered, bag := c.offer(m{}), c.bag()
+	if _, err := c.db.Exec(t.Context(), `insert into payment_accounts (name, provider_account, charges) values ('house', 'acct_1', true)`); err != nil {
+		t.Fatal(err)
+	}
 	buyer := c.fan()
 	var bought Order
 	c.pay(buyer, "k", c.hold(buyer, 1, 2).ID, sandbox.OK).is(http.StatusCreated, &bought)
@@ -188,7 +191,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		"order": quote(bought.ID), "key": quote(bought.Key), "stock": "2", "per_person": "1",
 		"publish_from": quote(time.Now().UTC().Format(time.RFC3339)), "publish_until": quote(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 		"expires_at": quote(time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339))}
-	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed"}
+	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house"}
 	tried, heard, last := 0, map[int]int{}, c.books() // answers by status
 	for path, methods := range doc.Paths {
 		for method, op := range methods {

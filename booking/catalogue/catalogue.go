@@ -11,7 +11,8 @@
 //
 // It does not know which units are free; package inventory does. It owns the
 // tables venues, venue_maps, events, performances, tiers, seat_rows, sales,
-// sale_performances, reserves, programs and catalogue_changes.
+// sale_performances, reserves, programs, plans, subscriptions, plan_periods, rooms
+// and catalogue_changes.
 package catalogue
 
 import (

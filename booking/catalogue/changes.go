@@ -60,10 +60,10 @@ type Edit struct {
 	ID      int64     `json:"id"`
 	At      time.Time `json:"at"`
 	Who     string    `json:"who" doc:"staff: and a name, or command"`
-	What    string    `json:"what" enum:"venue,program,reserve,release"`
-	Subject string    `json:"subject" doc:"the venue, the sale, or the performance whose reserve it is"`
-	Version int       `json:"version,omitempty" doc:"of the venue's map or of the program, since then"`
-	Name    string    `json:"name,omitempty" doc:"the id of a reserve"`
+	What    string    `json:"what" enum:"venue,program,reserve,release,plan,subscription"`
+	Subject string    `json:"subject" doc:"the venue, the sale, the performance whose reserve it is, the plan, or the account that has chosen one"`
+	Version int       `json:"version,omitempty" doc:"of the venue's map, the program or the plan, since then"`
+	Name    string    `json:"name,omitempty" doc:"the id of a reserve, or the plan that was chosen"`
 	Reason  string    `json:"reason,omitempty"`
 }
 

@@ -138,25 +138,21 @@ func (s *Store) Make(ctx context.Context, p Program, by Change) (sale ropeline.S
 	if err := errors.Join(p.validate(), by.validate(false)); err != nil {
 		return ropeline.Sale{}, err
 	}
-	if p.Account != "" {
-		if a, err := s.Account(ctx, p.Account); err != nil {
-			return ropeline.Sale{}, err
-		} else if !a.Charges {
-			return ropeline.Sale{}, ErrAccountClosed
-		}
-	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		sale, err = makeProgram(ctx, tx, p, by)
+		sale, err = s.makeProgram(ctx, tx, p, by)
 		return err
 	})
 	return sale, storeError("making sale "+string(p.Sale.ID), err)
 }
 
-func makeProgram(ctx context.Context, tx pgx.Tx, p Program, by Change) (ropeline.Sale, error) {
+func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by Change) (ropeline.Sale, error) {
 	if len(p.Sale.Performances) > 0 {
 		return ropeline.Sale{}, invalidProgram("sale: performances must be left out, they are made")
 	}
-	p = p.inUTC()
+	p, err := s.allowed(ctx, tx, p.inUTC())
+	if err != nil {
+		return ropeline.Sale{}, err
+	}
 	sale, title := p.Sale, p.Event
 	if title == "" {
 		title = sale.Title

@@ -79,7 +79,7 @@ func (s *Store) Put(ctx context.Context, p Program, by Change) (k Kept, err erro
 		return Kept{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		k, err = put(ctx, tx, p, by)
+		k, err = s.put(ctx, tx, p, by)
 		return err
 	})
 	if errors.Is(err, ErrSaleExists) { // another request has made it in this moment
@@ -88,7 +88,7 @@ func (s *Store) Put(ctx context.Context, p Program, by Change) (k Kept, err erro
 	return k, storeError("putting the program of "+string(p.Sale.ID), err)
 }
 
-func put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept, error) {
+func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept, error) {
 	p = p.inUTC()
 	if _, err := tx.Exec(ctx, `select from sales where id = $1 for update`, p.Sale.ID); err != nil {
 		return Kept{}, err
@@ -98,7 +98,7 @@ func put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept, error) {
 		if by.Seen > 0 {
 			return Kept{}, err
 		}
-		if _, err := makeProgram(ctx, tx, p, by); err != nil {
+		if _, err := s.makeProgram(ctx, tx, p, by); err != nil {
 			return Kept{}, err
 		}
 		made, err := readProgram(ctx, tx, p.Sale.ID, 1)
@@ -116,6 +116,9 @@ func put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept, error) {
 	}
 	if !by.Blind && by.Seen != old.Version {
 		return Kept{}, ErrChanged
+	}
+	if err := s.lanesAllowed(ctx, tx, old.Program, p); err != nil {
+		return Kept{}, err
 	}
 	if err := revise(ctx, tx, p); err != nil {
 		return Kept{}, err
@@ -142,6 +145,9 @@ func (p Program) become(next Program) (Program, error) {
 		e := *ErrProgramFixed
 		e.Detail = fmt.Sprintf(format, args...) + " cannot be changed any more: what was sold refers to it."
 		return &e
+	}
+	if next.Account != "" && next.Tariff.FeeRate == 0 && next.Tariff.FeeFixed == 0 { // it is the plan's, as it was then
+		next.Tariff.FeeRate, next.Tariff.FeeFixed = p.Tariff.FeeRate, p.Tariff.FeeFixed
 	}
 	switch {
 	case next.Currency != p.Currency:

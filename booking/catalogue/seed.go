@@ -71,7 +71,7 @@ func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err er
 			return err
 		}
 		p.Performances[0].Venue = v.ID
-		sale, err = makeProgram(ctx, tx, p, by)
+		sale, err = s.makeProgram(ctx, tx, p, by)
 		return err
 	})
 	if err != nil {

@@ -31,6 +31,8 @@ type Store struct {
 	onSale *cache[ropeline.SaleID, []ropeline.PerformanceID]
 	payees *cache[string, Account]
 	later  *cache[ropeline.PerformanceID, map[string]int64]
+
+	planTime func() time.Time // for tests; nil: the database's clock
 }
 
 // New returns a Store over a pool; now says what time it is.

@@ -54,6 +54,21 @@ func (s *shop) organizerOperations() []operation {
 		status, _ := send(http.MethodPost, "/performances/"+b.link+"/reserves/"+b.hold+"/release", map[string]any{"reason": "nobody comes"}, "")
 		return status
 	}
+	// A plan is named as the buyer's key, and so is the account that chooses it.
+	makePlan := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/plans/"+b.key, map[string]any{"id": b.key, "name": "A plan", "period": "month", "entitlements": map[string]int{"rooms": 1}}, "", "If-None-Match", "*")
+		return status
+	}
+	account := func(b *buyer) int {
+		if _, err := s.db.Exec(s.t.Context(), `insert into payment_accounts (name, provider_account, charges) values ($1, $1, true)`, b.key); err != nil {
+			s.t.Fatal(err)
+		}
+		return http.StatusOK
+	}
+	choosePlan := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/accounts/"+b.key+"/plan", map[string]any{"plan": b.key}, "")
+		return status
+	}
 	after := func(steps ...func(*buyer) int) func(*buyer) {
 		return func(b *buyer) {
 			for _, step := range steps {
@@ -84,6 +99,8 @@ func (s *shop) organizerOperations() []operation {
 		{name: "make a sale", routes: []string{"put-program"}, prepare: after(makeVenue), act: makeSale, want: http.StatusCreated, finish: once(makeSale, 1, "program", saleOf)},
 		{name: "change a sale", prepare: after(makeVenue, makeSale), act: changeSale, want: http.StatusOK, finish: once(changeSale, 2, "program", saleOf)},
 		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
+		{name: "make a plan", routes: []string{"put-plan"}, prepare: after(), act: makePlan, want: http.StatusCreated, finish: once(makePlan, 1, "plan", saleOf)},
+		{name: "choose a plan", routes: []string{"choose-plan"}, prepare: after(account, makePlan), act: choosePlan, want: http.StatusOK, finish: once(choosePlan, 1, "subscription", saleOf)},
 		{name: "release units", routes: []string{"release-reserve"}, prepare: after(makeVenue, makeSale, reserve), act: release, want: http.StatusOK, finish: once(release, 1, "release", showOf)},
 	}
 }

@@ -44,6 +44,7 @@ type commands struct {
 	Codes        codesCommand        `cmd:"" help:"Make, keep, revoke and count presale codes."`
 	Venue        venueCommand        `cmd:"" help:"Check, keep and print the seat maps of venues."`
 	Account      accountCommand      `cmd:"" help:"Organizers' own accounts at the payment provider."`
+	Plan         planCommand         `cmd:"" help:"Plans that organizers choose: what they pay the platform, and what they get for it."`
 	Program      programCommand      `cmd:"" help:"Make a sale and its performances, with their prices, from a file."`
 	Reserve      reserveCommand      `cmd:"" help:"Take units off sale, and release them."`
 	Publish      publishCommand      `cmd:"" help:"Make a sale and its terms, as the database has them, known to the line."`

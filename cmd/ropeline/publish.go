@@ -86,6 +86,9 @@ func publishDraft(ctx context.Context, shows *catalogue.Store, rdb redis.Univers
 	if err != nil {
 		return none, err
 	}
+	if err := shows.OpenRoom(ctx, sale); err != nil {
+		return none, err
+	}
 	lines := queue.New(rdb, queue.Keys{Seed: seed})
 	if err := lines.PublishSale(ctx, sale); err != nil {
 		return none, err
