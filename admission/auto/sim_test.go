@@ -21,6 +21,7 @@ type shop struct {
 	spread   float64                  // of the service's lognormal times
 	rowless  float64                  // share of the requests that do not need the one row; 0: there is no such row
 	quickly  float64                  // what those take
+	together bool                     // who waits for the row is served in a group, and answered when all of it are
 	slowness func(at float64) float64 // of the database: 1 as usual
 	fails    func(at float64) float64 // share of the requests that are answered with an error
 	down     func(at float64) bool    // the core restarts: everything fails, and nobody says how it is
@@ -30,7 +31,8 @@ type shop struct {
 	events events
 	busy   int
 	queue  []request
-	row    []request // who has a server and waits for the row; the first has it
+	row    []request // who has a server and waits for the row; the first of them have it
+	having int       // how many
 	rate   float64   // a minute
 	credit float64   // people who may come in now
 
@@ -168,7 +170,7 @@ func (s *shop) serve() {
 		if s.rowless > 0 {
 			if s.rng.Float64() < s.rowless {
 				s.after(s.quickly, event{kind: answer, request: r})
-			} else if s.row = append(s.row, r); len(s.row) == 1 {
+			} else if s.row = append(s.row, r); s.having == 0 {
 				s.takeRow()
 			}
 			continue
@@ -178,18 +180,25 @@ func (s *shop) serve() {
 	}
 }
 
-// takeRow lets the first who waits for the row have it.
+// takeRow lets the first who wait for the row have it.
 func (s *shop) takeRow() {
-	s.after(s.service*s.slowness(s.now), event{kind: turn, request: s.row[0]})
+	if s.having = min(1, len(s.row)); s.together {
+		s.having = len(s.row)
+	}
+	if s.having > 0 {
+		s.after(s.service*s.slowness(s.now)*float64(s.having), event{kind: turn})
+	}
 }
 
-// turn is the end of somebody's time with the row.
-func (s *shop) turn(r request) {
-	if s.row = s.row[1:]; len(s.row) > 0 {
-		s.takeRow()
+// turn is the end of somebody's time with the row, or of a group's.
+func (s *shop) turn() {
+	done := s.row[:s.having]
+	s.row = s.row[s.having:]
+	s.takeRow()
+	s.current.written += float64(len(done))
+	for _, r := range done {
+		s.answer(r)
 	}
-	s.current.written++
-	s.answer(r)
 }
 
 func (s *shop) answer(r request) {
@@ -276,7 +285,7 @@ func (s *shop) happens(e event) {
 	case answer:
 		s.answer(e.request)
 	case turn:
-		s.turn(e.request)
+		s.turn()
 	case steer:
 		s.rate = e.rate
 	}
