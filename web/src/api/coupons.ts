@@ -1,9 +1,13 @@
 // The routes of coupons and bags.
 
 import type { BagCoupon, Coupon, EventShows, Hold } from "./documents";
+import { LineClock } from "../line/clock";
 import { call } from "./http";
 
 const at = encodeURIComponent;
+
+/** The server's clock, from what it answered last: that of a phone may be minutes off. */
+export const clock = new LineClock();
 
 /** What anybody may read, with the ETag that it came with: asking for it again costs next to nothing. */
 const had = new Map<string, { etag: string; body: unknown }>();
@@ -11,6 +15,7 @@ const had = new Map<string, { etag: string; body: unknown }>();
 async function read<T>(path: string): Promise<T> {
   const before = had.get(path);
   const answer = await call<T>("GET", path, { headers: before ? { "If-None-Match": before.etag } : {}, accept: [304] });
+  clock.hear(answer.headers.get("Date") ?? "");
   if (answer.status === 304 && before) return before.body as T;
   const etag = answer.headers.get("ETag");
   if (etag !== null) had.set(path, { etag, body: answer.body });

@@ -134,7 +134,7 @@ export function useEvent(id: string | undefined): EventShows | undefined {
 function over(coupon: Coupon): string {
   if (coupon.state === "withdrawn") return words.page.over.withdrawn;
   if (coupon.state === "expired") return words.page.over.expired;
-  if (Date.parse(coupon.publish_until) <= Date.now()) return words.page.over.window;
+  if (api.clock.until(coupon.publish_until) <= 0) return words.page.over.window;
   return !coupon.drop && coupon.left === 0 ? words.page.over.none : "";
 }
 

@@ -24,6 +24,7 @@ export function ShelfPage() {
   const [found, setFound] = useState<{ coupons: Coupon[]; next: string }>();
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(true);
+  const pages = useRef(1); // that are shown
   const wanted = useRef(filter);
   wanted.current = filter;
 
@@ -44,9 +45,15 @@ export function ShelfPage() {
     const look = async () => {
       setBusy(true);
       try {
-        const page = await api.browse(filter);
-        if (stopped) return;
-        setFound({ coupons: page.coupons, next: page.next ?? "" });
+        const all: Coupon[] = [];
+        let cursor = "";
+        for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
+          const got = await api.browse(filter, cursor);
+          if (stopped) return;
+          all.push(...got.coupons);
+          cursor = got.next ?? "";
+        }
+        setFound({ coupons: all, next: cursor });
         setProblem("");
       } catch (cause) {
         if (stopped) return;
@@ -56,6 +63,7 @@ export function ShelfPage() {
       setBusy(false);
     };
     const seen = () => document.visibilityState === "visible" && void look();
+    pages.current = 1;
     void look();
     document.addEventListener("visibilitychange", seen);
     return () => {
@@ -70,7 +78,10 @@ export function ShelfPage() {
     setBusy(true);
     try {
       const page = await api.browse(filter, found.next);
-      if (wanted.current === filter) setFound({ coupons: [...found.coupons, ...page.coupons], next: page.next ?? "" });
+      if (wanted.current === filter) {
+        pages.current++;
+        setFound({ coupons: [...found.coupons, ...page.coupons], next: page.next ?? "" });
+      }
       setProblem("");
     } catch {
       setProblem(common.offline);
