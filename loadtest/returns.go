@@ -107,7 +107,7 @@ func watchShelf(ctx context.Context, c *client, plan *seating, due []Moment, eno
 			if err != nil {
 				return nil, err
 			}
-			shelf.At = a.Sent
+			shelf.At = a.Sent - viewAge
 			if shelf.settled(due) || shelf.At > enough {
 				return shelf, nil
 			}
@@ -119,6 +119,9 @@ func watchShelf(ctx context.Context, c *client, plan *seating, due []Moment, eno
 		}
 	}
 }
+
+// viewAge is how old what any visitor is shown may be.
+const viewAge = Moment(time.Second)
 
 // settled reports whether every unit is free, sold or overdue.
 func (s *Shelf) settled(due []Moment) bool {

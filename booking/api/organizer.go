@@ -42,8 +42,13 @@ var (
 	ErrNotItself = &ropeline.Error{Kind: ropeline.Invalid, Code: "program-invalid", Detail: "sale.id is not what the address says."}
 )
 
-// documents are the routes that take or give a file of an organizer's, and what it is.
+// documents are the routes that read or write their body by themselves, and what it is:
+// a file of an organizer's, or what many look at.
 var documents = map[string]reflect.Type{
+	"list-events":      reflect.TypeFor[EventList](),
+	"get-performance":  reflect.TypeFor[catalogue.Map](),
+	"get-availability": reflect.TypeFor[Availability](),
+
 	"create-venue": reflect.TypeFor[venue.Map](),
 	"get-venue":    reflect.TypeFor[venue.Map](),
 	"put-venue":    reflect.TypeFor[venue.Map](),

@@ -71,6 +71,7 @@ type Core struct {
 type server struct {
 	shows     *catalogue.Store
 	inventory *inventory.Store
+	glances   *glances
 	keeper    *inventory.Keeper
 	counter   *stock.Counter // nil: nobody is told
 	line      Line           // nil, too
@@ -111,7 +112,7 @@ func New(c Config) (*Core, error) {
 	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
 		abuse: guard, edges: c.Edges,
-		shows: shows, inventory: units, line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
+		shows: shows, inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, fields: c.CardFields, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
@@ -201,6 +202,7 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	defer c.server.orders.Close()
 	defer c.server.holds.Close()
+	defer c.server.glances.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	g.Go(func() error { return c.server.abuse.Run(ctx) })

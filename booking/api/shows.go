@@ -2,10 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,12 +34,24 @@ type EventList struct {
 	Next   string            `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 }
 
-func (s *server) listEvents(ctx context.Context, in *someEvents) (*fresh[EventList], error) {
-	list, next, err := s.shows.Events(ctx, in.of())
+// listEvents keeps the page that everybody begins with.
+func (s *server) listEvents(ctx context.Context, in *someEvents) (*seen, error) {
+	see := func(ctx context.Context) (sight, error) {
+		list, next, err := s.shows.Events(ctx, in.of())
+		if err != nil {
+			return sight{}, err
+		}
+		return sightOf(EventList{list, next})
+	}
+	look := see
+	if in.Page == (Page{}) {
+		look = func(ctx context.Context) (sight, error) { return s.glances.look(ctx, "events", see) }
+	}
+	page, err := look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return answerFresh(in.Have, EventList{list, next})
+	return page.answer(in.Have, "max-age=10"), nil
 }
 
 type taggedEvent struct {
@@ -75,23 +83,12 @@ func (t tagged) has(etag string) bool {
 	return false
 }
 
-type performance struct {
-	Status       int
-	ETag         string `header:"ETag"`
-	CacheControl string `header:"Cache-Control"`
-	Body         *catalogue.Map
-}
-
-func (s *server) getPerformance(ctx context.Context, in *tagged) (*performance, error) {
+func (s *server) getPerformance(ctx context.Context, in *tagged) (*seen, error) {
 	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
 	if err != nil {
 		return nil, err
 	}
-	out := &performance{Status: http.StatusOK, ETag: `"` + p.Map.Tag() + `"`, CacheControl: "max-age=60", Body: p.Map}
-	if in.has(out.ETag) {
-		out.Status = http.StatusNotModified
-	}
-	return out, nil
+	return sight{etag: quoted(p.Map.Tag()), text: p.Map.Text()}.answer(in.Have, "max-age=60"), nil
 }
 
 // Availability is which units of a performance are free. It may be a second
@@ -115,30 +112,25 @@ type TierLeft struct {
 	Closed int `json:"closed,omitempty" doc:"not for sale, or not yet"`
 }
 
-type availability struct {
-	Status       int
-	ETag         string `header:"ETag"`
-	CacheControl string `header:"Cache-Control"`
-	Body         *Availability
-}
-
-func (s *server) getAvailability(ctx context.Context, in *tagged) (*availability, error) {
+// getAvailability lets nobody keep what is a moment old already, but by its tag.
+func (s *server) getAvailability(ctx context.Context, in *tagged) (*seen, error) {
 	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
 	if err != nil {
 		return nil, err
 	}
-	units, err := s.inventory.Bitmaps(ctx, p.Map.ID)
+	units, err := s.glances.look(ctx, string(p.Map.ID), func(ctx context.Context) (sight, error) {
+		asOf := s.now().UTC()
+		units, err := s.inventory.Bitmaps(ctx, p.Map.ID)
+		if err != nil {
+			return sight{}, err
+		}
+		return sightOf(Availability{AsOf: asOf, Taken: units.Taken, Sold: units.Sold, Closed: units.Closed, Tiers: tiersLeft(p.Map, units)},
+			units.Taken, units.Sold, units.Closed)
+	})
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(slices.Concat(units.Taken, units.Sold, units.Closed))
-	out := &availability{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, CacheControl: "max-age=1"}
-	if in.has(out.ETag) {
-		out.Status = http.StatusNotModified
-		return out, nil
-	}
-	out.Body = &Availability{AsOf: s.now().UTC(), Taken: units.Taken, Sold: units.Sold, Closed: units.Closed, Tiers: tiersLeft(p.Map, units)}
-	return out, nil
+	return units.answer(in.Have, "max-age=0"), nil
 }
 
 func tiersLeft(m *catalogue.Map, units inventory.Bitmaps) []TierLeft {

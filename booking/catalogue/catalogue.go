@@ -112,12 +112,17 @@ type Map struct {
 	Account  string                 `json:"-"` // the name of the organizer's own, who is paid; empty: we are
 	Tariff   tariff.Tariff          `json:"tariff" doc:"what of the prices is fee and tax, and the rules of canceling"`
 
+	text []byte
 	tag  string
 	best map[string][]Stretch // by tier
 }
 
 // Tag changes when the map does; it is an ETag without its quotes.
 func (m *Map) Tag() string { return m.tag }
+
+// Text is the map as JSON, nil for one that was not read from a Store. Callers must not
+// change it.
+func (m *Map) Text() []byte { return m.text }
 
 // Range is a contiguous run of units.
 type Range struct {

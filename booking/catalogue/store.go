@@ -79,11 +79,10 @@ func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performanc
 	if err := s.readTiers(ctx, m); err != nil {
 		return Performance{}, ropeline.ErrStoreAway.Because(err)
 	}
-	text, err := json.Marshal(m)
-	if err != nil {
+	if m.text, err = json.Marshal(m); err != nil {
 		return Performance{}, fmt.Errorf("writing map of %s: %w", id, err)
 	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(m.text)
 	m.tag = hex.EncodeToString(sum[:12])
 	m.sortOut()
 	return p, nil
