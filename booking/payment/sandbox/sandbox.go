@@ -122,18 +122,22 @@ func (p *Provider) Authorize(ctx context.Context, c payment.Charge) (payment.Pay
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	tag, err := p.db.Exec(ctx, `
+	made, err := p.payment(ctx, `
 		insert into sandbox_payments (id, attempt_id, amount, currency, state, method, back, account, fee) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		on conflict (attempt_id) do nothing`, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method, c.Return, c.Account, c.Fee)
+		on conflict (attempt_id) do nothing returning `+columns, id, c.Attempt, c.Amount.Amount, c.Amount.Currency, state, c.Method, c.Return, c.Account, c.Fee)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p.Find(ctx, c)
+	}
 	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: authorizing %s: %w", c.Attempt, err)
 	}
-	if tag.RowsAffected() == 1 {
-		if err := p.mishap(ctx, c); err != nil {
-			return payment.Payment{}, err
-		}
+	if err := p.mishap(ctx, c); err != nil {
+		return payment.Payment{}, err
 	}
-	return p.Find(ctx, c)
+	if c.Method == Early { // of which something may have come already
+		return p.Find(ctx, c)
+	}
+	return made, nil
 }
 
 // mishap is what befalls a new payment on the way to its answer.
@@ -192,18 +196,29 @@ func (p *Provider) Confirm(ctx context.Context, c payment.Charge, yes bool) erro
 // move takes a payment from one of some states to another one, and answers
 // with what it is then.
 func (p *Provider) move(ctx context.Context, c payment.Charge, to payment.State, from ...payment.State) (payment.Payment, error) {
-	var method string
-	err := p.db.QueryRow(ctx, `
+	moved, err := p.payment(ctx, `
 		update sandbox_payments set state = $2, updated_at = now()
 		where attempt_id = $1 and state = any($3) and created_at > now() - interval '`+lapse+`'
-		returning method`, c.Attempt, to, from).Scan(&method)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		returning `+columns, c.Attempt, to, from)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p.Find(ctx, c)
+	}
+	if err != nil {
 		return payment.Payment{}, fmt.Errorf("sandbox: %s: to be %s: %w", c.Attempt, to, err)
 	}
-	if method == CaptureLost && to == payment.Captured {
+	if moved.Card == CaptureLost && to == payment.Captured { // the card is the method, here
 		return payment.Payment{}, ErrBroken
 	}
-	return p.Find(ctx, c)
+	return moved, nil
+}
+
+// payment is the one of which a statement returns the columns.
+func (p *Provider) payment(ctx context.Context, sql string, args ...any) (payment.Payment, error) {
+	rows, err := p.db.Query(ctx, sql, args...)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scan)
 }
 
 // columns are those of a payment as it stands now.
@@ -226,11 +241,7 @@ func (p *Provider) Find(ctx context.Context, c payment.Charge) (payment.Payment,
 	if id == "" {
 		where, id = `id = $1`, c.Ref
 	}
-	rows, err := p.db.Query(ctx, `select `+columns+` from sandbox_payments where `+where, id)
-	if err != nil {
-		return payment.Payment{}, fmt.Errorf("sandbox: finding %s: %w", c.Attempt, err)
-	}
-	f, err := pgx.CollectExactlyOneRow(rows, scan)
+	f, err := p.payment(ctx, `select `+columns+` from sandbox_payments where `+where, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		if c.Ref != "" { // it was made by another provider: nothing may be concluded
 			return payment.Payment{}, fmt.Errorf("sandbox: payment %.40q is not in the books", c.Ref)
