@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 )
@@ -53,6 +55,7 @@ func Choose(parts []Part, names string) ([]Part, error) {
 func Command(ctx context.Context, name string, parts []Part, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	file := flags.String("out", "out/bench/"+name+".json", "file of the results")
+	profile := flags.String("profile", "", "file for a profile of this program's processor time; none without it")
 	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
 	plan := Plan{}
 	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
@@ -63,6 +66,17 @@ func Command(ctx context.Context, name string, parts []Part, args []string, out 
 	chosen, err := Choose(parts, *rows)
 	if err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return fmt.Errorf("profiling: %w", err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fmt.Errorf("profiling: %w", err)
+		}
+		defer pprof.StopCPUProfile()
 	}
 	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
 	return Run(ctx, chosen, plan, *file, out)

@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline"
+	live "github.com/ropeline/ropeline/internal/bench/sockets"
 )
 
 const (
@@ -17,52 +23,98 @@ const (
 	stays      = 40
 )
 
-// browser is somebody who looks at what is on sale and keeps what they were sent, as
-// browsers do: they ask whether it has changed. After some requests another one sits
-// there, who has nothing yet.
-type browser struct {
-	*sellOut
-	*caller
-	first bool // shows the buyers what is free
-	etags map[string]string
-	times []time.Duration
-}
+// browsing is the role of the process that browsers are: what they wait for is the core,
+// not their turn among buyers who are simulated in the same process.
+const browsing = "browsers"
 
-func (o *sellOut) browser(n int) *browser {
-	return &browser{sellOut: o, first: n == 0, etags: map[string]string{}}
+// stall is where browsers look.
+type stall struct {
+	Address string
+	Show    ropeline.PerformanceID
 }
 
 // paths are what a browser asks for in turns.
-func (o *sellOut) paths() []string {
-	show := "/api/v1/performances/" + string(o.show)
+func (s stall) paths() []string {
+	show := "/api/v1/performances/" + string(s.Show)
 	free := show + "/availability"
 	return []string{free, show, free, free, "/api/v1/events", free, free, show, free, free}
 }
 
 // watched lets browsers look while something is done, and returns how long each of
 // their requests took, since it was due.
-func (o *sellOut) watched(ctx context.Context, do func(context.Context) error) (times []time.Duration, err error) {
-	g, ctx := errgroup.WithContext(ctx)
-	over := make(chan struct{})
-	all := make([]*browser, browsers)
-	for i := range all {
-		all[i] = o.browser(i)
-		g.Go(func() error { return all[i].look(ctx, i, over) })
+func (s stall) watched(ctx context.Context, do func(context.Context) error) (times []time.Duration, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
-	g.Go(func() error {
-		defer close(over)
-		return do(ctx)
-	})
-	err = g.Wait()
-	for _, b := range all {
-		times = append(times, b.times...)
-		err = errors.Join(err, b.Close())
+	child := exec.CommandContext(ctx, self)
+	child.Env = append(os.Environ(), live.RoleVariable+"="+browsing)
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		return nil, err
 	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := child.Start(); err != nil {
+		return nil, fmt.Errorf("letting browsers in: %w", err)
+	}
+	err = json.NewEncoder(in).Encode(s)
+	if err == nil {
+		err = do(ctx)
+	}
+	err = errors.Join(err, in.Close(), json.NewDecoder(out).Decode(&times), child.Wait())
 	if err == nil && len(times) == 0 {
 		err = errors.New("nobody has looked")
 	}
 	return times, err
 }
+
+// browse is the life of that process: it looks until in ends and then says how long
+// that took.
+func browse(ctx context.Context, in io.Reader, out io.Writer) error {
+	orders := json.NewDecoder(in)
+	var s stall
+	if err := orders.Decode(&s); err != nil {
+		return fmt.Errorf("where to browse: %w", err)
+	}
+	over := make(chan struct{})
+	go func() { // until in ends, as the process does
+		defer close(over)
+		_, _ = io.Copy(io.Discard, io.MultiReader(orders.Buffered(), in))
+	}()
+	g, ctx := errgroup.WithContext(ctx)
+	all := make([]*browser, browsers)
+	for i := range all {
+		all[i] = s.browser()
+		g.Go(func() (err error) {
+			defer closing(&err, all[i])
+			return all[i].look(ctx, i, over)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	times := []time.Duration{}
+	for _, b := range all {
+		times = append(times, b.times...)
+	}
+	return json.NewEncoder(out).Encode(times)
+}
+
+// browser is somebody who looks at what is on sale and keeps what they were sent, as
+// browsers do: they ask whether it has changed. After some requests another one sits
+// there, who has nothing yet.
+type browser struct {
+	stall
+	*caller
+	etags map[string]string
+	times []time.Duration
+}
+
+func (s stall) browser() *browser { return &browser{stall: s, etags: map[string]string{}} }
 
 // look asks for one thing after the other, each when it is due.
 func (b *browser) look(ctx context.Context, n int, over <-chan struct{}) error {
@@ -83,7 +135,7 @@ func (b *browser) look(ctx context.Context, n int, over <-chan struct{}) error {
 		if i%stays == 0 {
 			clear(b.etags)
 		}
-		if err := b.browse(ctx, paths[i%len(paths)]); err != nil {
+		if _, err := b.see(ctx, paths[i%len(paths)]); err != nil {
 			return fmt.Errorf("browsing: %w", err)
 		}
 		b.times = append(b.times, time.Since(due))
@@ -91,11 +143,12 @@ func (b *browser) look(ctx context.Context, n int, over <-chan struct{}) error {
 	}
 }
 
-// browse asks for a path.
-func (b *browser) browse(ctx context.Context, path string) (err error) {
+// see asks for a path and returns what is there, nothing if that is what was there
+// before.
+func (b *browser) see(ctx context.Context, path string) (body []byte, err error) {
 	if b.caller == nil {
-		if b.caller, err = call(ctx, b.address); err != nil {
-			return err
+		if b.caller, err = call(ctx, b.Address); err != nil {
+			return nil, err
 		}
 	}
 	r := "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\n"
@@ -104,25 +157,18 @@ func (b *browser) browse(ctx context.Context, path string) (err error) {
 	}
 	a, err := b.ask([]byte(r + "\r\n"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch a.status {
 	case http.StatusOK:
 		if a.etag != "" {
 			b.etags[path] = a.etag
 		}
-		if b.first && path == b.paths()[0] {
-			var view availability
-			if err := json.Unmarshal(a.body, &view); err != nil {
-				return err
-			}
-			b.view.Store(&view)
-		}
+		return a.body, nil
 	case http.StatusNotModified:
-	default:
-		return fmt.Errorf("%s: answered %d %s", path, a.status, a.body)
+		return nil, nil
 	}
-	return nil
+	return nil, fmt.Errorf("%s: answered %d %s", path, a.status, a.body)
 }
 
 // Close hangs up.

@@ -38,13 +38,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	do := func() error { return bench.Command(ctx, "booking", parts(), os.Args[1:], os.Stdout) }
-	if role := os.Getenv(live.RoleVariable); role != "" { // one of the processes that are measured
-		do = func() error { return live.Play(ctx, role, os.Stdin, os.Stdout) }
+	if role := os.Getenv(live.RoleVariable); role != "" { // one of the processes that are measured, or measure
+		do = func() error { return play(ctx, role) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench booking:", err)
 		os.Exit(1)
 	}
+}
+
+// play is the whole life of a process of a role.
+func play(ctx context.Context, role string) error {
+	if role == browsing {
+		return browse(ctx, os.Stdin, os.Stdout)
+	}
+	return live.Play(ctx, role, os.Stdin, os.Stdout)
 }
 
 // closing closes c as a deferred call and joins its error to the result.

@@ -109,6 +109,7 @@ func openSellOut(ctx context.Context, sells hall, out io.Writer) (o *sellOut, er
 	if o.shop, err = openShop(ctx, sells, out); err != nil {
 		return nil, err
 	}
+	o.stall = stall{Address: o.address, Show: o.show}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
@@ -122,12 +123,22 @@ func openSellOut(ctx context.Context, sells hall, out io.Writer) (o *sellOut, er
 		return o, err
 	}
 	o.tiers = show.Map.Tiers
-	return o, o.opened(ctx)
+	opened, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for o.view.Load() == nil { // until the core says what is free
+		b := o.browser()
+		err = errors.Join(o.refresh(opened, b), b.Close())
+		if waited := pass(opened, 20*time.Millisecond); waited != nil {
+			return o, fmt.Errorf("waiting for the core: %w", errors.Join(waited, err))
+		}
+	}
+	return o, nil
 }
 
 // sellOut is one.
 type sellOut struct {
 	*shop
+	stall
 	units  int
 	tiers  []catalogue.Tier
 	guests []fan
@@ -160,23 +171,44 @@ type availability struct {
 
 func (a *availability) free(unit int) bool { return a.Taken[unit/8]&(0x80>>(unit%8)) == 0 }
 
-// opened waits until the core says what is free.
-func (o *sellOut) opened(ctx context.Context) error {
-	b := o.browser(0)
-	defer b.Close()
-	for {
-		err := b.browse(ctx, o.paths()[0])
-		if err == nil && o.view.Load() != nil {
-			return nil
-		}
-		if err := pass(ctx, 20*time.Millisecond); err != nil {
-			return err
+// viewEvery is how old a picture is by which buyers choose, at most.
+const viewEvery = time.Second / browseRate
+
+// refresh asks for the picture by which buyers choose.
+func (o *sellOut) refresh(ctx context.Context, b *browser) error {
+	text, err := b.see(ctx, o.paths()[0])
+	if err != nil || text == nil {
+		return err
+	}
+	var view availability
+	if err := json.Unmarshal(text, &view); err != nil {
+		return err
+	}
+	o.view.Store(&view)
+	return nil
+}
+
+// refreshed keeps that picture new until ctx ends.
+func (o *sellOut) refreshed(ctx context.Context) (err error) {
+	b := o.browser()
+	defer closing(&err, b)
+	for pass(ctx, viewEvery) == nil {
+		if err := o.refresh(ctx, b); err != nil {
+			return fmt.Errorf("looking at what is free: %w", err)
 		}
 	}
+	return nil
 }
 
 // sell lets buyers in until so many units are sold.
-func (o *sellOut) sell(ctx context.Context, until int, every time.Duration) error {
+func (o *sellOut) sell(ctx context.Context, until int, every time.Duration) (err error) {
+	looking, stop := context.WithCancel(ctx)
+	looked := make(chan error, 1)
+	go func() { looked <- o.refreshed(looking) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-looked)
+	}()
 	g, ctx := errgroup.WithContext(ctx)
 	began, before := time.Now(), o.next.Load()
 	for i := range min(buyers, max(1, o.units/20)) {

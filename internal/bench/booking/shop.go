@@ -10,6 +10,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/gate"
@@ -19,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -27,6 +30,7 @@ import (
 type shop struct {
 	*desk
 	redis   *bench.Redis
+	bank    *pgxpool.Pool // of the provider, who is not ours: it waits for no connection of the core's
 	line    *queue.Store
 	ended   *queue.Revocations
 	signer  *admission.Signer
@@ -47,6 +51,9 @@ func openShop(ctx context.Context, sells hall, out io.Writer) (s *shop, err erro
 		return s, err
 	}
 	if s.redis, err = bench.StartRedis(ctx); err != nil {
+		return s, err
+	}
+	if s.bank, err = dial.Postgres(ctx, s.server.DSN); err != nil {
 		return s, err
 	}
 	s.line = queue.New(s.redis.Client, queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)})
@@ -70,7 +77,7 @@ func (s *shop) serve(ctx context.Context) error {
 	core, err := api.New(api.Config{
 		Postgres: s.server.Pool, Redis: s.redis.Client,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(s.signer.KeySet(), time.Now), 0), s.ended, s.ended).WithRate(0, time.Now),
-		OrderKey: make([]byte, 32), Provider: sandbox.New(s.server.Pool), Line: s.line, Sessions: s.line, Log: log, Abuse: abuse.Default(),
+		OrderKey: make([]byte, 32), Provider: sandbox.New(s.bank), Line: s.line, Sessions: s.line, Log: log, Abuse: abuse.Default(),
 	})
 	if err != nil {
 		return err
@@ -98,6 +105,9 @@ func (s *shop) Close() (err error) {
 	}
 	if s.line != nil {
 		s.line.Close()
+	}
+	if s.bank != nil {
+		s.bank.Close()
 	}
 	if s.redis != nil {
 		err = errors.Join(err, s.redis.Close())
