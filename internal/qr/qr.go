@@ -4,9 +4,9 @@ package qr
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 
-	"github.com/boombuler/barcode/qr"
+	"rsc.io/qr"
 )
 
 // quiet is the white margin that scanners need around the code, in modules.
@@ -15,27 +15,28 @@ const quiet = 4
 // SVG draws a text as a QR code: one path, a unit a module, so that it is
 // sharp at any size. 2.5 KB for 32 characters.
 func SVG(text string) (string, error) {
-	picture, err := qr.Encode(text, qr.M, qr.Auto)
+	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return "", fmt.Errorf("drawing a QR code: %w", err)
 	}
-	size := picture.Bounds().Dx()
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dh-%[1]dz"/><path d="`, size+2*quiet)
-	for y := range size {
-		for x := 0; x < size; {
+	b := fmt.Appendf(make([]byte, 0, 4<<10),
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dh-%[1]dz"/><path d="`, code.Size+2*quiet)
+	part := func(before string, n int) { b = strconv.AppendInt(append(b, before...), int64(n), 10) }
+	for y := range code.Size {
+		for x := 0; x < code.Size; {
 			run := 0
-			for x+run < size && dark(picture.At(x+run, y).RGBA()) {
+			for code.Black(x+run, y) { // nothing is, beyond its edge
 				run++
 			}
 			if run > 0 {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
+				part("M", x+quiet)
+				part(" ", y+quiet)
+				part("h", run)
+				part("v1h-", run)
+				b = append(b, 'z')
 			}
 			x += run + 1
 		}
 	}
-	b.WriteString(`"/></svg>`)
-	return b.String(), nil
+	return string(append(b, `"/></svg>`...)), nil
 }
-
-func dark(r, _, _, _ uint32) bool { return r < 0x8000 }
