@@ -71,9 +71,12 @@ func (s *shop) mixed(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.
 }
 
 // p99 is how many ms 99 of 100 took at most.
-func p99(times []time.Duration) float64 {
+func p99(times []time.Duration) float64 { return percentile(times, 99) }
+
+// percentile is how many ms so many of 100 took at most.
+func percentile(times []time.Duration, of int) float64 {
 	slices.Sort(times)
-	return float64(times[len(times)*99/100].Microseconds()) / 1000
+	return float64(times[len(times)*of/100].Microseconds()) / 1000
 }
 
 // paced lets fans hold seats, so many a second.

@@ -51,13 +51,13 @@ func sellOutRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Ro
 	if err != nil {
 		return nil, fmt.Errorf("selling the second half: %w", err)
 	}
+	for _, f := range []phase{fast, slow} {
+		fmt.Fprintf(out, "%d units in %.1f s to %d orders: %.0f units/s, %.0f orders/s, half of them in %.0f ms, 99 of 100 in %.0f ms; browsing p99 %.2f ms (%d requests); CPU an order: core and fans %.0f µs, Redis %.0f µs, Postgres %.0f µs\n",
+			f.units, f.took.Seconds(), len(f.orders), f.unitRate(), f.orderRate(), percentile(f.orders, 50), p99(f.orders), p99(f.looks), len(f.looks), f.each(f.own), f.each(f.redis), f.each(f.postgres))
+	}
 	violations, err := o.judge(ctx, out)
 	if err != nil {
 		return nil, fmt.Errorf("judging: %w", err)
-	}
-	for _, f := range []phase{fast, slow} {
-		fmt.Fprintf(out, "%d units in %.1f s to %d orders: %.0f units/s, %.0f orders/s, 99 of 100 in %.0f ms; browsing p99 %.2f ms (%d requests)\n",
-			f.units, f.took.Seconds(), len(f.orders), f.unitRate(), f.orderRate(), p99(f.orders), p99(f.looks), len(f.looks))
 	}
 	fmt.Fprintf(out, "%d holds refused, %d given back, %d cards declined, %d violations; browsing p99 %.2f ms idle (%d requests)\n",
 		o.refused.Load(), o.returned.Load(), o.declined.Load(), violations, p99(idle), len(idle))
@@ -76,6 +76,13 @@ type phase struct {
 	fans, units   int
 	took          time.Duration
 	orders, looks []time.Duration // how long each took
+
+	own, redis, postgres time.Duration // processor time
+}
+
+// each is what an order had of that, in µs.
+func (f phase) each(cpu time.Duration) float64 {
+	return float64(cpu.Microseconds()) / float64(len(f.orders))
 }
 
 func (f phase) unitRate() float64  { return float64(f.units) / f.took.Seconds() }
@@ -85,6 +92,9 @@ func (f phase) orderRate() float64 { return float64(len(f.orders)) / f.took.Seco
 // it goes, and lets browsers look meanwhile.
 func (o *sellOut) phase(ctx context.Context, until int, every time.Duration) (f phase, err error) {
 	fans, units, orders := int(o.next.Load()), int(o.sold.Load()), len(o.bought())
+	if err := o.used(ctx, &f, -1); err != nil {
+		return f, err
+	}
 	f.looks, err = o.watched(ctx, func(ctx context.Context) error {
 		began := time.Now()
 		err := o.sell(ctx, until, every)
@@ -92,6 +102,9 @@ func (o *sellOut) phase(ctx context.Context, until int, every time.Duration) (f 
 		return err
 	})
 	f.fans, f.units = int(o.next.Load())-fans, int(o.sold.Load())-units
+	if err == nil {
+		err = o.used(ctx, &f, 1)
+	}
 	for _, b := range o.bought() {
 		if b.phase == until {
 			f.orders = append(f.orders, b.took)
@@ -101,6 +114,17 @@ func (o *sellOut) phase(ctx context.Context, until int, every time.Duration) (f 
 		err = errors.New("nothing was bought")
 	}
 	return f, err
+}
+
+// used adds what processor time was used until now, so many times.
+func (o *sellOut) used(ctx context.Context, f *phase, times time.Duration) error {
+	own, err := ownCPU()
+	redis, redisErr := o.redis.CPU(ctx)
+	postgres, postgresErr := o.server.CPU()
+	f.own += times * own
+	f.redis += times * redis
+	f.postgres += times * postgres
+	return errors.Join(err, redisErr, postgresErr)
 }
 
 // openSellOut opens the shop, with fans enough who have a session.
