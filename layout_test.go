@@ -99,6 +99,7 @@ var owners = map[string][]string{
 	"github.com/pressly/goose":      {"internal/migrations"},
 	"github.com/golang-jwt/":        {"admission", "admission/token", "edge/visitor"},
 	"github.com/MicahParks/":        {"admission/token"},
+	"github.com/boombuler/":         {"internal/qr"},
 	"rsc.io/qr":                     {"internal/qr"},
 	"github.com/stripe/":            {"booking/payment/stripe", "booking/payment/stripe/stripetest"},
 	"go.yaml.in/":                   {"edge/passage"},

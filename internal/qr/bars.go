@@ -36,3 +36,5 @@ func Bars(text string) (string, error) {
 	b.WriteString(`"/></svg>`)
 	return b.String(), nil
 }
+
+func dark(r, _, _, _ uint32) bool { return r < 0x8000 }
