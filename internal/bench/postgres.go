@@ -54,6 +54,11 @@ func StartPostgres(ctx context.Context) (p *Postgres, err error) {
 	return p, err
 }
 
+// Connect opens further connections, for somebody else; the caller closes them.
+func (p *Postgres) Connect(ctx context.Context) (*pgxpool.Pool, error) {
+	return dial.Postgres(ctx, p.DSN)
+}
+
 // CPU is the processor time that all of the server's processes have used, on
 // Linux; elsewhere 0.
 func (p *Postgres) CPU() (time.Duration, error) {

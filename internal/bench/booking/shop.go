@@ -21,7 +21,6 @@ import (
 	"github.com/ropeline/ropeline/booking/api"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/bench"
-	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -53,7 +52,7 @@ func openShop(ctx context.Context, sells hall, out io.Writer) (s *shop, err erro
 	if s.redis, err = bench.StartRedis(ctx); err != nil {
 		return s, err
 	}
-	if s.bank, err = dial.Postgres(ctx, s.server.DSN); err != nil {
+	if s.bank, err = s.server.Connect(ctx); err != nil {
 		return s, err
 	}
 	s.line = queue.New(s.redis.Client, queue.Keys{Place: make([]byte, 32), Seed: make([]byte, 32)})
