@@ -23,6 +23,7 @@ type Ops struct {
 	presets  presets
 	terms    Terms    // nil: they are not published here
 	payments Payments // nil: nobody knows them here
+	plans    Plans    // nil: nothing is limited
 	log      *slog.Logger
 	mux      *http.ServeMux
 

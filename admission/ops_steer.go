@@ -124,7 +124,45 @@ func (o *Ops) wanted(ctx context.Context, sale ropeline.Sale, set queue.Settings
 		}
 		set = preset.of(sale)
 	}
-	return set, checkSettings(set)
+	if err := checkSettings(set); err != nil {
+		return set, err
+	}
+	return set, o.mayFly(ctx, sale.ID, set)
+}
+
+// Plans say what organizers' plans allow. That is the booking core's to say, so this part
+// is given them.
+type Plans interface {
+	// Automatic refuses the automatic mode for a sale whose plan does not have it.
+	Automatic(ctx context.Context, sale ropeline.SaleID) error
+}
+
+// WithPlans asks organizers' plans before the automatic mode is switched on.
+func (o *Ops) WithPlans(p Plans) *Ops {
+	o.plans = p
+	return o
+}
+
+// mayFly asks the plan when the automatic mode is to be switched on. Where it is on it
+// stays on and may be tuned, whatever became of the plan; and nobody who steers a sale waits for a
+// database that is away.
+func (o *Ops) mayFly(ctx context.Context, sale ropeline.SaleID, set queue.Settings) error {
+	if wants, err := auto.Parse(set.Auto); err != nil || !wants.On || o.plans == nil {
+		return err
+	}
+	state, err := o.store.State(ctx, sale)
+	if err != nil {
+		return err
+	}
+	if is, err := auto.Parse([]byte(state.Auto)); err == nil && is.On {
+		return nil
+	}
+	err = o.plans.Automatic(ctx, sale)
+	if errors.Is(err, ropeline.ErrStoreAway) {
+		o.log.Warn("switching the automatic mode on without asking the plan", "sale", sale, "err", err)
+		return nil
+	}
+	return err
 }
 
 // steered is what the audit says of a change that was made.

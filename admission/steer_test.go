@@ -406,3 +406,34 @@ func TestAnotherControllerTicksTwoSecondsAfterTheFirstIsGone(t *testing.T) {
 		last, replaced = now, leader() != name
 	}
 }
+
+// planner is what an organizer's plan says.
+type planner struct{ says error }
+
+func (p *planner) Automatic(context.Context, ropeline.SaleID) error { return p.says }
+
+// Whoever switches the automatic mode on needs a plan that has it, now or later; where it
+// is on it stays on, and may be tuned. Nobody waits for a database.
+func TestTheAutomaticModeIsAskedOfThePlan(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, devtest.Postgres(t), t.TempDir())
+	none := &ropeline.Error{Kind: ropeline.Conflict, Code: "plan-automatic", Detail: "The plan has none."}
+	book := &planner{says: none}
+	d.ops.(*admission.Ops).WithPlans(book)
+	on := func(target, code int, problem string) {
+		t.Helper()
+		d.want("POST", "steer", fmt.Sprintf(`{"set":{"auto":{"on":true,"target_ms":%d}},"expect":{"auto":null},"reason":"r"}`, target), code, problem)
+	}
+	on(200, 409, "plan-automatic")
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	d.want("POST", "schedule", `{"at":"`+later+`","set":{"auto":{"on":true}},"reason":"r"}`, 409, "plan-automatic")
+	if s, err := d.store.State(t.Context(), d.sale.ID); err != nil || s.Auto != "" {
+		t.Errorf("what was refused is on: %q, %v", s.Auto, err)
+	}
+	d.want("POST", "steer", `{"set":{"auto":{"on":false}},"expect":{"auto":null},"reason":"r"}`, 200, "")
+	d.want("POST", "steer", `{"set":{"auto":null},"expect":{"auto":{"on":false}},"reason":"r"}`, 200, "")
+	book.says = ropeline.ErrStoreAway
+	on(200, 200, "")
+	book.says = none // the plan is over
+	d.want("POST", "steer", `{"set":{"auto":{"on":true,"target_ms":400}},"expect":{"auto":{"on":true,"target_ms":200}},"reason":"r"}`, 200, "")
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	plans "github.com/ropeline/ropeline/booking/plan"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/queue"
 )
@@ -42,7 +45,7 @@ func TestAPlanIsChosenUsedAndOver(t *testing.T) {
 	}
 	write("plan.json", read("plan.json"))
 	write("wrong.json", strings.Replace(read("plan.json"), `"rooms": 2`, `"rooms": -2`, 1))
-	write("free.json", `{"id": "free", "name": "Free", "period": "month", "entitlements": {"rooms": 0, "lanes": 0, "exports": false}}`)
+	write("free.json", `{"id": "free", "name": "Free", "period": "month", "entitlements": {"rooms": 0, "lanes": 0, "automatic": false, "exports": false}}`)
 	write("venue.json", read("venue.json"))
 	if err := sandbox.New(db).SetCharges(t.Context(), "acct_7", true); err != nil {
 		t.Fatal(err)
@@ -56,10 +59,10 @@ func TestAPlanIsChosenUsedAndOver(t *testing.T) {
 	expect(t, plan("show", "opera"), "opera has free, version 1: Free, nothing a month\nrooms open: 0 of any number; lanes of one: 0 of any number\n")
 	expect(t, plan("put", "DIR/plan.json"), "stage is kept, version 1 (new): "+stage+"\n")
 	expect(t, plan("put", "DIR/plan.json"), "stage is kept, version 1 (as before): "+stage+"\n")
-	expect(t, plan("put", "DIR/free.json"), "free is kept, version 2 (new): Free, nothing a month, rooms: 0, lanes: 0, no exports\n")
+	expect(t, plan("put", "DIR/free.json"), "free is kept, version 2 (new): Free, nothing a month, rooms: 0, lanes: 0, no automatic mode, no exports\n")
 	anyTime := regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	timeless := func(text string) string { return anyTime.ReplaceAllString(text, "TIME") }
-	expect(t, timeless(plan("list")), "PLAN   VERSION  SINCE                 IS\nfree   2        TIME  Free, nothing a month, rooms: 0, lanes: 0, no exports\nstage  1        TIME  "+stage+"\n")
+	expect(t, timeless(plan("list")), "PLAN   VERSION  SINCE                 IS\nfree   2        TIME  Free, nothing a month, rooms: 0, lanes: 0, no automatic mode, no exports\nstage  1        TIME  "+stage+"\n")
 	expect(t, plan("choose", "opera", "gold"), "ropeline: plan-unknown: There is no such plan.\n[1]\n")
 	expect(t, plan("choose", "nobody", "stage"), "ropeline: account-unknown: There is no payment account of this name.\n[1]\n")
 	expect(t, timeless(plan("choose", "opera", "stage")), "opera has stage, version 1: "+stage+"\nuntil TIME, then stage\nrooms open: 0 of 2; lanes of one: 0 of 1\n")
@@ -91,13 +94,17 @@ func TestAPlanIsChosenUsedAndOver(t *testing.T) {
 		t.Error("a sale that was refused is known to the line")
 	}
 
+	staff := planBook{catalogue.New(db, time.Now)}
+	if err := staff.Automatic(t.Context(), "spring"); err != nil {
+		t.Errorf("the automatic mode of a plan that has it: %v", err)
+	}
 	if said := plan("choose", "opera", "free"); !strings.Contains(said, ", then it is over, and what is open stays open\n") {
 		t.Errorf("giving it up: %s", said)
 	}
 	if _, err := db.Exec(t.Context(), `update subscriptions set anchor = anchor - interval '1 month'`); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, plan("show", "opera"), "opera has free, version 2: Free, nothing a month, rooms: 0, lanes: 0, no exports\nrooms open: 2 of 0; lanes of one: 0 of 0\n")
+	expect(t, plan("show", "opera"), "opera has free, version 2: Free, nothing a month, rooms: 0, lanes: 0, no automatic mode, no exports\nrooms open: 2 of 0; lanes of one: 0 of 0\n")
 	for _, id := range []string{"spring", "autumn"} {
 		if said := publish(id); !strings.HasPrefix(said, id+" is published; version 1 of its terms (as before)") {
 			t.Errorf("publishing %s again: %s", id, said)
@@ -105,6 +112,9 @@ func TestAPlanIsChosenUsedAndOver(t *testing.T) {
 		if sale, err := line.Sale(t.Context(), ropeline.SaleID(id)); err != nil || sale.OpensAt.Before(time.Now()) {
 			t.Errorf("%s in the line: %+v, %v", id, sale, err)
 		}
+	}
+	if err := staff.Automatic(t.Context(), "spring"); !errors.Is(err, plans.ErrAutomatic) {
+		t.Errorf("the automatic mode of a plan that is over: %v", err)
 	}
 	expect(t, publish("winter"), refused("Free")+"0. Open are: 2. Nothing was changed.\n[1]\n")
 	periods := timeless(plan("periods", "opera"))

@@ -37,6 +37,17 @@ func newPublisher(db *pgxpool.Pool, rdb redis.UniversalClient, keys keyFolder) (
 	return &publisher{catalogue.New(db, time.Now), rdb, keys}, nil
 }
 
+// planBook says to the staff's API what organizers' plans allow.
+type planBook struct{ shows *catalogue.Store }
+
+func (b planBook) Automatic(ctx context.Context, sale ropeline.SaleID) error {
+	p, err := b.shows.PlanOfSale(ctx, sale)
+	if err != nil {
+		return err
+	}
+	return p.Automatic()
+}
+
 func (p *publisher) Terms(ctx context.Context, id ropeline.SaleID) (admission.TermsState, error) {
 	sale, err := p.shows.Sale(ctx, id)
 	if err != nil {
