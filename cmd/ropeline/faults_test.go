@@ -10,14 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
@@ -41,12 +44,125 @@ import (
 //
 // The steps are those that a run which nobody disturbs is seen to make. One that
 // is new is in the matrix by itself, and so is a route: each that changes
-// something needs an operation here. `make test-faults` tries them all and prints a
-// row for each; a test run takes a few.
+// something needs an operation here. What a kill left on disk, and what came of it,
+// is a row of the table in ARCHITECTURE.md, and each row there is seen here.
+//
+// `make test-faults` tries them all, in lanes of a shop each, and prints a row for each;
+// a test run takes a few.
 func TestNoStepOfABookingIsLostWhenItsProcessIsKilled(t *testing.T) {
 	t.Parallel()
-	s := openShop(t)
+	m := &matrix{which: os.Getenv("ROPELINE_TEST_FAULTS"), seen: map[remains]int{}}
+	lanes := 1
+	if m.which != "" {
+		lanes = 4
+	}
+	t.Run("lanes", func(t *testing.T) {
+		for lane := range lanes {
+			t.Run(fmt.Sprint(lane), func(t *testing.T) {
+				t.Parallel()
+				m.run(openShop(t), lane, lanes)
+			})
+		}
+	})
+	if t.Logf("%d kills, and %d steps that were not come to again", m.tried-m.missed, m.missed); m.tried < 4 || m.missed > max(1, m.tried/20) {
+		t.Errorf("only %d of %d kills took place", m.tried-m.missed, m.tried)
+	}
+	m.compare(t)
+}
+
+// matrix is every step of every operation, and what came of a kill there.
+type matrix struct {
+	which string // the operations whose every step is tried; empty: a step of a few
+
+	mu            sync.Mutex
+	operations    []operation
+	seen          map[remains]int
+	tried, missed int
+}
+
+// remains is what a kill leaves on disk, and what is there in the end, for whoever
+// asks again.
+type remains struct{ operation, left, end string }
+
+// run tries the operations of one lane.
+func (m *matrix) run(s *shop, lane, lanes int) {
+	s.t.Helper()
 	operations := s.operations()
+	if lane == 0 {
+		m.operations = operations
+		everyRouteIn(s.t, operations)
+	}
+	all := regexp.MustCompile(m.which)
+	for i, o := range operations {
+		if m.which == "" && !o.always || !all.MatchString(o.name) || i%lanes != lane {
+			continue
+		}
+		first := s.steps(o) // may have more: Redis has to be told some scripts, and is asked twice
+		steps := slices.DeleteFunc(s.steps(o), func(step string) bool { return !slices.Contains(first, step) })
+		if len(steps) == 0 {
+			s.t.Errorf("%s makes no step", o.name)
+		}
+		for k, step := range steps {
+			for _, cut := range []devtest.Cut{devtest.Before, devtest.After} {
+				if m.which == "" && (cut == devtest.Before || k != (i+len(steps)/2)%len(steps)) {
+					continue // a different part of each operation
+				}
+				m.kill(s, o, step, cut)
+			}
+		}
+	}
+}
+
+// compare holds the table in ARCHITECTURE.md against what was seen.
+func (m *matrix) compare(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n| operation | what a kill left | what came of it |\n|---|---|---|\n")
+	table, told := map[remains]bool{}, map[string]bool{}
+	for line := range strings.Lines(rest) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if len(cells) != 3 {
+			break
+		}
+		for _, name := range strings.Split(strings.TrimPrefix(cells[0], "| "), "; ") {
+			table[remains{name, cells[1], strings.TrimSuffix(cells[2], " |")}] = true
+			told[name] = true
+		}
+	}
+	names := map[string]bool{}
+	for _, o := range m.operations {
+		if names[o.name] = true; !told[o.name] {
+			t.Errorf("the table in ARCHITECTURE.md has no row of %q", o.name)
+		}
+	}
+	for name := range told {
+		if !names[name] {
+			t.Errorf("the table in ARCHITECTURE.md has a row of %q, which the matrix has not", name)
+		}
+	}
+	var rows []string
+	for r, n := range m.seen {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", r.operation, r.left, r.end))
+		if !table[r] {
+			t.Errorf("the table in ARCHITECTURE.md lacks what was seen %d times: %s", n, rows[len(rows)-1])
+		}
+	}
+	slices.Sort(rows)
+	t.Logf("as rows of the table:\n%s", strings.Join(rows, "\n"))
+	all := regexp.MustCompile(m.which)
+	for r := range table {
+		if m.which != "" && all.MatchString(r.operation) && m.seen[r] == 0 {
+			t.Errorf("the table in ARCHITECTURE.md has what was not seen: | %s | %s | %s |", r.operation, r.left, r.end)
+		}
+	}
+}
+
+// everyRouteIn wants an operation for each route that changes something.
+func everyRouteIn(t *testing.T, operations []operation) {
+	t.Helper()
 	for _, r := range api.Routes {
 		if r.Method == http.MethodGet || r.Access == api.Bag || r.Access == api.Desk || r.ID == "create-bag" {
 			continue // a coupon that is in no hold moves in one transaction, and nobody has paid
@@ -55,37 +171,24 @@ func TestNoStepOfABookingIsLostWhenItsProcessIsKilled(t *testing.T) {
 			t.Errorf("no operation of the matrix is about %s", r.ID)
 		}
 	}
-	all, tried, missed := os.Getenv("ROPELINE_TEST_FAULTS") == "all", 0, 0
-	for i, o := range operations {
-		if !all && !o.always {
-			continue
-		}
-		first := s.steps(o) // may have more: Redis has to be told some scripts, and is asked twice
-		steps := slices.DeleteFunc(s.steps(o), func(step string) bool { return !slices.Contains(first, step) })
-		if len(steps) == 0 {
-			t.Errorf("%s makes no step", o.name)
-		}
-		for k, step := range steps {
-			for _, cut := range []devtest.Cut{devtest.Before, devtest.After} {
-				if !all && (cut == devtest.Before || k != (i+len(steps)/2)%len(steps)) {
-					continue // a different part of each operation
-				}
-				left, end, reached := s.kill(o, step, cut)
-				for range 2 { // the sandbox's webhook comes when it comes, and does what others do not have to do then
-					if !reached {
-						left, end, reached = s.kill(o, step, cut)
-					}
-				}
-				if tried++; !reached {
-					missed++
-				}
-				t.Logf("%-28s | %-6s | %-78s | %-60s | %s", o.name, map[devtest.Cut]string{devtest.Before: "before", devtest.After: "after"}[cut], step, left, end)
-			}
+}
+
+func (m *matrix) kill(s *shop, o operation, step string, cut devtest.Cut) {
+	s.t.Helper()
+	left, end, reached := s.kill(o, step, cut)
+	for range 2 { // the sandbox's webhook comes when it comes, and does what others do not have to do then
+		if !reached {
+			left, end, reached = s.kill(o, step, cut)
 		}
 	}
-	if t.Logf("%d kills, and %d steps that were not come to again", tried-missed, missed); tried < 4 || missed > max(1, tried/20) {
-		t.Errorf("only %d of %d kills took place", tried-missed, tried)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tried++; !reached {
+		m.missed++
+	} else {
+		m.seen[remains{o.name, left, end}]++
 	}
+	s.t.Logf("%-28s | %-6s | %-78s | %-60s | %s", o.name, map[devtest.Cut]string{devtest.Before: "before", devtest.After: "after"}[cut], step, left, end)
 }
 
 // shop is a booking core of one process, and what is needed to look behind it.
@@ -270,6 +373,8 @@ type buyer struct {
 	endpoint, event                                       string // of webhooks
 	units                                                 []int
 	tickets                                               []any // of the order
+	copy                                                  int   // of the coupon
+	changes                                               int   // of the catalogue that there were
 	wants                                                 []int // units instead
 }
 
@@ -389,6 +494,7 @@ func (s *shop) fresh(o operation) *buyer {
 	s.start()
 	b := s.buyer()
 	o.prepare(b)
+	b.changes = s.count(`select count(*) from catalogue_changes`)
 	return b
 }
 
@@ -460,27 +566,92 @@ func (s *shop) settle() {
 	s.t.Fatal("after 20 rounds there is still an attempt to settle")
 }
 
-// left is what is on disk of a buyer.
+// left is what is on disk of a buyer, in the words of the table in ARCHITECTURE.md.
 func (s *shop) left(b *buyer) string {
 	s.t.Helper()
-	var text string
-	err := s.db.QueryRow(s.t.Context(), `select coalesce(string_agg(a.state || ', order ' || coalesce(o.state, '-') || ', payment ' || coalesce(p.state, '-'), '; ' order by a.created_at), 'no attempt')
-		from attempts a left join orders o on o.performance_id = a.performance_id and o.attempt_id = a.id left join sandbox_payments p on p.attempt_id = a.id
-		where a.session_id = $1`, b.session).Scan(&text)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	snap, err := s.stock.Snapshot(s.t.Context(), s.sale.Performances[0])
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, h := range snap.Holds {
-		if slices.Contains(h.Units, b.units[0]) {
-			return text + ", hold " + h.State
+	var parts []string
+	for _, of := range []struct {
+		name  string
+		units []int
+	}{{"units", b.units}, {"new units", b.wants}} {
+		if len(of.units) > 0 {
+			if state := unitIs(snap, of.units[0]); state != "" {
+				parts = append(parts, of.name+" "+state)
+			}
 		}
 	}
-	return text
+	if len(snap.Pool) > 0 {
+		parts = append(parts, "a unit in the pool")
+	}
+	if b.entry != "" {
+		e, err := s.lists.Entry(s.t.Context(), b.entry)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if i := slices.IndexFunc(snap.Holds, func(h inventory.HeldUnits) bool { return h.ID == e.Hold }); i >= 0 {
+			parts = append(parts, "offer "+snap.Holds[i].State)
+		}
+	}
+	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "offer": s.offer, "copy": b.copy, "entry": b.entry,
+		"email": "fan" + b.key + "@example.org", "place": string(b.place), "changes": b.changes})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if b.event != "" && s.ears.has(b.event) {
+		found = append(found, "it was heard")
+	}
+	if parts = append(parts, found...); len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, "; ")
 }
+
+// unitIs says what Redis has of a unit, nothing if it is free.
+func unitIs(snap inventory.Snapshot, unit int) string {
+	for _, h := range snap.Holds {
+		if slices.Contains(h.Units, unit) {
+			return h.State
+		}
+	}
+	switch {
+	case snap.Sold.Has(unit):
+		return "sold"
+	case snap.Taken.Has(unit):
+		return "taken"
+	}
+	return ""
+}
+
+// onDisk is a text for each thing that Postgres, the provider's books included, has of a buyer.
+const onDisk = `
+	select text from (
+		select 1 as n, a.created_at as at, 'attempt ' || a.state || coalesce(', order ' || o.state, '')
+			|| coalesce((select ', tickets ' || string_agg(distinct t.state, ' and ') from tickets t where t.performance_id = o.performance_id and t.order_id = o.id), '')
+			|| coalesce(', payment ' || p.state, '')
+			|| coalesce((select ', cancellation ' || c.state || case when c.freed then ', freed' else ', not freed' end from cancellations c where c.order_id = o.id), '')
+			|| coalesce((select ', refunded' from sandbox_refunds r where r.attempt_id = a.id limit 1), '')
+			|| coalesce((select ', dispute ' || d.state from order_disputes d where d.attempt_id = a.id), '') as text
+		from attempts a left join orders o on o.performance_id = a.performance_id and o.attempt_id = a.id left join sandbox_payments p on p.attempt_id = a.id
+		where a.session_id = @session or a.from_order::text = @order
+	union all
+		select 2, now(), 'coupon ' || state from coupon_copies where coupon_id::text = @offer and number = @copy
+	union all
+		select 3, now(), 'place ' || state from returns_entries where id::text = @entry or email = @email
+	union all
+		select 4, now(), 'endpoint ' || state || ' with secret ' || generation || coalesce((select ', ' || string_agg(d.state, ' and ' order by n) from webhook_deliveries d where d.endpoint_id = e.id), '') from webhook_endpoints e
+	union all
+		select 5, now(), 'block ' || state from abuse_blocks where subject = @place
+	union all
+		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
+	) found order by n, at`
 
 // cameIn is what of an order's price came with an exchange, and wentOn what of its
 // payment went on with one, or was kept.

@@ -130,8 +130,8 @@ func (s *shop) payOperations() []operation {
 	}
 	return []operation{
 		{always: true, name: "pay", routes: []string{"create-order"}, prepare: prepare, act: with(sandbox.OK), want: http.StatusCreated, finish: s.sold(sandbox.OK)},
-		{name: "pay, declined", prepare: prepare, act: with(sandbox.Declined), want: http.StatusPaymentRequired, finish: s.sold(sandbox.Declined)},
-		{name: "pay, to be confirmed", prepare: prepare, act: with(sandbox.Action), want: http.StatusAccepted, finish: s.confirmed},
+		{name: "pay with a declined card", prepare: prepare, act: with(sandbox.Declined), want: http.StatusPaymentRequired, finish: s.sold(sandbox.Declined)},
+		{name: "pay what is to be confirmed", prepare: prepare, act: with(sandbox.Action), want: http.StatusAccepted, finish: s.confirmed},
 		{name: "confirm at the bank", routes: []string{"confirm-sandbox-payment"}, prepare: confirming, act: page, want: http.StatusSeeOther, finish: s.confirmed},
 		{name: "come back from the bank", prepare: confirmed, act: with(sandbox.Action), want: http.StatusCreated, finish: s.sold(sandbox.Action)},
 		{always: true, name: "webhook", routes: []string{"hear-sandbox", "hear-stripe"}, prepare: confirmed, act: told, want: http.StatusOK, finish: s.sold(sandbox.Action)},
@@ -229,7 +229,7 @@ func (s *shop) claims(b *buyer) {
 	if err == nil {
 		var copy coupon.Copy
 		copy, _, err = s.copies.Claim(s.t.Context(), s.offer, bag, "key")
-		b.coupon = copy.Code
+		b.coupon, b.copy = copy.Code, copy.Number
 	}
 	if err != nil {
 		s.t.Fatal(err)
