@@ -507,11 +507,13 @@ func (s *shop) kill(o operation, step string, cut devtest.Cut) (left, end string
 	if o.worker {
 		pid.Store(0)
 	}
+	var met atomic.Bool
 	s.cut(pid, func(name string) devtest.Cut {
 		seen[name]++
 		if now := numbered(name, seen[name]); now != step || pid.Load() == 0 {
 			return devtest.Let
 		}
+		met.Store(true)
 		return cut
 	})
 	if o.worker {
@@ -519,7 +521,9 @@ func (s *shop) kill(o operation, step string, cut devtest.Cut) (left, end string
 	}
 	what := fmt.Sprintf("%s, killed %v %q", o.name, cut, step)
 	o.act(b)
-	if !s.dead.Load() {
+	if met.Load() { // whoever asked may have been answered before
+		s.await("the process is killed", s.dead.Load)
+	} else {
 		s.tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil)
 		if o.worker {
 			_ = syscall.Kill(int(pid.Load()), syscall.SIGKILL)

@@ -56,17 +56,18 @@ func (t *Tap) Watch(ask func(name string) Cut, stop func()) {
 	t.ask, t.stop = ask, stop
 }
 
-func (t *Tap) judge(name string) Cut {
+// judge says what happens to a request, and how to stop the program when it is
+// answered: whoever watches may be another one by then.
+func (t *Tap) judge(name string) (cut Cut, stop func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	cut := t.ask(name)
-	if cut != Let {
+	if cut = t.ask(name); cut != Let {
 		t.ask = func(string) Cut { return Let }
 		if cut == Before {
 			t.stop()
 		}
 	}
-	return cut
+	return cut, t.stop
 }
 
 // Postgres returns the address under which the server of a DSN is reached
@@ -143,8 +144,8 @@ type tapped struct {
 	dialect         dialect
 	program, server net.Conn
 
-	mu  sync.Mutex
-	cut bool // the next answer is the program's end
+	mu   sync.Mutex
+	stop func() // when the next answer comes, if that is the program's end
 }
 
 func (c *tapped) close() {
@@ -161,12 +162,12 @@ func (c *tapped) requests() {
 			return
 		}
 		if name := c.dialect.name(b[:n]); name != "" {
-			switch c.tap.judge(name) {
+			switch cut, stop := c.tap.judge(name); cut {
 			case Before:
 				return
 			case After:
 				c.mu.Lock()
-				c.cut = true
+				c.stop = stop
 				c.mu.Unlock()
 			}
 		}
@@ -185,11 +186,11 @@ func (c *tapped) answers() {
 			return
 		}
 		c.mu.Lock()
-		cut := c.cut
+		stop := c.stop
 		c.mu.Unlock()
-		if cut {
+		if stop != nil {
 			if c.dialect.answered(b[:n]) {
-				c.tap.stop()
+				stop()
 				return
 			}
 			continue
