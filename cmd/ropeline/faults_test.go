@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -540,12 +541,15 @@ func (s *shop) kill(o operation, step string, cut devtest.Cut) (left, end string
 	return left, end, true
 }
 
-// settle brings what is half done to its end.
+// settle brings what is half done to its end. A core that has just started may be at
+// some of it, too.
 func (s *shop) settle() {
 	s.t.Helper()
-	settler := order.NewSettler(s.orders, s.holds, s.money, 0, time.Second, slog.New(slog.DiscardHandler))
-	tender := returns.NewTender(s.lists, time.Second, time.Hour, nil, slog.New(slog.DiscardHandler))
-	for range 20 {
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	settler := order.NewSettler(s.orders, s.holds, s.money, 0, time.Second, log)
+	tender := returns.NewTender(s.lists, time.Second, time.Hour, nil, log)
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		_, err := settler.Settle(s.t.Context())
 		if err == nil {
 			_, err = settler.Refund(s.t.Context())
@@ -566,8 +570,10 @@ func (s *shop) settle() {
 		if open == 0 {
 			return
 		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("after 20 s %d attempts are not settled:\n%s", open, &said)
+		}
 	}
-	s.t.Fatal("after 20 rounds there is still an attempt to settle")
 }
 
 // left is what is on disk of a buyer, in the words of the table in ARCHITECTURE.md.
