@@ -361,7 +361,7 @@ func (s *shop) await(what string, is func() bool) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); !is(); <-tick.C {
 		if time.Now().After(deadline) {
-			s.t.Fatal("not after a minute: ", what)
+			s.t.Fatalf("not after a minute: %s; the core says\n%s", what, s.core.log)
 		}
 	}
 }

@@ -569,7 +569,7 @@ func (s *shop) elsewhereOperations() []operation {
 			s.holdOperations()[1].prepare(b)
 			status, answer := s.pay(b, method)
 			if status != http.StatusCreated {
-				s.t.Fatalf("paying: %d %v", status, answer)
+				s.t.Fatalf("paying: %d %v; the core says\n%s", status, answer, s.core.log)
 			}
 			b.order, _ = answer["id"].(string)
 		}

@@ -39,12 +39,21 @@ import (
 // A test run does it with 300 units; `make test-proof` with 5,000, and 20,000 people.
 func TestASellOutThroughCutConnectionsLosesNothing(t *testing.T) {
 	t.Parallel()
+	since := time.Now()
+	took := func(what string) {
+		t.Logf("%.1f s for %s", time.Since(since).Seconds(), what)
+		since = time.Now()
+	}
 	p := newProof(t, proofPlan(t))
+	took("a shop")
 	ctx, cancel := context.WithTimeout(t.Context(), p.plan.limit)
 	defer cancel()
 	p.sell(ctx)
+	took("the sale")
 	p.mend(ctx)
+	took("mending")
 	verdicts := p.judge()
+	took("judging")
 	p.tell(verdicts)
 	for _, v := range verdicts {
 		if v.State != loadtest.Held {

@@ -60,6 +60,7 @@ func testProgram(t *testing.T) string {
 type process struct {
 	pid     int
 	address string // that it logged
+	log     *devtest.Logbook
 }
 
 var logged = regexp.MustCompile(`(?:address|ops)=(http://\S+)`)
@@ -80,11 +81,10 @@ func startProcess(t *testing.T, args ...string) process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address, read, said := make(chan string, 1), make(chan struct{}), ""
+	address, read, book := make(chan string, 1), make(chan struct{}), new(devtest.Logbook)
 	go func() {
 		defer close(read)
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			said = lines.Text()
+		for lines := bufio.NewScanner(io.TeeReader(log, book)); lines.Scan(); {
 			if found := logged.FindStringSubmatch(lines.Text()); found != nil {
 				select {
 				case address <- found[1]:
@@ -101,9 +101,9 @@ func startProcess(t *testing.T, args ...string) process {
 	})
 	select {
 	case at := <-address:
-		return process{cmd.Process.Pid, at}
+		return process{cmd.Process.Pid, at, book}
 	case <-read:
-		t.Fatalf("%v ended at once: %s", args, said)
+		t.Fatalf("%v ended at once: %s", args, book)
 	case <-time.After(time.Minute):
 		t.Fatalf("%v does not say where it listens", args)
 	}
