@@ -37,10 +37,11 @@ test-browser: build ## walk the pages in a real browser; JOURNEY=name picks one
 	@scripts/need test
 	@JOURNEY=$(JOURNEY) npm --prefix web run --silent journeys
 
-test-faults: ## kill a booking core at each step, a row for each; stop parts for 30 s in each phase of a sale; STOP=10s is shorter
+test-faults: ## kill a booking core at each step, a row for each; stop parts for 30 s in each phase of a sale; STOP=10s is shorter, OPERATION=cancel takes those of that name
 	@scripts/need test
 	@scripts/pages
-	@ROPELINE_TEST_FAULTS=all ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 60m -v -run 'NoStepOfABooking|StoppedProcesses' ./cmd/ropeline
+	@ROPELINE_TEST_FAULTS='$(or $(OPERATION),.)' go test -count=1 -parallel 4 -timeout 60m -v -run NoStepOfABooking ./cmd/ropeline
+	@$(if $(OPERATION),,ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 60m -v -run StoppedProcesses ./cmd/ropeline)
 
 test-models: ## compare the line with its models for long; CHECKS=500 is how often each
 	@scripts/need test
@@ -50,6 +51,7 @@ test-proof: ## sell out through cut connections, and judge what is left; SEED=n 
 	@scripts/need test
 	@scripts/pages
 	@ROPELINE_TEST_PROOF=full ROPELINE_TEST_SEED=$(SEED) go test -count=1 -timeout 20m -v -run TestASellOutThroughCutConnections ./cmd/ropeline
+	@ROPELINE_TEST_PROOF=full go test -count=1 -timeout 20m -v -run TestHistoriesAreLinearizable ./booking/hold
 	@$(if $(MUTANTS),go run ./loadtest/mutants proof)
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some

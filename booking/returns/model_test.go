@@ -354,6 +354,11 @@ func (m *model) claim(t *rapid.T) {
 	if e.Hold == "" {
 		t.Skip("it was never offered anything")
 	}
+	// Claimed late, an offer has less left than a hold's life: so the claim makes it longer, once.
+	if late := p.expires.Add(-time.Duration(rapid.IntRange(4, 240).Draw(t, "seconds left")) * time.Second); late.After(m.now) && rapid.Bool().Draw(t, "late") {
+		m.now = late
+		m.sweep(t)
+	}
 	m.claimOnce(t, p, e)
 	m.now = m.now.Add(3 * time.Second) // longer than a repeat of an extension is taken for one
 	m.sweep(t)

@@ -656,7 +656,7 @@ const onDisk = `
 	union all
 		select 3, now(), 'place ' || state from returns_entries where id::text = @entry or email = @email
 	union all
-		select 4, now(), 'endpoint ' || state || ' with secret ' || generation || coalesce((select ', ' || string_agg(d.state, ' and ' order by n) from webhook_deliveries d where d.endpoint_id = e.id), '') from webhook_endpoints e
+		select 4, now(), 'endpoint ' || state || ' with secret ' || generation || coalesce((select ', ' || string_agg(distinct d.state, ' and ') from webhook_deliveries d where d.endpoint_id = e.id), '') from webhook_endpoints e
 	union all
 		select 5, now(), 'block ' || state from abuse_blocks where subject = @place
 	union all

@@ -144,7 +144,10 @@ func (s *shop) sold(method string) func(*buyer) string {
 		status, answer := s.pay(b, method)
 		end := "the order is there"
 		if status != http.StatusCreated {
-			end = fmt.Sprint(strings.TrimPrefix(fmt.Sprint(answer["type"]), ropeline.ProblemType), ", then paid anew")
+			if end = "to be confirmed"; status != http.StatusAccepted {
+				end = strings.TrimPrefix(fmt.Sprint(answer["type"]), ropeline.ProblemType)
+			}
+			end += ", then paid anew"
 			b.key = uuid.NewString()
 			if status, answer = s.pay(b, sandbox.OK); status != http.StatusCreated {
 				s.t.Errorf("paying anew: %d %v", status, answer)

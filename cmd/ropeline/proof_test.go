@@ -36,7 +36,7 @@ import (
 // told of is there with its money and its tickets, and nothing is there that nobody
 // was told of; see docs/proof.md.
 //
-// A test run does it with 300 units; `make test-proof` with 5,000, and 20,000 people.
+// A test run does it with 240 units; `make test-proof` with 5,000, and 20,000 people.
 func TestASellOutThroughCutConnectionsLosesNothing(t *testing.T) {
 	t.Parallel()
 	since := time.Now()
@@ -75,7 +75,7 @@ type plan struct {
 
 func proofPlan(t *testing.T) plan {
 	t.Helper()
-	p := plan{units: 240, buyers: 600, atOnce: 180, life: 5, think: 4 * time.Second, patience: 4 * time.Second, lasts: 500 * time.Millisecond, limit: 2 * time.Minute}
+	p := plan{units: 240, buyers: 450, atOnce: 180, life: 4, think: 2500 * time.Millisecond, patience: 4 * time.Second, lasts: 500 * time.Millisecond, limit: 2 * time.Minute}
 	if os.Getenv("ROPELINE_TEST_PROOF") == "full" {
 		p = plan{units: 5000, buyers: 20_000, atOnce: 4000, life: 90, think: time.Minute, patience: time.Minute, stay: 3 * time.Minute, each: 1, lasts: 1500 * time.Millisecond, limit: 12 * time.Minute}
 	}
