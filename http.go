@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+// StaffCookie carries the key of a member of staff who signed in on a page of ours. It is
+// HttpOnly and SameSite=Strict, and goes to the operations and to the counter only.
+const StaffCookie = "ropeline_staff"
+
 // MaxBody is the largest body our own JSON routes read, in bytes.
 const MaxBody = 64 << 10
 

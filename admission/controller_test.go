@@ -318,7 +318,7 @@ func TestOnlyStaffOperates(t *testing.T) {
 			}
 		}
 	}
-	cookie := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: admission.StaffCookie, Value: key}) }
+	cookie := func(r *http.Request) { r.AddCookie(&http.Cookie{Name: ropeline.StaffCookie, Value: key}) }
 	pause := "/api/v1/ops/sales/" + string(sale.ID) + "/steer"
 	const paused = `{"set":{"mode":"pause"},"expect":{"mode":"run"},"reason":"r"}`
 	for name, origin := range map[string]func(*http.Request){
@@ -339,11 +339,26 @@ func TestOnlyStaffOperates(t *testing.T) {
 	r := httptest.NewRequest("POST", "/api/v1/ops/sign-in", strings.NewReader(`{"key":"`+key+`"}`))
 	w := httptest.NewRecorder()
 	ops.ServeHTTP(w, r)
-	set := w.Header().Get("Set-Cookie")
-	for _, want := range []string{"HttpOnly", "Secure", "SameSite=Strict", "Path=/api/v1/ops"} {
-		if w.Code != 204 || !strings.Contains(set, want) {
-			t.Errorf("sign-in: %d, cookie %q lacks %s", w.Code, set, want)
+	set := w.Header().Values("Set-Cookie")
+	if w.Code != 204 || len(set) != 2 {
+		t.Fatalf("sign-in: %d, cookies %q", w.Code, set)
+	}
+	for i, path := range []string{"Path=/api/v1/ops;", "Path=/api/v1/organizer;"} { // and nowhere else
+		for _, want := range []string{"HttpOnly", "Secure", "SameSite=Strict", path} {
+			if !strings.Contains(set[i]+";", want) {
+				t.Errorf("sign-in: cookie %q lacks %s", set[i], want)
+			}
 		}
+	}
+	w = httptest.NewRecorder()
+	ops.ServeHTTP(w, httptest.NewRequest("DELETE", "/api/v1/ops/sign-in", nil))
+	for _, gone := range w.Header().Values("Set-Cookie") {
+		if !strings.Contains(gone, "Max-Age=0") || strings.Contains(gone, key) {
+			t.Errorf("sign-out: cookie %q", gone)
+		}
+	}
+	if len(w.Header().Values("Set-Cookie")) != 2 {
+		t.Error("sign-out leaves a cookie")
 	}
 	if code, _, _ := api(t, ops, "POST", "/api/v1/ops/sign-in", "", `{"key":"wrong"}`); code != 401 {
 		t.Errorf("signing in with a wrong key: %d", code)

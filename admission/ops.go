@@ -31,11 +31,11 @@ type Ops struct {
 	faults throttle   // of lists, which are asked for twice a second
 }
 
-// StaffCookie carries a signed-in member's key. HttpOnly, SameSite=Strict and
-// of this path only.
-const StaffCookie = "ropeline_staff"
-
 const opsPath = "/api/v1/ops"
+
+// staffPaths are where the cookie of a sign-in goes: the operations, and what the booking
+// core has for staff, of which the counter takes it.
+var staffPaths = []string{opsPath, "/api/v1/organizer"}
 
 //go:embed openapi.json
 var openAPI []byte
@@ -163,7 +163,7 @@ func staffKey(r *http.Request) string {
 	if key := ropeline.Bearer(r.Header.Get("Authorization")); key != "" {
 		return key
 	}
-	c, err := r.Cookie(StaffCookie)
+	c, err := r.Cookie(ropeline.StaffCookie)
 	if err != nil {
 		return ""
 	}
@@ -182,20 +182,22 @@ func (o *Ops) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o.log.Info("staff signed in", "who", m.Name, "role", m.Role)
-	http.SetCookie(w, staffCookie(body.Key, 12*time.Hour))
+	setStaffCookie(w, body.Key, 12*time.Hour)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 func (o *Ops) signOut(w http.ResponseWriter, _ *http.Request) error {
-	http.SetCookie(w, staffCookie("", -time.Second))
+	setStaffCookie(w, "", -time.Second)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func staffCookie(value string, life time.Duration) *http.Cookie {
-	return &http.Cookie{Name: StaffCookie, Value: value, Path: opsPath, MaxAge: int(life.Seconds()),
-		HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
+func setStaffCookie(w http.ResponseWriter, value string, life time.Duration) {
+	for _, path := range staffPaths {
+		http.SetCookie(w, &http.Cookie{Name: ropeline.StaffCookie, Value: value, Path: path, MaxAge: int(life.Seconds()),
+			HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode})
+	}
 }
 
 // live is what an SRE sees of a sale.

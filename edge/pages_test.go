@@ -23,6 +23,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"returns.html":             {Data: []byte("<title>returns</title>")},
 		"coupons.html":             {Data: []byte("<title>coupons</title>")},
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
+		"counter.html":             {Data: []byte("<title>counter</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
 		".keep":                    {},
@@ -33,7 +34,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops"} {
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)
@@ -71,7 +72,7 @@ func TestCardFieldsAreTheShopsAlone(t *testing.T) {
 		c.CardFields = true
 	})
 	f := g.browser()
-	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": policy, "/ops": policy} {
+	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": policy, "/ops": policy, "/counter": policy} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if got := r.Header.Get("Content-Security-Policy"); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)

@@ -74,7 +74,7 @@ func admissionCookie(h http.Header) string {
 	return token.Cookie(ropeline.SaleID(h.Get(token.SaleHeader)))
 }
 
-func staffCookie(http.Header) string { return "ropeline_staff" }
+func staffCookie(http.Header) string { return ropeline.StaffCookie }
 
 // cleanHeader removes from a request what only we may say to an upstream, and
 // every cookie but one.

@@ -43,6 +43,7 @@ func (s *Server) routes() []route {
 		{"GET", "/coupons", public, s.page("coupons.html")},
 		{"GET", "/coupons/{id}", public, s.page("coupons.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
+		{"GET", "/counter", public, s.page("counter.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},
@@ -81,7 +82,7 @@ func (s *Server) routes() []route {
 	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "categories", "bags", "bag", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
-	table = append(table, subtree(deskPath, proxied, forward(s.booking))...)
+	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)
 	files := forwardFiles(s.booking)
 	for _, kind := range []string{"venues", "programs"} {
 		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)

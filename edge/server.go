@@ -45,6 +45,7 @@ type Server struct {
 	hub     *hub.Hub
 	draws   drawCache
 	booking http.Handler
+	desk    http.Handler // the booking core, for staff
 	ops     http.Handler
 	pages   *pages
 	// cardFields lets the shop's page load the payment provider's.
@@ -99,6 +100,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.booking = s.newProxy(c.BookingURL, admissionCookie)
 	s.ops = s.newProxy(c.OpsURL, staffCookie)
+	s.desk = s.newProxy(c.BookingURL, staffCookie)
 	s.mux = s.newMux()
 	return s, nil
 }

@@ -70,6 +70,7 @@ var boundedLists = map[string]string{
 	"Program.performances":             "1,000 at most",
 	"Reserve.ranges":                   "runs of neighbors in one map",
 	"ReturnsLists.lists":               "one at most for each tier",
+	"ShownCounterBody.reserves":        "1,000 at most",
 	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",
 }
 

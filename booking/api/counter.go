@@ -19,6 +19,7 @@ import (
 
 func (s *server) routeCounter() error {
 	return all(
+		handle(s, "show-counter", s.showCounter),
 		handle(s, "create-counter-hold", s.createCounterHold),
 		handle(s, "get-counter-hold", s.getCounterHold),
 		handle(s, "release-counter-hold", s.releaseCounterHold),
@@ -34,6 +35,89 @@ func (s *server) routeCounter() error {
 
 // ErrBoxOfficeOnly refuses a key of the staff that is for something else.
 var ErrBoxOfficeOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "box-office-required", Detail: "The counter is for the box office and for SREs."}
+
+// CounterReserve is what a reserve keeps that the counter may sell.
+type CounterReserve struct {
+	Name  string         `json:"name"`
+	Kind  string         `json:"kind" enum:"guests,production,boxoffice"`
+	Tiers []CounterKeeps `json:"tiers" nullable:"false"`
+}
+
+// CounterKeeps counts those of a tier.
+type CounterKeeps struct {
+	Tier  string `json:"tier"`
+	Units int    `json:"units" doc:"that are not sold; the counter may hold some"`
+}
+
+type shownCounter struct {
+	Body struct {
+		Who      string           `json:"who" doc:"staff: and a name, as in the ledger"`
+		Reserves []CounterReserve `json:"reserves" nullable:"false"`
+	}
+}
+
+func (s *server) showCounter(ctx context.Context, in *performanceID) (*shownCounter, error) {
+	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.shows.Reserves(ctx, p.Map.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &shownCounter{}
+	out.Body.Who, out.Body.Reserves = by(ctx), []CounterReserve{}
+	for _, r := range all {
+		of, err := s.shows.Sellable(ctx, p.Map.ID, r.Name)
+		if errors.Is(err, catalogue.ErrReserveUnknown) { // for nobody, or released just now
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		kept, err := s.keptFor(ctx, p, of)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Reserves = append(out.Body.Reserves, CounterReserve{r.Name, r.Kind, kept})
+	}
+	return out, nil
+}
+
+// keptFor counts what is not sold of some ranges, by tier.
+func (s *server) keptFor(ctx context.Context, p catalogue.Performance, of []catalogue.Range) ([]CounterKeeps, error) {
+	kept := []CounterKeeps{}
+	for _, t := range p.Map.Tiers {
+		var spans []inventory.Span
+		for _, r := range among(of, t) {
+			spans = append(spans, inventory.Span{First: r.First, Count: r.Count})
+		}
+		if len(spans) == 0 {
+			continue
+		}
+		n, err := s.inventory.Count(ctx, p.Map.ID, spans)
+		if err != nil {
+			return nil, err
+		}
+		units := 0
+		for i := range spans {
+			units += spans[i].Count - int(n.Sold[i])
+		}
+		kept = append(kept, CounterKeeps{t.ID, units})
+	}
+	return kept, nil
+}
+
+// among are the parts of ranges that are a tier's.
+func among(of []catalogue.Range, t catalogue.Tier) (parts []catalogue.Range) {
+	for _, o := range of {
+		first, end := max(o.First, t.First), min(o.First+o.Count, t.First+t.Count)
+		if first < end {
+			parts = append(parts, catalogue.Range{First: first, Count: end - first})
+		}
+	}
+	return parts
+}
 
 // CounterHoldRequest names units, tiers and how many of each, or both.
 type CounterHoldRequest struct {
@@ -68,14 +152,7 @@ func (s *server) counterParts(ctx context.Context, w CounterHoldRequest, p catal
 	}
 	for _, t := range w.Tiers {
 		tier, _ := p.Map.Tier(t.Tier)
-		var among []catalogue.Range
-		for _, o := range of {
-			first, end := max(o.First, tier.First), min(o.First+o.Count, tier.First+tier.Count)
-			if first < end {
-				among = append(among, catalogue.Range{First: first, Count: end - first})
-			}
-		}
-		parts = append(parts, hold.Kept(t.Quantity, among))
+		parts = append(parts, hold.Kept(t.Quantity, among(of, tier)))
 	}
 	return parts, nil
 }
@@ -305,6 +382,10 @@ func (s *server) cancelAtCounter(ctx context.Context, in *cancelAtCounter) (*got
 		return nil, err
 	}
 	return s.receipt(ctx, in.ID)
+}
+
+type performanceID struct {
+	ID string `path:"id" doc:"of the performance"`
 }
 
 type takings struct {

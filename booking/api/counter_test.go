@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -146,6 +147,12 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 			t.Fatal("nothing is withheld")
 		}
 	}
+	var desk shownCounter
+	c.get(c.counter(""), "key-counter").is(http.StatusOK, &desk.Body)
+	if r := desk.Body.Reserves; desk.Body.Who != "staff:kim" || len(r) != 2 || r[0].Name != "Counter" || r[0].Kind != catalogue.BoxOffice ||
+		!slices.Equal(r[0].Tiers, []CounterKeeps{{floor.ID, 4}}) || r[1].Name != "Row" || len(r[1].Tiers) != 1 || r[1].Tiers[0].Units != c.show.Rows[0].Count-1 {
+		t.Errorf("the counter is %+v", desk.Body)
+	}
 	n := 0
 	post := func(body m) answer {
 		c.t.Helper()
@@ -181,6 +188,29 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 	post(m{"units": []int{seats.First, seats.First + 3}, "tiers": []m{}, "reserve": "Row"}).is(http.StatusCreated, &h)
 	if r := c.inventory(); r.Held != 3 || held.ID == "" {
 		t.Errorf("inventory %+v", r)
+	}
+}
+
+// Who signed in on the counter's page has a cookie, which is good for the counter, from a
+// page of our own, and for nothing else.
+func TestTheCountersCookie(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	kim, ada := ropeline.StaffCookie+"=key-counter", ropeline.StaffCookie+"=key-sre"
+	wish := c.json(m{"units": []int{3}})
+	hold := func(cookie string, headers ...string) answer {
+		return c.do(http.MethodPost, c.counter("/holds"), "", wish, append([]string{"Cookie", cookie, "Idempotency-Key", "k"}, headers...)...)
+	}
+	for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+		hold(kim, from...).refused(http.StatusForbidden, "origin-mismatch")
+	}
+	hold(ropeline.StaffCookie+"=key-rosa", "Sec-Fetch-Site", "same-origin").refused(http.StatusForbidden, "box-office-required")
+	hold(ropeline.StaffCookie+"=none", "Sec-Fetch-Site", "same-origin").refused(http.StatusUnauthorized, "staff-required")
+	hold(kim, "Sec-Fetch-Site", "same-origin").is(http.StatusCreated, nil)
+	c.get(c.counter(""), "", "Cookie", kim).is(http.StatusOK, nil)
+	c.get(c.counter(""), "key-rosa", "Cookie", kim).refused(http.StatusForbidden, "box-office-required") // who says who they are is that
+	for _, path := range []string{"/blocks", "/webhooks", "/performances/" + string(c.show.ID) + "/settlement"} {
+		c.get(organizerAPI+path, "", "Cookie", ada).refused(http.StatusUnauthorized, "staff-required")
 	}
 }
 

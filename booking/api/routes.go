@@ -107,6 +107,7 @@ var Routes = []Route{
 	{"get-sale-settlement", http.MethodGet, organizer + "/sales/{sale}/settlement", SRE, http.StatusOK, "What the performances of a sale came to, one by one and in all, with fee, tax and net"},
 	{"get-account-settlement", http.MethodGet, organizer + "/accounts/{account}/settlement", SRE, http.StatusOK, "The same for all performances of which an organizer's own account is paid"},
 
+	{"show-counter", http.MethodGet, counter, BoxOffice, http.StatusOK, "Who is at the counter, and what is kept for it"},
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
 	{"get-counter-hold", http.MethodGet, counter + "/holds/{hold}", BoxOffice, http.StatusOK, "A hold of the counter"},
 	{"release-counter-hold", http.MethodDelete, counter + "/holds/{hold}", BoxOffice, http.StatusNoContent, "Give units back that the counter holds"},
@@ -243,7 +244,7 @@ func (s *server) guard(app *fiber.App) {
 		case Organizer:
 			chain = []fiber.Handler{private, plainBody, s.need(ErrOrganizerOnly, roleSRE, roleOrganizer), pass}
 		case BoxOffice:
-			chain = []fiber.Handler{private, plainBody, s.need(ErrBoxOfficeOnly, roleSRE, roleBoxOffice), pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.needAtCounter, pass}
 		default:
 			continue // no guard: the route stays closed
 		}
