@@ -11,6 +11,7 @@ const pages: [RegExp, string][] = [
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
   [/^\/coupons(\/[^/]+)?\/?$/, "/coupons.html"],
   [/^\/ops\/?$/, "/ops.html"],
+  [/^\/counter\/?$/, "/counter.html"],
 ];
 
 export function routes(): Plugin {

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { chromium, devices } from "playwright-core";
 import { buy } from "./buy";
 import { card } from "./card";
+import { counter } from "./counter";
 import { coupons } from "./coupons";
 import { decline } from "./decline";
 import { draw } from "./draw";
@@ -32,7 +33,7 @@ import { findStack, type Stack } from "./stack";
 import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter };
 const apart: typeof together = { draw, news, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

@@ -5,6 +5,7 @@
 // with the same types.
 
 export { common } from "./en/common.ts";
+export { counter } from "./en/counter.ts";
 export { coupons } from "./en/coupons.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";

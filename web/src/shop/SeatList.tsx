@@ -2,12 +2,12 @@ import { useState } from "preact/hooks";
 import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { Mark } from "./Legend";
-import type { Shop, Show } from "./model";
+import type { Picking, Show } from "./model";
 import { seatName } from "./name";
 import type { Section } from "./seats";
 
 /** The seats for keyboard and screen reader: one section at a time, its rows to open. */
-export function SeatList({ shop, show }: { shop: Shop; show: Show }) {
+export function SeatList({ shop, show }: { shop: Picking; show: Show }) {
   const { sections } = show.chart;
   const [chosen, choose] = useState(0);
   const section = sections[chosen];
@@ -32,10 +32,10 @@ export function SeatList({ shop, show }: { shop: Shop; show: Show }) {
   );
 }
 
-const freeIn = (shop: Shop, section: Section) => section.rows.reduce((sum, row) => sum + freeOf(shop, row), 0);
-const freeOf = (shop: Shop, row: Section["rows"][number]) => row.seats.filter((seat) => shop.state(seat.unit) === "free").length;
+const freeIn = (shop: Picking, section: Section) => section.rows.reduce((sum, row) => sum + freeOf(shop, row), 0);
+const freeOf = (shop: Picking, row: Section["rows"][number]) => row.seats.filter((seat) => shop.state(seat.unit) === "free").length;
 
-function RowOfSeats({ shop, row }: { shop: Shop; row: Section["rows"][number] }) {
+function RowOfSeats({ shop, row }: { shop: Picking; row: Section["rows"][number] }) {
   const [open, setOpen] = useState(false);
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>

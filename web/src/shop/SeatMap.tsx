@@ -3,11 +3,11 @@ import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { SeatCanvas } from "./canvas";
 import { Legend } from "./Legend";
-import type { Shop, Show } from "./model";
+import type { Picking, Show } from "./model";
 import { seatName } from "./name";
 import type { Seat } from "./seats";
 
-export function SeatMap({ shop, show }: { shop: Shop; show: Show }) {
+export function SeatMap({ shop, show }: { shop: Picking; show: Show }) {
   const element = useRef<HTMLCanvasElement>(null);
   const canvas = useRef<SeatCanvas | undefined>(undefined);
   const [pointed, point] = useState<Seat>();
@@ -41,7 +41,7 @@ export function SeatMap({ shop, show }: { shop: Shop; show: Show }) {
   );
 }
 
-function Pointed({ shop, show, seat }: { shop: Shop; show: Show; seat: Seat }) {
+function Pointed({ shop, show, seat }: { shop: Picking; show: Show; seat: Seat }) {
   const tier = show.performance.tiers[seat.tier];
   return (
     <>

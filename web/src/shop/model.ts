@@ -33,6 +33,9 @@ const askEvery = 5_000;
 /** How long the socket may be away before the page asks by HTTP. */
 const patience = 2_000;
 
+/** What a map or a list of seats asks of whoever sells them. */
+export type Picking = Pick<Shop, "state" | "pick">;
+
 export class Shop {
   readonly saleId: string;
   readonly clock = new LineClock();

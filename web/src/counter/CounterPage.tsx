@@ -1,0 +1,201 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Top } from "../look/Top";
+import { common, counter as words } from "../messages/en";
+import { money } from "../messages/format";
+import { Mark } from "../shop/Legend";
+import { SeatList } from "../shop/SeatList";
+import { SeatMap } from "../shop/SeatMap";
+import { shop as shopWords } from "../messages/en";
+import type { Tier } from "../api/documents";
+import { Counter } from "./model";
+import { Order } from "./Order";
+import { Sale } from "./Sale";
+import { Takings } from "./Takings";
+
+export function CounterPage({ signInKey }: { signInKey: string }) {
+  const [, redraw] = useState(0);
+  const [counter] = useState(() => new Counter(() => redraw((n) => n + 1)));
+  useEffect(() => void counter.start(signInKey), []);
+  if (counter.staff === "no" || counter.staff === "other") return <SignIn counter={counter} />;
+  const { show } = counter;
+  return (
+    <>
+      <Top>
+        <span class="note who">{counter.desk && words.who(counter.desk.who)}</span>
+        <button type="button" onClick={() => void counter.leave()} disabled={counter.staff !== "yes"}>
+          {words.signOut}
+        </button>
+      </Top>
+      <main class="shop counter">
+        <div class="heading">
+          <h1>{words.heading}</h1>
+          <p class={counter.live ? "note" : "wrong"}>{show ? (counter.live ? words.live : words.late) : common.loading}</p>
+        </div>
+        {counter.shows?.length === 0 && <p>{words.none}</p>}
+        {!show && <p class="wrong">{counter.problem}</p>}
+        {show && (
+          <>
+            <Choices counter={counter} />
+            <div class="floor">
+              <div class="side stock">
+                <Stock counter={counter} />
+                {show.chart.seats.length > 0 && <Seats counter={counter} />}
+              </div>
+              <div class="side">
+                <Sale counter={counter} />
+                <Order counter={counter} />
+                <Takings counter={counter} />
+              </div>
+            </div>
+          </>
+        )}
+      </main>
+    </>
+  );
+}
+
+/** Which performance, and what of it is sold. */
+function Choices({ counter }: { counter: Counter }) {
+  return (
+    <div class="choices">
+      <label>
+        {words.performance}
+        <select value={counter.performance} onChange={(event) => void counter.choose(event.currentTarget.value)} disabled={counter.busy || counter.open !== undefined}>
+          {counter.shows!.map((each) => (
+            <option key={each.id} value={each.id}>
+              {words.listing(each.title, each.starts_at)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {words.from}
+        <select value={counter.reserve} onChange={(event) => counter.sellFrom(event.currentTarget.value)} disabled={counter.busy || counter.hold !== undefined}>
+          <option value="">{words.onSale}</option>
+          {counter.desk!.reserves.map((each) => (
+            <option key={each.name} value={each.name}>
+              {words.reserve(each.name)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function Stock({ counter }: { counter: Counter }) {
+  const tiers = counter.show!.performance.tiers;
+  const shown = counter.reserve === "" ? tiers : tiers.filter((tier) => counter.left(tier.id).kept > 0);
+  return (
+    <section class="tiers card" aria-labelledby="stock">
+      <h2 id="stock">{words.tiers}</h2>
+      <ul>
+        {shown.map((tier) => (
+          <TierLine key={tier.id} counter={counter} tier={tier} index={tiers.indexOf(tier)} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** A number and Enter: what is held next is one key away. */
+function TierLine({ counter, tier, index }: { counter: Counter; tier: Tier; index: number }) {
+  const { free, kept } = counter.left(tier.id);
+  const best = tier.kind === "seated" && counter.reserve === "";
+  return (
+    <li class="tier">
+      <Mark state="free" tier={index} />
+      <p class="name">
+        <b>{tier.name}</b>
+        <span class="note">{counter.reserve === "" ? shopWords.tiers.left(free, 0) : words.kept(kept)}</span>
+      </p>
+      <p class="price">{money(tier.price)}</p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void counter.take({ tiers: [{ tier: tier.id, quantity: Number(new FormData(event.currentTarget).get("quantity")) }] });
+        }}
+      >
+        <input
+          name="quantity"
+          type="number"
+          inputMode="numeric"
+          min={1}
+          max={100}
+          required
+          defaultValue="1"
+          aria-label={words.quantity(tier.name)}
+          onFocus={(event) => event.currentTarget.select()}
+          data-first={index === 0 ? "" : undefined}
+        />
+        <button type="submit" aria-label={best ? words.bestFor(tier.name) : words.takeFor(tier.name)} disabled={counter.busy || counter.hold !== undefined || counter.open !== undefined}>
+          {best ? words.best : words.take}
+        </button>
+      </form>
+    </li>
+  );
+}
+
+function Seats({ counter }: { counter: Counter }) {
+  const [list, setList] = useState(false);
+  const show = counter.show!;
+  return (
+    <section class="picker card" aria-labelledby="seats">
+      <div class="bar">
+        <h2 id="seats">{words.seats}</h2>
+        <div class="switch" role="group" aria-label={shopWords.view.label}>
+          <button type="button" aria-pressed={!list} onClick={() => setList(false)}>
+            {shopWords.view.map}
+          </button>
+          <button type="button" aria-pressed={list} onClick={() => setList(true)}>
+            {shopWords.view.list}
+          </button>
+        </div>
+      </div>
+      {list ? <SeatList shop={counter} show={show} /> : <SeatMap shop={counter} show={show} />}
+      <div class="acts">
+        <button type="button" onClick={() => counter.clear()} disabled={counter.busy || counter.picked.size === 0}>
+          {words.clear}
+        </button>
+        <button type="button" class="primary" onClick={() => void counter.takePicked()} disabled={counter.busy || counter.picked.size === 0 || counter.hold !== undefined}>
+          {words.takePicked(counter.picked.size)}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function SignIn({ counter }: { counter: Counter }) {
+  const [key, setKey] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  const [tried, setTried] = useState(false);
+  useEffect(() => field.current?.focus(), []);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setTried(true);
+    await counter.start(key.trim());
+    field.current?.focus(); // it is gone if the key was good
+  };
+  const problem = counter.staff === "other" ? words.signIn.other : tried ? counter.problem || words.signIn.wrong : counter.desk ? words.signIn.over : "";
+  return (
+    <>
+      <Top />
+      <main class="shop counter">
+        <form class="sign-in card" onSubmit={submit}>
+          <h1>{words.signIn.heading}</h1>
+          <label>
+            {words.signIn.key}
+            <input ref={field} type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
+          </label>
+          <p class="note">{words.signIn.hint}</p>
+          <p class="wrong" role="alert">
+            {counter.busy ? "" : problem}
+          </p>
+          <button type="submit" class="primary">
+            {words.signIn.submit}
+          </button>
+        </form>
+      </main>
+    </>
+  );
+}

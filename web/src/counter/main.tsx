@@ -1,0 +1,9 @@
+// The box office's counter. A sign-in link carries the key in its fragment; it is taken
+// out of the address before anything else happens.
+
+import { render } from "preact";
+import { CounterPage } from "./CounterPage";
+
+const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? "";
+if (key !== "") history.replaceState(null, "", location.pathname + location.search);
+render(<CounterPage signInKey={key} />, document.getElementById("page")!);
