@@ -25,9 +25,9 @@ const (
 	seatsPerHold = 4
 	holders      = 64 // callers at once
 
-	// turns is how often both ways are measured in a run, one after the other. Redis
-	// writes to a disk whose flushes take from 0.2 to 4 ms and more, for minutes at a
-	// time: of a few long turns the median was of one such time or another.
+	// turns is how often both ways are measured in a run, one after the other. Whom
+	// others on the machine, or a disk that is slow for minutes, hit is chance: of a few
+	// long turns the median was of one such time or another.
 	turns = 6
 )
 

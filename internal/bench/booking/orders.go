@@ -59,7 +59,7 @@ func orderRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row,
 		return nil, err
 	}
 	defer closing(&err, d)
-	ours, theirs, err := d.compare(ctx, p.Runs, p.Of(24_000), many, work{entries: 2, state: "recorded",
+	ours, theirs, err := d.compare(ctx, p.Runs, p.Of(16_000), many, work{entries: 2, state: "recorded",
 		before: d.start, do: d.record, prepare: startSQL, script: recordSQL}, out)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func purchaseRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.R
 	}
 	defer closing(&err, d)
 	whole := work{entries: 3, state: "done", do: d.purchase, script: startSQL + recordSQL + paidSQL + doneSQL}
-	ours, theirs, err := d.compare(ctx, p.Runs, p.Of(24_000), many, whole, out)
+	ours, theirs, err := d.compare(ctx, p.Runs, p.Of(16_000), many, whole, out)
 	if err != nil {
 		return nil, err
 	}
