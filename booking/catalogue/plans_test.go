@@ -281,9 +281,11 @@ func TestTheLastRoomIsGivenOnce(t *testing.T) {
 	}
 	const many = 8
 	var wg sync.WaitGroup
-	came := make([]error, many)
-	for i := range many {
-		sale := owned(t, db, shows, "opera")
+	came, sales := make([]error, many), make([]ropeline.Sale, many)
+	for i := range sales {
+		sales[i] = owned(t, db, shows, "opera")
+	}
+	for i, sale := range sales { // all at once: making one takes longer than opening it
 		wg.Go(func() { came[i] = shows.OpenRoom(t.Context(), sale) })
 	}
 	wg.Wait()
