@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
-	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -64,12 +64,8 @@ func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 	if err != nil {
 		return fmt.Errorf("asking for the refunds of attempt %s: %w", a.ID, err)
 	}
-	all = slices.DeleteFunc(all, func(r payment.Refunded) bool { return r.ID != "" || r.State != payment.RefundDone })
-	p, err := s.store.catalogue.Performance(ctx, a.Performance)
-	if err != nil {
-		return err
-	}
-	freed, err := s.store.byHand(ctx, a, e, all, p)
+	all = slices.DeleteFunc(all, func(r payment.Refunded) bool { return r.ID != "" || r.State == payment.RefundPending })
+	freed, err := s.store.byHand(ctx, a, e, all)
 	for _, c := range freed {
 		if err := s.follow(ctx, c); err != nil {
 			s.log.Warn("the places of what was refunded by hand are left to the worker", "order", c.Order, "err", err)
@@ -95,34 +91,34 @@ func (s *steps) lateByHand(ctx context.Context, a Attempt, e *payment.Event) err
 // byHand books refunds that were made by hand, each once, in one transaction with the
 // event that told of them, if one did. A refund of ours that the provider had refused
 // is taken to be what was made up for, if one fits; of the rest nothing is owed any
-// more. Who has all of the money back has no tickets: they are canceled, and returned
-// to be freed.
-func (s *Store) byHand(ctx context.Context, a Attempt, e *payment.Event, refunds []payment.Refunded, p catalogue.Performance) (freed []Cancellation, err error) {
+// more. Exchanges may have left the payment's money with several orders: what each of
+// them has is given back, its own first. Who has all of the money back has no tickets:
+// they are canceled, and returned to be freed.
+func (s *Store) byHand(ctx context.Context, a Attempt, e *payment.Event, refunds []payment.Refunded) (freed []Cancellation, err error) {
+	rates, err := s.tariffsOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
 	do := func(tx pgx.Tx) error {
 		freed = nil
-		o := Order{Performance: a.Performance}
-		var place ropeline.PlaceID
-		err := tx.QueryRow(ctx, `select id, amount, fee, currency, place_id from orders where performance_id = $1 and attempt_id = $2 for update`,
-			a.Performance, a.ID).Scan(&o.ID, &o.Total.Amount, &o.Fee, &o.Total.Currency, &place)
+		paid, err := paidBy(ctx, tx, a.Performance, a.ID)
 		if err != nil {
 			return err
 		}
-		if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
-			return err
+		own := slices.IndexFunc(paid, func(o locked) bool { return o.attempt == a.ID })
+		if own < 0 {
+			return pgx.ErrNoRows
 		}
+		paid[0], paid[own] = paid[own], paid[0]
 		for _, r := range refunds {
-			if r.Amount.Currency != o.Total.Currency {
-				return fmt.Errorf("it is of %s, and its order of %s", r.Amount.Currency, o.Total.Currency)
+			if currency := paid[0].Total.Currency; r.Amount.Currency != currency {
+				return fmt.Errorf("it is of %s, and its order of %s", r.Amount.Currency, currency)
 			}
-			c := Cancellation{ID: uuid.NewSHA1(uuid.MustParse(a.ID), []byte("by hand "+r.Ref)).String(), Performance: o.Performance, Order: o.ID,
-				Attempt: a.ID, Place: place, Amount: r.Amount, Who: System, Reason: ByHand, State: RefundDone, Freed: true}
-			c.Refund = c.ID
-			if c, err = bookByHand(ctx, tx, o, c, p); err != nil {
+			canceled, err := handed{a, r, paid, rates}.book(ctx, tx)
+			if err != nil {
 				return err
 			}
-			if !c.Freed {
-				freed = append(freed, c)
-			}
+			freed = append(freed, canceled...)
 		}
 		return nil
 	}
@@ -141,70 +137,177 @@ func (s *Store) byHand(ctx context.Context, a Attempt, e *payment.Event, refunds
 	return freed, nil
 }
 
-// bookByHand books one, and returns its cancellation as it was written: freed, if that
-// was before, or if there is nothing to free.
-func bookByHand(ctx context.Context, tx pgx.Tx, o Order, c Cancellation, p catalogue.Performance) (Cancellation, error) {
-	known, err := ids(ctx, tx, `select id::text from cancellations where performance_id = $1 and id = $2`, c.Performance, c.ID)
-	if err != nil || len(known) > 0 {
-		return c, err
-	}
-	back := c.Amount.Amount
-	if c.Amount.Amount, err = madeUp(ctx, tx, o, back); err != nil {
-		return c, err
-	}
-	left, err := owing(ctx, tx, o)
+// tariffsOf reads the rules of the performances for which a payment paid.
+func (s *Store) tariffsOf(ctx context.Context, a Attempt) (map[ropeline.PerformanceID]tariff.Tariff, error) {
+	performances, err := ids(ctx, s.db, `select $1::text union select performance_id::text from order_funds where attempt_id = $2`, string(a.Performance), a.ID)
 	if err != nil {
-		return c, err
+		return nil, away("reading what was paid by", a.ID, err)
 	}
-	waived := c.Amount.Amount
-	c.Units = []int{}
-	plan := canceling{Cancellation: c, entries: []entry{{name: "refunded", amount: back}}}
-	if waived > 0 {
-		plan.entries = append(plan.entries, entry{name: "waived", amount: waived})
+	rates := map[ropeline.PerformanceID]tariff.Tariff{}
+	for _, id := range performances {
+		p, err := s.catalogue.Performance(ctx, ropeline.PerformanceID(id))
+		if err != nil {
+			return nil, err
+		}
+		rates[p.Map.ID] = p.Map.Tariff
 	}
-	if left > 0 && waived >= left {
-		plan, err = plan.empty(o, p)
-	}
-	if err != nil {
-		return c, err
-	}
-	return plan.Cancellation, plan.write(ctx, tx)
+	return rates, nil
 }
 
-// empty cancels all tickets that an order has left, of nothing.
-func (c canceling) empty(o Order, p catalogue.Performance) (canceling, error) {
+// handed is a refund by hand of a payment, and the orders that it paid for: its own is
+// the first.
+type handed struct {
+	attempt Attempt
+	refund  payment.Refunded
+	paid    []locked
+	rates   map[ropeline.PerformanceID]tariff.Tariff
+}
+
+// name is the id of the cancellation that tells an order of it: it is written once. That
+// of the payment's own order always is.
+func (h handed) name(o locked) string {
+	text := "by hand " + h.refund.Ref
+	if o.attempt != h.attempt.ID {
+		text += " of " + o.ID
+	}
+	return uuid.NewSHA1(uuid.MustParse(h.attempt.ID), []byte(text)).String()
+}
+
+// book books it, if that was not done, or that it has come back, and returns the
+// cancellations whose places are to be freed.
+func (h handed) book(ctx context.Context, tx pgx.Tx) (freed []Cancellation, err error) {
+	own := h.name(h.paid[0])
+	known, err := ids(ctx, tx, `select id::text from cancellations where performance_id = $1 and id = $2`, h.paid[0].Performance, own)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.refund.State == payment.RefundFailed && len(known) == 0:
+		return nil, nil
+	case h.refund.State == payment.RefundFailed:
+		names := column(h.paid, h.name)
+		return nil, returned(ctx, tx, `(made_up_by = $1 or id = any($2::uuid[]) and refund_id = id and made_up_by is null)`, own, names)
+	case len(known) > 0:
+		return nil, nil
+	}
+	shares, err := h.share(ctx, tx, own)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range h.paid {
+		if i > 0 && shares[i].back == 0 {
+			continue
+		}
+		plan, err := h.plan(ctx, tx, o, shares[i])
+		if err == nil {
+			err = plan.write(ctx, tx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !plan.Freed {
+			freed = append(freed, plan.Cancellation)
+		}
+	}
+	return freed, nil
+}
+
+// share is what an order has of a refund by hand: what went back, and what of that is
+// not owed any more, since it makes up for nothing.
+type share struct{ back, waived int64 }
+
+// share says which order's money it was: first of what was to be given back and was
+// refused, then of what each has left of the payment. More than that, which is given
+// back twice, is the own order's.
+func (h handed) share(ctx context.Context, tx pgx.Tx, own string) ([]share, error) {
+	shares, rest := make([]share, len(h.paid)), h.refund.Amount.Amount
+	made, err := madeUp(ctx, tx, h.attempt, own, rest)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range made {
+		i := slices.IndexFunc(h.paid, func(o locked) bool { return o.ID == c.Order })
+		if i < 0 {
+			return nil, fmt.Errorf("refund %s is of order %s, for which its payment never paid", c.ID, c.Order)
+		}
+		shares[i].back += c.Amount.Amount
+		rest -= c.Amount.Amount
+	}
+	for i, o := range h.paid {
+		left, err := purses(ctx, tx, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range left {
+			if n := min(rest, p.left); p.attempt == h.attempt.ID {
+				shares[i].back, shares[i].waived, rest = shares[i].back+n, shares[i].waived+n, rest-n
+			}
+		}
+	}
+	shares[0].back, shares[0].waived = shares[0].back+rest, shares[0].waived+rest
+	return shares, nil
+}
+
+// plan is what becomes of an order by its share.
+func (h handed) plan(ctx context.Context, tx pgx.Tx, o locked, of share) (plan canceling, err error) {
+	plan.Cancellation = Cancellation{ID: h.name(o), Performance: o.Performance, Order: o.ID, Attempt: h.attempt.ID, PaidFor: h.attempt.Performance, Place: o.Place,
+		Units: []int{}, Amount: booking.Money{Amount: of.waived, Currency: o.Total.Currency}, Who: System, Reason: ByHand, State: RefundDone, Refund: h.name(o), Freed: true}
+	if of.back > 0 {
+		plan.entries = append(plan.entries, entry{name: "refunded", amount: of.back})
+	}
+	if of.waived > 0 {
+		plan.entries = append(plan.entries, entry{name: "waived", amount: of.waived})
+	}
+	left, err := owing(ctx, tx, o.Order)
+	if err != nil || left == 0 || of.waived < left {
+		return plan, err
+	}
+	if o.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
+		return plan, err
+	}
+	return plan.empty(o, h.rates[o.Performance])
+}
+
+// empty cancels all tickets that an order has left, of nothing. Their places are those of
+// the order's own payment, so another one's refund is a cancellation by itself.
+func (c canceling) empty(o locked, rates tariff.Tariff) (canceling, error) {
 	var picked []int
 	for i, k := range o.Tickets {
 		if k.State == ticket.Valid || k.State == ticket.Blocked {
 			picked = append(picked, i)
 		}
 	}
-	drawn, err := draw(locked{Order: o}, Cancel{Who: c.Who}, p.Map.Tariff, picked, tariff.Refund{}.Cancel)
-	if err != nil {
+	drawn, err := draw(locked{Order: o.Order}, Cancel{Who: c.Who}, rates, picked, tariff.Refund{}.Cancel)
+	if err != nil || len(picked) == 0 {
 		return c, err
 	}
-	c.tickets, c.Units, c.last, c.Freed = drawn.tickets, drawn.Units, drawn.last, len(picked) == 0
+	if c.Attempt != o.attempt {
+		c.others = append(c.others, c.Cancellation)
+		c.ID = uuid.NewSHA1(uuid.MustParse(c.ID), []byte("places")).String()
+		c.Refund, c.Attempt, c.PaidFor, c.Amount.Amount = c.ID, o.attempt, o.Performance, 0
+	}
+	c.tickets, c.Units, c.last, c.Freed = drawn.tickets, drawn.Units, drawn.last, false
 	c.entries = append(c.entries, drawn.entries...)
 	return c, nil
 }
 
-// madeUp ends the failed refunds that an amount makes up for, the oldest first, and
-// returns what is left of it.
-func madeUp(ctx context.Context, tx pgx.Tx, o Order, amount int64) (left int64, err error) {
+// madeUp ends the failed refunds of a payment that an amount by hand makes up for, the
+// oldest first, and returns them.
+func madeUp(ctx context.Context, tx pgx.Tx, a Attempt, by string, amount int64) (made []Cancellation, err error) {
 	failed, err := cancellations(ctx, tx, `select `+cancellationColumns+` from cancellations
-		where performance_id = $1 and order_id = $2 and state = 'failed' order by created_at for update`, o.Performance, o.ID)
+		where attempt_id = $1 and state = 'failed' order by created_at for update`, a.ID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, c := range failed {
 		if c.Amount.Amount > amount {
 			continue
 		}
-		if _, err := tx.Exec(ctx, `update cancellations set state = 'refunded', updated_at = now() where performance_id = $1 and id = $2`,
-			c.Performance, c.ID); err != nil {
-			return 0, err
+		if _, err := tx.Exec(ctx, `update cancellations set state = 'refunded', made_up_by = $3, updated_at = now() where performance_id = $1 and id = $2`,
+			c.Performance, c.ID, by); err != nil {
+			return nil, err
 		}
 		amount -= c.Amount.Amount
+		made = append(made, c)
 	}
-	return amount, nil
+	return made, nil
 }

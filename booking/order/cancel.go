@@ -260,6 +260,8 @@ type entry struct {
 	ticket string // empty: the whole order
 	amount int64
 	tender Tender // of money that moved at the counter
+
+	currency string // empty: the order's
 }
 
 // draw draws up what becomes of the picked tickets, by rules. No more than is owing is

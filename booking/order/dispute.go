@@ -102,8 +102,7 @@ type booked struct {
 }
 
 // with is what has to be in the books when the provider was seen to say now, and what
-// the ledger lacks of it. The fee is in the ledger only if the account has the order's
-// currency.
+// the ledger lacks of it. The fee is in the currency of our account there.
 func (b booked) with(now payment.Dispute) (booked, []entry) {
 	next := booked{state: b.state, withdrawn: max(b.withdrawn, now.Withdrawn), reinstated: max(b.reinstated, now.Reinstated),
 		fee: max(b.fee, now.Fee.Taken), feeReturned: max(b.feeReturned, now.Fee.Returned)}
@@ -116,15 +115,18 @@ func (b booked) with(now payment.Dispute) (booked, []entry) {
 			entries = append(entries, entry{name: name, amount: amount})
 		}
 	}
+	charge := func(name string, amount int64) {
+		if amount > 0 {
+			entries = append(entries, entry{name: name, amount: amount, currency: now.Fee.Currency})
+		}
+	}
 	if b.state == "" {
 		add("disputed", now.Amount.Amount)
 	}
 	add("withdrawn", next.withdrawn-b.withdrawn)
 	add("reinstated", next.reinstated-b.reinstated)
-	if now.Fee.Currency == now.Amount.Currency {
-		add("dispute_fee", next.fee-b.fee)
-		add("dispute_fee_returned", next.feeReturned-b.feeReturned)
-	}
+	charge("dispute_fee", next.fee-b.fee)
+	charge("dispute_fee_returned", next.feeReturned-b.feeReturned)
 	if next.state.Over() && !b.state.Over() {
 		add("dispute_"+string(next.state), now.Amount.Amount)
 	}
@@ -201,7 +203,7 @@ func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now p
 // exchanges. They stay locked.
 func paidBy(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, attempt string) ([]locked, error) {
 	rows, err := tx.Query(ctx, `
-		select o.performance_id, o.id, o.attempt_id, o.place_id from orders o
+		select o.performance_id, o.id, o.attempt_id, o.place_id, o.state, o.amount, o.fee, o.currency from orders o
 		where o.performance_id = $1 and o.attempt_id = $2
 			or (o.performance_id, o.id) in (select performance_id, order_id from order_funds where attempt_id = $2)
 		order by o.created_at, o.id for update`, performance, attempt)
@@ -209,7 +211,7 @@ func paidBy(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, 
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (l locked, err error) {
-		return l, r.Scan(&l.Performance, &l.ID, &l.attempt, &l.Place)
+		return l, r.Scan(&l.Performance, &l.ID, &l.attempt, &l.Place, &l.State, &l.Total.Amount, &l.Fee, &l.Total.Currency)
 	})
 }
 
@@ -236,13 +238,14 @@ func block(ctx context.Context, tx pgx.Tx, o locked) error {
 // write appends entries to the ledger of an order.
 func write(ctx context.Context, tx pgx.Tx, o Order, who string, entries []entry) error {
 	_, err := tx.Exec(ctx, `insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who, tender)
-		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, $3, $4, e.tender
-		from unnest($5::text[], $6::text[], $7::bigint[], $8::text[]) with ordinality as e (entry, ticket, amount, tender, n) order by e.n`,
+		select $1, $2, e.entry, nullif(e.ticket, '')::uuid, e.amount, coalesce(nullif(e.currency, ''), $3), $4, e.tender
+		from unnest($5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[]) with ordinality as e (entry, ticket, amount, tender, currency, n) order by e.n`,
 		o.Performance, o.ID, o.Total.Currency, who,
 		column(entries, func(e entry) string { return e.name }),
 		column(entries, func(e entry) string { return e.ticket }),
 		column(entries, func(e entry) int64 { return e.amount }),
-		column(entries, func(e entry) Tender { return e.tender }))
+		column(entries, func(e entry) Tender { return e.tender }),
+		column(entries, func(e entry) string { return e.currency }))
 	return err
 }
 

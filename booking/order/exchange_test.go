@@ -88,7 +88,7 @@ func (d *desk) adds() {
 		e.id = id
 		e.consistent()
 	}
-	d.count(`select (select coalesce(sum(case entry when 'captured' then amount when 'refunded' then -amount end), 0) from order_ledger)
+	d.count(`select (select coalesce(sum(case entry when 'captured' then amount when 'refund_returned' then amount when 'refunded' then -amount end), 0) from order_ledger)
 		- (select coalesce(sum(amount - refunded), 0) from sandbox_payments where state = 'captured')`, 0)
 	d.count(`select coalesce(sum(case entry when 'exchanged_in' then amount when 'exchanged_out' then -amount end), 0) from order_ledger`, 0)
 	d.count(`select count(*) from sandbox_payments p where refunded <> (select coalesce(sum(amount), 0) from cancellations c where c.attempt_id = p.attempt_id and state = 'refunded')

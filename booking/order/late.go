@@ -86,7 +86,8 @@ func (s *steps) refund(ctx context.Context, a Attempt, t Trouble, e *payment.Eve
 	defer cancel()
 	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: t.Refund, Amount: t.Amount, Fee: feeIn(a, t.Amount)})
 	switch {
-	case errors.Is(err, payment.ErrNotRefundable): // somebody has given it back by hand, or it is in dispute
+	case errors.Is(err, payment.ErrNotRefundable), err == nil && done.State == payment.RefundFailed:
+		// Somebody has given it back by hand, or it is in dispute, or has come back.
 		t.State = Failed
 		if p, err := s.provider.Find(call, a.charge()); err == nil && p.Refunded == p.Amount.Amount {
 			t.State = GivenBack
@@ -95,7 +96,7 @@ func (s *steps) refund(ctx context.Context, a Attempt, t Trouble, e *payment.Eve
 		return fmt.Errorf("refunding attempt %s: %w", a.ID, err)
 	default:
 		t.State = map[payment.RefundState]TroubleState{
-			payment.RefundPending: Refunding, payment.RefundDone: GivenBack, payment.RefundFailed: Failed}[done.State]
+			payment.RefundPending: Refunding, payment.RefundDone: GivenBack}[done.State]
 	}
 	return s.store.change(ctx, a, e, func(db querier) error { return s.store.note(ctx, db, t) })
 }

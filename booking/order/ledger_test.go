@@ -17,7 +17,7 @@ func (d *desk) audited() {
 	d.consistent()
 	d.count(`
 		select count(*) from orders o join sandbox_payments p on p.attempt_id = o.attempt_id
-		join (select order_id, sum(case entry when 'captured' then amount when 'refunded' then -amount else 0 end) money
+		join (select order_id, sum(case entry when 'captured' then amount when 'refund_returned' then amount when 'refunded' then -amount else 0 end) money
 			from order_ledger group by order_id) l on l.order_id = o.id
 		where l.money <> case when p.state = 'captured' then p.amount - p.refunded else 0 end`, 0)
 }

@@ -75,7 +75,7 @@ func (s *steps) repay(ctx context.Context, c Cancellation, e *payment.Event) err
 	}
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: c.Refund, Amount: c.Amount, Fee: c.Fee})
+	done, err := s.provider.Refund(call, a.charge(), payment.Refund{ID: c.Refund, Amount: c.Amount, Fee: c.Fee, Cause: c.ID})
 	switch {
 	case errors.Is(err, payment.ErrNotRefundable):
 		s.log.Error("a refund is refused by the provider", "order", c.Order, "refund", c.Refund)
@@ -111,6 +111,43 @@ func (s *Store) refunded(ctx context.Context, db querier, c Cancellation) error 
 	return nil
 }
 
+// recheck asks whether a refund that was through has failed since: the buyer's bank may
+// send it back. What was made up for by hand is not ours to follow any more.
+func (s *steps) recheck(ctx context.Context, a Attempt, c Cancellation, e *payment.Event) error {
+	call, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	all, err := s.provider.Refunds(call, a.charge())
+	if err != nil {
+		return fmt.Errorf("asking for the refunds of attempt %s: %w", a.ID, err)
+	}
+	if !slices.ContainsFunc(all, func(r payment.Refunded) bool { return r.ID == c.Refund && r.State == payment.RefundFailed }) {
+		return s.store.heardOf(ctx, a, e)
+	}
+	s.log.Error("a refund has come back", "order", c.Order, "refund", c.Refund)
+	return s.store.change(ctx, a, e, func(db querier) error {
+		return returned(ctx, db, `performance_id = $1 and id = $2 and refund_id = $3 and made_up_by is null`, c.Performance, c.ID, c.Refund)
+	})
+}
+
+// returned has refunds fail that were through: the money is here again, and somebody has
+// to see to it.
+func returned(ctx context.Context, db querier, where string, args ...any) error {
+	_, err := ids(ctx, db, `
+		with moved as (
+			update cancellations set state = 'failed', made_up_by = null, updated_at = now()
+			where state = 'refunded' and amount > 0 and `+where+`
+			returning performance_id, id, order_id, amount, currency
+		), entry as (
+			insert into order_ledger (performance_id, order_id, entry, amount, currency)
+			select performance_id, order_id, 'refund_returned', amount, currency from moved
+		)
+		select id from moved`, args...)
+	if err != nil {
+		return away("noting", "a refund that came back", err)
+	}
+	return nil
+}
+
 const cancellationColumns = `performance_id, id, order_id, attempt_id, coalesce(payment_performance, performance_id), place_id, units, amount, currency, kept, who, reason, state,
 	refund_id, fee_returned, freed, created_at, updated_at`
 
@@ -139,8 +176,8 @@ func (s *Store) Cancellations(ctx context.Context, o Order) ([]Cancellation, err
 		where performance_id = $1 and order_id = $2 order by id`, o.Performance, o.ID)
 }
 
-// FailedRefunds lists the cancellations whose refund the provider refuses, the
-// newest first.
+// FailedRefunds lists the cancellations whose refund the provider refuses, or whose
+// bank has sent it back, the newest first.
 func (s *Store) FailedRefunds(ctx context.Context, p booking.Page) (page []Cancellation, next string, err error) {
 	size, err := p.Size()
 	if err != nil {
@@ -248,6 +285,8 @@ func (d *Desk) hearCancellation(ctx context.Context, e payment.Event) (Attempt, 
 	switch {
 	case err != nil || known:
 		return a, HeardAgain, err
+	case found[0].State == RefundDone:
+		err = d.recheck(ctx, a, found[0], &e)
 	case found[0].State != RefundRunning:
 		err = d.store.heardOf(ctx, a, &e)
 	default:

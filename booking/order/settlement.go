@@ -50,17 +50,18 @@ func (t Settlement) Plus(u Settlement) Settlement {
 	return t.sums()
 }
 
-// settledOrders adds up the ledger of each order of which money was taken, and says what
+// settledOrders adds up the ledger of each order of which money was taken, once for each
+// currency: a dispute may have cost something in another one. It says what
 // tax is in what the buyer has paid for what they keep, rounded as tariff does.
 const settledOrders = `
-	select o.*, div(2 * paid * rate + 10000 + rate, 2 * (10000 + rate)) tax
+	select o.*, (captures > 0)::int orders, div(2 * paid * rate + 10000 + rate, 2 * (10000 + rate)) tax
 	from (
-		select l.performance_id, order_id, currency,
+		select l.performance_id, order_id, currency, count(*) filter (where entry = 'captured') captures,
 			coalesce(sum(amount) filter (where entry = 'captured' and tender = ''), 0) taken,
-			coalesce(sum(amount) filter (where entry = 'refunded' and tender = ''), 0) refunded,
+			coalesce(sum(case entry when 'refunded' then amount when 'refund_returned' then -amount end) filter (where tender = ''), 0) refunded,
 			sum(case when tender = 'cash' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) cash,
 			sum(case when tender = 'terminal' then case entry when 'captured' then amount when 'refunded' then -amount else 0 end else 0 end) terminal,
-			sum(case when entry in ('captured', 'exchanged_in', 'canceled', 'waived') then amount
+			sum(case when entry in ('captured', 'exchanged_in', 'canceled', 'waived', 'refund_returned') then amount
 				when entry in ('refunded', 'exchanged_out', 'placed', 'kept') then -amount else 0 end) to_refund,
 			sum(case entry when 'exchanged_in' then amount when 'exchanged_out' then -amount else 0 end) exchanged,
 			sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) disputed,
@@ -69,7 +70,7 @@ const settledOrders = `
 			greatest(0, sum(case entry when 'placed' then amount when 'canceled' then -amount when 'kept' then amount when 'waived' then -amount else 0 end)
 				- case when bool_or(entry = 'dispute_lost') then sum(case entry when 'withdrawn' then amount when 'reinstated' then -amount else 0 end) else 0 end) paid
 		from order_ledger l where performance_id = any($1)
-		group by l.performance_id, order_id, currency having count(*) filter (where entry = 'captured') > 0
+		group by l.performance_id, order_id, currency having count(*) filter (where entry in ('captured', 'dispute_fee')) > 0
 	) o join (select id, coalesce((tariff->>'tax_rate')::numeric, 0) rate from performances) p on p.id = o.performance_id`
 
 // settlementColumns are those of settledOrders as Settlement has them, after its number
@@ -128,7 +129,7 @@ func (s *Store) settleWhere(ctx context.Context, performances string, of any) ([
 func (s *Store) settle(ctx context.Context, performances []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
 	rows, err := s.db.Query(ctx, `
 		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged
-		from (select performance_id, currency, count(*) orders, `+settlementColumns("sum")+` from (`+settledOrders+`) o group by performance_id, currency)
+		from (select performance_id, currency, sum(orders)::int orders, `+settlementColumns("sum")+` from (`+settledOrders+`) o group by performance_id, currency)
 			n (id, currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged)
 		join performances p using (id) join events e on e.id = p.event_id
 		order by p.starts_at, p.id, currency`, performances)
@@ -156,8 +157,8 @@ type OrderSettlement struct {
 // their ids, which is that of their making.
 func (s *Store) SettleOrders(ctx context.Context, id ropeline.PerformanceID, after string, limit int) ([]OrderSettlement, error) {
 	rows, err := s.db.Query(ctx, `
-		select order_id, currency, 1, `+settlementColumns("")+`
-		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id limit $3`, []ropeline.PerformanceID{id}, after, limit)
+		select order_id, currency, orders, `+settlementColumns("")+`
+		from (`+settledOrders+`) o where $2 = '' or order_id > nullif($2, '')::uuid order by order_id fetch first $3 rows with ties`, []ropeline.PerformanceID{id}, after, limit)
 	if err != nil {
 		return nil, away("settling orders of", string(id), err)
 	}

@@ -63,10 +63,13 @@ func troubleOf(a Attempt, p payment.Payment, kind TroubleKind) Trouble {
 }
 
 // note writes down how a trouble stands. That it is open says nothing new of one
-// that is known. What was refunded is in the order's ledger, too.
+// that is known. What was refunded is in the order's ledger, too, and so is that it came
+// back.
 func (s *Store) note(ctx context.Context, db querier, t Trouble) error {
 	rows, err := db.Query(ctx, `
-		with noted as (
+		with before as (
+			select state from payment_troubles where attempt_id = $1 and kind = $2
+		), noted as (
 			insert into payment_troubles as t (attempt_id, kind, state, performance_id, sale_id, provider_ref, amount, currency, refund_id, account)
 			values ($1, $2, $3, nullif($4, '')::uuid, $5, $6, $7, $8, nullif($9, '')::uuid, $10)
 			on conflict (attempt_id, kind) do update
@@ -77,8 +80,12 @@ func (s *Store) note(ctx context.Context, db querier, t Trouble) error {
 		insert into order_ledger (performance_id, order_id, entry, amount, currency)
 		select o.performance_id, o.id, e.entry, $7, $8
 		from noted join orders o on o.performance_id = nullif($4, '')::uuid and o.attempt_id = $1
-		cross join (values (1, 'captured'), (2, 'refunded')) as e (n, entry)
-		where noted.state = 'refunded'
+		cross join (values (1, 'captured'), (2, 'refunded'), (3, 'refund_returned')) as e (n, entry)
+		where case e.n
+			when 1 then noted.state = 'refunded'
+				and not exists (select from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')
+			when 2 then noted.state = 'refunded'
+			else noted.state = 'failed' and exists (select from before where state = 'refunded') end
 		order by e.n`, t.Attempt, t.Kind, t.State, string(t.Performance), t.Sale, t.Ref, t.Amount.Amount, t.Amount.Currency, t.Refund, t.Account)
 	if err == nil {
 		rows.Close()

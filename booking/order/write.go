@@ -142,6 +142,9 @@ func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []
 	return ids, err
 }
 
+// orderer is who wants the order of an attempt that has moved: staff may, in an exchange.
+const orderer = `case when moved.from_order is null then 'buyer' else (select x.who from exchanges x where x.performance_id = $1 and x.attempt_id = moved.id) end`
+
 // record writes the orders of those attempts that are started. Tickets come in the
 // order of their units, so that two groups that want the same ones wait for each
 // other and do not deadlock.
@@ -160,7 +163,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[], $17::bigint[])
 				as p (id, ref, order_id, buyer_id, email, action, fee, total)
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
-			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, p.order_id, p.buyer_id, p.email, p.fee, p.total
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, a.from_order, p.order_id, p.buyer_id, p.email, p.fee, p.total
 		), buyer as (
 			insert into buyers (id, email) select buyer_id, email from moved
 		), placed as (
@@ -175,7 +178,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			order by t.unit
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
-			select $1, order_id, e.entry, case e.n when 1 then total else amount end, currency, 'buyer'
+			select $1, order_id, e.entry, case e.n when 1 then total else amount end, currency, `+orderer+`
 			from moved join (values (1, 'placed'), (2, 'authorized')) as e (n, entry) on e.n = 1 or moved.state = 'recorded'
 			order by order_id, e.n
 		)
@@ -328,11 +331,11 @@ func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attem
 			with moved as (
 				update attempts set state = 'recorded', action = '', updated_at = now()
 				where performance_id = $1 and id = $2 and state = 'acting'
-				returning id, amount, currency
+				returning id, amount, currency, from_order
 			), entry as (
 				insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
-				select $1, o.id, 'authorized', m.amount, m.currency, 'buyer'
-				from moved m left join orders o on o.performance_id = $1 and o.attempt_id = m.id and o.state = 'pending'
+				select $1, o.id, 'authorized', moved.amount, moved.currency, `+orderer+`
+				from moved left join orders o on o.performance_id = $1 and o.attempt_id = moved.id and o.state = 'pending'
 			)
 			select id from moved`, a.Performance, a.ID)
 		if err != nil {

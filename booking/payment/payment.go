@@ -17,6 +17,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -68,14 +69,19 @@ type Payment struct {
 type Refund struct {
 	ID     string // ours; the idempotency key
 	Amount booking.Money
-	Fee    int64 // of Charge.Fee, what we give back to the account
+	Fee    int64  // of Charge.Fee, what we give back to the account
+	Cause  string // ours; Fee goes back once for each, however many refunds were tried for it; empty: ID
 }
+
+// FeeID names the return of the fee.
+func (r Refund) FeeID() string { return cmp.Or(r.Cause, r.ID) }
 
 // RefundState says how far a refund got.
 type RefundState string
 
 // The states of a refund. A refund that failed gave nothing back; another try
-// needs an id of its own.
+// needs an id of its own. One that was done may fail later: the fan's bank has sent
+// it back, and the money is ours again.
 const (
 	RefundPending RefundState = "pending"
 	RefundDone    RefundState = "done"

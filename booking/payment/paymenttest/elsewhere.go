@@ -149,6 +149,71 @@ func byHand(b *bench) {
 	}
 }
 
+// A bank sends back what was given back: the money is ours again, the same refund stays
+// failed, and another one gives it back.
+func sentBack(b *bench) {
+	c, p := b.captured(b.Cards.OK)
+	c.Ref = p.Ref
+	from := b.Now().Truncate(time.Second)
+	r := payment.Refund{ID: b.id(), Amount: c.Amount}
+	done, err := b.Provider.Refund(b.Context(), c, r)
+	if err != nil || done.State != payment.RefundDone {
+		b.Fatalf("refund: %+v, %v", done, err)
+	}
+	b.heard()
+	sendBack := func(r payment.Refunded, id string) {
+		b.Helper()
+		if err := b.SendBack(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+		if err := b.SendBack(b.Context(), r); err == nil {
+			b.Error("sent back twice")
+		}
+		events := b.heard()
+		if len(events) == 0 || slices.ContainsFunc(events, func(e payment.Event) bool {
+			return e.About != payment.AboutRefund || e.Refund != id || e.Ref != p.Ref || e.ID == ""
+		}) {
+			b.Errorf("sent back: heard %+v", events)
+		}
+	}
+	sendBack(done, r.ID)
+	done.State = payment.RefundFailed
+	if now := b.one(c); now.State != payment.Captured || now.Refunded != 0 {
+		b.Errorf("after it was sent back: %+v", now)
+	}
+	b.Later(25 * time.Hour) // no key is kept that long
+	if again, err := b.Provider.Refund(b.Context(), c, r); err != nil || again != done {
+		b.Errorf("the same again: %+v, %v; want %+v", again, err, done)
+	}
+	if now := b.one(c); now.Refunded != 0 {
+		b.Errorf("the same again gave back: %+v", now)
+	}
+	other := payment.Refund{ID: b.id(), Amount: c.Amount}
+	if again, err := b.Provider.Refund(b.Context(), c, other); err != nil || again.State != payment.RefundDone {
+		b.Errorf("another one: %+v, %v", again, err)
+	}
+	if all, err := b.Provider.Refunds(b.Context(), c); err != nil || len(all) != 2 || !slices.Contains(all, done) {
+		b.Errorf("refunds: %+v, %v", all, err)
+	}
+
+	c, p = b.captured(b.Cards.OK)
+	c.Ref = p.Ref
+	if err := b.RefundByHand(b.Context(), p, 700); err != nil {
+		b.Fatal(err)
+	}
+	b.heard()
+	all, err := b.Provider.Refunds(b.Context(), c)
+	if err != nil || len(all) != 1 {
+		b.Fatalf("refunds: %+v, %v", all, err)
+	}
+	sendBack(all[0], "")
+	for r, err := range b.Provider.RefundsByHand(b.Context(), "", from) {
+		if err != nil || r.Ref != all[0].Ref || r.State != payment.RefundFailed {
+			b.Errorf("the books say %+v, %v", r, err)
+		}
+	}
+}
+
 // An organizer is paid on an account of their own, and leaves the fee to us.
 func ownAccount(b *bench) {
 	if a, err := b.Provider.Account(b.Context(), b.Account); err != nil || a != (payment.Account{ID: b.Account, Charges: true}) {
@@ -194,12 +259,25 @@ func ownAccount(b *bench) {
 		}
 		b.earned("refunded", 224)
 	}
+	done, err := b.Provider.Refund(b.Context(), c, r)
+	if err == nil {
+		err = b.SendBack(b.Context(), done)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.earned("sent back", 224) // that is between us and the account
+	r = payment.Refund{ID: b.id(), Amount: r.Amount, Fee: r.Fee, Cause: r.ID}
+	if done, err := b.Provider.Refund(b.Context(), c, r); err != nil || done.State != payment.RefundDone {
+		b.Fatalf("another try: %+v, %v", done, err)
+	}
+	b.earned("given back again", 224)
 	b.Later(25 * time.Hour)
 	if done, err := b.Provider.Refund(b.Context(), c, r); err != nil || done.State != payment.RefundDone {
 		b.Fatalf("the refund a day later: %+v, %v", done, err)
 	}
 	b.earned("a day later", 224)
-	if all, err := b.Provider.Refunds(b.Context(), payment.Charge{Attempt: c.Attempt, Ref: p.Ref, Account: b.Account}); err != nil || len(all) != 1 {
+	if all, err := b.Provider.Refunds(b.Context(), payment.Charge{Attempt: c.Attempt, Ref: p.Ref, Account: b.Account}); err != nil || len(all) != 2 {
 		b.Errorf("refunds %+v, %v", all, err)
 	}
 

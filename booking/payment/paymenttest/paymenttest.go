@@ -56,6 +56,8 @@ type Subject struct {
 	Earned     func(context.Context) (int64, error)
 	// RefundByHand is what somebody does at the provider.
 	RefundByHand func(ctx context.Context, p payment.Payment, amount int64) error
+	// SendBack has a refund fail that was done, as banks do days later.
+	SendBack func(ctx context.Context, r payment.Refunded) error
 	// Judge decides the dispute of a payment.
 	Judge func(ctx context.Context, p payment.Payment, won bool) error
 	Now   func() time.Time
@@ -131,6 +133,7 @@ func Run(t *testing.T, open func(*testing.T, *Ear) Subject) {
 		"an organizer's own account":                ownAccount,
 		"an account that cannot take payments":      closedAccount,
 		"refunds by hand":                           byHand,
+		"a refund that comes back":                  sentBack,
 		"any calls in any order, against the model": modeled,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (p *Provider) Judge(ctx context.Context, attempt string, won bool) error {
 
 func (p *Provider) disputes(ctx context.Context, where string, args ...any) ([]payment.Dispute, error) {
 	rows, err := p.db.Query(ctx, `
-		select d.id, p.id, p.attempt_id, d.state, d.amount, p.currency, 'fraudulent', d.withdrawn, d.reinstated, d.fee, p.currency,
+		select d.id, p.id, p.attempt_id, d.state, d.amount, p.currency, 'fraudulent', d.withdrawn, d.reinstated, d.fee, coalesce(nullif(d.fee_currency, ''), p.currency),
 			case when d.state in ('asked', 'open') then d.created_at + interval '`+answerIn+`' end, d.created_at
 		from sandbox_disputes d join sandbox_payments p using (attempt_id)
 		where `+where+` order by d.created_at, d.id`, args...)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -118,10 +119,10 @@ func (p *Provider) Deliver(ctx context.Context) (int, error) {
 		where told <> state order by updated_at limit $1`,
 		`update sandbox_payments set told = $2 where attempt_id = $1`)
 	refunds, errRefunds := p.tell(ctx, `
-		select p.id, p.attempt_id, r.refund_id::text, '', r.by_hand::text, p.method, p.account
+		select p.id, p.attempt_id, r.refund_id::text, '', case when r.by_hand then 'true' else 'false' end || case when r.failed then ' failed' else '' end, p.method, p.account
 		from sandbox_refunds r join sandbox_payments p using (attempt_id)
 		where not r.told order by r.created_at limit $1`,
-		`update sandbox_refunds set told = true where attempt_id = $1 and by_hand::text = $2 and refund_id = $3`)
+		`update sandbox_refunds set told = true where attempt_id = $1 and failed = ($2 like '% failed') and refund_id = $3`)
 	// Those of a card that says how they end are judged as soon as they were told of.
 	disputes, errDisputes := p.tell(ctx, `
 		select p.id, p.attempt_id, '', d.id::text, d.state, p.method, p.account
@@ -182,7 +183,7 @@ func (p *Provider) send(ctx context.Context, n news) error {
 	switch {
 	case n.Payment == "":
 		e.About, e.State = payment.AboutAccount, ""
-	case n.Refund != "" && n.State == "true":
+	case n.Refund != "" && strings.HasPrefix(n.State, "true"):
 		e.About, e.Attempt, e.State = payment.AboutRefund, "", ""
 	case n.Refund != "":
 		e.About, e.Refund, e.State = payment.AboutRefund, n.Refund, ""

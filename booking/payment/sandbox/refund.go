@@ -49,8 +49,8 @@ func (p *Provider) refund(ctx context.Context, c payment.Charge, r payment.Refun
 		if err != nil {
 			return err
 		}
-		err = tx.QueryRow(ctx, `select id, amount, $3::text from sandbox_refunds where refund_id = $1 and attempt_id = $2`,
-			r.ID, c.Attempt, left.Currency).Scan(&done.Ref, &done.Amount.Amount, &done.Amount.Currency)
+		err = tx.QueryRow(ctx, `select id, amount, $3::text, case when failed then 'failed' else 'done' end from sandbox_refunds where refund_id = $1 and attempt_id = $2`,
+			r.ID, c.Attempt, left.Currency).Scan(&done.Ref, &done.Amount.Amount, &done.Amount.Currency, &done.State)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -61,8 +61,9 @@ func (p *Provider) refund(ctx context.Context, c payment.Charge, r payment.Refun
 			return err
 		}
 		done.Amount = r.Amount
-		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount, by_hand, fee) values ($1, $2, $3, $4, $5, $6)`,
-			done.Ref, r.ID, c.Attempt, r.Amount.Amount, byHand, r.Fee); err != nil {
+		if _, err := tx.Exec(ctx, `insert into sandbox_refunds (id, refund_id, attempt_id, amount, by_hand, fee, fee_id)
+			select $1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::boolean, case when exists (select from sandbox_refunds where attempt_id = $3 and fee_id = $7) then 0 else $6::bigint end, $7::uuid`,
+			done.Ref, r.ID, c.Attempt, r.Amount.Amount, byHand, r.Fee, r.FeeID()); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `update sandbox_payments set refunded = refunded + $2 where attempt_id = $1`, c.Attempt, r.Amount.Amount)
@@ -77,7 +78,21 @@ func (p *Provider) refund(ctx context.Context, c payment.Charge, r payment.Refun
 	return done, nil
 }
 
-const refundColumns = `r.id, case when r.by_hand then '' else r.refund_id::text end, p.id, 'done', r.amount, p.currency`
+// SendBack has a refund fail that was done, by the provider's own id of it.
+func (p *Provider) SendBack(ctx context.Context, ref string) error {
+	tag, err := p.db.Exec(ctx, `
+		with failed as (update sandbox_refunds set failed = true, told = false where id = $1 and not failed returning attempt_id, amount)
+		update sandbox_payments p set refunded = refunded - failed.amount from failed where p.attempt_id = failed.attempt_id`, ref)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errors.New("it is not there, or has failed")
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox: sending refund %s back: %w", ref, err)
+	}
+	return nil
+}
+
+const refundColumns = `r.id, case when r.by_hand then '' else r.refund_id::text end, p.id, case when r.failed then 'failed' else 'done' end, r.amount, p.currency`
 
 func (p *Provider) refunds(ctx context.Context, where string, args ...any) ([]payment.Refunded, error) {
 	rows, err := p.db.Query(ctx, `

@@ -75,9 +75,10 @@ func TestConformance(t *testing.T) {
 			RefundByHand: func(ctx context.Context, pay payment.Payment, amount int64) error {
 				return p.RefundByHand(ctx, payment.Charge{Ref: pay.Ref}, amount)
 			},
-			Judge: func(ctx context.Context, pay payment.Payment, won bool) error { return p.Judge(ctx, pay.Attempt, won) },
-			Now:   time.Now,
-			Later: func(d time.Duration) { at.later(t, db, d) },
+			SendBack: func(ctx context.Context, r payment.Refunded) error { return p.SendBack(ctx, r.Ref) },
+			Judge:    func(ctx context.Context, pay payment.Payment, won bool) error { return p.Judge(ctx, pay.Attempt, won) },
+			Now:      time.Now,
+			Later:    func(d time.Duration) { at.later(t, db, d) },
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (p *Provider) Account(ctx context.Context, id string) (payment.Account, err
 	return t, nil
 }
 
-// returnFee gives back of the fee of a payment, once for each refund. As with refunds
+// returnFee gives back of the fee of a payment, once for each cause of a refund. As with refunds
 // it looks for its own id first: an idempotency key is not kept for ever.
 func (p *Provider) returnFee(ctx context.Context, c payment.Charge, intent string, r payment.Refund) error {
 	of, err := p.retrieve(ctx, c.Account, intent)
@@ -53,14 +53,14 @@ func (p *Provider) returnFee(ctx context.Context, c payment.Charge, intent strin
 		if err != nil {
 			return fmt.Errorf("looking for the fee of refund %s: %w", r.ID, describe(err))
 		}
-		if given.Metadata[metaRefund] == r.ID {
+		if given.Metadata[metaRefund] == r.FeeID() {
 			return nil
 		}
 	}
 	amount, _ := toStripe(booking.Money{Amount: r.Fee, Currency: r.Amount.Currency})
 	params := &stripego.FeeRefundCreateParams{ID: &fee, Amount: &amount}
-	params.SetIdempotencyKey("fee-" + r.ID)
-	params.AddMetadata(metaRefund, r.ID)
+	params.SetIdempotencyKey("fee-" + r.FeeID())
+	params.AddMetadata(metaRefund, r.FeeID())
 	if _, err := p.api.V1FeeRefunds.Create(ctx, params); err != nil {
 		return fmt.Errorf("giving the fee of refund %s back: %w", r.ID, describe(err))
 	}

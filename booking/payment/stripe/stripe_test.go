@@ -117,9 +117,10 @@ func TestConformance(t *testing.T) {
 			RefundByHand: func(_ context.Context, p payment.Payment, amount int64) error {
 				return a.fake.RefundByHand(p.Ref, amount)
 			},
-			Judge: func(_ context.Context, p payment.Payment, won bool) error { return a.fake.Judge(p.Ref, won) },
-			Now:   a.fake.Now,
-			Later: a.fake.Later,
+			SendBack: func(_ context.Context, r payment.Refunded) error { return a.fake.SendBack(r.Ref) },
+			Judge:    func(_ context.Context, p payment.Payment, won bool) error { return a.fake.Judge(p.Ref, won) },
+			Now:      a.fake.Now,
+			Later:    a.fake.Later,
 		}
 	})
 	if asked := slices.Sorted(maps.Keys(seen)); !slices.Equal(asked, calls) {

@@ -307,11 +307,16 @@ type refund struct {
 	amount   int64
 	made     time.Time
 	metadata map[string]string
+	failed   bool
 }
 
 func (r *refund) json() object {
-	return object{"id": r.id, "object": "refund", "amount": r.amount, "currency": r.of.currency, "charge": r.of.charge,
+	o := object{"id": r.id, "object": "refund", "amount": r.amount, "currency": r.of.currency, "charge": r.of.charge,
 		"payment_intent": r.of.id, "status": "succeeded", "created": r.made.Unix(), "metadata": r.metadata}
+	if r.failed {
+		o["status"], o["failure_reason"] = "failed", "lost_or_stolen_card"
+	}
+	return o
 }
 
 func (s *Server) refund(account string, form url.Values) *reply {
@@ -352,6 +357,23 @@ func (s *Server) RefundByHand(id string, amount int64) error {
 		return fmt.Errorf("%d of payment intent %s cannot be given back", amount, id)
 	}
 	s.giveBack(i, amount, map[string]string{})
+	return nil
+}
+
+// SendBack has a refund fail that had succeeded, as banks do days later. Stripe tells of
+// that in two events.
+func (s *Server) SendBack(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := slices.IndexFunc(s.refunds, func(r *refund) bool { return r.id == id && !r.failed })
+	if n < 0 {
+		return fmt.Errorf("refund %s is not there, or has failed", id)
+	}
+	r := s.refunds[n]
+	r.failed = true
+	r.of.refunded -= r.amount
+	s.cry(r.of, "refund.updated", r.json())
+	s.cry(r.of, "refund.failed", r.json())
 	return nil
 }
 
