@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 
 import { leaving, shop as words, waiting } from "../src/messages/en";
-import type { Fan } from "./fan";
+import { type Fan, until } from "./fan";
 import { look } from "./look";
 import { Staff } from "./staff";
 
@@ -46,10 +46,15 @@ export async function leave(fan: Fan): Promise<void> {
   await look(page, "done");
 }
 
-/** How many units anybody holds, as any visitor sees it. */
+/** How many units anybody holds, as any visitor sees it. A picture may be a second old: this one is newer than the call. */
 async function held(page: Page): Promise<number> {
+  const called = Date.now();
   const sale = await (await page.request.get(new URL("/api/v1/sales", page.url()).href)).json();
-  const id: string = sale.sales[0].performances[0];
-  const now = await (await page.request.get(new URL(`/api/v1/performances/${id}/availability`, page.url()).href)).json();
-  return now.tiers.reduce((sum: number, tier: { held: number }) => sum + tier.held, 0);
+  const url = new URL(`/api/v1/performances/${sale.sales[0].performances[0]}/availability`, page.url()).href;
+  let now: { as_of: string; tiers: { held: number }[] } | undefined;
+  await until(async () => {
+    now = await (await page.request.get(url)).json();
+    return Date.parse(now!.as_of) >= called;
+  }, "a new picture of what is held");
+  return now!.tiers.reduce((sum, tier) => sum + tier.held, 0);
 }
