@@ -54,12 +54,14 @@ type Gatherer[Req, Res any] struct {
 	backlog int           // most requests that wait
 	timeout time.Duration // of one batch
 	pace    time.Duration // between the beginnings of two batches of several
+	within  time.Duration // of one batch, by the last one; 0: however long
 
 	mu      sync.Mutex // guards what follows
 	waiting []*call[Req, Res]
 	running int       // drains under way
 	began   time.Time // of the last batch
 	company bool      // it had several requests
+	most    int       // requests in the next one, at most size
 	closed  bool
 
 	drains sync.WaitGroup
@@ -76,7 +78,7 @@ type call[Req, Res any] struct {
 // New returns a Gatherer whose batches hold at most size requests and take at
 // most timeout; at most backlog requests wait, the next ones get ErrFull.
 func New[Req, Res any](size, backlog int, timeout time.Duration, run Func[Req, Res]) *Gatherer[Req, Res] {
-	return &Gatherer[Req, Res]{run: run, size: size, backlog: backlog, timeout: timeout}
+	return &Gatherer[Req, Res]{run: run, size: size, most: size, backlog: backlog, timeout: timeout}
 }
 
 // Paced lets a batch begin so long after the last one, if that had several
@@ -84,6 +86,14 @@ func New[Req, Res any](size, backlog int, timeout time.Duration, run Func[Req, R
 // Call it before Do.
 func (g *Gatherer[Req, Res]) Paced(pace time.Duration) *Gatherer[Req, Res] {
 	g.pace = pace
+	return g
+}
+
+// Within lets a batch have as many requests as are done in about so long, by what each
+// of the last one took, and one at least: where each takes long by itself, batches
+// save nothing, and all of a batch wait for the last of it. Call it before Do.
+func (g *Gatherer[Req, Res]) Within(span time.Duration) *Gatherer[Req, Res] {
+	g.within = span
 	return g
 }
 
@@ -133,7 +143,7 @@ func (g *Gatherer[Req, Res]) enter(c *call[Req, Res]) error {
 
 // halfFull reports whether a batch of those who wait is worth its own costs
 // beside another one. mu is held.
-func (g *Gatherer[Req, Res]) halfFull() bool { return 2*len(g.waiting) >= g.size }
+func (g *Gatherer[Req, Res]) halfFull() bool { return 2*len(g.waiting) >= g.most }
 
 // drain runs batches until nobody waits, or so few that they may as well wait
 // for the drain beside it.
@@ -172,10 +182,22 @@ func (g *Gatherer[Req, Res]) do(calls []*call[Req, Res]) {
 	for i, c := range calls {
 		requests[i] = c.request
 	}
+	began := time.Now()
 	for i, r := range g.run(ctx, requests) {
 		calls[i].result = r
 	}
+	g.took(time.Since(began), len(calls))
 	lost = false
+}
+
+// took says how long a batch of so many took.
+func (g *Gatherer[Req, Res]) took(span time.Duration, n int) {
+	if g.within == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = min(g.size, max(1, int(g.within*time.Duration(n)/max(1, span))))
 }
 
 // early is how long the next batch has to wait. If it is half full before that,
@@ -196,7 +218,7 @@ func (g *Gatherer[Req, Res]) take() []*call[Req, Res] {
 		g.running--
 		return nil
 	}
-	n := min(g.size, len(g.waiting))
+	n := min(g.most, len(g.waiting))
 	g.company = n > 1
 	if g.pace > 0 {
 		g.began = time.Now()

@@ -18,6 +18,51 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// Where each request takes long by itself, a batch has no more than are done in the
+// time that it may take, and as many as ever once they are quick again.
+func TestABatchIsAsLargeAsIsDoneInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		each := 30 * time.Millisecond
+		var mu sync.Mutex
+		largest := 0
+		g := batch.New(8, 100, time.Minute, func(_ context.Context, in []int) []batch.Result[int] {
+			time.Sleep(each * time.Duration(len(in)))
+			mu.Lock()
+			defer mu.Unlock()
+			largest = max(largest, len(in))
+			return make([]batch.Result[int], len(in))
+		}).Within(100 * time.Millisecond)
+		defer g.Close()
+		call := func(n int) int {
+			largest = 0
+			var callers sync.WaitGroup
+			for range n {
+				callers.Go(func() {
+					if _, err := g.Do(t.Context(), 1); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			callers.Wait()
+			return largest
+		}
+		call(1)
+		if n := call(40); n != 3 {
+			t.Errorf("batches of up to %d, want 3 of 30 ms each in 100 ms", n)
+		}
+		each = time.Second
+		call(4)
+		if n := call(40); n != 1 {
+			t.Errorf("batches of up to %d of a second each, want one by one", n)
+		}
+		each = time.Microsecond
+		call(4)
+		if n := call(40); n != 8 {
+			t.Errorf("batches of up to %d that are quick again, want 8", n)
+		}
+	})
+}
+
 // gated returns a Func that doubles numbers, refuses negative ones, tells the
 // size of each batch and waits for one signal a batch.
 func gated(sizes chan<- int, proceed <-chan struct{}) batch.Func[int, int] {

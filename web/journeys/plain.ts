@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import type { Fan } from "./fan";
+import { type Fan, until } from "./fan";
 import { look } from "./look";
 import { Crowd, Staff } from "./staff";
 
@@ -48,14 +48,12 @@ export async function plain(fan: Fan): Promise<void> {
     await other.getByLabel("The link that a friend sent you").fill(link);
     await other.getByRole("button", { name: "Join them" }).click();
     for (const each of [page, other]) await each.getByText("a party of 2").waitFor({ timeout: 30_000 });
-    await other.getByText("Leave the line").click();
-    await other.getByRole("button", { name: "Leave for good" }).click();
+    await leaveForGood(other);
     await scene(other, "none");
     await page.getByText("a party of 2").waitFor({ state: "detached", timeout: 30_000 });
 
     await other.getByRole("button", { name: "Join the line" }).click();
-    await other.getByText("Leave the line").click();
-    await other.getByRole("button", { name: "Leave for good" }).click();
+    await leaveForGood(other);
     await scene(other, "none");
     await other.context().close();
   } finally {
@@ -71,6 +69,17 @@ export async function plain(fan: Fan): Promise<void> {
   await page!.getByRole("link", { name: "Go to the shop" }).click();
   await page!.waitForURL("**/shop");
   await context.close();
+}
+
+/** The page loads itself anew now and then, and folds the question up. */
+async function leaveForGood(page: Page): Promise<void> {
+  await until(async () => {
+    await page.getByText("Leave the line").click();
+    return page.getByRole("button", { name: "Leave for good" }).click({ timeout: 2_000 }).then(
+      () => true,
+      () => false,
+    );
+  }, "the question whether to leave stays open");
 }
 
 async function ahead(page: Page): Promise<number> {
