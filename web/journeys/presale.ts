@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { lane as words, ops } from "../src/messages/en";
-import { Fan } from "./fan";
+import { Fan, until } from "./fan";
 import { look, watch } from "./look";
 import { startStack } from "./stack";
 
@@ -57,6 +57,11 @@ export async function presale(fan: Fan): Promise<void> {
     await look(desk, "presale-ops");
     await share.press("Enter");
     await desk.getByText(ops.limits.applied).waitFor();
+    // Whoever opens the list asks for the sale anew, once; the edge may answer from a picture that is a little older.
+    await until(async () => {
+      const told = (await (await fetch(`${stack.url}/api/v1/sales/${stack.sale}`)).json()) as { lanes: { share: number }[] };
+      return told.lanes.some((lane) => lane.share === 45);
+    }, "the edge tells of the new share");
     await page.getByText(words.all).click();
     await page.getByText(words.here("Members", 45)).waitFor();
     await desk.close();
