@@ -220,6 +220,9 @@ func TestACodeWithoutScripts(t *testing.T) {
 	if !bytes.Contains(page.body, []byte("Enter a code")) || !bytes.Contains(page.body, []byte("60 % of the turns")) {
 		t.Fatalf("the page has no form for a code: %s", page.body)
 	}
+	if form := wantStatus(t, f.do("GET", "plain?ask=code", ""), http.StatusOK); !bytes.Contains(form.body, []byte(`name="code"`)) || form.Header.Get("Refresh") != "" {
+		t.Errorf("the page for a code loads itself again in %q: %s", form.Header.Get("Refresh"), form.body)
+	}
 	wrong := f.do("POST", "plain", "do=code&code=WRONG-CODE", form...)
 	if wrong.StatusCode != http.StatusNotFound || !bytes.Contains(wrong.body, []byte("Your place is kept")) {
 		t.Errorf("a wrong code: %d %s", wrong.StatusCode, wrong.body)

@@ -110,7 +110,24 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view.see()
+	view.ask(r.URL.Query().Get("ask"))
 	return s.writePlain(w, http.StatusOK, view)
+}
+
+// ask shows a question instead of the line, on a page that does not load itself
+// again: it would fold up, and forget what was typed, every few seconds.
+func (v *plainView) ask(what string) {
+	if v.Asks(what) {
+		v.Scene, v.Again = what, 0
+	}
+}
+
+// Asks reports whether the page has the question.
+func (v plainView) Asks(what string) bool {
+	if v.Again == 0 || v.Status.Elsewhere || !slices.Contains([]string{"lobby", "drawing", "waiting", "offered"}, v.Scene) {
+		return false
+	}
+	return what == "leave" || what == "code" && v.Codes() && v.Scene != "offered"
 }
 
 // plainView begins a view of the sale that the path names.

@@ -146,8 +146,16 @@ func TestPlainPagesMoveAPlaceToo(t *testing.T) {
 	if text := other.page("waiting"); strings.Contains(text, "Your place is on another device") || g.snapshot().Size != 1 {
 		t.Errorf("where the place is: %s", text)
 	}
+	wantScene(t, desk.do("GET", "plain?ask=leave", ""), "waiting") // it is not its to give up
 	for _, do := range []string{"leave", "claim", "handover"} {
 		wantScene(t, wantStatus(t, desk.submit(do), http.StatusConflict), "problem")
+	}
+	for ask, scene := range map[string]string{"leave": "leave", "code": "waiting", "jump": "waiting"} { // no lane here has codes
+		r := other.do("GET", "plain?ask="+ask, "")
+		wantScene(t, r, scene)
+		if stays := scene != "waiting"; stays != (r.Header.Get("Refresh") == "") {
+			t.Errorf("asked %s: Refresh %q", ask, r.Header.Get("Refresh"))
+		}
 	}
 	wantStatus(t, other.submit("leave"), http.StatusSeeOther)
 	desk.page("left")

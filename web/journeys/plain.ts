@@ -25,7 +25,7 @@ export async function plain(fan: Fan): Promise<void> {
     await scene(page, "waiting");
     const before = await ahead(page);
     assert.ok(before >= 3, `behind those who were there: ${before}`);
-    await pictures(fan, page, "plain-waiting", { handover: "Move to another device", invite: "Invite friends" });
+    await pictures(fan, page, "plain-waiting", { handover: "Move to another device", invite: "Invite friends", leave: "Leave the line" });
     await fan.arrive(); // the same place, with scripts
     await fan.sees("waiting");
     assert.equal(await fan.position(), before);
@@ -71,15 +71,10 @@ export async function plain(fan: Fan): Promise<void> {
   await context.close();
 }
 
-/** The page loads itself anew now and then, and folds the question up. */
+/** The question is a page of its own, which stays. */
 async function leaveForGood(page: Page): Promise<void> {
-  await until(async () => {
-    await page.getByText("Leave the line").click();
-    return page.getByRole("button", { name: "Leave for good" }).click({ timeout: 2_000 }).then(
-      () => true,
-      () => false,
-    );
-  }, "the question whether to leave stays open");
+  await page.getByRole("button", { name: "Leave the line" }).click();
+  await page.getByRole("button", { name: "Leave for good" }).click();
 }
 
 async function ahead(page: Page): Promise<number> {
@@ -100,7 +95,7 @@ async function pictures(fan: Fan, page: Page, name: string, buttons: Record<stri
     await fan.page.getByRole("button", { name: button }).click();
     await scene(fan.page, leadsTo);
     await look(fan.page, `plain-${leadsTo}`);
-    await fan.page.getByRole("link", { name: "Back to the line" }).click();
+    await fan.page.getByRole("link", { name: /^(Back to|Stay in) the line$/ }).click();
     await scene(fan.page, "waiting");
   }
   await fan.page.unroute("**/plain");

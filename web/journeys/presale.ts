@@ -70,7 +70,8 @@ export async function presale(fan: Fan): Promise<void> {
     const plain = await mine.another(390);
     await plain.page.goto(`${plain.room}?plain`);
     await plain.page.getByRole("button", { name: "Join the line" }).click();
-    await plain.page.getByText("Enter a code").click();
+    await plain.page.getByRole("button", { name: "Enter a code" }).click();
+    await look(plain.page, "presale-plain-code");
     await plain.page.getByLabel("The code that you were given for a lane").fill(codes[1]!);
     await plain.page.getByRole("button", { name: "Look where it leads" }).click();
     await plain.page.getByText("It leads to the lane Members").waitFor();
