@@ -61,21 +61,14 @@ func (s *server) showCounter(ctx context.Context, in *performanceID) (*shownCoun
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.shows.Reserves(ctx, p.Map.ID)
+	all, err := s.shows.Sellable(ctx, p.Map.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &shownCounter{}
 	out.Body.Who, out.Body.Reserves = by(ctx), []CounterReserve{}
 	for _, r := range all {
-		of, err := s.shows.Sellable(ctx, p.Map.ID, r.Name)
-		if errors.Is(err, catalogue.ErrReserveUnknown) { // for nobody, or released just now
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		kept, err := s.keptFor(ctx, p, of)
+		kept, err := s.keptFor(ctx, p, r.Ranges)
 		if err != nil {
 			return nil, err
 		}
@@ -133,10 +126,15 @@ func (s *server) counterParts(ctx context.Context, w CounterHoldRequest, p catal
 	if err != nil || w.Reserve == "" {
 		return parts, err
 	}
-	of, err := s.shows.Sellable(ctx, p.Map.ID, w.Reserve)
+	all, err := s.shows.Sellable(ctx, p.Map.ID)
 	if err != nil {
 		return nil, err
 	}
+	i := slices.IndexFunc(all, func(r catalogue.Reserve) bool { return r.Name == w.Reserve })
+	if i < 0 {
+		return nil, catalogue.ErrReserveUnknown
+	}
+	of := all[i].Ranges
 	within := func(r catalogue.Range) bool {
 		return slices.ContainsFunc(of, func(o catalogue.Range) bool { return r.First >= o.First && r.First+r.Count <= o.First+o.Count })
 	}

@@ -330,26 +330,28 @@ func reservesWhere(ctx context.Context, db asked, where string, args ...any) ([]
 	return list, err
 }
 
-// Sellable returns the units of a reserve in force that the counter may sell: of those
-// for guests, the production and the box office what is in no other reserve that is
+// Sellable lists the reserves in force of which the counter may sell, by name: those for
+// guests, the production and the box office, without what is in another reserve that is
 // for nobody.
-func (s *Store) Sellable(ctx context.Context, id ropeline.PerformanceID, name string) ([]Range, error) {
+func (s *Store) Sellable(ctx context.Context, id ropeline.PerformanceID) ([]Reserve, error) {
 	list, err := s.Reserves(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	forSomebody := func(r Reserve) bool { return r.Kind == Guests || r.Kind == Production || r.Kind == BoxOffice }
-	i := slices.IndexFunc(list, func(r Reserve) bool { return r.Name == name && forSomebody(r) })
-	if i < 0 {
-		return nil, ErrReserveUnknown
-	}
+	var some []Reserve
 	var nobody []Range
 	for _, r := range list {
-		if !forSomebody(r) {
+		if r.Kind == Guests || r.Kind == Production || r.Kind == BoxOffice {
+			some = append(some, r)
+		} else {
 			nobody = append(nobody, r.Ranges...)
 		}
 	}
-	return without(list[i].Ranges, union(nobody)), nil
+	nobody = union(nobody)
+	for i := range some {
+		some[i].Ranges = without(some[i].Ranges, nobody)
+	}
+	return some, nil
 }
 
 // without are the parts of ranges that are in none of others, which are in order.
