@@ -331,7 +331,7 @@ func TestACardThatIsDeclinedIsRefusedToEverybodyWhoBringsIt(t *testing.T) {
 func TestLimitsOfCardsAndAddressesHoldForManyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := small()
-	p.Limits = Limits{PlaceAttempts: 3, AddressAttempts: 50, CardAttempts: 4, AttemptsIn: 3600, AddressTickets: 20, CardTickets: 6, TicketsIn: 86400}
+	p.Limits = Limits{PlaceAttempts: 3, AddressAttempts: 50, CardAttempts: 4, AttemptsIn: 3600, AddressTickets: 20, TicketsIn: 86400}
 	r := open(t, p)
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -353,7 +353,7 @@ func TestLimitsOfCardsAndAddressesHoldForManyAtOnce(t *testing.T) {
 		t.Fatalf("%d payments of two tickets were let begin, want 10", len(trials))
 	}
 	for i, trial := range trials {
-		if err := trial.Card(t.Context(), "mine"); i < 3 && err != nil || i >= 3 && !errors.Is(err, ErrCardLimit) {
+		if err := trial.Card(t.Context(), "mine"); i < 4 && err != nil || i >= 4 && !errors.Is(err, ErrSlowedCard) {
 			t.Errorf("payment %d with one card: %v", i, err)
 		}
 		trial.End(t.Context(), []Ending{Paid, Failed}[min(i/3, 1)])
@@ -381,6 +381,48 @@ func TestLimitsOfCardsAndAddressesHoldForManyAtOnce(t *testing.T) {
 		}
 		trial.End(t.Context(), Undone)
 		trial, err = r.Begin(t.Context(), payment(who(201, ""), "", 4500))
+	}
+}
+
+// A card has one name in a sale, whatever token it is paid with, and another one in
+// another sale, so that nobody sees that both were bought with it.
+func TestACardHasAnAllowanceOfEachSale(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits.CardTickets = 6
+	r := open(t, p)
+	name := func(sale ropeline.SaleID, method, fingerprint string) string {
+		t.Helper()
+		pay := payment(who(1, ""), method, 4500)
+		pay.Sale = sale
+		trial, err := r.Begin(t.Context(), pay)
+		if err == nil {
+			err = trial.Card(t.Context(), fingerprint)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := trial.Allowance()
+		if later := r.Allowance(pay, fingerprint); later != a {
+			t.Errorf("before the bank %+v, after it %+v", a, later)
+		}
+		if a.Card != "" && (a.Most != 6 || a.For != 24*time.Hour || len(a.Card) != 22 || !a.Limits()) {
+			t.Errorf("%+v", a)
+		}
+		return a.Card
+	}
+	mine := name("gala", "pm_1", "mine")
+	if mine == "" || mine == r.keys.Card("mine").Name || name("gala", "pm_2", "mine") != mine || name("gala", "pm_3", "yours") == mine || name("ball", "pm_1", "mine") == mine {
+		t.Error("a card is not known by one name in one sale")
+	}
+	if name("gala", "sandbox_ok", "sandbox_ok") != "" || name("gala", "pm_9", "") != "" {
+		t.Error("what is nobody's card has an allowance")
+	}
+	exchange := payment(who(1, ""), "pm_1", 4500)
+	exchange.Tickets = 0
+	trial, err := r.Begin(t.Context(), exchange) // its card is known by its token
+	if err != nil || trial.card.Name == "" || trial.Allowance() != (Allowance{}) || (*Trial)(nil).Allowance() != (Allowance{}) {
+		t.Errorf("what buys nothing has an allowance, %v", err)
 	}
 }
 

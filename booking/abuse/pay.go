@@ -108,12 +108,11 @@ func (g *Guard) methodKey(method string) string {
 // is taken: only the provider knows a card, and so the first time that it sees a
 // token it has to be asked first. It fails as Begin does.
 func (t *Trial) Card(ctx context.Context, fingerprint string) error {
-	// The sandbox calls a card by its token: that is everybody's, and nobody's.
-	if t == nil || fingerprint == "" || fingerprint == t.payment.Method {
+	if t == nil {
 		return nil
 	}
-	g, card := t.guard, t.guard.keys.Card(fingerprint)
-	if card == t.card {
+	g, card := t.guard, t.guard.card(t.payment, fingerprint)
+	if card.Name == "" || card == t.card {
 		return nil
 	}
 	t.card = card
@@ -135,6 +134,48 @@ func (t *Trial) Card(ctx context.Context, fingerprint string) error {
 		return err
 	}
 	return g.take(ctx, []Subject{card}, t)
+}
+
+// card is the one that was paid with. The sandbox calls a card by its token: that is
+// everybody's, and nobody's.
+func (g *Guard) card(p Payment, fingerprint string) Subject {
+	if fingerprint == "" || fingerprint == p.Method {
+		return Subject{}
+	}
+	return g.keys.Card(fingerprint)
+}
+
+// Allowance is how many tickets of a sale a card may pay for. Who writes orders counts
+// them and has the last word: what Redis counts is forgotten with it.
+type Allowance struct {
+	Card string        // its name in this sale and no other; empty: it is not known, or nothing is bought with it
+	Most int64         // 0: any number
+	For  time.Duration // how long a ticket counts
+}
+
+// Limits reports whether there is something to count.
+func (a Allowance) Limits() bool { return a.Card != "" && a.Most > 0 }
+
+// Allowance is that of the payment's card, as far as it is known by now.
+func (t *Trial) Allowance() Allowance {
+	if t == nil {
+		return Allowance{}
+	}
+	return t.guard.allowance(t.payment, t.card)
+}
+
+// Allowance is that of a payment's card that was not known before its fan had been
+// at the bank.
+func (g *Guard) Allowance(p Payment, fingerprint string) Allowance {
+	return g.allowance(p, g.card(p, fingerprint))
+}
+
+func (g *Guard) allowance(p Payment, card Subject) Allowance {
+	if card.Name == "" || p.Tickets == 0 {
+		return Allowance{}
+	}
+	l := g.policy.Limits
+	return Allowance{g.keys.name("card of a sale", string(p.Sale)+"\x00"+card.Name), l.CardTickets, l.TicketsIn.Duration()}
 }
 
 // counter is one of the limits.
@@ -162,7 +203,7 @@ func (t *Trial) counters(s Subject) []counter {
 	case Address:
 		all = []counter{attempts(l.AddressAttempts, ErrSlowedNetwork), tickets(l.AddressTickets, ErrNetworkLimit)}
 	case Card:
-		all = []counter{attempts(l.CardAttempts, ErrSlowedCard), tickets(l.CardTickets, ErrCardLimit)}
+		all = []counter{attempts(l.CardAttempts, ErrSlowedCard)} // of its tickets, see Allowance
 	}
 	kept := all[:0]
 	for _, c := range all {

@@ -60,7 +60,7 @@ type Limits struct {
 	CardAttempts    int64            `json:"card_attempts"`
 	AttemptsIn      ropeline.Seconds `json:"attempts_in"`
 	AddressTickets  int64            `json:"address_tickets"` // of a sale, bought in TicketsIn
-	CardTickets     int64            `json:"card_tickets"`
+	CardTickets     int64            `json:"card_tickets"`    // counted with the orders, see Allowance
 	TicketsIn       ropeline.Seconds `json:"tickets_in"`
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/payment"
 )
 
@@ -52,8 +53,10 @@ type Attempt struct {
 	From        string // the order whose tickets it exchanges; empty: it buys
 
 	// PerPlace is how many units a place of the line may have of the sale, 0 for any
-	// number, and Sold what performances that is. They are not kept.
+	// number, Card what the card may, once it is known, and Sold what performances that
+	// is. They are not kept.
 	PerPlace int
+	Card     abuse.Allowance
 	Sold     []ropeline.PerformanceID
 }
 
@@ -65,7 +68,7 @@ func scanAttempt(row pgx.CollectableRow) (a Attempt, err error) {
 		&a.Units, &a.Amount.Amount, &a.Amount.Currency, &a.Method, &a.Tender, &a.Account, &a.AccountFee, &a.Ref, &a.Action, &a.Step, &a.Outcome, &a.From)
 }
 
-// counted are the performances of which a place's units count.
+// counted are the performances of which the units of a place, and of a card, count.
 func (a Attempt) counted() []ropeline.PerformanceID {
 	if len(a.Sold) == 0 {
 		return []ropeline.PerformanceID{a.Performance}

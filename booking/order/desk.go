@@ -23,7 +23,6 @@ type Desk struct {
 	steps
 	catalogue *catalogue.Store
 	coupons   Coupons
-	guard     Guard
 	key       []byte
 	random    io.Reader
 }
@@ -44,8 +43,8 @@ type Config struct {
 // NewDesk returns a Desk.
 func NewDesk(c Config) *Desk {
 	return &Desk{
-		steps:     steps{store: c.Store, holds: c.Holds, provider: free{c.Provider}, now: time.Now, log: c.Log},
-		catalogue: c.Catalogue, coupons: c.Coupons, guard: c.Guard, key: c.Key, random: c.Random,
+		steps:     steps{store: c.Store, holds: c.Holds, provider: free{c.Provider}, guard: c.Guard, now: time.Now, log: c.Log},
+		catalogue: c.Catalogue, coupons: c.Coupons, key: c.Key, random: c.Random,
 	}
 }
 
@@ -126,7 +125,7 @@ func (d *Desk) giveUp(ctx context.Context, a Attempt, r Request) error {
 		return ErrUnavailable.Because(err)
 	}
 	if now.Step == Voiding || now.Step == Closed {
-		d.lost(ctx, a, r)
+		d.lost(ctx, now, r)
 	}
 	return nil
 }
@@ -146,7 +145,7 @@ func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, mac []byte, err
 			now = a
 		}
 		if now.Step == Voiding || now.Step == Closed {
-			d.lost(ctx, a, r)
+			d.lost(ctx, now, r)
 		}
 		a = now
 	}
@@ -261,6 +260,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 		end = abuse.Declined
 		return d.fail(ctx, a, ErrDeclined, finished)
 	}
+	a.Card = trial.Allowance()
 	if err := d.record(ctx, a, &o); err != nil {
 		// The error may be of a commit that took place: fail finds out.
 		return d.fail(ctx, a, unwritten(err), finished)
@@ -276,7 +276,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 
 // unwritten is why an order was not written, as its buyer is told.
 func unwritten(err error) error {
-	if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's
+	if e, ok := errors.AsType[*ropeline.Error](err); ok && outcomes[e.Code] != nil { // its coupon's, or its card's
 		return e
 	}
 	if isUniqueViolation(err) {

@@ -36,6 +36,9 @@
 // in one statement (group.go): all of a group is on disk, or nothing. An order with
 // a coupon takes step 4 alone, in one transaction with the coupon's use (lower.go).
 //
+// Step 4 is also where a card has its limit (card.go): before it nobody knows which card
+// it is, and after it the money is taken.
+//
 // Redis may know less than Postgres: it may still call a hold paying after its
 // attempt has ended, because it lost its last second or a late command came
 // through. The settler compares the two in each round (EndStrays).

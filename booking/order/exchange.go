@@ -336,7 +336,8 @@ func (d *Desk) planExchange(ctx context.Context, x Exchange, h hold.Hold) (a Att
 	}
 	old := g.order.Order
 	a = Attempt{Performance: h.Performance, Hold: h.ID, Sale: h.Sale, Session: h.Session, Place: old.Place, Key: x.Key, Units: h.Units,
-		Amount: booking.Money{Amount: q.ToPay, Currency: q.Total.Currency}, Method: x.Method, Return: x.Return, Step: Started, From: old.ID}
+		Amount: booking.Money{Amount: q.ToPay, Currency: q.Total.Currency}, Method: x.Method, Return: x.Return, Step: Started, From: old.ID,
+		Sold: p.Sale.Performances}
 	o = Order{Performance: h.Performance, Sale: h.Sale, Place: old.Place, State: Pending, Total: q.Total,
 		Discount: booking.Money{Currency: q.Total.Currency}, Fee: p.Map.Tariff.Fee(q.Total.Amount), Email: old.Email}
 	for _, id := range []*string{&a.ID, &o.ID} {
@@ -451,11 +452,15 @@ func (s *Store) exchangeOf(ctx context.Context, a Attempt) (x Exchange, err erro
 }
 
 // handOver cancels the tickets that are given up. What they are worth pays for the
-// new order as far as its attempt does not; the rest goes back.
+// new order as far as its attempt does not; the rest goes back. The new tickets count
+// for the card that bought the old ones.
 func (g giving) handOver(ctx context.Context, tx pgx.Tx, a Attempt) ([]Cancellation, error) {
 	var id string
 	var total int64
-	if err := tx.QueryRow(ctx, `select id, amount from orders where performance_id = $1 and attempt_id = $2`, a.Performance, a.ID).Scan(&id, &total); err != nil {
+	if err := tx.QueryRow(ctx, `
+		update orders n set card = o.card, card_most = o.card_most, card_until = o.card_until from orders o
+		where n.performance_id = $1 and n.attempt_id = $2 and o.performance_id = $3 and o.id = $4
+		returning n.id, n.amount`, a.Performance, a.ID, g.order.Performance, g.order.ID).Scan(&id, &total); err != nil {
 		return nil, err
 	}
 	moves := total - a.Amount.Amount

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ropeline/ropeline/booking/abuse"
+	"github.com/ropeline/ropeline/booking/payment"
 )
 
 // Guard says whether somebody may pay, before the provider is asked. abuse.Guard is
@@ -11,6 +12,7 @@ import (
 type Guard interface {
 	Begin(ctx context.Context, p abuse.Payment) (*abuse.Trial, error)
 	Resume(ctx context.Context, p abuse.Payment) (*abuse.Trial, error)
+	Allowance(p abuse.Payment, fingerprint string) abuse.Allowance
 }
 
 // watched is an attempt as a guard sees it.
@@ -26,12 +28,31 @@ func (d *Desk) begin(ctx context.Context, r Request, a Attempt) (*abuse.Trial, e
 	if d.guard == nil {
 		return nil, nil // nobody watches it
 	}
-	return d.guard.Begin(ctx, r.watched(a))
+	trial, err := d.guard.Begin(ctx, r.watched(a))
+	if err != nil {
+		return nil, err
+	}
+	a.Card = trial.Allowance()
+	if err := d.store.allows(ctx, a); err != nil {
+		trial.End(ctx, abuse.Undone)
+		return nil, err
+	}
+	return trial, nil
+}
+
+// allowance is that of a payment that its fan has confirmed: some providers say only
+// now which card it is. A settler has nobody to ask, and lets it pass.
+func (s *steps) allowance(a Attempt, p payment.Payment) abuse.Allowance {
+	if s.guard == nil {
+		return abuse.Allowance{}
+	}
+	return s.guard.Allowance(Request{}.watched(a), p.Card)
 }
 
 // lost tells the guard that a payment which waited for its fan at the bank was refused
 // there, or given up. What a webhook tells of first is not counted: nobody's request
-// is under way, and the next card counts as another one.
+// is under way, and the next card counts as another one. A card at its limit is not
+// declined.
 func (d *Desk) lost(ctx context.Context, a Attempt, r Request) {
 	if d.guard == nil {
 		return
@@ -39,6 +60,10 @@ func (d *Desk) lost(ctx context.Context, a Attempt, r Request) {
 	trial, err := d.guard.Resume(ctx, r.watched(a))
 	if err != nil {
 		d.log.Warn("a payment that was refused at the bank is not counted", "attempt", a.ID, "err", err)
+		return
+	}
+	if a.Outcome == abuse.ErrCardLimit.Code {
+		trial.End(ctx, abuse.Failed)
 		return
 	}
 	trial.End(ctx, abuse.Declined)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -23,7 +24,8 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	if err != nil {
 		return a, err
 	}
-	if !promised && p.State == payment.Authorized { // the fan knows that nothing was taken
+	refused := a.Outcome == abuse.ErrCardLimit.Code
+	if (!promised || refused) && p.State == payment.Authorized { // the fan knows that nothing was taken
 		_, err := s.void(ctx, a)
 		return a, err
 	}
@@ -34,7 +36,7 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	}
 	// A coupon that made it cheaper is its hold's or its owner's again, and may be used up,
 	// and what is exchanged may be gone: such money goes back.
-	if full && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 {
+	if full && !refused && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 {
 		seated, err := s.reseat(ctx, a)
 		if err != nil || seated.Step == Recorded {
 			return seated, err
@@ -109,8 +111,8 @@ func feeIn(a Attempt, back booking.Money) int64 {
 	return a.AccountFee
 }
 
-// reseat gives the order of an attempt its units again, if nobody has them and its
-// place of the line has not bought others up to its limit meanwhile. Redis is asked
+// reseat gives the order of an attempt its units again, if nobody has them and neither its
+// place of the line nor its card has bought others up to the limit meanwhile. Redis is asked
 // first: whoever holds them there was promised them. Postgres is the last guard, as ever.
 func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
 	before := a
@@ -129,7 +131,7 @@ func (s *steps) reseat(ctx context.Context, a Attempt) (Attempt, error) {
 			return now, err
 		}
 	}
-	if !revived { // the units are somebody's, or too many for the place of the line
+	if !revived { // the units are somebody's, or too many for the place of the line, or the card
 		err = s.unpay(ctx, a)
 		if err == nil && a.Hold == a.ID {
 			err = quiet.Release(ctx, a.Performance, a.Hold, s.sessionOf(a))

@@ -59,7 +59,7 @@ func (d *Desk) record(ctx context.Context, a Attempt, o *Order) error {
 	if err == nil {
 		d.store.written.Add(1)
 	}
-	return err
+	return d.store.unrecorded(ctx, a, err)
 }
 
 // free pays what costs nothing itself: providers take no such payments. It keeps

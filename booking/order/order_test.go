@@ -46,6 +46,7 @@ type desk struct {
 	store    *order.Store
 	provider *meddler
 	coupons  *coupon.Store
+	guard    order.Guard
 }
 
 // meddler is the sandbox, with a hand in the calls: a test may look at or
@@ -59,6 +60,7 @@ type meddler struct {
 	before func(call string) error
 	after  func(call string) error
 	held   int32 // connections of the pool that were out during any call
+	shy    bool  // it says which card it is once the fan has confirmed, as Stripe does
 }
 
 func (m *meddler) call(name string, do func() (payment.Payment, error)) (payment.Payment, error) {
@@ -80,7 +82,11 @@ func (m *meddler) call(name string, do func() (payment.Payment, error)) (payment
 }
 
 func (m *meddler) Authorize(ctx context.Context, c payment.Charge) (payment.Payment, error) {
-	return m.call("authorize", func() (payment.Payment, error) { return m.Provider.Authorize(ctx, c) })
+	p, err := m.call("authorize", func() (payment.Payment, error) { return m.Provider.Authorize(ctx, c) })
+	if m.shy && p.State == payment.NeedsAction {
+		p.Card = ""
+	}
+	return p, err
 }
 
 func (m *meddler) Capture(ctx context.Context, c payment.Charge) (payment.Payment, error) {
@@ -174,7 +180,7 @@ func (d *desk) seed() ropeline.Sale {
 }
 
 func (d *desk) deskOn(store *order.Store, shows *catalogue.Store) *order.Desk {
-	return order.NewDesk(order.Config{Store: store, Catalogue: shows, Holds: d.holds, Provider: d.provider, Coupons: d.coupons,
+	return order.NewDesk(order.Config{Store: store, Catalogue: shows, Holds: d.holds, Provider: d.provider, Coupons: d.coupons, Guard: d.guard,
 		Key: make([]byte, 32), Random: rand.Reader, Log: d.log()})
 }
 

@@ -34,6 +34,7 @@ type steps struct {
 	store    *Store
 	holds    *hold.Store
 	provider payment.Provider
+	guard    Guard // nil: nobody watches who pays
 	now      func() time.Time
 	log      *slog.Logger
 }
@@ -101,6 +102,7 @@ func (s *steps) attend(ctx context.Context, a Attempt, e *payment.Event, giveUp 
 	case err != nil, p.State == payment.Declined, p.State == payment.Voided, p.Amount != a.Amount:
 		a, err = s.store.end(ctx, a, e, canceled(Acting, ErrDeclined))
 	default:
+		a.Card = s.allowance(a, p)
 		a, err = s.store.confirm(ctx, a, e)
 	}
 	if err != nil {

@@ -165,7 +165,7 @@ func (s *Store) hasOrder(ctx context.Context, a Attempt) (has, full bool, err er
 
 // revive makes the canceled order of an attempt a pending one again, and reports
 // whether it did. The index tickets_unit_once refuses what somebody else has; it stays
-// canceled where its place of the line would have more than the sale lets it.
+// canceled where its place of the line, or its card, would have more than it may.
 func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
 	p, err := s.catalogue.Performance(ctx, a.Performance)
 	if err != nil {
@@ -177,6 +177,9 @@ func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
 			update attempts set state = 'recorded', outcome = '', hold_id = $3, provider_ref = $4, updated_at = now()
 			where performance_id = $1 and id = $2 and state = 'voiding'
 				and case when $5::int > 0 then units_of_place($6::uuid[], place_id) + cardinality(units) <= $5 else true end
+				and coalesce((
+					select cardinality(attempts.units) + coalesce((select had from units_of_cards($6::uuid[], array[o.card])), 0) <= o.card_most
+					from orders o where o.performance_id = $1 and o.attempt_id = $2 and o.card_most > 0), true)
 			returning id, amount, currency
 		), revived as (
 			update orders set state = 'pending', updated_at = now()

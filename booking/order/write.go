@@ -123,17 +123,25 @@ func literal(units []int) string {
 // Record writes order, unpaid tickets and ledger in one transaction with the
 // attempt's step from Started to Recorded, or to Acting if it has an Action, and
 // lets the order know when that was. One that is not recorded may be written to
-// later: it is of no use any more.
+// later: it is of no use any more. What its card may not pay for is refused with
+// abuse.ErrCardLimit.
 func (s *Store) Record(ctx context.Context, a Attempt, o *Order) error {
 	buyer, err := booking.NewID()
 	if err != nil {
 		return err
 	}
-	recorded, err := s.recording.do(ctx, purchase{a, buyer, o})
+	p := purchase{a, buyer, o}
+	recorded, err := s.recording.do(ctx, p)
+	if err == nil && !recorded && a.Card.Limits() {
+		// Others of its group, that were refused themselves, may have been in its way.
+		var ids []string
+		ids, err = s.takeRecord(ctx, a.Performance, []purchase{p})
+		recorded = len(ids) > 0
+	}
 	if err == nil && !recorded {
 		err = errNotStarted
 	}
-	return err
+	return s.unrecorded(ctx, a, err)
 }
 
 func (s *Store) takeRecord(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
@@ -147,7 +155,8 @@ const orderer = `case when moved.from_order is null then 'buyer' else (select x.
 
 // record writes the orders of those attempts that are started. Tickets come in the
 // order of their units, so that two groups that want the same ones wait for each
-// other and do not deadlock.
+// other and do not deadlock; before them come the cards, of which each is counted by one
+// group at a time. Those with which a card would have more than it may are left out.
 func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []purchase) ([]string, error) {
 	var tickets []Ticket
 	for _, p := range of {
@@ -157,18 +166,28 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		}
 	}
 	rows, err := db.Query(ctx, `
-		with moved as (
+		with asked as (
+			select *, sum(units) over (partition by card order by id) as together
+			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[], $17::bigint[],
+				$18::text[], $19::bigint[], $20::float8[], $21::integer[])
+				as p (id, ref, order_id, buyer_id, email, action, fee, total, card, most, life, units)
+		), counted as materialized (
+			select of_card, had from units_of_cards($22::uuid[], array(select card from asked where card <> '' and most > 0))
+		), moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
 				provider_ref = p.ref, action = p.action, updated_at = now()
-			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[], $17::bigint[])
-				as p (id, ref, order_id, buyer_id, email, action, fee, total)
+			from asked p left join counted on of_card = p.card
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
-			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, a.from_order, p.order_id, p.buyer_id, p.email, p.fee, p.total
+				and (p.card = '' or p.most = 0 or p.together + coalesce(had, 0) <= p.most)
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, a.from_order, p.order_id, p.buyer_id, p.email, p.fee, p.total,
+				p.card, p.most, p.life
 		), buyer as (
 			insert into buyers (id, email) select buyer_id, email from moved
 		), placed as (
-			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, fee, currency)
-			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', total, fee, currency from moved
+			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, fee, currency, card, card_most, card_until)
+			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', total, fee, currency,
+				card, most, case when card <> '' then now() + make_interval(secs => life) end
+			from moved
 		), ticket as (
 			insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code)
 			select $1, t.id, t.order_id, t.unit, t.tier, t.label, t.amount, t.currency, 'unpaid', t.code
@@ -198,7 +217,12 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		column(tickets, func(t Ticket) string { return t.Code }),
 		column(of, func(p purchase) string { return p.Action }),
 		column(of, func(p purchase) int64 { return p.order.Fee }),
-		column(of, func(p purchase) int64 { return p.order.Total.Amount })) // the attempt's, but for an exchange
+		column(of, func(p purchase) int64 { return p.order.Total.Amount }), // the attempt's, but for an exchange
+		column(of, func(p purchase) string { return p.Card.Card }),
+		column(of, func(p purchase) int64 { return p.Card.Most }),
+		column(of, func(p purchase) float64 { return p.Card.For.Seconds() }),
+		column(of, func(p purchase) int { return len(p.Units) }),
+		of[0].counted())
 	var recorded []string
 	if err == nil {
 		recorded, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
@@ -316,32 +340,6 @@ func (s *Store) end(ctx context.Context, a Attempt, e *payment.Event, end end) (
 	err := s.change(ctx, a, e, func(db querier) error {
 		_, err := conclude(ctx, db, a.Performance, []string{a.ID}, end)
 		return err
-	})
-	if err != nil {
-		return a, err
-	}
-	return s.read(ctx, a)
-}
-
-// confirm makes an acting attempt a recorded one, whose amount is reserved, and
-// returns the attempt as it is then.
-func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attempt, error) {
-	err := s.change(ctx, a, e, func(db querier) error {
-		_, err := ids(ctx, db, `
-			with moved as (
-				update attempts set state = 'recorded', action = '', updated_at = now()
-				where performance_id = $1 and id = $2 and state = 'acting'
-				returning id, amount, currency, from_order
-			), entry as (
-				insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
-				select $1, o.id, 'authorized', moved.amount, moved.currency, `+orderer+`
-				from moved left join orders o on o.performance_id = $1 and o.attempt_id = moved.id and o.state = 'pending'
-			)
-			select id from moved`, a.Performance, a.ID)
-		if err != nil {
-			return away("confirming", a.ID, err)
-		}
-		return nil
 	})
 	if err != nil {
 		return a, err
