@@ -108,11 +108,12 @@ type ExchangeRequest struct {
 	Tickets []string       `json:"tickets,omitempty" maxItems:"100" doc:"the same as in the quote"`
 	Method  string         `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
 	Total   *booking.Money `json:"total,omitempty" doc:"what the buyer was shown that is to pay: if it is another by now nothing is charged (price-changed)"`
+	Back    int64          `json:"refund,omitempty" minimum:"0" doc:"what the buyer was shown that comes back, in minor units: if it is less by now nothing is exchanged (refund-changed)"`
 	Return  string         `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
 }
 
 func (r ExchangeRequest) of(id, key, who string) order.Exchange {
-	x := order.Exchange{Order: id, Tickets: r.Tickets, Hold: r.Hold, Key: key, Method: r.Method, Return: r.Return, Who: who}
+	x := order.Exchange{Order: id, Tickets: r.Tickets, Hold: r.Hold, Key: key, Method: r.Method, Return: r.Return, Back: r.Back, Who: who}
 	if r.Total != nil {
 		x.Total = *r.Total
 	}

@@ -49,8 +49,9 @@ func TestTicketsAreExchanged(t *testing.T) {
 	c.do(http.MethodPut, at+"/exchange/hold", o.Key, wish(0, floor.First+7)).is(http.StatusOK, &q)
 	swap("", body(q, 0, nil)).refused(http.StatusUnprocessableEntity, "idempotency-key-missing")
 	swap("x2", body(q, 0, m{"total": m{"amount": 1, "currency": "EUR"}})).refused(http.StatusConflict, "price-changed")
+	swap("x2", body(q, 0, m{"refund": back + 1})).refused(http.StatusConflict, "refund-changed")
 	var n, again Order
-	swap("x2", body(q, 0, m{"total": m{"amount": 0, "currency": "EUR"}})).is(http.StatusCreated, &n)
+	swap("x2", body(q, 0, m{"total": m{"amount": 0, "currency": "EUR"}, "refund": back})).is(http.StatusCreated, &n)
 	swap("x2", body(q, 0, m{"total": m{"amount": 0, "currency": "EUR"}})).is(http.StatusCreated, &again)
 	if n.ID == o.ID || again.ID != n.ID || n.State != "paid" || n.Email != o.Email || len(n.Tickets) != 1 || n.Tickets[0].Code == "" || n.Tickets[0].Unit != floor.First+7 {
 		t.Fatalf("the new order %+v, again %+v", n, again)

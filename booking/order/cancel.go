@@ -42,7 +42,7 @@ var (
 	ErrTicketUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "ticket-unknown", Detail: "This order has no such ticket."}
 	ErrNotPaid       = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-not-paid", Detail: "This order is not paid yet. Wait until it is, or until its payment has failed."}
 	ErrCancelClosed  = &ropeline.Error{Kind: ropeline.Conflict, Code: "cancel-closed", Detail: "By the rules of this performance its tickets cannot be canceled, or not any more."}
-	ErrRefundLess    = &ropeline.Error{Kind: ropeline.Conflict, Code: "refund-changed", Detail: "Less comes back than you were shown. Nothing was canceled: look at it again."}
+	ErrRefundLess    = &ropeline.Error{Kind: ropeline.Conflict, Code: "refund-changed", Detail: "Less comes back than you were shown. Nothing was done: look at it again."}
 	ErrRefundUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "refund-unknown", Detail: "There is no such refund."}
 	ErrDisputed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-disputed", Detail: "The buyer's bank has asked for the money of this order. Nothing of it can be canceled or given back before that is decided."}
 	ErrDisputeLost   = &ropeline.Error{Kind: ropeline.Conflict, Code: "order-dispute-lost", Detail: "The buyer's bank has got the money of this order back. There is nothing left to cancel."}

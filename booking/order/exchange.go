@@ -39,6 +39,7 @@ type Exchange struct {
 	Method  string
 	Return  string
 	Total   booking.Money // what the buyer was shown that is to pay; zero: nothing was said
+	Back    int64         // what the buyer was shown that comes back: no less does
 	Who     string
 	Reason  string     // of staff
 	NoFee   bool       // staff only: nothing is kept
@@ -180,6 +181,9 @@ func (d *Desk) Exchange(ctx context.Context, x Exchange) (Order, error) {
 	a.MAC = mac
 	if x.Total != (booking.Money{}) && x.Total != a.Amount {
 		return Order{}, ErrPrice
+	}
+	if max(0, g.plan.Amount.Amount-n.Total.Amount) < x.Back {
+		return Order{}, ErrRefundLess
 	}
 	var trial *abuse.Trial
 	if x.Who == Buyer {
