@@ -109,9 +109,9 @@ const policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'
 const fieldsPolicy = policy + "; script-src 'self' https://js.stripe.com; frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com"
 
 // policyOf is the policy of a page: cards are typed in on the shop's, and where
-// an offer of the returns list is paid for.
+// an offer of the returns list, or the difference of an exchange, is paid for.
 func (s *Server) policyOf(name string) string {
-	if s.cardFields && (name == "shop.html" || name == "returns.html") {
+	if s.cardFields && (name == "shop.html" || name == "returns.html" || name == "order.html") {
 		return fieldsPolicy
 	}
 	return policy

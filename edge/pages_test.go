@@ -63,16 +63,16 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	}
 }
 
-// Where the provider's fields for cards are wanted, the shop's page may load them, and
-// no other page anything but ours.
-func TestCardFieldsAreTheShopsAlone(t *testing.T) {
+// Where the provider's fields for cards are wanted, the pages on which somebody pays may
+// load them, and no other page anything but ours.
+func TestCardFieldsAreWhereOnePays(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, func(c *Config, sale *ropeline.Sale) {
 		withPages(c, sale)
 		c.CardFields = true
 	})
 	f := g.browser()
-	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": policy, "/ops": policy, "/counter": policy} {
+	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": fieldsPolicy, "/returns/r1": fieldsPolicy, "/ops": policy, "/counter": policy} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if got := r.Header.Get("Content-Security-Policy"); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
