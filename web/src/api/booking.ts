@@ -2,7 +2,7 @@
 // that the right one of this browser's admission cookies is used.
 
 import { lower, raise } from "./coupons";
-import type { Availability, Hold, Money, Order, Payment, Performance, Receipt } from "./documents";
+import type { Availability, ExchangeQuote, Hold, Money, Order, Payment, Performance, Receipt } from "./documents";
 import { call } from "./http";
 
 export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
@@ -81,3 +81,18 @@ export const receipt = async (id: string, key: string) => (await call<Receipt>("
 /** refund: what the fan was shown that comes back, or more. Of tickets that are canceled already nothing changes, so this may be repeated. */
 export const cancel = async (id: string, key: string, tickets: string[], refund: number) =>
   (await call<Receipt>("POST", `${orders(id)}/cancel`, { ...bearer(key), body: { tickets, refund } })).body;
+
+/** Holds what tickets may be exchanged for, instead of what was held for that before. */
+export const holdExchange = async (id: string, key: string, tickets: string[], performance: string, wanted: Wanted) =>
+  (await call<ExchangeQuote>("PUT", `${orders(id)}/exchange/hold`, { ...bearer(key), body: { tickets, for: { performance, ...wanted } } })).body;
+
+export async function dropExchange(id: string, key: string): Promise<void> {
+  await call("DELETE", `${orders(id)}/exchange/hold`, bearer(key));
+}
+
+/** attempt: the idempotency key; the same one exchanges, and charges, once. back: where a bank's page leads to, the same each time, too. */
+export async function exchange(id: string, key: string, attempt: string, tickets: string[], quote: ExchangeQuote, method: string, back: string): Promise<Order> {
+  const total = { amount: quote.to_pay, currency: quote.currency };
+  const body = { hold: quote.hold, tickets, total, refund: quote.refund || undefined, payment_method: method || undefined, return_url: back };
+  return (await call<Order>("POST", `${orders(id)}/exchange`, { headers: { ...bearer(key).headers, "Idempotency-Key": attempt }, body })).body;
+}

@@ -436,6 +436,22 @@ export interface Receipt {
   cancel_until?: string;
   exchanged_from: ReceiptExchange[];
   exchanged_to: ReceiptExchange[];
+  exchange_until?: string;
+}
+
+/** What tickets may be exchanged for, and what that comes to: minor units of its currency. */
+export interface ExchangeQuote {
+  hold: string;
+  expires_at: string;
+  performance: string;
+  lines: Line[];
+  currency: string;
+  price: number;
+  /** What is kept of what was paid for the tickets, and what is left of that. */
+  fee: number;
+  worth: number;
+  to_pay: number;
+  refund: number;
 }
 
 export interface ReceiptLine {

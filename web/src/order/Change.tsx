@@ -1,10 +1,11 @@
 import { useState } from "preact/hooks";
 import { cancel } from "../api/booking";
-import type { Receipt, ReceiptLine } from "../api/documents";
+import type { Receipt } from "../api/documents";
 import { Refusal } from "../api/http";
 import { Dialog } from "../look/Dialog";
 import { common, order } from "../messages/en";
 import { money } from "../messages/format";
+import { Choice, total } from "./Choice";
 
 const words = order.change;
 
@@ -25,11 +26,6 @@ export function Change({ receipt, orderKey, onChanged, onStale }: { receipt: Rec
     setChosen(tickets);
     setProblem("");
     setDone("");
-  };
-  const toggle = (ticket: string) => {
-    const next = new Set(chosen);
-    if (!next.delete(ticket)) next.add(ticket);
-    choose(next);
   };
   const ask = () => {
     setDone("");
@@ -65,27 +61,7 @@ export function Change({ receipt, orderKey, onChanged, onStale }: { receipt: Rec
             ask();
           }}
         >
-          <fieldset disabled={busy}>
-            <legend>{words.choose}</legend>
-            {valid.length > 1 && (
-              <label class="all">
-                <input
-                  type="checkbox"
-                  checked={picked.length === valid.length}
-                  onChange={() => choose(new Set(picked.length === valid.length ? [] : valid.map((line) => line.ticket)))}
-                />
-                <span>{words.all}</span>
-                <span class="note">{words.back(sum(total(valid, (line) => line.refund)))}</span>
-              </label>
-            )}
-            {valid.map((line) => (
-              <label key={line.ticket}>
-                <input type="checkbox" checked={chosen.has(line.ticket)} onChange={() => toggle(line.ticket)} />
-                <span>{line.label || order.receipt.place}</span>
-                <span class="note">{words.back(sum(line.refund))}</span>
-              </label>
-            ))}
-          </fieldset>
+          <Choice lines={valid} chosen={chosen} choose={choose} busy={busy} said={(lines) => words.back(sum(total(lines, (line) => line.refund)))} />
           <div class="acts">
             <button type="submit" disabled={busy}>
               {busy ? words.busy : words.act}
@@ -112,5 +88,3 @@ export function Change({ receipt, orderKey, onChanged, onStale }: { receipt: Rec
     </section>
   );
 }
-
-const total = (lines: ReceiptLine[], of: (line: ReceiptLine) => number) => lines.reduce((all, line) => all + of(line), 0);

@@ -7,6 +7,8 @@ import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
 import { Bill } from "./Bill";
 import { Change } from "./Change";
+import { Exchanging, Give } from "./Exchanging";
+import { keptExchange } from "./keep";
 
 const pause = 2_000; // while the payment is pending, or without an answer
 
@@ -16,6 +18,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
   const [receipt, setReceipt] = useState<Receipt>();
   const [refused, setRefused] = useState(false);
   const [offline, setOffline] = useState(false);
+  const [given, give] = useState(() => keptExchange(id)?.tickets);
   const [looked, again] = useReducer((n: number, _action: void) => n + 1, 0);
 
   useEffect(() => {
@@ -49,6 +52,13 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
 
   if (orderKey === "") return <Message {...words.noKey} />;
   if (refused) return <Message {...words.refused} />;
+  if (order && given) {
+    const over = () => {
+      give(undefined);
+      again();
+    };
+    return <Exchanging order={order} orderKey={orderKey} tickets={given} onOver={over} />;
+  }
   return (
     <>
       <Top>
@@ -64,6 +74,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
         )}
         {order ? <Paper order={order} show={show} /> : <p class="note">{common.loading}</p>}
         {receipt && <Bill receipt={receipt} onPrint={() => printOnly("receipt")} />}
+        {receipt && <Give receipt={receipt} onGive={give} />}
         {receipt && (
           <Change
             receipt={receipt}

@@ -2,9 +2,17 @@
 // never send to a server or name as a referrer.
 
 import { render } from "preact";
+import { keptOrders, orderAddress } from "./keep";
 import { OrderPage } from "./OrderPage";
 
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
-const draw = () => render(<OrderPage id={id} orderKey={location.hash.slice(1)} />, document.getElementById("page")!);
+
+function draw(): void {
+  // A bank's page leads back to the address without the key, which fans are told to keep whole.
+  const kept = location.hash === "" && keptOrders().find((each) => each.id === id);
+  if (kept) history.replaceState(null, "", orderAddress(kept));
+  render(<OrderPage id={id} orderKey={location.hash.slice(1)} />, document.getElementById("page")!);
+}
+
 addEventListener("hashchange", draw);
 draw();

@@ -106,7 +106,7 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
       <>
         <Top />
         <main class="returns">
-          <Checkout shop={offer} hold={offer.hold} back={words.offered.back} />
+          <Checkout shop={offer} hold={offer.hold} says={{ back: words.offered.back }} />
         </main>
       </>
     );

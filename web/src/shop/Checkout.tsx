@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Hold, Payment } from "../api/documents";
 import { coupons, shop as words } from "../messages/en";
@@ -14,13 +15,33 @@ import { Problem } from "./Problem";
 type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];
 
-/** Where a hold is paid for: the shop, or an offer of the returns list. */
-export type Till = Pick<Shop, "email" | "action" | "problem" | "notice" | "busy" | "clock" | "pay" | "extend" | "lower" | "raise"> & { go(step: "pick"): void };
+/** What a coupon can lower. */
+export type Lowering = Pick<Shop, "busy" | "lower" | "raise">;
 
-export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Till; show?: Show | undefined; hold: Hold; back?: string }) {
+/** Where a hold is paid for: the shop, an offer of the returns list, or an exchange, which no coupon lowers and nothing extends. */
+export type Till = Pick<Shop, "email" | "action" | "problem" | "notice" | "busy" | "clock" | "pay"> & Partial<Pick<Shop, "extend" | "lower" | "raise">> & { go(step: "pick"): void };
+
+const lowers = (shop: Till): shop is Till & Lowering => shop.lower !== undefined;
+
+/** What is said where tickets are bought; free, nothing: where nothing is to pay. */
+const usual = { heading: words.pay.heading, back: words.pay.back, free: coupons.pay.free, nothing: coupons.pay.nothing };
+
+interface Props {
+  shop: Till;
+  show?: Show | undefined;
+  hold: Hold;
+  says?: Partial<typeof usual>;
+  /** Where the tickets go is known: nobody is asked. */
+  known?: boolean;
+  /** What is paid for, where it is more than what is held. */
+  children?: ComponentChildren;
+}
+
+export function Checkout({ shop, show, hold, says, known = false, children }: Props) {
+  const say = { ...usual, ...says };
   const before = lastAttempt(hold.id);
   const [email, setEmail] = useState(before?.email ?? shop.email);
-  const [method, setMethod] = useState<Method>((before?.method as Method) ?? methods[0]!);
+  const [method, setMethod] = useState<Method>((before?.method as Method) || methods[0]!);
   const [invalid, setInvalid] = useState(false);
   const [by, setBy] = useState<Payment | undefined>(knownPayment(hold.performance));
   const [fields, setFields] = useState<CardFields>();
@@ -39,7 +60,7 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
   useEffect(() => heading.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
-    const good = /^[^\s@]+@[^\s@]+$/.test(email.trim());
+    const good = known || /^[^\s@]+@[^\s@]+$/.test(email.trim());
     setInvalid(!good);
     if (!good) return;
     if (!cards) return void shop.pay(email.trim(), free ? "" : method);
@@ -52,12 +73,16 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
   return (
     <form class="pay card" onSubmit={submit} noValidate>
       <h1 ref={heading} tabIndex={-1}>
-        {words.pay.heading}
+        {say.heading}
       </h1>
       <HoldClock shop={shop} hold={hold} />
-      <Lines show={show} hold={hold} />
-      <ToPay hold={hold} />
-      {shop.action === undefined && <CouponField shop={shop} hold={hold} />}
+      {children ?? (
+        <>
+          <Lines show={show} hold={hold} />
+          <ToPay hold={hold} />
+        </>
+      )}
+      {shop.action === undefined && lowers(shop) && <CouponField shop={shop} hold={hold} />}
       {shop.action !== undefined && (
         <div class="waits" role="status">
           <p>{words.pay.waits}</p>
@@ -69,19 +94,21 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
           <p class="note">{words.pay.orElse}</p>
         </div>
       )}
-      <label>
-        {words.pay.email}
-        <input
-          type="email"
-          name="email"
-          autocomplete="email"
-          required
-          value={email}
-          aria-invalid={invalid}
-          aria-describedby={invalid ? "email-wrong" : undefined}
-          onInput={(event) => setEmail(event.currentTarget.value)}
-        />
-      </label>
+      {!known && (
+        <label>
+          {words.pay.email}
+          <input
+            type="email"
+            name="email"
+            autocomplete="email"
+            required
+            value={email}
+            aria-invalid={invalid}
+            aria-describedby={invalid ? "email-wrong" : undefined}
+            onInput={(event) => setEmail(event.currentTarget.value)}
+          />
+        </label>
+      )}
       {invalid && (
         <p class="wrong" id="email-wrong" role="alert">
           {words.problem.email}
@@ -103,22 +130,22 @@ export function Checkout({ shop, show, hold, back = words.pay.back }: { shop: Ti
         </fieldset>
       )}
       {sandbox && <p class="note">{words.pay.sandbox}</p>}
-      {free && <p class="note">{coupons.pay.nothing}</p>}
+      {free && <p class="note">{say.nothing}</p>}
       <Problem text={refused || shop.problem} />
       <p class="unseen" role="status">
         {shop.notice}
       </p>
       <div class="acts">
         <button type="button" onClick={() => shop.go("pick")} disabled={shop.busy}>
-          {back}
+          {say.back}
         </button>
         {hold.extensions_left > 0 && shop.action === undefined && (
-          <button type="button" onClick={() => void shop.extend()} disabled={shop.busy}>
+          <button type="button" onClick={() => void shop.extend?.()} disabled={shop.busy}>
             {words.basket.extend}
           </button>
         )}
         <button type="submit" class="primary" disabled={shop.busy || by === undefined || (cards && fields === undefined) || hold.coupon?.problem !== undefined}>
-          {shop.busy ? words.pay.paying : free ? coupons.pay.free : words.pay.pay(money(hold.total))}
+          {shop.busy ? words.pay.paying : free ? say.free : words.pay.pay(money(hold.total))}
         </button>
       </div>
     </form>

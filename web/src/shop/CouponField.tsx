@@ -5,10 +5,10 @@ import { keptBag } from "../coupons/keep";
 import { couponProblem } from "../coupons/problem";
 import { amount } from "../coupons/Worth";
 import { coupons as words } from "../messages/en";
-import type { Till } from "./Checkout";
+import type { Lowering } from "./Checkout";
 
 /** Lowers what is to pay: by a coupon of this browser's bag, or by the code of one. */
-export function CouponField({ shop, hold }: { shop: Till; hold: Hold }) {
+export function CouponField({ shop, hold }: { shop: Lowering; hold: Hold }) {
   const field = useRef<HTMLDivElement>(null);
   const first = useRef(true);
   useEffect(() => {
@@ -19,7 +19,7 @@ export function CouponField({ shop, hold }: { shop: Till; hold: Hold }) {
   return <div ref={field}>{hold.coupon ? <Used shop={shop} coupon={hold.coupon} /> : <Choose shop={shop} hold={hold} />}</div>;
 }
 
-function Used({ shop, coupon }: { shop: Till; coupon: NonNullable<Hold["coupon"]> }) {
+function Used({ shop, coupon }: { shop: Lowering; coupon: NonNullable<Hold["coupon"]> }) {
   const why = coupon.problem === undefined ? "" : (couponProblem(coupon.problem.replace("urn:ropeline:problem:", "")) ?? "");
   return (
     <div class="used" data-coupon={coupon.problem === undefined ? "used" : "ended"}>
@@ -41,7 +41,7 @@ interface Offered {
   why: string;
 }
 
-function Choose({ shop, hold }: { shop: Till; hold: Hold }) {
+function Choose({ shop, hold }: { shop: Lowering; hold: Hold }) {
   const [mine, setMine] = useState<Offered[]>([]);
   const [code, setCode] = useState("");
   useEffect(() => {

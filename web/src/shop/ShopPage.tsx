@@ -9,8 +9,7 @@ import { Basket } from "./Basket";
 import { Checkout } from "./Checkout";
 import { Shop, type Show } from "./model";
 import { Paid } from "./Paid";
-import { SeatList } from "./SeatList";
-import { SeatMap } from "./SeatMap";
+import { Picker } from "./Picker";
 import { Tiers } from "./Tiers";
 
 export function ShopPage({ saleId }: { saleId: string }) {
@@ -125,25 +124,6 @@ function Heading({ shop, show }: { shop: Shop; show: Show }) {
         </label>
       )}
     </div>
-  );
-}
-
-function Picker({ shop, show }: { shop: Shop; show: Show }) {
-  const [view, setView] = useState<"map" | "list">("map");
-  return (
-    <section class="picker card">
-      <div class="bar">
-        <div class="switch" role="group" aria-label={words.view.label}>
-          {(["map", "list"] as const).map((each) => (
-            <button key={each} type="button" aria-pressed={view === each} onClick={() => setView(each)}>
-              {words.view[each]}
-            </button>
-          ))}
-        </div>
-        <p class={shop.stale ? "wrong" : "note"}>{shop.asOf && (shop.stale ? words.stale(shop.asOf) : words.asOf(shop.asOf))}</p>
-      </div>
-      {view === "map" ? <SeatMap shop={shop} show={show} /> : <SeatList shop={shop} show={show} />}
-    </section>
   );
 }
 

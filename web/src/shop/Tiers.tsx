@@ -27,7 +27,8 @@ function allIn(tariff: Tariff): string {
   return rate > 0 ? words.tiers.allInOf.both(percent(rate)) : words.tiers.allInOf.fee;
 }
 
-function stockOf(left: TierAvailability): string {
+/** What is left of a tier, in words. */
+export function stockOf(left: TierAvailability): string {
   if (left.free > 0) return words.tiers.left(left.free, left.held);
   if (left.held > 0) return words.tiers.maybe(left.held);
   return left.closed ? words.tiers.closed : words.tiers.none;

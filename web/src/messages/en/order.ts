@@ -1,5 +1,7 @@
 import { count, moment, plural } from "../format.ts";
 
+const places = (n: number) => plural(n, { one: "another place", other: `${count(n)} other places` });
+
 export const order = {
   title: "Your order · Ropeline",
   noscript: "This page needs JavaScript to show your tickets. Please switch it on and load the page again.",
@@ -64,5 +66,64 @@ export const order = {
     yes: "Cancel and refund",
     yesNothing: "Cancel for good",
     done: (n: number) => `${count(n)} ${plural(n, { one: "ticket is", other: "tickets are" })} canceled.`,
+  },
+  exchange: {
+    heading: "Exchange tickets",
+    until: (at: string) => `Tickets of this order can be exchanged for other places until ${moment(at)}.`,
+    over: (at: string) => `Tickets of this order could be exchanged until ${moment(at)}.`,
+    never: "By the organizer’s rules tickets of this order cannot be exchanged.",
+    paid: (amount: string) => `${amount} paid`,
+    act: "Choose other places…",
+    waits: "An exchange is under way. Your tickets are valid until it is done.",
+    goOn: "Go on with the exchange",
+
+    heads: (n: number) => `Choose ${places(n)}`,
+    lead: (n: number) => `${plural(n, { one: "Your ticket stays", other: "Your tickets stay" })} valid until the exchange is done. You see what it costs before you decide.`,
+    performance: "Performance",
+    nothing: "There is nothing to exchange for: what this sale sells has begun already.",
+    best: (n: number, tier: string) => `${plural(n, { one: "Best place", other: `Best ${count(n)} places` })} in ${tier}`,
+    standing: (n: number, tier: string) => `${plural(n, { one: "1 place", other: `${count(n)} places` })}: ${tier}`,
+    picked: (n: number, of: number) => (n === 0 ? "Pick on the map, or take what is best of a price." : `${count(n)} of ${count(of)} picked`),
+    see: "See what it costs",
+    keep: "Keep my tickets",
+
+    pay: {
+      heading: "Exchange",
+      worth: (n: number) => plural(n, { one: "Your ticket is worth", other: `Your ${count(n)} tickets are worth` }),
+      kept: (amount: string) => `That is what you paid, less ${amount} that the organizer keeps for exchanging.`,
+      toPay: "To pay",
+      back: "You get back",
+      even: "Difference",
+      final: (n: number) => plural(n, { one: "Your old ticket then opens no door, and its place goes back on sale. This cannot be undone.", other: "Your old tickets then open no door, and their places go back on sale. This cannot be undone." }),
+      other: "Other places",
+      free: "Exchange for good",
+      nothing: "Nothing is to pay.",
+      returns: "The difference goes back the way you paid.",
+    },
+
+    done: {
+      heading: "It’s done",
+      lead: (n: number) => `${plural(n, { one: "A new ticket is yours. The old one opens", other: `${count(n)} new tickets are yours. The old ones open` })} no door any more.`,
+      pending: "The payment is being confirmed. Until it is, your old tickets are valid.",
+      back: (amount: string) => `${amount} goes back the way you paid.`,
+      keep: "Keep the address of the new page: it is the key to the new tickets.",
+      see: "See the new tickets",
+      old: "Back to the old order",
+    },
+
+    problem: {
+      running: "An exchange of these tickets is under way, perhaps in another tab. They are valid until it is done. Please try again in a moment.",
+      closed: "By the organizer’s rules these tickets cannot be exchanged for that, or it is too late. They are valid as before.",
+      elsewhere: "Tickets can only be exchanged for places of the same sale, in the same currency.",
+      account: "These tickets were paid to the organizer’s own account, and money does not move from there to another order. Cancel them, and buy others.",
+      coupon: "A ticket that bought a coupon cannot be exchanged, since the coupon may have been used. It can be canceled as long as the coupon was not.",
+      gone: "At least one of these tickets is not valid any more. Nothing was exchanged: please look at the order again.",
+      counter: "These tickets were sold at the box office. Please go there to exchange them.",
+      disputed: "Your bank has asked for the money of this order. Nothing of it can be exchanged before that is decided.",
+      lost: "Your bank has taken the money of this order back. There is nothing left to exchange.",
+      less: "Less comes back by now than you saw. Nothing was exchanged and the places are still held: please look at it again.",
+      unclear: "We did not hear back. Trying again neither exchanges nor charges twice.",
+      unsent: "We did not hear back, so nothing is held for sure. Please try again.",
+    },
   },
 };
