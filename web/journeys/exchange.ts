@@ -88,7 +88,7 @@ export async function exchange(fan: Fan): Promise<void> {
   await page.getByText(swap.done.back("€7.50")).waitFor();
   await fan.button(swap.done.old).click();
   await page.locator('article[data-ticket="canceled"]').nth(1).waitFor();
-  await page.locator(".bill").getByText(receipt.refund.refunded).waitFor();
+  await page.locator(".bill .refund").filter({ hasText: new RegExp(`^${receipt.refund.refunded}`) }).waitFor();
   assert.equal(await page.locator(".bill").getByText(receipt.to).count(), 2);
   assert.equal(await page.locator(".exchange").count(), 0, "there is nothing left to exchange");
   await look(page, "exchange-old");
