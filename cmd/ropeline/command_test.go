@@ -40,6 +40,37 @@ func expect(t *testing.T, got, want string) {
 	}
 }
 
+// staffKeys makes the keys of a server below dir, and in dir/key that of somebody on staff.
+func staffKeys(t *testing.T, dir string) keyFolder {
+	t.Helper()
+	keys := keyFolder(filepath.Join(dir, "keys"))
+	if _, err := keys.init(); err != nil {
+		t.Fatal(err)
+	}
+	key, err := keys.devStaff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// runs runs parts of a server until the test ends, which waits for them.
+func runs(t *testing.T, log *slog.Logger, parts ...part) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- runAll(ctx, log, parts...) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("what ran ended with %v", err)
+		}
+	})
+}
+
 func TestKeysAreMadeOnceAndChecked(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")

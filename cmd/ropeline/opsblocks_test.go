@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,17 +17,7 @@ import (
 func TestStaffBlockAndLiftFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	keys := keyFolder(filepath.Join(dir, "keys"))
-	if _, err := keys.init(); err != nil {
-		t.Fatal(err)
-	}
-	key, err := keys.devStaff()
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := staffKeys(t, dir)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -40,15 +27,7 @@ func TestStaffBlockAndLiftFromTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- runAll(ctx, log, parts...) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the core ended with %v", err)
-		}
-	})
+	runs(t, log, parts...)
 
 	id, when := "", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	hash := regexp.MustCompile(`\b[A-Za-z0-9_-]{22}\b`)

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,17 +21,7 @@ import (
 func TestIntegratorsAreToldFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	keys := keyFolder(filepath.Join(dir, "keys"))
-	if _, err := keys.init(); err != nil {
-		t.Fatal(err)
-	}
-	key, err := keys.devStaff()
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := staffKeys(t, dir)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -49,15 +36,7 @@ func TestIntegratorsAreToldFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts = append(parts, newWorker(rdb, db, sandbox.New(db), secrets, told, prometheus.NewRegistry(), log)...)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- runAll(ctx, log, parts...) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("core and worker ended with %v", err)
-		}
-	})
+	runs(t, log, parts...)
 
 	ears := listens(t)
 	words := strings.NewReplacer(ears.url, "URL")
