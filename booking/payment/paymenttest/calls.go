@@ -300,6 +300,24 @@ func manyAuthorize(b *bench) {
 	b.one(c)
 }
 
+// A request and a webhook may capture at once, whatever the capture brings with it: both
+// are told that it is done.
+func manyCapture(b *bench) {
+	for i := range 24 {
+		c, p := b.authorized([]string{b.Cards.OK, b.Cards.Disputed, b.Cards.Inquiry}[i%3])
+		c.Ref = p.Ref
+		var answers [6]payment.Payment
+		var errs [6]error
+		together(len(answers), func(i int) { answers[i], errs[i] = b.Provider.Capture(b.Context(), c) })
+		for i, a := range answers {
+			if errs[i] != nil || a.State != payment.Captured {
+				b.Errorf("one was answered %+v, %v", a, errs[i])
+			}
+		}
+		b.one(c)
+	}
+}
+
 func captureOrVoid(b *bench) {
 	for range 4 {
 		c, p := b.authorized(b.Cards.OK)

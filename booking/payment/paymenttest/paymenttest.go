@@ -124,6 +124,7 @@ func Run(t *testing.T, open func(*testing.T, *Ear) Subject) {
 		"refunds":                                   refunds,
 		"the books":                                 books,
 		"many at once are one":                      manyAuthorize,
+		"many captures at once are one":             manyCapture,
 		"capture and void at once":                  captureOrVoid,
 		"webhooks tell of each change":              webhooks,
 		"a webhook comes twice, or before":          webhookTwiceOrEarly,
