@@ -21,7 +21,8 @@ const (
 	answerIn = "7 days"
 )
 
-// dispute has the fan's bank ask for a payment, once. An inquiry takes nothing.
+// dispute has the fan's bank ask for a payment, once, however many capture it at once: of
+// two that come in the same moment either index may tell. An inquiry takes nothing.
 func (p *Provider) dispute(ctx context.Context, c payment.Payment) error {
 	state, withdrawn, fee := payment.DisputeOpen, c.Amount.Amount, int64(disputeFee)
 	if c.Card == Inquiry {
@@ -29,7 +30,7 @@ func (p *Provider) dispute(ctx context.Context, c payment.Payment) error {
 	}
 	_, err := p.db.Exec(ctx, `
 		insert into sandbox_disputes (id, attempt_id, state, amount, withdrawn, fee) values ($1, $2, $3, $4, $5, $6)
-		on conflict (attempt_id) do nothing`,
+		on conflict do nothing`,
 		uuid.NewSHA1(uuid.MustParse(c.Ref), []byte("dispute")), c.Attempt, state, c.Amount.Amount, withdrawn, fee)
 	if err != nil {
 		return fmt.Errorf("sandbox: disputing %s: %w", c.Attempt, err)
