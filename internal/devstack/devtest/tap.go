@@ -30,9 +30,10 @@ const (
 // Tap stands between a program and its servers. It names each request, so that
 // a test can stop the program at any of them without the program's help.
 //
-// A name is the head of an SQL statement, "script" with the names of the Lua files
-// that a Redis script is made of, or another command of Redis. What prepares a
-// statement or loads a script has no name: it changes nothing.
+// A name is the head of an SQL statement, of a commit also what it comes after,
+// "script" with the names of the Lua files that a Redis script is made of, or
+// another command of Redis. What prepares a statement or loads a script has no
+// name: it changes nothing.
 type Tap struct {
 	scripts map[string]string // text of a Lua file: its name
 
@@ -205,6 +206,7 @@ func (c *tapped) answers() {
 // says. The first messages of a connection have no letter.
 type pgDialect struct {
 	statements map[string]string // what was prepared, by its name
+	last       string            // what was asked
 }
 
 func (d *pgDialect) name(b []byte) string {
@@ -229,7 +231,14 @@ func (d *pgDialect) name(b []byte) string {
 		}
 		b = b[end:]
 	}
-	return strings.Join(names, "; ")
+	name := strings.Join(names, "; ")
+	if name == "commit" { // of what: others may commit at the same time
+		name += " after " + d.last
+	}
+	if name != "" {
+		d.last = name
+	}
+	return name
 }
 
 func (d *pgDialect) answered(b []byte) bool { // ReadyForQuery

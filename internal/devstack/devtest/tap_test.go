@@ -2,6 +2,7 @@ package devtest_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,31 @@ import (
 
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
+
+// A commit is told from others by what it commits.
+func TestATapTellsCommitsApart(t *testing.T) {
+	t.Parallel()
+	tap := devtest.NewTap(nil)
+	conn, err := pgx.Connect(t.Context(), tap.Postgres(t, devtest.PostgresDSN(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var names []string
+	tap.Watch(func(name string) devtest.Cut {
+		names = append(names, name)
+		return devtest.Let
+	}, nil)
+	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `insert into events (id, title) values (gen_random_uuid(), $1)`, "x")
+		return err
+	})
+	tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil)
+	const insert = "insert into events (id, title) values (gen_random_uuid(), $1)"
+	if want := []string{"begin", insert, "commit after " + insert}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("it was asked %q, %v; want %q", names, err, want)
+	}
+}
 
 // What is cut before the server hears of it is not done, what is cut after is; in
 // both cases the program hears nothing.
