@@ -56,15 +56,33 @@ type patron struct {
 	token, session string
 }
 
-// come lets all patrons buy, and returns when the last has gone.
+// lateComers are who buys what is left when all is mended.
+const lateComers = 20
+
+// come lets all patrons buy but the late ones, and returns when the last has gone.
 func (c *crowd) come(ctx context.Context) {
-	c.fans = make([]loadtest.History, c.size)
+	c.fans = make([]loadtest.History, c.size+lateComers)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range c.atOnce {
 		all.Go(func() {
 			for i := next.Add(1) - 1; i < int64(c.size) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				c.patron(int(i)).shop(ctx)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// comeLate lets the late ones buy until all is sold.
+func (c *crowd) comeLate(ctx context.Context) {
+	var all sync.WaitGroup
+	for i := range lateComers {
+		all.Go(func() {
+			for p := c.patron(c.size + i); ctx.Err() == nil && c.sold.Load() < int64(c.units); {
+				if held, ok := p.basket(ctx); ok {
+					p.pay(ctx, held)
+				}
 			}
 		})
 	}

@@ -147,7 +147,7 @@ var inProof = []mutant{
 	{"proof-cent-missing", "a cent less is written into the ledger than was captured", []string{"ledger"}, []edit{
 		{"booking/order/write.go", `when $7 = 'captured' then moved.amount else total`, `when $7 = 'captured' then moved.amount - 1 else total`},
 	}},
-	{"proof-unit-lost", "one unit of each expired hold never comes back", []string{loadtest.InvInventory, "stock"}, []edit{
+	{"proof-unit-lost", "one unit of each expired hold never comes back", []string{loadtest.InvInventory, "stock", "sold-out"}, []edit{
 		{"booking/hold/lua/sweep.lua",
 			`    finish(KEYS[7] .. id, id, 'expired')`,
 			`    local lost = string.match(redis.call('HGET', KEYS[7] .. id, 'units'), '%d+')
@@ -160,7 +160,7 @@ var inProof = []mutant{
 }
 
 // verdictsOfProof are those that no profile of the load test has.
-var verdictsOfProof = []string{"answered", "ledger", "provider", "stock"}
+var verdictsOfProof = []string{"answered", "ledger", "provider", "stock", "sold-out"}
 
 // loads says what a mutant is tried with, where the short profile would not
 // meet what it breaks.
