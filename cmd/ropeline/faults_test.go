@@ -247,6 +247,7 @@ type shop struct {
 	rests  map[string]bool // and a worker
 	next   int             // unit that nobody had
 	flags  []string        // of cores and workers, besides
+	guards []string        // and of cores alone
 	core   process
 	ears   *ears
 	dead   atomic.Bool // what had to be killed is
@@ -258,6 +259,11 @@ func openShop(t *testing.T) *shop {
 	s.offerCoupons(r.Client)
 	s.ears = listens(t)
 	s.next = 40 // after the seats, which the returns list is about
+	policy := filepath.Join(t.TempDir(), "policy.json")
+	if err := os.WriteFile(policy, []byte(`{"limits": {"card_tickets": 2}}`), 0o600); err != nil { // what each buyer takes
+		t.Fatal(err)
+	}
+	s.guards = []string{"--abuse-policy", policy}
 	s.start()
 	s.idle = s.asks(func() {})
 	s.idle["script score"] = true // counted a moment later: no request waits for it
@@ -379,7 +385,7 @@ func (s *shop) work() (pid int) {
 func (s *shop) start() {
 	s.t.Helper()
 	s.core = startProcess(s.t, append([]string{"booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys),
-		"--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off"}, s.flags...)...)
+		"--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off"}, slices.Concat(s.flags, s.guards)...)...)
 	b := s.buyer()
 	s.await("the core sells", func() bool {
 		status, _ := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": s.sale.Performances[0], "units": []int{-1}}, "")

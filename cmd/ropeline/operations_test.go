@@ -121,6 +121,24 @@ func (s *shop) payOperations() []operation {
 		_ = res.Body.Close()
 		return res.StatusCode
 	}
+	spent := func(b *buyer) { // by another token of the same card
+		other := s.buyer()
+		prepare(other)
+		if status, answer := s.pay(other, sandbox.Action+"_"+b.session[:8]); status != http.StatusAccepted {
+			s.t.Fatalf("paying with a card that has bought nothing: %d %v", status, answer)
+		}
+		if err := s.money.Confirm(s.t.Context(), s.charge(other), true); err != nil {
+			s.t.Fatal(err)
+		}
+		if status, answer := s.pay(other, sandbox.Action+"_"+b.session[:8]); status != http.StatusCreated {
+			s.t.Fatalf("paying with a card that has bought nothing: %d %v", status, answer)
+		}
+		prepare(b)
+	}
+	tooMuch := func(b *buyer) int {
+		status, _ := s.pay(b, sandbox.OK+"_"+b.session[:8])
+		return status
+	}
 	told := func(b *buyer) int { // by the sandbox, which tells within a second
 		s.await("the webhook was taken in", func() bool { return s.attempt(b) == order.Done || s.dead.Load() })
 		if s.dead.Load() {
@@ -131,6 +149,7 @@ func (s *shop) payOperations() []operation {
 	return []operation{
 		{always: true, name: "pay", routes: []string{"create-order"}, prepare: prepare, act: with(sandbox.OK), want: http.StatusCreated, finish: s.sold(sandbox.OK)},
 		{name: "pay with a declined card", prepare: prepare, act: with(sandbox.Declined), want: http.StatusPaymentRequired, finish: s.sold(sandbox.Declined)},
+		{name: "pay with a card at its limit", prepare: spent, act: tooMuch, want: http.StatusConflict, finish: func(b *buyer) string { return s.sold(sandbox.OK + "_" + b.session[:8])(b) }},
 		{name: "pay what is to be confirmed", prepare: prepare, act: with(sandbox.Action), want: http.StatusAccepted, finish: s.confirmed},
 		{name: "confirm at the bank", routes: []string{"confirm-sandbox-payment"}, prepare: confirming, act: page, want: http.StatusSeeOther, finish: s.confirmed},
 		{name: "come back from the bank", prepare: confirmed, act: with(sandbox.Action), want: http.StatusCreated, finish: s.sold(sandbox.Action)},
