@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { type Fan, until } from "./fan";
+import type { Fan } from "./fan";
 import { look } from "./look";
 import { Crowd, Staff } from "./staff";
 
