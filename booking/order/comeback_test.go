@@ -70,12 +70,7 @@ func TestARefundByHandThatComesBackIsSeen(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	o := d.buys("s1", 3, 4)
-	d.provider.before = func(call string) error {
-		if call == "refund" {
-			return payment.ErrNotRefundable
-		}
-		return nil
-	}
+	d.refusesRefunds()
 	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
 		t.Fatal(err)
 	}
