@@ -558,6 +558,24 @@ func TestAnEndpointThatFailsForDaysIsSwitchedOff(t *testing.T) {
 	r.clean(t)
 }
 
+// What was taken to be sent still is; of the rest nothing.
+func TestAnEndpointThatIsSwitchedOffMeanwhileIsToldNoMore(t *testing.T) {
+	t.Parallel()
+	s, r := open(t), receive(t)
+	s.add(r, OrderPaid)
+	for range abreast + 2 {
+		s.buys(1)
+	}
+	r.answer = func(int, http.ResponseWriter, *http.Request) {
+		s.exec(`update webhook_endpoints set state = 'off'`)
+	}
+	s.round(s.sender())
+	if r.n != abreast {
+		t.Errorf("it was told %d times, want %d", r.n, abreast)
+	}
+	s.count(`select count(*) from webhook_deliveries where state = 'due'`, 2)
+}
+
 // While a secret is changed both are good; afterwards the new one.
 func TestSecretsAreRotated(t *testing.T) {
 	t.Parallel()
