@@ -14,15 +14,16 @@ import (
 	"github.com/ropeline/ropeline/booking/venue"
 )
 
-// Plan describes a performance to make: a theater of numbered seats and a
+// Plan describes performances to make, a day apart: a theater of numbered seats and a
 // general-admission floor. Zero leaves a part out.
 type Plan struct {
 	Sale     ropeline.Sale // Performances is filled in by Seed
 	Event    string        // defaults to the sale's title
 	Venue    string
-	StartsAt time.Time
-	Seats    int // numbered seats, in three tiers
-	General  int // general-admission places
+	StartsAt time.Time // of the first
+	Nights   int       // how many; 0 is one
+	Seats    int       // numbered seats, in three tiers
+	General  int       // general-admission places
 	Tariff   tariff.Tariff
 }
 
@@ -52,15 +53,17 @@ const (
 	sideAngle    = 20 * math.Pi / 180 // side blocks turn toward the stage
 )
 
-// Seed makes a venue, a performance there and its sale, in one transaction, and
-// returns the sale's document with the performance in it.
+// Seed makes a venue, performances there and their sale, in one transaction, and
+// returns the sale's document with the performances in it.
 func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err error) {
 	m, prices := draw(plan)
 	if err := m.Validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
-	p := Program{Sale: plan.Sale, Event: plan.Event, Currency: currency, Tariff: plan.Tariff,
-		Performances: []Showing{{StartsAt: plan.StartsAt, Prices: prices}}}
+	p := Program{Sale: plan.Sale, Event: plan.Event, Currency: currency, Tariff: plan.Tariff}
+	for i := range max(1, plan.Nights) {
+		p.Performances = append(p.Performances, Showing{StartsAt: plan.StartsAt.AddDate(0, 0, i), Prices: prices})
+	}
 	if err := p.validate(); err != nil {
 		return ropeline.Sale{}, err
 	}
@@ -70,7 +73,9 @@ func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err er
 		if err != nil {
 			return err
 		}
-		p.Performances[0].Venue = v.ID
+		for i := range p.Performances {
+			p.Performances[i].Venue = v.ID
+		}
 		sale, err = s.makeProgram(ctx, tx, p, by)
 		return err
 	})

@@ -35,6 +35,7 @@ type demo struct {
 	ReturnsWindow  ropeline.Seconds `json:"returns_window"`
 	UnitsPerHold   int              `json:"units_per_hold"`
 	PartyMax       int              `json:"party_max"`
+	Nights         int              `json:"nights"` // performances, a day apart; 0 is one
 	Seats          int              `json:"seats"`
 	General        int              `json:"general"`
 
@@ -100,6 +101,7 @@ func (d demo) plan(now time.Time) catalogue.Plan {
 		},
 		Venue:    "Ropeline Theater",
 		StartsAt: now.Add(30 * 24 * time.Hour).Truncate(time.Hour),
+		Nights:   d.Nights,
 		Seats:    d.Seats, General: d.General, Tariff: d.Tariff,
 	}
 }

@@ -94,7 +94,7 @@ export async function exchange(fan: Fan): Promise<void> {
   await look(page, "exchange-old");
 }
 
-async function places(page: Page): Promise<void> {
+export async function places(page: Page): Promise<void> {
   const heading = page.getByRole("heading", { name: swap.heads(1) });
   await heading.waitFor();
   await page.locator(".tiers .note").filter({ hasText: / free/ }).first().waitFor();

@@ -22,6 +22,7 @@ import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
 import { net } from "./net";
 import { news } from "./news";
+import { nights } from "./nights";
 import { ops } from "./ops";
 import { party } from "./party";
 import { phone } from "./phone";
@@ -35,7 +36,7 @@ import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter };
-const apart: typeof together = { draw, news, returns, coupons, invited, presale, net, hall };
+const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

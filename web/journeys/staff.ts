@@ -148,6 +148,11 @@ export class Buyers {
     }
   }
 
+  /** The next of them holds these places. */
+  async take(units: number[]): Promise<void> {
+    await request(this.#stack, "POST", "/api/v1/holds", { Authorization: `Bearer ${this.#tokens[this.#held++]!}` }, { performance: this.#performance, units });
+  }
+
   /** So many of them hold six seats, one every so many ms. */
   async hold(buyers: number, every: number): Promise<void> {
     for (const end = this.#held + buyers; this.#held < end; this.#held++) {
