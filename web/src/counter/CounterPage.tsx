@@ -1,4 +1,5 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, counter as words } from "../messages/en";
 import { money } from "../messages/format";
@@ -16,7 +17,7 @@ export function CounterPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
   const [counter] = useState(() => new Counter(() => redraw((n) => n + 1)));
   useEffect(() => void counter.start(signInKey), []);
-  if (counter.staff === "no" || counter.staff === "other") return <SignIn counter={counter} />;
+  if (counter.staff === "no" || counter.staff === "other") return <SignedOut counter={counter} />;
   const { show } = counter;
   return (
     <>
@@ -165,37 +166,12 @@ function Seats({ counter }: { counter: Counter }) {
   );
 }
 
-function SignIn({ counter }: { counter: Counter }) {
-  const [key, setKey] = useState("");
-  const field = useRef<HTMLInputElement>(null);
+function SignedOut({ counter }: { counter: Counter }) {
   const [tried, setTried] = useState(false);
-  useEffect(() => field.current?.focus(), []);
-  const submit = async (event: Event) => {
-    event.preventDefault();
+  const submit = (key: string) => {
     setTried(true);
-    await counter.start(key.trim());
-    field.current?.focus(); // it is gone if the key was good
+    return counter.start(key);
   };
   const problem = counter.staff === "other" ? words.signIn.other : tried ? counter.problem || words.signIn.wrong : counter.desk ? words.signIn.over : "";
-  return (
-    <>
-      <Top />
-      <main class="shop counter">
-        <form class="sign-in card" onSubmit={submit}>
-          <h1>{words.signIn.heading}</h1>
-          <label>
-            {words.signIn.key}
-            <input ref={field} type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
-          </label>
-          <p class="note">{words.signIn.hint}</p>
-          <p class="wrong" role="alert">
-            {counter.busy ? "" : problem}
-          </p>
-          <button type="submit" class="primary">
-            {words.signIn.submit}
-          </button>
-        </form>
-      </main>
-    </>
-  );
+  return <SignIn page="shop counter" words={words.signIn} problem={counter.busy ? "" : problem} submit={submit} />;
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/ops";
 import type { EdgeReport, Live, Unread } from "../api/documents";
 import { Refusal } from "../api/http";
+import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, ops as words } from "../messages/en";
 import { count } from "../messages/format";
@@ -82,7 +83,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const live = sales.find((each) => each.sale === picked) ?? sales[0];
   return (
     <>
-      {staff === "no" && <SignIn over={asOf !== undefined} onDone={signedIn} />}
+      {staff === "no" && <SignedOut over={asOf !== undefined} onDone={signedIn} />}
       {/* Whose sign-in is over finds what they typed as it was. */}
       <div hidden={staff === "no"}>
         <Top>
@@ -150,40 +151,15 @@ function Sales({ sales, picked }: { sales: Live[]; picked: Live | undefined }) {
   );
 }
 
-function SignIn({ over, onDone }: { over: boolean; onDone: () => void }) {
-  const [key, setKey] = useState("");
+function SignedOut({ over, onDone }: { over: boolean; onDone: () => void }) {
   const [problem, setProblem] = useState(over ? words.signIn.over : "");
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
-  const submit = async (event: Event) => {
-    event.preventDefault();
+  const submit = async (key: string) => {
     try {
-      await api.signIn(key.trim());
+      await api.signIn(key);
       onDone();
     } catch (cause) {
       setProblem(cause instanceof Refusal && cause.status < 500 ? words.signIn.wrong : common.offline);
-      field.current?.focus();
     }
   };
-  return (
-    <>
-      <Top />
-      <main class="ops">
-        <form class="sign-in card" onSubmit={submit}>
-          <h1>{words.signIn.heading}</h1>
-          <label>
-            {words.signIn.key}
-            <input ref={field} type="password" name="key" autocomplete="current-password" required value={key} onInput={(event) => setKey(event.currentTarget.value)} />
-          </label>
-          <p class="note">{words.signIn.hint}</p>
-          <p class="wrong" role="alert">
-            {problem}
-          </p>
-          <button type="submit" class="primary">
-            {words.signIn.submit}
-          </button>
-        </form>
-      </main>
-    </>
-  );
+  return <SignIn page="ops" words={words.signIn} problem={problem} submit={submit} />;
 }
