@@ -376,6 +376,16 @@ func (a answer) refused(status int, code string) {
 	}
 }
 
+// names checks for a refusal whose detail says which field it is about.
+func (a answer) names(status int, code, field string) {
+	a.t.Helper()
+	a.refused(status, code)
+	var p ropeline.Problem
+	if err := json.Unmarshal(a.Body, &p); err != nil || !strings.Contains(p.Detail, field) {
+		a.t.Errorf("answered %s, which does not name %s", a.Body, field)
+	}
+}
+
 // hold makes a hold and returns it.
 func (c *core) hold(fan string, units ...int) Hold {
 	c.t.Helper()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"log/slog"
+	"math"
 	"net/http"
 	"testing"
 
@@ -50,6 +51,7 @@ func TestTicketsAreExchanged(t *testing.T) {
 	swap("", body(q, 0, nil)).refused(http.StatusUnprocessableEntity, "idempotency-key-missing")
 	swap("x2", body(q, 0, m{"total": m{"amount": 1, "currency": "EUR"}})).refused(http.StatusConflict, "price-changed")
 	swap("x2", body(q, 0, m{"refund": back + 1})).refused(http.StatusConflict, "refund-changed")
+	swap("x2", body(q, 0, m{"refund": math.MinInt64})).names(http.StatusUnprocessableEntity, "request-invalid", "refund")
 	var n, again Order
 	swap("x2", body(q, 0, m{"total": m{"amount": 0, "currency": "EUR"}, "refund": back})).is(http.StatusCreated, &n)
 	swap("x2", body(q, 0, m{"total": m{"amount": 0, "currency": "EUR"}})).is(http.StatusCreated, &again)

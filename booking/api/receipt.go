@@ -134,7 +134,7 @@ func (s *server) receipt(ctx context.Context, id string) (*gotReceipt, error) {
 // CancelRequest says which tickets to cancel.
 type CancelRequest struct {
 	Tickets []string `json:"tickets,omitempty" maxItems:"100" doc:"their ids; left out: all of the order"`
-	Refund  *int64   `json:"refund,omitempty" doc:"what the buyer was shown that comes back, in minor units: if it is less by now nothing is canceled (refund-changed)"`
+	Refund  *int64   `json:"refund,omitempty" minimum:"0" doc:"what the buyer was shown that comes back, in minor units: if it is less by now nothing is canceled (refund-changed)"`
 }
 
 type cancelOrder struct {

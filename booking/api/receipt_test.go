@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,6 +45,9 @@ func TestWhatIsCanceledGoesBackOnTheReceipt(t *testing.T) {
 	back := r.Lines[0].Refund
 
 	c.do(http.MethodPost, at+"/cancel", o.Key, c.json(m{"tickets": []string{o.Tickets[0].ID}, "refund": back + 1})).refused(http.StatusConflict, "refund-changed")
+	for _, less := range []int64{-1, math.MinInt64} {
+		c.do(http.MethodPost, at+"/cancel", o.Key, c.json(m{"refund": less})).names(http.StatusUnprocessableEntity, "request-invalid", "refund")
+	}
 	one := c.json(m{"tickets": []string{o.Tickets[0].ID}, "refund": back})
 	for range 2 {
 		c.do(http.MethodPost, at+"/cancel", o.Key, one).is(http.StatusOK, &r)
