@@ -65,6 +65,7 @@ func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 		return fmt.Errorf("asking for the refunds of attempt %s: %w", a.ID, err)
 	}
 	all = slices.DeleteFunc(all, func(r payment.Refunded) bool { return r.ID != "" || r.State == payment.RefundPending })
+	slices.SortStableFunc(all, failedFirst)
 	freed, err := s.store.byHand(ctx, a, e, all)
 	for _, c := range freed {
 		if err := s.follow(ctx, c); err != nil {
@@ -72,6 +73,18 @@ func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 		}
 	}
 	return err
+}
+
+// failedFirst sorts refunds so that what has come back is to be made up for before those
+// that do so: a provider lists the newest first.
+func failedFirst(x, y payment.Refunded) int {
+	switch failed := x.State == payment.RefundFailed; {
+	case failed == (y.State == payment.RefundFailed):
+		return 0
+	case failed:
+		return -1
+	}
+	return 1
 }
 
 // lateByHand asks once more for the refund of late money that had failed: the provider
@@ -181,9 +194,7 @@ func (h handed) book(ctx context.Context, tx pgx.Tx) (freed []Cancellation, err 
 	switch {
 	case err != nil:
 		return nil, err
-	case h.refund.State == payment.RefundFailed && len(known) == 0:
-		return nil, nil
-	case h.refund.State == payment.RefundFailed:
+	case h.refund.State == payment.RefundFailed: // of what was never booked it changes nothing
 		names := column(h.paid, h.name)
 		return nil, returned(ctx, tx, `(made_up_by = $1 or id = any($2::uuid[]) and refund_id = id and made_up_by is null)`, own, names)
 	case len(known) > 0:

@@ -175,6 +175,57 @@ func TestRefundByHandAtStripe(t *testing.T) {
 	d.consistent()
 }
 
+// The bank sends a refund by hand back, and somebody makes it again before we hear of
+// either. Stripe lists the newest first: the second one gives back the same money, and
+// is not one more.
+func TestARefundByHandIsMadeAgainAtStripe(t *testing.T) {
+	t.Parallel()
+	d, fake := openStripe(t)
+	d.buysBy(stripetest.Visa, "s1", 3, 4)
+	var ref string
+	d.must(d.db.QueryRow(t.Context(), `select provider_ref from attempts`).Scan(&ref))
+	d.must(errors.Join(fake.RefundByHand(ref, 8000), fake.Deliver(t.Context())))
+	made, err := d.provider.Refunds(t.Context(), payment.Charge{Ref: ref})
+	if err != nil || len(made) != 1 {
+		t.Fatalf("refunds %+v, %v", made, err)
+	}
+	d.must(errors.Join(fake.SendBack(made[0].Ref), fake.RefundByHand(ref, 8000), fake.Deliver(t.Context())))
+	d.failed(0)
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 8000, Owed: 7000})
+	d.want("attempts done; orders paid; tickets 3:valid,4:valid; payments -; ledger placed,authorized,captured,refunded,waived,refund_returned,refunded; redis sold 2")
+	d.paid(fake, 0, 7000)
+	d.consistent()
+}
+
+// A refund by hand that is on its way has given nothing back: the tickets are good until
+// the money is there, and if the bank sends it back they were never gone.
+func TestAPendingRefundByHandIsNotBooked(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.buys("s1", 3, 4)
+	untouched := func() {
+		t.Helper()
+		d.want("attempts done; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,authorized,captured; redis sold 2")
+		d.count(`select count(*) from cancellations`, 0)
+	}
+	d.provider.slow = true
+	d.hear(d.refundByHand(15000), order.HeardNow)
+	d.compare(1)
+	untouched()
+	d.sendsBack()
+	d.told()
+	d.compare(1)
+	untouched()
+	d.audited()
+	d.hear(d.refundByHand(15000), order.HeardNow)
+	untouched()
+	d.provider.slow = false
+	d.compare(1)
+	d.refunds()
+	d.want("attempts done; orders canceled; tickets 3:canceled,4:canceled; payments captured; ledger placed,authorized,captured,refunded,waived,canceled,canceled; redis sold 0")
+	d.audited()
+}
+
 // A card of the sandbox says that somebody does so.
 func TestCardThatIsRefundedByHand(t *testing.T) {
 	t.Parallel()

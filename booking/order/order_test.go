@@ -61,6 +61,7 @@ type meddler struct {
 	after  func(call string) error
 	held   int32 // connections of the pool that were out during any call
 	shy    bool  // it says which card it is once the fan has confirmed, as Stripe does
+	slow   bool  // refunds take the bank days: those that are done are pending
 }
 
 func (m *meddler) call(name string, do func() (payment.Payment, error)) (payment.Payment, error) {
@@ -108,6 +109,16 @@ func (m *meddler) Refund(ctx context.Context, c payment.Charge, r payment.Refund
 		return payment.Payment{}, err
 	})
 	return done, err
+}
+
+func (m *meddler) Refunds(ctx context.Context, c payment.Charge) ([]payment.Refunded, error) {
+	all, err := m.Provider.Refunds(ctx, c)
+	for i := range all {
+		if m.slow && all[i].State == payment.RefundDone {
+			all[i].State = payment.RefundPending
+		}
+	}
+	return all, err
 }
 
 func (m *meddler) Disputes(ctx context.Context, account string, from time.Time) iter.Seq2[payment.Dispute, error] {
