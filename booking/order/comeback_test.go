@@ -100,6 +100,36 @@ func TestARefundByHandThatComesBackIsSeen(t *testing.T) {
 	d.free()
 }
 
+// It comes back, and somebody at the provider makes it again: the second one makes up for
+// it, however often we look, until that comes back as well.
+func TestARefundByHandIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.buys("s1", 3, 4)
+	once := order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 8000, Owed: 7000}
+	back := once
+	back.Refunded, back.ToRefund = 0, 8000
+	d.refundByHand(8000)
+	d.told()
+	d.settles(once)
+	for range 2 {
+		d.sendsBack()
+		d.told()
+		d.compare(1)
+		d.failed(1)
+		d.audited()
+		d.settles(back)
+		d.refundByHand(8000)
+		d.told()
+		d.compare(1)
+		d.failed(0)
+		d.audited()
+		d.settles(once)
+	}
+	d.count(`select count(*) from order_ledger where entry = 'refund_returned' and amount = 8000`, 2)
+	d.count(`select count(*) from tickets where state = 'valid'`, 2)
+}
+
 // And of late money: somebody at the provider has to see to it, and when they have, it
 // is no trouble any more.
 func TestLateMoneyThatComesBackIsSeen(t *testing.T) {
@@ -140,11 +170,13 @@ func TestAnExchangedPaymentIsRefundedByHand(t *testing.T) {
 		amount       int64 // that is given back
 		state        order.State
 		first, other int64 // what went back, by the order's ledger
+		age          string
 	}{
-		{"all of it", 0, cheap + 4, 7000, order.Canceled, 3500, 3500},
-		{"all but what another payment paid", 200, cheap + 4, 7000, order.Paid, 3700, 3300},
-		{"what came with the exchange is the last", 200, cheap + 4, 3700, order.Paid, 3700, 0},
-		{"a part of that", 200, dear, 4000, order.Paid, 3700, 300},
+		{"all of it", 0, cheap + 4, 7000, order.Canceled, 3500, 3500, "0"},
+		{"all but what another payment paid", 200, cheap + 4, 7000, order.Paid, 3700, 3300, "0"},
+		{"what came with the exchange is the last", 200, cheap + 4, 3700, order.Paid, 3700, 0, "0"},
+		{"a part of that", 200, dear, 4000, order.Paid, 3700, 300, "0"},
+		{"also if the clock was set back meanwhile", 200, dear, 4000, order.Paid, 3700, 300, "1 day"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -153,6 +185,8 @@ func TestAnExchangedPaymentIsRefundedByHand(t *testing.T) {
 			d, other := twice(t, rules)
 			o := d.buys("s1", cheap, cheap+1)
 			n := d.exchanges(o, 0, other, c.to)
+			_, err := d.db.Exec(t.Context(), `update orders set created_at = created_at - $2::text::interval where id = $1`, n.ID, c.age)
+			d.must(err)
 			var attempt string
 			d.must(d.db.QueryRow(t.Context(), `select attempt_id from orders where id = $1`, o.ID).Scan(&attempt))
 			d.must(d.sandbox().RefundByHand(t.Context(), payment.Charge{Ref: d.refOf(attempt)}, c.amount))
@@ -162,6 +196,9 @@ func TestAnExchangedPaymentIsRefundedByHand(t *testing.T) {
 			d.adds()
 			d.back(o, c.first)
 			d.back(n, c.other)
+			if told, err := d.store.Cancellations(t.Context(), n); err != nil || (len(told) > 0) != (c.other > 0) {
+				t.Errorf("the new order is told of %+v, %v", told, err)
+			}
 			d.count(`select count(*) from tickets where order_id = '`+o.ID+`' and state = 'valid'`, 0)
 			if now, err := d.store.Order(t.Context(), n.ID); err != nil || now.State != c.state {
 				t.Errorf("the new order is %+v, %v", now, err)
