@@ -14,7 +14,6 @@ import (
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
-	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/internal/qr"
 )
 
@@ -112,7 +111,7 @@ type browse struct {
 	Category string `query:"category"`
 	Product  string `query:"product"`
 
-	Performance string `query:"performance" doc:"the drop whose places its copies are"`
+	Performance string `query:"performance" doc:"the drop whose places its copies are; then also what is not given out any more"`
 	Have        string `header:"If-None-Match"`
 }
 
@@ -348,9 +347,7 @@ func (s *server) collectOrder(ctx context.Context, in *collectOrder) (*bagList, 
 	}
 	var bought []coupon.Bought
 	for _, t := range o.Tickets {
-		if t.State == ticket.Valid {
-			bought = append(bought, coupon.Bought{Ticket: t.ID, Tier: t.Tier, Unit: t.Unit})
-		}
+		bought = append(bought, coupon.Bought{Ticket: t.ID, Tier: t.Tier, Unit: t.Unit})
 	}
 	list, err := s.coupons.Deliver(ctx, bagOf(ctx), o.Performance, bought)
 	if err != nil {

@@ -274,7 +274,7 @@ func TestADropIsASale(t *testing.T) {
 			t.Fatalf("collected %s", c.json(got))
 		}
 	}
-	collect(c.bag(), o.ID, o.Key).refused(409, "coupon-no-order") // they are in a bag
+	collect(c.bag(), o.ID, o.Key).refused(409, "coupon-collected")
 	var report coupon.Report
 	c.desk(http.MethodGet, "/coupons/"+offer.ID+"/report", nil).is(http.StatusOK, &report)
 	if report.Sold.Amount != 2*floor.Price.Amount || report.Queues[coupon.Claimed] != 2 || report.Queues[coupon.Published] != 98 {
@@ -293,6 +293,75 @@ func TestADropIsASale(t *testing.T) {
 		t.Fatal(err)
 	}
 	spend(got.Coupons[1].Code).refused(409, "coupon-no-ticket") // the money went back
+}
+
+// Whoever opens an order to have its coupons hears why there are none.
+func TestWhyAnOrderHasNoCoupons(t *testing.T) {
+	t.Parallel()
+	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set tariff = '{"refund": {"before": 60}}'`)
+	floor, show := c.show.Tiers[3], string(c.show.ID)
+	offer := c.made(m{"product": "coffee", "title": "A hundred coffees", "percent": 100, "price": floor.Price.Amount, "stock": floor.Count, "shareable": false, "use_within": 60})
+	c.desk(http.MethodPost, "/coupons/"+offer.ID+"/publish", m{"performance": show, "tier": floor.ID}).is(http.StatusOK, nil)
+	buy := func(unit int) (o Order) {
+		fan := c.fan()
+		c.pay(fan, "k", c.hold(fan, unit).ID, sandbox.OK).is(http.StatusCreated, &o)
+		return o
+	}
+	collect := func(bag string, o Order) answer {
+		return c.do(http.MethodPost, "/api/v1/bag/orders", bag, c.json(m{"order": o.ID, "key": o.Key}))
+	}
+	cancel := func(o Order) {
+		c.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/cancel", o.Key, `{}`).is(http.StatusOK, nil)
+	}
+	exec := func(sql string, args ...any) {
+		if _, err := c.db.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bag := c.bag()
+	collect(bag, buy(3)).refused(409, "coupon-no-order") // a seat
+
+	unpaid := buy(floor.First)
+	exec(`update tickets set state = 'unpaid' where order_id = $1`, unpaid.ID)
+	collect(bag, unpaid).refused(409, "coupon-no-order")
+	exec(`update tickets set state = 'valid' where order_id = $1`, unpaid.ID)
+
+	o := buy(floor.First + 1)
+	cancel(o)
+	collect(bag, o).refused(409, "coupon-no-ticket")
+
+	// In the first bag it came to its end, and the ticket was canceled. Who buys the place
+	// has paid for a coupon that is good; it was once nobody's.
+	first := buy(floor.First + 2)
+	collect(bag, first).is(http.StatusOK, nil)
+	exec(`update coupon_copies set state = 'expired', expires_at = now(), mover = 'clock' where bag is not null and number = 3`)
+	collect(c.bag(), first).refused(409, "coupon-collected")
+	cancel(first)
+	var got BagList
+	next := c.bag()
+	collect(next, buy(floor.First+2)).is(http.StatusOK, &got)
+	if len(got.Coupons) != 1 || got.Coupons[0].State != coupon.Claimed || got.Coupons[0].Code == "" {
+		t.Errorf("who bought it again has %s", c.json(got))
+	}
+	var list BagList
+	if c.get("/api/v1/bag", bag).is(http.StatusOK, &list); len(list.Coupons) != 0 {
+		t.Errorf("who had it before still has %s", c.json(list))
+	}
+
+	// It is not given out any more: still it is known what the order bought.
+	late := buy(floor.First + 3)
+	exec(`update coupons set publish_until = now() where id = $1`, offer.ID)
+	for query, want := range map[string]int{"": 0, "?performance=" + show: 1} {
+		var shelf CouponList
+		if c.get("/api/v1/coupons"+query, "").is(http.StatusOK, &shelf); len(shelf.Coupons) != want {
+			t.Errorf("coupons%s: %s, want %d", query, c.json(shelf), want)
+		}
+	}
+	exec(`update coupons set expires_at = now() where id = $1`, offer.ID)
+	collect(bag, late).refused(410, "coupon-expired")
+	exec(`update coupon_copies set state = 'expired', mover = 'clock' where state = 'published'`)
+	collect(bag, late).refused(410, "coupon-expired")
+	c.inventory()
 }
 
 // Of two coupons that were bought in a drop one is used. Its money does not go back: it

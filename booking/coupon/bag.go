@@ -226,7 +226,8 @@ type Bought struct {
 }
 
 // Deliver puts the copies that were bought with valid tickets of a performance
-// into a bag, and returns those of them that are in it. It may be repeated.
+// into a bag, and returns those of them that are in it. It may be repeated. If there
+// are none the error says why.
 func (s *Store) Deliver(ctx context.Context, bag string, performance ropeline.PerformanceID, tickets []Bought) ([]Copy, error) {
 	var ids []string
 	for _, t := range tickets {
@@ -235,10 +236,10 @@ func (s *Store) Deliver(ctx context.Context, bag string, performance ropeline.Pe
 		}
 		ids = append(ids, t.Ticket)
 	}
-	list, err := s.copies(ctx, s.db, `where k.bag = @bag and k.ticket_id = any(@tickets::uuid[]) order by k.coupon_id, k.number`,
+	list, err := s.copies(ctx, s.db, `where k.bag = @bag and k.ticket_id = any(@tickets::uuid[]) and `+ticketed+` order by k.coupon_id, k.number`,
 		pgx.NamedArgs{"bag": bag, "tickets": ids})
 	if err == nil && len(list) == 0 {
-		err = ErrNothingHere
+		err = s.undelivered(ctx, performance, ids)
 	}
 	return bare(list), err
 }
@@ -248,11 +249,12 @@ func (s *Store) deliver(ctx context.Context, bag string, performance ropeline.Pe
 		var coupon string
 		var number, turn int
 		var expires time.Time
-		// A copy whose ticket was canceled is its next buyer's, if it was not used.
+		// A copy whose ticket was canceled is its next buyer's, if it was not used: also one
+		// that came to its end in the bag before, if the coupon itself has not.
 		err := tx.QueryRow(ctx, `select c.id, k.number, k.turn + 1, least(c.expires_at, `+clock+` + make_interval(secs => c.use_within))
 			from coupons c join coupon_copies k on k.coupon_id = c.id
-			where c.performance_id = @performance and c.tier_id = @tier and k.number = @unit - c.first_unit + 1
-				and (k.state = 'published' or k.state = 'claimed' and k.ticket_id <> @ticket)
+			where c.performance_id = @performance and c.tier_id = @tier and k.number = @unit - c.first_unit + 1 and c.expires_at > `+clock+`
+				and (k.state = 'published' or k.state in ('claimed', 'expired') and k.ticket_id <> @ticket)
 				and exists (select from tickets t where t.performance_id = @performance and t.id = @ticket and t.unit = @unit and t.state = 'valid')
 			for update of k`, s.args(pgx.NamedArgs{"performance": performance, "tier": t.Tier, "unit": t.Unit, "ticket": t.Ticket}),
 		).Scan(&coupon, &number, &turn, &expires)
@@ -262,12 +264,39 @@ func (s *Store) deliver(ctx context.Context, bag string, performance ropeline.Pe
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update coupon_copies set ticket_id = $3 where coupon_id = $1 and number = $2`, coupon, number, t.Ticket)
+		_, err = tx.Exec(ctx, `update coupon_copies set ticket_id = $3, performance_id = null, hold_id = null, session_id = null, until = null where coupon_id = $1 and number = $2`, coupon, number, t.Ticket)
 		if err != nil {
 			return err
 		}
 		return s.hand(ctx, tx, coupon, number, turn, bag, "", expires)
 	})
+}
+
+// undelivered is why a bag has none of the copies that tickets bought.
+func (s *Store) undelivered(ctx context.Context, performance ropeline.PerformanceID, tickets []string) error {
+	var copied State
+	var unpaid, valid, had bool
+	err := s.db.QueryRow(ctx, `select case when c.expires_at <= `+clock+` then 'expired' else k.state end,
+			t.state = 'unpaid', t.state = 'valid', coalesce(k.ticket_id = t.id, false)
+		from tickets t join coupons c on c.performance_id = t.performance_id and c.tier_id = t.tier_id
+			join coupon_copies k on k.coupon_id = c.id and k.number = t.unit - c.first_unit + 1
+		where t.performance_id = @performance and t.id = any(@tickets::uuid[])
+		order by t.state = 'valid' desc, k.number limit 1`, s.args(pgx.NamedArgs{"performance": performance, "tickets": tickets})).Scan(&copied, &unpaid, &valid, &had)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNothingHere
+	case err != nil:
+		return away("reading why nothing was delivered", err)
+	case unpaid:
+		return ErrNothingHere
+	case !valid:
+		return ErrNoTicket
+	case had:
+		return ErrCollected
+	case over(copied) != nil:
+		return over(copied)
+	}
+	return ErrNothingHere
 }
 
 // Bag lists what is in a bag, the newest coupon first.

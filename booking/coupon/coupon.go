@@ -108,6 +108,7 @@ var (
 	ErrState       = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-state", Detail: "The coupon is not in a state for that."}
 	ErrTier        = &ropeline.Error{Kind: ropeline.Invalid, Code: "coupon-tier"}
 	ErrNothingHere = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-no-order", Detail: "The order has no coupons, or they are not paid yet."}
+	ErrCollected   = &ropeline.Error{Kind: ropeline.Conflict, Code: "coupon-collected", Detail: "The coupons of this order are in another bag already."}
 )
 
 // over is the error of a copy that cannot be used, by its state; nil while it can.

@@ -23,8 +23,15 @@ type Filter struct {
 // onShelf says that a coupon is given out now.
 const onShelf = `c.state = 'published' and c.publish_from <= ` + clock + ` and c.publish_until > ` + clock
 
-// Browse lists coupons that are given out now, the newest first.
+// public says that anybody may see a coupon, whatever became of it.
+const public = `c.state <> 'created' and c.publish_from <= ` + clock
+
+// Browse lists coupons that are given out now, the newest first. Of a drop it also
+// lists what is over: whoever bought it has still to put it into a bag.
 func (s *Store) Browse(ctx context.Context, f Filter, p booking.Page) ([]Coupon, string, error) {
+	if f.Performance != "" {
+		return s.list(ctx, public, f, p)
+	}
 	return s.list(ctx, onShelf, f, p)
 }
 
@@ -66,7 +73,7 @@ func (s *Store) Show(ctx context.Context, id string) (Coupon, error) {
 	if !booking.IsID(id) {
 		return Coupon{}, ErrUnknown
 	}
-	list, err := s.coupons(ctx, s.db, `where c.id = @id and c.state <> 'created' and c.publish_from <= `+clock, pgx.NamedArgs{"id": id})
+	list, err := s.coupons(ctx, s.db, `where c.id = @id and `+public, pgx.NamedArgs{"id": id})
 	if err != nil {
 		return Coupon{}, err
 	}
