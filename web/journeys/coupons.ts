@@ -234,6 +234,7 @@ async function paysLess(fan: Fan, staff: Staff, shelf: Shelf): Promise<void> {
   await page.getByRole("heading", { name: orderWords.heading }).waitFor();
   await page.getByText("€36.00").first().waitFor();
   await hasTickets(fan, 1);
+  assert.equal(await page.getByRole("heading", { name: words.page.boughtHeading }).count(), 0, "these tickets are no coupons");
 
   // Two places are enough for the other one, until the shop takes it back.
   await page.goto(`${stack.url}/sales/${stack.sale}/shop`);
@@ -278,9 +279,31 @@ async function buysVoucher(fan: Fan, shelf: Shelf): Promise<void> {
   await page.getByLabel(shop.pay.email).fill("fan@example.com");
   await page.getByRole("button", { name: "Pay €45.00" }).click();
   await page.getByRole("heading", { name: shop.paid.heading }).waitFor();
+  const address = (await page.getByRole("link", { name: shop.paid.see }).getAttribute("href"))!;
   await fan.button(words.page.bought).click();
   await page.getByText(words.bag.collected(1)).waitFor();
   await look(page, "paid-coupon");
+
+  // The order's page puts it there, too, again if it must; not into somebody else's bag.
+  const later = await page.context().newPage();
+  await later.goto(stack.url + address);
+  await later.getByRole("heading", { name: words.page.boughtHeading }).waitFor();
+  assert.equal(await moved(later), 0, "the order moves while it is loaded");
+  await look(later, "order-coupon");
+  await later.getByRole("button", { name: words.page.bought }).focus();
+  await later.keyboard.press("Enter");
+  const see = later.getByRole("link", { name: words.page.see });
+  await see.waitFor();
+  await later.getByText(words.bag.collected(1)).waitFor();
+  assert.ok(await see.evaluate((link) => link === document.activeElement), "the way on has the focus");
+  await look(later, "order-collected");
+  await later.close();
+  const other = await fan.another(390);
+  await other.page.goto(stack.url + address);
+  await other.button(words.page.bought).click();
+  await other.page.getByText(words.problem.collected).waitFor();
+  await look(other.page, "order-collected-elsewhere");
+  await other.context.close();
   await page.getByRole("link", { name: words.page.see }).click();
   await piece(page, titles.voucher).waitFor();
 

@@ -120,7 +120,7 @@ export function BagPage({ bagKey }: { bagKey: string }) {
               <section class="card box">
                 <h2>{words.bag.collect}</h2>
                 <p class="note">{words.bag.collectLead}</p>
-                <Collect go={words.bag.collectGo} done={() => look()} />
+                <Collect orders={keptOrders()} go={words.bag.collectGo} done={() => look()} />
               </section>
             )}
           </>

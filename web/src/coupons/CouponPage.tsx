@@ -5,6 +5,7 @@ import type { BagCoupon, Coupon, EventShows } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
 import { common, coupons as words } from "../messages/en";
 import { moment } from "../messages/format";
+import { keptOrders } from "../order/keep";
 import { Collect } from "./Collect";
 import { CouponTop } from "./CouponTop";
 import { claimFor, forgetClaim, ownBag } from "./keep";
@@ -199,7 +200,7 @@ function Drop({ coupon, drop }: { coupon: Coupon; drop: { performance: string; t
           {words.page.toSale}
         </a>
       </div>
-      <Collect sale={sale} go={words.page.bought} see />
+      <Collect orders={keptOrders(sale)} go={words.page.bought} see />
     </section>
   );
 }

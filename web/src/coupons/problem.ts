@@ -19,6 +19,7 @@ const known: Record<string, string> = {
   "coupon-elsewhere": problem.elsewhere,
   "coupon-minimum": problem.minimum,
   "coupon-no-ticket": problem.noTicket,
+  "coupon-collected": problem.collected,
   "coupon-taken-off": problem.takenOff,
 };
 

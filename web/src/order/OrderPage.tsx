@@ -7,6 +7,7 @@ import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
 import { Bill } from "./Bill";
 import { Change } from "./Change";
+import { Coupons, ofCoupons } from "./Coupons";
 import { Exchanging, Give } from "./Exchanging";
 import { keptExchange } from "./keep";
 
@@ -16,6 +17,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
   const [order, setOrder] = useState<Order>();
   const [show, setShow] = useState<Performance>();
   const [receipt, setReceipt] = useState<Receipt>();
+  const [coupons, setCoupons] = useState(false);
   const [refused, setRefused] = useState(false);
   const [offline, setOffline] = useState(false);
   const [given, give] = useState(() => keptExchange(id)?.tickets);
@@ -27,10 +29,12 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
     const look = async () => {
       let pending = true;
       try {
-        // Both at once, so that nothing moves when the second comes. Without the receipt the tickets are as good.
-        const [found, bill] = await Promise.all([fetchOrder(id, orderKey), fetchReceipt(id, orderKey).catch((cause) => (final(cause) ? null : undefined))]);
+        // All at once, so that nothing moves when the last comes. Without the receipt the tickets are as good.
+        const asked = fetchOrder(id, orderKey);
+        const [found, bill, bought] = await Promise.all([asked, fetchReceipt(id, orderKey).catch((cause) => (final(cause) ? null : undefined)), ofCoupons(asked)]);
         if (stopped) return;
         setOrder(found);
+        setCoupons(bought);
         setReceipt(found.state === "pending" || bill === null ? undefined : bill);
         setOffline(false);
         pending = found.state === "pending" || bill === undefined;
@@ -73,6 +77,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
           </p>
         )}
         {order ? <Paper order={order} show={show} /> : <p class="note">{common.loading}</p>}
+        {order && coupons && <Coupons order={order} orderKey={orderKey} />}
         {receipt && <Bill receipt={receipt} onPrint={() => printOnly("receipt")} />}
         {receipt && <Give receipt={receipt} onGive={give} />}
         {receipt && (

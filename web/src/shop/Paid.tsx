@@ -21,7 +21,7 @@ export function Paid({ shop, order }: { shop: Shop; order: Order }) {
           {words.paid.see}
         </a>
       </p>
-      {order.state === "paid" && <Coupons order={order} />}
+      {order.state === "paid" && <Coupons order={order} orderKey={key} />}
       <p class="note">{words.paid.keep}</p>
       <p class="note">{words.paid.doneNote}</p>
       <p class="wrong" role="alert">
@@ -40,14 +40,14 @@ export function Paid({ shop, order }: { shop: Shop; order: Order }) {
 }
 
 /** Where what was bought are coupons, they go into the bag. */
-function Coupons({ order }: { order: Order }) {
+function Coupons({ order, orderKey }: { order: Order; orderKey: string }) {
   const [sold, setSold] = useState(false);
   useEffect(() => {
     soldIn(order.performance).then((found) => setSold(found.length > 0), () => {});
   }, [order.performance]);
   return sold ? (
     <div class="bought">
-      <Collect sale={order.sale} go={coupons.page.bought} see />
+      <Collect orders={[{ id: order.id, key: orderKey }]} go={coupons.page.bought} see />
     </div>
   ) : null;
 }

@@ -70,6 +70,8 @@ export const coupons = {
     drop: "These are sold behind the waiting room, one after the other. Buy them there, then put them into your bag.",
     toSale: "To the sale",
     bought: "Put what I bought into my bag",
+    boughtHeading: "Your coupons",
+    boughtLead: "You bought coupons. In your bag they have the codes that you use them with.",
 
     over: {
       withdrawn: "The shop has taken this coupon back.",
@@ -182,6 +184,7 @@ export const coupons = {
     elsewhere: "This coupon is not for what you are buying.",
     minimum: "This order is too small for the coupon.",
     noTicket: "The ticket by which this coupon was bought is not valid any more.",
+    collected: "The coupons of this order are in another bag already.",
     takenOff: "The coupon was taken off this order meanwhile. Nothing is charged: look at the new total and pay again.",
     guesses: (wait: number) => `Too many wrong codes. Please wait ${span(Math.max(60, wait))}.`,
   },
