@@ -612,6 +612,18 @@ func (s *shop) elsewhereOperations() []operation {
 			return http.StatusOK
 		}
 	}
+	freed := func(b *buyer) int { // which comes after the tickets are canceled
+		if status := until("canceled")(b); status != http.StatusOK {
+			return status
+		}
+		s.await("the units are freed", func() bool {
+			return s.count(`select count(*) from cancellations where order_id = $1 and freed`, b.order) == 1 || s.dead.Load()
+		})
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
 	are := func(b *buyer, want string) {
 		s.await("the tickets are "+want, func() bool { return tickets(b) == want })
 	}
@@ -666,7 +678,7 @@ func (s *shop) elsewhereOperations() []operation {
 		{name: "webhook of one that is won", prepare: judged(true), act: until("valid"), want: http.StatusOK, finish: finally("valid", 8)},
 		{name: "webhook of one that is lost", prepare: judged(false), act: until("void"), want: http.StatusOK, finish: finally("void", 7)},
 		{always: true, name: "release what is lost", routes: []string{"release-dispute"}, prepare: lost, act: release, want: http.StatusOK, finish: released},
-		{name: "webhook of a refund by hand", prepare: boughtBy(sandbox.GivenBack), act: until("canceled"), want: http.StatusOK, finish: finally("canceled", 7)},
+		{name: "webhook of a refund by hand", prepare: boughtBy(sandbox.GivenBack), act: freed, want: http.StatusOK, finish: finally("canceled", 7)},
 	}
 }
 
@@ -760,11 +772,6 @@ func (s *shop) webhookOperations() []operation {
 			s.t.Fatalf("adding an endpoint: %d", status)
 		}
 	}
-	forget := func() { // the next one is told of its own
-		if _, err := s.db.Exec(s.t.Context(), `delete from webhook_endpoints`); err != nil {
-			s.t.Fatal(err)
-		}
-	}
 	bought := func(b *buyer) {
 		added(b)
 		s.holdOperations()[1].prepare(b)
@@ -787,7 +794,6 @@ func (s *shop) webhookOperations() []operation {
 			if status := act(b); status != want {
 				s.t.Errorf("asked again: %d, want %d", status, want)
 			}
-			forget()
 			return "as asked"
 		}
 	}
@@ -800,7 +806,6 @@ func (s *shop) webhookOperations() []operation {
 	}
 	resent := func(b *buyer) string {
 		if s.delivered(b.event) {
-			forget()
 			return "it was delivered"
 		}
 		if _, err := s.db.Exec(s.t.Context(), `update webhook_deliveries set next_at = now()`); err != nil { // its lease is over
@@ -813,7 +818,6 @@ func (s *shop) webhookOperations() []operation {
 		pid := s.work()
 		s.await("the webhook is sent after all", func() bool { return s.delivered(b.event) && s.ears.has(b.event) })
 		_ = syscall.Kill(pid, syscall.SIGKILL)
-		forget()
 		return end
 	}
 	change, rotate, test := ask(http.MethodPut, "", plan), ask(http.MethodPost, "/rotate", map[string]any{"generation": 1}), ask(http.MethodPost, "/test", struct{}{})
