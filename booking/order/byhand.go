@@ -49,7 +49,8 @@ func (s *steps) payer(ctx context.Context, account, ref string) (Attempt, bool, 
 }
 
 // byHand books what was given back by hand of an attempt's payment. Late money of a
-// failed attempt is settled by it; else see Store.byHand.
+// failed attempt is settled by it; else see Store.byHand. Of ours only those count that
+// have failed: what was made by hand may make up for one that had succeeded.
 func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 	switch a.Step {
 	case Captured, Done:
@@ -64,7 +65,10 @@ func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 	if err != nil {
 		return fmt.Errorf("asking for the refunds of attempt %s: %w", a.ID, err)
 	}
-	all = slices.DeleteFunc(all, func(r payment.Refunded) bool { return r.ID != "" || r.State == payment.RefundPending })
+	all = slices.DeleteFunc(all, func(r payment.Refunded) bool {
+		ours := r.ID != ""
+		return r.State == payment.RefundPending || ours && (r.State != payment.RefundFailed || !booking.IsID(r.ID))
+	})
 	slices.SortStableFunc(all, failedFirst)
 	freed, err := s.store.byHand(ctx, a, e, all)
 	for _, c := range freed {
@@ -189,6 +193,9 @@ func (h handed) name(o locked) string {
 // book books it, if that was not done, or that it has come back, and returns the
 // cancellations whose places are to be freed.
 func (h handed) book(ctx context.Context, tx pgx.Tx) (freed []Cancellation, err error) {
+	if h.refund.ID != "" { // ours, which has failed
+		return nil, returned(ctx, tx, `attempt_id = $1 and refund_id = $2 and made_up_by is null`, h.attempt.ID, h.refund.ID)
+	}
 	own := h.name(h.paid[0])
 	known, err := ids(ctx, tx, `select id::text from cancellations where performance_id = $1 and id = $2`, h.paid[0].Performance, own)
 	switch {

@@ -130,6 +130,29 @@ func TestARefundByHandIsMadeAgain(t *testing.T) {
 	d.count(`select count(*) from tickets where state = 'valid'`, 2)
 }
 
+// One of ours comes back, and somebody makes it by hand: it is made up for, whichever we
+// hear of first.
+func TestARefundOfOursIsMadeAgainByHand(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	o := d.buys("s1", 3, 4)
+	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+		t.Fatal(err)
+	}
+	d.told()
+	d.sendsBack()
+	d.hear(d.refundByHand(7500), order.HeardNow)
+	d.failed(0)
+	d.audited()
+	d.told()
+	d.compare(1)
+	d.failed(0)
+	d.audited()
+	d.want("attempts done; orders paid; tickets 3:canceled,4:valid; payments captured; " +
+		"ledger placed,authorized,captured,canceled,refunding,refunded,refund_returned,refunded; redis sold 1")
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Owed: 7500})
+}
+
 // And of late money: somebody at the provider has to see to it, and when they have, it
 // is no trouble any more.
 func TestLateMoneyThatComesBackIsSeen(t *testing.T) {
