@@ -120,7 +120,7 @@ var (
 	ErrBodyTooLarge   = &Error{Kind: TooLarge, Code: "body-too-large", Detail: "The request body is larger than this address takes."}
 	ErrBodyMalformed  = &Error{Kind: Invalid, Code: "body-malformed", Detail: "The request body is not valid JSON for this route.", Status: http.StatusBadRequest}
 	ErrBodyEncoded    = &Error{Kind: Invalid, Code: "body-encoded", Detail: "Send the request body as it is, without Content-Encoding.", Status: http.StatusUnsupportedMediaType}
-	ErrRateLimited    = &Error{Kind: Limited, Code: "rate-limited", Detail: "Too many requests from your address. Please wait a moment."}
+	ErrRateLimited    = &Error{Kind: Limited, Code: "rate-limited", Detail: "Too many requests. Please wait a moment."}
 	ErrStoreAway      = &Error{Kind: Unavailable, Code: "store-away", Detail: "We cannot reach our store at the moment. Nothing is lost; please try again.", RetryAfter: 2 * time.Second}
 	ErrRouteUnknown   = &Error{Kind: NotFound, Code: "route-unknown", Detail: "There is nothing at this address."}
 	ErrMethodUnknown  = &Error{Kind: Invalid, Code: "method-unknown", Detail: "This address does not take that method.", Status: http.StatusMethodNotAllowed}

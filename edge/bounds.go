@@ -25,11 +25,11 @@ type bound struct {
 // in visitors.go.
 func (l Limits) bounds() []bound {
 	table := []bound{
-		{perMinute("requests", l.Requests), byAddress, api},
-		{perMinute("visitor", l.Visitor), byVisitor, ofVisitors},
-		{perMinute("key", l.Key), byKey, ofStaff},
-		{perMinute("joins", l.Joins), byAddress, only("POST "+salePath+"/place", "POST "+salePath+"/place/party/join")},
-		{perMinute("handovers", l.Handovers), byAddress, only("POST "+salePath+"/place/handover", "POST "+salePath+"/place/handover/exchange")},
+		{perMinute("requests", "from your address", l.Requests), byAddress, api},
+		{perMinute("visitor", "of yours, in all your tabs and browsers together", l.Visitor), byVisitor, ofVisitors},
+		{perMinute("key", "with this key", l.Key), byKey, ofStaff},
+		{perMinute("joins", "from your address", l.Joins), byAddress, only("POST "+salePath+"/place", "POST "+salePath+"/place/party/join")},
+		{perMinute("handovers", "from your address", l.Handovers), byAddress, only("POST "+salePath+"/place/handover", "POST "+salePath+"/place/handover/exchange")},
 	}
 	for i := range table {
 		table[i].closed = slices.Contains(l.Closed, table[i].name)

@@ -32,6 +32,10 @@ func wantLimited(t *testing.T, r reply, limit string) {
 	if got := r.Header.Get("RateLimit"); !strings.HasPrefix(got, strconv.Quote(limit)+";r=0;t=") {
 		t.Errorf("RateLimit %s, want that of %s", got, limit)
 	}
+	whose := map[string]string{"visitor": "of yours, in all your tabs", "key": "with this key", "joins": "from your address"}[limit]
+	if told := read[ropeline.Problem](t, r).Detail; whose == "" || !strings.Contains(told, whose) {
+		t.Errorf("whoever reached the limit %s is told %q", limit, told)
+	}
 }
 
 // A visitor is limited from whatever address they come, and nobody else is for it.

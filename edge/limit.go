@@ -32,12 +32,13 @@ const (
 // rule is one limit: so many a minute for each key.
 type rule struct {
 	name   string
+	whose  string // for people: whose requests are too many
 	rate   limiter.Rate
 	closed bool // while counting is away everybody is refused, else nobody
 }
 
-func perMinute(name string, n int64) rule {
-	return rule{name: name, rate: limiter.Rate{Period: limitWindow, Limit: n}}
+func perMinute(name, whose string, n int64) rule {
+	return rule{name: name, whose: whose, rate: limiter.Rate{Period: limitWindow, Limit: n}}
 }
 
 // limits counts requests in Redis, in fixed windows: at the border of two
@@ -97,6 +98,7 @@ func (l *limits) take(ctx context.Context, h http.Header, r rule, key string) er
 	}
 	l.reached.WithLabelValues(r.name).Inc()
 	limited := *ropeline.ErrRateLimited
+	limited.Detail = "Too many requests " + r.whose + ". Please wait a moment."
 	limited.RetryAfter = reset
 	return &limited
 }

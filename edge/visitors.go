@@ -127,7 +127,7 @@ func (s *Server) takeNetwork(r *http.Request, h http.Header, sale ropeline.Sale,
 	if sale.Visitor.Kind != ropeline.VisitorBrowser {
 		return nil
 	}
-	return s.limits.take(r.Context(), h, perMinute(name, most), string(sale.ID)+":"+networkOf(s.client(r)))
+	return s.limits.take(r.Context(), h, perMinute(name, "from your network", most), string(sale.ID)+":"+networkOf(s.client(r)))
 }
 
 // networkOf is the IPv4 /24 or the IPv6 /64 of an address.

@@ -58,6 +58,7 @@ func (r *rates) take(session string) error {
 		return nil
 	}
 	limited := *ropeline.ErrRateLimited
+	limited.Detail = "Too many requests in your session, with all its tabs and browsers together. Please wait a moment."
 	limited.RetryAfter = s.ends.Sub(now)
 	return &limited
 }

@@ -508,7 +508,7 @@ func TestSessionsAreToldTheirLimit(t *testing.T) {
 				}
 				continue
 			}
-			a.refused(http.StatusTooManyRequests, "rate-limited")
+			a.names(http.StatusTooManyRequests, "rate-limited", "in your session") // whatever its addresses
 			if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 60 {
 				t.Errorf("%s: Retry-After %q", r.ID, a.Header.Get("Retry-After"))
 			}

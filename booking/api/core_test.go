@@ -376,13 +376,13 @@ func (a answer) refused(status int, code string) {
 	}
 }
 
-// names checks for a refusal whose detail says which field it is about.
-func (a answer) names(status int, code, field string) {
+// names checks for a refusal whose detail says what it is about.
+func (a answer) names(status int, code, what string) {
 	a.t.Helper()
 	a.refused(status, code)
 	var p ropeline.Problem
-	if err := json.Unmarshal(a.Body, &p); err != nil || !strings.Contains(p.Detail, field) {
-		a.t.Errorf("answered %s, which does not name %s", a.Body, field)
+	if err := json.Unmarshal(a.Body, &p); err != nil || !strings.Contains(p.Detail, what) {
+		a.t.Errorf("answered %s, which does not name %s", a.Body, what)
 	}
 }
 

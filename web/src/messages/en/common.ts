@@ -6,5 +6,5 @@ export const common = {
   back: "Back",
   offline: "We cannot reach the server. Check your connection; we keep trying.",
   trouble: "Something went wrong on our side. Please try again.",
-  tooOften: "Too many requests from your network. Please wait a moment.",
+  tooOften: "Too many requests in a short time. Please wait a moment.",
 };
