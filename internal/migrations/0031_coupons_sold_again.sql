@@ -16,7 +16,7 @@ begin
     elsif (old.state, new.state) not in (('created', 'published'), ('created', 'withdrawn'),
             ('published', 'claimed'), ('published', 'expired'), ('published', 'withdrawn'),
             ('claimed', 'reserved'), ('claimed', 'redeemed'), ('claimed', 'expired'), ('claimed', 'withdrawn'),
-            ('reserved', 'redeemed'), ('reserved', 'expired'), ('reserved', 'withdrawn'))
+            ('reserved', 'redeemed'), ('reserved', 'expired'), ('reserved', 'withdrawn'), ('redeemed', 'reserved'))
             and not (old.state = 'expired' and new.state = 'claimed' and new.ticket_id is not null and new.turn > old.turn) then
         raise exception 'a coupon''s copy does not go from % to %', old.state, new.state using errcode = 'restrict_violation';
     end if;
