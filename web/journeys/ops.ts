@@ -254,7 +254,7 @@ async function away(desk: Page): Promise<void> {
   });
   await desk.getByText(words.unread("damaged", "Not now.")).waitFor();
   assert.ok(await desk.getByText(words.number.waiting, { exact: true }).first().isVisible());
-  await desk.unroute("**/api/v1/ops/sales");
+  await desk.unrouteAll({ behavior: "wait" }); // the page asks each second, and a question may be under way
 }
 
 /** As an input of a date and time wants it. */
