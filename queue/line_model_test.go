@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -1307,10 +1308,12 @@ func doAsTheModel(t *rapid.T, rdb redis.UniversalClient, name string, lanes, sha
 	s.shape = shapeOf(s.sale)
 	s.now, s.steering = start.UnixMicro(), newSteering(s.sale)
 	s.most = rapid.SampledFrom([]int64{offerMost, 7, 3}).Draw(t, "most offers of a call")
+	// Of the check, so that what fails is drawn the same again.
+	lots := rand.NewChaCha8([32]byte{byte(rapid.IntRange(0, 255).Draw(t, "seed of the draw"))})
 	for i := range s.stores {
 		s.stores[i] = New(rdb, testKeys).WithClock(func() time.Time { return time.UnixMicro(s.now) })
 		s.stores[i].stopwatch = func() time.Time { return time.UnixMicro(s.now - s.skew) }
-		s.stores[i].most = s.most
+		s.stores[i].most, s.stores[i].random = s.most, lots
 		s.stores[i].UseLimitBook(s.book)
 		defer s.stores[i].Close()
 	}

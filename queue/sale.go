@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -179,7 +180,9 @@ func (s *Store) sealSeed(sale ropeline.SaleID) ([]byte, error) {
 	}
 	nonce, seed := make([]byte, aead.NonceSize()), make([]byte, 32)
 	rand.Read(nonce) // crypto/rand never fails; it ends the process instead
-	rand.Read(seed)
+	if _, err := io.ReadFull(s.random, seed); err != nil {
+		return nil, fmt.Errorf("making the seed of sale %s: %w", sale, err)
+	}
 	return aead.Seal(nonce, nonce, seed, []byte(sale)), nil
 }
 

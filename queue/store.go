@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -59,6 +60,7 @@ type Store struct {
 	edge      string           // names this process among the edges
 	now       func() time.Time // nil: Redis's clock
 	stopwatch func() time.Time // our own clock, which nobody sets
+	random    io.Reader        // seeds of draws
 	most      int64            // offers in one call: offerMost, or fewer in a test
 
 	archive   Archive   // nil: none
@@ -87,7 +89,7 @@ type (
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, keys: keys, edge: strings.ToLower(rand.Text()), most: offerMost,
-		stopwatch: time.Now, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
+		stopwatch: time.Now, random: rand.Reader, clocks: map[ropeline.SaleID]*clockWatch{}, tickets: map[ropeline.SaleID]*ticketKey{},
 		joins: map[lineID]*joinGatherer{}, sustains: map[ropeline.SaleID]*sustainGatherer{}, seen: map[ropeline.SaleID]shape{}, modes: map[ropeline.SaleID]toldMode{}, uses: map[ropeline.SaleID][]CodeUse{},
 		stocks: stocks{bySale: map[ropeline.SaleID]*knownStock{}},
 	}
