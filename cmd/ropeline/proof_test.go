@@ -299,7 +299,17 @@ func (p *proof) reach(ctx context.Context, gone <-chan struct{}, units int64, wh
 // mend lets everything that was left half done come to its end.
 func (p *proof) mend(ctx context.Context) {
 	p.t.Helper()
-	p.drifted = p.disagree() // a core that starts would put it right
+	// What was sold a moment ago may still be being marked; a core that starts would put all of it right.
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if p.drifted = p.disagree(); len(p.drifted) == 0 || time.Now().After(deadline) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			p.t.Fatal(ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 	for _, c := range p.sellers {
 		p.kill(c.pid)
 	}
