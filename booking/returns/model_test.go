@@ -405,7 +405,7 @@ func (m *model) release(t *rapid.T) {
 }
 
 // note keeps what Postgres knows of the payment for an offer.
-func (m *model) note(t *rapid.T, p *place, state string) {
+func (m *model) note(t fatal, p *place, state string) {
 	_, err := m.db.Exec(context.Background(), `insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac, units, amount, currency, method, state)
 		values ($1, $2, $3, $4, $5, '', $8, '', $6, 1, 'EUR', '', $7)
 		on conflict on constraint attempts_pkey do update set state = excluded.state`,
@@ -512,8 +512,7 @@ func (m *model) die(t *rapid.T) {
 
 // forget is a Redis that lost everything; what is being paid for comes back from Postgres,
 // and so do offers, for the time that was written down.
-func (m *model) forget(t *rapid.T) {
-	m.tend(t)
+func (m *model) loseRedis(t fatal) {
 	keys, err := m.rdb.Keys(context.Background(), "ropeline:{"+string(m.show.ID)+"}:*").Result()
 	if err == nil {
 		err = m.rdb.Del(context.Background(), keys...).Err()
@@ -521,6 +520,11 @@ func (m *model) forget(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (m *model) forget(t *rapid.T) {
+	m.tend(t)
+	m.loseRedis(t)
 	if _, err := m.tender.Tend(context.Background(), m.show.ID); err != nil && !errors.Is(err, inventory.ErrNotReady) {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package returns_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -115,6 +116,45 @@ func TestATenderThatSleptKeepsNothing(t *testing.T) {
 	}
 	if now, err := m.store.Entry(t.Context(), first.ID); err != nil || now.State != returns.Offered || now.Hold == id || fmt.Sprint(now.Units) != "[4]" {
 		t.Errorf("in the end the place is %+v, %v", now, err)
+	}
+}
+
+// Redis is lost while an offer is being paid for, whose own time is over: before the
+// inventory was made again, its place was once called lapsed.
+func TestAPaymentDecidesOfAnOfferThatRedisHasLost(t *testing.T) {
+	t.Parallel()
+	m := open(t, devtest.Postgres(t), devtest.Redis(t))
+	defer m.holds.Close()
+	first := queue(t, m, 1)[0]
+	m.comesBack(t, 4)
+	if _, err := m.tender.Tend(t.Context(), m.show.ID); err != nil {
+		t.Fatal(err)
+	}
+	e, err := m.store.Entry(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.store.Claim(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	p := &place{hold: e.Hold, attempt: uuid.NewString(), units: e.Units}
+	m.note(t, p, "started")
+	if _, err := m.holds.Pay(t.Context(), m.show.ID, p.hold, e.Session(), p.attempt); err != nil {
+		t.Fatal(err)
+	}
+	m.now = e.Expires.Add(10 * time.Minute)
+	m.loseRedis(t)
+	for _, step := range []struct {
+		payment string
+		want    returns.State
+	}{{"started", returns.Claimed}, {"closed", returns.Lapsed}} {
+		m.note(t, p, step.payment)
+		if _, err := m.tender.Tend(t.Context(), m.show.ID); err != nil && !errors.Is(err, inventory.ErrNotReady) {
+			t.Fatal(err)
+		}
+		if now, err := m.store.Entry(t.Context(), first.ID); err != nil || now.State != step.want {
+			t.Errorf("with its payment %s the place is %s, want %s; %v", step.payment, now.State, step.want, err)
+		}
 	}
 }
 

@@ -305,7 +305,8 @@ func (t *Tender) settle(ctx context.Context, p catalogue.Performance) error {
 	var errs []error
 	for _, e := range list { // what Redis has lost first: what is offered anew may take its units
 		if e.State != Offering {
-			errs = append(errs, t.follow(ctx, p, e, paid[e.Hold]))
+			bought, pays := paid[e.Hold]
+			errs = append(errs, t.follow(ctx, p, e, bought, pays))
 		}
 	}
 	for _, e := range list {
@@ -338,13 +339,16 @@ func (s *Store) paid(ctx context.Context, id ropeline.PerformanceID, list []Entr
 	return paid, away("asking for payments of", string(id), err)
 }
 
-// follow moves a place to where its offer has come.
-func (t *Tender) follow(ctx context.Context, p catalogue.Performance, e Entry, bought bool) error {
+// follow moves a place to where its offer has come. While it is being paid for, what
+// becomes of the payment decides, also if Redis has lost the hold.
+func (t *Tender) follow(ctx context.Context, p catalogue.Performance, e Entry, bought, pays bool) error {
 	if bought {
 		return t.end(ctx, e, Bought)
 	}
 	h, err := t.store.holds.Get(ctx, e.Performance, e.Hold, e.Session())
 	switch {
+	case errors.Is(err, hold.ErrUnknown) && pays:
+		return nil
 	case errors.Is(err, hold.ErrUnknown):
 		return t.restore(ctx, p, e)
 	case err != nil:
