@@ -304,6 +304,7 @@ func (p *proof) mend(ctx context.Context) {
 		if p.drifted = p.disagree(); len(p.drifted) == 0 || time.Now().After(deadline) {
 			break
 		}
+		p.t.Logf("the inventories differ: %v", p.drifted) // told, though it may pass
 		select {
 		case <-ctx.Done():
 			p.t.Fatal(ctx.Err())
