@@ -63,6 +63,7 @@ type core struct {
 	line  *heard
 
 	sandbox *sandbox.Provider // which tells this core when Deliver is called
+	config  Config
 }
 
 // heard stands for the line: what it heard last.
@@ -185,27 +186,44 @@ func startWith(t testing.TB, log *slog.Logger, prepare func(*core, *Config)) *co
 		Abuse: abuse.Default(), Edges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}
 	prepare(c, &config)
-	c.api, err = New(config)
+	c.config = config
+	c.serve()
+	c.built(c.show.ID)
+	return c
+}
+
+// serve starts a core by the configuration.
+func (c *core) serve() {
+	c.t.Helper()
+	api, err := New(c.config)
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	c.url = "http://" + ln.Addr().String()
+	c.api, c.url = api, "http://"+ln.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- c.api.Serve(ctx, ln) }()
-	t.Cleanup(func() {
+	go func() { done <- api.Serve(ctx, ln) }()
+	c.t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		stop()
 		if err := <-done; err != nil {
-			t.Errorf("the core ended with %v", err)
+			c.t.Errorf("the core ended with %v", err)
 		}
 	})
-	c.built(c.show.ID)
-	return c
+}
+
+// another is a second core on the same servers: it has not read anything yet, as every
+// core has not after a minute.
+func (c *core) another() *core {
+	c.t.Helper()
+	other := *c
+	other.serve()
+	other.built(c.show.ID)
+	return &other
 }
 
 // built waits until the units of a performance can be held.

@@ -136,20 +136,30 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 	for _, plan := range []catalogue.ReservePlan{
 		{Name: "Counter", Kind: catalogue.BoxOffice, Area: floor.Name, Places: 4}, {Name: "Row", Kind: catalogue.Guests, Seats: []string{row}},
 		{Name: "Camera", Kind: catalogue.Blocked, Seats: []string{row + "-3"}},
+		{Name: "Zithers", Kind: catalogue.Production, Seats: []string{c.show.Rows[1].Section + "-" + c.show.Rows[1].Name + "-1"}},
 	} {
 		if _, err := shows.Reserve(t.Context(), c.show.ID, plan, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	last := floor.First + floor.Count - 1
-	for deadline := time.Now().Add(20 * time.Second); c.inventory().Withheld < 4; {
+	for deadline := time.Now().Add(20 * time.Second); c.inventory().Withheld < 4+c.show.Rows[0].Count-1+1; {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is withheld")
 		}
 	}
 	var desk shownCounter
-	c.get(c.counter(""), "key-counter").is(http.StatusOK, &desk.Body)
-	if r := desk.Body.Reserves; desk.Body.Who != "staff:kim" || len(r) != 2 || r[0].Name != "Counter" || r[0].Kind != catalogue.BoxOffice ||
+	left := func() (units []int) { // of each reserve
+		t.Helper()
+		desk = shownCounter{}
+		c.get(c.counter(""), "key-counter").is(http.StatusOK, &desk.Body)
+		for _, r := range desk.Body.Reserves {
+			units = append(units, r.Tiers[0].Units)
+		}
+		return units
+	}
+	left()
+	if r := desk.Body.Reserves; desk.Body.Who != "staff:kim" || len(r) != 3 || r[2].Name != "Zithers" || r[2].Kind != catalogue.Production || r[0].Name != "Counter" || r[0].Kind != catalogue.BoxOffice ||
 		!slices.Equal(r[0].Tiers, []CounterKeeps{{floor.ID, 4}}) || r[1].Name != "Row" || len(r[1].Tiers) != 1 || r[1].Tiers[0].Units != c.show.Rows[0].Count-1 {
 		t.Errorf("the counter is %+v", desk.Body)
 	}
@@ -179,14 +189,22 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 	if r := c.inventory(); r.Sold != 3 {
 		t.Errorf("inventory %+v", r)
 	}
+	row0 := c.show.Rows[0].Count - 1
+	if got := left(); !slices.Equal(got, []int{1, row0, 1}) {
+		t.Errorf("three are sold, and the counter has %v", got)
+	}
 	c.do(http.MethodPost, organizerAPI+"/counter/orders/"+o.ID+"/cancel", "key-counter", `{"reason":"no guest"}`).is(http.StatusOK, nil)
+	if got := left(); !slices.Equal(got, []int{4, row0, 1}) {
+		t.Errorf("they are given back, and the counter has %v", got)
+	}
 	c.do(http.MethodPost, "/api/v1/holds", c.fan(), c.json(m{"performance": c.show.ID, "units": []int{last - 1}})).refused(http.StatusConflict, "units-taken")
 	post(m{"tiers": []m{{"tier": floor.ID, "quantity": 4}}, "reserve": "Counter"}).is(http.StatusCreated, &all)
 	if a := c.do(http.MethodDelete, c.counter("/holds/"+all.ID), "key-counter", ""); a.Status != http.StatusNoContent {
 		t.Errorf("released: %d %s", a.Status, a.Body)
 	}
 	post(m{"units": []int{seats.First, seats.First + 3}, "tiers": []m{}, "reserve": "Row"}).is(http.StatusCreated, &h)
-	if r := c.inventory(); r.Held != 3 || held.ID == "" {
+	post(m{"tiers": []m{{"tier": c.show.Tiers[0].ID, "quantity": 1}}, "reserve": "Zithers"}).is(http.StatusCreated, nil)
+	if r := c.inventory(); r.Held != 4 || held.ID == "" {
 		t.Errorf("inventory %+v", r)
 	}
 }

@@ -1,14 +1,19 @@
 package api
 
 import (
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -106,6 +111,291 @@ func TestTicketsAreExchanged(t *testing.T) {
 	if s := sum.Currencies[0]; s.Exchanged != 0 || s.Taken != 2*price || s.Refunded != back || s.ToRefund != 0 || s.Owed != s.Taken-s.Refunded-s.Fee {
 		t.Errorf("settlement %+v", s)
 	}
+}
+
+// nights is a program of the organizer's whose sale is open: two performances whose
+// tickets may be exchanged until an hour before, for 2.00 each.
+type nights struct {
+	*core
+	shows   []*catalogue.Map
+	program catalogue.Program
+	version int
+}
+
+func startNights(t *testing.T) *nights {
+	t.Helper()
+	n := &nights{core: start(t)}
+	row := func(name string, y int) m {
+		seats := make([]m, 8)
+		for i := range seats {
+			seats[i] = m{"name": fmt.Sprint(i + 1), "x": i, "y": y}
+		}
+		return m{"name": name, "category": name, "rows": []m{{"name": "A", "seats": seats}}}
+	}
+	var v KeptVenue
+	n.organize(http.MethodPost, venuesPath, n.json(m{"format": "ropeline-venue/1", "name": "Small House", "categories": []string{"Stalls", "Circle"},
+		"sections": []m{row("Stalls", 0), row("Circle", 1)}, "areas": []m{}}), "Idempotency-Key", "k").is(http.StatusCreated, &v)
+	soon := time.Now().UTC().Truncate(time.Second)
+	opens := m{"id": "nights", "title": "Nights", "lobby_closes_at": soon.Add(-2 * time.Hour), "opens_at": soon.Add(-time.Hour), "ends_at": soon.Add(24 * time.Hour),
+		"cap": 500, "rate": 1200, "claim_window": 60, "token_life": 60, "session_max": 1800, "hold": 600, "hold_extensions": 1, "units_per_hold": 6}
+	prices := m{"Stalls": 7500, "Circle": 5500}
+	n.organize(http.MethodPut, programsPath+"/nights?reason=New", n.json(m{"event": "Nights", "currency": "EUR",
+		"tariff":       m{"fee_rate": 250, "refund": m{"before": 60}, "exchange": m{"before": 3600, "fee": 200}},
+		"performances": []m{{"venue": v.ID, "starts_at": soon.Add(48 * time.Hour), "prices": prices}, {"venue": v.ID, "starts_at": soon.Add(72 * time.Hour), "prices": prices}},
+		"sale":         opens}), "If-None-Match", "*").is(http.StatusCreated, &n.program)
+	n.version, n.sale = 1, n.program.Sale
+	for _, id := range n.sale.Performances {
+		p, err := catalogue.New(n.db, time.Now).Performance(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.shows = append(n.shows, p.Map)
+		n.built(id)
+	}
+	n.show = n.shows[0]
+	return n
+}
+
+// revised changes the program as its organizer does, and asks a core that goes by it.
+func (n *nights) revised(change func(*catalogue.Program)) {
+	n.t.Helper()
+	change(&n.program)
+	n.organize(http.MethodPut, programsPath+"/nights?reason=Changed", n.json(n.program), "If-Match", fmt.Sprintf("\"%d\"", n.version)).is(http.StatusOK, &n.program)
+	n.version++
+	n.core = n.another()
+}
+
+// of are the units of a tier: both nights have the same ones.
+func (n *nights) of(name string) (units []int) {
+	for _, tier := range n.show.Tiers {
+		for i := range tier.Count {
+			if tier.Name == name {
+				units = append(units, tier.First+i)
+			}
+		}
+	}
+	return units
+}
+
+func (n *nights) buys(units ...int) (o Order) {
+	n.t.Helper()
+	fan := n.fan()
+	n.pay(fan, "k", n.hold(fan, units...).ID, sandbox.OK).is(http.StatusCreated, &o)
+	return o
+}
+
+// asks holds units instead of a ticket of an order.
+func (n *nights) asks(o Order, ticket, night int, unit int) answer {
+	n.t.Helper()
+	return n.do(http.MethodPut, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key,
+		n.json(m{"tickets": []string{o.Tickets[ticket].ID}, "for": m{"performance": n.sale.Performances[night], "units": []int{unit}}}))
+}
+
+// quoted is what comes to pay, what the ticket is worth, and what comes back.
+func (n *nights) quoted(o Order, ticket, night int, unit int, toPay, worth, back int64) (q ExchangeQuote) {
+	n.t.Helper()
+	n.asks(o, ticket, night, unit).is(http.StatusOK, &q)
+	if q.ToPay != toPay || q.Worth != worth || q.Refund != back {
+		n.t.Errorf("it comes to %+v, want %d to pay, worth %d, %d back", q, toPay, worth, back)
+	}
+	return q
+}
+
+// says yes to a quote.
+func (n *nights) says(o Order, ticket int, q ExchangeQuote, key string) answer {
+	n.t.Helper()
+	return n.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/exchange", o.Key, n.json(m{"hold": q.Hold, "tickets": []string{o.Tickets[ticket].ID},
+		"total": m{"amount": q.ToPay, "currency": "EUR"}, "refund": q.Refund, "payment_method": "sandbox_ok"}), "Idempotency-Key", key)
+}
+
+// unchanged runs something that is refused: books and stock are as before.
+func (n *nights) unchanged(what func()) {
+	n.t.Helper()
+	before := n.books()
+	what()
+	if after := n.books(); after != before {
+		n.t.Errorf("before\n%s\nand then\n%s", before, after)
+	}
+}
+
+// adds checks ledgers and stock of both nights, that the sandbox has as much as they
+// say, and what it has in all.
+func (n *nights) adds(money int64) {
+	n.t.Helper()
+	defer func() { n.show = n.shows[0] }()
+	var taken int64
+	store := order.NewStore(n.db, catalogue.New(n.db, time.Now))
+	for _, n.show = range n.shows {
+		if bad, _, err := store.Audit(n.t.Context(), n.show.ID); err != nil || len(bad) > 0 {
+			n.t.Errorf("ledger: %v, %v", bad, err)
+		}
+		n.inventory()
+		sums, err := store.Settle(n.t.Context(), n.show.ID)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		for _, s := range sums {
+			taken += s.Taken - s.Refunded
+		}
+	}
+	var has int64
+	if err := n.db.QueryRow(n.t.Context(), `select coalesce(sum(amount - refunded), 0)::bigint from sandbox_payments where state = 'captured'`).Scan(&has); err != nil {
+		n.t.Fatal(err)
+	}
+	if taken != money || has != money {
+		n.t.Errorf("the ledgers have %d and the provider %d, want %d", taken, has, money)
+	}
+}
+
+// The organizer changes prices between what a buyer is told and their yes. Nobody pays
+// more, or gets less back, than they saw: the places stay held, the ticket valid, and what
+// it comes to now is asked for again. What was paid for the ticket stays its worth.
+func TestAPriceThatChangesBeforeTheYesIsToldFirst(t *testing.T) {
+	t.Parallel()
+	n := startNights(t)
+	stalls, circle := n.of("Stalls"), n.of("Circle")
+	low, high := n.buys(circle[0]), n.buys(stalls[0])
+	up := n.quoted(low, 0, 1, stalls[1], 7500-5300, 5300, 0)
+	down := n.quoted(high, 0, 1, circle[1], 0, 7300, 7300-5500)
+	n.revised(func(p *catalogue.Program) {
+		p.Performances[1].Prices = map[string]int64{"Stalls": 7901, "Circle": 5801}
+	})
+	n.unchanged(func() {
+		n.says(low, 0, up, "k").refused(http.StatusConflict, "price-changed")
+		n.says(high, 0, down, "k").refused(http.StatusConflict, "refund-changed")
+		n.says(low, 0, up, "k").refused(http.StatusConflict, "price-changed")
+	})
+	n.adds(5500 + 7500)
+	up = n.quoted(low, 0, 1, stalls[1], 7901-5300, 5300, 0)
+	down = n.quoted(high, 0, 1, circle[1], 0, 7300, 7300-5801)
+	var dearer, cheaper Order
+	n.says(low, 0, up, "k").is(http.StatusCreated, &dearer) // the key that was refused is free
+	n.says(high, 0, down, "k").is(http.StatusCreated, &cheaper)
+	if dearer.Total.Amount != 7901 || cheaper.Total.Amount != 5801 {
+		t.Errorf("bought for %v and %v", dearer.Total, cheaper.Total)
+	}
+	n.adds(5500 + (7901 - 5300) + 7500 - (7300 - 5801))
+
+	// It gets cheaper: who would pay is asked again, who gets money back gets more of it.
+	third, fourth := n.buys(circle[2]), n.buys(stalls[2])
+	up, down = n.quoted(third, 0, 1, stalls[3], 7901-5300, 5300, 0), n.quoted(fourth, 0, 1, circle[3], 0, 7300, 7300-5801)
+	n.revised(func(p *catalogue.Program) { p.Performances[1].Prices = map[string]int64{"Stalls": 5000, "Circle": 1} })
+	n.unchanged(func() { n.says(third, 0, up, "k").refused(http.StatusConflict, "price-changed") })
+	n.says(fourth, 0, down, "k").is(http.StatusCreated, nil)
+	up = n.quoted(third, 0, 1, stalls[3], 0, 5300, 300)
+	n.says(third, 0, up, "k").is(http.StatusCreated, nil)
+	n.adds(5500 + (7901 - 5300) + 7500 - (7300 - 5801) + 5500 - 300 + 7500 - (7300 - 1))
+}
+
+// The performance is put forward while a buyer thinks about an offer: by the rules it is
+// too late then. The ticket stays valid, what was held goes back at the buyer's word, and
+// staff can still help.
+func TestAnExchangeWhoseTimeIsOverBeforeTheYesIsRefused(t *testing.T) {
+	t.Parallel()
+	n := startNights(t)
+	stalls := n.of("Stalls")
+	o := n.buys(stalls[0])
+	q := n.quoted(o, 0, 1, stalls[1], 200, 7300, 0)
+	n.revised(func(p *catalogue.Program) {
+		p.Performances[0].StartsAt = time.Now().UTC().Truncate(time.Second).Add(59 * time.Minute)
+	})
+	n.unchanged(func() {
+		n.says(o, 0, q, "k").refused(http.StatusConflict, "exchange-closed")
+		n.asks(o, 0, 1, stalls[2]).refused(http.StatusConflict, "exchange-closed")
+	})
+	var r Receipt
+	if n.get("/api/v1/orders/"+o.ID+"/receipt", o.Key).is(http.StatusOK, &r); r.ExchangeUntil == nil || r.ExchangeUntil.After(time.Now()) || r.Lines[0].State != "valid" {
+		t.Errorf("the receipt says %+v", r)
+	}
+	stranger := n.fan()
+	taken := n.json(m{"performance": n.sale.Performances[1], "units": []int{stalls[1]}})
+	n.do(http.MethodPost, "/api/v1/holds", stranger, taken).refused(http.StatusConflict, "units-taken")
+	n.do(http.MethodDelete, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key, "").is(http.StatusNoContent, nil)
+	n.do(http.MethodPost, "/api/v1/holds", stranger, taken).is(http.StatusCreated, nil)
+	n.adds(7500)
+
+	at := organizerAPI + "/orders/" + o.ID + "/exchange"
+	n.do(http.MethodPut, at+"/hold", "key-sre", n.json(m{"tickets": []string{o.Tickets[0].ID}, "for": m{"performance": n.sale.Performances[1], "units": []int{stalls[2]}}, "no_fee": true})).is(http.StatusOK, &q)
+	n.do(http.MethodPost, at, "key-sre", n.json(m{"hold": q.Hold, "tickets": []string{o.Tickets[0].ID}, "no_fee": true, "reason": "it was put forward"}), "Idempotency-Key", "k").is(http.StatusCreated, nil)
+	n.adds(7500)
+}
+
+// A ticket that a coupon made cheaper is worth what was paid for it. The coupon stays
+// used, and lowers nothing else.
+func TestATicketOfACouponIsExchangedForWhatWasPaid(t *testing.T) {
+	t.Parallel()
+	n := startNights(t)
+	stalls, circle := n.of("Stalls"), n.of("Circle")
+	buys := func(offer string, units ...int) (o Order, bag string) {
+		t.Helper()
+		var copied BagCoupon
+		bag = n.bag()
+		n.do(http.MethodPost, "/api/v1/coupons/"+offer+"/claim", bag, "", "Idempotency-Key", "k").is(http.StatusCreated, &copied)
+		fan := n.fan()
+		h := n.hold(fan, units...)
+		n.do(http.MethodPut, "/api/v1/holds/"+h.ID+"/coupon", fan, n.json(m{"code": copied.Code})).is(http.StatusOK, nil)
+		n.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
+		return o, bag
+	}
+	third := n.offer(m{"percent": 33}).ID
+	o, bag := buys(third, stalls[0], circle[0]) // 130.00 less 42.90: 50.25 and 36.85
+	if o.Total.Amount != 8710 {
+		t.Fatalf("bought %+v", o)
+	}
+	seat := slices.IndexFunc(o.Tickets, func(k Ticket) bool { return k.Unit == stalls[0] })
+	q := n.quoted(o, seat, 1, stalls[1], 7500-4825, 4825, 0)
+	n.says(o, seat, q, "k").is(http.StatusCreated, nil)
+	n.adds(8710 + 7500 - 4825)
+	var used BagCoupon
+	n.get("/api/v1/bag/coupons/"+third+"/1", bag).is(http.StatusOK, &used)
+	if used.State != "redeemed" || used.History[len(used.History)-1].Detail != o.ID {
+		t.Errorf("the coupon is %+v", used)
+	}
+	n.do(http.MethodPost, "/api/v1/orders/"+o.ID+"/cancel", o.Key, `{}`).is(http.StatusOK, nil) // what is left of it
+	n.adds(8710 + 7500 - 4825 - 3685)
+
+	// What cost nothing is worth nothing: the fee is not asked for either.
+	o, _ = buys(n.offer(m{"percent": 100}).ID, circle[1])
+	q = n.quoted(o, 0, 1, circle[2], 5500, 0, 0)
+	n.says(o, 0, q, "k").is(http.StatusCreated, nil)
+	n.adds(8710 + 7500 - 4825 - 3685 + 5500)
+}
+
+// Somebody else is quicker, before the buyer holds anything or after it ran out: the
+// ticket stays, and the next wish is answered.
+func TestAnExchangeForWhatIsSoldMeanwhileIsRefused(t *testing.T) {
+	t.Parallel()
+	n := startNights(t)
+	stalls := n.of("Stalls")
+	o := n.buys(stalls[0])
+	sells := func(units ...int) {
+		t.Helper()
+		fan := n.fan()
+		var h Hold
+		n.do(http.MethodPost, "/api/v1/holds", fan, n.json(m{"performance": n.sale.Performances[1], "units": units})).is(http.StatusCreated, &h)
+		n.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, nil)
+	}
+	best := func() answer {
+		return n.do(http.MethodPut, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key, n.json(m{"tickets": []string{o.Tickets[0].ID},
+			"for": m{"performance": n.sale.Performances[1], "tier": n.shows[1].Tiers[0].ID, "quantity": 1}}))
+	}
+	sells(stalls[:4]...)
+	sells(stalls[4:7]...)
+	n.unchanged(func() { n.asks(o, 0, 1, stalls[2]).refused(http.StatusConflict, "units-taken") })
+	var q ExchangeQuote
+	best().is(http.StatusOK, &q)
+	if q.Lines[0].Unit != stalls[7] {
+		t.Errorf("held %+v", q)
+	}
+	n.do(http.MethodDelete, "/api/v1/orders/"+o.ID+"/exchange/hold", o.Key, "").is(http.StatusNoContent, nil)
+	sells(stalls[7])
+	n.unchanged(func() {
+		best().refused(http.StatusConflict, "sold-out")
+		n.says(o, 0, q, "k").refused(http.StatusGone, "hold-released")
+	})
+	n.adds(9 * 7500)
+	n.says(o, 0, n.quoted(o, 0, 0, stalls[1], 200, 7300, 0), "k").is(http.StatusCreated, nil)
+	n.adds(9*7500 + 200)
 }
 
 // No total that a buyer may have been shown is taken for another one.
