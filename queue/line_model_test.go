@@ -543,7 +543,7 @@ func (m *model) leave(f *fan) error {
 			m.left++
 		}
 		f.state, f.back, f.late, f.allowed = ropeline.PlaceLeft, false, false, false
-	case f.exp > 0 && !f.ended && f.slot > 0:
+	case f.exp > 0 && f.slot > 0: // one that was ended and has paid since is freed now
 		m.end(f)
 	case f.hadTurn() && f.state != ropeline.PlaceLeft:
 		f.void()

@@ -73,6 +73,43 @@ func TestASessionThatHoldsSomethingOutlivesItsToken(t *testing.T) {
 	}
 }
 
+// A session that was ended while it paid keeps its slot until the payment is over.
+// Whoever leaves after that gives the slot back, though another of its holds has not
+// run out: every gate has refused the session since.
+func TestLeavingAfterAnEndAndItsPaymentGivesTheSlotBack(t *testing.T) {
+	t.Parallel()
+	store, sale, _ := open(t, func(s *ropeline.Sale) { s.SessionMax = 600 })
+	p := join(t, store, sale.ID)
+	admitUntil(t, store, sale.ID, p.ID)
+	session, err := store.Claim(t.Context(), sale.ID, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(5 * time.Minute)
+	for hold, pays := range map[string]bool{"kept": false, "paid": true} {
+		if err := store.Keep(t.Context(), sale.ID, session.ID, hold, soon, pays); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted := func(doing string, want int64) {
+		if s := tick(t, store, sale.ID); s.Active != want {
+			t.Errorf("%s: %d slots are counted, want %d", doing, s.Active, want)
+		}
+	}
+	if acknowledged, err := store.End(t.Context(), sale.ID, p.ID); acknowledged || err != nil {
+		t.Fatalf("ended while it pays: acknowledged %v, %v", acknowledged, err)
+	}
+	counted("it pays", 1)
+	if err := store.LetGo(t.Context(), sale.ID, session.ID, "paid"); err != nil {
+		t.Fatal(err)
+	}
+	counted("it has paid", 1)
+	if acknowledged, err := store.Leave(t.Context(), sale.ID, p.ID); !acknowledged || err != nil {
+		t.Fatalf("left: acknowledged %v, %v", acknowledged, err)
+	}
+	counted("it has left", 0)
+}
+
 func TestWhoeverFollowsTheEndsHearsOfEach(t *testing.T) {
 	t.Parallel()
 	store, sale, _ := open(t, nil)
