@@ -192,6 +192,11 @@ func TestFromTheShelfToTheOrder(t *testing.T) {
 	if len(list.Coupons) != 1 || list.Coupons[0].ID != offer.ID {
 		t.Errorf("withdrawn: %+v", list)
 	}
+	c.do(http.MethodPost, organizerAPI+"/orders/"+o.ID+"/cancel", "key-sre", c.json(m{"reason": "rain"})).is(http.StatusOK, nil)
+	c.get("/api/v1/bag/coupons/"+offer.ID+"/1", bag).is(http.StatusOK, &gone)
+	if last := gone.History[len(gone.History)-1]; gone.State != coupon.Withdrawn || gone.Code != "" || last.Entry != "withdrawn" {
+		t.Errorf("back from an order when it was withdrawn: %s", c.json(gone))
+	}
 	c.atTheTill(other)
 }
 

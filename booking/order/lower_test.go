@@ -103,6 +103,7 @@ func TestCouponsAreRedeemedWithTheSale(t *testing.T) {
 	}{
 		{"bought", boughtWithACoupon}, {"for nothing", boughtForNothing}, {"ended between hold and payment", endedBeforePaying},
 		{"ended after the money was reserved", endedAfterAuthorizing}, {"the order is canceled", canceledWithACoupon},
+		{"withdrawn before it is canceled", withdrawnAndCanceled},
 		{"the bank asks", confirmedWithACoupon}, {"the fan is back from the bank", backWithACoupon},
 		{"sold at the counter", soldWithACoupon}, {"ended while the counter sells", endedAtCounter},
 		{"declined and paid otherwise", declinedWithACoupon}, {"the process dies", crashedWithACoupon}, {"many want one", manyWithOneCoupon},
@@ -333,6 +334,51 @@ func canceledWithACoupon(t *testing.T, d *lowered) {
 		t.Errorf("the coupon once more: %+v, %v", o, err)
 	}
 	d.on(h, k, "coupon redeemed by its order; order canceled, order paid; money voided, money captured")
+}
+
+// A shop takes a coupon back that was used: the order stays as it is. When that is
+// canceled, before or in the same moment, the coupon is of no use any more.
+func withdrawnAndCanceled(t *testing.T, d *lowered) {
+	ctx := t.Context()
+	cancel := func(o order.Order) error {
+		_, err := d.Cancel(ctx, order.Cancel{Order: o.ID, Who: order.Staff("ann"), Reason: "rain", Full: true})
+		return err
+	}
+	withdraw := func(k coupon.Copy) error {
+		_, err := d.coupons.Withdraw(ctx, "opera", k.Coupon.ID, "rosa", "a mistake")
+		return err
+	}
+	for i := range 6 {
+		k := d.claimed(25)
+		h := d.place(k)
+		o, err := d.Checkout(ctx, d.request(h, sandbox.OK))
+		d.must(err)
+		if i == 0 {
+			d.must(withdraw(k))
+			d.on(h, k, "coupon redeemed by its order; order paid; money captured")
+			d.must(cancel(o))
+		} else {
+			var both sync.WaitGroup
+			both.Go(func() { d.must(withdraw(k)) })
+			both.Go(func() { d.must(cancel(o)) })
+			both.Wait()
+		}
+		d.on(h, k, "coupon withdrawn; order canceled; money captured")
+	}
+	// The bank says no: the hold still shows it, and what is wrong with it.
+	k := d.claimed(25)
+	h := d.place(k)
+	if o, err := d.Checkout(ctx, with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back })); err != nil || o.Action == "" {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	d.must(withdraw(k))
+	_, err := d.db.Exec(ctx, `update sandbox_payments p set state = 'declined' from attempts a where a.id = p.attempt_id and a.hold_id = $1`, h.ID)
+	d.must(err)
+	d.settleAll()
+	d.on(h, k, "coupon withdrawn; order canceled; money declined")
+	if _, err := d.Checkout(ctx, d.request(h, sandbox.OK)); !errors.Is(err, coupon.ErrWithdrawn) {
+		t.Errorf("paid once more: %v", err)
+	}
 }
 
 // The bank refuses, or the fan pays in another way after all: the price stays as it
