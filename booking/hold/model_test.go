@@ -1,6 +1,7 @@
 package hold_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,8 @@ type twin struct {
 	graced               bool
 	place                string
 	limited              bool
-	captured             bool // its attempt does not fail any more
+	captured             bool   // its attempt does not fail any more
+	bought               string // the attempt that paid for it, though somebody took it for failed
 	returned             map[int]bool
 }
 
@@ -386,7 +388,7 @@ func (m *model) release(t *rapid.T) {
 
 func (m *model) pay(t *rapid.T) {
 	h, session := m.pick(t)
-	attempt := h.ID + rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt")
+	attempt := cmp.Or(h.bought, h.ID+rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "attempt"))
 	got, err := m.store.Pay(context.Background(), m.id, h.ID, session, attempt)
 	if session != h.Session {
 		expect(t, err, hold.ErrUnknown)
@@ -425,17 +427,21 @@ func (m *model) unpay(t *rapid.T) {
 		return
 	}
 	h.State, h.Attempt, h.Expires = hold.Held, "", deadline
+	if rapid.Bool().Draw(t, "by mistake") {
+		h.bought = attempt
+	}
 }
 
-// sell is only called for what Postgres has sold: a paying hold's units, or
-// once more for one that was sold before.
+// sell is only called for what Postgres has sold: a paying hold's units, those of one
+// whose attempt was taken for failed by mistake, or once more for one that was sold before.
 func (m *model) sell(t *rapid.T) {
 	h, _ := m.pick(t)
-	if h.State != hold.Paying && h.State != hold.Sold {
+	if h.State != hold.Paying && h.State != hold.Sold && (h.State != hold.Held || h.bought == "") {
 		t.Skip("nothing was paid")
 	}
+	h.Attempt = cmp.Or(h.Attempt, h.bought)
 	expect(t, m.store.Sell(context.Background(), m.id, h.ID, h.Attempt, h.Units), nil)
-	if h.State == hold.Paying {
+	if h.Live() {
 		m.finish(h, hold.Sold)
 	}
 	for _, u := range h.Units {

@@ -21,8 +21,11 @@ if #units > 0 then
     bits(KEYS[3], runs, all)
     bits(KEYS[2], runs, all)
 end
+-- A held hold was given back by somebody who took the attempt for failed. One that is
+-- over stays so: what was canceled may be another's by then.
 local h = redis.call('HMGET', KEYS[7], 'attempt', 'state')
-if h[1] == ARGV[3] and h[2] == 'paying' then -- once: what was canceled may be another's by then
+if h[2] == 'held' or h[2] == 'paying' and h[1] == ARGV[3] then
+    redis.call('HSET', KEYS[7], 'attempt', ARGV[3])
     finish(KEYS[7], ARGV[2], 'sold')
 end
 return answer()
