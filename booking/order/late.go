@@ -38,11 +38,11 @@ func (s *steps) late(ctx context.Context, a Attempt, p payment.Payment) (Attempt
 	// and what is exchanged may be gone: such money goes back.
 	if full && !refused && a.From == "" && p.Amount == a.Amount && p.Refunded == 0 {
 		seated, err := s.reseat(ctx, a)
-		if err != nil || seated.Step == Recorded {
+		if err != nil || seated.Step != Voiding {
 			return seated, err
 		}
 	}
-	return a, s.giveBack(ctx, a, p, trouble)
+	return s.giveBack(ctx, a, p, trouble)
 }
 
 func (s *steps) void(ctx context.Context, a Attempt) (payment.Payment, error) {
@@ -58,23 +58,27 @@ func (s *steps) void(ctx context.Context, a Attempt) (payment.Payment, error) {
 	return p, nil
 }
 
-// giveBack lets late money go, or refunds it if it was taken.
-func (s *steps) giveBack(ctx context.Context, a Attempt, p payment.Payment, t Trouble) error {
+// giveBack lets late money go, or refunds it if it was taken, unless somebody was faster
+// and has the order's places back: then it returns the attempt as it is now.
+func (s *steps) giveBack(ctx context.Context, a Attempt, p payment.Payment, t Trouble) (Attempt, error) {
+	now, err := s.store.renounce(ctx, a)
+	if err != nil || now.Step != Voiding {
+		return now, err
+	}
 	if p.State == payment.Authorized {
-		var err error
 		if p, err = s.void(ctx, a); err != nil {
-			return err
+			return a, err
 		}
 		if p.State != payment.Captured {
 			t.State = LetGo
-			return s.store.note(ctx, s.store.db, t)
+			return a, s.store.note(ctx, s.store.db, t)
 		}
 	}
 	t.Refund = refundOf(a)
 	if t.Amount.Amount = p.Amount.Amount - p.Refunded; t.Amount.Amount == 0 { // by us, it may be
 		t.Amount = p.Amount
 	}
-	return s.refund(ctx, a, t, nil)
+	return a, s.refund(ctx, a, t, nil)
 }
 
 // refundOf is the id of the one refund of an attempt's late money.

@@ -389,3 +389,106 @@ func TestAnEventIsWrittenWithItsEffect(t *testing.T) {
 		d.want(c.end)
 	}
 }
+
+// overtaken has a settler look after an order whose fan took too long, and confirms at
+// the bank in the last moment: the settler finds money. Before it goes on, another core
+// hears of the money, too, and does what it finds right.
+func (d *desk) overtaken(other func(payment.Event)) {
+	d.t.Helper()
+	finds := 0
+	d.provider.before = func(call string) error {
+		if call == "find" {
+			if finds++; finds == 2 {
+				d.confirm(true)
+			}
+		}
+		return nil
+	}
+	d.provider.after = func(call string) error {
+		if call == "find" && finds == 2 {
+			finds++
+			other(d.event(""))
+		}
+		return nil
+	}
+	if _, err := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) }).Settle(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.provider.before, d.provider.after = nil, nil
+}
+
+// Two find at the same time that an order was canceled and its money is there. The one
+// that is slower used to give the money back that the other had captured for it: the hold
+// was sold, as if the fan had bought the places otherwise, and nobody looked by whom.
+func TestWhoIsSlowerGivesNoPaidOrdersMoneyBack(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.act()
+	d.overtaken(func(e payment.Event) {
+		d.hear(e, order.HeardNow)
+		d.want(reseated)
+	})
+	d.settleAll()
+	d.want(reseated)
+	d.troubled("late:reseated")
+	d.here(`from sandbox_refunds r join attempts a on a.id = r.attempt_id where`, 0)
+	d.consistent()
+}
+
+// The same, and the places come free between the two looks: while one gives the money back
+// since somebody holds them, the other would have the order's places again for it.
+func TestMoneyThatGoesBackBuysNothing(t *testing.T) {
+	t.Parallel()
+	for _, state := range []payment.State{payment.Captured, payment.Authorized} {
+		d := open(t)
+		d.ranOut()
+		d.takenByHand(state)
+		h, _, err := d.holds.Of(t.Context(), d.id, "s1")
+		d.must(err)
+		d.must(d.holds.Release(t.Context(), d.id, h.ID, "s1"))
+		other := d.hold("s2", 4, 5)
+		once := false
+		d.provider.before = func(call string) error {
+			if (call == "refund" || call == "void") && !once {
+				once = true
+				d.must(d.holds.Release(t.Context(), d.id, other.ID, "s2"))
+				d.hear(d.event(""), order.HeardNow)
+			}
+			return nil
+		}
+		d.hear(d.event(""), order.HeardNow)
+		d.settleAll()
+		if !once {
+			t.Error("no money went back")
+		}
+		d.here(`from attempts a where state <> 'closed' and`, 0)
+		d.here(`from sandbox_payments p join attempts a on a.id = p.attempt_id where (p.state = 'authorized' or p.state = 'captured' and refunded = 0) and`, 0)
+		d.count(`select count(*) from tickets where state <> 'canceled'`, 0)
+		d.troubled(map[payment.State]string{payment.Captured: "late:refunded", payment.Authorized: "late:let_go"}[state])
+		d.consistent()
+		d.free()
+	}
+}
+
+// Whoever takes an attempt for failed that somebody else has gone on with gives its hold
+// back, late. The units used to be marked as sold then while the hold went on to run, and
+// to be shown to its fan, for as long as ten minutes.
+func TestAHoldThatWasGivenBackByMistakeEndsWithTheSale(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	h := d.hold("s1", 3, 4)
+	d.provider.after = func(call string) error {
+		if call == "capture" {
+			d.must(d.holds.Unpay(t.Context(), d.id, h.ID, d.attempt(), order.Grace))
+		}
+		return nil
+	}
+	if o, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil || o.State != order.Paid {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	d.want(sold)
+	d.consistent()
+	if now, _, err := d.holds.Of(t.Context(), d.id, "s1"); err == nil && now.Live() {
+		t.Errorf("the hold is %+v", now)
+	}
+}

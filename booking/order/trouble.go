@@ -163,19 +163,66 @@ func (s *Store) hasOrder(ctx context.Context, a Attempt) (has, full bool, err er
 	return has, full, nil
 }
 
+// renounce makes sure that the order of a failed attempt is not revived any more, before
+// its late money goes back, by giving the refund its id, and returns the attempt as it is:
+// somebody who was faster may have revived it.
+func (s *Store) renounce(ctx context.Context, a Attempt) (now Attempt, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if now, err = seized(ctx, tx, a); err != nil || now.Step != Voiding {
+			return err
+		}
+		_, err := tx.Exec(ctx, `update payment_troubles set refund_id = $2 where attempt_id = $1 and kind = 'late'`, a.ID, refundOf(a))
+		return err
+	})
+	if err != nil {
+		return a, away("giving up the order of attempt", a.ID, err)
+	}
+	return now, nil
+}
+
+// seized reads an attempt afresh, and keeps others from moving it until the transaction
+// ends. It is a statement of its own: the next one sees what was written until it had the lock.
+func seized(ctx context.Context, tx pgx.Tx, a Attempt) (Attempt, error) {
+	rows, err := tx.Query(ctx, `select `+attemptColumns+` from attempts where performance_id = $1 and id = $2 for update`, a.Performance, a.ID)
+	if err != nil {
+		return a, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanAttempt)
+}
+
 // revive makes the canceled order of an attempt a pending one again, and reports
 // whether it did. The index tickets_unit_once refuses what somebody else has; it stays
-// canceled where its place of the line, or its card, would have more than it may.
+// canceled where its place of the line, or its card, would have more than it may, and
+// where its money goes back already (renounce).
 func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
 	p, err := s.catalogue.Performance(ctx, a.Performance)
 	if err != nil {
 		return false, err
 	}
 	a.PerPlace, a.Sold = p.Sale.UnitsPerPlace, p.Sale.Performances
-	revived, err := ids(ctx, s.db, `
+	var revived []string
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := seized(ctx, tx, a); err != nil {
+			return err
+		}
+		revived, err = s.revived(ctx, tx, a)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("reviving the order of attempt %s: %w", a.ID, err)
+	}
+	if len(revived) > 0 {
+		s.counts.troubles.WithLabelValues(string(Late), string(Reseated)).Inc()
+	}
+	return len(revived) > 0, nil
+}
+
+func (s *Store) revived(ctx context.Context, tx pgx.Tx, a Attempt) ([]string, error) {
+	return ids(ctx, tx, `
 		with moved as (
 			update attempts set state = 'recorded', outcome = '', hold_id = $3, provider_ref = $4, updated_at = now()
 			where performance_id = $1 and id = $2 and state = 'voiding'
+				and not exists (select from payment_troubles where attempt_id = $2 and kind = 'late' and refund_id is not null)
 				and case when $5::int > 0 then units_of_place($6::uuid[], place_id) + cardinality(units) <= $5 else true end
 				and coalesce((
 					select cardinality(attempts.units) + coalesce((select had from units_of_cards($6::uuid[], array[o.card])), 0) <= o.card_most
@@ -197,11 +244,4 @@ func (s *Store) revive(ctx context.Context, a Attempt) (bool, error) {
 			update payment_troubles set state = 'reseated', updated_at = now() where attempt_id = $2 and kind = 'late'
 		)
 		select id from moved`, a.Performance, a.ID, a.Hold, a.Ref, a.PerPlace, a.counted())
-	if err != nil {
-		return false, fmt.Errorf("reviving the order of attempt %s: %w", a.ID, err)
-	}
-	if len(revived) > 0 {
-		s.counts.troubles.WithLabelValues(string(Late), string(Reseated)).Inc()
-	}
-	return len(revived) > 0, nil
 }
