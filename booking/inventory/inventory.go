@@ -50,7 +50,9 @@ type Recorded struct {
 	Units  int   // how many the performance has
 	Sold   []int // with a valid ticket
 	Unpaid []int // with a ticket that is not paid yet
-	Open   []Attempt
+	// Open are payments under way, first those whose units they are most likely: two have
+	// the same if one was started by a request that is over and whose hold ran out.
+	Open []Attempt
 
 	Withheld Withheld // by reserves; see With
 	Listed   Withheld // of these the returns list has what comes free

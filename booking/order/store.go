@@ -139,7 +139,8 @@ func (s *Store) Recorded(ctx context.Context, id ropeline.PerformanceID) (invent
 		}
 		rows, err := tx.Query(ctx, `
 			select id, hold_id, session_id, sale_id, place_id, units from attempts
-			where performance_id = $1 and state in ('started', 'acting', 'recorded', 'captured')`, id)
+			where performance_id = $1 and state in ('started', 'acting', 'recorded', 'captured')
+			order by state = 'started', created_at desc`, id)
 		if err != nil {
 			return err
 		}

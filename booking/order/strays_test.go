@@ -8,9 +8,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -140,5 +142,35 @@ func TestRebuildFromAnEarlierReadLeavesNoStray(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.want(released)
+	d.consistent()
+}
+
+// A connection broke when an attempt was started: its request gave up, its hold ran out, and somebody
+// else holds the units and pays for them. Then Redis loses everything. The units used to go to
+// the attempt that nobody is at, if Postgres named it first, and stayed in its hold after they
+// were sold, until a settler closed it.
+func TestALostHoldComesBackToWhoseOrderItIs(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	h := d.hold("s1", 3, 4)
+	started, err := d.store.Start(t.Context(), order.Attempt{ID: uuid.NewString(), Performance: d.id, Hold: h.ID, Sale: d.sale, Session: h.Session,
+		Key: uuid.NewString(), MAC: []byte("mac"), Units: h.Units, Amount: booking.Money{Amount: 15000, Currency: "EUR"}, Method: sandbox.OK})
+	if err != nil || !started {
+		t.Fatal(started, err)
+	}
+	d.must(d.holds.Release(t.Context(), d.id, h.ID, h.Session))
+	r := with(d.request(d.hold("s2", 3, 4), sandbox.Action), func(r *order.Request) { r.Return = back })
+	if _, err := d.Checkout(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	d.loseRedis()
+	d.rebuild()
+	d.consistent()
+	var acting string
+	d.must(d.db.QueryRow(t.Context(), `select id from attempts where state = 'acting'`).Scan(&acting))
+	d.must(d.sandbox().Confirm(t.Context(), payment.Charge{Attempt: acting}, true))
+	if o, err := d.Checkout(t.Context(), r); err != nil || o.State != order.Paid {
+		t.Fatalf("%+v, %v", o, err)
+	}
 	d.consistent()
 }
