@@ -61,6 +61,15 @@ func TestReservesWithholdUnits(t *testing.T) {
 	}
 	check(t, s, id, r, "free 11 held 0 paying 0 sold 1 []")
 	count("[1 0] [1 0] [0 0] 0 0")
+	// Of what a returns list has before anybody else, what is taken is closed as well, whether
+	// somebody holds it still or it came free.
+	held := units(t, rdb, id, "holder", 3)
+	list(t, rdb, id, &r, 3, 4)
+	count("[2 0] [1 0] [1 0] 1 0")
+	if err := holds.Release(t.Context(), id, held.ID, "holder"); err != nil {
+		t.Fatal(err)
+	}
+	count("[2 0] [1 0] [1 0] 1 0")
 }
 
 // reserves says which one is in force, and what it withholds.

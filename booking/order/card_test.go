@@ -121,9 +121,30 @@ func TestACardBuysNoMoreThanItMayWhateverRedisForgets(t *testing.T) {
 	d.consistent()
 }
 
+// What a card has bought of another performance of the sale counts, when the order is
+// written and, once it is known what a token stands for, before the provider is asked.
+func TestACardIsCountedInAllPerformancesOfItsSale(t *testing.T) {
+	t.Parallel()
+	d := carded(t, 3)
+	e := *d
+	e.id = d.seed().Performances[0]
+	e.rebuild()
+	_, err := d.db.Exec(t.Context(), `update sale_performances set sale_id = $1`, d.sale)
+	d.must(err)
+	d.Desk = d.limit(0, d.id, e.id)
+	e.Desk = d.Desk
+	e.buysBy(mine, "s1", 0, 1)
+	d.wipe()
+	h := d.hold("s2", 3, 4)
+	d.overLimit(d.request(h, mine), 1)
+	d.overLimit(d.request(h, mine), 0)
+	d.buysBy(mine, "s3", 5)
+	d.consistent()
+}
+
 // Of fifty orders that are written together three are of cards that have come to their
 // limit: only those are refused, and their money is let go. What fits is not refused
-// for what was refused before it.
+// for what was refused before it, and of two of a card that fit one by one, one is.
 func TestThreeOfFiftyAreOverTheLimitOfTheirCards(t *testing.T) {
 	t.Parallel()
 	d := carded(t, 2)
@@ -137,6 +158,8 @@ func TestThreeOfFiftyAreOverTheLimitOfTheirCards(t *testing.T) {
 	for u := 2; u < 48; u++ {
 		requests = append(requests, d.request(d.hold(fmt.Sprint("own", u), u), fmt.Sprint(sandbox.OK, "_own", u)))
 	}
+	pair := len(requests)
+	requests = append(requests, d.request(d.hold("pair1", 48, 49), sandbox.OK+"_pair"), d.request(d.hold("pair2", 53), sandbox.OK+"_pair"))
 	free, stuck := d.stuck(d.request(d.hold("stuck", 59), sandbox.OK))
 	defer free()
 	var done []<-chan error
@@ -146,12 +169,15 @@ func TestThreeOfFiftyAreOverTheLimitOfTheirCards(t *testing.T) {
 			d.awaitWaiting(0, 1)
 		}
 	}
-	d.awaitWaiting(0, 50)
+	d.awaitWaiting(0, 52)
 	free()
 	if err := <-stuck; err != nil {
 		t.Error(err)
 	}
-	for i, c := range done {
+	if one, two := <-done[pair], <-done[pair+1]; (one == nil) == (two == nil) || !errors.Is(errors.Join(one, two), abuse.ErrCardLimit) {
+		t.Errorf("two orders that are too much for their card together: %v, %v", one, two)
+	}
+	for i, c := range done[:pair] {
 		if err := <-c; slices.Contains([]int{0, 2, 3}, i) != errors.Is(err, abuse.ErrCardLimit) || i == 1 && err != nil || i > 3 && err != nil {
 			t.Errorf("order %d: %v", i, err)
 		}
@@ -159,9 +185,9 @@ func TestThreeOfFiftyAreOverTheLimitOfTheirCards(t *testing.T) {
 	if n := broken(t, d.store); n != 0 {
 		t.Errorf("%v groups were written one by one, want none", n)
 	}
-	d.count(`select count(*) from orders where state = 'paid'`, 2+1+47)
-	d.count(`select count(*) from attempts where state = 'closed' and outcome = 'card-limit'`, 3)
-	d.count(`select count(*) from sandbox_payments where state = 'voided'`, 3)
+	d.count(`select count(*) from orders where state = 'paid'`, 2+1+47+1)
+	d.count(`select count(*) from attempts where state = 'closed' and outcome = 'card-limit'`, 3+1)
+	d.count(`select count(*) from sandbox_payments where state = 'voided'`, 3+1)
 	d.consistent()
 }
 

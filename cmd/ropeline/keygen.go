@@ -29,8 +29,8 @@ func (c *keygenInit) Run(con console) error {
 
 type keygenStaff struct {
 	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
-	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens."`
-	Role string    `arg:"" help:"What they may do: sre, shop, vendor or boxoffice."`
+	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens; of a vendor its shop, a dot and that."`
+	Role string    `arg:"" help:"What they may do: sre, organizer, shop, vendor or boxoffice."`
 }
 
 func (c *keygenStaff) Run(con console) error {
@@ -39,6 +39,6 @@ func (c *keygenStaff) Run(con console) error {
 		return err
 	}
 	fmt.Fprintf(con.out, "%s\n", key)
-	con.log.Info("added to staff; this key is shown once and kept nowhere", "name", c.Name, "role", c.Role)
+	con.log.Info("added to staff; this key is shown once and kept nowhere, and is good once the processes that read it were started again", "name", c.Name, "role", c.Role)
 	return nil
 }

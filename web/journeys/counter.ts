@@ -52,6 +52,9 @@ export async function counter(fan: Fan): Promise<void> {
   await free.first().click();
   await desk.getByRole("button", { name: words.takePicked(2) }).click();
   await desk.getByText(words.held(2)).waitFor();
+  await desk.reload(); // in the middle of a sale: what is held is held still
+  await desk.getByText(words.held(2)).waitFor();
+  await focusedOn(desk, words.tender.cash);
   const keys = await losing(desk, 1);
   await tender(desk, words.tender.terminal);
   await desk.getByRole("heading", { name: words.sold(2) }).waitFor();
