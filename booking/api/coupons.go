@@ -99,7 +99,7 @@ func answerFresh[Body any](have string, body Body) (*fresh[Body], error) {
 	}
 	sum := sha256.Sum256(text)
 	out := &fresh[Body]{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, CacheControl: "max-age=10", Body: &body}
-	if (tagged{Have: have}).has(out.ETag) {
+	if names(have, out.ETag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out, nil

@@ -140,7 +140,7 @@ type seen struct {
 // answer leaves the body out if the caller has it already.
 func (s sight) answer(have, cacheControl string) *seen {
 	out := &seen{Status: http.StatusOK, ETag: s.etag, CacheControl: cacheControl, ContentType: "application/json", Body: s.text}
-	if (tagged{Have: have}).has(s.etag) {
+	if names(have, s.etag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out

@@ -165,6 +165,31 @@ type VersionOf struct {
 	Have    string `header:"If-None-Match"`
 }
 
+// versioned is a version of something that can be put back as it is.
+type versioned[T any] struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   *T
+}
+
+// versionAnswer leaves the body out if the caller has that version.
+func versionAnswer[T any](have string, version int, body *T) *versioned[T] {
+	out := &versioned[T]{Status: http.StatusOK, ETag: versionTag(version), Body: body}
+	if names(have, out.ETag) {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return out
+}
+
+// putAnswer says whether something was made; fresh: by this request.
+func putAnswer[T any](version int, fresh bool, body *T) *versioned[T] {
+	out := &versioned[T]{Status: http.StatusOK, ETag: versionTag(version), Body: body}
+	if fresh && version == 1 {
+		out.Status = http.StatusCreated
+	}
+	return out
+}
+
 type oneVenue struct {
 	ID string `path:"id" doc:"of the venue"`
 	VersionOf
@@ -180,7 +205,7 @@ type document struct {
 
 func documentAnswer(have string, version int, text []byte) *document {
 	out := &document{Status: http.StatusOK, Type: "application/json", ETag: versionTag(version), Body: text}
-	if (tagged{Have: have}).has(out.ETag) {
+	if names(have, out.ETag) {
 		out.Status, out.Type, out.Body = http.StatusNotModified, "", nil
 	}
 	return out
@@ -239,22 +264,12 @@ type oneProgram struct {
 	VersionOf
 }
 
-type program struct {
-	Status int
-	ETag   string `header:"ETag"`
-	Body   *catalogue.Program
-}
-
-func (s *server) getProgram(ctx context.Context, in *oneProgram) (*program, error) {
+func (s *server) getProgram(ctx context.Context, in *oneProgram) (*versioned[catalogue.Program], error) {
 	k, err := s.shows.Program(ctx, ropeline.SaleID(in.Sale), in.Version)
 	if err != nil {
 		return nil, err
 	}
-	out := &program{Status: http.StatusOK, ETag: versionTag(k.Version), Body: &k.Program}
-	if (tagged{Have: in.Have}).has(out.ETag) {
-		out.Status, out.Body = http.StatusNotModified, nil
-	}
-	return out, nil
+	return versionAnswer(in.Have, k.Version, &k.Program), nil
 }
 
 type putProgram struct {
@@ -264,7 +279,7 @@ type putProgram struct {
 }
 
 // putProgram makes a sale, or changes it. Nobody waits for it before it is published.
-func (s *server) putProgram(ctx context.Context, in *putProgram) (*program, error) {
+func (s *server) putProgram(ctx context.Context, in *putProgram) (*versioned[catalogue.Program], error) {
 	p, err := catalogue.ParseProgram(in.RawBody)
 	if err != nil {
 		return nil, err
@@ -280,11 +295,7 @@ func (s *server) putProgram(ctx context.Context, in *putProgram) (*program, erro
 	if err != nil {
 		return nil, err
 	}
-	out := &program{Status: http.StatusOK, ETag: versionTag(k.Version), Body: &k.Program}
-	if k.Fresh && k.Version == 1 {
-		out.Status = http.StatusCreated
-	}
-	return out, nil
+	return putAnswer(k.Version, k.Fresh, &k.Program), nil
 }
 
 // Reserve is a set of units that is not on sale.

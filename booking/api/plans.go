@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
@@ -40,22 +39,12 @@ type onePlan struct {
 	VersionOf
 }
 
-type planAnswer struct {
-	Status int
-	ETag   string `header:"ETag"`
-	Body   *plan.Plan
-}
-
-func (s *server) getPlan(ctx context.Context, in *onePlan) (*planAnswer, error) {
+func (s *server) getPlan(ctx context.Context, in *onePlan) (*versioned[plan.Plan], error) {
 	v, err := s.shows.Plan(ctx, in.Plan, in.Version)
 	if err != nil {
 		return nil, err
 	}
-	out := &planAnswer{Status: http.StatusOK, ETag: versionTag(v.Version), Body: &v.Plan}
-	if (tagged{Have: in.Have}).has(out.ETag) {
-		out.Status, out.Body = http.StatusNotModified, nil
-	}
-	return out, nil
+	return versionAnswer(in.Have, v.Version, &v.Plan), nil
 }
 
 type putPlan struct {
@@ -65,7 +54,7 @@ type putPlan struct {
 }
 
 // putPlan makes a plan, or its next version.
-func (s *server) putPlan(ctx context.Context, in *putPlan) (*planAnswer, error) {
+func (s *server) putPlan(ctx context.Context, in *putPlan) (*versioned[plan.Plan], error) {
 	if in.Body.ID != in.Plan {
 		return nil, errNotThePlan
 	}
@@ -77,11 +66,7 @@ func (s *server) putPlan(ctx context.Context, in *putPlan) (*planAnswer, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &planAnswer{Status: http.StatusOK, ETag: versionTag(k.Version.Version), Body: &k.Plan}
-	if k.Fresh && k.Version.Version == 1 {
-		out.Status = http.StatusCreated
-	}
-	return out, nil
+	return putAnswer(k.Version.Version, k.Fresh, &k.Plan), nil
 }
 
 // AtAccount names an account in the path.

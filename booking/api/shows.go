@@ -73,9 +73,9 @@ type tagged struct {
 	Have string `header:"If-None-Match"`
 }
 
-// has reports whether the caller's ETags contain ours.
-func (t tagged) has(etag string) bool {
-	for _, have := range strings.Split(t.Have, ",") {
+// names reports whether an If-None-Match names this ETag.
+func names(tags, etag string) bool {
+	for have := range strings.SplitSeq(tags, ",") {
 		if have = strings.TrimPrefix(strings.TrimSpace(have), "W/"); have == etag || have == "*" {
 			return true
 		}
