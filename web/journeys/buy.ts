@@ -46,6 +46,7 @@ export async function buy(fan: Fan): Promise<void> {
   const beside = await watched(fan);
   await fan.button(words.basket.hold(2)).click();
   await fan.button(words.basket.checkout).waitFor();
+  assert.match(await page.locator(".basket .clock b").innerText(), /^(10:00|9:5\d)$/, "ten minutes, and not a second more");
   await beside.sees(/ \d held/);
   const held = await fan.basketLines();
   assert.equal(held.length, seats.length);

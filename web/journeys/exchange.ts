@@ -24,8 +24,7 @@ export async function exchange(fan: Fan): Promise<void> {
   await page.getByText(change.none).waitFor();
   await page.locator(".exchange label:not(.all) input").first().focus();
   await page.keyboard.press("Space");
-  await page.locator(".exchange").scrollIntoViewIfNeeded();
-  await look(page, "order-exchange");
+  await look(page, "order-exchange", page.locator(".exchange"));
   await page.locator(".exchange button").focus();
   await page.keyboard.press("Enter");
   await places(page);
@@ -58,7 +57,7 @@ export async function exchange(fan: Fan): Promise<void> {
   await atTheBank(page, "No");
   await page.getByText(words.problem.declined).waitFor();
   assert.equal(page.url(), address, "the key is in the address again");
-  await look(page, "exchange-declined");
+  await look(page, "exchange-declined", page.getByText(words.problem.declined));
   await atTheBank(page, "Yes");
   await done(page);
   await look(page, "exchange-done");
@@ -66,8 +65,7 @@ export async function exchange(fan: Fan): Promise<void> {
   await page.getByText(receipt.from).waitFor();
   assert.notEqual(page.url(), address);
   await hasTickets(fan, 1);
-  await page.getByText(receipt.from).scrollIntoViewIfNeeded();
-  await look(page, "exchange-new");
+  await look(page, "exchange-new", page.getByText(receipt.from));
   await page.locator(".bill").getByRole("link", { name: receipt.other }).click();
   await page.locator('article[data-ticket="canceled"]').waitFor();
   await hasTickets(fan, 1);
@@ -90,8 +88,9 @@ export async function exchange(fan: Fan): Promise<void> {
   await page.locator('article[data-ticket="canceled"]').nth(1).waitFor();
   await page.locator(".bill .refund").filter({ hasText: new RegExp(`^${receipt.refund.refunded}`) }).waitFor();
   assert.equal(await page.locator(".bill").getByText(receipt.to).count(), 2);
+  assert.equal(await page.locator(".bill").getByText("-€0.00").count(), 0);
   assert.equal(await page.locator(".exchange").count(), 0, "there is nothing left to exchange");
-  await look(page, "exchange-old");
+  await look(page, "exchange-old", page.locator(".bill tfoot"));
 }
 
 export async function places(page: Page): Promise<void> {
@@ -106,7 +105,7 @@ async function refused(page: Page): Promise<void> {
   await page.route("**/exchange/hold", (route) => route.fulfill({ status: 409, contentType: "application/problem+json", body }), { times: 1 });
   await page.getByRole("button", { name: swap.best(1, "Stalls") }).click();
   await page.getByText(swap.problem.coupon).waitFor();
-  await look(page, "exchange-places");
+  await look(page, "exchange-places", page.getByText(swap.problem.coupon));
 }
 
 /** What is held, what the old ticket is worth, and the difference. */

@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 
 const folder = resolve("..", "out", "screens");
 const axeSource = readFileSync(createRequire(resolve("package.json")).resolve("axe-core/axe.min.js"), "utf8");
@@ -17,14 +17,15 @@ const schemes = ["light", "dark"] as const;
 // Pictures are for people: with PICTURES=0 none are taken, which a quarter of the time goes into.
 const pictures = process.env.PICTURES !== "0";
 
-/** Pictures of a page as out/screens/NAME-WIDTH-SCHEME.png, and an axe run in each scheme. */
-export async function look(page: Page, name: string): Promise<void> {
+/** Pictures of a page as out/screens/NAME-WIDTH-SCHEME.png, and an axe run in each scheme. at: what has to be in the pictures. */
+export async function look(page: Page, name: string, at?: Locator): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const before = page.viewportSize();
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     for (const size of pictures ? widths : widths.slice(-1)) {
       await page.setViewportSize(size);
+      await at?.evaluate((element) => element.scrollIntoView({ block: "center" }));
       await settled(page);
       if (pictures) await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
     }

@@ -85,7 +85,7 @@ export async function nights(fan: Fan): Promise<void> {
     await here.button(swap.see).press("Enter");
     await page.getByText(words.problem.taken).waitFor();
     await page.getByText(swap.picked(0, 1)).waitFor();
-    await look(page, "exchange-taken");
+    await look(page, "exchange-taken", page.getByText(words.problem.taken));
     await here.button(swap.keep).click();
     await hasTickets(here, 1);
 

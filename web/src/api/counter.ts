@@ -1,5 +1,6 @@
 // The routes of the box office; the cookie of the sign-in is the credential.
 
+import type * as documents from "./documents";
 import type { Money } from "./documents";
 import { call } from "./http";
 
@@ -56,24 +57,9 @@ export interface Sold {
   tickets: { id: string; label: string; tier: string; state: string; code: string; qr: string }[];
 }
 
-/** Amounts are minor units of its currency. */
-export interface Receipt {
-  order: string;
-  title: string;
-  venue: string;
-  starts_at: string;
-  created_at: string;
+export interface Receipt extends documents.Receipt {
   state: "paid" | "canceled";
   tender: Tender;
-  currency: string;
-  lines: { ticket: string; label: string; state: string; price: number; paid: number; refund: number }[];
-  discount?: number;
-  total: number;
-  net: number;
-  tax: number;
-  tax_rate: number;
-  fee: number;
-  refunds: { id: string; amount: number; kept: number; at: string }[];
 }
 
 export interface Takings {

@@ -480,7 +480,6 @@ export interface ReceiptExchange {
   at: string;
 }
 
-/** A sale as its SRE sees it. */
 export type Mode = "run" | "pause" | "drain" | "queue" | "pass" | "stop";
 
 /** A sale that cannot be read now. */
@@ -621,6 +620,18 @@ export interface Sample {
   held: number;
   /** How the cores of the shop did, in milliseconds and requests; -1 where none says. */
   core: { p50: number; p95: number; in_flight: number };
+}
+
+/** A payment that did not come together with its tickets; open and failed: somebody has to do something. */
+export interface PaymentTrouble {
+  kind: string;
+  state: string;
+  sale?: string;
+  attempt: string;
+  /** The provider's id. */
+  payment: string;
+  amount: Money;
+  at: string;
 }
 
 /** What an edge last said of itself. */

@@ -1,13 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Tier } from "../api/documents";
 import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
-import { common, counter as words } from "../messages/en";
-import { money } from "../messages/format";
-import { Mark } from "../shop/Legend";
+import { common, counter as words, shop as shopWords } from "../messages/en";
 import { SeatList } from "../shop/SeatList";
 import { SeatMap } from "../shop/SeatMap";
-import { shop as shopWords } from "../messages/en";
-import type { Tier } from "../api/documents";
+import { TierLine } from "../shop/Tiers";
 import { Counter } from "./model";
 import { Order } from "./Order";
 import { Sale } from "./Sale";
@@ -92,7 +90,7 @@ function Stock({ counter }: { counter: Counter }) {
       <h2 id="stock">{words.tiers}</h2>
       <ul>
         {shown.map((tier) => (
-          <TierLine key={tier.id} counter={counter} tier={tier} index={tiers.indexOf(tier)} />
+          <Take key={tier.id} counter={counter} tier={tier} index={tiers.indexOf(tier)} />
         ))}
       </ul>
     </section>
@@ -100,40 +98,27 @@ function Stock({ counter }: { counter: Counter }) {
 }
 
 /** A number and Enter: what is held next is one key away. */
-function TierLine({ counter, tier, index }: { counter: Counter; tier: Tier; index: number }) {
+function Take({ counter, tier, index }: { counter: Counter; tier: Tier; index: number }) {
   const { free, kept } = counter.left(tier.id);
   const best = tier.kind === "seated" && counter.reserve === "";
+  const take = (form: HTMLFormElement) => void counter.take({ tiers: [{ tier: tier.id, quantity: Number(new FormData(form).get("quantity")) }] });
   return (
-    <li class="tier">
-      <Mark state="free" tier={index} />
-      <p class="name">
-        <b>{tier.name}</b>
-        <span class="note">{counter.reserve === "" ? shopWords.tiers.left(free, 0) : words.kept(kept)}</span>
-      </p>
-      <p class="price">{money(tier.price)}</p>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void counter.take({ tiers: [{ tier: tier.id, quantity: Number(new FormData(event.currentTarget).get("quantity")) }] });
-        }}
-      >
-        <input
-          name="quantity"
-          type="number"
-          inputMode="numeric"
-          min={1}
-          max={100}
-          required
-          defaultValue="1"
-          aria-label={words.quantity(tier.name)}
-          onFocus={(event) => event.currentTarget.select()}
-          data-first={index === 0 ? "" : undefined}
-        />
-        <button type="submit" aria-label={best ? words.bestFor(tier.name) : words.takeFor(tier.name)} disabled={counter.busy || counter.hold !== undefined || counter.open !== undefined}>
-          {best ? words.best : words.take}
-        </button>
-      </form>
-    </li>
+    <TierLine tier={tier} index={index} left={counter.reserve === "" ? shopWords.tiers.left(free, 0) : words.kept(kept)} take={take}>
+      <input
+        name="quantity"
+        type="number"
+        inputMode="numeric"
+        min={1}
+        max={100}
+        required
+        defaultValue="1"
+        aria-label={words.quantity(tier.name)}
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <button type="submit" aria-label={best ? words.bestFor(tier.name) : words.takeFor(tier.name)} disabled={counter.busy || counter.hold !== undefined || counter.open !== undefined}>
+        {best ? words.best : words.take}
+      </button>
+    </TierLine>
   );
 }
 

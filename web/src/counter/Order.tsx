@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Receipt } from "../api/counter";
 import { counter as words } from "../messages/en";
 import { moment, money } from "../messages/format";
+import { percent } from "../messages/percent";
 import type { Counter } from "./model";
 import { toQuantity } from "./Sale";
 
@@ -95,7 +96,7 @@ function Paper({ receipt: r }: { receipt: Receipt }) {
       </p>
       <ul class="lines note">
         {r.tax > 0 && <Line what={words.net} amount={amount(r.net)} />}
-        {r.tax > 0 && <Line what={words.tax(r.tax_rate)} amount={amount(r.tax)} />}
+        {r.tax > 0 && <Line what={words.tax(percent(r.tax_rate))} amount={amount(r.tax)} />}
         {r.fee > 0 && <Line what={words.fee} amount={amount(r.fee)} />}
       </ul>
       {r.refunds.map((each) => (

@@ -1,15 +1,18 @@
 // The counter as one member of staff works at it: what is left, picked, held, sold.
-// Components draw it; every change calls changed().
+// Components draw it.
 
 import { availability, performance as fetchPerformance, watchAddress } from "../api/booking";
 import * as api from "../api/counter";
 import { Disconnected, nonce, Refusal } from "../api/http";
+import { Once } from "../api/once";
 import { signIn, signOut } from "../api/ops";
+import { holdOver } from "../api/refusal";
 import { LineClock } from "../line/clock";
-import { common, counter as words } from "../messages/en";
-import { chartOf } from "../shop/canvas";
-import type { Show } from "../shop/model";
-import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "../shop/seats";
+import { counter as words } from "../messages/en";
+import { problemOf, Unclear } from "../messages/problem";
+import { Acting } from "../shop/acting";
+import { type Seat, type SeatState, Units } from "../shop/seats";
+import { type Show, showOf } from "../shop/show";
 import { Watch } from "../shop/watch";
 import { insist, type Open } from "./insist";
 import { keep, kept } from "./keep";
@@ -19,9 +22,8 @@ export type Staff = "unknown" | "no" | "other" | "yes";
 
 const pollEvery = 2_000;
 
-export class Counter {
+export class Counter extends Acting {
   readonly clock = new LineClock();
-  readonly #changed: () => void;
 
   staff: Staff = "unknown";
   desk: api.Desk | undefined;
@@ -37,19 +39,12 @@ export class Counter {
   sold: api.Sold | undefined;
   receipt: api.Receipt | undefined;
   takings: api.Takings[] = [];
-  busy = false;
-  problem = "";
-  notice = "";
 
   #mine: ReadonlySet<number> = new Set();
   #units = new Units(0);
   #watch: Watch | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #wish: { of: string; key: string } | undefined;
-
-  constructor(changed: () => void) {
-    this.#changed = changed;
-  }
+  readonly #once = new Once();
 
   get performance(): string {
     return this.show?.performance.id ?? "";
@@ -57,7 +52,7 @@ export class Counter {
 
   /** Signs in, if there is a key, and goes on where this tab was. */
   start(key: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       if (key !== "") await signIn(key);
       this.shows = await api.performances();
       const was = kept();
@@ -73,7 +68,7 @@ export class Counter {
   }
 
   leave(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       await signOut();
       this.#watch?.close();
       clearTimeout(this.#timer);
@@ -84,7 +79,7 @@ export class Counter {
   }
 
   choose(id: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       if (this.hold) await api.release(this.performance, this.hold.id);
       this.#setHold(undefined);
       await this.#choose(id);
@@ -116,27 +111,25 @@ export class Counter {
     if (!next.delete(seat.unit)) next.add(seat.unit);
     this.picked = next;
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   clear(): void {
     this.picked = new Set();
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   /** Holds what is wished. The same wish again, after an answer that was lost, is the same hold. */
   take(wish: api.Wish): Promise<void> {
     const full = this.reserve === "" ? wish : { ...wish, reserve: this.reserve };
-    return this.#act(async () => {
-      const of = JSON.stringify([this.performance, full]);
-      if (this.#wish?.of !== of) this.#wish = { of, key: nonce() };
-      const key = this.#wish.key;
+    return this.act(async () => {
+      const key = this.#once.key(JSON.stringify([this.performance, full]));
       const hold = await insist(() => api.hold(this.performance, key, full), this.#asks).catch((cause: unknown) => {
-        if (cause instanceof Refusal && cause.status < 500) this.#wish = undefined;
+        if (cause instanceof Refusal && cause.status < 500) this.#once.answered();
         throw cause;
       });
-      this.#wish = undefined;
+      this.#once.answered();
       this.sold = this.receipt = undefined;
       this.#setHold(hold);
       this.picked = new Set();
@@ -148,7 +141,7 @@ export class Counter {
   }
 
   drop(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       await api.release(this.performance, this.hold!.id);
       this.#setHold(undefined);
       this.notice = words.dropped;
@@ -156,12 +149,12 @@ export class Counter {
   }
 
   coupon(code: string): Promise<void> {
-    return this.#act(async () => this.#setHold(await (code === "" ? api.dropCoupon(this.performance, this.hold!.id) : api.setCoupon(this.performance, this.hold!.id, code))));
+    return this.act(async () => this.#setHold(await (code === "" ? api.dropCoupon(this.performance, this.hold!.id) : api.setCoupon(this.performance, this.hold!.id, code))));
   }
 
   /** Sells what is held. One whose answer was lost is asked for again as it was, whatever was pressed. */
   sell(tender: api.Tender, email: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       const hold = this.hold;
       if (!this.open && hold) {
         const total = tender === "complimentary" ? { ...hold.total, amount: 0 } : hold.total;
@@ -172,7 +165,7 @@ export class Counter {
       try {
         this.sold = await insist(() => api.sell(open.performance, open.key, open.sale), this.#asks);
       } catch (cause) {
-        if (cause instanceof Disconnected) throw new Error(words.unclear);
+        if (cause instanceof Disconnected) throw new Unclear(words.unclear);
         if (cause instanceof Refusal && cause.status < 500 && ![401, 403, 429].includes(cause.status) && cause.code !== "payment-running") this.open = undefined;
         this.#keep();
         throw cause;
@@ -187,18 +180,18 @@ export class Counter {
   next(): void {
     this.sold = this.receipt = undefined;
     this.notice = this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   find(id: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       const [sold, receipt] = await Promise.all([api.order(id), api.receipt(id)]);
       [this.sold, this.receipt] = [sold, receipt];
     });
   }
 
   cancel(how: Parameters<typeof api.cancel>[1]): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       const id = this.sold!.id;
       // The same tickets again change nothing, so a lost answer is simply asked for again.
       this.receipt = await insist(() => api.cancel(id, how), this.#asks);
@@ -209,7 +202,7 @@ export class Counter {
   }
 
   count(): Promise<void> {
-    return this.#act(() => this.#count());
+    return this.act(() => this.#count());
   }
 
   async #count(): Promise<void> {
@@ -223,9 +216,8 @@ export class Counter {
     clearTimeout(this.#timer);
     this.desk = await api.desk(id);
     const performance = await fetchPerformance(id);
-    const seats = seatsOf(performance);
-    this.show = { performance, chart: chartOf(performance.rows, seats, sectionsOf(performance, seats)) };
-    this.#units = new Units(performance.tiers.reduce((end, tier) => Math.max(end, tier.first + tier.count), 0));
+    this.show = showOf(performance);
+    this.#units = Units.of(performance.tiers);
     this.picked = new Set();
     this.reserve = "";
     this.sold = this.receipt = undefined;
@@ -235,14 +227,15 @@ export class Counter {
       open: (query) => new WebSocket(watchAddress(id, query, location)),
       onFrame: (frame, runs, all) => {
         this.live = frame.stale !== true;
+        if (this.live) this.clock.hear(frame.as_of);
         this.#units.change(runs, all);
         this.#dropTaken();
-        this.#changed();
+        this.changed();
       },
       onLive: (live) => {
         this.live = live;
         this.#lookIn(live ? undefined : pollEvery);
-        this.#changed();
+        this.changed();
       },
       random: Math.random,
     });
@@ -265,7 +258,7 @@ export class Counter {
     if (milliseconds === undefined || this.staff !== "yes") return;
     this.#timer = setTimeout(async () => {
       await this.#look().catch(() => (this.live = false));
-      this.#changed();
+      this.changed();
       if (!this.#watch?.live) this.#lookIn(pollEvery);
     }, milliseconds);
   }
@@ -299,51 +292,30 @@ export class Counter {
 
   #asks = (again: boolean) => {
     this.asking = again;
-    this.#changed();
+    this.changed();
   };
 
-  /** Runs one action at a time and puts into words what went wrong. */
-  async #act(action: () => Promise<void>): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    this.problem = this.notice = "";
-    this.#changed();
-    try {
-      await action();
-    } catch (cause) {
-      await this.#explain(cause);
-    }
-    this.busy = this.asking = false;
-    this.#changed();
-  }
-
-  async #explain(cause: unknown): Promise<void> {
+  protected async explain(cause: unknown): Promise<void> {
     if (cause instanceof Refusal && (cause.status === 401 || cause.code === "box-office-required")) {
       this.staff = cause.status === 401 ? "no" : "other";
       return;
     }
-    this.problem = wordsFor(cause);
+    this.problem = problemOf(cause, (refusal) => known[refusal.code], words.problem.offline);
     if (!(cause instanceof Refusal) || !this.hold) return;
-    if (["hold-expired", "hold-unknown", "hold-released", "hold-sold"].includes(cause.code)) this.#setHold(undefined);
+    if (holdOver(cause) || cause.code === "hold-sold") this.#setHold(undefined);
     if (cause.code === "price-changed" || cause.code.startsWith("coupon-")) await this.#found(this.hold.id).catch(() => {});
   }
 }
 
-function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return words.problem.offline;
-  if (!(cause instanceof Refusal)) return cause instanceof Error && cause.message ? cause.message : common.trouble;
-  const known: Record<string, string> = {
-    "units-taken": words.problem.taken,
-    "sold-out": words.problem.soldOut,
-    "hold-expired": words.problem.holdOver,
-    "hold-unknown": words.problem.holdOver,
-    "hold-released": words.problem.holdOver,
-    "price-changed": words.problem.price,
-    "too-many-units": words.problem.quantity,
-    "order-unknown": words.problem.orderUnknown,
-    "coupon-unknown": words.problem.couponUnknown,
-    "coupon-guesses": words.problem.guesses,
-    "rate-limited": common.tooOften,
-  };
-  return known[cause.code] ?? (cause.message || common.trouble);
-}
+const known: Record<string, string> = {
+  "units-taken": words.problem.taken,
+  "sold-out": words.problem.soldOut,
+  "hold-expired": words.problem.holdOver,
+  "hold-unknown": words.problem.holdOver,
+  "hold-released": words.problem.holdOver,
+  "price-changed": words.problem.price,
+  "too-many-units": words.problem.quantity,
+  "order-unknown": words.problem.orderUnknown,
+  "coupon-unknown": words.problem.couponUnknown,
+  "coupon-guesses": words.problem.guesses,
+};

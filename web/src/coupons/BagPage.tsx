@@ -1,20 +1,19 @@
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as api from "../api/coupons";
 import type { BagCoupon } from "../api/documents";
 import { Refusal } from "../api/http";
+import { soon, useAsking } from "../look/asking";
 import { common, coupons as words } from "../messages/en";
-import { moment } from "../messages/format";
+import { unanswered } from "../messages/problem";
 import { keptOrders } from "../order/keep";
 import { Collect } from "./Collect";
-import { useEvent } from "./CouponPage";
 import { CouponTop } from "./CouponTop";
-import { bagAddress, keepBag, keptBag, takeAddress } from "./keep";
+import { bagAddress, keepBag, keptBag } from "./keep";
+import { Piece } from "./Piece";
 import { TakeForm } from "./TakeForm";
-import { Worth } from "./Worth";
 
 /** How often the page looks whether a till has used a coupon; not while it is out of sight. */
 const every = 10_000;
-const again = 3_000; // after no answer
 
 /** bagKey: of the bag to show; empty if this browser has none yet. */
 export function BagPage({ bagKey }: { bagKey: string }) {
@@ -22,47 +21,30 @@ export function BagPage({ bagKey }: { bagKey: string }) {
   const [next, setNext] = useState("");
   const [refused, setRefused] = useState(false);
   const [problem, setProblem] = useState("");
-  const [looked, look] = useReducer((n: number, _action: void) => n + 1, 0);
   const pages = useRef(1);
   const key = bagKey || keptBag(); // it may have got one since
-
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let stopped = false;
-    const ask = async () => {
-      clearTimeout(timer);
-      let wait = every;
-      try {
-        const all: BagCoupon[] = [];
-        let cursor = "";
-        for (let page = 0; page < pages.current; page++) {
-          const got = await api.bag(key, cursor);
-          if (stopped) return;
-          all.push(...got.coupons);
-          cursor = got.next ?? "";
-          if (cursor === "") break;
-        }
-        setList(all);
-        setNext(cursor);
-        setProblem("");
-      } catch (cause) {
-        if (stopped) return;
-        if (cause instanceof Refusal && cause.status === 401) return setRefused(true);
-        setProblem(cause instanceof Refusal && cause.code === "rate-limited" ? common.tooOften : common.offline);
-        wait = again;
+  const look = useAsking(async (over) => {
+    if (key === "") return void setList([]);
+    try {
+      const all: BagCoupon[] = [];
+      let cursor = "";
+      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
+        const got = await api.bag(key, cursor);
+        if (over()) return;
+        all.push(...got.coupons);
+        cursor = got.next ?? "";
       }
-      timer = setTimeout(() => document.visibilityState === "visible" && void ask(), wait * (0.9 + Math.random() * 0.2));
-    };
-    const seen = () => document.visibilityState === "visible" && void ask();
-    if (key === "") return setList([]);
-    void ask();
-    document.addEventListener("visibilitychange", seen);
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
-    };
-  }, [key, looked]);
+      setList(all);
+      setNext(cursor);
+      setProblem("");
+      return every;
+    } catch (cause) {
+      if (over()) return;
+      if (cause instanceof Refusal && cause.status === 401) return void setRefused(true);
+      setProblem(unanswered(cause));
+      return soon;
+    }
+  }, [key]);
 
   if (refused) {
     return (
@@ -81,7 +63,7 @@ export function BagPage({ bagKey }: { bagKey: string }) {
       <CouponTop at="bag" />
       <main class="coupons">
         <h1>{words.bag.heading}</h1>
-        {key !== "" && !own && <Other bagKey={key} adopted={() => look()} />}
+        {key !== "" && !own && <Other bagKey={key} adopted={look} />}
         <p class={problem ? "wrong told" : "note told"} role="status">
           {problem || (list === undefined ? common.loading : list.length > 0 ? "" : key === "" ? words.bag.noneHere : words.bag.empty)}
         </p>
@@ -114,13 +96,13 @@ export function BagPage({ bagKey }: { bagKey: string }) {
           <>
             <section class="card box">
               <h2>{words.bag.add}</h2>
-              <TakeForm done={() => look()} />
+              <TakeForm done={look} />
             </section>
             {keptOrders().length > 0 && (
               <section class="card box">
                 <h2>{words.bag.collect}</h2>
                 <p class="note">{words.bag.collectLead}</p>
-                <Collect orders={keptOrders()} go={words.bag.collectGo} done={() => look()} />
+                <Collect orders={keptOrders()} go={words.bag.collectGo} done={look} />
               </section>
             )}
           </>
@@ -180,109 +162,5 @@ function Link({ address }: { address: string }) {
         {told}
       </p>
     </>
-  );
-}
-
-function Piece({ copy, bagKey }: { copy: BagCoupon; bagKey: string }) {
-  const { coupon, state } = copy;
-  const usable = copy.code !== undefined;
-  return (
-    <article class={`coupon ${usable ? "" : "gone"}`} data-copy={state}>
-      <Worth of={coupon} />
-      <div class="front">
-        <p class="eyebrow">{words.bag.state[state]}</p>
-        <h2 dir="auto">{coupon.title}</h2>
-        <p dir="auto">{`${coupon.shop_name} · ${coupon.product_name}`}</p>
-        <p class="note">{usable ? words.bag.good(copy.expires_at) : words.bag.since(copy.since)}</p>
-        {usable && <Code copy={copy} />}
-        {state === "claimed" && (
-          <div class="acts">
-            {coupon.event && <Tickets event={coupon.event} />}
-            {coupon.shareable && <Pass copy={copy} />}
-          </div>
-        )}
-        <History copy={copy} bagKey={bagKey} />
-      </div>
-    </article>
-  );
-}
-
-function Code({ copy }: { copy: BagCoupon }) {
-  const title = copy.coupon.title;
-  // Images of their own: what is in an SVG can neither run nor reach the page.
-  const drawn = (svg: string) => `data:image/svg+xml,${encodeURIComponent(svg)}`;
-  return (
-    <details class="shown">
-      <summary>{words.bag.code}</summary>
-      <div class="paper">
-        <img class="qr" src={drawn(copy.qr ?? "")} alt={words.bag.qr(title)} width={220} height={220} />
-        <img class="bars" src={drawn(copy.bars ?? "")} alt={words.bag.bars(title)} width={319} height={60} />
-        <p class="letters">{copy.code!.match(/.{1,4}/g)!.join(" ")}</p>
-      </div>
-      <p class="note">{copy.coupon.shareable ? `${words.bag.show} ${words.bag.keepSecret}` : words.bag.show}</p>
-    </details>
-  );
-}
-
-function Tickets({ event }: { event: string }) {
-  const sale = useEvent(event)?.performances.find((each) => each.sale !== "")?.sale;
-  if (sale === undefined) return null;
-  return (
-    <a class="button" href={`/sales/${encodeURIComponent(sale)}`}>
-      {words.bag.tickets}
-    </a>
-  );
-}
-
-function Pass({ copy }: { copy: BagCoupon }) {
-  const [told, setTold] = useState("");
-  const url = location.origin + takeAddress(copy.code!);
-  const pass = async () => {
-    const title = words.bag.passText(copy.coupon.title);
-    try {
-      if (navigator.share) return await navigator.share({ title, url });
-      await navigator.clipboard.writeText(url);
-      setTold(words.bag.passed);
-    } catch (cause) {
-      if (!(cause instanceof DOMException && cause.name === "AbortError")) setTold(words.bag.passBy); // neither is allowed here: there is the link itself
-    }
-  };
-  return (
-    <>
-      <button type="button" onClick={() => void pass()}>
-        {words.bag.pass}
-      </button>
-      <p class="note wide" role="status">
-        {told}
-      </p>
-      {told !== "" && (
-        <p class="wide">
-          <a href={takeAddress(copy.code!)}>{url}</a>
-        </p>
-      )}
-    </>
-  );
-}
-
-/** What happened to a copy, asked for when somebody wants to know. */
-function History({ copy, bagKey }: { copy: BagCoupon; bagKey: string }) {
-  const [open, setOpen] = useState(false);
-  const [history, setHistory] = useState<BagCoupon["history"]>();
-  useEffect(() => {
-    if (open) api.copy(bagKey, copy.coupon.id, copy.number).then((got) => setHistory(got.history ?? []), () => {});
-  }, [open, copy.state]);
-  return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{words.bag.history}</summary>
-      <ol class="past">
-        {history?.map((line, i) => (
-          <li key={i}>
-            <span>{words.bag.entry[line.entry] ?? line.entry}</span>
-            <span class="note">{moment(line.at)}</span>
-          </li>
-        ))}
-      </ol>
-      {!history && <p class="note">{common.loading}</p>}
-    </details>
   );
 }

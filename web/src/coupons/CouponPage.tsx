@@ -1,55 +1,40 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { availability, performance as fetchPerformance } from "../api/booking";
 import * as api from "../api/coupons";
-import type { BagCoupon, Coupon, EventShows } from "../api/documents";
+import type { BagCoupon, Coupon } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
+import { soon, useAsking } from "../look/asking";
 import { common, coupons as words } from "../messages/en";
 import { moment } from "../messages/format";
+import { unanswered } from "../messages/problem";
 import { keptOrders } from "../order/keep";
 import { Collect } from "./Collect";
 import { CouponTop } from "./CouponTop";
+import { useEvent } from "./event";
 import { claimFor, forgetClaim, ownBag } from "./keep";
 import { wordsFor } from "./problem";
 import { amount, Worth } from "./Worth";
 
 /** How often the page asks what is left; the answer may be as old. */
 const every = 10_000;
-const again = 3_000; // after no answer
 
 export function CouponPage({ id }: { id: string }) {
   const [coupon, setCoupon] = useState<Coupon>();
   const [missing, setMissing] = useState(false);
   const [problem, setProblem] = useState("");
-  const ask = useRef(() => {});
-
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let stopped = false;
-    const look = async () => {
-      clearTimeout(timer);
-      let wait = every;
-      try {
-        const found = await api.coupon(id);
-        if (stopped) return;
-        setCoupon(found);
-        setProblem("");
-      } catch (cause) {
-        if (stopped) return;
-        if (cause instanceof Refusal && [404, 422].includes(cause.status)) return setMissing(true);
-        setProblem(cause instanceof Refusal && cause.code === "rate-limited" ? common.tooOften : common.offline);
-        wait = again;
-      }
-      timer = setTimeout(() => document.visibilityState === "visible" && void look(), wait * (0.9 + Math.random() * 0.2));
-    };
-    const seen = () => document.visibilityState === "visible" && void look();
-    ask.current = () => void look();
-    void look();
-    document.addEventListener("visibilitychange", seen);
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
-    };
+  const again = useAsking(async (over) => {
+    try {
+      const found = await api.coupon(id);
+      if (over()) return;
+      setCoupon(found);
+      setProblem("");
+      return every;
+    } catch (cause) {
+      if (over()) return;
+      if (cause instanceof Refusal && [404, 422].includes(cause.status)) return void setMissing(true);
+      setProblem(unanswered(cause));
+      return soon;
+    }
   }, [id]);
   useEffect(() => {
     if (coupon) document.title = `${coupon.title} · ${common.brand}`;
@@ -69,7 +54,7 @@ export function CouponPage({ id }: { id: string }) {
             <p class={problem ? "wrong told" : "note told"} role="status">
               {problem || (coupon ? "" : common.loading)}
             </p>
-            {coupon && <Paper coupon={coupon} asked={() => ask.current()} />}
+            {coupon && <Paper coupon={coupon} asked={again} />}
           </>
         )}
       </main>
@@ -120,15 +105,6 @@ function Fact(props: { name: string; value: string }) {
       <dd dir="auto">{props.value}</dd>
     </div>
   );
-}
-
-/** The event whose tickets a coupon is for; without its name the coupon is as good. */
-export function useEvent(id: string | undefined): EventShows | undefined {
-  const [event, setEvent] = useState<EventShows>();
-  useEffect(() => {
-    if (id !== undefined) api.event(id).then(setEvent, () => {});
-  }, [id]);
-  return event;
 }
 
 /** Why nobody gets this coupon any more, if that is so. */

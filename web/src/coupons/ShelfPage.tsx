@@ -1,12 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/coupons";
 import type { Coupon } from "../api/documents";
-import { Refusal } from "../api/http";
+import { soon, useAsking } from "../look/asking";
 import { common, coupons as words } from "../messages/en";
+import { unanswered } from "../messages/problem";
 import { CouponTop } from "./CouponTop";
 import { amount, named, Worth } from "./Worth";
-
-const again = 3_000; // after no answer
 
 /** What is looked for is in the address, so that it can be sent and found again. */
 function filterOf(search: string): api.Filter {
@@ -40,37 +39,29 @@ export function ShelfPage() {
   }, []);
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let stopped = false;
-    const look = async () => {
-      setBusy(true);
-      try {
-        const all: Coupon[] = [];
-        let cursor = "";
-        for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-          const got = await api.browse(filter, cursor);
-          if (stopped) return;
-          all.push(...got.coupons);
-          cursor = got.next ?? "";
-        }
-        setFound({ coupons: all, next: cursor });
-        setProblem("");
-      } catch (cause) {
-        if (stopped) return;
-        setProblem(cause instanceof Refusal && cause.code === "rate-limited" ? common.tooOften : common.offline);
-        timer = setTimeout(() => void look(), again * (0.9 + Math.random() * 0.2));
-      }
-      setBusy(false);
-    };
-    const seen = () => document.visibilityState === "visible" && void look();
     pages.current = 1;
-    void look();
-    document.addEventListener("visibilitychange", seen);
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
-    };
+  }, [filter]);
+  useAsking(async (over) => {
+    setBusy(true);
+    try {
+      const all: Coupon[] = [];
+      let cursor = "";
+      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
+        const got = await api.browse(filter, cursor);
+        if (over()) return;
+        all.push(...got.coupons);
+        cursor = got.next ?? "";
+      }
+      setFound({ coupons: all, next: cursor });
+      setProblem("");
+      setBusy(false);
+      return;
+    } catch (cause) {
+      if (over()) return;
+      setProblem(unanswered(cause));
+      setBusy(false);
+      return soon;
+    }
   }, [filter]);
 
   const more = async () => {

@@ -1,6 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import * as api from "../api/coupons";
-import { Disconnected, nonce } from "../api/http";
+import { Disconnected } from "../api/http";
+import { Once } from "../api/once";
 import { coupons as words } from "../messages/en";
 import { ownBag } from "./keep";
 import { wordsFor } from "./problem";
@@ -11,23 +12,23 @@ export function TakeForm(props: { code?: string; done?: () => void }) {
   const [taken, setTaken] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
-  const attempt = useRef({ of: "", key: "" });
+  const once = useRef(new Once()).current;
   const submit = async (event: Event) => {
     event.preventDefault();
     const of = code.trim();
     if (busy || of === "") return;
-    if (attempt.current.of !== of) attempt.current = { of, key: nonce() };
     setBusy(true);
     setProblem("");
     setTaken(false);
     try {
-      await api.take(await ownBag(), of, attempt.current.key);
+      await api.take(await ownBag(), of, once.key(of));
+      once.answered();
       setTaken(true);
       setCode("");
       props.done?.();
     } catch (cause) {
       setProblem(wordsFor(cause));
-      if (!(cause instanceof Disconnected)) attempt.current = { of: "", key: "" };
+      if (!(cause instanceof Disconnected)) once.answered();
     }
     setBusy(false);
   };

@@ -1,7 +1,7 @@
 // What somebody reads whose coupon is refused.
 
-import { Disconnected, Refusal } from "../api/http";
-import { common, coupons } from "../messages/en";
+import { coupons } from "../messages/en";
+import { problemOf } from "../messages/problem";
 
 const { problem } = coupons;
 
@@ -28,9 +28,4 @@ export function couponProblem(code: string, retryAfter = 60): string | undefined
   return code === "coupon-guesses" ? problem.guesses(retryAfter) : known[code];
 }
 
-export function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return common.offline;
-  if (!(cause instanceof Refusal)) return common.trouble;
-  if (cause.code === "rate-limited") return common.tooOften;
-  return couponProblem(cause.code, cause.retryAfter) ?? (cause.message || common.trouble);
-}
+export const wordsFor = (cause: unknown) => problemOf(cause, (refusal) => couponProblem(refusal.code, refusal.retryAfter));

@@ -8,5 +8,8 @@ export function Countdown(props: { clock: LineClock; to: string; children: (mill
     const timer = setInterval(() => tick((n) => n + 1), 1000);
     return () => clearInterval(timer);
   }, []);
-  return <>{props.children(props.clock.until(props.to))}</>;
+  return <>{props.children(sure(props.clock.until(props.to)))}</>;
 }
+
+/** Whole seconds, in ms: the page's clock is late by what an answer took, and nobody is promised that part of a second. */
+export const sure = (milliseconds: number) => Math.floor(milliseconds / 1000) * 1000;

@@ -59,7 +59,7 @@ export function Bill({ receipt, onPrint }: { receipt: Receipt; onPrint: () => vo
                   <span class="note">{moment(refund.at)}</span>
                   {refund.kept > 0 && <span class="note">{words.kept(sum(refund.kept))}</span>}
                 </th>
-                <td>{sum(-refund.amount)}</td>
+                <td>{sum(refund.amount > 0 ? -refund.amount : 0)}</td>
               </tr>
             ))}
         </tfoot>

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { cancel } from "../api/booking";
 import type { Receipt } from "../api/documents";
-import { Refusal } from "../api/http";
 import { Dialog } from "../look/Dialog";
-import { common, order } from "../messages/en";
+import { order } from "../messages/en";
 import { money } from "../messages/format";
+import { problemOf } from "../messages/problem";
 import { Choice, total } from "./Choice";
 
 const words = order.change;
@@ -40,7 +40,7 @@ export function Change({ receipt, orderKey, onChanged, onStale }: { receipt: Rec
       setDone(words.done(picked.length));
       setChosen(new Set());
     } catch (cause) {
-      setProblem(cause instanceof Refusal && cause.status < 500 ? cause.message : common.trouble);
+      setProblem(problemOf(cause, () => undefined));
       onStale(); // what is shown may not be so any more
     } finally {
       setBusy(false);

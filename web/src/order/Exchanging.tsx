@@ -5,11 +5,10 @@ import { common, order, shop as shopWords } from "../messages/en";
 import { moment, money } from "../messages/format";
 import { Lines } from "../shop/Basket";
 import { Checkout } from "../shop/Checkout";
-import { Mark } from "../shop/Legend";
-import type { Show } from "../shop/model";
 import { Picker } from "../shop/Picker";
 import { Problem } from "../shop/Problem";
-import { stockOf } from "../shop/Tiers";
+import type { Show } from "../shop/show";
+import { stockOf, TierLine } from "../shop/Tiers";
 import { Choice, total } from "./Choice";
 import { Exchange } from "./exchange";
 import { keptExchange, orderAddress } from "./keep";
@@ -188,7 +187,7 @@ function Floor({ exchange, show }: { exchange: Exchange; show: Show }) {
           <h2>{shopWords.tiers.heading}</h2>
           <ul>
             {show.performance.tiers.map((tier, index) => (
-              <TierLine key={tier.id} exchange={exchange} tier={tier} index={index} />
+              <Take key={tier.id} exchange={exchange} tier={tier} index={index} />
             ))}
           </ul>
         </section>
@@ -197,30 +196,16 @@ function Floor({ exchange, show }: { exchange: Exchange; show: Show }) {
   );
 }
 
-function TierLine({ exchange, tier, index }: { exchange: Exchange; tier: Tier; index: number }) {
+function Take({ exchange, tier, index }: { exchange: Exchange; tier: Tier; index: number }) {
   const quantity = exchange.tickets.length;
   const left = exchange.tiers.get(tier.id);
-  const text = left ? stockOf(left) : "…";
-  const seated = tier.kind === "seated";
+  const says = tier.kind === "seated" ? words.best : words.standing;
   return (
-    <li class="tier">
-      <Mark state="free" tier={index} />
-      <p class="name">
-        <b>{tier.name}</b>
-        <span class="note">{seated ? text : `${shopWords.tiers.general} · ${text}`}</span>
-      </p>
-      <p class="price">{money(tier.price)}</p>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void exchange.take({ tier: tier.id, quantity });
-        }}
-      >
-        <button type="submit" disabled={exchange.busy || !left || left.free < quantity}>
-          {seated ? words.best(quantity, tier.name) : words.standing(quantity, tier.name)}
-        </button>
-      </form>
-    </li>
+    <TierLine tier={tier} index={index} left={stockOf(tier, left)} take={() => void exchange.take({ tier: tier.id, quantity })}>
+      <button type="submit" disabled={exchange.busy || !left || left.free < quantity}>
+        {says(quantity, tier.name)}
+      </button>
+    </TierLine>
   );
 }
 
@@ -242,7 +227,10 @@ function Comes({ exchange, quote }: { exchange: Exchange; quote: ExchangeQuote }
       <Lines show={show} hold={exchange.hold!} />
       <ul class="lines lowered">
         <li>
-          <span>{words.pay.worth(given)}</span>
+          <span>
+            {words.pay.worth(given)}
+            {quote.fee > 0 && <span class="note">{words.pay.kept(sum(quote.fee))}</span>}
+          </span>
           <span>{sum(-quote.worth)}</span>
         </li>
       </ul>
@@ -250,7 +238,6 @@ function Comes({ exchange, quote }: { exchange: Exchange; quote: ExchangeQuote }
         <span>{quote.to_pay > 0 ? words.pay.toPay : quote.refund > 0 ? words.pay.back : words.pay.even}</span>
         <b>{sum(quote.to_pay || quote.refund)}</b>
       </p>
-      {quote.fee > 0 && <p class="note">{words.pay.kept(sum(quote.fee))}</p>}
       <p class="note">{words.pay.final(given)}</p>
     </>
   );

@@ -1,7 +1,8 @@
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { order as fetchOrder, performance as fetchPerformance, receipt as fetchReceipt } from "../api/booking";
 import type { Order, Performance, Receipt, Ticket } from "../api/documents";
-import { Refusal } from "../api/http";
+import { final } from "../api/refusal";
+import { useAsking } from "../look/asking";
 import { Top } from "../look/Top";
 import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
@@ -21,38 +22,27 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
   const [refused, setRefused] = useState(false);
   const [offline, setOffline] = useState(false);
   const [given, give] = useState(() => keptExchange(id)?.tickets);
-  const [looked, again] = useReducer((n: number, _action: void) => n + 1, 0);
-
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let stopped = false;
-    const look = async () => {
-      let pending = true;
-      try {
-        // All at once, so that nothing moves when the last comes. Without the receipt the tickets are as good.
-        const asked = fetchOrder(id, orderKey);
-        const [found, bill, bought] = await Promise.all([asked, fetchReceipt(id, orderKey).catch((cause) => (final(cause) ? null : undefined)), ofCoupons(asked)]);
-        if (stopped) return;
-        setOrder(found);
-        setCoupons(bought);
-        setReceipt(found.state === "pending" || bill === null ? undefined : bill);
-        setOffline(false);
-        pending = found.state === "pending" || bill === undefined;
-        // Without the show's name the tickets are as good.
-        fetchPerformance(found.performance).then(setShow, () => {});
-      } catch (cause) {
-        if (stopped) return;
-        if (final(cause)) return setRefused(true);
-        setOffline(true);
-      }
-      if (pending) timer = setTimeout(() => void look(), pause);
-    };
-    if (orderKey !== "") void look();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }, [id, orderKey, looked]);
+  const again = useAsking(async (over) => {
+    if (orderKey === "") return;
+    try {
+      // All at once, so that nothing moves when the last comes. Without the receipt the tickets are as good.
+      const asked = fetchOrder(id, orderKey);
+      const [found, bill, bought] = await Promise.all([asked, fetchReceipt(id, orderKey).catch((cause) => (final(cause) ? null : undefined)), ofCoupons(asked)]);
+      if (over()) return;
+      setOrder(found);
+      setCoupons(bought);
+      setReceipt(found.state === "pending" || bill === null ? undefined : bill);
+      setOffline(false);
+      // Without the show's name the tickets are as good.
+      fetchPerformance(found.performance).then(setShow, () => {});
+      return found.state === "pending" || bill === undefined ? pause : undefined;
+    } catch (cause) {
+      if (over()) return;
+      if (final(cause)) return void setRefused(true);
+      setOffline(true);
+      return pause;
+    }
+  }, [id, orderKey]);
 
   if (orderKey === "") return <Message {...words.noKey} />;
   if (refused) return <Message {...words.refused} />;
@@ -96,9 +86,6 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
     </>
   );
 }
-
-/** Asking again is in vain. */
-const final = (cause: unknown) => cause instanceof Refusal && cause.status < 500 && cause.status !== 429;
 
 /** The browser's own way of printing has both. */
 function printOnly(part: "tickets" | "receipt"): void {

@@ -1,19 +1,22 @@
 // An exchange of tickets as one fan makes it: what is picked for them, what that comes
 // to, and its payment, which is the shop's. The order's key is enough: nobody has to be
-// admitted. Components draw it; every change calls changed().
+// admitted. Components draw it.
 
 import * as api from "../api/booking";
 import type { ExchangeQuote, Hold, Order, Performance, TierAvailability } from "../api/documents";
-import { Disconnected, Refusal } from "../api/http";
+import { Refusal } from "../api/http";
 import * as line from "../api/line";
+import { final, holdOver } from "../api/refusal";
 import { LineClock } from "../line/clock";
 import { common, order as orderWords, shop } from "../messages/en";
+import { problemOf, Unclear } from "../messages/problem";
+import { Acting } from "../shop/acting";
 import { forgetAttempt, lastAttempt } from "../shop/attempt";
-import { chartOf } from "../shop/canvas";
 import { charge, type Send } from "../shop/charge";
 import type { Till } from "../shop/Checkout";
-import type { Picking, Show } from "../shop/model";
-import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "../shop/seats";
+import type { Picking } from "../shop/model";
+import { type Seat, type SeatState, Units } from "../shop/seats";
+import { type Show, showOf } from "../shop/show";
 import { stopped } from "../shop/stopped";
 import { dropOrder, keepExchange, keepOrder, keptExchange, keptOrders } from "./keep";
 
@@ -25,12 +28,11 @@ const lookEvery = 3_000;
 const askEvery = 5_000;
 const nothing: ReadonlySet<number> = new Set();
 
-export class Exchange implements Till, Picking {
+export class Exchange extends Acting implements Till, Picking {
   readonly clock = new LineClock();
   readonly order: Order;
   readonly tickets: string[];
   readonly #key: string;
-  readonly #changed: () => void;
   readonly #over: () => void;
 
   /** undefined: not known yet. */
@@ -45,9 +47,6 @@ export class Exchange implements Till, Picking {
   made: Order | undefined;
   /** The bank's page, while a payment waits there. */
   action: string | undefined;
-  busy = false;
-  problem = "";
-  notice = "";
 
   #away: string | undefined;
   #units = new Units(0);
@@ -58,9 +57,10 @@ export class Exchange implements Till, Picking {
   #asking = false;
 
   /** Goes on with the exchange of this order that is under way, or begins one of tickets; over: back to the order. */
-  constructor(order: Order, key: string, tickets: string[], changed: () => void, over: () => void) {
+  constructor(order: Order, key: string, tickets: string[], redraw: () => void, over: () => void) {
+    super(redraw);
     const kept = keptExchange(order.id);
-    [this.order, this.#key, this.#changed, this.#over] = [order, key, changed, over];
+    [this.order, this.#key, this.#over] = [order, key, over];
     [this.tickets, this.quote, this.#away] = [kept?.tickets ?? tickets, kept?.quote, kept?.away];
   }
 
@@ -93,7 +93,7 @@ export class Exchange implements Till, Picking {
     if (!quote || this.busy || !this.asOf || lastAttempt(quote.hold) || this.clock.until(quote.expires_at) > 0) return;
     this.#setQuote(undefined);
     this.problem = shop.problem.holdExpired;
-    this.#changed();
+    this.changed();
   }
 
   state(unit: number): SeatState {
@@ -111,18 +111,18 @@ export class Exchange implements Till, Picking {
     }
     this.picked = next;
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   choose(id: string): void {
     this.#showOnly(this.shows!.find((show) => show.id === id)!);
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   /** Holds what is wanted, instead of what was held before. Again, after an answer that was lost, it is held once. */
   take(wanted: api.Wanted): Promise<void> {
-    return this.#act(() => this.#hold(this.show!.performance.id, wanted));
+    return this.act(() => this.#hold(this.show!.performance.id, wanted));
   }
 
   takePicked(): Promise<void> {
@@ -131,7 +131,7 @@ export class Exchange implements Till, Picking {
 
   /** Gives back what is held, to pick something else. What is being paid for stays: there is no way back from that. */
   go(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       try {
         await api.dropExchange(this.order.id, this.#key);
       } catch (cause) {
@@ -147,7 +147,7 @@ export class Exchange implements Till, Picking {
   }
 
   pay(_email: string, method: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       this.#givenUp();
       const made = await this.#charge(this.quote!, method);
       this.#bought(made);
@@ -198,17 +198,16 @@ export class Exchange implements Till, Picking {
         this.#bought(made);
       }
     } catch (cause) {
-      const over = cause instanceof Refusal && cause.status < 500 && cause.status !== 429 && cause.code !== "payment-running";
-      if (!over && this.returning) this.problem = cause instanceof Refusal ? wordsFor(cause) : common.offline;
-      if (over && this.#away === away) {
+      if (!final(cause) && this.returning) this.problem = cause instanceof Refusal ? wordsFor(cause) : common.offline;
+      if (final(cause) && this.#away === away) {
         this.#givenUp();
-        await this.#explain(cause);
+        await this.explain(cause);
         if (this.quote) await this.#again(); // it has another deadline now
       }
     }
     this.#askedAt = Date.now();
     this.#asking = false;
-    this.#changed();
+    this.changed();
   }
 
   async #hold(performance: string, wanted: api.Wanted): Promise<void> {
@@ -245,7 +244,7 @@ export class Exchange implements Till, Picking {
       this.stale = true;
     }
     this.#looking = false;
-    this.#changed();
+    this.changed();
   }
 
   async #load(): Promise<void> {
@@ -262,9 +261,8 @@ export class Exchange implements Till, Picking {
   }
 
   #showOnly(performance: Performance): void {
-    const seats = seatsOf(performance);
-    this.show = { performance, chart: chartOf(performance.rows, seats, sectionsOf(performance, seats)) };
-    this.#units = new Units(performance.tiers.reduce((end, tier) => Math.max(end, tier.first + tier.count), 0));
+    this.show = showOf(performance);
+    this.#units = Units.of(performance.tiers);
     this.tiers = new Map();
     this.picked = nothing;
     this.#etag = this.asOf = undefined;
@@ -293,27 +291,12 @@ export class Exchange implements Till, Picking {
     this.problem = shop.problem.taken;
   }
 
-  /** Runs one action at a time and puts into words what went wrong. */
-  async #act(action: () => Promise<void>): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    this.problem = "";
-    this.#changed();
-    try {
-      await action();
-    } catch (cause) {
-      await this.#explain(cause);
-    }
-    this.busy = false;
-    this.#changed();
-  }
-
-  async #explain(cause: unknown): Promise<void> {
+  protected async explain(cause: unknown): Promise<void> {
     this.problem = wordsFor(cause);
     if (!(cause instanceof Refusal)) return;
     if (cause.code === "units-taken") [this.picked, this.#etag, this.#lookedAt] = [nothing, undefined, 0];
     if (!this.quote) return;
-    if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) this.#setQuote(undefined);
+    if (holdOver(cause)) this.#setQuote(undefined);
     if (cause.code === "price-changed" || cause.code === "refund-changed") await this.#again();
     if (cause.code === "hold-sold") {
       this.#setQuote(undefined);
@@ -322,32 +305,30 @@ export class Exchange implements Till, Picking {
   }
 }
 
+const known: Record<string, string> = {
+  "exchange-running": words.running,
+  "payment-running": words.running,
+  "exchange-closed": words.closed,
+  "exchange-elsewhere": words.elsewhere,
+  "exchange-account": words.account,
+  "exchange-coupon": words.coupon,
+  "tickets-not-valid": words.gone,
+  "sold-at-counter": words.counter,
+  "order-disputed": words.disputed,
+  "order-dispute-lost": words.lost,
+  "units-taken": shop.problem.taken,
+  "sold-out": shop.problem.soldOut,
+  "too-many-units": shop.problem.tooMany,
+  "hold-expired": shop.problem.holdExpired,
+  "hold-unknown": shop.problem.holdExpired,
+  "hold-released": shop.problem.holdExpired,
+  "price-changed": shop.problem.price,
+  "refund-changed": words.less,
+  "payment-declined": shop.problem.declined,
+  "card-limit": shop.problem.cardLimit,
+  "network-limit": shop.problem.networkLimit,
+};
+
 function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return words.unsent;
-  if (!(cause instanceof Refusal)) return cause instanceof Error && cause.message === shop.problem.unclear ? words.unclear : common.trouble;
-  const known: Record<string, string> = {
-    "exchange-running": words.running,
-    "payment-running": words.running,
-    "exchange-closed": words.closed,
-    "exchange-elsewhere": words.elsewhere,
-    "exchange-account": words.account,
-    "exchange-coupon": words.coupon,
-    "tickets-not-valid": words.gone,
-    "sold-at-counter": words.counter,
-    "order-disputed": words.disputed,
-    "order-dispute-lost": words.lost,
-    "units-taken": shop.problem.taken,
-    "sold-out": shop.problem.soldOut,
-    "too-many-units": shop.problem.tooMany,
-    "hold-expired": shop.problem.holdExpired,
-    "hold-unknown": shop.problem.holdExpired,
-    "hold-released": shop.problem.holdExpired,
-    "price-changed": shop.problem.price,
-    "refund-changed": words.less,
-    "payment-declined": shop.problem.declined,
-    "card-limit": shop.problem.cardLimit,
-    "network-limit": shop.problem.networkLimit,
-    "rate-limited": common.tooOften,
-  };
-  return known[cause.code] ?? stopped(cause) ?? (cause.message || common.trouble);
+  return cause instanceof Unclear ? words.unclear : problemOf(cause, (refusal) => known[refusal.code] ?? stopped(refusal), words.unsent);
 }

@@ -1,12 +1,15 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { availability, performance as fetchPerformance } from "../api/booking";
 import type { Availability, Performance, ReturnsLists } from "../api/documents";
-import { Disconnected, nonce, Refusal } from "../api/http";
+import { Refusal } from "../api/http";
 import * as line from "../api/line";
+import { Once } from "../api/once";
 import * as api from "../api/returns";
+import { soon, useAsking } from "../look/asking";
 import { Top } from "../look/Top";
 import { common, returns as words } from "../messages/en";
 import { moment, money } from "../messages/format";
+import { problemOf, unanswered } from "../messages/problem";
 import { keepPlace, keptPlaces, placeAddress } from "./keep";
 
 interface Show {
@@ -19,19 +22,20 @@ interface Show {
 export function JoinPage({ saleId }: { saleId: string }) {
   const [shows, setShows] = useState<Show[]>();
   const [problem, setProblem] = useState("");
-  useEffect(() => {
-    const look = async () => {
-      try {
-        const { performances } = await line.sale(saleId);
-        setShows(await Promise.all(performances.map(showOf)));
-        setProblem("");
-      } catch (cause) {
-        if (cause instanceof Refusal && cause.status === 404) return setShows([]);
-        setProblem(common.offline);
-        setTimeout(() => void look(), 3_000);
-      }
-    };
-    void look();
+  useAsking(async (over) => {
+    try {
+      const { performances } = await line.sale(saleId);
+      const found = await Promise.all(performances.map(showOf));
+      if (over()) return;
+      setShows(found);
+      setProblem("");
+      return;
+    } catch (cause) {
+      if (over()) return;
+      if (cause instanceof Refusal && cause.status === 404) return void setShows([]);
+      setProblem(unanswered(cause));
+      return soon;
+    }
   }, [saleId]);
   return (
     <>
@@ -65,7 +69,7 @@ function Form({ saleId, shows }: { saleId: string; shows: Show[] }) {
   const [email, setEmail] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
-  const attempt = useRef({ of: "", key: "" });
+  const once = useRef(new Once()).current;
   const open = (id: string) => show.lists.lists.some((list) => list.tier === id) || (taken(show, id) && held(show, id) === 0);
   const wanted = tiers.find((each) => each.id === tier && open(each.id)) ?? tiers.find((each) => open(each.id));
 
@@ -74,17 +78,15 @@ function Form({ saleId, shows }: { saleId: string; shows: Show[] }) {
     if (!wanted || busy) return;
     if (!/^[^\s@]+@[^\s@]+$/.test(email.trim())) return setProblem(words.problem.email);
     const wish = { tier: wanted.id, quantity, together: together && wanted.kind === "seated" && quantity > 1, email: email.trim() };
-    const of = JSON.stringify([show.performance.id, wish]);
-    if (attempt.current.of !== of) attempt.current = { of, key: nonce() };
     setBusy(true);
     setProblem("");
     try {
-      const place = await api.join(show.performance.id, wish, attempt.current.key);
+      const place = await api.join(show.performance.id, wish, once.key(JSON.stringify([show.performance.id, wish])));
       const kept = { id: place.id, key: place.key ?? "", sale: saleId, performance: place.performance };
       keepPlace(kept);
       location.assign(placeAddress(kept));
     } catch (cause) {
-      setProblem(wordsFor(cause));
+      setProblem(problemOf(cause, (refusal) => known[refusal.code]));
       setBusy(false);
     }
   };
@@ -192,17 +194,11 @@ function Kept({ saleId }: { saleId: string }) {
   );
 }
 
-function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return common.offline;
-  if (!(cause instanceof Refusal)) return common.trouble;
-  const known: Record<string, string> = {
-    "email-invalid": words.problem.email,
-    "returns-joined": words.problem.joined,
-    "returns-not-sold-out": words.problem.notSoldOut,
-    "returns-full": words.problem.full,
-    "returns-closed": words.over.closed.heading,
-    "place-limit": words.problem.limit,
-    "rate-limited": common.tooOften,
-  };
-  return known[cause.code] ?? (cause.message || common.trouble);
-}
+const known: Record<string, string> = {
+  "email-invalid": words.problem.email,
+  "returns-joined": words.problem.joined,
+  "returns-not-sold-out": words.problem.notSoldOut,
+  "returns-full": words.problem.full,
+  "returns-closed": words.over.closed.heading,
+  "place-limit": words.problem.limit,
+};

@@ -1,14 +1,16 @@
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { performance as fetchPerformance } from "../api/booking";
 import type { Performance, Returned } from "../api/documents";
-import { Disconnected, Refusal } from "../api/http";
+import { final } from "../api/refusal";
 import * as api from "../api/returns";
 import { LineClock } from "../line/clock";
+import { soon, useAsking } from "../look/asking";
 import { Countdown } from "../look/Countdown";
 import { Dialog } from "../look/Dialog";
 import { Top } from "../look/Top";
 import { common, returns as words } from "../messages/en";
 import { clock as span, moment, money } from "../messages/format";
+import { problemOf, unanswered } from "../messages/problem";
 import { keptOrders, orderAddress } from "../order/keep";
 import { lastAttempt } from "../shop/attempt";
 import { Total } from "../shop/Basket";
@@ -16,8 +18,7 @@ import { Checkout } from "../shop/Checkout";
 import { dropPlace } from "./keep";
 import { Offer } from "./offer";
 
-/** How often the page asks: who is next soon hears of an offer, who stands far behind has time. */
-const soon = 3_000;
+/** Who is next soon hears of an offer; who stands far behind is asked for at this pace, in ms. */
 const later = 15_000;
 const near = 20;
 
@@ -25,40 +26,35 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
   const [place, setPlace] = useState<Returned>();
   const [show, setShow] = useState<Performance>();
   const [refused, setRefused] = useState(false);
+  const [lost, setLost] = useState("");
   const [problem, setProblem] = useState("");
   const [asking, ask] = useState(false);
   const [busy, setBusy] = useState(false);
   const [offer, setOffer] = useState<Offer>();
-  const [looked, again] = useReducer((n: number, _action: void) => n + 1, 0);
   const [, changed] = useReducer((n: number, _action: void) => n + 1, 0);
   const clock = useRef(new LineClock()).current;
 
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let stopped = false;
-    const look = async () => {
-      let wait = later;
+  const again = useAsking(
+    async (over) => {
+      if (placeKey === "") return;
       try {
         const found = await api.place(id, placeKey);
-        if (stopped) return;
+        if (over()) return;
         clock.hear(found.date);
         setPlace(found.place);
-        setProblem("");
-        if (["bought", "lapsed", "left", "closed"].includes(found.place.state)) return dropPlace(id);
-        if (found.place.state !== "waiting" || (found.place.ahead ?? 0) < near) wait = soon;
+        setLost("");
+        if (["bought", "lapsed", "left", "closed"].includes(found.place.state)) return void dropPlace(id);
+        return found.place.state !== "waiting" || (found.place.ahead ?? 0) < near ? soon : later;
       } catch (cause) {
-        if (stopped) return;
-        if (cause instanceof Refusal && cause.status < 500 && cause.status !== 429) return setRefused(true);
-        setProblem(common.offline);
+        if (over()) return;
+        if (final(cause)) return void setRefused(true);
+        setLost(unanswered(cause));
+        return later;
       }
-      timer = setTimeout(() => void look(), wait * (0.9 + Math.random() * 0.2));
-    };
-    if (placeKey !== "") void look();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }, [id, placeKey, looked]);
+    },
+    [id, placeKey],
+    true, // for the title, which says when there is an offer
+  );
   useEffect(() => {
     if (place) fetchPerformance(place.performance).then(setShow, () => {}); // without its name the place is as good
   }, [place?.performance]);
@@ -70,7 +66,7 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
     try {
       await action();
     } catch (cause) {
-      setProblem(cause instanceof Disconnected ? common.offline : cause instanceof Refusal && cause.code === "offer-over" ? words.problem.over : cause instanceof Refusal ? cause.message : common.trouble);
+      setProblem(problemOf(cause, (refusal) => (refusal.code === "offer-over" ? words.problem.over : undefined)));
       again();
     }
     setBusy(false);
@@ -114,7 +110,6 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
   if (place && place.state in words.over) {
     return <Message {...words.over[place.state as keyof typeof words.over]} href={`/sales/${encodeURIComponent(place.sale)}/returns`} link={words.again} />;
   }
-  const tier = show?.tiers.find((each) => each.id === place?.tier)?.name ?? "";
   return (
     <>
       <Top>
@@ -123,22 +118,11 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
         </button>
       </Top>
       <main class="returns">
-        {!place && !problem && <p class="note">{common.loading}</p>}
+        {!place && !lost && <p class="note">{common.loading}</p>}
         {place && (place.offer ? <Offered place={place} clock={clock} busy={busy} claim={() => void claim()} /> : <Waiting place={place} />)}
-        {place && (
-          <section class="card">
-            <p>
-              <b>{show?.title ?? "\u00a0"}</b>
-              <br />
-              <span class="note">{show ? moment(show.starts_at) : "\u00a0"}</span>
-            </p>
-            <p>{words.place.wish(place.quantity, tier, place.together)}</p>
-            <p class="note">{words.place.joined(place.joined_at)}</p>
-            <p class="note">{words.place.keep}</p>
-          </section>
-        )}
+        {place && <About place={place} show={show} />}
         <p class="wrong" role="alert">
-          {problem}
+          {problem || lost}
         </p>
       </main>
       {asking && (
@@ -156,6 +140,23 @@ export function PlacePage({ id, placeKey }: { id: string; placeKey: string }) {
         </Dialog>
       )}
     </>
+  );
+}
+
+/** What somebody waits for. */
+function About({ place, show }: { place: Returned; show: Performance | undefined }) {
+  const tier = show?.tiers.find((each) => each.id === place.tier)?.name ?? "";
+  return (
+    <section class="card">
+      <p>
+        <b>{show?.title ?? "\u00a0"}</b>
+        <br />
+        <span class="note">{show ? moment(show.starts_at) : "\u00a0"}</span>
+      </p>
+      <p>{words.place.wish(place.quantity, tier, place.together)}</p>
+      <p class="note">{words.place.joined(place.joined_at)}</p>
+      <p class="note">{words.place.keep}</p>
+    </section>
   );
 }
 

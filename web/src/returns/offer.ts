@@ -2,12 +2,15 @@
 // with the offer's own pass instead of an admission.
 
 import type { Hold, Order } from "../api/documents";
-import { Disconnected, Refusal } from "../api/http";
-import { couponProblem } from "../coupons/problem";
+import { Refusal } from "../api/http";
+import { holdOver } from "../api/refusal";
 import * as api from "../api/returns";
+import { couponProblem } from "../coupons/problem";
 import type { LineClock } from "../line/clock";
-import { common, returns as words, shop } from "../messages/en";
+import { returns as words, shop } from "../messages/en";
+import { problemOf } from "../messages/problem";
 import { keepOrder } from "../order/keep";
+import { Acting } from "../shop/acting";
 import { attemptFor, forgetAttempt, lastAttempt } from "../shop/attempt";
 import { charge } from "../shop/charge";
 import type { Till } from "../shop/Checkout";
@@ -15,22 +18,19 @@ import type { Till } from "../shop/Checkout";
 /** While the fan is asked at the bank, perhaps in another tab. */
 const askEvery = 5_000;
 
-export class Offer implements Till {
+export class Offer extends Acting implements Till {
   readonly clock: LineClock;
   readonly pass: string;
-  readonly #changed: () => void;
   readonly #over: () => void;
 
   hold: Hold;
   order: Order | undefined;
   action: string | undefined;
   email = "";
-  busy = false;
-  problem = "";
-  notice = "";
 
-  constructor(hold: Hold, pass: string, clock: LineClock, changed: () => void, over: () => void) {
-    [this.hold, this.pass, this.clock, this.#changed, this.#over] = [hold, pass, clock, changed, over];
+  constructor(hold: Hold, pass: string, clock: LineClock, redraw: () => void, over: () => void) {
+    super(redraw);
+    [this.hold, this.pass, this.clock, this.#over] = [hold, pass, clock, over];
     const before = lastAttempt(hold.id);
     if (before && hold.state === "paying") void this.pay(before.email, before.method, true); // back from the bank
   }
@@ -41,25 +41,25 @@ export class Offer implements Till {
   }
 
   async extend(): Promise<void> {
-    await this.#act(async () => {
+    await this.act(async () => {
       this.hold = await api.extend(this.hold.id, this.pass);
     });
   }
 
   async lower(code: string, key: string): Promise<void> {
-    await this.#act(async () => {
+    await this.act(async () => {
       this.hold = await api.lower(this.hold.id, this.pass, code, key);
     });
   }
 
   async raise(): Promise<void> {
-    await this.#act(async () => {
+    await this.act(async () => {
       this.hold = await api.raise(this.hold.id, this.pass);
     });
   }
 
   async pay(email: string, method: string, asks = false): Promise<void> {
-    await this.#act(async () => {
+    await this.act(async () => {
       const back = location.origin + location.pathname;
       const order = await charge((attempt) => api.pay(attempt, this.pass, this.hold, email, method, back), this.hold.id, email, method);
       if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: order.sale, at: order.created_at });
@@ -75,34 +75,19 @@ export class Offer implements Till {
     });
   }
 
-  async #act(action: () => Promise<void>): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    this.problem = "";
-    this.#changed();
-    try {
-      await action();
-    } catch (cause) {
-      this.action = undefined;
-      this.problem = wordsFor(cause);
-      if (cause instanceof Refusal && ["hold-expired", "hold-unknown", "hold-released", "pass-invalid"].includes(cause.code)) this.#over();
-    }
-    this.busy = false;
-    this.#changed();
+  protected explain(cause: unknown): void {
+    this.action = undefined;
+    this.problem = problemOf(cause, oursFor);
+    if (holdOver(cause) || (cause instanceof Refusal && cause.code === "pass-invalid")) this.#over();
   }
 }
 
-function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return common.offline;
-  if (!(cause instanceof Refusal)) return cause instanceof Error && cause.message ? cause.message : common.trouble;
-  const known: Record<string, string> = {
-    "hold-expired": words.problem.over,
-    "hold-not-extendable": shop.problem.notExtendable,
-    "email-invalid": shop.problem.email,
-    "price-changed": shop.problem.price,
-    "payment-declined": shop.problem.declined,
-    "place-limit": shop.problem.inAll,
-    "rate-limited": common.tooOften,
-  };
-  return known[cause.code] ?? couponProblem(cause.code, cause.retryAfter) ?? (cause.message || common.trouble);
-}
+const known: Record<string, string> = {
+  "hold-expired": words.problem.over,
+  "hold-not-extendable": shop.problem.notExtendable,
+  "email-invalid": shop.problem.email,
+  "price-changed": shop.problem.price,
+  "payment-declined": shop.problem.declined,
+  "place-limit": shop.problem.inAll,
+};
+const oursFor = (refusal: Refusal) => known[refusal.code] ?? couponProblem(refusal.code, refusal.retryAfter);

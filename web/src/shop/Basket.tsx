@@ -2,9 +2,10 @@ import type { Hold, Money } from "../api/documents";
 import { Countdown } from "../look/Countdown";
 import { coupons, shop as words } from "../messages/en";
 import { clock as span, money } from "../messages/format";
-import type { Shop, Show } from "./model";
+import type { Shop } from "./model";
 import { seatName } from "./name";
 import { Problem } from "./Problem";
+import type { Show } from "./show";
 
 export function Basket({ shop, show }: { shop: Shop; show: Show }) {
   return (

@@ -1,16 +1,17 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { knownPayment, payment } from "../api/booking";
 import type { Hold, Payment } from "../api/documents";
 import { coupons, shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { lastAttempt } from "./attempt";
 import { HoldClock, Lines, ToPay } from "./Basket";
-import type { Shop, Show } from "./model";
-import { knownPayment, payment } from "../api/booking";
 import { Card } from "./Card";
 import { CouponField } from "./CouponField";
 import { type CardFields, CardRefused } from "./fields";
+import type { Shop } from "./model";
 import { Problem } from "./Problem";
+import type { Show } from "./show";
 
 type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];

@@ -55,7 +55,7 @@ function Choose({ shop, hold }: { shop: Lowering; hold: Hold }) {
     <details class="lower">
       <summary>{good > 0 ? words.pay.yours(good) : words.pay.heading}</summary>
       {mine.length > 0 && (
-        <ul class="mine">
+        <ul class="yours">
           {mine.map(({ copy, why }) => (
             <li key={`${copy.coupon.id}.${copy.number}`}>
               <span dir="auto">

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { shop as words } from "../messages/en";
-import type { Picking, Shop, Show } from "./model";
+import type { Picking, Shop } from "./model";
 import { SeatList } from "./SeatList";
 import { SeatMap } from "./SeatMap";
+import type { Show } from "./show";
 
 /** Where seats are picked, on the map or in the list, and how old what is known of them is. */
 export function Picker({ shop, show }: { shop: Picking & Pick<Shop, "asOf" | "stale">; show: Show }) {

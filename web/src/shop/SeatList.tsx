@@ -2,9 +2,10 @@ import { useState } from "preact/hooks";
 import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { Mark } from "./Legend";
-import type { Picking, Show } from "./model";
+import type { Picking } from "./model";
 import { seatName } from "./name";
 import type { Section } from "./seats";
+import type { Show } from "./show";
 
 /** The seats for keyboard and screen reader: one section at a time, its rows to open. */
 export function SeatList({ shop, show }: { shop: Picking; show: Show }) {

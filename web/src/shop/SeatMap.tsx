@@ -3,9 +3,10 @@ import { shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { SeatCanvas } from "./canvas";
 import { Legend } from "./Legend";
-import type { Picking, Show } from "./model";
+import type { Picking } from "./model";
 import { seatName } from "./name";
 import type { Seat } from "./seats";
+import type { Show } from "./show";
 
 export function SeatMap({ shop, show }: { shop: Picking; show: Show }) {
   const element = useRef<HTMLCanvasElement>(null);

@@ -7,9 +7,10 @@ import { common, shop as words } from "../messages/en";
 import { keptOrders, orderAddress } from "../order/keep";
 import { Basket } from "./Basket";
 import { Checkout } from "./Checkout";
-import { Shop, type Show } from "./model";
+import { Shop } from "./model";
 import { Paid } from "./Paid";
 import { Picker } from "./Picker";
+import type { Show } from "./show";
 import { Tiers } from "./Tiers";
 
 export function ShopPage({ saleId }: { saleId: string }) {

@@ -4,6 +4,7 @@
 import type { Order } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
 import { shop as words } from "../messages/en";
+import { Unclear } from "../messages/problem";
 import { attemptFor, forgetAttempt } from "./attempt";
 
 /** Lost answers before the fan is told that it is unclear. */
@@ -28,7 +29,7 @@ export async function charge(send: Send, hold: string, email: string, method: st
     } catch (cause) {
       if (cause instanceof Disconnected) {
         if (++lost < tries) continue;
-        throw new Error(words.problem.unclear);
+        throw new Unclear(words.problem.unclear);
       }
       if (!(cause instanceof Refusal)) throw cause;
       if (cause.code === "payment-running" && Date.now() < until) {

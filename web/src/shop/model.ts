@@ -1,30 +1,27 @@
 // The shop as one fan uses it: what is for sale, what is picked, held and
-// paid. Components draw it; every change calls changed().
+// paid. Components draw it.
 
 import { Booking, availability, performance as fetchPerformance, type Wanted, watchAddress } from "../api/booking";
 import type { Admission, Hold, Money, Order, Performance, Sale, TierAvailability } from "../api/documents";
 import { Disconnected, Refusal } from "../api/http";
 import * as line from "../api/line";
-import { LineClock } from "../line/clock";
+import { final, holdOver } from "../api/refusal";
 import { couponProblem } from "../coupons/problem";
-import { common, coupons, shop as words } from "../messages/en";
+import { LineClock } from "../line/clock";
+import { coupons, shop as words } from "../messages/en";
 import { money } from "../messages/format";
+import { problemOf } from "../messages/problem";
 import { dropOrder, keepOrder } from "../order/keep";
+import { Acting } from "./acting";
 import { AdmissionKeeper, type Closed } from "./admission";
 import { awayOf, comeBack, forgetAttempt, goAway, lastAttempt } from "./attempt";
-import { type Chart, chartOf } from "./canvas";
 import { charge, type Send } from "./charge";
-import { type Seat, type SeatState, seatsOf, sectionsOf, Units } from "./seats";
+import { type Seat, type SeatState, Units } from "./seats";
+import { type Show, showOf } from "./show";
 import { stopped } from "./stopped";
 import { Watch } from "./watch";
 
 export type Step = "pick" | "pay" | "paid";
-
-/** Everything static about the performance on screen. */
-export interface Show {
-  performance: Performance;
-  chart: Chart;
-}
 
 const pollEvery = 1_000;
 const pollMost = 10_000;
@@ -36,11 +33,10 @@ const patience = 2_000;
 /** What a map or a list of seats asks of whoever sells them. */
 export type Picking = Pick<Shop, "state" | "pick">;
 
-export class Shop {
+export class Shop extends Acting {
   readonly saleId: string;
   readonly clock = new LineClock();
   readonly #booking: Booking;
-  readonly #changed: () => void;
   readonly #keeper: AdmissionKeeper;
 
   closed: Closed | "left" | undefined;
@@ -59,9 +55,6 @@ export class Shop {
   /** Of a payment that came to nothing while this page was away. */
   email = "";
   step: Step = "pick";
-  busy = false;
-  problem = "";
-  notice = "";
 
   #mine: ReadonlySet<number> = new Set();
   #units = new Units(0);
@@ -74,9 +67,9 @@ export class Shop {
   #asking = false;
   #askedAt = 0;
 
-  constructor(saleId: string, changed: () => void) {
+  constructor(saleId: string, redraw: () => void) {
+    super(redraw);
     this.saleId = saleId;
-    this.#changed = changed;
     this.#booking = new Booking(saleId);
     this.#keeper = new AdmissionKeeper({
       renew: () => line.renew(saleId),
@@ -107,7 +100,7 @@ export class Shop {
     const hold = this.hold;
     if (!hold || this.busy || this.clock.until(hold.expires_at) > 0 || this.#checkedExpiry === hold.expires_at) return;
     this.#checkedExpiry = hold.expires_at;
-    void this.#act(async () => {
+    void this.act(async () => {
       await this.#findHold();
       if (!this.hold) this.problem = words.problem.holdExpired;
     });
@@ -131,23 +124,23 @@ export class Shop {
       else next.add(seat.unit);
     }
     this.picked = next;
-    this.#changed();
+    this.changed();
   }
 
   clear(): void {
     this.picked = new Set();
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   go(step: Step): void {
     this.step = step;
     this.problem = "";
-    this.#changed();
+    this.changed();
   }
 
   take(wanted: Wanted): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       try {
         this.#setHold(await this.#booking.hold(this.show!.performance.id, wanted));
         this.picked = new Set();
@@ -165,7 +158,7 @@ export class Shop {
   }
 
   extend(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       this.#setHold(await this.#booking.extend(this.hold!.id));
       this.notice = words.basket.extended;
     });
@@ -173,7 +166,7 @@ export class Shop {
 
   /** Lowers what the hold costs by a coupon; key: of the bag that has it. */
   lower(code: string, key: string): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       const hold = await this.#booking.lower(this.hold!.id, code, key);
       this.#setHold(hold);
       if (hold.coupon) this.notice = coupons.pay.applied(hold.coupon.title, money(hold.coupon.discount));
@@ -182,14 +175,14 @@ export class Shop {
 
   /** Takes the coupon off the hold. */
   raise(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       this.#setHold(await this.#booking.raise(this.hold!.id));
       this.notice = coupons.pay.takenOff;
     });
   }
 
   drop(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       await this.#booking.drop(this.hold!.id);
       this.#setHold(undefined);
     });
@@ -197,7 +190,7 @@ export class Shop {
 
   pay(email: string, method: string): Promise<void> {
     const hold = this.hold!;
-    return this.#act(async () => {
+    return this.act(async () => {
       this.#refused();
       const order = await charge(this.#send(hold, email, method), hold.id, email, method);
       this.#bought(hold.id, order);
@@ -240,18 +233,17 @@ export class Shop {
       if (awayOf(this.saleId)?.order === away.order) this.#bought(away.hold, order);
       if (this.hold && order.action !== undefined) this.step = "pay";
     } catch (cause) {
-      const over = cause instanceof Refusal && cause.status < 500 && cause.status !== 429 && cause.code !== "payment-running";
-      if (over && awayOf(this.saleId)?.order === away.order) {
+      if (final(cause) && awayOf(this.saleId)?.order === away.order) {
         this.#refused();
         this.email = attempt.email;
         await this.#findHold().catch(() => {}); // it has another deadline now
         if (this.hold) this.step = "pay";
-        await this.#explain(cause);
+        await this.explain(cause);
       }
     }
     this.#askedAt = Date.now();
     this.#asking = false;
-    this.#changed();
+    this.changed();
   }
 
   more(): void {
@@ -260,11 +252,11 @@ export class Shop {
   }
 
   choose(id: string): Promise<void> {
-    return this.#act(() => this.#showOnly(id));
+    return this.act(() => this.#showOnly(id));
   }
 
   leave(): Promise<void> {
-    return this.#act(async () => {
+    return this.act(async () => {
       // Whoever goes gives back what they hold. If that fails, it comes back when the hold runs out: no reason to keep anybody.
       if (this.hold) await this.#booking.drop(this.hold.id).catch((cause: unknown) => console.warn("giving the hold back", cause));
       try {
@@ -304,7 +296,7 @@ export class Shop {
     }
     this.#polling = false;
     this.#pollIn(Math.min(pollMost, pollEvery * 2 ** this.#failures) * (0.9 + Math.random() * 0.2));
-    this.#changed();
+    this.changed();
   }
 
   /** By then somebody may tell again, and it asks nothing. */
@@ -320,11 +312,12 @@ export class Shop {
       onFrame: (frame, runs, all) => {
         this.asOf = new Date(frame.as_of);
         this.stale = frame.stale === true;
+        if (!this.stale) this.clock.hear(frame.as_of);
         if (all || runs.length > 0) {
           this.#units.change(runs, all);
           this.#counted();
         }
-        this.#changed();
+        this.changed();
       },
       onLive: () => this.#pollIn(patience),
       random: Math.random,
@@ -349,8 +342,8 @@ export class Shop {
   #admitted(admission: Admission): void {
     const first = this.admission === undefined;
     this.admission = admission;
-    if (first) void this.#act(() => this.#load());
-    else this.#changed();
+    if (first) void this.act(() => this.#load());
+    else this.changed();
   }
 
   async #load(): Promise<void> {
@@ -370,10 +363,9 @@ export class Shop {
   async #showOnly(id: string): Promise<void> {
     const performance = this.shows.find((show) => show.id === id);
     if (!performance) return;
-    const seats = seatsOf(performance);
-    this.show = { performance, chart: chartOf(performance.rows, seats, sectionsOf(performance, seats)) };
+    this.show = showOf(performance);
     this.#etag = undefined;
-    this.#units = new Units(performance.tiers.reduce((end, tier) => Math.max(end, tier.first + tier.count), 0));
+    this.#units = Units.of(performance.tiers);
     this.picked = new Set();
     this.#watch?.close(); // it tells of another one
     this.#watch = undefined;
@@ -395,27 +387,15 @@ export class Shop {
     void this.poll();
   }
 
-  /** Runs one action at a time and puts into words what went wrong. */
-  async #act(action: () => Promise<void>): Promise<void> {
-    if (this.busy || this.closed) return;
-    this.busy = true;
-    this.problem = "";
-    this.notice = "";
-    this.#changed();
-    try {
-      await action();
-    } catch (cause) {
-      await this.#explain(cause);
-    }
-    this.busy = false;
-    this.#changed();
+  protected override act(action: () => Promise<void>): Promise<void> {
+    return this.closed ? Promise.resolve() : super.act(action);
   }
 
-  async #explain(cause: unknown): Promise<void> {
-    this.problem = wordsFor(cause);
+  protected async explain(cause: unknown): Promise<void> {
+    this.problem = problemOf(cause, oursFor);
     if (!(cause instanceof Refusal)) return;
     if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
-    if (["hold-expired", "hold-unknown", "hold-released"].includes(cause.code)) this.#setHold(undefined);
+    if (holdOver(cause)) this.#setHold(undefined);
     if (cause.code === "price-changed" || cause.code.startsWith("coupon-")) await this.#findHold(); // with the new price
     if (cause.code === "units-taken") {
       this.#etag = undefined;
@@ -429,28 +409,23 @@ export class Shop {
     this.#keeper?.stop();
     this.#watch?.close();
     clearTimeout(this.#pollTimer);
-    this.#changed();
+    this.changed();
   }
 }
 
-function wordsFor(cause: unknown): string {
-  if (cause instanceof Disconnected) return common.offline;
-  if (!(cause instanceof Refusal)) return cause instanceof Error && cause.message ? cause.message : common.trouble;
-  const known: Record<string, string> = {
-    "units-taken": words.problem.taken,
-    "sold-out": words.problem.soldOut,
-    "hold-exists": words.problem.exists,
-    "too-many-units": words.problem.tooMany,
-    "place-limit": words.problem.inAll,
-    "hold-expired": words.problem.holdExpired,
-    "hold-unknown": words.problem.holdExpired,
-    "hold-not-extendable": words.problem.notExtendable,
-    "email-invalid": words.problem.email,
-    "price-changed": words.problem.price,
-    "payment-declined": words.problem.declined,
-    "card-limit": words.problem.cardLimit,
-    "network-limit": words.problem.networkLimit,
-    "rate-limited": common.tooOften,
-  };
-  return known[cause.code] ?? couponProblem(cause.code, cause.retryAfter) ?? stopped(cause) ?? (cause.message || common.trouble);
-}
+const known: Record<string, string> = {
+  "units-taken": words.problem.taken,
+  "sold-out": words.problem.soldOut,
+  "hold-exists": words.problem.exists,
+  "too-many-units": words.problem.tooMany,
+  "place-limit": words.problem.inAll,
+  "hold-expired": words.problem.holdExpired,
+  "hold-unknown": words.problem.holdExpired,
+  "hold-not-extendable": words.problem.notExtendable,
+  "email-invalid": words.problem.email,
+  "price-changed": words.problem.price,
+  "payment-declined": words.problem.declined,
+  "card-limit": words.problem.cardLimit,
+  "network-limit": words.problem.networkLimit,
+};
+const oursFor = (refusal: Refusal) => known[refusal.code] ?? couponProblem(refusal.code, refusal.retryAfter) ?? stopped(refusal);

@@ -95,6 +95,11 @@ export class Units {
     this.#what = new Uint8Array(count);
   }
 
+  /** Of all tiers; nothing is known of them yet. */
+  static of(tiers: Tier[]): Units {
+    return new Units(tiers.reduce((end, tier) => Math.max(end, tier.first + tier.count), 0));
+  }
+
   /** All of them, as an answer over HTTP has them: bits, the most significant first. */
   set(availability: Pick<Availability, "taken" | "sold" | "closed">): void {
     const [taken, sold, closed] = [availability.taken, availability.sold, availability.closed ?? ""].map(bytesOf) as [Uint8Array, Uint8Array, Uint8Array];

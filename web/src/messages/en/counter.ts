@@ -60,9 +60,9 @@ export const counter = {
   print: "Print tickets and receipt",
   order: "Order",
   discount: "Taken off",
-  net: "Without tax",
-  tax: (rate: number) => `Tax, ${count(rate / 100)} %`,
-  fee: "Of it the platform’s fee",
+  net: "Total without tax",
+  tax: (rate: string) => `Includes ${rate} tax`,
+  fee: "Includes booking fee",
   paidBy: (tender: string) => `Paid: ${tender}`,
   back: (amount: string, kept: string) => `${amount} given back, ${kept} kept`,
   state: { valid: "valid", unpaid: "unpaid", blocked: "blocked", void: "void", canceled: "canceled" } as Record<string, string>,
@@ -73,8 +73,7 @@ export const counter = {
   findGo: "Open",
   cancel: {
     heading: "Cancel and give money back",
-    all: "All that is valid",
-    refund: (amount: string) => `${amount} goes back by the rules`,
+    refund: (amount: string) => `${amount} goes back`,
     reason: "Reason",
     full: "Give back all that was paid, whatever the rules keep",
     cash: "Give back in cash",
@@ -87,7 +86,7 @@ export const counter = {
   takings: "Takings today",
   refresh: "Count again",
   takingsNone: "Nothing was sold or given back today.",
-  takingsHead: { who: "Who", tender: "How", orders: "Orders", taken: "Taken", back: "Given back", till: "In the till" },
+  takingsHead: { orders: "Orders", taken: "Taken", back: "Given back" },
 
   problem: {
     offline: "There is no answer. Nothing is lost: try again.",

@@ -17,8 +17,6 @@ export const order = {
   pending: "The payment is being confirmed. This page looks again by itself.",
   ticket: {
     admit: "Admit one",
-    number: "Ticket",
-    code: "Code",
     qr: (label: string) => `QR code of the ticket for ${label}`,
     unpaid: "Not paid yet. The code appears once the payment is confirmed.",
     blocked: "Your bank has asked for the money back. The ticket opens no door until that is decided.",
@@ -90,14 +88,14 @@ export const order = {
     pay: {
       heading: "Exchange",
       worth: (n: number) => plural(n, { one: "Your ticket is worth", other: `Your ${count(n)} tickets are worth` }),
-      kept: (amount: string) => `That is what you paid, less ${amount} that the organizer keeps for exchanging.`,
+      kept: (amount: string) => `What you paid, less ${amount} that the organizer keeps for exchanging`,
       toPay: "To pay",
       back: "You get back",
       even: "Difference",
       final: (n: number) => plural(n, { one: "Your old ticket then opens no door, and its place goes back on sale. This cannot be undone.", other: "Your old tickets then open no door, and their places go back on sale. This cannot be undone." }),
       other: "Other places",
       free: "Exchange for good",
-      nothing: "Nothing is to pay.",
+      nothing: "There is nothing to pay.",
       returns: "The difference goes back the way you paid.",
     },
 

@@ -30,7 +30,6 @@ export const returns = {
     nothing: "Nothing of this is sold out. Tickets are sold in the line.",
     toLine: "To the line",
     yours: "Your places",
-    place: (n: number) => `Your place for ${tickets(n)}`,
     see: "See your place",
   },
 
