@@ -50,6 +50,7 @@ export async function ops(fan: Fan): Promise<void> {
     await tell(desk, fan);
     await desk.locator(".chart canvas").nth(4).waitFor();
     await desk.getByText(words.edges.well).first().waitFor();
+    await money(desk);
     await desk.evaluate(() => scrollTo(0, 0));
     await look(desk, "ops");
 
@@ -185,6 +186,25 @@ async function cancel(desk: Page): Promise<void> {
   await desk.getByText(words.schedule.canceled).waitFor();
   assert.equal(await desk.evaluate(() => document.activeElement?.id), "planned");
   await desk.getByText("They open as they are.").waitFor(); // in the audit
+}
+
+/** How many payments need somebody is said, and of which kind they are; no payment of the demo does, so the answer is made up. */
+async function money(desk: Page): Promise<void> {
+  const w = words.payments;
+  await desk.getByText(w.none).waitFor();
+  const trouble = { sale: "lanterns", attempt: "a", payment: "pi_1", amount: { amount: 5250, currency: "EUR" }, at: new Date().toISOString() };
+  const payments = [
+    { ...trouble, kind: "late", state: "failed" },
+    { ...trouble, kind: "unpaid", state: "open" },
+    { ...trouble, kind: "late", state: "refunded", attempt: "b" },
+  ];
+  await desk.route("**/api/v1/ops/payments", (route) => route.fulfill({ json: { payments } }));
+  await desk.getByText(w.some(2)).waitFor();
+  assert.equal(await desk.locator("section", { has: desk.locator("#payments") }).locator("tbody tr").count(), 2);
+  await desk.getByText(w.failed).waitFor();
+  await look(desk, "ops-payments", desk.locator("#payments"));
+  await desk.unroute("**/api/v1/ops/payments");
+  await desk.getByText(w.none).waitFor();
 }
 
 /** A preset is kept, planned, and taken away. */

@@ -1,6 +1,6 @@
 // The staff's routes; the cookie of the sign-in is the credential.
 
-import type { AuditRow, EdgeReport, Live, Planned, Preset, Sample, Settings, StaffMessage, Unread } from "./documents";
+import type { AuditRow, EdgeReport, Live, PaymentTrouble, Planned, Preset, Sample, Settings, StaffMessage, Unread } from "./documents";
 import { call } from "./http";
 
 const root = "/api/v1/ops";
@@ -14,6 +14,8 @@ const patience = 3_000;
 /** All sales, and those that cannot be read now. */
 export const sales = async () => (await call<{ sales: Live[]; failed?: Unread[] }>("GET", `${root}/sales`, { patience })).body;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;
+/** Payments that did not come together with their tickets: those for somebody first. */
+export const payments = async () => (await call<{ payments: PaymentTrouble[] }>("GET", `${root}/payments`)).body.payments;
 export const edges = async () => (await call<{ edges: EdgeReport[] }>("GET", `${root}/edges`, { patience })).body.edges;
 
 /** How a sale stood in each second after that one. */

@@ -7,6 +7,7 @@ import { Top } from "../look/Top";
 import { common, ops as words } from "../messages/en";
 import { count } from "../messages/format";
 import { Edges } from "./Edges";
+import { Payments } from "./Payments";
 import { SaleDesk, State } from "./SaleDesk";
 
 /** Twice a second: what is shown is never older than one. */
@@ -111,6 +112,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
           ))}
           {sales.length > 1 && <Sales sales={sales} picked={live} />}
           {live && <SaleDesk key={live.sale} live={live} onLive={replace} />}
+          {staff === "yes" && <Payments />}
           {staff === "yes" && <Edges edges={edges} />}
         </main>
       </div>
