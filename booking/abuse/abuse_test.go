@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -323,6 +325,92 @@ func TestACardThatIsDeclinedIsRefusedToEverybodyWhoBringsIt(t *testing.T) {
 	}
 	if err := r.declined(who(8, ""), "pm_8", "another", 4500); err != nil {
 		t.Errorf("another card: %v", err)
+	}
+}
+
+// trips counts the ways to Redis and back.
+type trips struct{ atomic.Int64 }
+
+func (n *trips) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (n *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (n *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		n.Add(1)
+		return next(ctx, cmds)
+	}
+}
+
+// A checkout waits for Redis once before the provider is asked and once after, and not
+// again where the card was known; also on a Redis that has forgotten the scripts.
+func TestACheckoutGoesToRedisTwice(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits.CardAttempts, p.Limits.PlaceAttempts = 3, 10
+	r := open(t, p)
+	if err := r.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var n trips
+	pay := func(i int, method string) (int64, error) {
+		n.Store(0)
+		trial, err := r.Begin(t.Context(), payment(who(i, ""), method, 4500))
+		if err != nil {
+			return n.Load(), err
+		}
+		return n.Load(), trial.Card(t.Context(), "visa")
+	}
+	if _, err := pay(1, "pm_1"); err != nil { // scripts come with their text
+		t.Fatal(err)
+	}
+	r.redis.AddHook(&n)
+	if begun, err := pay(2, "pm_2"); err != nil || begun != 1 || n.Load() != 2 {
+		t.Errorf("a new card: %d ways to begin, %d in all, %v", begun, n.Load(), err)
+	}
+	if begun, err := pay(2, "pm_2"); err != nil || begun != 1 || n.Load() != 1 {
+		t.Errorf("a known card: %d ways to begin, %d in all, %v", begun, n.Load(), err)
+	}
+	begun, err := pay(3, "pm_1") // the fourth with this card
+	refused(t, err, ErrSlowedCard, -1)
+	if begun != 1 {
+		t.Errorf("a card at its limit: %d ways", begun)
+	}
+	if tries, err := r.redis.Get(t.Context(), prefix+"attempts:place:"+string(who(3, "").Place)).Result(); !errors.Is(err, redis.Nil) {
+		t.Errorf("whose card was refused has %s tries, %v", tries, err)
+	}
+	trial, err := r.Begin(t.Context(), payment(who(4, ""), "pm_4", 4500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.redis.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := trial.Card(t.Context(), "mastercard"); err != nil {
+		t.Errorf("on a Redis without the script: %v", err)
+	}
+	if tries, err := r.redis.Get(t.Context(), prefix+"attempts:card:"+r.keys.Card("mastercard").Name).Int(); err != nil || tries != 1 {
+		t.Errorf("it has %d tries, %v", tries, err)
+	}
+	// One that is blocked is found out by the same question, and nothing stays counted.
+	r.mu.Lock()
+	r.blocks[mark{Payments, r.keys.Card("mastercard")}] = Block{Subject: r.keys.Card("mastercard").Name, Kind: Card, Signal: Payments, Until: r.clock.now().Add(time.Hour)}
+	r.mu.Unlock()
+	_, err = pay(5, "pm_4")
+	refused(t, err, ErrBlockedCard, -1)
+	for _, key := range []string{"attempts:place:" + string(who(5, "").Place), "attempts:card:" + r.keys.Card("mastercard").Name} {
+		want := 0
+		if strings.HasPrefix(key, "attempts:card") {
+			want = 1
+		}
+		if tries, err := r.redis.Get(t.Context(), prefix+key).Int(); err != nil || tries != want {
+			t.Errorf("%s: %d tries, %v; want %d", key, tries, err, want)
+		}
 	}
 }
 

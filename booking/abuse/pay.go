@@ -51,15 +51,20 @@ const (
 // why it may not be made and when it may, or with ropeline.ErrStoreAway: what cannot
 // be counted is not paid.
 func (g *Guard) Begin(ctx context.Context, p Payment) (*Trial, error) {
-	t, err := g.trial(ctx, p)
-	if err != nil {
+	t, who := &Trial{guard: g, payment: p}, g.counted(p.Who)
+	if err := g.may(ctx, Payments, who); err != nil {
 		return nil, err
 	}
-	if err := g.may(ctx, Payments, t.subjects()); err != nil {
-		return nil, err
+	c := t.count(who, p.Method)
+	refused := c.read(try.Run(ctx, g.rdb, c.keys, c.args...))
+	if t.card.Name != "" { // only now it is known which one it is
+		if err := g.may(ctx, Payments, []Subject{t.card}); err != nil {
+			t.End(ctx, Undone)
+			return nil, err
+		}
 	}
-	if err := g.take(ctx, t.subjects(), t); err != nil {
-		return nil, err
+	if refused != nil {
+		return nil, refused
 	}
 	return t, nil
 }
@@ -116,24 +121,33 @@ func (t *Trial) Card(ctx context.Context, fingerprint string) error {
 		return nil
 	}
 	t.card = card
+	refused := g.may(ctx, Payments, []Subject{card})
+	c, key := t.count([]Subject{card}, ""), prefix+"cards:"+string(t.payment.Place)
 	var fresh, cards *redis.IntCmd
-	key := prefix + "cards:" + string(t.payment.Place)
-	if _, err := g.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	var counted *redis.Cmd
+	_, _ = g.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each has its own error
 		p.Set(ctx, g.methodKey(t.payment.Method), card.Name, methodLife)
 		fresh = p.SAdd(ctx, key, card.Name)
 		cards = p.SCard(ctx, key)
 		p.Expire(ctx, key, cardsLife)
+		if refused == nil {
+			counted = try.EvalSha(ctx, p, c.keys, c.args...)
+		}
 		return nil
-	}); err != nil {
+	})
+	if err := errors.Join(fresh.Err(), cards.Err()); err != nil {
 		return away("noting the card of a payment", err)
 	}
 	if fresh.Val() == 1 && cards.Val() > int64(g.policy.Points.Cards) {
 		g.add(Payments, g.counted(t.payment.Who), g.policy.Points.Card)
 	}
-	if err := g.may(ctx, Payments, []Subject{card}); err != nil {
-		return err
+	if refused != nil {
+		return refused
 	}
-	return g.take(ctx, []Subject{card}, t)
+	if redis.HasErrorPrefix(counted.Err(), "NOSCRIPT") { // a Redis that has just started
+		counted = try.Eval(ctx, g.rdb, c.keys, c.args...)
+	}
+	return c.read(counted)
 }
 
 // card is the one that was paid with. The sandbox calls a card by its token: that is
@@ -214,38 +228,72 @@ func (t *Trial) counters(s Subject) []counter {
 	return kept
 }
 
-// take counts a payment of some subjects, all or nothing.
-func (g *Guard) take(ctx context.Context, subjects []Subject, t *Trial) error {
-	var keys []string
-	args := []any{g.clock(), len(subjects)}
+// count is a call of try.lua, which counts a payment of some subjects, all or nothing.
+type count struct {
+	trial    *Trial
+	keys     []string
+	args     []any
+	subjects []Subject // of the keys that come first
+	limits   []counter // of those behind them
+}
+
+// count is of these subjects and, if there is a method, of the card that it is known to
+// stand for: the trial learns which one that is.
+func (t *Trial) count(subjects []Subject, method string) *count {
+	g := t.guard
+	c := &count{trial: t, subjects: subjects}
 	for _, s := range subjects {
-		keys = append(keys, mark{Payments, s}.key())
+		c.keys = append(c.keys, mark{Payments, s}.key())
+		c.limits = append(c.limits, t.counters(s)...)
 	}
-	var limits []counter
-	for _, s := range subjects {
-		for _, c := range t.counters(s) {
-			limits = append(limits, c)
-			keys, args = append(keys, c.key), append(args, c.by, c.max, c.within.Milliseconds())
-		}
+	c.args = []any{g.clock(), len(subjects), len(c.limits)}
+	for _, l := range c.limits {
+		c.keys, c.args = append(c.keys, l.key), append(c.args, l.by, l.max, l.within.Milliseconds())
 	}
-	answer, err := try.Run(ctx, g.rdb, keys, args...).Int64Slice()
+	if method == "" {
+		return c
+	}
+	nameless := Subject{Kind: Card}
+	c.keys, c.args = append(c.keys, g.methodKey(method)), append(c.args, mark{Payments, nameless}.key())
+	for _, l := range t.counters(nameless) {
+		c.args = append(c.args, l.key, l.by, l.max, l.within.Milliseconds())
+	}
+	return c
+}
+
+// read reads what the script says.
+func (c *count) read(said *redis.Cmd) error {
+	t := c.trial
+	answer, err := said.Slice()
 	if err != nil {
 		return away("counting a payment", err)
 	}
-	switch {
-	case len(answer) == 1 && answer[0] == 0:
-		t.taken = append(t.taken, limits...)
-		return nil
-	case len(answer) != 2 || answer[0] < 1 || answer[0] > int64(len(keys)):
-		return fmt.Errorf("counting a payment: the script answered %v", answer)
+	var which, left int64
+	var card string
+	if len(answer) == 3 {
+		which, _ = answer[0].(int64)
+		left, _ = answer[1].(int64)
+		card, _ = answer[2].(string)
 	}
-	wait := time.Duration(answer[1]) * time.Millisecond
-	if i := int(answer[0]) - 1; i < len(subjects) {
-		m := mark{Payments, subjects[i]}
-		g.remember(m, wait)
+	if card != "" {
+		t.card = Subject{Card, card}
+		c.subjects = append(c.subjects, t.card)
+		c.limits = append(c.limits, t.counters(t.card)...)
+	}
+	switch {
+	case len(answer) != 3 || which < 0 || int(which) > len(c.subjects)+len(c.limits):
+		return fmt.Errorf("counting a payment: the script answered %v", answer)
+	case which == 0:
+		t.taken = append(t.taken, c.limits...)
+		return nil
+	}
+	wait, i := time.Duration(left)*time.Millisecond, int(which)-1
+	if i < len(c.subjects) {
+		m := mark{Payments, c.subjects[i]}
+		t.guard.remember(m, wait)
 		return slowed(m, wait)
 	}
-	return limited(limits[int(answer[0])-1-len(subjects)], wait)
+	return limited(c.limits[i-len(c.subjects)], wait)
 }
 
 // End tells what came of the payment. It does what it can, whether or not the request

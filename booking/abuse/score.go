@@ -75,18 +75,33 @@ func (g *Guard) score(ctx context.Context, points []point) error {
 	return nil
 }
 
+// count counts points. Of points other than 0 it tells the score only of who waits.
 func (g *Guard) count(ctx context.Context, points []point) ([]Rung, error) {
 	if len(points) == 0 {
 		return nil, nil
 	}
-	keys, args := make([]string, len(points)), []any{g.clock()}
-	for i, p := range points {
+	keys, args := make([]string, len(points)), []any{g.clock(), 0}
+	type kind struct {
+		signal Signal
+		of     Kind
+	}
+	numbers := map[kind]int{} // of the ladders: many stand on one
+	for _, p := range points {
+		k := kind{p.signal, p.Kind}
+		if numbers[k] > 0 {
+			continue
+		}
+		numbers[k] = len(numbers) + 1
 		ladders := g.policy.ladders(p.signal)
 		l := ladders.of(p.Kind)
-		keys[i] = p.key()
-		args = append(args, strconv.FormatFloat(p.points, 'g', -1, 64), max(1, ladders.HalfLife.Duration().Milliseconds()), strconv.FormatFloat(l.Slow, 'g', -1, 64),
+		args = append(args, max(1, ladders.HalfLife.Duration().Milliseconds()), strconv.FormatFloat(l.Slow, 'g', -1, 64),
 			l.FirstWait.Duration().Milliseconds(), l.LongestWait.Duration().Milliseconds(), l.Waits, max(1, l.Forgive.Duration().Milliseconds()),
 			ladders.life(p.Kind).Milliseconds())
+	}
+	args[1] = len(numbers)
+	for i, p := range points {
+		keys[i] = p.key()
+		args = append(args, strconv.FormatFloat(p.points, 'g', -1, 64), numbers[kind{p.signal, p.Kind}])
 	}
 	answers, err := score.Run(ctx, g.rdb, keys, args...).Slice()
 	if err != nil {
@@ -105,6 +120,9 @@ func (g *Guard) count(ctx context.Context, points []point) ([]Rung, error) {
 }
 
 func rung(signal Signal, answer any) (Rung, error) {
+	if answer == int64(0) {
+		return Rung{Signal: signal}, nil
+	}
 	a, ok := answer.([]any)
 	if !ok || len(a) != 5 {
 		return Rung{}, fmt.Errorf("counting: the script answered %v", answer)

@@ -5,11 +5,13 @@
 -- KEYS  each what is known of a subject, packed: score, at (ms of the last change), waits,
 --       since (ms of the last wait, or of the last that was forgiven), until (ms at which
 --       the wait is over). One GET and one SET cost half of what a hash does.
--- ARGV  1 now, empty for Redis' own clock; then for each key: points, which may be
---       negative; ms in which they halve; slow, 0 for never; first and longest wait
---       in ms; waits before a block, 0 for never; ms in which one is forgiven; ms that
---       it is kept
--- Returns for each key {ms to wait, 1 if this began a wait, 1 if it is to be blocked, waits, score as text}
+-- ARGV  1 now, empty for Redis' own clock  2 how many ladders; then of each: ms in which
+--       points halve; slow, 0 for never; first and longest wait in ms; waits before a
+--       block, 0 for never; ms in which one is forgiven; ms that it is kept; then for each
+--       key: points, which may be negative, and the number of its ladder
+-- Returns for each key {ms to wait, 1 if this began a wait, 1 if it is to be blocked, waits, score as text},
+--       or 0 where points were counted and nobody waits: so it is nearly always, and to say
+--       more took as long as to count
 -- Cost: O(keys)
 local now = tonumber(ARGV[1])
 if not now then
@@ -33,15 +35,23 @@ local function count(key, points, half, slow, first, longest, most, forgive, lif
         block = most > 0 and waits > most and 1 or 0
     end
     redis.call('SET', key, cmsgpack.pack(score, now, waits, since, ends), 'PX', math.max(1, life, ends - now))
+    if points ~= 0 and began == 0 and ends <= now then
+        return 0
+    end
     return { math.max(0, ends - now), began, block, waits, string.format('%.3f', score) }
 end
 
+local ladders = {}
+for n = 1, tonumber(ARGV[2]) do
+    local at, l = 2 + (n - 1) * 7, {}
+    for k = 1, 7 do
+        l[k] = tonumber(ARGV[at + k])
+    end
+    ladders[n] = l
+end
 local answers = {}
 for i, key in ipairs(KEYS) do
-    local a = {}
-    for n = 1, 8 do
-        a[n] = tonumber(ARGV[1 + (i - 1) * 8 + n])
-    end
-    answers[i] = count(key, unpack(a))
+    local at = 1 + 7 * #ladders + 2 * i
+    answers[i] = count(key, tonumber(ARGV[at]), unpack(ladders[tonumber(ARGV[at + 1])]))
 end
 return answers

@@ -1,35 +1,58 @@
 -- Lets a payment begin, or says who has to wait or has come to a limit. It is counted
 -- before it begins, all counters or none, so that a thousand at once are no way round.
+-- The card that a method is known to stand for is one more of the subjects: to ask for it
+-- first would be one more way to Redis and back. All keys have one hash tag.
 --
--- KEYS  what score.lua knows of the subjects, then the counters
--- ARGV  1 now, empty for Redis' own clock  2 how many subjects; then for each counter
---       how much this adds, the most, and the ms after which it begins anew
--- Returns {0}, or {number of the key that refuses, ms to wait}
+-- KEYS  what score.lua knows of the subjects, then the counters, then which card the method
+--       stands for, if there is one
+-- ARGV  1 now, empty for Redis' own clock  2 how many subjects  3 how many counters; for each
+--       counter how much this adds, the most, and the ms after which it begins anew; if there
+--       is a method what the card's key of the first kind begins with, and for each of its
+--       counters the same and those three
+-- Returns {0, 0, card}, or {number of the subject or, after them, of the counter that refuses,
+--       ms to wait, card}; the card's are the last of the subjects and of the counters
 -- Cost: O(keys)
 local now = tonumber(ARGV[1])
 if not now then
     local t = redis.call('TIME')
     now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
-local states = tonumber(ARGV[2])
-for i = 1, states do
-    local known = redis.call('GET', KEYS[i])
+local subjects, counters = {}, {}
+local function counter(key, at)
+    counters[#counters + 1] = { key, ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2] }
+end
+for i = 1, tonumber(ARGV[2]) do
+    subjects[i] = KEYS[i]
+end
+for i = 1, tonumber(ARGV[3]) do
+    counter(KEYS[#subjects + i], 1 + 3 * i)
+end
+local method = KEYS[#subjects + #counters + 1]
+local card = method and redis.call('GET', method) or ''
+if card ~= '' then
+    local at = 4 + 3 * #counters
+    subjects[#subjects + 1] = ARGV[at] .. card
+    for k = at + 1, #ARGV, 4 do
+        counter(ARGV[k] .. card, k + 1)
+    end
+end
+
+for i, key in ipairs(subjects) do
+    local known = redis.call('GET', key)
     local ends = known and select(5, cmsgpack.unpack(known)) or 0
     if ends > now then
-        return { i, ends - now }
+        return { i, ends - now, card }
     end
 end
-for i = states + 1, #KEYS do
-    local at = 3 + (i - states - 1) * 3
-    if (tonumber(redis.call('GET', KEYS[i])) or 0) + ARGV[at] > tonumber(ARGV[at + 1]) then
-        return { i, math.max(1, redis.call('PTTL', KEYS[i])) }
+for i, c in ipairs(counters) do
+    if (tonumber(redis.call('GET', c[1])) or 0) + c[2] > c[3] then
+        return { #subjects + i, math.max(1, redis.call('PTTL', c[1])), card }
     end
 end
-for i = states + 1, #KEYS do
-    local at = 3 + (i - states - 1) * 3
-    redis.call('INCRBY', KEYS[i], ARGV[at])
-    if redis.call('PTTL', KEYS[i]) < 0 then
-        redis.call('PEXPIRE', KEYS[i], ARGV[at + 2])
+for _, c in ipairs(counters) do
+    redis.call('INCRBY', c[1], c[2])
+    if redis.call('PTTL', c[1]) < 0 then
+        redis.call('PEXPIRE', c[1], c[4])
     end
 end
-return { 0 }
+return { 0, 0, card }
