@@ -68,7 +68,7 @@ var layout = []room{
 	{"booking/payment/paymenttest", []string{"booking", "booking/payment"}, "for tests only: it judges any provider"},
 	{"booking/hold", []string{"booking/inventory", "booking/catalogue", "internal/batch"}, "a hold ends by itself, whether or not there are orders"},
 	{"booking/stock", []string{"booking/catalogue", "booking/inventory"}, "it counts; the line hears of it through an interface"},
-	{"booking/coupon", []string{"booking", "booking/catalogue", "booking/hold"}, "a coupon is reserved for as long as its hold lives; it knows no orders: they redeem it"},
+	{"booking/coupon", []string{"booking", "booking/catalogue", "booking/hold", "internal/batch"}, "a coupon is reserved for as long as its hold lives; it knows no orders: they redeem it"},
 	{"booking/abuse", []string{"booking"}, "it counts places, addresses and cards, and knows neither holds nor orders: they ask it"},
 	{"booking/returns", []string{"booking", "booking/catalogue", "booking/hold", "booking/inventory"}, "an offer is a hold; it knows no orders: they pay for it"},
 	{"booking/order", []string{"booking", "booking/abuse", "booking/coupon", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/tariff", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},

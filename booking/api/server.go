@@ -202,6 +202,7 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	defer c.server.orders.Close()
 	defer c.server.holds.Close()
+	defer c.server.coupons.Close()
 	defer c.server.glances.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })

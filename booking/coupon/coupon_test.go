@@ -223,6 +223,7 @@ func TestCoupons(t *testing.T) {
 		"PassingACouponOn":                 passingACouponOn,
 		"OneOfManyTakesACoupon":            oneOfManyTakesACoupon,
 		"ACouponIsForWhatItSays":           aCouponIsForWhatItSays,
+		"ManyAskAtOnce":                    manyAskAtOnce,
 		"GuessingIsLimited":                guessingIsLimited,
 		"CodesAreNotKept":                  codesAreNotKept,
 		"MakeIsCheckedAndDoneOnce":         makeIsCheckedAndDoneOnce,

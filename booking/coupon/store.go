@@ -14,6 +14,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/internal/batch"
 )
 
 // Store keeps shops, products, coupons and their copies in Postgres, and counts
@@ -25,6 +26,7 @@ type Store struct {
 	holds Holds
 	keys  Keys
 	now   func() time.Time // nil: the database's own clock
+	wait  *batch.Gatherer[string, bool]
 }
 
 // Holds tells how a hold stands.
@@ -34,8 +36,13 @@ type Holds interface {
 
 // New returns a Store that goes by the database's clock. The keys are 32 bytes.
 func New(db *pgxpool.Pool, rdb redis.UniversalClient, holds Holds, keys Keys) *Store {
-	return &Store{db: db, rdb: rdb, holds: holds, keys: keys}
+	s := &Store{db: db, rdb: rdb, holds: holds, keys: keys}
+	s.wait = batch.New(lookedAtMost, lookedBacklog, lookedPatience, s.look)
+	return s
 }
+
+// Close waits for what is under way. Whoever comes later is served alone.
+func (s *Store) Close() { s.wait.Close() }
 
 // At returns a Store that goes by a clock of the caller's.
 func (s *Store) At(now func() time.Time) *Store {

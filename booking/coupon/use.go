@@ -2,13 +2,16 @@ package coupon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/internal/batch"
 )
 
 // find finds a copy by its code. Who brings wrong ones is soon not heard any more.
@@ -163,6 +166,9 @@ type Lowered struct {
 // end meanwhile is an error, until the fan takes it off: nobody pays more than
 // they were told.
 func (s *Store) OfHold(ctx context.Context, performance ropeline.PerformanceID, hold string, total booking.Money) (Lowered, bool, error) {
+	if some, err := s.lowered(ctx, hold); err != nil || !some {
+		return Lowered{}, false, err
+	}
 	list, err := s.copies(ctx, s.db, `where k.hold_id = @hold and k.performance_id = @performance`,
 		pgx.NamedArgs{"hold": hold, "performance": performance})
 	if err != nil || len(list) == 0 {
@@ -174,6 +180,43 @@ func (s *Store) OfHold(ctx context.Context, performance ropeline.PerformanceID, 
 	}
 	off, err := s.worth(ctx, k, performance, total)
 	return Lowered{Copy: k.Copy, Discount: off}, true, err
+}
+
+const (
+	// lookedAtMost is how many holds are looked at together: each checkout asks, and few
+	// holds have a coupon. One look for all costs hardly more than one for each.
+	lookedAtMost   = 64
+	lookedBacklog  = 8192
+	lookedPatience = 5 * time.Second
+)
+
+// lowered reports whether a hold has a coupon, as the database has it when this is
+// called or later.
+func (s *Store) lowered(ctx context.Context, hold string) (bool, error) {
+	if !booking.IsID(hold) { // one that is none would spoil the question of all others
+		return false, nil
+	}
+	some, err := s.wait.Do(ctx, hold)
+	if errors.Is(err, batch.ErrClosed) {
+		r := s.look(ctx, []string{hold})[0]
+		some, err = r.Value, r.Err
+	}
+	return some, away("looking for the coupon of hold "+hold, err)
+}
+
+// look looks which of some holds have a coupon.
+func (s *Store) look(ctx context.Context, holds []string) []batch.Result[bool] {
+	found := map[string]bool{}
+	rows, err := s.db.Query(ctx, `select hold_id::text from coupon_copies where hold_id = any($1)`, holds)
+	if err == nil {
+		var hold string
+		_, err = pgx.ForEachRow(rows, []any{&hold}, func() error { found[hold] = true; return nil })
+	}
+	results := make([]batch.Result[bool], len(holds))
+	for i, hold := range holds {
+		results[i] = batch.Result[bool]{Value: found[hold], Err: err}
+	}
+	return results
 }
 
 // Redeem uses up the copy of a hold in the transaction that writes its order. It

@@ -1,14 +1,17 @@
 package coupon_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/hold"
 )
 
 // A coupon from its making to the till: each queue, the counters and the history.
@@ -150,6 +153,45 @@ func withdrawing(t *testing.T, r *rig) {
 	if last := entries[len(entries)-1]; err != nil || last.Entry != "withdrawn" || last.Detail != "a mistake" || last.Who != "opera.rosa" {
 		t.Errorf("history ends with %+v, %v", last, err)
 	}
+}
+
+// Checkouts that ask together are each told of their own hold, also by a store that is
+// closed; and what is no hold spoils nobody's question.
+func manyAskAtOnce(t *testing.T, r *rig) {
+	ctx := t.Context()
+	c := r.published(func(t *coupon.Terms) { t.Stock = 50 })
+	holds, off := make([]hold.Hold, 120), make([]bool, 120)
+	for i := range holds {
+		holds[i] = hold.Hold{ID: uuid.NewString(), Session: uuid.NewString(), Performance: r.show}
+		if off[i] = i%8 == 3; off[i] {
+			bag, got := r.claim(c)
+			holds[i] = r.hold(1)
+			_, err := r.Reserve(ctx, bag, got.Code, holds[i], r.total(holds[i]))
+			r.must(err)
+		}
+	}
+	ask := func() {
+		var g errgroup.Group
+		for i, h := range holds {
+			g.Go(func() error {
+				l, found, err := r.OfHold(ctx, r.show, h.ID, r.tier.Price)
+				if err != nil || found != off[i] || found && l.Hold != h.ID {
+					return fmt.Errorf("hold %d: %+v, %v, %w", i, l.Copy, found, err)
+				}
+				return nil
+			})
+			g.Go(func() error {
+				if _, found, err := r.OfHold(ctx, r.show, "'; drop table coupon_copies; --", r.tier.Price); found || err != nil {
+					return fmt.Errorf("no hold at all: %v, %w", found, err)
+				}
+				return nil
+			})
+		}
+		r.must(g.Wait())
+	}
+	ask()
+	r.Close()
+	ask()
 }
 
 // A reservation lives exactly as long as its hold.
