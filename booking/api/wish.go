@@ -59,8 +59,8 @@ func (w HoldRequest) parts(p catalogue.Performance) ([]hold.Part, error) {
 		if len(slices.Compact(slices.Clone(units))) != len(units) {
 			return nil, ErrQuantityInvalid
 		}
-		if _, _, err := p.Map.Lines(units); err != nil {
-			return nil, err
+		if !p.Map.Has(units) {
+			return nil, catalogue.ErrUnitsUnknown
 		}
 		parts = append(parts, hold.These(units))
 	}

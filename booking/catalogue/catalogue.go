@@ -161,6 +161,16 @@ func (m *Map) TierOf(unit int) (Tier, bool) {
 	return m.Tiers[i], true
 }
 
+// Has reports whether the performance has all of some units.
+func (m *Map) Has(units []int) bool {
+	for _, u := range units {
+		if _, ok := m.TierOf(u); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // Label is what people call a unit: section-row-seat, or the tier and a number.
 func (m *Map) Label(unit int) string {
 	i := sort.Search(len(m.Rows), func(i int) bool { return m.Rows[i].First > unit }) - 1

@@ -92,6 +92,9 @@ func TestLinesPriceUnitsAndRefuseUnknownOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !p.Map.Has([]int{0, 249}) {
+		t.Error("the performance lacks its first unit, or its last")
+	}
 	lines, total, err := p.Map.Lines([]int{0, 249})
 	if err != nil || total.Amount != 7500+4500 || total.Currency != "EUR" {
 		t.Fatalf("lines %v, total %v, %v", lines, total, err)
@@ -100,6 +103,9 @@ func TestLinesPriceUnitsAndRefuseUnknownOnes(t *testing.T) {
 		t.Errorf("labels %q and %q", lines[0].Label, lines[1].Label)
 	}
 	for _, u := range []int{-1, 250, 1 << 40} {
+		if p.Map.Has([]int{0, u}) {
+			t.Errorf("the performance has unit %d", u)
+		}
 		if _, _, err := p.Map.Lines([]int{u}); !errors.Is(err, catalogue.ErrUnitsUnknown) {
 			t.Errorf("unit %d: %v, want units-unknown", u, err)
 		}

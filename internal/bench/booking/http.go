@@ -22,7 +22,16 @@ import (
 )
 
 // shopRows measures what a whole booking core does.
-func shopRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, err error) {
+func shopRows(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.Row, error) {
+	return rowsOf(ctx, p, out, (*shop).served, (*shop).mixed)
+}
+
+// httpRows measures its holds over HTTP, and nothing else: for whoever works on them.
+func httpRows(ctx context.Context, p bench.Plan, out io.Writer) ([]bench.Row, error) {
+	return rowsOf(ctx, p, out, (*shop).served)
+}
+
+func rowsOf(ctx context.Context, p bench.Plan, out io.Writer, measure ...func(*shop, context.Context, bench.Plan, io.Writer) ([]bench.Row, error)) (rows []bench.Row, err error) {
 	s, err := openShop(ctx, endless, out)
 	if err != nil {
 		return nil, err
@@ -31,12 +40,14 @@ func shopRows(ctx context.Context, p bench.Plan, out io.Writer) (_ []bench.Row, 
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.served(ctx, p, out)
-	if err != nil {
-		return nil, err
+	for _, of := range measure {
+		more, err := of(s, ctx, p, out)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
 	}
-	more, err := s.mixed(ctx, p, out)
-	return append(rows, more...), err
+	return rows, nil
 }
 
 // served measures holds over HTTP by a booking core, with the check of the token

@@ -29,6 +29,7 @@ func parts() []bench.Part {
 		{Name: "purchases", Measure: purchaseRows},
 		{Name: "holds", Measure: holdRows},
 		{Name: "shop", Measure: shopRows},
+		{Name: "http", Asked: true, Measure: httpRows},
 		{Name: "sellout", Measure: sellOutRows},
 		live.Viewers(),
 	}
