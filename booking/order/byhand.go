@@ -50,7 +50,8 @@ func (s *steps) payer(ctx context.Context, account, ref string) (Attempt, bool, 
 
 // byHand books what was given back by hand of an attempt's payment. Late money of a
 // failed attempt is settled by it; else see Store.byHand. Of ours only those count that
-// have failed: what was made by hand may make up for one that had succeeded.
+// have failed: what was made by hand may make up for one that had succeeded, and one that
+// is on its way the provider counts as given, so that nothing else gave it back.
 func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 	switch a.Step {
 	case Captured, Done:
@@ -65,12 +66,21 @@ func (s *steps) byHand(ctx context.Context, a Attempt, e *payment.Event) error {
 	if err != nil {
 		return fmt.Errorf("asking for the refunds of attempt %s: %w", a.ID, err)
 	}
+	left, had := a.Amount.Amount, []string{}
+	for _, r := range all {
+		if r.State != payment.RefundFailed {
+			left -= r.Amount.Amount
+		}
+		if booking.IsID(r.ID) {
+			had = append(had, r.ID)
+		}
+	}
 	all = slices.DeleteFunc(all, func(r payment.Refunded) bool {
 		ours := r.ID != ""
 		return r.State == payment.RefundPending || ours && (r.State != payment.RefundFailed || !booking.IsID(r.ID))
 	})
 	slices.SortStableFunc(all, failedFirst)
-	freed, err := s.store.byHand(ctx, a, e, all)
+	freed, err := s.store.byHand(ctx, e, handed{attempt: a, left: left, had: had}, all)
 	for _, c := range freed {
 		if err := s.follow(ctx, c); err != nil {
 			s.log.Warn("the places of what was refunded by hand are left to the worker", "order", c.Order, "err", err)
@@ -107,13 +117,13 @@ func (s *steps) lateByHand(ctx context.Context, a Attempt, e *payment.Event) err
 
 // byHand books refunds that were made by hand, each once, in one transaction with the
 // event that told of them, if one did. A refund of ours that the provider had refused
-// is taken to be what was made up for, if one fits; of the rest nothing is owed any
-// more. Exchanges may have left the payment's money with several orders: what each of
+// is taken to be what was made up for, if one fits, and so is one that never came there
+// and never can any more; of the rest nothing is owed any more. Exchanges may have left the payment's money with several orders: what each of
 // them has is given back, its own first. Who has all of the money back has no tickets:
 // they are canceled, and returned to be freed.
-func (s *Store) byHand(ctx context.Context, a Attempt, e *payment.Event, refunds []payment.Refunded) (freed []Cancellation, err error) {
-	rates, err := s.tariffsOf(ctx, a)
-	if err != nil {
+func (s *Store) byHand(ctx context.Context, e *payment.Event, h handed, refunds []payment.Refunded) (freed []Cancellation, err error) {
+	a := h.attempt
+	if h.rates, err = s.tariffsOf(ctx, a); err != nil {
 		return nil, err
 	}
 	do := func(tx pgx.Tx) error {
@@ -127,11 +137,13 @@ func (s *Store) byHand(ctx context.Context, a Attempt, e *payment.Event, refunds
 			return pgx.ErrNoRows
 		}
 		paid[0], paid[own] = paid[own], paid[0]
+		h.paid = paid
 		for _, r := range refunds {
 			if currency := paid[0].Total.Currency; r.Amount.Currency != currency {
 				return fmt.Errorf("it is of %s, and its order of %s", r.Amount.Currency, currency)
 			}
-			canceled, err := handed{a, r, paid, rates}.book(ctx, tx)
+			h.refund = r
+			canceled, err := h.book(ctx, tx)
 			if err != nil {
 				return err
 			}
@@ -175,6 +187,8 @@ func (s *Store) tariffsOf(ctx context.Context, a Attempt) (map[ropeline.Performa
 // the first.
 type handed struct {
 	attempt Attempt
+	left    int64    // what the provider could still give back of the payment
+	had     []string // ids of our refunds that it knows of
 	refund  payment.Refunded
 	paid    []locked
 	rates   map[ropeline.PerformanceID]tariff.Tariff
@@ -238,7 +252,7 @@ type share struct{ back, waived int64 }
 // back twice, is the own order's.
 func (h handed) share(ctx context.Context, tx pgx.Tx, own string) ([]share, error) {
 	shares, rest := make([]share, len(h.paid)), h.refund.Amount.Amount
-	made, err := madeUp(ctx, tx, h.attempt, own, rest)
+	made, err := h.madeUp(ctx, tx, own)
 	if err != nil {
 		return nil, err
 	}
@@ -308,21 +322,32 @@ func (c canceling) empty(o locked, rates tariff.Tariff) (canceling, error) {
 	return c, nil
 }
 
-// madeUp ends the failed refunds of a payment that an amount by hand makes up for, the
-// oldest first, and returns them.
-func madeUp(ctx context.Context, tx pgx.Tx, a Attempt, by string, amount int64) (made []Cancellation, err error) {
-	failed, err := cancellations(ctx, tx, `select `+cancellationColumns+` from cancellations
-		where attempt_id = $1 and state = 'failed' order by created_at for update`, a.ID)
+// madeUp ends those refunds of ours that the refund by hand makes up for, the oldest
+// first, and returns them: what the provider has refused, and what it was asked for and
+// has not heard of, if that is more than is left. It would be refused when it comes, for
+// good, and nobody is owed it.
+func (h handed) madeUp(ctx context.Context, tx pgx.Tx, by string) (made []Cancellation, err error) {
+	open, err := cancellations(ctx, tx, `select `+cancellationColumns+` from cancellations
+		where attempt_id = $1 and (state = 'failed' or state = 'refunding' and refund_id <> all($2::uuid[])) order by created_at for update`, h.attempt.ID, h.had)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range failed {
-		if c.Amount.Amount > amount {
+	coming, amount := int64(0), h.refund.Amount.Amount
+	for _, c := range open {
+		if c.State == RefundRunning {
+			coming += c.Amount.Amount
+		}
+	}
+	for _, c := range open {
+		if c.Amount.Amount > amount || c.State == RefundRunning && coming <= h.left {
 			continue
 		}
 		if _, err := tx.Exec(ctx, `update cancellations set state = 'refunded', made_up_by = $3, updated_at = now() where performance_id = $1 and id = $2`,
 			c.Performance, c.ID, by); err != nil {
 			return nil, err
+		}
+		if c.State == RefundRunning {
+			coming -= c.Amount.Amount
 		}
 		amount -= c.Amount.Amount
 		made = append(made, c)

@@ -121,6 +121,74 @@ func TestARefusedRefundIsMadeByHand(t *testing.T) {
 	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Owed: 7500})
 }
 
+// A refund of ours does not reach the provider, and somebody gives all of the money back
+// there meanwhile: ours is refused when it comes, and nobody is owed it. It once stood in
+// the list of what is still to be given back for ever, and who went by that paid twice.
+func TestARefundThatNeverCameIsMadeByHand(t *testing.T) {
+	t.Parallel()
+	for name, tell := range map[string]func(*desk, payment.Event){
+		"heard of": func(d *desk, e payment.Event) { d.hear(e, order.HeardNow) },
+		"compared": func(d *desk, _ payment.Event) { d.compare(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			o := d.buys("s1", 3, 4)
+			away := errors.New("the provider is away")
+			d.provider.before = func(call string) error {
+				if call == "refund" {
+					return away
+				}
+				return nil
+			}
+			if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+				t.Fatal(err)
+			}
+			d.want("attempts done; orders canceled; tickets 3:canceled,4:canceled; payments captured; ledger placed,authorized,captured,canceled,canceled,refunding; redis sold 0")
+			e := d.refundByHand(15000)
+			tell(d, e)
+			d.provider.before = nil
+			d.refunds()
+			d.compare(1)
+			d.failed(0)
+			d.want("attempts done; orders canceled; tickets 3:canceled,4:canceled; payments captured; ledger placed,authorized,captured,canceled,canceled,refunding,refunded; redis sold 0")
+			d.count(`select refunded from sandbox_payments`, 15000)
+			d.audited()
+			d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 15000})
+
+			// The bank sends it back: ours is to be made again, and is.
+			d.sendsBack()
+			d.told()
+			d.failed(1)
+			d.audited()
+		})
+	}
+}
+
+// While enough is left for ours it is on its way, whatever is given back by hand: that was
+// of the other tickets' money.
+func TestARefundThatIsComingIsNotMadeUpFor(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	o := d.buys("s1", 3, 4, 5)
+	d.provider.before = func(call string) error {
+		if call == "refund" {
+			return errors.New("the provider is away")
+		}
+		return nil
+	}
+	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+		t.Fatal(err)
+	}
+	d.hear(d.refundByHand(8000), order.HeardNow)
+	d.provider.before = nil
+	d.refunds()
+	d.failed(0)
+	d.want("attempts done; orders paid; tickets 3:canceled,4:valid,5:valid; payments captured; ledger placed,authorized,captured,canceled,refunding,refunded,waived,refunded; redis sold 2")
+	d.count(`select refunded from sandbox_payments`, 15500)
+	d.audited()
+}
+
 // Late money that could not be given back, until somebody did: it is no trouble any
 // more.
 func TestLateMoneyIsGivenBackByHand(t *testing.T) {
