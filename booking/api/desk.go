@@ -98,6 +98,25 @@ func deskOf(ctx context.Context, shop string) (string, error) {
 	return m.name, nil
 }
 
+// ErrEventNotGiven refuses a vendor who would lower, or sell, the tickets of an event that
+// nobody has given to their shop.
+var ErrEventNotGiven = &ropeline.Error{Kind: ropeline.Forbidden, Code: "event-not-given",
+	Detail: "An SRE says first that this event is one of the shop's: in a product of it."}
+
+// mayLower lets a vendor pass who has to do with an event, or with that of a performance. What
+// coupons take off its tickets is its organizer's money, so no vendor says by themselves that
+// it is theirs: once an SRE has said so, in a product, they may.
+func (s *server) mayLower(ctx context.Context, shop, event string, performance ropeline.PerformanceID) error {
+	if m, ok := ctx.Value(memberKey{}).(member); ok && m.role == roleSRE {
+		return nil
+	}
+	has, err := s.coupons.HasEvent(ctx, shop, event, performance)
+	if err == nil && !has {
+		err = ErrEventNotGiven
+	}
+	return err
+}
+
 // AtShop names a shop in the path. It is exported because huma skips what is not.
 type AtShop struct {
 	Shop string `path:"shop"`
@@ -133,7 +152,7 @@ func (s *server) putShop(ctx context.Context, in *putShop) (*shopAnswer, error) 
 type ProductRequest struct {
 	Name     string `json:"name"`
 	Category string `json:"category" doc:"a slug"`
-	Event    string `json:"event,omitempty" doc:"the event whose tickets its coupons lower"`
+	Event    string `json:"event,omitempty" doc:"the event whose tickets its coupons lower; an SRE says so first, for one product of the shop"`
 }
 
 type putProduct struct {
@@ -153,6 +172,11 @@ type productAnswer struct{ Body ProductAnswer }
 func (s *server) putProduct(ctx context.Context, in *putProduct) (*productAnswer, error) {
 	if _, err := deskOf(ctx, in.Shop); err != nil {
 		return nil, err
+	}
+	if booking.IsID(in.Body.Event) {
+		if err := s.mayLower(ctx, in.Shop, in.Body.Event, ""); err != nil {
+			return nil, err
+		}
 	}
 	err := s.coupons.PutProduct(ctx, in.Shop, coupon.Product{ID: in.Product, Name: in.Body.Name, Category: in.Body.Category, Event: in.Body.Event})
 	return &productAnswer{Body: ProductAnswer{in.Product, in.Body}}, err
@@ -226,6 +250,9 @@ func (s *server) publishCoupon(ctx context.Context, in *publishCoupon) (*couponA
 		t, ok := p.Map.Tier(in.Body.Tier)
 		if !ok {
 			return nil, catalogue.ErrUnitsUnknown
+		}
+		if err := s.mayLower(ctx, in.Shop, "", p.Map.ID); err != nil {
+			return nil, err
 		}
 		tier = &coupon.Tier{Performance: p.Map.ID, Tier: t}
 	}

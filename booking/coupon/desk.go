@@ -66,6 +66,14 @@ func (s *Store) PutProduct(ctx context.Context, shop string, p Product) error {
 	return away("writing product "+p.ID, err)
 }
 
+// HasEvent reports whether a shop has a product for an event, or for that of a performance.
+func (s *Store) HasEvent(ctx context.Context, shop, event string, performance ropeline.PerformanceID) (has bool, err error) {
+	err = s.db.QueryRow(ctx, `select exists (select from products p where p.shop_id = $1
+			and (p.event_id = nullif($2, '')::uuid or p.event_id = (select event_id from performances where id = nullif($3, '')::uuid)))`,
+		shop, event, string(performance)).Scan(&has)
+	return has, away("reading the events of shop "+shop, err)
+}
+
 // Make makes a coupon and its copies, which nobody sees before it is published.
 // The same request with the same key is answered with the same coupon.
 func (s *Store) Make(ctx context.Context, shop, who, key string, t Terms) (Coupon, error) {
@@ -287,7 +295,7 @@ type Report struct {
 	Coupon   Coupon        `json:"coupon"`
 	Queues   map[State]int `json:"queues" doc:"how many copies stand in the queue of each state"`
 	Bags     int           `json:"bags" doc:"how many people have or had one"`
-	Sold     booking.Money `json:"sold" doc:"what was paid for copies that were bought and delivered"`
+	Sold     booking.Money `json:"sold" doc:"what copies cost that were bought and delivered, and whose tickets were not canceled"`
 	Discount booking.Money `json:"discount" doc:"what was taken off for those that were redeemed"`
 	AsOf     time.Time     `json:"as_of"`
 }
@@ -302,22 +310,23 @@ func (s *Store) Report(ctx context.Context, shop, id string) (Report, error) {
 	for _, state := range States {
 		r.Queues[state] = 0
 	}
-	var bought, n, got int
+	var n int
 	var off int64
 	var state State
-	rows, err := s.db.Query(ctx, `select state, count(*), coalesce(sum(discount), 0)::bigint, count(ticket_id), `+clock+`,
-			(select count(distinct bag) from coupon_copies where coupon_id = @id)
+	// What a ticket cost is in it: the price of its tier may be another one by now.
+	rows, err := s.db.Query(ctx, `select state, count(*), coalesce(sum(discount), 0)::bigint, `+clock+`,
+			(select count(distinct bag) from coupon_copies where coupon_id = @id),
+			(select coalesce(sum(t.amount), 0)::bigint from coupons c join coupon_copies b on b.coupon_id = c.id
+				join tickets t on t.performance_id = c.performance_id and t.id = b.ticket_id where c.id = @id and t.state in ('valid', 'blocked'))
 		from coupon_copies where coupon_id = @id group by state`, s.args(pgx.NamedArgs{"id": id}))
 	if err != nil {
 		return Report{}, away("counting coupon "+id, err)
 	}
-	_, err = pgx.ForEachRow(rows, []any{&state, &n, &off, &got, &r.AsOf, &r.Bags}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&state, &n, &off, &r.AsOf, &r.Bags, &r.Sold.Amount}, func() error {
 		r.Queues[state] = n
 		r.Discount.Amount += off
-		bought += got
 		return nil
 	})
-	r.Sold.Amount = int64(bought) * c.Price
 	r.AsOf = r.AsOf.UTC()
 	return r, away("counting coupon "+id, err)
 }
