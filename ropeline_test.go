@@ -41,6 +41,13 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 		"hold ":           func(s *ropeline.Sale) { s.Hold = 0 },
 		"hold_extensions": func(s *ropeline.Sale) { s.HoldExtensions = -1 },
 		"payment_grace":   func(s *ropeline.Sale) { s.PaymentGrace = 901 },
+		"payment_grace ":  func(s *ropeline.Sale) { s.PaymentGrace = 1<<63 - 1 }, // as nanoseconds it is less than nothing
+		"claim_window m":  func(s *ropeline.Sale) { s.ClaimWindow = ropeline.MaxSpan + 1 },
+		"session_max mu":  func(s *ropeline.Sale) { s.SessionMax = 1<<63 - 1 },
+		"hold must lie":   func(s *ropeline.Sale) { s.Hold = 1<<63 - 1 },
+		"hold_extensions ": func(s *ropeline.Sale) {
+			s.HoldExtensions = ropeline.MaxHoldExtensions + 1
+		},
 		"party_max":       func(s *ropeline.Sale) { s.PartyMax, s.Visitor.Kind = 2, ropeline.VisitorInvitation },
 		"units_per_place": func(s *ropeline.Sale) { s.UnitsPerPlace = s.UnitsPerHold - 1 },
 		"units_per_hold":  func(s *ropeline.Sale) { s.UnitsPerHold = ropeline.MaxUnitsPerHold + 1 },

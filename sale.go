@@ -192,17 +192,17 @@ func (s Sale) Validate() error {
 		return bad("cap", fmt.Sprintf("must lie between 0 and %d", MaxCap))
 	case s.Rate < 0 || s.Rate > MaxRate:
 		return bad("rate", fmt.Sprintf("must lie between 0 and %d", MaxRate))
-	case s.ClaimWindow < 1:
-		return bad("claim_window", "must be at least 1 second")
+	case s.ClaimWindow < 1 || s.ClaimWindow > MaxSpan:
+		return bad("claim_window", fmt.Sprintf("must lie between 1 and %d seconds", MaxSpan))
 	case s.TokenLife < MinTokenLife || s.TokenLife > MaxTokenLife:
 		return bad("token_life", fmt.Sprintf("must lie between %d and %d seconds", MinTokenLife, MaxTokenLife))
-	case s.SessionMax < s.TokenLife:
-		return bad("session_max", "must be at least token_life")
-	case s.Hold < 1:
-		return bad("hold", "must be at least 1 second")
-	case s.HoldExtensions < 0:
-		return bad("hold_extensions", "must not be negative")
-	case s.PaymentGrace < 0 || s.PaymentGrace.Duration() > PaymentReserve:
+	case s.SessionMax < s.TokenLife || s.SessionMax > MaxSpan:
+		return bad("session_max", fmt.Sprintf("must be at least token_life, and %d seconds at most", MaxSpan))
+	case s.Hold < 1 || s.Hold > MaxSpan:
+		return bad("hold", fmt.Sprintf("must lie between 1 and %d seconds", MaxSpan))
+	case s.HoldExtensions < 0 || s.HoldExtensions > MaxHoldExtensions:
+		return bad("hold_extensions", fmt.Sprintf("must lie between 0 and %d", MaxHoldExtensions))
+	case s.PaymentGrace < 0 || s.PaymentGrace > Seconds(PaymentReserve/time.Second):
 		return bad("payment_grace", fmt.Sprintf("must lie between 0 and %d seconds", int(PaymentReserve.Seconds())))
 	case s.ReturnsWindow < 0 || s.ReturnsWindow > MaxReturnsWindow:
 		return bad("returns_window", fmt.Sprintf("must lie between 0 and %d seconds", MaxReturnsWindow))
@@ -242,7 +242,10 @@ const (
 	MaxUnitsPerPlace = 1000
 	MaxReturnsWindow = 7 * 24 * 3600 // seconds
 	MaxParty         = 10
-	MaxShards        = 64 // a tick asks each of them
+
+	MaxHoldExtensions         = 1000
+	MaxSpan           Seconds = 366 * 24 * 3600 // of any span of a sale: 292 years overflow a time.Duration
+	MaxShards                 = 64              // a tick asks each of them
 )
 
 // ParseSale reads a settings document and validates it.

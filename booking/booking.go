@@ -50,6 +50,13 @@ func IsID(s string) bool {
 	return err == nil && id.String() == s
 }
 
+// IsTime reports whether somebody who plans something may mean a time. It can be told in
+// every form of ours then: JSON knows no year 10000, which the end of 9999 is elsewhere.
+func IsTime(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 2000 && year <= 2200
+}
+
 // IsEmail accepts a bare address with a dot in its domain; whether it exists
 // only a mail can tell.
 func IsEmail(s string) bool {

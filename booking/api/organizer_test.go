@@ -124,7 +124,11 @@ func TestVenuesAreEditedOverHTTP(t *testing.T) {
 		t.Errorf("of four editors at once %d won and %d were told to look again", won, lost)
 	}
 	c.organize(http.MethodPut, venuesPath+"/"+uuid.NewString()+why, text, "If-Match", `"1"`).refused(404, "venue-unknown")
-	c.organize(http.MethodGet, path+"?version=9", "").refused(404, "venue-unknown")
+	for _, version := range []string{"9", "2147483648", "9223372036854775807"} { // the last two were once a store that is away
+		c.organize(http.MethodGet, path+"?version="+version, "").refused(404, "venue-unknown")
+		c.organize(http.MethodGet, programsPath+"/"+string(c.sale.ID)+"?version="+version, "").refused(404, "program-unknown")
+		c.organize(http.MethodGet, plansPath+"/free?version="+version, "").refused(404, "plan-unknown")
+	}
 
 	var log ChangeList
 	c.organize(http.MethodGet, organizer+"/changes?subject="+v.ID, "").is(http.StatusOK, &log)
@@ -282,6 +286,11 @@ func TestReservesAreMadeAndReleasedOverHTTP(t *testing.T) {
 	make(guests, "").refused(422, "idempotency-key-missing")
 	make(c.json(m{"name": "Row", "kind": "blocked", "seats": []string{"Nowhere-Z"}}), "k3").refused(422, "reserve-invalid")
 	make(c.json(m{"name": "Row", "kind": "lost", "seats": []string{"Nowhere-Z"}}), "k3").refused(422, "request-invalid")
+	// It was made once, and neither it nor the list could be told any more: in UTC that is the
+	// year 10000, which JSON has not.
+	for _, never := range []string{"9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00+12:00"} {
+		make(c.json(m{"name": "Never", "kind": "batch", "area": floor.Name, "places": 1, "release_at": never}), "k4").refused(422, "reserve-invalid")
+	}
 	soon := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	make(c.json(m{"name": "Second batch", "kind": "batch", "area": floor.Name, "places": 20, "release_at": soon}), "k3").is(http.StatusCreated, &again)
 	var list ReserveList
@@ -297,6 +306,7 @@ func TestReservesAreMadeAndReleasedOverHTTP(t *testing.T) {
 	release(r.ID, m{"reason": ""}).refused(422, "reason-invalid")
 	release(uuid.NewString(), m{"reason": "r"}).refused(404, "reserve-unknown")
 	release("x", m{"reason": "r"}).refused(404, "reserve-unknown")
+	release(again.ID, m{"reason": "never", "at": "9999-12-31T23:59:59-12:00"}).refused(422, "reserve-invalid")
 	later := soon.Add(time.Hour)
 	release(again.ID, m{"reason": "later", "at": later}).is(http.StatusOK, &again)
 	if !again.ReleaseAt.Equal(later) {

@@ -39,7 +39,7 @@ func readPlan(ctx context.Context, tx pgx.Tx, id string, version int, at time.Ti
 		return v, ErrPlanUnknown
 	}
 	var doc []byte
-	err = tx.QueryRow(ctx, `select version, document from plans where id = $1 and $2 in (0, version) and ($3::timestamptz is null or created_at <= $3 or version = 1)
+	err = tx.QueryRow(ctx, `select version, document from plans where id = $1 and $2::bigint in (0, version) and ($3::timestamptz is null or created_at <= $3 or version = 1)
 		order by version desc limit 1`, id, version, orNull(at)).Scan(&v.Version, &doc)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return v, ErrPlanUnknown

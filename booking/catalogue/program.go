@@ -35,11 +35,31 @@ type Program struct {
 
 // Showing is a performance to make from a venue's map.
 type Showing struct {
-	Venue    string           `json:"venue"`
-	Version  int              `json:"version,omitempty" doc:"of its map; the newest if left out"`
-	StartsAt time.Time        `json:"starts_at"`
-	Prices   map[string]int64 `json:"prices" doc:"of each category, in minor units"`
-	Reserves []ReservePlan    `json:"reserves,omitempty" doc:"as they are made with it"`
+	Venue    string        `json:"venue"`
+	Version  int           `json:"version,omitempty" doc:"of its map; the newest if left out"`
+	StartsAt time.Time     `json:"starts_at"`
+	Prices   Prices        `json:"prices" doc:"of each category, in minor units"`
+	Reserves []ReservePlan `json:"reserves,omitempty" doc:"as they are made with it"`
+}
+
+// Prices are those of categories, in minor units.
+type Prices map[string]int64
+
+// UnmarshalJSON refuses a price that is null. What is for nothing says 0: nobody gives a
+// house away because a program of theirs had no value there.
+func (p *Prices) UnmarshalJSON(text []byte) error {
+	var all map[string]*int64
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	*p = make(Prices, len(all))
+	for _, category := range slices.Sorted(maps.Keys(all)) {
+		if all[category] == nil {
+			return fmt.Errorf("the price of %q is null", category)
+		}
+		(*p)[category] = *all[category]
+	}
+	return nil
 }
 
 // Refusals of a program.
@@ -54,6 +74,7 @@ const MaxAmount = 1_000_000_000_000
 const (
 	maxShowings = 1000 // performances of one program
 	maxReserves = 1000 // of one performance
+	maxTitle    = 200  // characters
 )
 
 func invalidProgram(format string, args ...any) error {
@@ -80,8 +101,15 @@ func (p Program) validate() error {
 	if n := len(p.Performances); n < 1 || n > maxShowings {
 		return invalidProgram("There are %d performances, want 1 to %d", n, maxShowings)
 	}
-	if !plain(p.Event) || !plain(p.Sale.Title) {
-		return invalidProgram("event and title must have no characters that cannot be printed")
+	for _, text := range []string{p.Event, p.Sale.Title} {
+		if !plain(text) || utf8.RuneCountInString(text) > maxTitle {
+			return invalidProgram("event and title must have %d characters at most, that can be printed", maxTitle)
+		}
+	}
+	for name, at := range map[string]time.Time{"lobby_closes_at": p.Sale.LobbyClosesAt, "opens_at": p.Sale.OpensAt, "ends_at": p.Sale.EndsAt} {
+		if !at.IsZero() && !booking.IsTime(at) {
+			return invalidProgram("%s must lie between the years 2000 and 2200", name)
+		}
 	}
 	if !isCurrency(p.Currency) {
 		return invalidProgram("currency must be three capital letters, as EUR")
@@ -92,6 +120,9 @@ func (p Program) validate() error {
 	for i, s := range p.Performances {
 		if s.StartsAt.IsZero() {
 			return invalidProgram("Performance %d: starts_at is missing", i+1)
+		}
+		if !booking.IsTime(s.StartsAt) {
+			return invalidProgram("Performance %d: starts_at must lie between the years 2000 and 2200", i+1)
 		}
 		if len(s.Reserves) > maxReserves {
 			return invalidProgram("Performance %d has more than %d reserves", i+1, maxReserves)

@@ -83,6 +83,8 @@ func (m *Map) reserve(plan ReservePlan, names map[string][][]Range, others []Ran
 		return bad("its kind must be one of %s", strings.Join(ReserveKinds, ", "))
 	case (len(plan.Seats) > 0) == (plan.Area != ""):
 		return bad("it must have seats, or an area and how many places of it")
+	case plan.ReleaseAt != nil && !booking.IsTime(*plan.ReleaseAt):
+		return bad("release_at must lie between the years 2000 and 2200")
 	case plan.Area == "" && plan.Places != 0:
 		return bad("places must be left out where there are seats")
 	}
@@ -268,6 +270,9 @@ func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name str
 	}
 	if !plain(name) {
 		return Reserve{}, ErrReserveUnknown
+	}
+	if at.UTC().Year() > 2000 && !booking.IsTime(at) { // what is over is at once
+		return Reserve{}, invalidReserve(name, "at must lie before the year 2201")
 	}
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		var own string

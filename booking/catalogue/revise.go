@@ -56,7 +56,7 @@ func readProgram(ctx context.Context, tx pgx.Tx, sale ropeline.SaleID, version i
 	}
 	var k Kept
 	var doc []byte
-	err := tx.QueryRow(ctx, `select version, document from programs where sale_id = $1 and $2 in (0, version) order by version desc limit 1`, sale, version).
+	err := tx.QueryRow(ctx, `select version, document from programs where sale_id = $1 and $2::bigint in (0, version) order by version desc limit 1`, sale, version).
 		Scan(&k.Version, &doc)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Kept{}, ErrProgramUnknown

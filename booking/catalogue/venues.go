@@ -114,7 +114,7 @@ func readVenue(ctx context.Context, tx pgx.Tx, id string, version int) (Venue, e
 	var text []byte
 	err := tx.QueryRow(ctx, `
 		select version, document from venue_maps
-		where venue_id = $1 and $2 in (0, version) order by version desc limit 1`, id, version).Scan(&v.Version, &text)
+		where venue_id = $1 and $2::bigint in (0, version) order by version desc limit 1`, id, version).Scan(&v.Version, &text)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Venue{}, ErrVenueUnknown
 	}

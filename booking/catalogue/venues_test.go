@@ -247,6 +247,9 @@ func TestARebuiltVenueIsAnotherVersion(t *testing.T) {
 	}
 }
 
+// endOfTime is one that JSON can say in its own zone only.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -12*3600))
+
 // What cannot be made is refused in words, and nothing of it is left.
 func TestAWrongProgramMakesNothing(t *testing.T) {
 	t.Parallel()
@@ -268,8 +271,15 @@ func TestAWrongProgramMakesNothing(t *testing.T) {
 		`currency must be three capital letters, as EUR.`:                            func(p *catalogue.Program, _ *catalogue.Showing) { p.Currency = "eur" },
 		`There are 0 performances, want 1 to 1000.`:                                  func(p *catalogue.Program, _ *catalogue.Showing) { p.Performances = nil },
 		`sale: performances must be left out, they are made.`:                        func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Performances = []ropeline.PerformanceID{"x"} },
-		`event and title must have no characters that cannot be printed.`:            func(p *catalogue.Program, _ *catalogue.Showing) { p.Event = "A\x00B" },
-		`cap must lie between 0 and`:                                                 func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Cap = -1 },
+		`event and title must have 200 characters at most, that can be printed.`:     func(p *catalogue.Program, _ *catalogue.Showing) { p.Event = "A\x00B" },
+		`event and title must have 200 characters`:                                   func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Title = strings.Repeat("é", 201) },
+		// In UTC that is the year 10000, which JSON has not: the store was said to be away.
+		`Performance 2: starts_at must lie between the years 2000 and 2200.`: func(_ *catalogue.Program, show *catalogue.Showing) { show.StartsAt = endOfTime },
+		`ends_at must lie between the years 2000 and 2200.`:                  func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.EndsAt = endOfTime },
+		`lobby_closes_at must lie between the years 2000 and 2200.`: func(p *catalogue.Program, _ *catalogue.Showing) {
+			p.Sale.LobbyClosesAt = time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 12*3600))
+		},
+		`cap must lie between 0 and`: func(p *catalogue.Program, _ *catalogue.Showing) { p.Sale.Cap = -1 },
 	} {
 		p := program(v.ID)
 		p.Performances = append(p.Performances, program(v.ID).Performances...)
@@ -292,6 +302,10 @@ func TestProgramsAreReadStrictly(t *testing.T) {
 		`{"price":3}`:                    `unknown field "price"`,
 		`{"sale":{"capp":3}}`:            `unknown field "capp"`,
 		`{"performances":[{"venue":3}]}`: `cannot unmarshal number`,
+
+		`{"performances":[{"prices":{"Stalls":7500,"Floor":null}}]}`:  `the price of "Floor" is null`, // and not for nothing
+		`{"performances":[{"prices":{"Floor":4.5}}]}`:                 `cannot unmarshal number 4.5`,
+		`{"performances":[{"prices":{"Floor":9223372036854775808}}]}`: `cannot unmarshal number 9223372036854775808`,
 	} {
 		_, err := catalogue.ParseProgram([]byte(text))
 		if own, ok := errors.AsType[*ropeline.Error](err); !ok || !strings.Contains(own.Detail, says) {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
 )
 
 // State names the queue that a copy stands in.
@@ -185,7 +186,7 @@ func (t Terms) validate() error {
 // validTimes keeps years in which every clock of ours can count.
 func (t Terms) validTimes() error {
 	for name, at := range map[string]time.Time{"publish_from": t.PublishFrom, "publish_until": t.PublishUntil, "expires_at": t.ExpiresAt} {
-		if at.Year() < 2000 || at.Year() > 2200 {
+		if !booking.IsTime(at) {
 			return invalid("%s must lie between the years 2000 and 2200", name)
 		}
 	}

@@ -258,7 +258,7 @@ func (s *Store) history(ctx context.Context, id string, number int, p booking.Pa
 		}
 	}
 	rows, err := s.db.Query(ctx, `select entry, coalesce(number, 0), who, detail, at, id from coupon_history
-		where coupon_id = $1 and ($2 = 0 or number = $2) and id > $3 order by id limit $4`, id, number, after, size+1)
+		where coupon_id = $1 and ($2::bigint = 0 or number = $2) and id > $3 order by id limit $4`, id, number, after, size+1)
 	if err != nil {
 		return nil, "", away("reading the history of coupon "+id, err)
 	}

@@ -45,7 +45,7 @@ func (s *Store) Deliveries(ctx context.Context, id string, state DeliveryState, 
 	rows, err := s.db.Query(ctx, `
 		select d.n, d.event_id, v.kind, d.state, d.tries, d.status, d.problem, case d.state when 'due' then d.next_at end, v.at, d.updated_at
 		from webhook_deliveries d join webhook_events v on v.id = d.event_id
-		where d.endpoint_id = $1 and ($2 = '' or d.state = $2) and ($3 = 0 or d.n < $3) order by d.n desc limit $4`, id, string(state), before, DeliveriesMost)
+		where d.endpoint_id = $1 and ($2 = '' or d.state = $2) and ($3::bigint = 0 or d.n < $3) order by d.n desc limit $4`, id, string(state), before, DeliveriesMost)
 	if err != nil {
 		return nil, away("listing deliveries", err)
 	}
