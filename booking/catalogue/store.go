@@ -27,6 +27,7 @@ type Performance struct {
 // memory.
 type Store struct {
 	db     *pgxpool.Pool
+	now    func() time.Time
 	shows  *cache[ropeline.PerformanceID, Performance]
 	onSale *cache[ropeline.SaleID, []ropeline.PerformanceID]
 	payees *cache[string, Account]
@@ -37,7 +38,7 @@ type Store struct {
 
 // New returns a Store over a pool; now says what time it is.
 func New(db *pgxpool.Pool, now func() time.Time) *Store {
-	s := &Store{db: db}
+	s := &Store{db: db, now: now}
 	s.shows = newCache(now, s.read)
 	s.onSale = newCache(now, s.readOnSale)
 	s.payees = newCache(now, s.Account)

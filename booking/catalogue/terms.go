@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,14 +38,14 @@ func (s *Store) DraftTerms(ctx context.Context, sale ropeline.Sale, reason strin
 		return TermsDraft{}, err
 	}
 	if len(signed) == 0 {
-		first := terms.First(sale.ID, content, time.Now())
+		first := terms.First(sale.ID, content, s.now())
 		return TermsDraft{Next: &first}, nil
 	}
 	newest, err := terms.Unverified(signed[len(signed)-1])
 	if err != nil {
 		return TermsDraft{}, fmt.Errorf("reading the terms of %s: %w", sale.ID, err)
 	}
-	next, different, err := newest.Next(content, time.Now(), reason)
+	next, different, err := newest.Next(content, s.now(), reason)
 	switch {
 	case err != nil:
 		return TermsDraft{}, err

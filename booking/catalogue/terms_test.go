@@ -22,7 +22,8 @@ func jws(text []byte) string {
 func TestAChangeOfTermsIsANewVersionWithAReason(t *testing.T) {
 	t.Parallel()
 	db := devtest.Postgres(t)
-	shows := catalogue.New(db, time.Now)
+	published := time.Date(2027, 1, 5, 10, 0, 0, 0, time.UTC)
+	shows := catalogue.New(db, func() time.Time { return published })
 	sale, err := shows.Seed(t.Context(), plan(40, 10))
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +40,9 @@ func TestAChangeOfTermsIsANewVersionWithAReason(t *testing.T) {
 		t.Fatalf("first draft %+v, %v", draft, err)
 	}
 	first := *draft.Next
+	if !first.At.Equal(published) {
+		t.Errorf("the first version is of %v, by a clock that says %v", first.At, published)
+	}
 	if err := shows.KeepTerms(t.Context(), first, signed(first)); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -340,15 +341,21 @@ func (s *Store) Copy(ctx context.Context, bag, coupon string, number int) (Copy,
 	return list[0].Copy, nil
 }
 
-// Past is the history of a copy that is in a bag. Whose it was before is not told.
+// Past is the history of a copy that is in a bag. Whose it was before is not told, nor what
+// they wanted to buy with it.
 func (s *Store) Past(ctx context.Context, bag, coupon string, number int) ([]Entry, error) {
 	if _, err := s.Copy(ctx, bag, coupon, number); err != nil {
 		return nil, err
 	}
 	entries, _, err := s.history(ctx, coupon, number, booking.Page{Limit: booking.PageMost})
-	for i, e := range entries {
+	before := false // it came into this bag
+	for i, e := range slices.Backward(entries) {
+		if before {
+			entries[i].Detail = ""
+		}
 		if e.Who == bag {
 			entries[i].Who = "you"
+			before = before || e.Entry == "claimed" || e.Entry == "passed_on"
 		} else if booking.IsID(e.Who) {
 			entries[i].Who = ""
 		}

@@ -78,6 +78,10 @@ func passingACouponOn(t *testing.T, r *rig) {
 	ours := r.published(func(t *coupon.Terms) { t.Shareable = true })
 	giver, got := r.claim(ours)
 	taker := uuid.NewString()
+	wanted := r.hold(1)
+	_, err := r.Reserve(ctx, giver, got.Code, wanted, r.total(wanted))
+	r.must(err)
+	r.must(r.TakeOff(ctx, wanted))
 	var mine coupon.Copy
 	for range 2 { // an answer that was lost
 		k, err := r.Take(ctx, taker, "take", got.Code)
@@ -86,7 +90,7 @@ func passingACouponOn(t *testing.T, r *rig) {
 			t.Errorf("took %+v", k)
 		}
 	}
-	_, err := r.Take(ctx, giver, "back", got.Code)
+	_, err = r.Take(ctx, giver, "back", got.Code)
 	r.refused(err, coupon.ErrUnknown)
 	_, err = r.Take(ctx, taker, "again", mine.Code) // one's own
 	r.must(err)
@@ -98,13 +102,26 @@ func passingACouponOn(t *testing.T, r *rig) {
 	_, other := r.claim(ours)
 	_, err = r.Take(ctx, taker, "two", other.Code) // one a person
 	r.refused(err, coupon.ErrLimit)
-	r.story(ours, got.Number, "claimed passed_on")
+	r.story(ours, got.Number, "claimed reserved returned passed_on")
+	h := r.hold(1)
+	_, err = r.Reserve(ctx, taker, mine.Code, h, r.total(h))
+	r.must(err)
+	past, err := r.Past(ctx, taker, ours.ID, mine.Number)
+	r.must(err)
+	for _, e := range past { // which hold it lowered once was told to the next owner
+		if e.Detail == wanted.ID || e.Who == giver || e.Who == wanted.Session {
+			t.Errorf("the taker is told %+v", e)
+		}
+	}
+	if last := past[len(past)-1]; last.Entry != "reserved" || last.Detail != h.ID || last.Who != "you" {
+		t.Errorf("of their own they are told %+v", last)
+	}
 
 	personal := r.published(nil)
 	owner, k := r.claim(personal)
 	_, err = r.Take(ctx, taker, "steal", k.Code)
 	r.refused(err, coupon.ErrUnknown)
-	h := r.hold(1)
+	h = r.hold(1)
 	for _, bag := range []string{"", taker} {
 		_, err = r.Reserve(ctx, bag, k.Code, h, r.total(h))
 		r.refused(err, coupon.ErrUnknown)
