@@ -472,6 +472,28 @@ func TestLimitsOfCardsAndAddressesHoldForManyAtOnce(t *testing.T) {
 	}
 }
 
+// An address begins so many payments an hour, whoever shares it and whatever came of them.
+func TestAnAddressBeginsSoManyPaymentsAnHour(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits.AddressAttempts = 5
+	r := open(t, p)
+	begin := func(n int, address string) error {
+		trial, err := r.Begin(t.Context(), payment(who(n, address), "", 4500))
+		trial.End(t.Context(), Failed)
+		return err
+	}
+	for i := range 5 {
+		if err := begin(i, "203.0.113.7"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, begin(5, "203.0.113.7"), ErrSlowedNetwork, time.Hour)
+	if err := begin(5, "203.0.113.8"); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+}
+
 // A card has one name in a sale, whatever token it is paid with, and another one in
 // another sale, so that nobody sees that both were bought with it.
 func TestACardHasAnAllowanceOfEachSale(t *testing.T) {

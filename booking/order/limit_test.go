@@ -120,6 +120,25 @@ func TestAPlaceBuysNoMoreThanTheSaleLetsIt(t *testing.T) {
 	}
 }
 
+// What it bought of another performance is not bought here.
+func TestAPlaceIsCountedInAllPerformancesOfItsSale(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	other := d.seed()
+	desk, elsewhere := d.limit(3, d.id, other.Performances[0]), *d
+	elsewhere.id, elsewhere.sale = other.Performances[0], other.ID
+	elsewhere.rebuild()
+	if _, err := d.Checkout(t.Context(), elsewhere.request(elsewhere.hold(uuid.NewString(), 1, 2), sandbox.OK)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := desk.Checkout(t.Context(), d.request(d.hold(uuid.NewString(), 1, 2), sandbox.OK)); !errors.Is(err, hold.ErrLimit) {
+		t.Errorf("two more of three, of which two were bought elsewhere: %v, want place-limit", err)
+	}
+	if _, err := desk.Checkout(t.Context(), d.request(d.hold(uuid.NewString(), 3), sandbox.OK)); err != nil {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 // Another booking core has counted, and has not committed yet: whoever comes then
 // waits, and sees what it did.
 func TestAPlaceIsCountedByOneAtATime(t *testing.T) {
