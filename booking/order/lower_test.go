@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -365,14 +366,38 @@ func withdrawnAndCanceled(t *testing.T, d *lowered) {
 		}
 		d.on(h, k, "coupon withdrawn; order canceled; money captured")
 	}
-	// The bank says no: the hold still shows it, and what is wrong with it.
+	// Who cancels while it is being withdrawn waits for that.
 	k := d.claimed(25)
 	h := d.place(k)
+	o, err := d.Checkout(ctx, d.request(h, sandbox.OK))
+	d.must(err)
+	canceled := make(chan error, 1)
+	d.must(pgx.BeginFunc(ctx, d.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `update coupons set state = 'withdrawn' where id = $1`, k.Coupon.ID); err != nil {
+			return err
+		}
+		go func() { canceled <- cancel(o) }()
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			var waits bool
+			if err := d.db.QueryRow(ctx, `select exists (select from pg_locks where not granted and pid in (select pid from pg_stat_activity where datname = current_database()))`).Scan(&waits); err != nil || waits {
+				return err
+			}
+			if time.Now().After(deadline) {
+				return errors.New("who cancels does not wait")
+			}
+		}
+	}))
+	d.must(<-canceled)
+	d.on(h, k, "coupon withdrawn; order canceled; money captured")
+
+	// The bank says no: the hold still shows it, and what is wrong with it.
+	k = d.claimed(25)
+	h = d.place(k)
 	if o, err := d.Checkout(ctx, with(d.request(h, sandbox.Action), func(r *order.Request) { r.Return = back })); err != nil || o.Action == "" {
 		t.Fatalf("%+v, %v", o, err)
 	}
 	d.must(withdraw(k))
-	_, err := d.db.Exec(ctx, `update sandbox_payments p set state = 'declined' from attempts a where a.id = p.attempt_id and a.hold_id = $1`, h.ID)
+	_, err = d.db.Exec(ctx, `update sandbox_payments p set state = 'declined' from attempts a where a.id = p.attempt_id and a.hold_id = $1`, h.ID)
 	d.must(err)
 	d.settleAll()
 	d.on(h, k, "coupon withdrawn; order canceled; money declined")
