@@ -41,6 +41,12 @@ func (s *shop) organizerOperations() []operation {
 		}
 		return status
 	}
+	built := func(times int) func(*buyer) int {
+		return func(b *buyer) int {
+			s.built(b.link, times)
+			return http.StatusOK
+		}
+	}
 	changeSale := func(b *buyer) int {
 		status, _ := send(http.MethodPut, "/programs/"+b.key+"?reason=dearer", program(b, 7900), "", "If-Match", `"1"`)
 		return status
@@ -97,10 +103,10 @@ func (s *shop) organizerOperations() []operation {
 		{name: "make a venue", routes: []string{"create-venue"}, prepare: after(), act: makeVenue, want: http.StatusCreated, finish: once(makeVenue, 1, "venue", venueOf)},
 		{name: "change a venue", routes: []string{"put-venue"}, prepare: after(makeVenue), act: changeVenue, want: http.StatusOK, finish: once(changeVenue, 2, "venue", venueOf)},
 		{name: "make a sale", routes: []string{"put-program"}, prepare: after(makeVenue), act: makeSale, want: http.StatusCreated, finish: once(makeSale, 1, "program", saleOf)},
-		{name: "change a sale", prepare: after(makeVenue, makeSale), act: changeSale, want: http.StatusOK, finish: once(changeSale, 2, "program", saleOf)},
-		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
+		{name: "change a sale", prepare: after(makeVenue, makeSale, built(1)), act: changeSale, want: http.StatusOK, finish: once(changeSale, 2, "program", saleOf)},
+		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale, built(1)), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
 		{name: "make a plan", routes: []string{"put-plan"}, prepare: after(), act: makePlan, want: http.StatusCreated, finish: once(makePlan, 1, "plan", saleOf)},
 		{name: "choose a plan", routes: []string{"choose-plan"}, prepare: after(account, makePlan), act: choosePlan, want: http.StatusOK, finish: once(choosePlan, 1, "subscription", saleOf)},
-		{name: "release units", routes: []string{"release-reserve"}, prepare: after(makeVenue, makeSale, reserve), act: release, want: http.StatusOK, finish: once(release, 1, "release", showOf)},
+		{name: "release units", routes: []string{"release-reserve"}, prepare: after(makeVenue, makeSale, built(1), reserve, built(2)), act: release, want: http.StatusOK, finish: once(release, 1, "release", showOf)},
 	}
 }

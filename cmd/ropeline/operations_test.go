@@ -101,11 +101,14 @@ func (s *shop) payOperations() []operation {
 			s.t.Fatalf("paying with what has to be confirmed: %d %v", status, answer)
 		}
 	}
-	confirmed := func(b *buyer) {
-		confirming(b)
+	confirm := func(b *buyer) { // it is the beginning of what is disturbed: the webhook comes when it comes
 		if err := s.money.Confirm(s.t.Context(), s.charge(b), true); err != nil {
 			s.t.Fatal(err)
 		}
+	}
+	back := func(b *buyer) int {
+		confirm(b)
+		return with(sandbox.Action)(b)
 	}
 	page := func(b *buyer) int {
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.core.address+sandbox.PagePath+s.charge(b).Attempt, strings.NewReader("confirm=yes"))
@@ -140,7 +143,31 @@ func (s *shop) payOperations() []operation {
 		return status
 	}
 	told := func(b *buyer) int { // by the sandbox, which tells within a second
+		confirm(b)
 		s.await("the webhook was taken in", func() bool { return s.attempt(b) == order.Done || s.dead.Load() })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	first := func(b *buyer, is string) int {
+		return s.count(`select count(*) from (select * from attempts where session_id = $1 order by created_at limit 1) a where `+is, b.session)
+	}
+	givenUp := func(b *buyer) { // in another tab, for a card that is declined
+		confirming(b)
+		tab := *b
+		tab.key = uuid.NewString()
+		if status, answer := s.pay(&tab, sandbox.Declined); status != http.StatusPaymentRequired || first(b, `state = 'closed'`) != 1 {
+			s.t.Fatalf("paying in another way: %d %v", status, answer)
+		}
+	}
+	late := func(b *buyer) int { // the bank has taken the money all the same
+		_, err := s.db.Exec(s.t.Context(), `update sandbox_payments set state = 'captured', updated_at = now()
+			where attempt_id = (select id from attempts where session_id = $1 order by created_at limit 1)`, b.session)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.await("the order is back", func() bool { return first(b, `state = 'done'`) == 1 || s.dead.Load() })
 		if s.dead.Load() {
 			return 0
 		}
@@ -152,8 +179,12 @@ func (s *shop) payOperations() []operation {
 		{name: "pay with a card at its limit", prepare: spent, act: tooMuch, want: http.StatusConflict, finish: func(b *buyer) string { return s.sold(sandbox.OK + "_" + b.session[:8])(b) }},
 		{name: "pay what is to be confirmed", prepare: prepare, act: with(sandbox.Action), want: http.StatusAccepted, finish: s.confirmed},
 		{name: "confirm at the bank", routes: []string{"confirm-sandbox-payment"}, prepare: confirming, act: page, want: http.StatusSeeOther, finish: s.confirmed},
-		{name: "come back from the bank", prepare: confirmed, act: with(sandbox.Action), want: http.StatusCreated, finish: s.sold(sandbox.Action)},
-		{always: true, name: "webhook", routes: []string{"hear-sandbox", "hear-stripe"}, prepare: confirmed, act: told, want: http.StatusOK, finish: s.sold(sandbox.Action)},
+		{name: "come back from the bank", prepare: confirming, act: back, want: http.StatusCreated, finish: s.sold(sandbox.Action)},
+		{always: true, name: "webhook", routes: []string{"hear-sandbox", "hear-stripe"}, prepare: confirming, act: told, want: http.StatusOK, finish: s.sold(sandbox.Action)},
+		{name: "webhook of late money", prepare: givenUp, act: late, want: http.StatusOK, finish: func(b *buyer) string {
+			s.await("the order is back", func() bool { return first(b, `state = 'done'`) == 1 })
+			return s.sold(sandbox.Action)(b)
+		}},
 	}
 }
 
@@ -586,16 +617,6 @@ func (s *shop) counterOperations() []operation {
 // elsewhereOperations are what banks do, and people at the provider, and what staff do
 // about it.
 func (s *shop) elsewhereOperations() []operation {
-	boughtBy := func(method string) func(*buyer) {
-		return func(b *buyer) {
-			s.holdOperations()[1].prepare(b)
-			status, answer := s.pay(b, method)
-			if status != http.StatusCreated {
-				s.t.Fatalf("paying: %d %v; the core says\n%s", status, answer, s.core.log)
-			}
-			b.order, _ = answer["id"].(string)
-		}
-	}
 	tickets := func(b *buyer) (state string) {
 		err := s.db.QueryRow(s.t.Context(), `select string_agg(distinct state, ',') from tickets where order_id = $1`, b.order).Scan(&state)
 		if err != nil {
@@ -603,8 +624,13 @@ func (s *shop) elsewhereOperations() []operation {
 		}
 		return state
 	}
-	until := func(want string) func(*buyer) int { // the sandbox tells within a second
+	// until does what the sandbox tells of within a second: it is the beginning of what is
+	// disturbed, or the webhook would often be over before that.
+	until := func(want string, do func(*buyer) error) func(*buyer) int {
 		return func(b *buyer) int {
+			if err := do(b); err != nil {
+				s.t.Fatal(err)
+			}
 			s.await("the tickets are "+want, func() bool { return tickets(b) == want || s.dead.Load() })
 			if s.dead.Load() {
 				return 0
@@ -612,8 +638,9 @@ func (s *shop) elsewhereOperations() []operation {
 			return http.StatusOK
 		}
 	}
+	byHand := func(b *buyer) error { return s.money.RefundByHand(s.t.Context(), s.charge(b), 9000) }
 	freed := func(b *buyer) int { // which comes after the tickets are canceled
-		if status := until("canceled")(b); status != http.StatusOK {
+		if status := until("canceled", byHand)(b); status != http.StatusOK {
 			return status
 		}
 		s.await("the units are freed", func() bool {
@@ -642,19 +669,25 @@ func (s *shop) elsewhereOperations() []operation {
 			return "tickets " + want
 		}
 	}
-	disputed := boughtBy(sandbox.Disputed)
-	judged := func(won bool) func(*buyer) {
-		return func(b *buyer) {
-			disputed(b)
-			are(b, "blocked")
-			if err := s.money.Judge(s.t.Context(), s.charge(b).Attempt, won); err != nil {
-				s.t.Fatal(err)
-			}
+	contest := func(b *buyer) error { return s.money.Contest(s.t.Context(), s.charge(b)) }
+	judge := func(won bool) func(*buyer) error {
+		return func(b *buyer) error { return s.money.Judge(s.t.Context(), s.charge(b).Attempt, won) }
+	}
+	told := func(b *buyer, do func(*buyer) error) {
+		if err := do(b); err != nil {
+			s.t.Fatal(err)
 		}
+		s.await("the sandbox has told of it", func() bool {
+			return s.count(`select count(*) from sandbox_disputes where attempt_id = $1 and told = state`, s.charge(b).Attempt) == 1
+		})
+	}
+	disputed := func(b *buyer) {
+		s.bought(b)
+		told(b, contest)
 	}
 	lost := func(b *buyer) {
-		judged(false)(b)
-		are(b, "void")
+		disputed(b)
+		told(b, judge(false))
 	}
 	release := func(b *buyer) int {
 		var id string
@@ -674,11 +707,11 @@ func (s *shop) elsewhereOperations() []operation {
 		return finally("canceled", 9)(b)
 	}
 	return []operation{
-		{always: true, name: "webhook of a dispute", prepare: disputed, act: until("blocked"), want: http.StatusOK, finish: finally("blocked", 6)},
-		{name: "webhook of one that is won", prepare: judged(true), act: until("valid"), want: http.StatusOK, finish: finally("valid", 8)},
-		{name: "webhook of one that is lost", prepare: judged(false), act: until("void"), want: http.StatusOK, finish: finally("void", 7)},
+		{always: true, name: "webhook of a dispute", prepare: s.bought, act: until("blocked", contest), want: http.StatusOK, finish: finally("blocked", 6)},
+		{name: "webhook of one that is won", prepare: disputed, act: until("valid", judge(true)), want: http.StatusOK, finish: finally("valid", 8)},
+		{name: "webhook of one that is lost", prepare: disputed, act: until("void", judge(false)), want: http.StatusOK, finish: finally("void", 7)},
 		{always: true, name: "release what is lost", routes: []string{"release-dispute"}, prepare: lost, act: release, want: http.StatusOK, finish: released},
-		{name: "webhook of a refund by hand", prepare: boughtBy(sandbox.GivenBack), act: freed, want: http.StatusOK, finish: finally("canceled", 7)},
+		{name: "webhook of a refund by hand", prepare: s.bought, act: freed, want: http.StatusOK, finish: finally("canceled", 7)},
 	}
 }
 

@@ -38,6 +38,15 @@ func (p *Provider) dispute(ctx context.Context, c payment.Payment) error {
 	return nil
 }
 
+// Contest has the bank of a fan ask for a payment, whatever the card.
+func (p *Provider) Contest(ctx context.Context, c payment.Charge) error {
+	now, err := p.Find(ctx, c)
+	if err != nil {
+		return err
+	}
+	return p.dispute(ctx, now)
+}
+
 // judged is what a decision sets: who wins has the money.
 const judged = `reinstated = case $2 when 'won' then withdrawn else reinstated end,
 	withdrawn = case $2 when 'lost' then amount else withdrawn end`
