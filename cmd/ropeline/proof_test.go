@@ -299,18 +299,8 @@ func (p *proof) reach(ctx context.Context, gone <-chan struct{}, units int64, wh
 // mend lets everything that was left half done come to its end.
 func (p *proof) mend(ctx context.Context) {
 	p.t.Helper()
-	// What was sold a moment ago may still be being marked; a core that starts would put all of it right.
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if p.drifted = p.disagree(); len(p.drifted) == 0 || time.Now().After(deadline) {
-			break
-		}
-		p.t.Logf("the inventories differ: %v", p.drifted) // told, though it may pass
-		select {
-		case <-ctx.Done():
-			p.t.Fatal(ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	p.looked(ctx)
+	p.drifted = p.disagree() // a core that starts would put it right
 	for _, c := range p.sellers {
 		p.kill(c.pid)
 	}
@@ -318,6 +308,28 @@ func (p *proof) mend(ctx context.Context) {
 	p.sellers = nil
 	p.open1() // now nobody is at work, and a settler need not wait for who may be
 	p.finish(ctx)
+}
+
+// looked waits until the worker has looked for holds whose payment is over, which it does every
+// two seconds: what was paid while Redis was away is marked as sold by then. A look is over
+// when the next one begins.
+func (p *proof) looked(ctx context.Context) {
+	p.t.Helper()
+	looks := make(chan bool, 2)
+	p.tap.Watch(func(name string) devtest.Cut {
+		if name == "script paying" && len(looks) < cap(looks) {
+			looks <- true
+		}
+		return devtest.Let
+	}, nil)
+	for range cap(looks) {
+		select {
+		case <-ctx.Done():
+			p.t.Fatal("the worker does not look: ", ctx.Err())
+		case <-looks:
+		}
+	}
+	p.tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil)
 }
 
 // finish settles, and asks for every order again of which nobody knows what became of it.
@@ -381,7 +393,7 @@ func (p *proof) judge() []loadtest.Verdict {
 	return append(verdicts, p.answered(), p.balanced(ctx), p.listed(ctx), p.counted(stock, books.Tickets), p.soldOut(stock))
 }
 
-// disagree says in what Redis differs from Postgres.
+// disagree says in what Redis differs from Postgres, and who holds it.
 func (p *proof) disagree() (how []string) {
 	p.t.Helper()
 	report, err := p.stock.Check(p.t.Context(), p.sale.Performances[0], inventory.With(p.orders, p.shows, p.lists))
@@ -389,9 +401,29 @@ func (p *proof) disagree() (how []string) {
 		p.t.Fatal(err)
 	}
 	for _, m := range report.Mismatches {
-		how = append(how, fmt.Sprintf("%s: units %v", m.Kind, m.Units))
+		how = append(how, fmt.Sprintf("%s: units %v%s", m.Kind, m.Units, p.held(m.Units)))
 	}
 	return how
+}
+
+// held are the holds that have some of these units, and how their attempts stand.
+func (p *proof) held(units []int) (text string) {
+	p.t.Helper()
+	snap, err := p.stock.Snapshot(p.t.Context(), p.sale.Performances[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, h := range snap.Holds {
+		if !slices.ContainsFunc(h.Units, func(u int) bool { return slices.Contains(units, u) }) {
+			continue
+		}
+		var attempts string
+		if err := p.db.QueryRow(p.t.Context(), `select coalesce(string_agg(id || ' ' || state || ' since ' || updated_at, ', '), 'none') from attempts where hold_id = $1`, h.ID).Scan(&attempts); err != nil {
+			p.t.Fatal(err)
+		}
+		text += fmt.Sprintf("; hold %s is %s for %q, its attempts: %s", h.ID, h.State, h.Attempt, attempts)
+	}
+	return text
 }
 
 // verdict is held if something was looked at and nothing was wrong.
