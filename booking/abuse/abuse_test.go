@@ -494,6 +494,61 @@ func TestAnAddressBeginsSoManyPaymentsAnHour(t *testing.T) {
 	}
 }
 
+// Of many that begin at once for one hold, at two cores, one does, and the others are not
+// counted. It keeps them for a moment, whatever becomes of it, or until nothing has.
+func TestOfManyPaymentsForAHoldOneBegins(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits.PlaceAttempts = 3
+	r := open(t, p)
+	cores := []*Guard{r.Guard, r.guard(p)}
+	of := func(hold string) Payment {
+		pay := payment(who(1, ""), "", 4500)
+		pay.Hold = hold
+		return pay
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	var trials []*Trial
+	for i := range 40 {
+		all.Go(func() {
+			trial, err := cores[i%2].Begin(t.Context(), of("one"))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				trials = append(trials, trial)
+			} else if !errors.Is(err, ErrBegun) {
+				t.Errorf("refused with %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if len(trials) != 1 {
+		t.Fatalf("%d payments began, want 1", len(trials))
+	}
+	if _, err := r.Begin(t.Context(), of("two")); err != nil {
+		t.Errorf("the second of three, for another hold: %v", err)
+	}
+	trials[0].End(t.Context(), Failed)
+	trial, err := r.Begin(t.Context(), of("one"))
+	if err != nil {
+		t.Fatalf("the third of three, after nothing came of the first: %v", err)
+	}
+	if _, err := r.Begin(t.Context(), of("one")); !errors.Is(err, ErrBegun) {
+		t.Errorf("beside the last that the limit lets begin: %v", err)
+	}
+	trial.End(t.Context(), Paid)
+	if _, err := r.Begin(t.Context(), of("one")); !errors.Is(err, ErrBegun) {
+		t.Errorf("when it was paid a moment ago: %v", err)
+	}
+	if left := r.redis.PTTL(t.Context(), begunKey("one")).Val(); left <= 0 || left > begunLife {
+		t.Errorf("that is over in %s", left)
+	}
+	trial.End(t.Context(), Waiting) // at the bank, instead
+	_, err = r.Begin(t.Context(), of("one"))
+	refused(t, err, ErrSlowedPayments, 3600*time.Second) // it is the limit by now that keeps it
+}
+
 // A card has one name in a sale, whatever token it is paid with, and another one in
 // another sale, so that nobody sees that both were bought with it.
 func TestACardHasAnAllowanceOfEachSale(t *testing.T) {

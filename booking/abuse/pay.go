@@ -15,6 +15,7 @@ import (
 // Payment is what somebody wants to pay.
 type Payment struct {
 	Who
+	Hold    string // what it is for; empty: what it is for may be paid many times at once
 	Method  string // the provider's token, never a card number
 	Amount  booking.Money
 	Tickets int
@@ -24,11 +25,13 @@ type Payment struct {
 type Ending int
 
 // The endings. Undone: the provider was never asked. Failed: nothing came of it, and
-// it was nobody's card's fault.
+// it was nobody's card's fault. Waiting: for its fan at the bank, so it is as good as paid,
+// but another payment for its hold may begin instead.
 const (
 	Undone Ending = iota
 	Failed
 	Declined
+	Waiting
 	Paid
 )
 
@@ -38,9 +41,18 @@ type Trial struct {
 	payment Payment
 	card    Subject   // its name is empty while it is not known
 	taken   []counter // what it was counted for
+	begun   bool      // it keeps others for its hold from beginning
 }
 
+// ErrBegun says that a payment for the same hold was begun a moment ago, in another tab it
+// may be. This one is not counted.
+var ErrBegun = errors.New("a payment for this hold has begun")
+
 const (
+	// begunLife is how long a payment keeps others for its hold from beginning, unless
+	// nothing comes of it before. From then on the attempt that is written keeps them. If a
+	// core dies in between, who was told to come again in two seconds finds it over.
+	begunLife = 2 * time.Second
 	// methodLife is how long we know which card a token of the provider's stands for.
 	methodLife = 24 * time.Hour
 	// cardsLife is how long a place's cards are counted.
@@ -48,14 +60,14 @@ const (
 )
 
 // Begin asks for a payment, before the provider is. It fails with a problem that says
-// why it may not be made and when it may, or with ropeline.ErrStoreAway: what cannot
-// be counted is not paid.
+// why it may not be made and when it may, with ErrBegun, or with ropeline.ErrStoreAway:
+// what cannot be counted is not paid.
 func (g *Guard) Begin(ctx context.Context, p Payment) (*Trial, error) {
 	t, who := &Trial{guard: g, payment: p}, g.counted(p.Who)
 	if err := g.may(ctx, Payments, who); err != nil {
 		return nil, err
 	}
-	c := t.count(who, p.Method)
+	c := t.count(who, p.Method, p.Hold)
 	refused := c.read(try.Run(ctx, g.rdb, c.keys, c.args...))
 	if t.card.Name != "" { // only now it is known which one it is
 		if err := g.may(ctx, Payments, []Subject{t.card}); err != nil {
@@ -105,6 +117,8 @@ func (t *Trial) subjects() []Subject {
 	return subjects
 }
 
+func begunKey(hold string) string { return prefix + "begun:" + hold }
+
 func (g *Guard) methodKey(method string) string {
 	return prefix + "method:" + g.keys.name("method", method)
 }
@@ -122,7 +136,7 @@ func (t *Trial) Card(ctx context.Context, fingerprint string) error {
 	}
 	t.card = card
 	refused := g.may(ctx, Payments, []Subject{card})
-	c, key := t.count([]Subject{card}, ""), prefix+"cards:"+string(t.payment.Place)
+	c, key := t.count([]Subject{card}, "", ""), prefix+"cards:"+string(t.payment.Place)
 	var fresh, cards *redis.IntCmd
 	var counted *redis.Cmd
 	_, _ = g.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each has its own error
@@ -235,20 +249,29 @@ type count struct {
 	args     []any
 	subjects []Subject // of the keys that come first
 	limits   []counter // of those behind them
+	alone    bool      // no other payment for its hold may begin beside it
 }
 
 // count is of these subjects and, if there is a method, of the card that it is known to
-// stand for: the trial learns which one that is.
-func (t *Trial) count(subjects []Subject, method string) *count {
+// stand for: the trial learns which one that is. Of those that begin at once for a hold, if
+// there is one, it counts one.
+func (t *Trial) count(subjects []Subject, method, hold string) *count {
 	g := t.guard
-	c := &count{trial: t, subjects: subjects}
+	c := &count{trial: t, subjects: subjects, alone: hold != ""}
+	var alone time.Duration
+	if c.alone {
+		alone = begunLife
+	}
 	for _, s := range subjects {
 		c.keys = append(c.keys, mark{Payments, s}.key())
 		c.limits = append(c.limits, t.counters(s)...)
 	}
-	c.args = []any{g.clock(), len(subjects), len(c.limits)}
+	c.args = []any{g.clock(), len(subjects), len(c.limits), alone.Milliseconds()}
 	for _, l := range c.limits {
 		c.keys, c.args = append(c.keys, l.key), append(c.args, l.by, l.max, l.within.Milliseconds())
+	}
+	if c.alone {
+		c.keys = append(c.keys, begunKey(hold))
 	}
 	if method == "" {
 		return c
@@ -281,10 +304,12 @@ func (c *count) read(said *redis.Cmd) error {
 		c.limits = append(c.limits, t.counters(t.card)...)
 	}
 	switch {
-	case len(answer) != 3 || which < 0 || int(which) > len(c.subjects)+len(c.limits):
+	case len(answer) != 3 || which < -1 || int(which) > len(c.subjects)+len(c.limits):
 		return fmt.Errorf("counting a payment: the script answered %v", answer)
+	case which < 0:
+		return ErrBegun
 	case which == 0:
-		t.taken = append(t.taken, c.limits...)
+		t.taken, t.begun = append(t.taken, c.limits...), t.begun || c.alone
 		return nil
 	}
 	wait, i := time.Duration(left)*time.Millisecond, int(which)-1
@@ -312,9 +337,14 @@ func (t *Trial) End(ctx context.Context, how Ending) {
 
 func (t *Trial) end(ctx context.Context, how Ending) error {
 	g, p := t.guard, t.guard.policy.Points
-	if how == Paid {
+	if how == Paid || how == Waiting {
 		g.add(Holds, g.counted(t.payment.Who), -p.Hold)
+	}
+	switch {
+	case how == Paid, how == Waiting && t.payment.Hold == "":
 		return nil
+	case how == Waiting:
+		return wrap("letting another payment begin", g.rdb.Del(ctx, begunKey(t.payment.Hold)).Err())
 	}
 	err := t.giveBack(ctx, how)
 	if how != Declined {
@@ -334,7 +364,8 @@ func (t *Trial) end(ctx context.Context, how Ending) error {
 }
 
 // giveBack takes back what a payment was counted for: the tickets that were not
-// bought, and the attempt too if the provider was not asked.
+// bought, and the attempt too if the provider was not asked. Another payment for its hold
+// may begin. (If one has, because this one took long, a third may be counted beside it.)
 func (t *Trial) giveBack(ctx context.Context, how Ending) error {
 	_, err := t.guard.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, c := range t.taken {
@@ -342,6 +373,9 @@ func (t *Trial) giveBack(ctx context.Context, how Ending) error {
 				p.DecrBy(ctx, c.key, c.by)
 				p.ExpireNX(ctx, c.key, c.within) // the counter may have begun anew
 			}
+		}
+		if t.begun {
+			p.Del(ctx, begunKey(t.payment.Hold))
 		}
 		return nil
 	})

@@ -10,7 +10,7 @@ import (
 // of them say what to do, and when to try again.
 var (
 	ErrSlowedHolds     = &ropeline.Error{Kind: ropeline.Limited, Code: "slowed-holds", Detail: "You have taken places and not bought them many times. Wait a moment, then choose again."}
-	ErrSlowedPayments  = &ropeline.Error{Kind: ropeline.Limited, Code: "slowed-payments", Detail: "Several payments did not go through, or very many were begun, perhaps in other tabs. This one is not charged; wait a moment, then try again."}
+	ErrSlowedPayments  = &ropeline.Error{Kind: ropeline.Limited, Code: "slowed-payments", Detail: "Several payments did not go through, or very many were begun. This one is not charged; wait a moment, then try again."}
 	ErrSlowedNetwork   = &ropeline.Error{Kind: ropeline.Limited, Code: "slowed-network", Detail: "Very many tries have come from your network, which you may share with others. Wait a moment, then try again."}
 	ErrSlowedCard      = &ropeline.Error{Kind: ropeline.Limited, Code: "slowed-card", Detail: "This card was tried several times. Nothing is charged; pay with another card, or wait a moment."}
 	ErrBlockedHolds    = &ropeline.Error{Kind: ropeline.Forbidden, Code: "blocked-holds", Detail: "You have taken places and not bought them too often, so you cannot take any more for a while. What you hold and what you have bought stays yours. If this is a mistake, give the organizer the reference."}

@@ -58,6 +58,9 @@ type Attempt struct {
 	PerPlace int
 	Card     abuse.Allowance
 	Sold     []ropeline.PerformanceID
+
+	// Moved says that it was this very call that ended it, or confirmed it; not kept.
+	Moved bool
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,

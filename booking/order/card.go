@@ -53,8 +53,9 @@ func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attem
 		}
 		a.Sold = p.Sale.Performances
 	}
-	err := s.change(ctx, a, e, func(db querier) error {
-		moved, err := ids(ctx, db, `
+	var moved []string
+	err := s.change(ctx, a, e, func(db querier) (err error) {
+		moved, err = ids(ctx, db, `
 			with own as (
 				select card from orders where performance_id = $1 and attempt_id = $2 and state = 'pending'
 			), counted as materialized (
@@ -77,12 +78,14 @@ func (s *Store) confirm(ctx context.Context, a Attempt, e *payment.Event) (Attem
 			return away("confirming", a.ID, err)
 		}
 		if len(moved) == 0 && a.Card.Limits() { // or somebody has taken it on: then this does nothing
-			_, err = conclude(ctx, db, a.Performance, []string{a.ID}, canceled(Acting, abuse.ErrCardLimit))
+			moved, err = conclude(ctx, db, a.Performance, []string{a.ID}, canceled(Acting, abuse.ErrCardLimit))
 		}
 		return err
 	})
 	if err != nil {
 		return a, err
 	}
-	return s.read(ctx, a)
+	now, err := s.read(ctx, a)
+	now.Moved = len(moved) > 0
+	return now, err
 }

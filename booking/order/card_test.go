@@ -27,9 +27,14 @@ import (
 // Two tokens of one card.
 const mine, mineToo = sandbox.OK + "_mine", sandbox.Action + "_mine"
 
-// carded is a desk with a Redis of its own, at which a card pays for so many tickets of
-// a sale.
+// carded is a desk at which a card pays for so many tickets of a sale.
 func carded(t *testing.T, most int64) *desk {
+	t.Helper()
+	return watched(t, abuse.Policy{Limits: abuse.Limits{CardTickets: most, TicketsIn: 86400}})
+}
+
+// watched is a desk with a Redis of its own and a policy on abuse.
+func watched(t *testing.T, p abuse.Policy) *desk {
 	t.Helper()
 	d := open(t)
 	d.rdb = devtest.PrivateRedis(t).Client
@@ -39,8 +44,7 @@ func carded(t *testing.T, most int64) *desk {
 	keys := make(abuse.Keys, 32)
 	_, err := rand.Read(keys)
 	d.must(err)
-	d.guard = abuse.New(abuse.Config{Postgres: d.db, Redis: d.rdb, Keys: keys, Log: d.log(),
-		Policy: abuse.Policy{Limits: abuse.Limits{CardTickets: most, TicketsIn: 86400}}})
+	d.guard = abuse.New(abuse.Config{Postgres: d.db, Redis: d.rdb, Keys: keys, Log: d.log(), Policy: p})
 	d.Desk = d.deskOn(d.store, d.shows)
 	return d
 }

@@ -113,20 +113,26 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 	return d.pay(ctx, a, o, trial)
 }
 
-// giveUp ends a payment that waits for its fan at the bank: the fan pays in another
-// way. What made its order cheaper is the hold's again before the next one is drawn
-// up.
+// giveUp makes way for another payment of a hold, if it is not being paid for already: in
+// another tab, it may be. A payment that waits for its fan at the bank is ended: the fan
+// pays in another way. What made its order cheaper is the hold's again before the next one
+// is drawn up.
 func (d *Desk) giveUp(ctx context.Context, a Attempt, r Request) error {
-	if a.Step != Acting {
+	switch a.Step {
+	case "": // it has ended meanwhile
 		return nil
+	case Acting:
+	default:
+		return hold.ErrPaying
 	}
 	now, err := d.attend(ctx, a, nil, true)
 	if err != nil {
 		return ErrUnavailable.Because(err)
 	}
-	if now.Step == Voiding || now.Step == Closed {
-		d.lost(ctx, now, r)
+	if now.Step != Voiding && now.Step != Closed { // the fan has confirmed it
+		return hold.ErrPaying
 	}
+	d.lost(ctx, now, r)
 	return nil
 }
 
@@ -144,9 +150,7 @@ func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, mac []byte, err
 			d.log.Warn("cannot tell whether a payment was confirmed", "attempt", a.ID, "err", err)
 			now = a
 		}
-		if now.Step == Voiding || now.Step == Closed {
-			d.lost(ctx, now, r)
-		}
+		d.lost(ctx, now, r)
 		a = now
 	}
 	return d.answer(ctx, a)
@@ -267,7 +271,7 @@ func (d *Desk) pay(ctx context.Context, a Attempt, o Order, trial *abuse.Trial) 
 	}
 	end = abuse.Paid // or it is about to be
 	if a.Action != "" {
-		a.Step = Acting
+		a.Step, end = Acting, abuse.Waiting
 		return d.answer(ctx, a)
 	}
 	a.Step = Recorded

@@ -2,8 +2,10 @@ package order
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ropeline/ropeline/booking/abuse"
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
 
@@ -21,7 +23,7 @@ func (r Request) watched(a Attempt) abuse.Payment {
 	if a.From != "" { // as many are given up
 		tickets = 0
 	}
-	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Method: a.Method, Amount: a.Amount, Tickets: tickets}
+	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Hold: a.Hold, Method: a.Method, Amount: a.Amount, Tickets: tickets}
 }
 
 func (d *Desk) begin(ctx context.Context, r Request, a Attempt) (*abuse.Trial, error) {
@@ -29,7 +31,10 @@ func (d *Desk) begin(ctx context.Context, r Request, a Attempt) (*abuse.Trial, e
 		return nil, nil // nobody watches it
 	}
 	trial, err := d.guard.Begin(ctx, r.watched(a))
-	if err != nil {
+	switch {
+	case errors.Is(err, abuse.ErrBegun):
+		return nil, hold.ErrPaying
+	case err != nil:
 		return nil, err
 	}
 	a.Card = trial.Allowance()
@@ -51,10 +56,10 @@ func (s *steps) allowance(a Attempt, p payment.Payment) abuse.Allowance {
 
 // lost tells the guard that a payment which waited for its fan at the bank was refused
 // there, or given up. What a webhook tells of first is not counted: nobody's request
-// is under way, and the next card counts as another one. A card at its limit is not
-// declined.
+// is under way, and the next card counts as another one. Of many tabs that learn of it at
+// once, one tells. A card at its limit is not declined.
 func (d *Desk) lost(ctx context.Context, a Attempt, r Request) {
-	if d.guard == nil {
+	if d.guard == nil || !a.Moved || a.Step != Voiding && a.Step != Closed {
 		return
 	}
 	trial, err := d.guard.Resume(ctx, r.watched(a))

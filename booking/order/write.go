@@ -337,14 +337,17 @@ func (s *Store) heardOf(ctx context.Context, a Attempt, e *payment.Event) error 
 
 // end ends the order of an attempt, and returns the attempt as it is then.
 func (s *Store) end(ctx context.Context, a Attempt, e *payment.Event, end end) (Attempt, error) {
-	err := s.change(ctx, a, e, func(db querier) error {
-		_, err := conclude(ctx, db, a.Performance, []string{a.ID}, end)
+	var moved []string
+	err := s.change(ctx, a, e, func(db querier) (err error) {
+		moved, err = conclude(ctx, db, a.Performance, []string{a.ID}, end)
 		return err
 	})
 	if err != nil {
 		return a, err
 	}
-	return s.read(ctx, a)
+	now, err := s.read(ctx, a)
+	now.Moved = len(moved) > 0
+	return now, err
 }
 
 // Done closes the books of a captured attempt whose units Redis knows as sold.

@@ -4,8 +4,8 @@ import { stopped } from "./stopped";
 
 test("who has to wait is told how long, in words that can be read", () => {
   expect(stopped(new Refusal(429, "slowed-holds", "", 1))).toContain("please wait 1 second, then");
-  expect(stopped(new Refusal(429, "slowed-payments", "", 80.2))).toContain("wait 81 seconds");
-  expect(stopped(new Refusal(429, "slowed-network", "", 300))).toContain("wait 5 minutes");
+  expect(stopped(new Refusal(429, "slowed-payments", "", 80.2))).toMatch(/did not go through, or very many were begun.* not charged.*wait 81 seconds/);
+  expect(stopped(new Refusal(429, "slowed-network", "", 300))).toMatch(/from your network, which you may share.*wait 5 minutes/);
   expect(stopped(new Refusal(429, "slowed-card", "", undefined))).toContain("wait 60 seconds");
 });
 

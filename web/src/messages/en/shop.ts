@@ -108,7 +108,7 @@ export const shop = {
     declined: "The payment was declined. Your seats are still held: check the card or use another one.",
     slowed: {
       holds: (wait: number) => `You have taken places and not bought them many times. To leave some to others, please wait ${span(wait)}, then choose again.`,
-      payments: (wait: number) => `Several payments did not go through, or very many were begun, perhaps in other tabs. This one is not charged. Please wait ${span(wait)}, then try again.`,
+      payments: (wait: number) => `Several payments did not go through, or very many were begun. This one is not charged. Please wait ${span(wait)}, then try again.`,
       network: (wait: number) => `Very many tries have come from your network, which you may share with others. Please wait ${span(wait)}, then try again.`,
       card: (wait: number) => `This card was tried several times. Nothing is charged and your places are still held. Use another card, or wait ${span(wait)}.`,
     },
