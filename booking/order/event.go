@@ -80,13 +80,15 @@ func (d *Desk) Hear(ctx context.Context, e payment.Event) (Attempt, Heard, error
 }
 
 // hearPayment has an event about a payment do what it can do. A request that is
-// under way (Started) learns more from its own answer, and an attempt that is over
-// only stirs if there is money.
+// under way (Started) learns more from its own answer, one that is recorded knows that the
+// amount is reserved and is taking it, and an attempt that is over only stirs if there is
+// money.
 func (d *Desk) hearPayment(ctx context.Context, a Attempt, e payment.Event) (Attempt, error) {
 	over := e.State == payment.Declined || e.State == payment.Voided
 	switch {
 	case a.Step == Acting && e.State == payment.NeedsAction,
 		(a.Step == Voiding || a.Step == Closed) && over,
+		a.Step == Recorded && e.State == payment.Authorized,
 		a.Step == Started, a.Step == Captured, a.Step == Done:
 		return a, d.store.heardOf(ctx, a, &e)
 	}

@@ -80,6 +80,34 @@ func TestCheckoutWithStripe(t *testing.T) {
 	}
 }
 
+// Stripe tells that the amount is reserved while we take it, as it does of each payment, and
+// that it is taken before we have its answer: one call takes it, and the books say it once.
+func TestWhatStripeTellsDuringACapture(t *testing.T) {
+	t.Parallel()
+	d, fake := openStripe(t)
+	deliver := func(call string) error {
+		if call != "capture" {
+			return nil
+		}
+		return fake.Deliver(t.Context())
+	}
+	d.provider.before = deliver
+	d.buysBy(stripetest.Visa, "s1", 3, 4)
+	if n := d.asks("capture"); n != 1 {
+		t.Errorf("told of what is reserved, the provider was asked %d times to take it, want once", n)
+	}
+	d.paid(fake, 0, price)
+	d.want(soldByStripe)
+	d.consistent()
+
+	d.provider.before, d.provider.after = nil, deliver
+	d.buysBy(stripetest.Visa, "s2", 5, 6)
+	d.paid(fake, 0, 2*price)
+	d.count(`select count(*) from order_ledger where entry = 'captured'`, 2)
+	d.count(`select count(*) from payment_events`, 4)
+	d.consistent()
+}
+
 // Stripe has captured and its answer is lost: the settler finds that out.
 func TestCaptureThatStripeAnsweredToNobody(t *testing.T) {
 	t.Parallel()
