@@ -245,5 +245,6 @@ func TestCouponsAndTheClock(t *testing.T) {
 	t.Run("BrowseByShopCategoryAndProduct", func(t *testing.T) { browseByShopCategoryAndProduct(t, r.own(t)) }) // while nobody else shows any
 	t.Run("AReservationReturnsWithItsHold", func(t *testing.T) { aReservationReturnsWithItsHold(t, r.own(t)) })
 	t.Run("ACouponStaysWhileAPaymentIsOpen", func(t *testing.T) { aCouponStaysWhileAPaymentIsOpen(t, r.own(t)) })
+	t.Run("ACouponThatEndsAtTheTill", func(t *testing.T) { aCouponThatEndsAtTheTill(t, r.own(t)) })
 	t.Run("TheDatabaseRefuses", func(t *testing.T) { theDatabaseRefuses(t, r.own(t)) })
 }

@@ -120,6 +120,28 @@ func theWindowAndTheLifeOfACoupon(t *testing.T, r *rig) {
 	}
 }
 
+// Between the moment in which the till looks at a coupon and the one in which it uses it up
+// the coupon comes to its end.
+func aCouponThatEndsAtTheTill(t *testing.T, r *rig) {
+	c := r.published(func(t *coupon.Terms) { t.UseWithin = 60 })
+	_, got := r.claim(c)
+	r.pass(time.Minute - time.Second)
+	till := r.At(func() time.Time { // each look at the clock takes a second
+		now := r.now()
+		r.pass(time.Second)
+		return now
+	})
+	total := booking.Money{Amount: 1000, Currency: c.Currency}
+	_, err := till.Spend(t.Context(), r.shop, "rosa", "k", got.Code, total)
+	r.refused(err, coupon.ErrExpired)
+	r.story(c, got.Number, "claimed")
+	_, got = r.claim(c)
+	r.pass(time.Minute - 2*time.Second)
+	if used, err := till.Spend(t.Context(), r.shop, "rosa", "k", got.Code, total); err != nil || used.State != coupon.Redeemed {
+		t.Errorf("in its last second: %+v, %v", used, err)
+	}
+}
+
 // Withdrawing takes back what nobody paid for, bags included, and says why.
 func withdrawing(t *testing.T, r *rig) {
 	ctx := t.Context()

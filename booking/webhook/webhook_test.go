@@ -576,6 +576,37 @@ func TestAnEndpointThatIsSwitchedOffMeanwhileIsToldNoMore(t *testing.T) {
 	s.count(`select count(*) from webhook_deliveries where state = 'due'`, 2)
 }
 
+// Somebody was so slow to send that another sender has taken it meanwhile: whatever came of
+// the older try, the newer one decides.
+func TestWhatCameOfATryThatWasTakenOverCountsForNothing(t *testing.T) {
+	t.Parallel()
+	s, r := open(t), receive(t)
+	e := s.add(r, OrderPaid)
+	s.buys(1)
+	take := func() parcel {
+		t.Helper()
+		s.exec(`update webhook_deliveries set next_at = now()`) // a lease is over
+		taken, err := s.store.take(t.Context(), e.ID, abreast)
+		s.must(err)
+		if len(taken) != 1 {
+			t.Fatalf("took %d deliveries, want 1", len(taken))
+		}
+		return taken[0]
+	}
+	tried := func(p parcel, o outcome, want string) {
+		t.Helper()
+		_, err := s.store.tried(t.Context(), p, o)
+		s.must(err)
+		s.count(`select count(*) from webhook_deliveries where state || ' ' || tries || ' ' || problem = $1`, 1, want)
+	}
+	slow, second := take(), take()
+	tried(slow, outcome{status: http.StatusOK}, "due 2 ")
+	tried(second, outcome{problem: "refused"}, "due 2 refused")
+	third := take()
+	tried(second, outcome{problem: "timed out"}, "due 3 refused")
+	tried(third, outcome{status: http.StatusOK}, "delivered 3 ")
+}
+
 // While a secret is changed both are good; afterwards the new one.
 func TestSecretsAreRotated(t *testing.T) {
 	t.Parallel()

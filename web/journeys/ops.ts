@@ -14,7 +14,9 @@ export async function ops(fan: Fan): Promise<void> {
   await desk.goto(`${fan.stack.url}/ops`);
   await desk.getByLabel(words.signIn.key).fill("not a key");
   await desk.getByRole("button", { name: words.signIn.submit }).click();
-  await desk.getByText(words.signIn.wrong).waitFor();
+  await desk.getByRole("alert").filter({ hasText: words.signIn.wrong }).waitFor();
+  await focused(desk, "key");
+  assert.equal(await desk.getByLabel(words.signIn.key).getAttribute("type"), "password", "nobody reads it over a shoulder");
   await look(desk, "ops-sign-in");
   await desk.goto("about:blank");
   await desk.goto(`${fan.stack.url}/ops#key=${fan.stack.staffKey}`);
@@ -241,7 +243,7 @@ async function over(desk: Page, fan: Fan): Promise<void> {
   await desk.context().clearCookies({ name: "ropeline_staff" });
   await desk.getByText(words.signIn.over).waitFor();
   await focused(desk, "key");
-  await desk.getByLabel(words.signIn.key).fill(fan.stack.staffKey);
+  await desk.getByLabel(words.signIn.key).fill(` ${fan.stack.staffKey} `); // as it is copied
   await desk.keyboard.press("Enter");
   await desk.getByText(/^As of/).waitFor();
   assert.equal(await desk.getByLabel(words.message.reason).inputValue(), "Half a sentence");

@@ -31,6 +31,16 @@ export async function stopped(fan: Fan): Promise<void> {
   assert.equal((await fan.basketLines()).length, 2, "the places are still held");
   await look(page, "slowed-payments");
 
+  // Who shares a network with thousands is told what else to do.
+  for (const [code, says] of [["network-limit", /bought from one network.*Nothing is charged.*another network/], ["card-limit", /one card may pay.*Nothing is charged.*another card/]] as const) {
+    await page.route("**/api/v1/orders", (route) => route.fulfill({ status: 409, contentType: "application/problem+json", json: { type: `urn:ropeline:problem:${code}`, title: "", status: 409, detail: "" } }));
+    await pay.click();
+    await told.filter({ hasText: says }).waitFor();
+    await page.unroute("**/api/v1/orders");
+    await pay.and(page.locator(":enabled")).waitFor();
+  }
+  assert.equal((await fan.basketLines()).length, 2, "the places are still held");
+
   await fan.button(words.pay.back).click();
   await fan.button(words.basket.drop).click();
   await page.setViewportSize({ width: 390, height: 844 });

@@ -175,6 +175,8 @@ test.each([
   ["tickets-not-valid", words.gone],
   ["units-taken", shop.problem.taken],
   ["sold-out", shop.problem.soldOut],
+  ["card-limit", shop.problem.cardLimit],
+  ["network-limit", shop.problem.networkLimit],
 ])("%s is said in plain words, and nothing is held", async (code, text) => {
   const x = exchange();
   x.tick();
