@@ -57,6 +57,15 @@ var ownErrors = sync.OnceFunc(func() {
 
 // ofHuma translates huma's own complaints about a request.
 func ofHuma(status int, message string, errs []error) error {
+	for _, err := range errs {
+		if d, ok := err.(huma.ErrorDetailer); ok {
+			if place, found := strings.CutPrefix(d.ErrorDetail().Message, misfit); found {
+				e := *ErrRequestInvalid
+				e.Detail = place + ": this number is too large, or is not written in digits alone."
+				return &e
+			}
+		}
+	}
 	switch status {
 	case http.StatusBadRequest, http.StatusUnsupportedMediaType:
 		return ropeline.ErrBodyMalformed

@@ -34,7 +34,7 @@ func specification() huma.Config {
 				},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": bodies, "json": bodies},
 		DefaultFormat: "application/json",
 	}
 }

@@ -29,7 +29,11 @@ var words = []string{
 }
 
 // numbers do not fit: into what is counted, into what is added up, or into anything.
-var numbers = []string{`-1`, `0`, `2147483648`, `9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `1e308`, `1.5`, `"1"`, `true`, `{}`, `[]`, `null`}
+var numbers = []string{`-1`, `0`, `2147483648`, `9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `18446744073709551616`, `1e308`, `-1e999`, `1.5`, `"1"`, `true`, `{}`, `[]`, `null`}
+
+// huge are those that fit nowhere; of these the answer says where they stand. Documents that
+// are read whole have readers of their own.
+var huge = []string{`9223372036854775808`, `18446744073709551616`, `-1e999`}
 
 // schema is what the document says of a value.
 type schema struct {
@@ -128,6 +132,8 @@ func (d contract) body(s schema, name string, good map[string]string, at []strin
 	case len(s.Enum) > 0:
 		text, _ := json.Marshal(s.Enum[0])
 		return string(text)
+	case s.Format == "date-time":
+		return `"2030-01-01T00:00:00Z"`
 	case s.is("string"):
 		return `"x"`
 	case s.is("boolean"):
@@ -241,6 +247,11 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 					var p ropeline.Problem
 					if err := json.Unmarshal(a.Body, &p); err != nil || p.Status != a.Status || !strings.HasPrefix(p.Type, ropeline.ProblemType) {
 						t.Errorf("%s: answered %d with no problem document: %.300s", what, a.Status, a.Body)
+					}
+				}
+				if documents[op.ID] == nil && slices.Contains(huge, value) && (a.Status == http.StatusBadRequest || a.Status == http.StatusUnprocessableEntity) {
+					if !strings.Contains(string(a.Body), strings.ReplaceAll("body."+name, ".[]", "[0]")) {
+						t.Errorf("%s: answered %.300s, which names no field", what, a.Body)
 					}
 				}
 				if a.Status >= http.StatusInternalServerError {
