@@ -93,6 +93,15 @@ export class Fan {
     await this.page.locator(".bar .note").filter({ hasText: /\d/ }).waitFor();
   }
 
+  /** From the front page into a room where nobody waits until the shop is full; in its first second somebody may. */
+  async enter(): Promise<void> {
+    await this.page.getByRole("link", { name: /Lanterns/ }).click();
+    const turn = this.button(waiting.offered.claim);
+    await this.page.locator(".tiers").or(turn).waitFor({ timeout: 60_000 });
+    if (await turn.isVisible()) await turn.click();
+    await this.page.waitForURL("**/shop");
+  }
+
   /** Picks seats with the mouse, by what the map says is under it. */
   async pickOnMap(wanted: number): Promise<string[]> {
     const box = await this.page.locator("canvas").boundingBox();

@@ -26,8 +26,7 @@ export async function hall(fan: Fan): Promise<void> {
     page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => void (news += String(payload).includes('"runs"') ? 1 : 0)));
     await page.goto(stack.url);
     await page.getByText(landing.phase.open).waitFor();
-    await page.getByRole("link", { name: /Lanterns/ }).click();
-    await page.waitForURL("**/shop");
+    await mine.enter();
     await page.locator(".bar .note").filter({ hasText: /\d/ }).waitFor();
     const sale = await (await page.request.get(`${stack.url}/api/v1/sales/${stack.sale}`)).json();
     const show: Performance = await (await page.request.get(`${stack.url}/api/v1/performances/${sale.performances[0]}`)).json();

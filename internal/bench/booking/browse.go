@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,8 +41,8 @@ func (s stall) paths() []string {
 	return []string{free, show, free, free, "/api/v1/events", free, free, show, free, free}
 }
 
-// watched lets browsers look while something is done, and returns how long each of
-// their requests took, since it was due.
+// watched lets browsers look while something is done, once one has begun to, and returns
+// how long each of their requests took, since it was due.
 func (s stall) watched(ctx context.Context, do func(context.Context) error) (times []time.Duration, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -61,19 +62,20 @@ func (s stall) watched(ctx context.Context, do func(context.Context) error) (tim
 	if err := child.Start(); err != nil {
 		return nil, fmt.Errorf("letting browsers in: %w", err)
 	}
-	err = json.NewEncoder(in).Encode(s)
+	answers, here := json.NewDecoder(out), false
+	err = errors.Join(json.NewEncoder(in).Encode(s), answers.Decode(&here)) // on a busy machine it is a while
 	if err == nil {
 		err = do(ctx)
 	}
-	err = errors.Join(err, in.Close(), json.NewDecoder(out).Decode(&times), child.Wait())
+	err = errors.Join(err, in.Close(), answers.Decode(&times), child.Wait())
 	if err == nil && len(times) == 0 {
 		err = errors.New("nobody has looked")
 	}
 	return times, err
 }
 
-// browse is the life of that process: it looks until in ends and then says how long
-// that took.
+// browse is the life of that process: it looks, says so, goes on until in ends and then
+// says how long that took.
 func browse(ctx context.Context, in io.Reader, out io.Writer) error {
 	orders := json.NewDecoder(in)
 	var s stall
@@ -86,12 +88,13 @@ func browse(ctx context.Context, in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, io.MultiReader(orders.Buffered(), in))
 	}()
 	g, ctx := errgroup.WithContext(ctx)
-	all := make([]*browser, browsers)
+	all, answers := make([]*browser, browsers), json.NewEncoder(out)
+	began := sync.OnceValue(func() error { return answers.Encode(true) })
 	for i := range all {
 		all[i] = s.browser()
 		g.Go(func() (err error) {
 			defer closing(&err, all[i])
-			return all[i].look(ctx, i, over)
+			return all[i].look(ctx, i, began, over)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -101,7 +104,7 @@ func browse(ctx context.Context, in io.Reader, out io.Writer) error {
 	for _, b := range all {
 		times = append(times, b.times...)
 	}
-	return json.NewEncoder(out).Encode(times)
+	return answers.Encode(times)
 }
 
 // browser is somebody who looks at what is on sale and keeps what they were sent, as
@@ -116,8 +119,8 @@ type browser struct {
 
 func (s stall) browser() *browser { return &browser{stall: s, etags: map[string]string{}} }
 
-// look asks for one thing after the other, each when it is due.
-func (b *browser) look(ctx context.Context, n int, over <-chan struct{}) error {
+// look asks for one thing after the other, each when it is due, and tells when it has begun.
+func (b *browser) look(ctx context.Context, n int, began func() error, over <-chan struct{}) error {
 	const every = time.Second / browseRate
 	due := time.Now().Add(time.Duration(n) * every / browsers)
 	paths := b.paths()
@@ -139,6 +142,9 @@ func (b *browser) look(ctx context.Context, n int, over <-chan struct{}) error {
 			return fmt.Errorf("browsing: %w", err)
 		}
 		b.times = append(b.times, time.Since(due))
+		if err := began(); err != nil {
+			return fmt.Errorf("saying that somebody looks: %w", err)
+		}
 		due = due.Add(every)
 	}
 }
