@@ -528,13 +528,15 @@ func (m *model) forget(t *rapid.T) {
 	if _, err := m.tender.Tend(context.Background(), m.show.ID); err != nil && !errors.Is(err, inventory.ErrNotReady) {
 		t.Fatal(err)
 	}
+	before := time.Now().Truncate(time.Millisecond)
 	m.rebuild(t)
 	if len(m.list) > 0 { // what was on sale comes to the list, too
 		for u := range places {
 			if m.owner[u] == "" || m.owner[u] == "pool" {
-				m.owner[u], m.since[u] = "pool", time.Now() // a rebuild goes by Redis's own clock
+				m.owner[u] = "pool"
 			}
 		}
+		m.learn(t, before)
 	}
 	for _, p := range m.list {
 		if p.state != returns.Offered && p.state != returns.Claimed || p.paying {
@@ -550,6 +552,21 @@ func (m *model) forget(t *rapid.T) {
 		}
 	}
 	m.tend(t)
+}
+
+// learn reads since when units are in the pool: a rebuild goes by Redis's own clock, and
+// a millisecond decides whether they are gathered for long enough.
+func (m *model) learn(t *rapid.T, before time.Time) {
+	pool, err := m.stock.Pool(context.Background(), m.show.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pool {
+		if after := time.Now(); p.Since.Before(before) || p.Since.After(after) {
+			t.Fatalf("unit %d is in the pool since %v, and the rebuild was from %v to %v", p.Unit, p.Since, before, after)
+		}
+		m.since[p.Unit] = p.Since
+	}
 }
 
 // check compares each place and each unit.

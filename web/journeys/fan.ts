@@ -97,7 +97,7 @@ export class Fan {
   async enter(): Promise<void> {
     await this.page.getByRole("link", { name: /Lanterns/ }).click();
     const turn = this.button(waiting.offered.claim);
-    await this.page.locator(".tiers").or(turn).waitFor({ timeout: 60_000 });
+    await this.page.locator(".bar .note").or(turn).waitFor({ timeout: 60_000 });
     if (await turn.isVisible()) await turn.click();
     await this.page.waitForURL("**/shop");
   }
