@@ -505,6 +505,7 @@ func (m *model) die(t *rapid.T) {
 			for _, u := range pool[:m.offering.quantity] {
 				m.since[u] = m.now
 			}
+			m.offering = nil // nobody was told: it waits again, and whoever is before it may be next
 		}
 	}
 	m.tend(t)

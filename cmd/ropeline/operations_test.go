@@ -189,14 +189,18 @@ func (s *shop) payOperations() []operation {
 	}
 }
 
-// payInTurn pays as often as it is told that a payment is under way: one that a core has
+// inTurn asks as often as it is told that a payment is under way: one that a core has
 // begun, and not written before it died, keeps others from beginning for two seconds.
-func (s *shop) payInTurn(b *buyer, method string) (status int, answer map[string]any) {
+func (s *shop) inTurn(ask func() (int, map[string]any)) (status int, answer map[string]any) {
 	s.await("a payment may begin", func() bool {
-		status, answer = s.pay(b, method)
+		status, answer = ask()
 		return answer["type"] != ropeline.ProblemType+hold.ErrPaying.Code
 	})
 	return status, answer
+}
+
+func (s *shop) payInTurn(b *buyer, method string) (int, map[string]any) {
+	return s.inTurn(func() (int, map[string]any) { return s.pay(b, method) })
 }
 
 // sold asks again and, if that attempt has failed, pays with a new one.
@@ -394,13 +398,16 @@ func (s *shop) exchangeOperations() []operation {
 			}
 		}
 	}
+	trade := func(b *buyer, staff bool) (int, map[string]any) {
+		body := map[string]any{"tickets": b.tickets, "hold": b.hold, "payment_method": sandbox.OK}
+		if staff {
+			body["reason"] = "the seat is broken"
+		}
+		return ask(b, staff, http.MethodPost, "/exchange", body)
+	}
 	swap := func(staff bool) func(*buyer) int {
 		return func(b *buyer) int {
-			body := map[string]any{"tickets": b.tickets, "hold": b.hold, "payment_method": sandbox.OK}
-			if staff {
-				body["reason"] = "the seat is broken"
-			}
-			status, _ := ask(b, staff, http.MethodPost, "/exchange", body)
+			status, _ := trade(b, staff)
 			return status
 		}
 	}
@@ -410,14 +417,17 @@ func (s *shop) exchangeOperations() []operation {
 	}
 	swapped := func(staff bool) func(*buyer) string {
 		return func(b *buyer) string {
-			end := "exchanged"
-			if status := swap(staff)(b); status != http.StatusCreated {
+			end, inTurn := "exchanged", func() int {
+				status, _ := s.inTurn(func() (int, map[string]any) { return trade(b, staff) })
+				return status
+			}
+			if status := inTurn(); status != http.StatusCreated {
 				end = fmt.Sprint(status, ", then exchanged anew")
 				b.key = uuid.NewString()
 				if status := hold(staff)(b); status != http.StatusOK {
 					s.t.Errorf("holding for an exchange once more: %d", status)
 				}
-				if status := swap(staff)(b); status != http.StatusCreated {
+				if status := inTurn(); status != http.StatusCreated {
 					s.t.Errorf("exchanging anew: %d", status)
 				}
 			}
