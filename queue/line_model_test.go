@@ -48,6 +48,7 @@ type fan struct {
 	again   bool  // a missed turn was repeated: not another time
 	allowed bool  // it may be, and was not yet
 	back    bool  // before everybody
+	stands  int64 // among those, if it has no score: how far the line had come then
 	late    bool  // beside the line
 	lost    bool  // the line does not know the place
 	beside  bool  // its offer did not come by the order of the line
@@ -174,6 +175,12 @@ func order(a, b *fan) int {
 	return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(string(a.id), string(b.id)))
 }
 
+// inFront is the order of those who stand before everybody.
+func inFront(a, b *fan) int {
+	stands := func(f *fan) int64 { return max(f.score, f.stands) }
+	return cmp.Or(cmp.Compare(stands(a), stands(b)), strings.Compare(string(a.id), string(b.id)))
+}
+
 // cursor is how many the cursors of all lines are past.
 func (m *model) cursor() (n int64) {
 	for _, line := range m.lines {
@@ -296,7 +303,7 @@ func (m *model) front(lane int) []*fan {
 			others = append(others, f)
 		}
 	}
-	slices.SortFunc(back, order)
+	slices.SortFunc(back, inFront)
 	slices.SortFunc(others, order)
 	var all []*fan
 	for i := range max(len(back), len(others)) {
