@@ -41,7 +41,11 @@ export async function exchange(fan: Fan): Promise<void> {
   await fan.button(words.view.list).click();
   await page.locator(".list select").selectOption({ index: 0 });
   await page.locator(".list summary").first().click();
-  await page.locator(".seats button[aria-pressed=false][aria-disabled=false]").first().press("Enter"); // in the place of the one on the map
+  const free = page.locator(".seats button[aria-pressed=false][aria-disabled=false]");
+  await free.first().press("Enter"); // in the place of the one on the map
+  await page.getByText(swap.picked(1, 1)).waitFor();
+  await soldMeanwhile(fan);
+  await free.nth(3).press("Enter"); // not that one again, which the list may not know of yet
   await page.getByText(swap.picked(1, 1)).waitFor();
   assert.equal(await page.locator(".seats button[aria-pressed=true]").count(), 1);
   await fan.button(swap.see).click();
@@ -106,6 +110,28 @@ async function refused(page: Page): Promise<void> {
   await page.getByRole("button", { name: swap.best(1, "Stalls") }).click();
   await page.getByText(swap.problem.coupon).waitFor();
   await look(page, "exchange-places", page.getByText(swap.problem.coupon));
+}
+
+/** The counter holds the seat between the last look and the click. */
+async function soldMeanwhile(fan: Fan): Promise<void> {
+  const { page, stack } = fan;
+  await page.route(
+    "**/exchange/hold",
+    async (route) => {
+      const { performance, units } = (JSON.parse(route.request().postData() ?? "") as { for: { performance: string; units: number[] } }).for;
+      const held = await fetch(`${stack.url}/api/v1/organizer/performances/${performance}/counter/holds`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${stack.staffKey}`, "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
+        body: JSON.stringify({ units }),
+      });
+      assert.equal(held.status, 201, await held.text());
+      await route.continue();
+    },
+    { times: 1 },
+  );
+  await fan.button(swap.see).click();
+  await page.getByText(words.problem.taken).waitFor();
+  await page.getByText(swap.picked(0, 1)).waitFor();
 }
 
 /** What is held, what the old ticket is worth, and the difference. */
