@@ -17,6 +17,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 // quiet stops go-redis from printing each failed dial to standard error: the
@@ -46,7 +48,8 @@ func Redis(url string) (redis.UniversalClient, error) {
 	return redis.NewClient(opts), nil
 }
 
-// Postgres makes a pool for a DSN. Like Redis it does not connect yet.
+// Postgres makes a pool for a DSN, whose connections are of the organization of the
+// context that they are taken for. Like Redis it does not connect yet.
 func Postgres(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -64,6 +67,7 @@ func Postgres(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		// a lock. Migrations have a connection of their own, without this.
 		cfg.ConnConfig.RuntimeParams["statement_timeout"] = "20s"
 	}
+	tenant.Guard(cfg)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening the Postgres pool: %w", err)
