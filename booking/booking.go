@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -55,6 +56,11 @@ func IsID(s string) bool {
 func IsTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return year >= 2000 && year <= 2200
+}
+
+// IsPlain reports whether a text can be kept, and shown in a line.
+func IsPlain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // IsEmail accepts a bare address with a dot in its domain; whether it exists

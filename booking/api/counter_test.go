@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -138,7 +139,7 @@ func TestTheCounterSellsWhatIsKeptForIt(t *testing.T) {
 		{Name: "Camera", Kind: catalogue.Blocked, Seats: []string{row + "-3"}},
 		{Name: "Zithers", Kind: catalogue.Production, Seats: []string{c.show.Rows[1].Section + "-" + c.show.Rows[1].Name + "-1"}},
 	} {
-		if _, err := shows.Reserve(t.Context(), c.show.ID, plan, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
+		if _, err := shows.Reserve(t.Context(), c.show.ID, plan, audit.Change{Who: audit.Command, Blind: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -90,8 +91,8 @@ type Edited struct {
 }
 
 // change says by whom and on what terms something is edited.
-func (e Edited) change(ctx context.Context) (catalogue.Change, error) {
-	c := catalogue.Change{Who: by(ctx), Reason: e.Reason}
+func (e Edited) change(ctx context.Context) (audit.Change, error) {
+	c := audit.Change{Who: by(ctx), Reason: e.Reason}
 	if e.Fresh == "*" && e.Seen == "" {
 		return c, nil
 	}
@@ -100,7 +101,7 @@ func (e Edited) change(ctx context.Context) (catalogue.Change, error) {
 	}
 	var err error
 	if c.Seen, err = strconv.Atoi(strings.Trim(e.Seen, `"`)); err != nil || c.Seen < 1 || e.Seen != versionTag(c.Seen) {
-		return c, catalogue.ErrChanged // a tag of nothing that we gave
+		return c, audit.ErrChanged // a tag of nothing that we gave
 	}
 	return c, nil
 }
@@ -156,7 +157,7 @@ func (s *server) createVenue(ctx context.Context, in *createVenue) (*keptVenue, 
 	if err != nil {
 		return nil, err
 	}
-	return venueAnswer(s.shows.KeepVenue(ctx, "", m, catalogue.Change{Who: by(ctx), Reason: in.Reason, Key: in.Key}))
+	return venueAnswer(s.shows.KeepVenue(ctx, "", m, audit.Change{Who: by(ctx), Reason: in.Reason, Key: in.Key}))
 }
 
 // VersionOf asks for a version of something, unless the caller has it already.
@@ -373,7 +374,7 @@ func (s *server) createReserve(ctx context.Context, in *createReserve) (*oneRese
 	if in.Key == "" {
 		return nil, booking.ErrKey
 	}
-	r, err := s.shows.Reserve(ctx, ropeline.PerformanceID(in.ID), in.Body, catalogue.Change{Who: by(ctx), Reason: in.Reason, Key: in.Key})
+	r, err := s.shows.Reserve(ctx, ropeline.PerformanceID(in.ID), in.Body, audit.Change{Who: by(ctx), Reason: in.Reason, Key: in.Key})
 	return &oneReserve{Body: reserveAnswer(r)}, err
 }
 
@@ -398,7 +399,7 @@ func (s *server) releaseReserve(ctx context.Context, in *releaseReserve) (*oneRe
 	if !booking.IsID(in.Reserve) {
 		return nil, catalogue.ErrReserveUnknown
 	}
-	r, err := s.shows.Release(ctx, ropeline.PerformanceID(in.ID), in.Reserve, at, catalogue.Change{Who: by(ctx), Reason: in.Body.Reason})
+	r, err := s.shows.Release(ctx, ropeline.PerformanceID(in.ID), in.Reserve, at, audit.Change{Who: by(ctx), Reason: in.Body.Reason})
 	return &oneReserve{Body: reserveAnswer(r)}, err
 }
 
@@ -409,8 +410,8 @@ type someChanges struct {
 
 // ChangeList is a page of what organizers have changed.
 type ChangeList struct {
-	Changes []catalogue.Edit `json:"changes" doc:"the newest first"`
-	Next    string           `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+	Changes []audit.Edit `json:"changes" doc:"the newest first"`
+	Next    string       `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
 }
 
 type gotChanges struct{ Body ChangeList }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/plan"
 )
@@ -95,7 +96,7 @@ type choosePlan struct {
 // choosePlan needs no version that was seen: the last word counts, and the answer says
 // what comes of it.
 func (s *server) choosePlan(ctx context.Context, in *choosePlan) (*standing, error) {
-	st, err := s.shows.ChoosePlan(ctx, in.Account, in.Body.Plan, catalogue.Change{Who: by(ctx), Reason: in.Reason})
+	st, err := s.shows.ChoosePlan(ctx, in.Account, in.Body.Plan, audit.Change{Who: by(ctx), Reason: in.Reason})
 	return &standing{Body: st}, err
 }
 

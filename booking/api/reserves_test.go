@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/returns"
@@ -41,7 +42,7 @@ func TestReservesAreNotForSaleUntilTheyAreReleased(t *testing.T) {
 	last := floor.First + floor.Count - 1
 	take(last).is(http.StatusCreated, nil)
 	await("a hold", func(l TierLeft) bool { return l.Free == 99 && l.Held == 1 && a.Closed == nil })
-	if _, err := shows.Reserve(t.Context(), c.show.ID, catalogue.ReservePlan{Name: "Later", Kind: catalogue.Batch, Area: floor.Name, Places: 40}, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
+	if _, err := shows.Reserve(t.Context(), c.show.ID, catalogue.ReservePlan{Name: "Later", Kind: catalogue.Batch, Area: floor.Name, Places: 40}, audit.Change{Who: audit.Command, Blind: true}); err != nil {
 		t.Fatal(err)
 	}
 	await("the reserve", func(l TierLeft) bool { return l.Free == 60 && l.Held == 0 && l.Closed == 40 })
@@ -52,7 +53,7 @@ func TestReservesAreNotForSaleUntilTheyAreReleased(t *testing.T) {
 	if r := c.inventory(); r.Withheld != 39 || r.Held != 1 || !r.OK() { // one is held still
 		t.Errorf("inventory %+v", r)
 	}
-	if _, err := shows.Release(t.Context(), c.show.ID, "Later", time.Now().Add(50*time.Millisecond), catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
+	if _, err := shows.Release(t.Context(), c.show.ID, "Later", time.Now().Add(50*time.Millisecond), audit.Change{Who: audit.Command, Blind: true}); err != nil {
 		t.Fatal(err)
 	}
 	await("the release", func(l TierLeft) bool { return l.Free == 99 && l.Held == 1 && l.Closed == 0 && a.Closed == nil })
@@ -66,7 +67,7 @@ func TestTheCounterAndTheReturnsListTakeNothingFromEachOther(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	floor, shows := c.show.Tiers[3], catalogue.New(c.db, time.Now)
-	last, by := floor.First+floor.Count-1, catalogue.Change{Who: catalogue.Command, Blind: true}
+	last, by := floor.First+floor.Count-1, audit.Change{Who: audit.Command, Blind: true}
 	reserve := func(name string) {
 		t.Helper()
 		if _, err := shows.Reserve(t.Context(), c.show.ID, catalogue.ReservePlan{Name: name, Kind: catalogue.BoxOffice, Area: floor.Name, Places: 4}, by); err != nil {

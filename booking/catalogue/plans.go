@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/plan"
 )
 
@@ -18,12 +19,6 @@ import (
 var (
 	ErrPlanUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "plan-unknown", Detail: "There is no such plan."}
 	ErrPlanClosed  = &ropeline.Error{Kind: ropeline.Conflict, Code: "plan-closed", Detail: "This plan cannot be chosen any more. Nothing was changed."}
-)
-
-// The kinds of change about plans.
-const (
-	ofPlan         = "plan"
-	ofSubscription = "subscription"
 )
 
 // KeptPlan is a version of a plan.
@@ -100,8 +95,8 @@ func (s *Store) Plans(ctx context.Context, p booking.Page) (page []PlanLine, nex
 
 // PutPlan makes a plan, or its next version. Whoever has an older one stays on it until
 // their period ends.
-func (s *Store) PutPlan(ctx context.Context, p plan.Plan, by Change) (k KeptPlan, err error) {
-	if err := errors.Join(p.Validate(), by.validate(by.Seen > 0)); err != nil {
+func (s *Store) PutPlan(ctx context.Context, p plan.Plan, by audit.Change) (k KeptPlan, err error) {
+	if err := errors.Join(p.Validate(), by.Validate(by.Seen > 0)); err != nil {
 		return KeptPlan{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -111,7 +106,7 @@ func (s *Store) PutPlan(ctx context.Context, p plan.Plan, by Change) (k KeptPlan
 	return k, storeError("putting plan "+p.ID, err)
 }
 
-func putPlan(ctx context.Context, tx pgx.Tx, p plan.Plan, by Change) (KeptPlan, error) {
+func putPlan(ctx context.Context, tx pgx.Tx, p plan.Plan, by audit.Change) (KeptPlan, error) {
 	old, err := readPlan(ctx, tx, p.ID, 0, time.Time{})
 	switch {
 	case errors.Is(err, ErrPlanUnknown):
@@ -125,7 +120,7 @@ func putPlan(ctx context.Context, tx pgx.Tx, p plan.Plan, by Change) (KeptPlan, 
 			return KeptPlan{Version: old}, err
 		}
 		if !by.Blind && by.Seen != old.Version {
-			return KeptPlan{}, ErrChanged
+			return KeptPlan{}, audit.ErrChanged
 		}
 	}
 	doc, err := json.Marshal(p)
@@ -135,12 +130,12 @@ func putPlan(ctx context.Context, tx pgx.Tx, p plan.Plan, by Change) (KeptPlan, 
 	made := KeptPlan{Version: plan.Version{Plan: p, Version: old.Version + 1}, Fresh: true}
 	tag, err := tx.Exec(ctx, `insert into plans (id, version, document) values ($1, $2, $3) on conflict do nothing`, p.ID, made.Version.Version, doc)
 	if err == nil && tag.RowsAffected() == 0 { // another request has made it in this moment
-		err = ErrChanged
+		err = audit.ErrChanged
 	}
 	if err != nil {
 		return KeptPlan{}, err
 	}
-	_, _, err = by.note(ctx, tx, Edit{What: ofPlan, Subject: p.ID, Version: made.Version.Version})
+	_, _, err = by.Note(ctx, tx, audit.Edit{What: audit.OfPlan, Subject: p.ID, Version: made.Version.Version})
 	return made, err
 }
 
@@ -272,8 +267,8 @@ func (s *Store) PlanOf(ctx context.Context, account string) (st AccountPlan, err
 // ChoosePlan chooses a plan for an account: at once if it takes nothing away, else for
 // when the present period ends. The same choice again changes nothing. The free plan means that
 // nothing follows.
-func (s *Store) ChoosePlan(ctx context.Context, account, id string, by Change) (st AccountPlan, err error) {
-	if err := by.validate(false); err != nil {
+func (s *Store) ChoosePlan(ctx context.Context, account, id string, by audit.Change) (st AccountPlan, err error) {
+	if err := by.Validate(false); err != nil {
 		return AccountPlan{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -289,7 +284,7 @@ func (s *Store) ChoosePlan(ctx context.Context, account, id string, by Change) (
 	return st, storeError("choosing a plan for "+account, err)
 }
 
-func (c *contract) choose(ctx context.Context, tx pgx.Tx, id string, by Change) error {
+func (c *contract) choose(ctx context.Context, tx pgx.Tx, id string, by audit.Change) error {
 	v, err := readPlan(ctx, tx, id, 0, time.Time{})
 	if err != nil {
 		return err
@@ -301,7 +296,7 @@ func (c *contract) choose(ctx context.Context, tx pgx.Tx, id string, by Change) 
 	if v.Closed && v.ID != plan.Free && (was.Over(c.at) || v.ID != was.Has.ID) {
 		return ErrPlanClosed
 	}
-	if _, _, err := by.note(ctx, tx, Edit{What: ofSubscription, Subject: c.account, Version: v.Version, Name: id}); err != nil {
+	if _, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfSubscription, Subject: c.account, Version: v.Version, Name: id}); err != nil {
 		return err
 	}
 	if c.Begins().Equal(was.Begins()) {

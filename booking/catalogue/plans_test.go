@@ -14,6 +14,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	plans "github.com/ropeline/ropeline/booking/plan"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
@@ -143,7 +144,7 @@ func TestPlansBehaveLikeTheModel(t *testing.T) {
 			if rapid.Bool().Draw(t, "yearly") {
 				p.Period = plans.Year
 			}
-			kept, err := shows.PutPlan(ctx, p, catalogue.Change{Who: catalogue.Command, Blind: true})
+			kept, err := shows.PutPlan(ctx, p, audit.Change{Who: audit.Command, Blind: true})
 			must(err)
 			if kept.Fresh {
 				_, err := db.Exec(ctx, `update plans set created_at = $3 where id = $1 and version = $2`, id, kept.Version.Version, now)
@@ -180,7 +181,7 @@ func TestPlansBehaveLikeTheModel(t *testing.T) {
 			"choose": func(t *rapid.T) {
 				wait(time.Second)
 				id := rapid.SampledFrom(append(ids, plans.Free)).Draw(t, "plan")
-				_, err := shows.ChoosePlan(ctx, account, id, catalogue.Change{Who: catalogue.Command})
+				_, err := shows.ChoosePlan(ctx, account, id, audit.Change{Who: audit.Command})
 				must(err)
 				switch {
 				case id == plans.Free:
@@ -272,7 +273,7 @@ func TestTheLastRoomIsGivenOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := 1
-	by := catalogue.Change{Who: catalogue.Command, Blind: true}
+	by := audit.Change{Who: audit.Command, Blind: true}
 	if _, err := shows.PutPlan(t.Context(), plans.Plan{ID: "one", Name: "One", Period: plans.Month, Entitlements: plans.Entitlements{Rooms: &one}}, by); err != nil {
 		t.Fatal(err)
 	}

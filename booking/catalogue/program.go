@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -102,7 +101,7 @@ func (p Program) validate() error {
 		return invalidProgram("There are %d performances, want 1 to %d", n, maxShowings)
 	}
 	for _, text := range []string{p.Event, p.Sale.Title} {
-		if !plain(text) || utf8.RuneCountInString(text) > maxTitle {
+		if !booking.IsPlain(text) || utf8.RuneCountInString(text) > maxTitle {
 			return invalidProgram("event and title must have %d characters at most, that can be printed", maxTitle)
 		}
 	}
@@ -136,11 +135,6 @@ func (p Program) validate() error {
 	return p.Sale.Validate()
 }
 
-// plain reports whether a text can be kept, and shown in a line.
-func plain(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
 func isCurrency(s string) bool {
 	return len(s) == 3 && !slices.ContainsFunc([]byte(s), func(c byte) bool { return c < 'A' || c > 'Z' })
 }
@@ -165,8 +159,8 @@ func (s Showing) money(v venue.Map, currency string) (map[string]booking.Money, 
 
 // Make makes a program's event, performances and sale, all or nothing, and returns
 // the sale's document with the performances in it.
-func (s *Store) Make(ctx context.Context, p Program, by Change) (sale ropeline.Sale, err error) {
-	if err := errors.Join(p.validate(), by.validate(false)); err != nil {
+func (s *Store) Make(ctx context.Context, p Program, by audit.Change) (sale ropeline.Sale, err error) {
+	if err := errors.Join(p.validate(), by.Validate(false)); err != nil {
 		return ropeline.Sale{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -176,7 +170,7 @@ func (s *Store) Make(ctx context.Context, p Program, by Change) (sale ropeline.S
 	return sale, storeError("making sale "+string(p.Sale.ID), err)
 }
 
-func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by Change) (ropeline.Sale, error) {
+func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by audit.Change) (ropeline.Sale, error) {
 	if len(p.Sale.Performances) > 0 {
 		return ropeline.Sale{}, invalidProgram("sale: performances must be left out, they are made")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 )
 
 // The kinds of reserve. They differ in what staff read, and in what the counter may
@@ -77,7 +78,7 @@ func (m *Map) reserve(plan ReservePlan, names map[string][][]Range, others []Ran
 		return Reserve{}, invalidReserve(plan.Name, format, args...)
 	}
 	switch {
-	case plan.Name == "" || len(plan.Name) > 200 || !plain(plan.Name):
+	case plan.Name == "" || len(plan.Name) > 200 || !booking.IsPlain(plan.Name):
 		return bad("its name must have 1 to 200 bytes that can be printed")
 	case !slices.Contains(ReserveKinds, plan.Kind):
 		return bad("its kind must be one of %s", strings.Join(ReserveKinds, ", "))
@@ -181,8 +182,8 @@ func union(ranges []Range) []Range {
 
 // Reserve makes a reserve of a performance. What of it is held or sold at the
 // moment stays so, and is withheld when it comes back.
-func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan ReservePlan, by Change) (r Reserve, err error) {
-	if err := by.validate(false); err != nil {
+func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan ReservePlan, by audit.Change) (r Reserve, err error) {
+	if err := by.Validate(false); err != nil {
 		return Reserve{}, err
 	}
 	request, err := json.Marshal(plan)
@@ -193,7 +194,7 @@ func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan Res
 	if err != nil {
 		return Reserve{}, err
 	}
-	var before Edit
+	var before audit.Edit
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		// Two at once would take the same places.
 		if _, err := tx.Exec(ctx, `select 1 from performances where id = $1 for update`, id); err != nil {
@@ -204,9 +205,9 @@ func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan Res
 			return err
 		}
 		var found bool
-		before, found, err = by.note(ctx, tx, Edit{What: ofReserve, Subject: string(id), Name: own}, string(id), string(request))
+		before, found, err = by.Note(ctx, tx, audit.Edit{What: audit.OfReserve, Subject: string(id), Name: own}, string(id), string(request))
 		if err == nil && found {
-			err = errBefore
+			err = audit.ErrBefore
 		}
 		if err != nil {
 			return err
@@ -228,7 +229,7 @@ func (s *Store) Reserve(ctx context.Context, id ropeline.PerformanceID, plan Res
 		r.ID = own
 		return insertReserve(ctx, tx, id, r)
 	})
-	if errors.Is(err, errBefore) {
+	if errors.Is(err, audit.ErrBefore) {
 		return s.reserve(ctx, id, before.Name)
 	}
 	return r, storeError("reserving units of "+string(id), err)
@@ -261,14 +262,14 @@ func insertReserve(ctx context.Context, tx pgx.Tx, id ropeline.PerformanceID, r 
 
 // Release puts the units of a reserve, given by its id or its name, on sale at a
 // time: at once if that is over. One that is released already stays as it is.
-func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name string, at time.Time, by Change) (Reserve, error) {
-	if err := by.validate(true); err != nil {
+func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name string, at time.Time, by audit.Change) (Reserve, error) {
+	if err := by.Validate(true); err != nil {
 		return Reserve{}, err
 	}
 	if !booking.IsID(string(id)) {
 		return Reserve{}, ErrPerformanceUnknown
 	}
-	if !plain(name) {
+	if !booking.IsPlain(name) {
 		return Reserve{}, ErrReserveUnknown
 	}
 	if at.UTC().Year() > 2000 && !booking.IsTime(at) { // what is over is at once
@@ -283,7 +284,7 @@ func (s *Store) Release(ctx context.Context, id ropeline.PerformanceID, name str
 			return nil
 		}
 		if err == nil {
-			_, _, err = by.note(ctx, tx, Edit{What: ofRelease, Subject: string(id), Name: own})
+			_, _, err = by.Note(ctx, tx, audit.Edit{What: audit.OfRelease, Subject: string(id), Name: own})
 		}
 		return err
 	})

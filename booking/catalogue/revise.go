@@ -13,6 +13,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 )
 
 // Refusals of a change of a program.
@@ -29,12 +30,12 @@ type Kept struct {
 }
 
 // keepProgram writes a version of a program down.
-func keepProgram(ctx context.Context, tx pgx.Tx, p Program, version int, by Change) error {
+func keepProgram(ctx context.Context, tx pgx.Tx, p Program, version int, by audit.Change) error {
 	doc, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("writing program: %w", err)
 	}
-	if _, _, err := by.note(ctx, tx, Edit{What: ofProgram, Subject: string(p.Sale.ID), Version: version}); err != nil {
+	if _, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfProgram, Subject: string(p.Sale.ID), Version: version}); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `insert into programs (sale_id, version, document) values ($1, $2, $3)`, p.Sale.ID, version, doc)
@@ -74,8 +75,8 @@ func readProgram(ctx context.Context, tx pgx.Tx, sale ropeline.SaleID, version i
 // performances start, what they cost, and the settings of the sale, which gets a
 // new version. Their venues, reserves, currency and tariff stay: what was sold
 // refers to them. Booking cores go by it within a minute.
-func (s *Store) Put(ctx context.Context, p Program, by Change) (k Kept, err error) {
-	if err := errors.Join(p.validate(), by.validate(by.Seen > 0)); err != nil {
+func (s *Store) Put(ctx context.Context, p Program, by audit.Change) (k Kept, err error) {
+	if err := errors.Join(p.validate(), by.Validate(by.Seen > 0)); err != nil {
 		return Kept{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
@@ -83,12 +84,12 @@ func (s *Store) Put(ctx context.Context, p Program, by Change) (k Kept, err erro
 		return err
 	})
 	if errors.Is(err, ErrSaleExists) { // another request has made it in this moment
-		err = ErrChanged
+		err = audit.ErrChanged
 	}
 	return k, storeError("putting the program of "+string(p.Sale.ID), err)
 }
 
-func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept, error) {
+func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by audit.Change) (Kept, error) {
 	p = p.inUTC()
 	if _, err := tx.Exec(ctx, `select from sales where id = $1 for update`, p.Sale.ID); err != nil {
 		return Kept{}, err
@@ -115,7 +116,7 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by Change) (Kept,
 		return old, err
 	}
 	if !by.Blind && by.Seen != old.Version {
-		return Kept{}, ErrChanged
+		return Kept{}, audit.ErrChanged
 	}
 	if err := s.lanesAllowed(ctx, tx, old.Program, p); err != nil {
 		return Kept{}, err

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/tariff"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -68,7 +69,7 @@ func (s *Store) Seed(ctx context.Context, plan Plan) (sale ropeline.Sale, err er
 		return ropeline.Sale{}, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		by := Change{Who: Command}
+		by := audit.Change{Who: audit.Command}
 		v, _, err := keepVenue(ctx, tx, "", m, by)
 		if err != nil {
 			return err

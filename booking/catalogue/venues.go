@@ -9,6 +9,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/venue"
 )
 
@@ -26,53 +27,53 @@ type Venue struct {
 // KeepVenue keeps a map: of a new venue if id is empty, else as the next version,
 // unless it says what the newest says. Performances stay with the version that
 // they were made from.
-func (s *Store) KeepVenue(ctx context.Context, id string, m venue.Map, by Change) (v Venue, err error) {
-	if err := errors.Join(m.Validate(), by.validate(id != "")); err != nil {
+func (s *Store) KeepVenue(ctx context.Context, id string, m venue.Map, by audit.Change) (v Venue, err error) {
+	if err := errors.Join(m.Validate(), by.Validate(id != "")); err != nil {
 		return Venue{}, err
 	}
-	var before Edit
+	var before audit.Edit
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		v, before, err = keepVenue(ctx, tx, id, m, by)
 		return err
 	})
-	if errors.Is(err, errBefore) {
+	if errors.Is(err, audit.ErrBefore) {
 		return s.Venue(ctx, before.Subject, before.Version)
 	}
 	return v, storeError("keeping the venue "+m.Name, err)
 }
 
-// keepVenue fails with errBefore if the same request has made it before.
-func keepVenue(ctx context.Context, tx pgx.Tx, id string, m venue.Map, by Change) (Venue, Edit, error) {
+// keepVenue fails with audit.ErrBefore if the same request has made it before.
+func keepVenue(ctx context.Context, tx pgx.Tx, id string, m venue.Map, by audit.Change) (Venue, audit.Edit, error) {
 	text, err := m.Text()
 	if err != nil {
-		return Venue{}, Edit{}, err
+		return Venue{}, audit.Edit{}, err
 	}
 	v := Venue{ID: id, Map: m, Version: 1, Fresh: true}
 	if id == "" {
 		if v.ID, err = booking.NewID(); err != nil {
-			return Venue{}, Edit{}, err
+			return Venue{}, audit.Edit{}, err
 		}
 	} else if v.Version, v.Fresh, err = nextVersion(ctx, tx, id, m.Name, text, by); err != nil || !v.Fresh {
-		return v, Edit{}, err
+		return v, audit.Edit{}, err
 	}
-	before, found, err := by.note(ctx, tx, Edit{What: ofVenue, Subject: v.ID, Version: v.Version}, id, string(text))
+	before, found, err := by.Note(ctx, tx, audit.Edit{What: audit.OfVenue, Subject: v.ID, Version: v.Version}, id, string(text))
 	if err == nil && found {
-		err = errBefore
+		err = audit.ErrBefore
 	}
 	if err != nil {
 		return Venue{}, before, err
 	}
 	_, err = tx.Exec(ctx, `insert into venues (id, name) values ($1, $2) on conflict (id) do update set name = excluded.name`, v.ID, m.Name)
 	if err != nil {
-		return Venue{}, Edit{}, err
+		return Venue{}, audit.Edit{}, err
 	}
 	_, err = tx.Exec(ctx, `insert into venue_maps (venue_id, version, document) values ($1, $2, $3)`, v.ID, v.Version, text)
-	return v, Edit{}, err
+	return v, audit.Edit{}, err
 }
 
 // nextVersion locks a venue, so that of two imports at once each is a version, and
 // says which one the map is to be; not fresh if it is that one already.
-func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte, by Change) (version int, fresh bool, err error) {
+func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte, by audit.Change) (version int, fresh bool, err error) {
 	if !booking.IsID(id) {
 		return 0, false, ErrVenueUnknown
 	}
@@ -92,7 +93,7 @@ func nextVersion(ctx context.Context, tx pgx.Tx, id, name string, text []byte, b
 		return version, false, err
 	}
 	if !by.Blind && by.Seen != version {
-		return 0, false, ErrChanged
+		return 0, false, audit.ErrChanged
 	}
 	return version + 1, true, nil
 }
@@ -154,6 +155,11 @@ func (s *Store) Venues(ctx context.Context, p booking.Page) (page []VenueLine, n
 	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[VenueLine])
 	page, next = booking.Cut(lines, size, func(v VenueLine) string { return v.ID })
 	return page, next, storeError("listing venues", err)
+}
+
+// Changes lists what organizers have changed; see audit.Changes.
+func (s *Store) Changes(ctx context.Context, subject string, p booking.Page) (page []audit.Edit, next string, err error) {
+	return audit.Changes(ctx, s.db, subject, p)
 }
 
 // storeError makes whatever is not an error of ours one of the store's.

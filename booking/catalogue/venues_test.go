@@ -15,13 +15,14 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/venue"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // byCommand is whoever works on the machine.
-var byCommand = catalogue.Change{Who: catalogue.Command, Blind: true}
+var byCommand = audit.Change{Who: audit.Command, Blind: true}
 
 func operaHouse(t *testing.T) venue.Map {
 	t.Helper()

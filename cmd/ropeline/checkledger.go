@@ -18,8 +18,8 @@ type checkLedger struct {
 	Performance string `placeholder:"UUID" help:"Look at this performance only."`
 }
 
-// audit is what was found in the ledger of a performance.
-type audit struct {
+// audited is what was found in the ledger of a performance.
+type audited struct {
 	Performance ropeline.PerformanceID `json:"performance"`
 	Orders      int                    `json:"orders"`
 	Imbalances  []order.Imbalance      `json:"imbalances"`
@@ -36,7 +36,7 @@ func (c *checkLedger) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	store, ok, audits := order.NewStore(db, shows), true, []audit{}
+	store, ok, audits := order.NewStore(db, shows), true, []audited{}
 	for _, id := range ids {
 		if c.Performance != "" && c.Performance != string(id) {
 			continue
@@ -46,7 +46,7 @@ func (c *checkLedger) Run(ctx context.Context, con console) error {
 			return err
 		}
 		ok = ok && len(bad) == 0
-		audits = append(audits, audit{id, orders, append([]order.Imbalance{}, bad...)})
+		audits = append(audits, audited{id, orders, append([]order.Imbalance{}, bad...)})
 	}
 	if c.Performance != "" && len(audits) == 0 {
 		return fmt.Errorf("no sale sells a performance %s", c.Performance)
@@ -57,13 +57,13 @@ func (c *checkLedger) Run(ctx context.Context, con console) error {
 	return errReported
 }
 
-func (c *checkLedger) print(con console, ok bool, audits []audit) error {
+func (c *checkLedger) print(con console, ok bool, audits []audited) error {
 	if c.JSON {
 		enc := json.NewEncoder(con.out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(struct {
-			OK           bool    `json:"ok"`
-			Performances []audit `json:"performances"`
+			OK           bool      `json:"ok"`
+			Performances []audited `json:"performances"`
 		}{ok, audits})
 	}
 	for _, a := range audits {

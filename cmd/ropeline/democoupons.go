@@ -12,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/hold"
@@ -68,7 +69,7 @@ func (c couponDemo) sale(ctx context.Context) (ropeline.Sale, error) {
 		return sale, err
 	}
 	shelf, err := c.shows.KeepVenue(ctx, "", venue.Map{Format: venue.Format, Name: "Ropeline Theater, online", Categories: []string{"Voucher"},
-		Areas: []venue.Area{{Name: "Voucher", Category: "Voucher", Places: demoVouchers, Width: 10, Height: 10}}}, catalogue.Change{Who: catalogue.Command})
+		Areas: []venue.Area{{Name: "Voucher", Category: "Voucher", Places: demoVouchers, Width: 10, Height: 10}}}, audit.Change{Who: audit.Command})
 	if err != nil {
 		return ropeline.Sale{}, err
 	}
@@ -77,7 +78,7 @@ func (c couponDemo) sale(ctx context.Context) (ropeline.Sale, error) {
 	plan.Visitor, plan.Lanes, plan.Bypass = ropeline.VisitorRule{}, nil, nil
 	return c.shows.Make(ctx, catalogue.Program{Sale: plan, Currency: demoCurrency,
 		Performances: []catalogue.Showing{{Venue: shelf.ID, StartsAt: plan.EndsAt, Prices: map[string]int64{"Voucher": 4500}}}},
-		catalogue.Change{Who: catalogue.Command, Blind: true})
+		audit.Change{Who: audit.Command, Blind: true})
 }
 
 func (c couponDemo) offer(ctx context.Context, sale, vouchers ropeline.Sale) error {
@@ -121,11 +122,11 @@ func (c couponDemo) offer(ctx context.Context, sale, vouchers ropeline.Sale) err
 	} {
 		t := o.terms
 		t.Currency, t.PublishFrom, t.PublishUntil, t.ExpiresAt = demoCurrency, c.now, c.now.Add(o.until), c.now.Add(o.use)
-		made, err := c.copies.Make(ctx, o.shop, catalogue.Command, fmt.Sprint("demo-", i), t)
+		made, err := c.copies.Make(ctx, o.shop, audit.Command, fmt.Sprint("demo-", i), t)
 		if err != nil {
 			return fmt.Errorf("making the coupon %s: %w", t.Title, err)
 		}
-		if _, err := c.copies.Publish(ctx, o.shop, made.ID, catalogue.Command, o.tier); err != nil {
+		if _, err := c.copies.Publish(ctx, o.shop, made.ID, audit.Command, o.tier); err != nil {
 			return fmt.Errorf("publishing the coupon %s: %w", t.Title, err)
 		}
 		if !o.taken {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	plans "github.com/ropeline/ropeline/booking/plan" // plan is a word of the tests here
 	"github.com/ropeline/ropeline/booking/tariff"
@@ -58,7 +59,7 @@ func (c *planPut) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		k, err := shows.PutPlan(ctx, p, catalogue.Change{Who: catalogue.Command, Blind: true})
+		k, err := shows.PutPlan(ctx, p, audit.Change{Who: audit.Command, Blind: true})
 		if err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ type planChoose struct {
 
 func (c *planChoose) Run(ctx context.Context, con console) error {
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		st, err := shows.ChoosePlan(ctx, c.Account, c.Plan, catalogue.Change{Who: catalogue.Command})
+		st, err := shows.ChoosePlan(ctx, c.Account, c.Plan, audit.Change{Who: audit.Command})
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 )
 
@@ -24,7 +25,7 @@ func (c *programCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		sale, err := shows.Make(ctx, program, catalogue.Change{Who: catalogue.Command, Blind: true})
+		sale, err := shows.Make(ctx, program, audit.Change{Who: audit.Command, Blind: true})
 		if err != nil {
 			return err
 		}

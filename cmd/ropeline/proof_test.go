@@ -456,8 +456,8 @@ func (p *proof) balanced(ctx context.Context) loadtest.Verdict {
 	var out, said bytes.Buffer
 	code := execute(ctx, []string{"check", "ledger", "--postgres", p.database.DSN, "--json"}, &out, &said)
 	var answer struct {
-		OK           bool    `json:"ok"`
-		Performances []audit `json:"performances"`
+		OK           bool      `json:"ok"`
+		Performances []audited `json:"performances"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &answer); err != nil || (code == 0) != answer.OK {
 		p.t.Fatalf("checking the ledger: exit %d, %v: %s", code, err, said.String())

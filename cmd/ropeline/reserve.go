@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 )
 
@@ -37,7 +38,7 @@ func (c *reserveAdd) Run(ctx context.Context, con console) error {
 		plan.ReleaseAt = &c.At
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		r, err := shows.Reserve(ctx, c.Performance, plan, catalogue.Change{Who: catalogue.Command, Blind: true})
+		r, err := shows.Reserve(ctx, c.Performance, plan, audit.Change{Who: audit.Command, Blind: true})
 		if err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ type reserveRelease struct {
 
 func (c *reserveRelease) Run(ctx context.Context, con console) error {
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		if _, err := shows.Release(ctx, c.Performance, c.Name, c.At, catalogue.Change{Who: catalogue.Command, Blind: true}); err != nil {
+		if _, err := shows.Release(ctx, c.Performance, c.Name, c.At, audit.Change{Who: audit.Command, Blind: true}); err != nil {
 			return err
 		}
 		when := "is on sale within a second"

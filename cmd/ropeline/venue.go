@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/venue"
 	"github.com/ropeline/ropeline/internal/dial"
@@ -103,7 +104,7 @@ func (c *venueImport) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return c.with(ctx, func(shows *catalogue.Store) error {
-		v, err := shows.KeepVenue(ctx, c.Venue, m, catalogue.Change{Who: catalogue.Command, Blind: true})
+		v, err := shows.KeepVenue(ctx, c.Venue, m, audit.Change{Who: audit.Command, Blind: true})
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,8 @@
-package catalogue
+// Package audit writes down what organizers change, who did it and why, in the
+// transaction that makes the change; the database refuses to have that changed. It also
+// holds what whoever edits something has to say: which version they have seen, and a key
+// if the request may come again.
+package audit
 
 import (
 	"context"
@@ -10,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -39,17 +44,22 @@ var (
 
 // The kinds of change.
 const (
-	ofVenue   = "venue"
-	ofProgram = "program"
-	ofReserve = "reserve"
-	ofRelease = "release"
+	OfVenue   = "venue"
+	OfProgram = "program"
+	OfReserve = "reserve"
+	OfRelease = "release"
+
+	OfPlan         = "plan"
+	OfSubscription = "subscription"
 )
 
-func (c Change) validate(needsReason bool) error {
+// Validate refuses a key or a reason that is none; needsReason says that there has to
+// be one, but for Command.
+func (c Change) Validate(needsReason bool) error {
 	if c.Key != "" && !booking.IsKey(c.Key) {
 		return booking.ErrKey
 	}
-	if len([]rune(c.Reason)) > 200 || !plain(c.Reason) || needsReason && c.Reason == "" && c.Who != Command {
+	if len([]rune(c.Reason)) > 200 || !booking.IsPlain(c.Reason) || needsReason && c.Reason == "" && c.Who != Command {
 		return ErrReason
 	}
 	return nil
@@ -67,10 +77,10 @@ type Edit struct {
 	Reason  string    `json:"reason,omitempty"`
 }
 
-// note writes a change down, in the transaction that makes it. If it was made
+// Note writes a change down, in the transaction that makes it. If it was made
 // before, with the same key, that is what it returns, and found; ErrKeyReused if the
 // key brought something else.
-func (c Change) note(ctx context.Context, tx pgx.Tx, e Edit, request ...string) (before Edit, found bool, err error) {
+func (c Change) Note(ctx context.Context, tx pgx.Tx, e Edit, request ...string) (before Edit, found bool, err error) {
 	var key *string
 	sum := sha256.New()
 	if c.Key != "" {
@@ -95,12 +105,12 @@ func (c Change) note(ctx context.Context, tx pgx.Tx, e Edit, request ...string) 
 	return before, true, err
 }
 
-// errBefore rolls a change back that was made before.
-var errBefore = errors.New("it was made before")
+// ErrBefore rolls a change back that was made before.
+var ErrBefore = errors.New("it was made before")
 
 // Changes lists what organizers have changed, of one venue, sale or performance or,
 // with an empty subject, of all; the newest first.
-func (s *Store) Changes(ctx context.Context, subject string, p booking.Page) (page []Edit, next string, err error) {
+func Changes(ctx context.Context, db *pgxpool.Pool, subject string, p booking.Page) (page []Edit, next string, err error) {
 	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
@@ -111,13 +121,13 @@ func (s *Store) Changes(ctx context.Context, subject string, p booking.Page) (pa
 			return nil, "", booking.ErrPage
 		}
 	}
-	if !plain(subject) {
+	if !booking.IsPlain(subject) {
 		return []Edit{}, "", nil
 	}
-	rows, err := s.db.Query(ctx, `select id, at, who, what, subject, version, name, reason from catalogue_changes
+	rows, err := db.Query(ctx, `select id, at, who, what, subject, version, name, reason from catalogue_changes
 		where id < $1 and ($2 = '' or subject = $2) order by id desc limit $3`, before, subject, size+1)
 	if err != nil {
-		return nil, "", storeError("listing changes", err)
+		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing changes: %w", err))
 	}
 	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e Edit, err error) {
 		err = r.Scan(&e.ID, &e.At, &e.Who, &e.What, &e.Subject, &e.Version, &e.Name, &e.Reason)
@@ -125,7 +135,7 @@ func (s *Store) Changes(ctx context.Context, subject string, p booking.Page) (pa
 		return e, err
 	})
 	if err != nil {
-		return nil, "", storeError("listing changes", err)
+		return nil, "", ropeline.ErrStoreAway.Because(fmt.Errorf("listing changes: %w", err))
 	}
 	page, next = booking.Cut(list, size, func(e Edit) string { return strconv.FormatInt(e.ID, 10) })
 	return page, next, nil
