@@ -62,6 +62,7 @@ var layout = []room{
 	{"booking/plan", []string{"booking", "booking/tariff"}, "arithmetic of periods and of what is allowed: it reads nothing and writes nothing"},
 	{"booking/audit", []string{"booking"}, "it writes down what it is told, whatever was changed"},
 	{"booking/catalogue", []string{"booking", "booking/audit", "booking/plan", "booking/tariff", "booking/venue", "terms"}, "what there is to sell knows nothing of who buys it"},
+	{"booking/guide", []string{"booking", "booking/audit", "booking/picture"}, "what is on, as people read it, knows nothing of what is sold"},
 	{"booking/inventory", nil, "what is free knows nothing of holds' rules or orders"},
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
 	{"booking/payment/signature", nil, "a leaf that knows one thing"},

@@ -51,6 +51,14 @@ const (
 
 	OfPlan         = "plan"
 	OfSubscription = "subscription"
+
+	OfEvent     = "event"
+	OfPerformer = "performer"
+	OfTour      = "tour"
+	OfPicture   = "picture"
+	OfDetails   = "details"
+	OfState     = "state"
+	OfApproval  = "approval"
 )
 
 // Validate refuses a key or a reason that is none; needsReason says that there has to

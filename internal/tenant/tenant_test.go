@@ -35,7 +35,7 @@ func two(t *testing.T) *pgxpool.Pool {
 		}{
 			{`insert into organizations (id, slug, name) values ($1, $2, $2)`, []any{organization, name}},
 			{`insert into events (id, title, organization_id) values ($1, 'Gala', $2)`, []any{id(1), organization}},
-			{`insert into venues (id, name, organization_id) values ($1, 'Hall', $2)`, []any{id(2), organization}},
+			{`insert into venues (id, name, organization_id, open) values ($1, 'Hall', $2, false)`, []any{id(2), organization}},
 			{`insert into venue_maps (venue_id, version, document) values ($1, 1, '{}')`, []any{id(2)}},
 			{`insert into performances (id, event_id, venue_id, starts_at, units) values ($1, $2, $3, now(), 10)`, []any{id(3), id(1), id(2)}},
 			{`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency) values ($1, $1, 'Stalls', 'general', 0, 10, 100, 'EUR')`, []any{id(3)}},
