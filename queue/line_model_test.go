@@ -48,7 +48,7 @@ type fan struct {
 	again   bool  // a missed turn was repeated: not another time
 	allowed bool  // it may be, and was not yet
 	back    bool  // before everybody
-	stands  int64 // among those, if it has no score: how far the line had come then
+	stands  int64 // by this, if it has no score: how far the line had come when it came back
 	late    bool  // beside the line
 	lost    bool  // the line does not know the place
 	beside  bool  // its offer did not come by the order of the line
@@ -172,11 +172,6 @@ func (m *model) place(f *fan) {
 // order is that of a sale: equal scores go by the bytes of the id. There are
 // some if several lines give them in the same microsecond.
 func order(a, b *fan) int {
-	return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(string(a.id), string(b.id)))
-}
-
-// inFront is the order of those who stand before everybody.
-func inFront(a, b *fan) int {
 	stands := func(f *fan) int64 { return max(f.score, f.stands) }
 	return cmp.Or(cmp.Compare(stands(a), stands(b)), strings.Compare(string(a.id), string(b.id)))
 }
@@ -303,7 +298,7 @@ func (m *model) front(lane int) []*fan {
 			others = append(others, f)
 		}
 	}
-	slices.SortFunc(back, inFront)
+	slices.SortFunc(back, order)
 	slices.SortFunc(others, order)
 	var all []*fan
 	for i := range max(len(back), len(others)) {
@@ -819,7 +814,7 @@ func (s *system) actions(ctx contextT) map[string]func(*rapid.T) {
 		"ask for a missed turn": func(t *rapid.T) {
 			f := s.pick(t, ropeline.PlaceExpired)
 			may := f.state == ropeline.PlaceExpired && f.missed > 0 && !f.again && !f.lost && s.ms()-f.missed <= Grace.Milliseconds() || f.allowed
-			may = may && !f.ruled
+			may = may && (!f.ruled || f.ordinal >= 0) // one that a loss found before everybody is in the line since
 			ticket := s.ticket(f)
 			if rapid.Bool().Draw(t, "its ticket is of the lobby") && f.ordinal >= 0 {
 				ticket.Score = ""
@@ -1528,7 +1523,7 @@ func (s *system) lose(ctx contextT, t *rapid.T) {
 		if remembered && p.Offer != nil {
 			turns = append(turns, p)
 		}
-		if s.forget(f, remembered); !s.drawn || !p.ordered(s.scores[f.lane]) {
+		if s.forget(f, remembered); !s.drawn || !p.ordered(s.scores[f.lane]) || p.Score == "" {
 			f.ordinal = -1
 		}
 	}

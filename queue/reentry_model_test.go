@@ -83,7 +83,7 @@ func (m *model) reenter(f *fan) bool {
 		}
 		f.how, f.exp, f.ends, f.ended, f.slot, f.more, f.keeps = "used", 0, 0, false, 0, nil, nil
 	}
-	if f.score < 0 && !f.back {
+	if f.score < 0 && f.ordinal < 0 && !f.back {
 		f.stands = m.scores[f.lane]
 	}
 	f.state, f.back, f.allowed = ropeline.PlaceWaiting, true, true
