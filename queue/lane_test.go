@@ -368,6 +368,46 @@ func TestWhoComesByARuleIsCountedAndTold(t *testing.T) {
 	}
 }
 
+// Who comes by a rule before the line is drawn, is failed by the shop and comes in again waits
+// where the draw has made no order yet. Leaving was answered as for a place that nobody
+// knows, and the turn came all the same.
+func TestWhoComesInAgainBeforeTheDrawCanLeave(t *testing.T) {
+	t.Parallel()
+	l := openLaned(t, nil, func(s *ropeline.Sale) {
+		s.LobbyClosesAt = s.OpensAt.Add(time.Minute)
+		s.OpensAt, s.EndsAt = s.OpensAt.Add(time.Hour), s.EndsAt.Add(2*time.Hour)
+	})
+	ctx, id := t.Context(), ropeline.PlaceID("colleague")
+	l.now = l.sale.OpensAt.Add(time.Second) // and nobody has drawn
+	if _, err := l.Bypass(ctx, l.sale.ID, id, ropeline.Bypass{Name: "staff", Share: 2}); err != nil {
+		t.Fatal(err)
+	}
+	session, err := l.Claim(ctx, l.sale.ID, id)
+	if err == nil {
+		err = l.Grant(ctx, l.sale.ID, session.ID, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.now = l.now.Add(time.Hour) // the session is over
+	if stands, err := l.Reenter(ctx, l.sale.ID, Ticket{Place: id}); !stands || err != nil {
+		t.Fatalf("coming in again: %v, %v", stands, err)
+	}
+	if _, err := l.Leave(ctx, l.sale.ID, id); err != nil {
+		t.Errorf("leaving: %v", err)
+	}
+	if _, err := l.Leave(ctx, l.sale.ID, id); err != nil {
+		t.Errorf("leaving again: %v", err)
+	}
+	if err := l.Draw(ctx, l.sale.ID); err != nil {
+		t.Fatal(err)
+	}
+	l.ticks(t, 3)
+	if p, err := l.Find(ctx, l.sale.ID, id); err != nil || p.State != ropeline.PlaceLeft {
+		t.Errorf("after the draw it is %+v, %v", p, err)
+	}
+}
+
 // Beyond its first few a rule has its share of all people, to a person.
 func TestARuleHasItsShare(t *testing.T) {
 	t.Parallel()

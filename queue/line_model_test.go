@@ -535,7 +535,8 @@ func (m *model) leave(f *fan) error {
 	switch {
 	case f.lost && !f.hadTurn():
 		return ErrPlaceUnknown
-	case f.state == ropeline.PlaceCollected && !m.drawn && m.now < m.sale.LobbyClosesAt.UnixMicro():
+	// Again, too, by a clock that went back over the close; who joined after it stays in the draw.
+	case !m.drawn && m.now < m.sale.LobbyClosesAt.UnixMicro() && f.score < 0 && (f.state == ropeline.PlaceCollected || f.state == ropeline.PlaceLeft):
 		m.fans = slices.DeleteFunc(m.fans, func(o *fan) bool { return o == f })
 		return nil
 	case f.state == ropeline.PlaceCollected, f.state == ropeline.PlaceWaiting, f.state == ropeline.PlaceOffered:

@@ -10,7 +10,10 @@ local refused = unsettled(KEYS[1])
 if refused then return refused end
 local place, now = ARGV[2], clock()
 
-if number(KEYS[1], 'drawn') == 0 then
+-- Before the draw, too: who came by a rule, and then again, waits already.
+local beside = redis.call('ZREM', KEYS[8], place) + redis.call('ZREM', KEYS[9], place)
+if beside > 0 then redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
+if number(KEYS[1], 'drawn') == 0 and beside == 0 then
   local lobby = now < number(KEYS[1], 'close') * 1000
   local known = redis.call('SISMEMBER', KEYS[3], place) == 1 or redis.call('ZSCORE', KEYS[4], place)
   if not known then return redis.call('SISMEMBER', KEYS[7], place) == 1 and 'left' or 'unknown' end
@@ -20,8 +23,6 @@ if number(KEYS[1], 'drawn') == 0 then
   return 'left'
 end
 
-local beside = redis.call('ZREM', KEYS[8], place) + redis.call('ZREM', KEYS[9], place)
-if beside > 0 then redis.call('HINCRBY', KEYS[1], 'late_seq', 1) end
 local rank = redis.call('ZRANK', KEYS[2], place)
 if not rank then
   if beside == 0 then return redis.call('SISMEMBER', KEYS[7], place) == 1 and 'left' or 'unknown' end
