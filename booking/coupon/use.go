@@ -289,7 +289,7 @@ func (s *Store) Verify(ctx context.Context, shop, who, code string) (Copy, error
 }
 
 // Spend uses a copy at the shop's till and tells what it takes off. The same key
-// gets the same answer.
+// gets the same answer, and is refused with another code.
 func (s *Store) Spend(ctx context.Context, shop, who, key, code string, total booking.Money) (Lowered, error) {
 	if !booking.IsKey(key) {
 		return Lowered{}, booking.ErrKey
@@ -332,9 +332,12 @@ func (s *Store) spend(ctx context.Context, k held, who, key string, off booking.
 	if k.noTicket {
 		return ErrNoTicket
 	}
-	_, err := s.db.Exec(ctx, `update coupon_copies k set state = 'redeemed', since = `+clock+`, mover = @who, used_key = @key, discount = @discount
+	_, err := s.db.Exec(ctx, `update coupon_copies k set state = 'redeemed', since = `+clock+`, mover = @who, used_key = @key, used_shop = c.shop_id, discount = @discount
 		from coupons c where c.id = k.coupon_id and k.coupon_id = @id and k.number = @number and k.turn = @turn and k.state = 'claimed'
 			and k.expires_at > `+clock+` and `+ticketed, s.args(pgx.NamedArgs{"who": who, "key": key, "discount": off.Amount,
 		"id": k.Coupon.ID, "number": k.Number, "turn": k.turn}))
+	if violates(err, "coupon_copies_till_key_once") {
+		return booking.ErrKeyReused
+	}
 	return away("redeeming a copy of coupon "+k.Coupon.ID, err)
 }

@@ -75,6 +75,17 @@ func fromTheDeskToTheTill(t *testing.T, r *rig) {
 	if err != nil || len(past) != 2 || past[0].Who != "you" || past[1].Who != "opera.rosa" || past[1].Detail != "till-1" {
 		t.Errorf("past %+v, %v", past, err)
 	}
+
+	// With the code of the next guest the key once spent that coupon, too.
+	_, second := r.claim(c)
+	spend.Currency = c.Currency
+	_, err = r.Spend(ctx, r.shop, "opera.rosa", "till-1", second.Code, spend)
+	r.refused(err, booking.ErrKeyReused)
+	if seen, err := r.Verify(ctx, r.shop, "opera.rosa", second.Code); err != nil || seen.State != coupon.Claimed {
+		t.Errorf("the other guest's: %+v, %v", seen, err)
+	}
+	_, err = r.Spend(ctx, r.shop, "opera.rosa", "till-2", second.Code, spend)
+	r.must(err)
 }
 
 func theWindowAndTheLifeOfACoupon(t *testing.T, r *rig) {
