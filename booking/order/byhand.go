@@ -325,7 +325,8 @@ func (c canceling) empty(o locked, rates tariff.Tariff) (canceling, error) {
 // madeUp ends those refunds of ours that the refund by hand makes up for, the oldest
 // first, and returns them: what the provider has refused, and what it was asked for and
 // has not heard of, if that is more than is left. It would be refused when it comes, for
-// good, and nobody is owed it.
+// good, and nobody is owed it. Of what is then left the oldest of the refused has a part:
+// who is owed something is given that first, in however many pieces.
 func (h handed) madeUp(ctx context.Context, tx pgx.Tx, by string) (made []Cancellation, err error) {
 	open, err := cancellations(ctx, tx, `select `+cancellationColumns+` from cancellations
 		where attempt_id = $1 and (state = 'failed' or state = 'refunding' and refund_id <> all($2::uuid[])) order by created_at for update`, h.attempt.ID, h.had)
@@ -352,5 +353,35 @@ func (h handed) madeUp(ctx context.Context, tx pgx.Tx, by string) (made []Cancel
 		amount -= c.Amount.Amount
 		made = append(made, c)
 	}
-	return made, nil
+	next := slices.IndexFunc(open, func(c Cancellation) bool {
+		return c.State == RefundFailed && !slices.ContainsFunc(made, func(m Cancellation) bool { return m.ID == c.ID })
+	})
+	if next < 0 || amount == 0 {
+		return made, nil
+	}
+	part := open[next]
+	if err := part.split(ctx, tx, amount, by); err != nil {
+		return nil, err
+	}
+	part.Amount.Amount = amount
+	return append(made, part), nil
+}
+
+// split makes two of a refund that has failed: an amount of it that is made up for, and
+// the rest, which is still owed. The platform's fee is the rest's: a refund by hand gives
+// none back.
+func (c Cancellation) split(ctx context.Context, tx pgx.Tx, amount int64, by string) error {
+	rest := uuid.NewSHA1(uuid.MustParse(c.ID), []byte("rest of "+by))
+	_, err := tx.Exec(ctx, `
+		with part as (
+			update cancellations set amount = $3, fee_returned = 0, state = 'refunded', made_up_by = $4, updated_at = now()
+			where performance_id = $1 and id = $2
+			returning *
+		)
+		insert into cancellations (performance_id, id, order_id, attempt_id, payment_performance, place_id, units, amount, kept, currency, who, reason,
+			state, refund_id, freed, fee_returned, created_at)
+		select performance_id, $5::uuid, order_id, attempt_id, payment_performance, place_id, '{}', $6, 0, currency, who, reason,
+			'failed', $5::uuid, true, $7, created_at
+		from part`, c.Performance, c.ID, amount, by, rest, c.Amount.Amount-amount, c.Fee)
+	return err
 }

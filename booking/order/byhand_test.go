@@ -121,6 +121,54 @@ func TestARefusedRefundIsMadeByHand(t *testing.T) {
 	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Owed: 7500})
 }
 
+// … in pieces. They were once taken for money of the other ticket, which was canceled when
+// they came to its price, and the refund stayed in the list: who went by that paid twice.
+func TestARefusedRefundIsMadeByHandInPieces(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	o := d.buys("s1", 3, 4)
+	d.refusesRefunds()
+	if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{o.Tickets[0].ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+		t.Fatal(err)
+	}
+	d.hear(d.refundByHand(2000), order.HeardNow)
+	if rest := d.failed(1)[0]; rest.Amount.Amount != 5500 || rest.Order != o.ID {
+		t.Errorf("still to be given back: %+v", rest)
+	}
+	d.audited()
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 2000, ToRefund: 5500, Owed: 7500})
+	d.provider.before = nil
+	d.hear(d.refundByHand(5499), order.HeardNow)
+	if rest := d.failed(1)[0]; rest.Amount.Amount != 1 {
+		t.Errorf("still to be given back: %+v", rest)
+	} else if c, err := d.RetryRefund(t.Context(), rest.ID, order.Staff("ann")); err != nil || c.State != order.RefundDone { // the last cent by us
+		t.Errorf("%+v, %v", c, err)
+	}
+	d.failed(0)
+	d.want("attempts done; orders paid; tickets 3:canceled,4:valid; payments captured; " +
+		"ledger placed,authorized,captured,canceled,refunding,refund_failed,refunded,refunded,refunding,refunded; redis sold 1")
+	d.count(`select refunded from sandbox_payments`, 7500)
+	d.audited()
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 7500, Owed: 7500})
+	d.hear(d.refundByHand(1000), order.HeardNow) // more is of the other ticket, as before
+	d.settles(order.Settlement{Currency: "EUR", Orders: 1, Taken: 15000, Refunded: 8500, Owed: 6500})
+	d.audited()
+
+	// The bank sends all of it back: each piece is a failed refund, and may be made again.
+	for range 4 {
+		d.sendsBack()
+	}
+	d.told()
+	sum := int64(0)
+	for _, c := range d.failed(4) {
+		sum += c.Amount.Amount
+	}
+	if sum != 8500 {
+		t.Errorf("%d came back", sum)
+	}
+	d.audited()
+}
+
 // A refund of ours does not reach the provider, and somebody gives all of the money back
 // there meanwhile: ours is refused when it comes, and nobody is owed it. It once stood in
 // the list of what is still to be given back for ever, and who went by that paid twice.

@@ -244,13 +244,13 @@ func (d *Desk) RetryRefund(ctx context.Context, id, who string) (Cancellation, e
 	moved, err := ids(ctx, d.store.db, `
 		with moved as (
 			update cancellations set state = 'refunding', refund_id = $4, tries = tries + 1, updated_at = now()
-			where performance_id = $1 and id = $2 and refund_id = $3 and state = 'failed'
+			where performance_id = $1 and id = $2 and refund_id = $3 and amount = $6 and state = 'failed'
 			returning id, order_id, amount, currency
 		), entry as (
 			insert into order_ledger (performance_id, order_id, entry, amount, currency, who)
 			select $1, order_id, 'refunding', amount, currency, $5 from moved
 		)
-		select id from moved`, c.Performance, c.ID, c.Refund, again, who)
+		select id from moved`, c.Performance, c.ID, c.Refund, again, who, c.Amount.Amount)
 	if err != nil {
 		return Cancellation{}, away("asking again for the refund of", c.ID, err)
 	}
