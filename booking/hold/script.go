@@ -100,6 +100,14 @@ type Request struct {
 // Part is a part of what somebody wants to hold.
 type Part []any
 
+// Units is how many units parts have together.
+func Units(parts []Part) (n int) {
+	for _, p := range parts {
+		n += p[1].(int)
+	}
+	return n
+}
+
 // These are exactly these units.
 func These(units []int) Part {
 	p := make(Part, 0, 2+len(units))

@@ -73,7 +73,9 @@ type Quote struct {
 func exchangeSession(order string) string { return "exchange-" + order }
 
 // HoldExchange holds what tickets may be exchanged for and says what that would come
-// to. What the order held for an exchange before is given back.
+// to. What the order held for an exchange before is given back: what it held of another
+// performance only if the new wish is held, of the same one before that, since the new
+// wish may be for some of it.
 func (d *Desk) HoldExchange(ctx context.Context, x Exchange, to ropeline.PerformanceID, parts []hold.Part) (Quote, error) {
 	g, err := d.give(ctx, &x)
 	if err != nil {
@@ -90,7 +92,14 @@ func (d *Desk) HoldExchange(ctx context.Context, x Exchange, to ropeline.Perform
 	case p.Map.Account != "":
 		return Quote{}, ErrExchangeAccount
 	}
-	if err := d.dropExchange(ctx, g.order.Order); err != nil {
+	if hold.Units(parts) != len(g.Tickets) {
+		return Quote{}, ErrExchangeCount
+	}
+	ids, err := d.catalogue.OnSale(ctx, p.Sale.ID)
+	if err != nil {
+		return Quote{}, err
+	}
+	if err := d.dropExchange(ctx, x.Order, to); err != nil {
 		return Quote{}, err
 	}
 	id, err := booking.NewID()
@@ -108,6 +117,10 @@ func (d *Desk) HoldExchange(ctx context.Context, x Exchange, to ropeline.Perform
 		return Quote{}, err
 	}
 	q, err := g.quote(h, p)
+	if err == nil {
+		others := slices.DeleteFunc(slices.Clone(ids), func(id ropeline.PerformanceID) bool { return id == to })
+		err = d.dropExchange(ctx, x.Order, others...)
+	}
 	if err != nil {
 		return Quote{}, errors.Join(err, holds.Release(ctx, to, h.ID, h.Session))
 	}
@@ -120,16 +133,17 @@ func (d *Desk) DropExchange(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return d.dropExchange(ctx, o)
-}
-
-func (d *Desk) dropExchange(ctx context.Context, o Order) error {
 	ids, err := d.catalogue.OnSale(ctx, o.Sale)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		h, live, err := d.holds.Of(ctx, id, exchangeSession(o.ID))
+	return d.dropExchange(ctx, id, ids...)
+}
+
+// dropExchange gives back what an order holds of some performances.
+func (d *Desk) dropExchange(ctx context.Context, order string, of ...ropeline.PerformanceID) error {
+	for _, id := range of {
+		h, live, err := d.holds.Of(ctx, id, exchangeSession(order))
 		if err == nil && live {
 			err = d.holds.Keeping(nil).Release(ctx, id, h.ID, h.Session)
 		}

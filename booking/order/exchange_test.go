@@ -289,6 +289,38 @@ func TestExchangeIsRefused(t *testing.T) {
 	}
 }
 
+// Whoever looks for something better on another night, and is too late, has still what was
+// held for them before. It was once given up first.
+func TestAWishThatFailsGivesUpNothingOfAnotherNight(t *testing.T) {
+	t.Parallel()
+	d, other := twice(t, swaps)
+	o := d.buys("s1", cheap)
+	d.hold("s2", dear)
+	x := wishFor(o, 0)
+	d.quoted(&x, other, fair)
+	for want, c := range map[error]struct {
+		to    ropeline.PerformanceID
+		units []int
+	}{
+		hold.ErrUnitsTaken:     {d.id, []int{dear}},
+		order.ErrExchangeCount: {other, []int{fair, fair + 1}},
+	} {
+		if q, err := d.HoldExchange(t.Context(), x, c.to, []hold.Part{hold.These(c.units)}); !errors.Is(err, want) {
+			t.Errorf("%+v, %v, want %v", q, err, want)
+		}
+	}
+	d.quoted(&x, other, fair+1) // takes its place
+	before := x
+	d.quoted(&x, d.id, fair) // and this one that of the other night
+	if _, err := d.Exchange(t.Context(), before); !errors.Is(err, hold.ErrReleased) {
+		t.Errorf("for what was given up: %v", err)
+	}
+	if n, err := d.Exchange(t.Context(), x); err != nil || n.State != order.Paid {
+		t.Errorf("%+v, %v", n, err)
+	}
+	d.adds()
+}
+
 // A card that is declined leaves the old ticket and the hold; another card works, and
 // one that has to be confirmed is given up for it.
 func TestADeclinedExchangeChangesNothing(t *testing.T) {
