@@ -368,20 +368,20 @@ func (h handed) madeUp(ctx context.Context, tx pgx.Tx, by string) (made []Cancel
 }
 
 // split makes two of a refund that has failed: an amount of it that is made up for, and
-// the rest, which is still owed. The platform's fee is the rest's: a refund by hand gives
-// none back.
+// the rest, which is still owed. The platform's fee stays with the first: it may have been
+// given back with a refund that the bank has sent back, and goes back once.
 func (c Cancellation) split(ctx context.Context, tx pgx.Tx, amount int64, by string) error {
 	rest := uuid.NewSHA1(uuid.MustParse(c.ID), []byte("rest of "+by))
 	_, err := tx.Exec(ctx, `
 		with part as (
-			update cancellations set amount = $3, fee_returned = 0, state = 'refunded', made_up_by = $4, updated_at = now()
+			update cancellations set amount = $3, state = 'refunded', made_up_by = $4, updated_at = now()
 			where performance_id = $1 and id = $2
 			returning *
 		)
 		insert into cancellations (performance_id, id, order_id, attempt_id, payment_performance, place_id, units, amount, kept, currency, who, reason,
 			state, refund_id, freed, fee_returned, created_at)
 		select performance_id, $5::uuid, order_id, attempt_id, payment_performance, place_id, '{}', $6, 0, currency, who, reason,
-			'failed', $5::uuid, true, $7, created_at
-		from part`, c.Performance, c.ID, amount, by, rest, c.Amount.Amount-amount, c.Fee)
+			'failed', $5::uuid, true, 0, created_at
+		from part`, c.Performance, c.ID, amount, by, rest, c.Amount.Amount-amount)
 	return err
 }
