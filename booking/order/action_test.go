@@ -291,6 +291,34 @@ func TestActionWithoutReturn(t *testing.T) {
 	}
 }
 
+// A provider that reserves another amount than it was asked for, at once or by what the
+// fan has confirmed: nothing is sold for it, and it is let go.
+func TestAnotherAmountThanWasAskedForIsLetGo(t *testing.T) {
+	t.Parallel()
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.provider.less = 1
+		if o, err := d.Checkout(t.Context(), d.request(d.hold("s1", 3, 4), sandbox.OK)); !errors.Is(err, order.ErrDeclined) {
+			t.Errorf("%+v, %v, want payment-declined", o, err)
+		}
+		d.want("attempts closed; orders -; tickets -; payments voided; ledger -; redis sold 0 held")
+		d.consistent()
+	})
+	t.Run("confirmed", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		r, _ := d.act()
+		d.provider.less = 1
+		d.confirm(true)
+		if o, err := d.Checkout(t.Context(), r); !errors.Is(err, order.ErrDeclined) {
+			t.Errorf("%+v, %v, want payment-declined", o, err)
+		}
+		d.want(strings.Replace(undone, "%", "voided", 1))
+		d.consistent()
+	})
+}
+
 // With Stripe, told by Stripe's webhook: the same.
 func TestActionWithStripe(t *testing.T) {
 	t.Parallel()

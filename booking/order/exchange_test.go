@@ -308,6 +308,9 @@ func TestAWishThatFailsGivesUpNothingOfAnotherNight(t *testing.T) {
 		if q, err := d.HoldExchange(t.Context(), x, c.to, []hold.Part{hold.These(c.units)}); !errors.Is(err, want) {
 			t.Errorf("%+v, %v, want %v", q, err, want)
 		}
+		if h, err := d.holds.Get(t.Context(), other, x.Hold, "exchange-"+o.ID); err != nil || h.State != hold.Held {
+			t.Fatalf("%v took what was held: %+v, %v", want, h, err)
+		}
 	}
 	d.quoted(&x, other, fair+1) // takes its place
 	before := x
