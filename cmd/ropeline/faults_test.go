@@ -325,6 +325,8 @@ func newShop(t *testing.T, r *devtest.RedisServer, dsn string, plan catalogue.Pl
 func scripts(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("../../booking/*/lua/*.lua")
+	more, _ := filepath.Glob("../../internal/tries/lua/*.lua")
+	files = append(files, more...)
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d scripts, %v", len(files), err)
 	}

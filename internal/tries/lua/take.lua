@@ -1,4 +1,4 @@
--- Counts one more code that somebody brings. A right one is taken back (DECR).
+-- Counts one more try of somebody who may guess. A right one is taken back (DECR).
 --
 -- KEYS  1 counter of whoever it is
 -- ARGV  1 most wrong ones at a time  2 ms until they are forgotten
