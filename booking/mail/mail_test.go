@@ -1,0 +1,221 @@
+package mail_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/internal/devstack/mailbox"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+// plain seals nothing, but notices if a message is opened under another id.
+type plain struct{}
+
+func (plain) Seal(id string, text []byte) ([]byte, error) { return append([]byte(id), text...), nil }
+
+func (plain) Open(id string, sealed []byte) ([]byte, error) {
+	text, ok := strings.CutPrefix(string(sealed), id)
+	if !ok {
+		return nil, errors.New("of another id")
+	}
+	return []byte(text), nil
+}
+
+type rig struct {
+	t     *testing.T
+	db    *pgxpool.Pool
+	store *mail.Store
+	box   *mailbox.Box
+	who   string
+}
+
+func open(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, db: devtest.Postgres(t), box: &mailbox.Box{}, who: uuid.NewString()}
+	r.store = mail.New(r.db, plain{})
+	r.exec(`insert into people (id, email_mac, wrapped, sealed) values ($1, 'a', 'b', 'c')`, r.who)
+	return r
+}
+
+func (r *rig) exec(sql string, args ...any) {
+	r.t.Helper()
+	if _, err := r.db.Exec(r.t.Context(), sql, args...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// until runs a part until something is so, and waits for its end.
+func (r *rig) until(run func(context.Context) error, so func() bool) {
+	r.t.Helper()
+	ctx, stop := context.WithTimeout(r.t.Context(), 20*time.Second)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	for !so() && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	late := ctx.Err()
+	stop()
+	if err := <-done; err != nil || late != nil {
+		r.t.Fatal(err, late)
+	}
+}
+
+// serve has a mail server, and returns its address.
+func (r *rig) serve(listen string) string {
+	r.t.Helper()
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.box.Serve(ctx, ln) }()
+	r.t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil && !errors.Is(err, net.ErrClosed) {
+			r.t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+func (r *rig) sender(address string) *mail.Sender {
+	r.t.Helper()
+	server, err := mail.ParseServer("smtp://" + address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s, err := mail.NewSender(r.store, server, "Ropeline <tickets@example.org>", 10*time.Millisecond, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func (r *rig) post(to string, fails error) {
+	r.t.Helper()
+	err := pgx.BeginFunc(r.t.Context(), r.db, func(tx pgx.Tx) error {
+		m := mail.Message{To: to, Subject: "Größe & <b>", Text: "Ein Brief über\n" + strings.Repeat("lang", 40) + "\n"}
+		return errors.Join(r.store.Post(r.t.Context(), tx, r.who, m, time.Hour), fails)
+	})
+	if !errors.Is(err, fails) {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) states() (all string) {
+	r.t.Helper()
+	err := r.db.QueryRow(r.t.Context(), `select coalesce(string_agg(state || case when sealed is null then '' else '*' end, ' ' order by state), '') from mails`).Scan(&all)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+func TestALetterIsSentOnceItIsCommittedAndForgottenThen(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	r.post("ada@example.org", nil)
+	r.post("nobody@example.org", errors.New("rolled back"))
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.until(sender.Run, func() bool { return r.states() == "sent" })
+	got := r.box.Letters()
+	if len(got) != 1 || got[0].To != "ada@example.org" || got[0].From != "tickets@example.org" || got[0].Subject != "Größe & <b>" ||
+		got[0].Text != "Ein Brief über\n"+strings.Repeat("lang", 40)+"\n" || !strings.HasSuffix(got[0].ID, "@example.org") {
+		t.Errorf("there came %+v", got)
+	}
+}
+
+func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	tries := map[string]int{}
+	r.box.Refuse = func(to string) int { // one session at a time
+		switch tries[to]++; {
+		case to == "later@example.org" && tries[to] == 1:
+			return 451
+		case to == "never@example.org":
+			return 550
+		}
+		return 0
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	for _, to := range []string{"later@example.org", "never@example.org", "ada@example.org"} {
+		r.post(to, nil)
+	}
+	r.until(sender.Run, func() bool { return r.states() == "due* failed sent" })
+	if n := tries["later@example.org"]; n != 1 {
+		t.Errorf("it was tried %d times at once", n)
+	}
+	r.exec(`update mails set next_at = now() where state = 'due'`)
+	r.until(sender.Run, func() bool { return r.states() == "failed sent sent" })
+	if got := fmt.Sprint(tries); got != "map[ada@example.org:1 later@example.org:2 never@example.org:1]" {
+		t.Errorf("tried were %s", got)
+	}
+}
+
+func TestALetterWaitsForAServerThatIsAwayButNotForever(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sender := r.sender(address)
+	r.post("ada@example.org", nil)
+	r.post("over@example.org", nil)
+	tried := func() (n int) {
+		if err := r.db.QueryRow(t.Context(), `select count(*) from mails where tries = 1 and problem <> ''`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	r.until(sender.Run, func() bool { return tried() == 2 })
+	r.exec(`update mails set next_at = now()`)
+	r.exec(`update mails set give_up_at = now() where convert_from(sealed, 'utf8') like '%over@%'`)
+	r.until(sender.Run, func() bool { return r.states() == "due* failed" })
+	r.exec(`update mails set next_at = now() where state = 'due'`)
+	r.serve(address)
+	r.until(sender.Run, func() bool { return r.states() == "failed sent" })
+	if got := r.box.Letters(); len(got) != 1 || got[0].To != "ada@example.org" {
+		t.Errorf("there came %+v", got)
+	}
+}
+
+func TestAMailServerIsNamedWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "mail.example.org", "http://mail.example.org", "smtp://", "smtp://u:p@mail.example.org", "smtp://mail.example.org:0", "smtp://mail.example.org:99999", "smtp://mail.example.org/x", "smtp://a b"} {
+		if _, err := mail.ParseServer(bad); err == nil {
+			t.Errorf("%q is taken for a mail server", bad)
+		}
+	}
+	for _, good := range []string{"smtp://mail.example.org", "smtps://ada@mail.example.org:465", "smtp://[::1]:2525"} {
+		if _, err := mail.ParseServer(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	server, err := mail.ParseServer("smtp://mail.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mail.NewSender(nil, server, "no address", time.Second, nil, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("letters come from no address")
+	}
+}

@@ -1,0 +1,153 @@
+// Package mailbox is a mail server for development and tests: it takes every letter and
+// delivers none. What came can be read in a browser, and by programs.
+package mailbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/mail"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// most is how many letters are kept: the newest.
+const most = 200
+
+// Letter is what came.
+type Letter struct {
+	ID      string    `json:"id"` // its Message-ID
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
+	At      time.Time `json:"at"`
+}
+
+// Box is a mail server with what came.
+type Box struct {
+	// Refuse says how a letter to an address is refused; nil, or 0, takes it. It is for
+	// tests and set before Serve.
+	Refuse func(to string) (code int)
+
+	mu  sync.Mutex // guards all
+	all []Letter   // the newest last
+}
+
+// Letters are those that came, the newest first.
+func (b *Box) Letters() []Letter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := slices.Clone(b.all)
+	slices.Reverse(all)
+	return all
+}
+
+// Serve takes letters from ln until ctx ends.
+func (b *Box) Serve(ctx context.Context, ln net.Listener) error {
+	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{box: b}, nil }))
+	s.Domain, s.MaxMessageBytes, s.MaxRecipients, s.EnableSMTPUTF8 = "localhost", 1<<20, 10, true
+	s.ReadTimeout, s.WriteTimeout = time.Minute, time.Minute
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving the mailbox: %w", err)
+	case <-ctx.Done():
+		err := s.Close()
+		<-ended
+		return err
+	}
+}
+
+// session is one connection's letter, as it comes.
+type session struct {
+	box  *Box
+	from string
+	to   []string
+}
+
+func (s *session) Reset()        { s.from, s.to = "", nil }
+func (s *session) Logout() error { return nil }
+
+func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	s.from = from
+	return nil
+}
+
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if s.box.Refuse != nil {
+		if code := s.box.Refuse(to); code != 0 {
+			return &smtp.SMTPError{Code: code, Message: "not now, or never"}
+		}
+	}
+	s.to = append(s.to, to)
+	return nil
+}
+
+func (s *session) Data(r io.Reader) error {
+	m, err := mail.ReadMessage(r)
+	if err != nil {
+		return &smtp.SMTPError{Code: 554, Message: "this is no letter"}
+	}
+	text, err := body(m)
+	if err != nil {
+		return &smtp.SMTPError{Code: 554, Message: "this letter cannot be read"}
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+	if err != nil {
+		subject = m.Header.Get("Subject")
+	}
+	s.box.mu.Lock()
+	defer s.box.mu.Unlock()
+	s.box.all = append(s.box.all, Letter{ID: strings.Trim(m.Header.Get("Message-Id"), "<>"), From: s.from, To: strings.Join(s.to, ", "), Subject: subject, Text: text, At: time.Now().UTC()})
+	if len(s.box.all) > most {
+		s.box.all = s.box.all[1:]
+	}
+	return nil
+}
+
+func body(m *mail.Message) (string, error) {
+	r := m.Body
+	switch strings.ToLower(m.Header.Get("Content-Transfer-Encoding")) {
+	case "quoted-printable":
+		r = quotedprintable.NewReader(r)
+	case "base64":
+		r = base64.NewDecoder(base64.StdEncoding, r)
+	}
+	text, err := io.ReadAll(r)
+	return string(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))), err
+}
+
+var page = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Letters</title>
+<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
+<h1>Letters</h1>
+{{range .}}<article><h2>{{.Subject}}</h2><p>to {{.To}}, {{.At.Format "15:04:05"}}</p><pre>{{.Text}}</pre></article>
+{{else}}<p>None came yet.</p>{{end}}`))
+
+// Handler shows what came: a page at /, and JSON at /letters.
+func (b *Box) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		_ = page.Execute(w, b.Letters())
+	})
+	mux.HandleFunc("GET /letters", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(b.Letters())
+	})
+	return mux
+}
