@@ -79,6 +79,7 @@ var layout = []room{
 	{"booking/abuse", []string{"booking"}, "it counts places, addresses and cards, and knows neither holds nor orders: they ask it"},
 	{"booking/returns", []string{"booking", "booking/catalogue", "booking/hold", "booking/inventory"}, "an offer is a hold; it knows no orders: they pay for it"},
 	{"booking/order", []string{"booking", "booking/abuse", "booking/coupon", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/tariff", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},
+	{"booking/insight", []string{"booking", "booking/catalogue", "booking/order", "booking/tariff"}, "it adds up what orders have written, and nobody needs it to sell"},
 	{"booking/webhook", []string{"booking", "booking/catalogue", "booking/inventory", "internal/outward"}, "it sends what the database wrote down, and knows nobody who made it happen"},
 	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr"}, "the core sees a public key, never package admission, which can sign"},
 	{"docs/gate", nil, "files that are documentation and configuration"},

@@ -37,7 +37,7 @@ func (s *server) routeOrganizer() error {
 
 // What can be wrong with what an organizer asks for.
 var (
-	ErrOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-required", Detail: "Venues, programs, reserves and plans are for organizers and SREs."}
+	ErrOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-required", Detail: "Venues, programs, plans, orders and their money are for organizers and SREs."}
 	ErrUnseen        = &ropeline.Error{Kind: ropeline.Conflict, Code: "if-match-missing", Status: http.StatusPreconditionRequired,
 		Detail: "Say which version you have seen, in If-Match, or If-None-Match: * for one that is not there yet."}
 	ErrNotItself = &ropeline.Error{Kind: ropeline.Invalid, Code: "program-invalid", Detail: "sale.id is not what the address says."}

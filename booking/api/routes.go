@@ -57,7 +57,10 @@ const endpoints = organizer + "/webhooks"
 // organizer is what staff do with what was sold.
 const organizer = "/api/v1/organizer"
 
-const blocks = organizer + "/blocks"
+const (
+	blocks  = organizer + "/blocks"
+	exports = organizer + "/exports"
+)
 
 // Where organizers keep what there is to sell.
 const (
@@ -89,23 +92,26 @@ var Routes = []Route{
 	{"drop-exchange", http.MethodDelete, "/api/v1/orders/{id}/exchange/hold", OrderLink, http.StatusNoContent, "Give back what is held for an exchange"},
 	{"exchange-tickets", http.MethodPost, "/api/v1/orders/{id}/exchange", OrderLink, http.StatusCreated, "Give tickets up for what is held, and pay or get back the difference"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
-	{"staff-cancel-order", http.MethodPost, organizer + "/orders/{id}/cancel", SRE, http.StatusOK, "Cancel tickets for a reason, at any time"},
+	{"staff-cancel-order", http.MethodPost, organizer + "/orders/{id}/cancel", Organizer, http.StatusOK, "Cancel tickets for a reason, at any time"},
 	{"staff-hold-exchange", http.MethodPut, organizer + "/orders/{id}/exchange/hold", SRE, http.StatusOK, "Hold what tickets may be exchanged for, at any time"},
 	{"staff-exchange-tickets", http.MethodPost, organizer + "/orders/{id}/exchange", SRE, http.StatusCreated, "Exchange tickets for a reason, at any time"},
-	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", SRE, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
+	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", Organizer, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
 	{"list-failed-refunds", http.MethodGet, organizer + "/refunds", SRE, http.StatusOK, "Refunds that the payment provider refuses"},
 	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
 	{"list-accounts", http.MethodGet, organizer + "/accounts", SRE, http.StatusOK, "Organizers' own accounts at the payment provider, and whether they can take payments"},
 	{"list-disputes", http.MethodGet, organizer + "/disputes", SRE, http.StatusOK, "Orders whose buyers' banks want the money back, and what became of them"},
 	{"release-dispute", http.MethodPost, organizer + "/disputes/{id}/release", SRE, http.StatusOK, "Put the places of a dispute that was lost on sale again; the same again changes nothing"},
-	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", SRE, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
+	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", Organizer, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
 	{"list-blocks", http.MethodGet, blocks, SRE, http.StatusOK, "Who may not buy for a while, the newest first"},
 	{"get-block", http.MethodGet, blocks + "/{id}", SRE, http.StatusOK, "A block, what happened to it and who did it, and where its subject stands now"},
 	{"create-block", http.MethodPost, blocks, SRE, http.StatusCreated, "Block a place or an address, for a reason"},
 	{"lift-block", http.MethodPost, blocks + "/{id}/lift", SRE, http.StatusOK, "End a block and forget what led to it, for a reason; again changes nothing"},
-	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", SRE, http.StatusOK, "The same, order by order, as CSV"},
-	{"get-sale-settlement", http.MethodGet, organizer + "/sales/{sale}/settlement", SRE, http.StatusOK, "What the performances of a sale came to, one by one and in all, with fee, tax and net"},
-	{"get-account-settlement", http.MethodGet, organizer + "/accounts/{account}/settlement", SRE, http.StatusOK, "The same for all performances of which an organizer's own account is paid"},
+	{"get-settlement-csv", http.MethodGet, organizer + "/performances/{id}/settlement.csv", Organizer, http.StatusOK, "The same, order by order, as CSV"},
+	{"get-sale-settlement", http.MethodGet, organizer + "/sales/{sale}/settlement", Organizer, http.StatusOK, "What the performances of a sale came to, one by one and in all, with fee, tax and net"},
+	{"get-account-settlement", http.MethodGet, organizer + "/accounts/{account}/settlement", Organizer, http.StatusOK, "The same for all performances of which an organizer's own account is paid"},
+
+	{"get-orders-csv", http.MethodGet, exports + "/orders.csv", Organizer, http.StatusOK, "Every order of a performance, a sale or an account, as CSV"},
+	{"get-accounting-csv", http.MethodGet, exports + "/accounting.csv", Organizer, http.StatusOK, "What each order came to, with fee, tax and net, as CSV: to the cent what the settlement says"},
 
 	{"show-counter", http.MethodGet, counter, BoxOffice, http.StatusOK, "Who is at the counter, and what is kept for it"},
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},
@@ -242,9 +248,9 @@ func (s *server) guard(app *fiber.App) {
 		case SRE:
 			chain = []fiber.Handler{private, plainBody, s.need(ErrSREOnly, roleSRE), pass}
 		case Organizer:
-			chain = []fiber.Handler{private, plainBody, s.need(ErrOrganizerOnly, roleSRE, roleOrganizer), pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, fromCookie, s.need(ErrOrganizerOnly, roleSRE, roleOrganizer), pass}
 		case BoxOffice:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.needAtCounter, pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, fromCookie, s.need(ErrBoxOfficeOnly, roleSRE, roleBoxOffice), pass}
 		default:
 			continue // no guard: the route stays closed
 		}

@@ -40,7 +40,7 @@ func (s *server) routeMoney() error {
 }
 
 // ErrSREOnly refuses a key of the staff that is for something else.
-var ErrSREOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "sre-required", Detail: "Orders and their money are for SREs."}
+var ErrSREOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "sre-required", Detail: "This is for SREs."}
 
 // by is who of the staff a request comes from, as the ledger names them.
 func by(ctx context.Context) string {

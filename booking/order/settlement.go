@@ -74,10 +74,14 @@ const settledOrders = `
 	) o join (select id, coalesce((tariff->>'tax_rate')::numeric, 0) rate from performances) p on p.id = o.performance_id`
 
 // settlementColumns are those of settledOrders as Settlement has them, after its number
-// of orders; summed up with sum.
+// of orders; summed up with sum, or of the table that ends in a dot.
 func settlementColumns(sum string) string {
 	columns := []string{"taken", "refunded", "to_refund", "disputed", "charged", "fee", "cash", "terminal", "tax", "exchanged"}
 	for i, c := range columns {
+		if strings.HasSuffix(sum, ".") {
+			columns[i] = sum + c + "::bigint"
+			continue
+		}
 		columns[i] = sum + "(" + c + ")::bigint"
 	}
 	return strings.Join(columns, ", ")
@@ -127,7 +131,11 @@ func (s *Store) settleWhere(ctx context.Context, performances string, of any) ([
 }
 
 func (s *Store) settle(ctx context.Context, performances []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
-	rows, err := s.db.Query(ctx, `
+	return settle(ctx, s.db, performances)
+}
+
+func settle(ctx context.Context, db querier, performances []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
+	rows, err := db.Query(ctx, `
 		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged
 		from (select performance_id, currency, sum(orders)::int orders, `+settlementColumns("sum")+` from (`+settledOrders+`) o group by performance_id, currency)
 			n (id, currency, orders, taken, refunded, to_refund, disputed, charged, fee, cash, terminal, tax, exchanged)
@@ -151,6 +159,46 @@ func (s *Store) settle(ctx context.Context, performances []ropeline.PerformanceI
 type OrderSettlement struct {
 	Order string
 	Settlement
+}
+
+// SettledOrder is what one order came to, and of which performance it is.
+type SettledOrder struct {
+	Performance ropeline.PerformanceID
+	Title       string
+	StartsAt    time.Time
+	Account     string // the name of the organizer's own, which was paid
+	Order       string
+	PlacedAt    time.Time
+	Settlement
+}
+
+// EachSettled gives what every order of the performances that tx sees, of which money was
+// taken, came to, in the order of their starts and of their making. It keeps none of them.
+func EachSettled(ctx context.Context, tx pgx.Tx, of []ropeline.PerformanceID, each func(SettledOrder) error) error {
+	rows, err := tx.Query(ctx, `
+		select p.id, e.title, p.starts_at, coalesce(p.account, ''), n.id, n.created_at, s.currency, orders, `+settlementColumns("s.")+`
+		from (`+settledOrders+`) s join orders n on n.performance_id = s.performance_id and n.id = s.order_id
+		join performances p on p.id = s.performance_id join events e on e.id = p.event_id
+		order by p.starts_at, p.id, n.id, s.currency`, of)
+	if err != nil {
+		return away("settling orders of", fmt.Sprint(of), err)
+	}
+	var t SettledOrder
+	var failed error
+	_, err = pgx.ForEachRow(rows, append([]any{&t.Performance, &t.Title, &t.StartsAt, &t.Account, &t.Order, &t.PlacedAt, &t.Currency}, t.scan()...), func() error {
+		t.Settlement = t.sums()
+		failed = each(t)
+		return failed
+	})
+	if err != nil && failed == nil {
+		return away("settling orders of", fmt.Sprint(of), err)
+	}
+	return failed
+}
+
+// SettleAll adds up the ledgers of performances as tx sees them, as SettleSale does.
+func SettleAll(ctx context.Context, tx pgx.Tx, of []ropeline.PerformanceID) ([]PerformanceSettlement, error) {
+	return settle(ctx, tx, of)
 }
 
 // SettleOrders lists the orders of a performance after one of them, in the order of

@@ -1,0 +1,107 @@
+package insight
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
+)
+
+// Store reads what organizers learn.
+type Store struct {
+	db    *pgxpool.Pool
+	files chan struct{} // a place for each that is being written
+}
+
+// New returns a Store.
+func New(db *pgxpool.Pool) *Store { return &Store{db: db, files: make(chan struct{}, MostFiles)} }
+
+// Scope is what somebody wants to know something of: exactly one of these.
+type Scope struct {
+	Performance ropeline.PerformanceID
+	Sale        ropeline.SaleID
+	Account     string // by its name
+}
+
+// ErrScope refuses none of them, or several.
+var ErrScope = &ropeline.Error{Kind: ropeline.Invalid, Code: "scope-invalid", Detail: "Say of what: of one performance, one sale or one account."}
+
+// Show is a performance.
+type Show struct {
+	ID       ropeline.PerformanceID
+	Title    string
+	Venue    string
+	StartsAt time.Time
+	Account  string
+}
+
+// ErrNothing answers for an account that is paid for no performance.
+var ErrNothing = &ropeline.Error{Kind: ropeline.NotFound, Code: "performances-none", Detail: "No performance is paid to this account."}
+
+// Shows are the performances of a scope, in the order of their starts. There is one at least.
+func (s *Store) Shows(ctx context.Context, of Scope) ([]Show, error) {
+	var where string
+	var of1 any
+	var unknown error
+	switch {
+	case of == Scope{}:
+		return nil, ErrScope
+	case of == Scope{Performance: of.Performance}:
+		if !booking.IsID(string(of.Performance)) {
+			return nil, catalogue.ErrPerformanceUnknown
+		}
+		where, of1, unknown = `p.id = $1`, of.Performance, catalogue.ErrPerformanceUnknown
+	case of == Scope{Sale: of.Sale}:
+		if !of.Sale.Valid() {
+			return nil, ropeline.ErrSaleUnknown
+		}
+		where, of1, unknown = `p.id in (select performance_id from sale_performances where sale_id = $1)`, of.Sale, ropeline.ErrSaleUnknown
+	case of == Scope{Account: of.Account}:
+		if !ropeline.SaleID(of.Account).Valid() { // both are slugs
+			return nil, catalogue.ErrAccountUnknown
+		}
+		where, of1, unknown = `p.account = $1`, of.Account, ErrNothing
+	default:
+		return nil, ErrScope
+	}
+	rows, err := s.db.Query(ctx, `select p.id, e.title, v.name, p.starts_at, coalesce(p.account, '') from performances p
+		join events e on e.id = p.event_id join venues v on v.id = p.venue_id where `+where+` order by p.starts_at, p.id`, of1)
+	if err != nil {
+		return nil, away("looking for performances of", of, err)
+	}
+	shows, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Show])
+	if err != nil {
+		return nil, away("looking for performances of", of, err)
+	}
+	if len(shows) == 0 {
+		return nil, unknown
+	}
+	return shows, nil
+}
+
+// snapshot reads several things as they were at one instant.
+func (s *Store) snapshot(ctx context.Context, what string, of any, read func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, s.db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, read)
+	if err != nil {
+		return away(what, of, err)
+	}
+	return nil
+}
+
+func ids(shows []Show) []ropeline.PerformanceID {
+	list := make([]ropeline.PerformanceID, len(shows))
+	for i, p := range shows {
+		list[i] = p.ID
+	}
+	return list
+}
+
+func away(what string, of any, err error) error {
+	return ropeline.ErrStoreAway.Because(fmt.Errorf("%s %v: %w", what, of, err))
+}
