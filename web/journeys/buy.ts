@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { landing, order as orderWords, shop as words, waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
-import { look, shiftsOfLoad } from "./look";
+import { fits, look, shiftsOfLoad } from "./look";
 import { Crowd } from "./staff";
 
 /** The whole way: list of sales, lobby, line, turn, seats on the map, payment, tickets; two tabs, and reloads everywhere. */
@@ -62,6 +62,7 @@ export async function buy(fan: Fan): Promise<void> {
 
   await fan.button(words.basket.checkout).click();
   await page.getByLabel(words.pay.email).fill("fan@example.com");
+  await fits(page);
   await look(page, "payment");
   await page.getByRole("button", { name: /^Pay / }).click();
   await page.getByRole("heading", { name: words.paid.heading }).waitFor();

@@ -5,7 +5,7 @@ import type { Coupon } from "../src/api/documents";
 import { common, coupons as words, landing, order as orderWords, shop, waiting } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { Fan } from "./fan";
-import { look } from "./look";
+import { fits, look } from "./look";
 import { Staff } from "./staff";
 import { type Stack, startStack } from "./stack";
 
@@ -199,6 +199,7 @@ async function paysLess(fan: Fan, staff: Staff, shelf: Shelf): Promise<void> {
   const field = page.locator("details.lower");
   await field.getByText(words.pay.yours(1)).click();
   await field.getByText(words.pay.from("€50")).waitFor();
+  await fits(page);
   await look(page, "pay-coupon");
   const code = page.getByLabel(words.pay.code);
   await code.fill("abcd");

@@ -3,7 +3,7 @@ import type { Page, Route } from "playwright-core";
 import { order as orderWords, shop as words } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import type { Fan } from "./fan";
-import { look } from "./look";
+import { fits, look } from "./look";
 
 const { exchange: swap, change, receipt } = orderWords;
 
@@ -50,6 +50,7 @@ export async function exchange(fan: Fan): Promise<void> {
   assert.equal(await page.locator(".seats button[aria-pressed=true]").count(), 1);
   await fan.button(swap.see).click();
   await comes(page, ["€75.00", "-€52.50", "€22.50"], swap.pay.toPay);
+  await fits(page);
   await look(page, "exchange-pay");
   await page.reload();
   await comes(page, ["€75.00", "-€52.50", "€22.50"], swap.pay.toPay);

@@ -64,6 +64,12 @@ async function accessible(page: Page, name: string): Promise<void> {
   throw new Error(`${name} is not accessible:\n${told.join("\n")}`);
 }
 
+/** No part of a page stands out beside it, where it could be scrolled to. */
+export async function fits(page: Page): Promise<void> {
+  const beside = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (beside > 0) throw new Error(`${page.url()} can be scrolled sideways by ${beside} px`);
+}
+
 /** Scripts that failed and what the page's own policy refused; any of them fails the journey. */
 export function watch(page: Page, troubles: string[]): void {
   page.on("pageerror", (error) => troubles.push(`script error: ${error.message}`));
