@@ -79,12 +79,12 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "categories", "bags", "bag", "webhooks", "sandbox"} {
+	for _, prefix := range []string{"events", "performances", "holds", "orders", "tickets", "returns", "coupons", "shops", "categories", "event-categories", "performers", "tours", "venues", "pictures", "bags", "bag", "webhooks", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)
 	files := forwardFiles(s.booking)
-	for _, kind := range []string{"venues", "programs"} {
+	for _, kind := range []string{"venues", "programs", "pictures"} {
 		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)
 	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)

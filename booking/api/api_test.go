@@ -20,6 +20,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -33,7 +34,7 @@ func TestFromMapToTicket(t *testing.T) {
 	c := start(t)
 	fan := c.fan()
 
-	var list struct{ Events []catalogue.Event }
+	var list struct{ Events []guide.Listed }
 	c.get("/api/v1/events", "").is(http.StatusOK, &list)
 	if len(list.Events) != 1 || list.Events[0].Performances[0].ID != c.show.ID || list.Events[0].Performances[0].Sale != c.sale.ID {
 		t.Fatalf("events %+v", list)

@@ -54,7 +54,9 @@ var boundedLists = map[string]string{
 	"Map.tiers":                        "of one document: a venue has 100 categories at most, and 500 areas",
 	"Map.rows":                         "of one document: at most 20,000, and numbers from end to end",
 	"Availability.tiers":               "as many as the map has",
-	"Event.performances":               "1,000 at most",
+	"GuideShown.performances":          "1,000 at most",
+	"GuideShown.performers":            "50 at most",
+	"Clashes.clashes":                  "the nearest 20",
 	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",
@@ -136,6 +138,7 @@ type scene struct {
 	order    Order
 	offer    coupon.Coupon
 	endpoint string // for webhooks
+	guide    guideScene
 }
 
 func newScene(t *testing.T) *scene {
@@ -198,6 +201,7 @@ func newScene(t *testing.T) *scene {
 	for range 3 {
 		c.do(http.MethodPost, endpoints+"/"+s.endpoint+"/test", "key-sre", "").is(http.StatusOK, nil)
 	}
+	s.guide = c.guideScene()
 	for i := range 3 { // as webhooks leave them
 		if _, err := c.db.Exec(t.Context(), `insert into order_disputes (performance_id, id, order_id, attempt_id, provider_ref, payment_ref, state, amount, withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, opened_at)
 			values ($1, $2, $3, $2, $4, 'p', $5, 100, 0, 0, 'EUR', 0, 0, 'EUR', 'r', now())`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID, fmt.Sprint("d", i), []string{"open", "won", "open"}[i]); err != nil {
@@ -256,6 +260,14 @@ func (s *scene) lists() map[string][2]string {
 		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
 		"list-plans":              {plansPath, "key-olga"},
+		"list-event-categories":   {"/api/v1/event-categories", ""},
+		"list-performers":         {"/api/v1/performers", ""},
+		"list-tours":              {"/api/v1/tours", ""},
+		"list-places":             {"/api/v1/venues", ""},
+		"list-own-events":         {eventsPath, "key-olga"},
+		"list-own-performers":     {performersPath, "key-olga"},
+		"list-own-tours":          {toursPath, "key-olga"},
+		"list-approvals":          {venuesPath + "/" + s.guide.venue + "/approvals", "key-olga"},
 		"list-plan-periods":       {organizer + "/accounts/opera-0/plan/periods", "key-olga"},
 	}
 }
@@ -343,6 +355,10 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 		"show-returns":     "/api/v1/performances/" + string(s.show.ID) + "/returns",
 		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
 		"get-event":        "/api/v1/events/" + s.offer.Event,
+		"get-performer":    "/api/v1/performers/" + s.guide.performer,
+		"get-tour":         "/api/v1/tours/" + s.guide.tour,
+		"get-place":        "/api/v1/venues/" + s.guide.venue,
+		"get-picture":      "/api/v1/pictures/" + s.guide.picture + "?width=100",
 	}
 	for id, where := range s.lists() {
 		paths[id] = where[0]
@@ -450,6 +466,11 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-block":           {blocks, "key-sre", m{"address": "203.0.113.9", "for": 600, "reason": "a bot"}, m{"address": "203.0.113.9", "for": 601, "reason": "a bot"}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-webhook":         {endpoints, "key-sre", m{"url": "https://example.org/hook", "kinds": []string{"order.paid"}}, m{"url": "https://example.org/other", "kinds": []string{"order.paid"}}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-venue":           {venuesPath, "key-olga", json.RawMessage(hall), json.RawMessage(strings.Replace(hall, "200", "201", 1)), "idempotency-key-missing", "idempotency-key-reused"},
+		"create-event":           {eventsPath, "key-olga", m{"title": "Gala"}, m{"title": "Ball"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"copy-event":             {eventsPath + "/" + s.guide.event + "/copy", "key-olga", nil, nil, "idempotency-key-missing", ""},
+		"create-performer":       {performersPath, "key-olga", m{"name": "A band"}, m{"name": "A choir"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-tour":            {toursPath, "key-olga", m{"name": "A tour"}, m{"name": "Another"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
 	}
@@ -466,7 +487,9 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 			}
 			send := func(body any, headers ...string) answer {
 				text := ""
-				if body != nil {
+				if file, ok := body.(string); ok {
+					text = file
+				} else if body != nil {
 					text = c.json(body)
 				}
 				return c.do(http.MethodPost, k.path, k.bearer, text, headers...)

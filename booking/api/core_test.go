@@ -120,8 +120,8 @@ func (l staffList) Find(key string) (name, role string, err error) {
 }
 
 var theStaff = staffList{
-	"key-sre": {"ada", roleSRE}, "key-rosa": {"opera.rosa", roleVendor}, "key-tom": {"cinema", roleVendor}, "key-shop": {"opera", "shop"}, "key-counter": {"kim", roleBoxOffice}, "key-olga": {"olga", roleOrganizer},
-	"key-wim": {"opera.wim", roleVendor},
+	"key-sre": {name: "ada", role: roleSRE}, "key-rosa": {name: "opera.rosa", role: roleVendor}, "key-tom": {name: "cinema", role: roleVendor}, "key-shop": {name: "opera", role: "shop"}, "key-counter": {name: "kim", role: roleBoxOffice}, "key-olga": {name: "olga", role: roleOrganizer},
+	"key-wim": {name: "opera.wim", role: roleVendor},
 }
 
 // ended stands for the line's news of sessions that ended early.

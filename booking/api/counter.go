@@ -200,6 +200,9 @@ func (s *server) createCounterHold(ctx context.Context, in *createCounterHold) (
 	if !s.keeper.Built(p.Map.ID) {
 		return nil, inventory.ErrNotReady
 	}
+	if !p.OnSale {
+		return nil, catalogue.ErrOffSale
+	}
 	p.Sale.UnitsPerHold = ropeline.MaxUnitsPerHold
 	parts, err := s.counterParts(ctx, in.Body, p)
 	if err != nil {

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 
@@ -83,6 +81,10 @@ type Page struct {
 
 func (p Page) of() booking.Page { return booking.Page{Cursor: p.Cursor, Limit: p.Limit} }
 
+// soon lets caches keep what they have for a moment, and show it for a minute more while
+// they look anew.
+const soon = "max-age=10, stale-while-revalidate=60"
+
 // fresh is an answer that a cache may keep for a moment.
 type fresh[Body any] struct {
 	Status       int
@@ -97,8 +99,7 @@ func answerFresh[Body any](have string, body Body) (*fresh[Body], error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(text)
-	out := &fresh[Body]{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, CacheControl: "max-age=10", Body: &body}
+	out := &fresh[Body]{Status: http.StatusOK, ETag: tagOf(text), CacheControl: soon, Body: &body}
 	if names(have, out.ETag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}

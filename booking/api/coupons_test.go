@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline/booking"
-	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -111,7 +111,7 @@ func TestFromTheShelfToTheOrder(t *testing.T) {
 			t.Errorf("categories%s: %q, want %q", query, got, want)
 		}
 	}
-	var event catalogue.Event
+	var event guide.Shown
 	if c.get("/api/v1/events/"+offer.Event, "").is(http.StatusOK, &event); event.ID != offer.Event || len(event.Performances) != 1 || event.Performances[0].ID != c.show.ID {
 		t.Errorf("the event of the tickets: %+v", event)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 func (s *server) routeDesk() error {
@@ -46,8 +47,9 @@ const (
 // ErrDeskOnly refuses a key of the staff that is for something else.
 var ErrDeskOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-required", Detail: "The desk of a shop is for its vendors and for SREs."}
 
-// member is who of the staff a request comes from.
-type member struct{ name, role string }
+// member is who of the staff a request comes from. Who has an organization sees its rows
+// alone, in whatever statement (package tenant); SREs have none and see all.
+type member struct{ name, role, organization string }
 
 type memberKey struct{}
 
@@ -62,6 +64,7 @@ func (s *server) need(refusal error, roles ...string) fiber.Handler {
 			return refusal
 		}
 		c.Locals(memberKey{}, m)
+		c.SetUserContext(tenant.With(c.UserContext(), m.organization))
 		return c.Next()
 	}
 }
@@ -82,7 +85,11 @@ func (s *server) memberOf(authorization string) (member, error) {
 		return member{}, ropeline.ErrStaffRequired
 	}
 	name, role, err := s.staff.Find(key)
-	return member{name, role}, err
+	m := member{name: name, role: role}
+	if role == roleOrganizer { // the keys of a file are those of whoever runs the installation
+		m.organization = tenant.House
+	}
+	return m, err
 }
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is

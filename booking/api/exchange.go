@@ -82,6 +82,9 @@ func (s *server) quote(ctx context.Context, x order.Exchange, wish ExchangeWish)
 	if !s.keeper.Built(p.Map.ID) {
 		return nil, inventory.ErrNotReady
 	}
+	if !p.OnSale {
+		return nil, catalogue.ErrOffSale
+	}
 	parts, err := wish.For.parts(p)
 	if err != nil {
 		return nil, err

@@ -119,11 +119,16 @@ func sightOf(shown any, marks ...[]byte) (sight, error) {
 	if marks == nil {
 		marks = [][]byte{text}
 	}
+	return sight{etag: tagOf(marks...), text: text}, nil
+}
+
+// tagOf is an ETag of what changes with something.
+func tagOf(marks ...[]byte) string {
 	sum := sha256.New()
 	for _, m := range marks {
 		sum.Write(m)
 	}
-	return sight{etag: quoted(hex.EncodeToString(sum.Sum(nil)[:12])), text: text}, nil
+	return quoted(hex.EncodeToString(sum.Sum(nil)[:12]))
 }
 
 func quoted(tag string) string { return `"` + tag + `"` }

@@ -100,6 +100,9 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	if !s.keeper.Built(p.Map.ID) {
 		return nil, inventory.ErrNotReady
 	}
+	if !p.OnSale {
+		return nil, catalogue.ErrOffSale
+	}
 	if _, err := s.shows.Payee(ctx, p.Map); err != nil { // who could not pay holds nothing back from others
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/picture"
 	"github.com/ropeline/ropeline/booking/venue"
 )
 
@@ -37,7 +38,7 @@ func (s *server) routeOrganizer() error {
 
 // What can be wrong with what an organizer asks for.
 var (
-	ErrOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-required", Detail: "Venues, programs, plans, orders and their money are for organizers and SREs."}
+	ErrOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-required", Detail: "Events, venues, programs, plans, orders and their money are for organizers and SREs."}
 	ErrUnseen        = &ropeline.Error{Kind: ropeline.Conflict, Code: "if-match-missing", Status: http.StatusPreconditionRequired,
 		Detail: "Say which version you have seen, in If-Match, or If-None-Match: * for one that is not there yet."}
 	ErrNotItself = &ropeline.Error{Kind: ropeline.Invalid, Code: "program-invalid", Detail: "sale.id is not what the address says."}
@@ -62,15 +63,18 @@ const uploadTime = time.Minute
 // bodies says how large the body of a request may be. Only who has the key of an
 // organizer may send more than is sent to all other routes, because it is kept in memory.
 func (s *server) bodies(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	path := string(h.RequestURI())
-	if !strings.HasPrefix(path, venuesPath) && !strings.HasPrefix(path, programsPath) {
+	path, most := string(h.RequestURI()), ropeline.MaxDocument
+	switch {
+	case strings.HasPrefix(path, picturesPath):
+		most = picture.MaxBytes
+	case !strings.HasPrefix(path, venuesPath) && !strings.HasPrefix(path, programsPath):
 		return fasthttp.RequestConfig{}
 	}
 	m, err := s.memberOf(string(h.Peek(fiber.HeaderAuthorization)))
 	if err != nil || m.role != roleOrganizer && m.role != roleSRE {
 		return fasthttp.RequestConfig{}
 	}
-	return fasthttp.RequestConfig{ReadTimeout: uploadTime, MaxRequestBodySize: ropeline.MaxDocument}
+	return fasthttp.RequestConfig{ReadTimeout: uploadTime, MaxRequestBodySize: most}
 }
 
 // hasDocument describes the body of a route that reads or writes it by itself.
@@ -322,6 +326,13 @@ type AtPerformance struct {
 	ID string `path:"id" doc:"of the performance"`
 }
 
+// theirs refuses a performance that is not of the organization whose staff asks: what is
+// kept of performances in memory is everybody's.
+func (s *server) theirs(ctx context.Context, performance string) error {
+	_, err := s.guide.EventOf(ctx, ropeline.PerformanceID(performance))
+	return err
+}
+
 type someReserves struct {
 	AtPerformance
 	Page
@@ -342,6 +353,9 @@ func (s *server) listReserves(ctx context.Context, in *someReserves) (*gotReserv
 	}
 	after, err := in.of().After()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.theirs(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	list, err := s.shows.Reserves(ctx, ropeline.PerformanceID(in.ID))
@@ -374,6 +388,9 @@ func (s *server) createReserve(ctx context.Context, in *createReserve) (*oneRese
 	if in.Key == "" {
 		return nil, booking.ErrKey
 	}
+	if err := s.theirs(ctx, in.ID); err != nil {
+		return nil, err
+	}
 	r, err := s.shows.Reserve(ctx, ropeline.PerformanceID(in.ID), in.Body, audit.Change{Who: by(ctx), Reason: in.Reason, Key: in.Key})
 	return &oneReserve{Body: reserveAnswer(r)}, err
 }
@@ -398,6 +415,9 @@ func (s *server) releaseReserve(ctx context.Context, in *releaseReserve) (*oneRe
 	}
 	if !booking.IsID(in.Reserve) {
 		return nil, catalogue.ErrReserveUnknown
+	}
+	if err := s.theirs(ctx, in.ID); err != nil {
+		return nil, err
 	}
 	r, err := s.shows.Release(ctx, ropeline.PerformanceID(in.ID), in.Reserve, at, audit.Change{Who: by(ctx), Reason: in.Body.Reason})
 	return &oneReserve{Body: reserveAnswer(r)}, err

@@ -68,12 +68,25 @@ const (
 	programsPath = organizer + "/programs"
 	plansPath    = organizer + "/plans"
 	accountPlan  = organizer + "/accounts/{account}/plan"
+
+	eventsPath     = organizer + "/events"
+	performersPath = organizer + "/performers"
+	toursPath      = organizer + "/tours"
+	picturesPath   = organizer + "/pictures"
 )
 
 // Routes is every route of the booking core.
 var Routes = []Route{
-	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances"},
-	{"get-event", http.MethodGet, "/api/v1/events/{id}", Public, http.StatusOK, "An event and its performances"},
+	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances: all, or those of a category, a performer, a tour or a venue"},
+	{"get-event", http.MethodGet, "/api/v1/events/{id}", Public, http.StatusOK, "An event, who performs in it and its performances"},
+	{"list-event-categories", http.MethodGet, "/api/v1/event-categories", Public, http.StatusOK, "The categories of events"},
+	{"list-performers", http.MethodGet, "/api/v1/performers", Public, http.StatusOK, "Performers"},
+	{"get-performer", http.MethodGet, "/api/v1/performers/{id}", Public, http.StatusOK, "A performer"},
+	{"list-tours", http.MethodGet, "/api/v1/tours", Public, http.StatusOK, "Tours"},
+	{"get-tour", http.MethodGet, "/api/v1/tours/{id}", Public, http.StatusOK, "A tour"},
+	{"list-places", http.MethodGet, "/api/v1/venues", Public, http.StatusOK, "Venues, where they are and when it is there"},
+	{"get-place", http.MethodGet, "/api/v1/venues/{id}", Public, http.StatusOK, "A venue, where it is and when it is there"},
+	{"get-picture", http.MethodGet, "/api/v1/pictures/{id}", Public, http.StatusOK, "A picture, as JPEG; it never changes"},
 	{"get-performance", http.MethodGet, "/api/v1/performances/{id}", Public, http.StatusOK, "The map of a performance: tiers, rows and units"},
 	{"get-payment", http.MethodGet, "/api/v1/performances/{id}/payment", Public, http.StatusOK, "How a performance is paid for"},
 	{"get-availability", http.MethodGet, "/api/v1/performances/{id}/availability", Public, http.StatusOK, "Which units are free, held or sold; may be a second old"},
@@ -158,6 +171,28 @@ var Routes = []Route{
 	{"get-account-plan", http.MethodGet, accountPlan, Organizer, http.StatusOK, "What plan an account has, until when, and what it uses of it"},
 	{"choose-plan", http.MethodPut, accountPlan, Organizer, http.StatusOK, "Choose a plan: at once if it takes nothing away, else for when the present period ends"},
 	{"list-plan-periods", http.MethodGet, accountPlan + "/periods", Organizer, http.StatusOK, "Periods of plans that an account began, and what they cost"},
+	{"list-own-events", http.MethodGet, eventsPath, Organizer, http.StatusOK, "The organization's events, drafts as well"},
+	{"create-event", http.MethodPost, eventsPath, Organizer, http.StatusCreated, "A new event, as a draft"},
+	{"get-own-event", http.MethodGet, eventsPath + "/{id}", Organizer, http.StatusOK, "An event, as it can be put"},
+	{"put-event", http.MethodPut, eventsPath + "/{id}", Organizer, http.StatusOK, "Change what is told of an event"},
+	{"delete-event", http.MethodDelete, eventsPath + "/{id}", Organizer, http.StatusNoContent, "Delete a draft that has no performances"},
+	{"copy-event", http.MethodPost, eventsPath + "/{id}/copy", Organizer, http.StatusCreated, "A draft of what an event says, without its performances"},
+	{"set-event-state", http.MethodPut, eventsPath + "/{id}/state", Organizer, http.StatusOK, "Publish, postpone or cancel an event with its performances"},
+	{"set-performance-state", http.MethodPut, organizer + "/performances/{id}/state", Organizer, http.StatusOK, "Postpone or cancel one performance of an event, or put it on again"},
+	{"list-own-performers", http.MethodGet, performersPath, Organizer, http.StatusOK, "Performers, everybody's"},
+	{"create-performer", http.MethodPost, performersPath, Organizer, http.StatusCreated, "A new performer"},
+	{"get-own-performer", http.MethodGet, performersPath + "/{id}", Organizer, http.StatusOK, "A performer, as it can be put"},
+	{"put-performer", http.MethodPut, performersPath + "/{id}", Organizer, http.StatusOK, "Change what is told of a performer whom the organization has made"},
+	{"list-own-tours", http.MethodGet, toursPath, Organizer, http.StatusOK, "The organization's tours"},
+	{"create-tour", http.MethodPost, toursPath, Organizer, http.StatusCreated, "A new tour"},
+	{"get-own-tour", http.MethodGet, toursPath + "/{id}", Organizer, http.StatusOK, "A tour, as it can be put"},
+	{"put-tour", http.MethodPut, toursPath + "/{id}", Organizer, http.StatusOK, "Change what is told of a tour"},
+	{"get-venue-details", http.MethodGet, venuesPath + "/{id}/details", Organizer, http.StatusOK, "What is told of a venue, as it can be put"},
+	{"put-venue-details", http.MethodPut, venuesPath + "/{id}/details", Organizer, http.StatusOK, "Change what is told of a venue"},
+	{"get-clashes", http.MethodGet, venuesPath + "/{id}/clashes", Organizer, http.StatusOK, "Performances of a venue within four hours of a time: a warning, and no refusal"},
+	{"list-approvals", http.MethodGet, venuesPath + "/{id}/approvals", Organizer, http.StatusOK, "Events that are to play in a venue, and whether its manager lets them"},
+	{"approve-seating", http.MethodPut, venuesPath + "/{id}/approvals/{event}", Organizer, http.StatusOK, "Let an event of another organization play in a venue with a version of its seat map, or not"},
+	{"create-picture", http.MethodPost, picturesPath, Organizer, http.StatusCreated, "Upload a picture: a JPEG, PNG or WebP of 10 MB at most. It is drawn anew; the same file again is the same picture"},
 	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs, reserves and plans, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},

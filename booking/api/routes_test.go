@@ -46,6 +46,8 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	}
 	offer := c.offer(m{})
 	ids["get-event"] = offer.Event
+	scene := c.guideScene()
+	ids["get-performer"], ids["get-tour"], ids["get-place"], ids["get-picture"] = scene.performer, scene.tour, scene.venue, scene.picture
 	for _, r := range Routes {
 		if strings.Contains(r.Path, "/coupons/{id}") {
 			ids[r.ID] = offer.ID

@@ -24,6 +24,7 @@ import (
 	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/insight"
 	"github.com/ropeline/ropeline/booking/inventory"
@@ -71,6 +72,7 @@ type Core struct {
 // server is what the handlers share. Everything is static after New.
 type server struct {
 	shows     *catalogue.Store
+	guide     *guide.Store
 	inventory *inventory.Store
 	glances   *glances
 	keeper    *inventory.Keeper
@@ -97,6 +99,7 @@ type server struct {
 	log       *slog.Logger
 	spec      huma.API
 	metrics   *metrics
+	drawing   chan struct{} // holds one while a picture is drawn
 }
 
 // New builds a booking core. It does not connect to anything yet.
@@ -114,7 +117,7 @@ func New(c Config) (*Core, error) {
 	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
 		abuse: guard, edges: c.Edges,
-		shows: shows, inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
+		shows: shows, guide: guide.New(c.Postgres), drawing: make(chan struct{}, 1), inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, fields: c.CardFields, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
@@ -166,7 +169,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routePlans, s.routeReturns, s.routeInsight} {
+	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight} {
 		if err := register(); err != nil {
 			return nil, err
 		}

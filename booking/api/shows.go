@@ -11,60 +11,10 @@ import (
 )
 
 func (s *server) routeShows() error {
-	if err := handle(s, "list-events", s.listEvents); err != nil {
-		return err
-	}
-	if err := handle(s, "get-event", s.getEvent); err != nil {
-		return err
-	}
 	if err := handle(s, "get-performance", s.getPerformance); err != nil {
 		return err
 	}
 	return handle(s, "get-availability", s.getAvailability)
-}
-
-type someEvents struct {
-	Page
-	Have string `header:"If-None-Match"`
-}
-
-// EventList is a page of events.
-type EventList struct {
-	Events []catalogue.Event `json:"events"`
-	Next   string            `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
-}
-
-// listEvents keeps the page that everybody begins with.
-func (s *server) listEvents(ctx context.Context, in *someEvents) (*seen, error) {
-	see := func(ctx context.Context) (sight, error) {
-		list, next, err := s.shows.Events(ctx, in.of())
-		if err != nil {
-			return sight{}, err
-		}
-		return sightOf(EventList{list, next})
-	}
-	look := see
-	if in.Page == (Page{}) {
-		look = func(ctx context.Context) (sight, error) { return s.glances.look(ctx, "events", see) }
-	}
-	page, err := look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return page.answer(in.Have, "max-age=10"), nil
-}
-
-type taggedEvent struct {
-	ID   string `path:"id" doc:"of the event"`
-	Have string `header:"If-None-Match"`
-}
-
-func (s *server) getEvent(ctx context.Context, in *taggedEvent) (*fresh[catalogue.Event], error) {
-	e, err := s.shows.Event(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return answerFresh(in.Have, e)
 }
 
 // tagged asks for a performance, unless the caller has it already.

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/picture"
 )
 
 // specification is huma's configuration: JSON only, and no pages of its own
@@ -39,8 +40,8 @@ func specification() huma.Config {
 	}
 }
 
-// schemaName tells the seats of a venue from those of a performance, and plans of
-// organizers from those of deliveries.
+// schemaName tells the seats of a venue from those of a performance, plans of organizers
+// from those of deliveries, and what the guide tells from what is sold.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	if t.Kind() == reflect.Pointer {
@@ -48,6 +49,9 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 	if strings.HasSuffix(t.PkgPath(), "/booking/venue") {
 		name = "Venue" + name
+	}
+	if strings.HasSuffix(t.PkgPath(), "/booking/guide") {
+		name = "Guide" + name
 	}
 	if strings.HasSuffix(t.PkgPath(), "/booking/plan") {
 		name = "Platform" + name
@@ -75,6 +79,9 @@ func operation(r Route) huma.Operation {
 	if documents[r.ID] != nil {
 		op.MaxBodyBytes = ropeline.MaxDocument
 	}
+	if r.ID == "create-picture" {
+		op.MaxBodyBytes = picture.MaxBytes
+	}
 	if r.Access == AdmissionOrPass {
 		op.Security = []map[string][]string{{schemes[Admission]: {}}, {schemes[ClaimPass]: {}}}
 	}
@@ -95,7 +102,7 @@ var also = map[string][]int{
 }
 
 // media are the routes whose good answer is no JSON.
-var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv"}
+var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-picture": "image/jpeg"}
 
 // limits are the headers by which every answer may say how much more is let
 // through: the edge's, and where an admission token is needed the core's too.

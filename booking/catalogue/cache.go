@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 const (
@@ -52,7 +53,8 @@ func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
 			return nil, nil // the flight before this one brought it
 		}
 		// The others wait for this one: it does not end with its own request.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		// Nor does it see the rows of one organization alone: it is kept for all.
+		ctx, cancel := context.WithTimeout(tenant.With(context.WithoutCancel(ctx), ""), patience)
 		defer cancel()
 		value, err := c.read(ctx, key)
 		if err == nil {
@@ -80,4 +82,10 @@ func (c *cache[K, V]) keep(key K, value V, life time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kept[key] = cached[V]{value: value, until: c.now().Add(life)}
+}
+
+func (c *cache[K, V]) drop(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.kept, key)
 }

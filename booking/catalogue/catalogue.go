@@ -37,21 +37,6 @@ var ErrEventUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "event-unkn
 // does not have.
 var ErrUnitsUnknown = &ropeline.Error{Kind: ropeline.Invalid, Code: "units-unknown", Detail: "This performance has no such places."}
 
-// Event is a show, with its performances in the order of their dates.
-type Event struct {
-	ID           string    `json:"id"`
-	Title        string    `json:"title"`
-	Performances []Listing `json:"performances"`
-}
-
-// Listing is one line of an event's list of performances.
-type Listing struct {
-	ID       ropeline.PerformanceID `json:"id"`
-	Sale     ropeline.SaleID        `json:"sale" doc:"the sale that sells it; empty while none does"`
-	StartsAt time.Time              `json:"starts_at"`
-	Venue    string                 `json:"venue"`
-}
-
 // The kinds of tier.
 const (
 	Seated  = "seated"  // numbered seats in rows

@@ -24,7 +24,8 @@ import (
 // Program describes a sale to make: an event, its performances at venues that
 // there are, and what they cost. Its JSON is described in docs/venues.md.
 type Program struct {
-	Event        string        `json:"event,omitempty"` // the sale's title if empty
+	Event        string        `json:"event,omitempty"` // its title; the sale's if empty
+	EventID      string        `json:"event_id,omitempty" doc:"of an event that there is, whose performances these are; its title stays its own"`
 	Currency     string        `json:"currency"`
 	Tariff       tariff.Tariff `json:"tariff,omitzero"`   // of each performance
 	Account      string        `json:"account,omitempty"` // the organizer's own at the payment provider, who is paid; empty: we are
@@ -37,8 +38,19 @@ type Showing struct {
 	Venue    string        `json:"venue"`
 	Version  int           `json:"version,omitempty" doc:"of its map; the newest if left out"`
 	StartsAt time.Time     `json:"starts_at"`
+	DoorsAt  time.Time     `json:"doors_at,omitzero"`
+	EndsAt   time.Time     `json:"ends_at,omitzero"`
+	Local    LocalTimes    `json:"local,omitzero" doc:"instead of these, by the clocks of the venue"`
 	Prices   Prices        `json:"prices" doc:"of each category, in minor units"`
 	Reserves []ReservePlan `json:"reserves,omitempty" doc:"as they are made with it"`
+}
+
+// LocalTimes are those of a performance by the clocks of its venue, as 2027-03-27T20:00.
+// A time that they show twice is the first of the two.
+type LocalTimes struct {
+	StartsAt string `json:"starts_at,omitempty"`
+	DoorsAt  string `json:"doors_at,omitempty"`
+	EndsAt   string `json:"ends_at,omitempty"`
 }
 
 // Prices are those of categories, in minor units.
@@ -100,6 +112,9 @@ func (p Program) validate() error {
 	if n := len(p.Performances); n < 1 || n > maxShowings {
 		return invalidProgram("There are %d performances, want 1 to %d", n, maxShowings)
 	}
+	if p.EventID != "" && (p.Event != "" || !booking.IsID(p.EventID)) {
+		return invalidProgram("event_id must be the id of an event, whose title is not told here")
+	}
 	for _, text := range []string{p.Event, p.Sale.Title} {
 		if !booking.IsPlain(text) || utf8.RuneCountInString(text) > maxTitle {
 			return invalidProgram("event and title must have %d characters at most, that can be printed", maxTitle)
@@ -117,11 +132,12 @@ func (p Program) validate() error {
 		return err
 	}
 	for i, s := range p.Performances {
-		if s.StartsAt.IsZero() {
-			return invalidProgram("Performance %d: starts_at is missing", i+1)
-		}
-		if !booking.IsTime(s.StartsAt) {
-			return invalidProgram("Performance %d: starts_at must lie between the years 2000 and 2200", i+1)
+		if s.Local == (LocalTimes{}) {
+			if err := s.timesFault(i); err != nil {
+				return err
+			}
+		} else if !s.StartsAt.IsZero() || !s.DoorsAt.IsZero() || !s.EndsAt.IsZero() {
+			return invalidProgram("Performance %d: its times are told twice, once in local", i+1)
 		}
 		if len(s.Reserves) > maxReserves {
 			return invalidProgram("Performance %d has more than %d reserves", i+1, maxReserves)
@@ -174,19 +190,16 @@ func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by audit.
 	if len(p.Sale.Performances) > 0 {
 		return ropeline.Sale{}, invalidProgram("sale: performances must be left out, they are made")
 	}
-	p, err := s.allowed(ctx, tx, p.inUTC())
+	p, err := p.inUTC(ctx, tx)
+	if err == nil {
+		p, err = s.allowed(ctx, tx, p)
+	}
 	if err != nil {
 		return ropeline.Sale{}, err
 	}
-	sale, title := p.Sale, p.Event
-	if title == "" {
-		title = sale.Title
-	}
-	event, err := booking.NewID()
+	sale := p.Sale
+	event, err := p.makeEvent(ctx, tx)
 	if err != nil {
-		return sale, err
-	}
-	if _, err := tx.Exec(ctx, `insert into events (id, title) values ($1, $2)`, event, title); err != nil {
 		return sale, err
 	}
 	for i, showing := range p.Performances {
@@ -203,7 +216,7 @@ func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by audit.
 			return sale, err
 		}
 		m.Tariff, m.Account = p.Tariff, p.Account
-		if err := insertShow(ctx, tx, m, event, v, showing.StartsAt); err != nil {
+		if err := insertShow(ctx, tx, m, event, v, showing); err != nil {
 			return sale, err
 		}
 		if err := insertReserves(ctx, tx, m, showing.Reserves); err != nil {
@@ -219,10 +232,11 @@ func (s *Store) makeProgram(ctx context.Context, tx pgx.Tx, p Program, by audit.
 	return sale, keepProgram(ctx, tx, p, 1, by)
 }
 
-func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, startsAt time.Time) error {
+func insertShow(ctx context.Context, tx pgx.Tx, m *Map, event string, v Venue, s Showing) error {
 	var b pgx.Batch
-	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units, tariff, account) values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))`,
-		m.ID, event, v.ID, v.Version, startsAt, m.Units, m.Tariff, m.Account)
+	b.Queue(`insert into performances (id, event_id, venue_id, venue_version, starts_at, units, tariff, account, doors_at, ends_at)
+		values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10)`,
+		m.ID, event, v.ID, v.Version, s.StartsAt, m.Units, m.Tariff, m.Account, unlessZero(s.DoorsAt), unlessZero(s.EndsAt))
 	for _, t := range m.Tiers {
 		b.Queue(`insert into tiers (performance_id, id, name, kind, first_unit, units, amount, currency)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)`,

@@ -90,7 +90,10 @@ func (s *Store) Put(ctx context.Context, p Program, by audit.Change) (k Kept, er
 }
 
 func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by audit.Change) (Kept, error) {
-	p = p.inUTC()
+	p, err := p.inUTC(ctx, tx)
+	if err != nil {
+		return Kept{}, err
+	}
 	if _, err := tx.Exec(ctx, `select from sales where id = $1 for update`, p.Sale.ID); err != nil {
 		return Kept{}, err
 	}
@@ -127,19 +130,6 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, p Program, by audit.Change) 
 	return Kept{Program: p, Version: old.Version + 1, Fresh: true}, keepProgram(ctx, tx, p, old.Version+1, by)
 }
 
-// inUTC tells the times of a program as they are kept, so that those of another zone
-// are no change.
-func (p Program) inUTC() Program {
-	p.Performances = slices.Clone(p.Performances)
-	for i := range p.Performances {
-		p.Performances[i].StartsAt = p.Performances[i].StartsAt.UTC()
-	}
-	for _, at := range []*time.Time{&p.Sale.LobbyClosesAt, &p.Sale.OpensAt, &p.Sale.EndsAt} {
-		*at = at.UTC()
-	}
-	return p
-}
-
 // become completes a program that is to follow another one, if it may.
 func (p Program) become(next Program) (Program, error) {
 	fixed := func(format string, args ...any) error {
@@ -153,6 +143,8 @@ func (p Program) become(next Program) (Program, error) {
 	switch {
 	case next.Currency != p.Currency:
 		return next, fixed("The currency")
+	case next.EventID != p.EventID:
+		return next, fixed("The event")
 	case next.Tariff != p.Tariff:
 		return next, fixed("The tariff")
 	case next.Account != p.Account:
@@ -206,7 +198,7 @@ func alike(a, b any) (bool, error) {
 // revise makes what a program says of what there is.
 func revise(ctx context.Context, tx pgx.Tx, p Program) error {
 	title := p.Event
-	if title == "" {
+	if title == "" && p.EventID == "" {
 		title = p.Sale.Title
 	}
 	for i, showing := range p.Performances {
@@ -220,8 +212,10 @@ func revise(ctx context.Context, tx pgx.Tx, p Program) error {
 			return err
 		}
 		var b pgx.Batch
-		b.Queue(`update performances set starts_at = $2 where id = $1`, id, showing.StartsAt)
-		b.Queue(`update events set title = $2 where id = (select event_id from performances where id = $1)`, id, title)
+		b.Queue(`update performances set starts_at = $2, doors_at = $3, ends_at = $4,
+			was_at = case when starts_at <> $2 then coalesce(was_at, starts_at) else was_at end where id = $1`,
+			id, showing.StartsAt, unlessZero(showing.DoorsAt), unlessZero(showing.EndsAt))
+		b.Queue(`update events set title = $2, version = version + 1 where id = (select event_id from performances where id = $1) and $2 not in ('', title)`, id, title)
 		for _, t := range v.Map.Layout().Tiers {
 			b.Queue(`update tiers set amount = $3 where performance_id = $1 and first_unit = $2`, id, t.First, prices[t.Category].Amount)
 		}

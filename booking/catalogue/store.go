@@ -19,9 +19,14 @@ import (
 // Performance is a performance's map together with the settings of the sale
 // that sells it.
 type Performance struct {
-	Map  *Map
-	Sale ropeline.Sale
+	Map    *Map
+	Sale   ropeline.Sale
+	OnSale bool // neither it nor its event is postponed, canceled or a draft, and its venue agrees
 }
+
+// ErrOffSale refuses to sell what is not on sale.
+var ErrOffSale = &ropeline.Error{Kind: ropeline.Conflict, Code: "performance-off-sale",
+	Detail: "Nothing of this performance is sold at the moment: it is canceled, postponed, or not published yet. Nothing was held or charged."}
 
 // Store reads the catalogue from Postgres and keeps what does not move in
 // memory.
@@ -52,27 +57,34 @@ func (s *Store) Performance(ctx context.Context, id ropeline.PerformanceID) (Per
 	return s.shows.get(ctx, id)
 }
 
+// Forget has performances read afresh that somebody has just changed.
+func (s *Store) Forget(ids ...ropeline.PerformanceID) {
+	for _, id := range ids {
+		s.shows.drop(id)
+	}
+}
+
 func (s *Store) read(ctx context.Context, id ropeline.PerformanceID) (Performance, error) {
 	if !booking.IsID(string(id)) {
 		return Performance{}, ErrPerformanceUnknown
 	}
 	m := &Map{ID: id, Tiers: []Tier{}, Rows: []Row{}}
 	var doc []byte
+	p := Performance{Map: m}
 	err := s.db.QueryRow(ctx, `
-		select e.title, v.name, p.starts_at, p.units, p.tariff, coalesce(p.account, ''), coalesce(s.document, 'null')
+		select e.title, v.name, p.starts_at, p.units, p.tariff, coalesce(p.account, ''), coalesce(s.document, 'null'), on_sale(p.id)
 		from performances p
 		join events e on e.id = p.event_id
 		join venues v on v.id = p.venue_id
 		left join sale_performances sp on sp.performance_id = p.id
 		left join sales s on s.id = sp.sale_id
-		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &m.Tariff, &m.Account, &doc)
+		where p.id = $1`, id).Scan(&m.Title, &m.Venue, &m.StartsAt, &m.Units, &m.Tariff, &m.Account, &doc, &p.OnSale)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Performance{}, ErrPerformanceUnknown
 	}
 	if err != nil {
 		return Performance{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading performance %s: %w", id, err))
 	}
-	p := Performance{Map: m}
 	if err := json.Unmarshal(doc, &p.Sale); err != nil {
 		return Performance{}, fmt.Errorf("reading sale document of performance %s: %w", id, err)
 	}
@@ -157,69 +169,4 @@ func (s *Store) Sale(ctx context.Context, id ropeline.SaleID) (ropeline.Sale, er
 		return ropeline.Sale{}, ropeline.ErrStoreAway.Because(fmt.Errorf("reading sale %s: %w", id, err))
 	}
 	return ropeline.ParseSale(doc)
-}
-
-// Events lists events with their performances, in the order in which they were made.
-func (s *Store) Events(ctx context.Context, p booking.Page) (page []Event, next string, err error) {
-	size, err := p.Size()
-	if err != nil {
-		return nil, "", err
-	}
-	after, err := p.After()
-	if err != nil {
-		return nil, "", err
-	}
-	events, err := s.events(ctx, `select id, title from events
-		where ($1::uuid is null or id > $1) and exists (select from performances where event_id = events.id)
-		order by id limit $2`, after, size+1)
-	if err != nil {
-		return nil, "", err
-	}
-	page, next = booking.Cut(events, size, func(e Event) string { return e.ID })
-	return page, next, nil
-}
-
-// Event reads an event with its performances.
-func (s *Store) Event(ctx context.Context, id string) (Event, error) {
-	if !booking.IsID(id) {
-		return Event{}, ErrEventUnknown
-	}
-	events, err := s.events(ctx, `select id, title from events where id = $1`, id)
-	if err == nil && len(events) == 0 {
-		err = ErrEventUnknown
-	}
-	if err != nil {
-		return Event{}, err
-	}
-	return events[0], nil
-}
-
-// events reads the events that a query chooses.
-func (s *Store) events(ctx context.Context, chosen string, args ...any) ([]Event, error) {
-	rows, err := s.db.Query(ctx, `
-		select e.id, e.title, p.id, coalesce(sp.sale_id, ''), p.starts_at, v.name
-		from (`+chosen+`) e
-		join performances p on p.event_id = e.id
-		join venues v on v.id = p.venue_id
-		left join sale_performances sp on sp.performance_id = p.id
-		order by e.id, p.starts_at, p.id`, args...)
-	if err != nil {
-		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading events: %w", err))
-	}
-	events := []Event{}
-	var e Event
-	var l Listing
-	_, err = pgx.ForEachRow(rows, []any{&e.ID, &e.Title, &l.ID, &l.Sale, &l.StartsAt, &l.Venue}, func() error {
-		if n := len(events); n == 0 || events[n-1].ID != e.ID {
-			events = append(events, Event{ID: e.ID, Title: e.Title})
-		}
-		last := &events[len(events)-1]
-		l.StartsAt = l.StartsAt.UTC()
-		last.Performances = append(last.Performances, l)
-		return nil
-	})
-	if err != nil {
-		return nil, ropeline.ErrStoreAway.Because(fmt.Errorf("reading events: %w", err))
-	}
-	return events, nil
 }

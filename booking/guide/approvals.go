@@ -27,7 +27,7 @@ type Approval struct {
 }
 
 // Approve says so, or that they do not, of the newest that was asked for. Only the manager
-// of the venue may.
+// of the venue may; the same again changes nothing.
 func (s *Store) Approve(ctx context.Context, venue string, version int, event string, approved bool, by audit.Change) error {
 	if err := by.Validate(true); err != nil {
 		return err
@@ -50,12 +50,14 @@ func (s *Store) Approve(ctx context.Context, venue string, version int, event st
 		if !asked {
 			return ErrEventUnknown
 		}
-		if _, err := tx.Exec(ctx, `insert into venue_approvals (venue_id, version, event_id, approved, who, reason) values ($1, $2, $3, $4, $5, $6)
-			on conflict (venue_id, version, event_id) do update set approved = excluded.approved, who = excluded.who, reason = excluded.reason, at = now()`,
-			venue, version, event, approved, by.Who, by.Reason); err != nil {
+		tag, err := tx.Exec(ctx, `insert into venue_approvals (venue_id, version, event_id, approved, who, reason) values ($1, $2, $3, $4, $5, $6)
+			on conflict (venue_id, version, event_id) do update set approved = excluded.approved, who = excluded.who, reason = excluded.reason, at = now()
+			where (venue_approvals.approved, venue_approvals.reason) <> (excluded.approved, excluded.reason)`,
+			venue, version, event, approved, by.Who, by.Reason)
+		if err != nil || tag.RowsAffected() == 0 { // it was said before
 			return err
 		}
-		_, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfApproval, Subject: venue, Version: version, Name: event})
+		_, _, err = by.Note(ctx, tx, audit.Edit{What: audit.OfApproval, Subject: venue, Version: version, Name: event})
 		return err
 	}))
 }

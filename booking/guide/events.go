@@ -56,6 +56,8 @@ type KeptEvent struct {
 	Version     int        `json:"version"`
 	State       State      `json:"state" enum:"draft,published,postponed,canceled"`
 	PublishedAt *time.Time `json:"published_at,omitempty" doc:"when it was first"`
+
+	Performances []ropeline.PerformanceID `json:"performances" doc:"by when they start"`
 	Event
 }
 
@@ -115,7 +117,7 @@ func (s *Store) CreateEvent(ctx context.Context, e Event, by audit.Change) (k Ke
 		return k, err
 	}
 	e.Category = e.category()
-	k = KeptEvent{Version: 1, State: Draft, Event: e}
+	k = KeptEvent{Version: 1, State: Draft, Performances: []ropeline.PerformanceID{}, Event: e}
 	if k.ID, err = booking.NewID(); err != nil {
 		return k, err
 	}
@@ -143,14 +145,20 @@ func setPerformers(ctx context.Context, tx pgx.Tx, event string, performers []st
 	return err
 }
 
-// PutEvent replaces the version that was seen; its state stays.
+// PutEvent replaces the version that was seen; its state stays. What says the same is taken
+// and is no new version.
 func (s *Store) PutEvent(ctx context.Context, id string, e Event, by audit.Change) (KeptEvent, error) {
 	if err := first(errors.Join(e.validate(), by.Validate(true))); err != nil {
 		return KeptEvent{}, err
 	}
-	err := s.revise(ctx, audit.OfEvent, id, by, func(tx pgx.Tx) error {
+	e.Category = e.category()
+	now, err := s.Event(ctx, id)
+	if err != nil || alike(now.Event, e) {
+		return now, err
+	}
+	err = s.revise(ctx, audit.OfEvent, id, by, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `update events set title = $2, about = $3, category_id = $4, tour_id = nullif($5, '')::uuid,
-			picture_id = nullif($6, '')::uuid, metadata = $7 where id = $1`, id, e.Title, e.About, e.category(), e.Tour, e.Picture, e.metadata()); err != nil {
+			picture_id = nullif($6, '')::uuid, metadata = $7 where id = $1`, id, e.Title, e.About, e.Category, e.Tour, e.Picture, e.metadata()); err != nil {
 			return err
 		}
 		return setPerformers(ctx, tx, id, e.Performers)
@@ -183,10 +191,13 @@ func (s *Store) revise(ctx context.Context, what, id string, by audit.Change, do
 }
 
 // SetState publishes, postpones or cancels an event, and with it those of its performances
-// that are not over. Whoever has bought hears of it from package order's worker.
+// that are not over. In the state that it is in already it stays as it is.
 func (s *Store) SetState(ctx context.Context, id string, to State, by audit.Change) (KeptEvent, error) {
 	if err := by.Validate(true); err != nil {
 		return KeptEvent{}, err
+	}
+	if now, err := s.Event(ctx, id); err != nil || now.State == to {
+		return now, err
 	}
 	shows := map[State]string{Published: "scheduled", Postponed: "postponed", Canceled: "canceled"}[to]
 	err := s.revise(ctx, audit.OfState, id, by, func(tx pgx.Tx) error {
@@ -245,10 +256,11 @@ func (s *Store) DeleteEvent(ctx context.Context, id string, by audit.Change) err
 }
 
 const eventColumns = `e.id, e.version, e.state, e.published_at, e.title, e.about, e.category_id, coalesce(e.tour_id::text, ''), coalesce(e.picture_id::text, ''), e.metadata,
-	array(select performer_id::text from event_performers p where p.event_id = e.id order by position)`
+	array(select performer_id::text from event_performers p where p.event_id = e.id order by position),
+	array(select id::text from performances p where p.event_id = e.id order by starts_at, id)`
 
 func scanEvent(r pgx.CollectableRow) (k KeptEvent, err error) {
-	err = r.Scan(&k.ID, &k.Version, &k.State, &k.PublishedAt, &k.Title, &k.About, &k.Category, &k.Tour, &k.Picture, &k.Metadata, &k.Performers)
+	err = r.Scan(&k.ID, &k.Version, &k.State, &k.PublishedAt, &k.Title, &k.About, &k.Category, &k.Tour, &k.Picture, &k.Metadata, &k.Performers, &k.Performances)
 	if k.PublishedAt != nil {
 		at := k.PublishedAt.UTC()
 		k.PublishedAt = &at

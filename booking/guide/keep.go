@@ -1,6 +1,7 @@
 package guide
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,6 +57,14 @@ func (s *Store) replace(ctx context.Context, what, table, id string, unknown err
 		return err
 	})
 	return version, storeError("changing a "+what, err)
+}
+
+// alike reports whether what is put says what is kept already: it is taken, and is no new
+// version, so that a request whose answer was lost may come again.
+func alike(kept, put any) bool {
+	a, err := json.Marshal(kept)
+	b, other := json.Marshal(put)
+	return err == nil && other == nil && bytes.Equal(a, b)
 }
 
 // one reads a row by its id.

@@ -74,6 +74,10 @@ func (s *Store) PutPerformer(ctx context.Context, id string, p Performer, by aud
 	if err := first(errors.Join(p.validate(), by.Validate(true))); err != nil {
 		return KeptPerformer{}, err
 	}
+	now, err := s.Performer(ctx, id)
+	if err != nil || alike(now.Performer, p) {
+		return now, err
+	}
 	version, err := s.replace(ctx, audit.OfPerformer, "performers", id, ErrPerformerUnknown, by,
 		`update performers set name = $3, about = $4, links = $5, picture_id = nullif($6, '')::uuid, version = version + 1, updated_at = now()
 		where id = $1 and version = $2`, p.Name, p.About, append([]string{}, p.Links...), p.Picture)

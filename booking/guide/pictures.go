@@ -53,7 +53,7 @@ func (s *Store) KeepPicture(ctx context.Context, file []byte, what string, by au
 		if !fresh {
 			return nil
 		}
-		_, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfPicture, Subject: k.ID, Version: 1})
+		_, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfPicture, Subject: k.ID, Version: 1}, string(sum[:]))
 		return err
 	})
 	return k, storeError("keeping a picture", err)

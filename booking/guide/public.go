@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,7 +48,7 @@ func (c Choice) fault() error {
 			return err
 		}
 	}
-	if !booking.IsPlain(c.Category) || len(c.Category) > 64 {
+	if c.Category != "" && !slug.MatchString(c.Category) {
 		return missing["events_category_fkey"]
 	}
 	return nil
@@ -137,6 +138,9 @@ func (s *Store) fill(ctx context.Context, events []Listed) error {
 	return storeError("reading performances", err)
 }
 
+// slug is the form of a category's id.
+var slug = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
+
 // Category is what kind of event there is.
 type Category struct {
 	ID     string `json:"id"`
@@ -144,14 +148,23 @@ type Category struct {
 	Parent string `json:"parent,omitempty" doc:"the id of the one that it is part of"`
 }
 
-// Categories lists them in the order of their names' positions: an installation has a few.
-func (s *Store) Categories(ctx context.Context) ([]Category, error) {
-	rows, err := s.db.Query(ctx, `select id, name, coalesce(parent, '') from categories order by position, id limit 200`)
+// Categories lists them by their positions.
+func (s *Store) Categories(ctx context.Context, p booking.Page) (page []Category, next string, err error) {
+	size, err := p.Size()
 	if err != nil {
-		return nil, storeError("reading categories", err)
+		return nil, "", err
+	}
+	if p.Cursor != "" && !slug.MatchString(p.Cursor) {
+		return nil, "", booking.ErrPage
+	}
+	rows, err := s.db.Query(ctx, `select id, name, coalesce(parent, '') from categories
+		where $1 = '' or (position, id) > (select position, id from categories where id = $1) order by position, id limit $2`, p.Cursor, size+1)
+	if err != nil {
+		return nil, "", storeError("reading categories", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Category])
-	return all, storeError("reading categories", err)
+	page, next = booking.Cut(all, size, func(c Category) string { return c.ID })
+	return page, next, storeError("reading categories", err)
 }
 
 // PublicTour reads a tour of which an event is no draft.

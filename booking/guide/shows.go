@@ -42,9 +42,6 @@ type Show struct {
 	Country  string                 `json:"country,omitempty" doc:"ISO 3166-1, as PT"`
 }
 
-// LocalForm is how times are written by the clocks of a place.
-const LocalForm = "2006-01-02T15:04"
-
 const showColumns = `p.id, coalesce(sp.sale_id, ''), p.state, p.starts_at, p.doors_at, p.ends_at, p.was_at, v.name, v.id, v.time_zone, v.city, v.country`
 
 const showTables = `performances p join venues v on v.id = p.venue_id left join sale_performances sp on sp.performance_id = p.id`
@@ -66,23 +63,30 @@ func (s Show) read() Show {
 	if err != nil { // PutDetails takes none that there is not
 		zone = time.UTC
 	}
-	s.Local = s.StartsAt.In(zone).Format(LocalForm)
+	s.Local = s.StartsAt.In(zone).Format(booking.LocalForm)
 	return s
 }
 
 // SetShow postpones or cancels one performance of an event, or puts it on again. by.Seen
-// is the version of its event, which gets a new one.
+// is the version of its event, which gets a new one, unless it stands so already.
 func (s *Store) SetShow(ctx context.Context, performance ropeline.PerformanceID, to ShowState, by audit.Change) (KeptEvent, error) {
 	if err := by.Validate(true); err != nil {
 		return KeptEvent{}, err
 	}
-	event, err := s.eventOf(ctx, performance)
+	event, err := s.EventOf(ctx, performance)
 	if err != nil {
 		return KeptEvent{}, err
 	}
+	var now ShowState
+	if err := s.db.QueryRow(ctx, `select state from performances where id = $1`, performance).Scan(&now); err != nil {
+		return KeptEvent{}, storeError("reading a performance", err)
+	}
+	if now == to {
+		return s.Event(ctx, event)
+	}
 	err = s.revise(ctx, audit.OfState, event, by, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update performances p set state = $2 from events e
-			where p.id = $1 and e.id = p.event_id and p.state <> 'canceled' and p.state <> $2
+			where p.id = $1 and e.id = p.event_id and p.state <> 'canceled'
 			and case e.state when 'postponed' then $2 <> 'scheduled' when 'canceled' then false else true end`, performance, to)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrState
@@ -95,8 +99,8 @@ func (s *Store) SetShow(ctx context.Context, performance ropeline.PerformanceID,
 	return s.Event(ctx, event)
 }
 
-// eventOf finds the event of a performance.
-func (s *Store) eventOf(ctx context.Context, performance ropeline.PerformanceID) (event string, err error) {
+// EventOf finds the event of a performance.
+func (s *Store) EventOf(ctx context.Context, performance ropeline.PerformanceID) (event string, err error) {
 	if !booking.IsID(string(performance)) {
 		return "", ErrShowUnknown
 	}

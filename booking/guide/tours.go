@@ -52,6 +52,10 @@ func (s *Store) PutTour(ctx context.Context, id string, t Tour, by audit.Change)
 	if err := first(errors.Join(t.validate(), by.Validate(true))); err != nil {
 		return KeptTour{}, err
 	}
+	now, err := s.Tour(ctx, id)
+	if err != nil || alike(now.Tour, t) {
+		return now, err
+	}
 	version, err := s.replace(ctx, audit.OfTour, "tours", id, ErrTourUnknown, by,
 		`update tours set name = $3, about = $4, picture_id = nullif($5, '')::uuid, version = version + 1, updated_at = now()
 		where id = $1 and version = $2`, t.Name, t.About, t.Picture)

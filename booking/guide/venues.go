@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-	_ "time/tzdata" // zones are data of ours: a server may have none, or old ones
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -75,11 +74,12 @@ func (s *Store) PutDetails(ctx context.Context, id string, d Details, by audit.C
 	if err := first(errors.Join(d.validate(), by.Validate(true))); err != nil {
 		return KeptVenue{}, err
 	}
-	latitude, longitude := d.coordinates()
-	if !booking.IsID(id) {
-		return KeptVenue{}, ErrVenueUnknown
+	now, err := s.Venue(ctx, id)
+	if err != nil || alike(now.Details, d) {
+		return now, err
 	}
-	err := storeError("changing a venue", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+	latitude, longitude := d.coordinates()
+	err = storeError("changing a venue", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update venues set about = $3, address = $4, city = $5, country = $6, time_zone = $7, latitude = $8, longitude = $9,
 				picture_id = nullif($10, '')::uuid, open = not $11, details = details + 1
 			where id = $1 and details = $2`, id, by.Seen, d.About, d.Address, d.City, d.Country, d.TimeZone, latitude, longitude, d.Picture, d.Closed)
@@ -136,6 +136,11 @@ const Apart = 4 * time.Hour
 func (s *Store) Clashes(ctx context.Context, venue string, at time.Time, but []string) ([]Clash, error) {
 	if !booking.IsID(venue) {
 		return nil, ErrVenueUnknown
+	}
+	for _, id := range but {
+		if err := idFault(id, ErrShowUnknown); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := s.db.Query(ctx, `select performance_id, title, starts_at from venue_clashes($1, $2, $3, $4::uuid[]) order by starts_at limit 20`,
 		venue, at, Apart, append([]string{}, but...))

@@ -121,7 +121,7 @@ func (d *Desk) Sell(ctx context.Context, c CounterSale) (Order, error) {
 	if !started { // the same request came twice at once, or somebody else sells it
 		a, found, err := d.sold(ctx, c)
 		if err == nil && !found {
-			err = hold.ErrPaying
+			err = d.store.refusal(ctx, a)
 		}
 		return d.again(ctx, a, c, err)
 	}
@@ -189,13 +189,13 @@ func (d *Desk) planSale(ctx context.Context, p catalogue.Performance, h hold.Hol
 	return a, o, err
 }
 
-// startSale writes an attempt of the counter. It reports false if its key is used or
-// its hold is being sold.
+// startSale writes an attempt of the counter. It reports false if its key is used,
+// its hold is being sold, or its performance is off sale.
 func (s *Store) startSale(ctx context.Context, a Attempt) (bool, error) {
 	tag, err := s.db.Exec(ctx, `
 		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
 			request_mac, units, amount, currency, method, tender, state)
-		values ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10, '', $11, 'started')
+		select $1, $2, $3, $4, $5, '', $6, $7, $8::integer[], $9, $10, '', $11, 'started' where on_sale($1)
 		on conflict do nothing`,
 		a.Performance, a.ID, a.Hold, a.Sale, a.Session, a.Key, a.MAC, a.Units, a.Amount.Amount, a.Amount.Currency, a.Tender)
 	if err != nil {

@@ -215,7 +215,7 @@ func (d *Desk) Exchange(ctx context.Context, x Exchange) (Order, error) {
 	if !started { // the same request came twice at once, or the hold is being paid for
 		same, found, err := d.store.byKey(ctx, ids, session, x.Key, mac)
 		if err == nil && !found {
-			err = hold.ErrPaying
+			err = d.store.refusal(ctx, a)
 		}
 		return d.repeat(ctx, same, x.request(), mac, err)
 	}
@@ -385,7 +385,7 @@ func (s *Store) startExchange(ctx context.Context, a Attempt, g giving) (started
 		new, err := ids(ctx, tx, `
 			insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,
 				units, amount, currency, method, state, from_order)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'started', $13)
+			select $1, $2, $3, $4, $5, $6, $7, $8, $9::integer[], $10, $11, $12, 'started', $13::uuid where on_sale($1)
 			on conflict do nothing returning id`,
 			a.Performance, a.ID, a.Hold, a.Sale, a.Session, a.Place, a.Key, a.MAC, a.Units, a.Amount.Amount, a.Amount.Currency, a.Method, a.From)
 		if err != nil || len(new) == 0 {

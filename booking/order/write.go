@@ -12,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
 )
@@ -50,7 +51,8 @@ func ids(ctx context.Context, db querier, sql string, args ...any) ([]string, er
 }
 
 // Start writes a new attempt. It reports false if the key is used already, the
-// hold is being paid for or was paid, or its place would have too many units.
+// hold is being paid for or was paid, its place would have too many units, or nothing of
+// its performance is on sale any more.
 func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
 	started, err := s.starting.do(ctx, purchase{Attempt: a})
 	if err != nil || started {
@@ -64,6 +66,13 @@ func (s *Store) Start(ctx context.Context, a Attempt) (bool, error) {
 
 // refusal says why an attempt with a new key was not started.
 func (s *Store) refusal(ctx context.Context, a Attempt) error {
+	var onSale bool
+	if err := s.db.QueryRow(ctx, `select coalesce(on_sale($1), false)`, a.Performance).Scan(&onSale); err != nil {
+		return away("asking for", string(a.Performance), err)
+	}
+	if !onSale {
+		return catalogue.ErrOffSale
+	}
 	_, paying, err := s.attempt(ctx, `performance_id = $1 and hold_id = $2 and state in ('started', 'acting', 'recorded', 'captured', 'done')`, a.Performance, a.Hold)
 	switch {
 	case err != nil:
@@ -89,7 +98,7 @@ func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []p
 				$11::text[], $12::text[], $13::integer[], $15::text[], $16::bigint[])
 				as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most, account, fee)
 		) p
-		where case when p.most > 0 then p.together + units_of_place($14::uuid[], p.place) <= p.most else true end
+		where on_sale($1) and case when p.most > 0 then p.together + units_of_place($14::uuid[], p.place) <= p.most else true end
 		order by p.session, p.hold, p.key
 		on conflict do nothing
 		returning id`, id,

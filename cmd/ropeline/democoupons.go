@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,6 +14,7 @@ import (
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -33,6 +33,7 @@ const (
 type couponDemo struct {
 	demo   demo
 	shows  *catalogue.Store
+	guide  *guide.Store
 	copies *coupon.Store
 	now    time.Time
 }
@@ -47,7 +48,7 @@ func (d demo) seedCoupons(ctx context.Context, db *pgxpool.Pool, rdb redis.Unive
 	if err != nil {
 		return err
 	}
-	c := couponDemo{demo: d, shows: catalogue.New(db, time.Now), copies: coupon.New(db, rdb, hold.New(rdb), coupon.Keys(secret)), now: time.Now().UTC().Truncate(time.Second)}
+	c := couponDemo{demo: d, shows: catalogue.New(db, time.Now), guide: guide.New(db), copies: coupon.New(db, rdb, hold.New(rdb), coupon.Keys(secret)), now: time.Now().UTC().Truncate(time.Second)}
 	vouchers, err := c.sale(ctx)
 	if err != nil {
 		return err
@@ -150,18 +151,5 @@ func (c couponDemo) takeAll(ctx context.Context, of coupon.Coupon) error {
 
 // event is what a sale sells tickets of.
 func (c couponDemo) event(ctx context.Context, sale ropeline.Sale) (string, error) {
-	for page := (booking.Page{}); ; {
-		events, next, err := c.shows.Events(ctx, page)
-		if err != nil {
-			return "", err
-		}
-		for _, e := range events {
-			if slices.ContainsFunc(e.Performances, func(l catalogue.Listing) bool { return l.ID == sale.Performances[0] }) {
-				return e.ID, nil
-			}
-		}
-		if page.Cursor = next; next == "" {
-			return "", fmt.Errorf("sale %s has no event", sale.ID)
-		}
-	}
+	return c.guide.EventOf(ctx, sale.Performances[0])
 }

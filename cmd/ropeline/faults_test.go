@@ -445,9 +445,12 @@ func (s *shop) buyer() *buyer {
 // do sends a request. The status is 0 if there was no answer.
 func (s *shop) do(b *buyer, method, path string, body any, key string, headers ...string) (int, map[string]any) {
 	s.t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		s.t.Fatal(err)
+	text, file := body.([]byte)
+	if !file {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
