@@ -123,7 +123,7 @@ func (d demo) seed(ctx context.Context, db *pgxpool.Pool, rdb redis.UniversalCli
 	if _, err = publish(ctx, shows, rdb, keys, sale, "The settings of the demo have changed."); err != nil {
 		return sale, err
 	}
-	return sale, errors.Join(d.seedQuiet(ctx, rdb, keys, sale), d.seedCoupons(ctx, db, rdb, keys, sale))
+	return sale, errors.Join(d.seedQuiet(ctx, rdb, keys, sale), d.seedCoupons(ctx, db, rdb, keys, sale), d.seedGuide(ctx, db))
 }
 
 // seedQuiet publishes the sales beside the demo's: open from now on.
