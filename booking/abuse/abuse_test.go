@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -494,6 +495,13 @@ func TestAnAddressBeginsSoManyPaymentsAnHour(t *testing.T) {
 	}
 }
 
+// asking is a payment for a hold by a request.
+func asking(hold, request string) Payment {
+	p := payment(who(1, "203.0.113.7"), "", 4500)
+	p.Hold, p.Request = hold, request
+	return p
+}
+
 // Of many that begin at once for one hold, at two cores, one does, and the others are not
 // counted. It keeps them for a moment, whatever becomes of it, or until nothing has.
 func TestOfManyPaymentsForAHoldOneBegins(t *testing.T) {
@@ -502,17 +510,12 @@ func TestOfManyPaymentsForAHoldOneBegins(t *testing.T) {
 	p.Limits.PlaceAttempts = 3
 	r := open(t, p)
 	cores := []*Guard{r.Guard, r.guard(p)}
-	of := func(hold string) Payment {
-		pay := payment(who(1, ""), "", 4500)
-		pay.Hold = hold
-		return pay
-	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	var trials []*Trial
 	for i := range 40 {
 		all.Go(func() {
-			trial, err := cores[i%2].Begin(t.Context(), of("one"))
+			trial, err := cores[i%2].Begin(t.Context(), asking("one", fmt.Sprint("tab ", i)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -526,27 +529,87 @@ func TestOfManyPaymentsForAHoldOneBegins(t *testing.T) {
 	if len(trials) != 1 {
 		t.Fatalf("%d payments began, want 1", len(trials))
 	}
-	if _, err := r.Begin(t.Context(), of("two")); err != nil {
+	begin := func(hold string) (*Trial, error) { return r.Begin(t.Context(), asking(hold, rand.Text())) }
+	if _, err := begin("two"); err != nil {
 		t.Errorf("the second of three, for another hold: %v", err)
 	}
 	trials[0].End(t.Context(), Failed)
-	trial, err := r.Begin(t.Context(), of("one"))
+	trial, err := begin("one")
 	if err != nil {
 		t.Fatalf("the third of three, after nothing came of the first: %v", err)
 	}
-	if _, err := r.Begin(t.Context(), of("one")); !errors.Is(err, ErrBegun) {
+	if _, err := begin("one"); !errors.Is(err, ErrBegun) {
 		t.Errorf("beside the last that the limit lets begin: %v", err)
 	}
 	trial.End(t.Context(), Paid)
-	if _, err := r.Begin(t.Context(), of("one")); !errors.Is(err, ErrBegun) {
+	r.clock.pass(begunLife - time.Millisecond)
+	if _, err := begin("one"); !errors.Is(err, ErrBegun) {
 		t.Errorf("when it was paid a moment ago: %v", err)
 	}
-	if left := r.redis.PTTL(t.Context(), begunKey("one")).Val(); left <= 0 || left > begunLife {
-		t.Errorf("that is over in %s", left)
+	r.clock.pass(time.Millisecond)
+	_, err = begin("one")
+	refused(t, err, ErrSlowedPayments, 3600*time.Second) // it is the limit by now that keeps it
+	if left := r.redis.PTTL(t.Context(), begunKey("one")).Val(); left <= 0 || left > knownLife {
+		t.Errorf("its request is known for %s", left)
 	}
 	trial.End(t.Context(), Waiting) // at the bank, instead
-	_, err = r.Begin(t.Context(), of("one"))
-	refused(t, err, ErrSlowedPayments, 3600*time.Second) // it is the limit by now that keeps it
+	r.clock.pass(-begunLife)
+	_, err = begin("one")
+	refused(t, err, ErrSlowedPayments, 3600*time.Second)
+}
+
+// A request that comes again begins at once: the core that it came to first may have died. It
+// is counted once, and a limit that it fills does not stop it. Another one has its turn a
+// moment after the last of them began.
+func TestARequestThatComesAgainBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Limits.PlaceAttempts, p.Limits.AddressAttempts, p.Limits.AddressTickets = 1, 1, 2
+	r := open(t, p)
+	begin := func(g *Guard, request string) (*Trial, error) { return g.Begin(t.Context(), asking("one", request)) }
+	if trial, err := begin(r.Guard, "mine"); err != nil || trial.Again() { // and its core dies
+		t.Fatal(trial.Again(), err)
+	}
+	r.clock.pass(begunLife - time.Millisecond)
+	trial, err := begin(r.guard(p), "mine")
+	if err != nil || !trial.Again() {
+		t.Fatalf("the same request at another core: again %v, %v", trial.Again(), err)
+	}
+	r.clock.pass(begunLife - time.Millisecond)
+	if _, err := begin(r.Guard, "yours"); !errors.Is(err, ErrBegun) {
+		t.Errorf("another request: %v", err)
+	}
+	r.clock.pass(begunLife)
+	_, err = begin(r.Guard, "yours")
+	refused(t, err, ErrSlowedPayments, 3600*time.Second)
+	trial.End(t.Context(), Failed)
+	if n, err := r.redis.Exists(t.Context(), begunKey("one")).Result(); n != 0 || err != nil {
+		t.Errorf("nothing came of it, and it keeps others from beginning: %d, %v", n, err)
+	}
+	if left := r.counts(t, trial.payment); left != [2]int{1, 0} {
+		t.Errorf("counted are %v attempts and tickets, want the attempt", left)
+	}
+}
+
+// counts are the attempts of a payment's place, and the tickets of its address.
+func (r *rig) counts(t testing.TB, p Payment) (n [2]int) {
+	t.Helper()
+	trial := &Trial{guard: r.Guard, payment: p}
+	for _, s := range r.Guard.counted(p.Who) {
+		for _, c := range trial.counters(s) {
+			v, err := r.redis.Get(t.Context(), c.key).Int()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				t.Fatal(err)
+			}
+			switch {
+			case c.tickets:
+				n[1] = v
+			case s.Kind == Place:
+				n[0] = v
+			}
+		}
+	}
+	return n
 }
 
 // A card has one name in a sale, whatever token it is paid with, and another one in

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -217,4 +218,64 @@ func (m *model) check(t *rapid.T) {
 		w := who(n, []string{"203.0.113.7", "203.0.113.7", "2001:db8::1", ""}[n])
 		m.agrees(t, Holds, w, m.cores[0].mayHold(ctx, w))
 	}
+}
+
+// However many ask for payments by however many requests, in whatever order they begin
+// and end, each that is made is counted once, and nothing is left of the others. What a core
+// took with it that died is counted once at most.
+func TestPaymentsAreCountedOnceHoweverOftenTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	p := small()
+	p.Payments.Place.Slow, p.Payments.Address.Slow = 0, 0
+	p.Limits.PlaceAttempts, p.Limits.AddressTickets = 1000, 1000
+	r := open(t, p)
+	cores := []*Guard{r.Guard, r.guard(p)}
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		if err := r.redis.FlushDB(ctx).Err(); err != nil {
+			t.Fatal(err)
+		}
+		var live []*Trial
+		made := map[string]bool{}
+		attempts, tickets, died := 0, 0, 0
+		take := func(t *rapid.T) *Trial {
+			if len(live) == 0 {
+				t.Skip("nobody is at it")
+			}
+			i := rapid.IntRange(0, len(live)-1).Draw(t, "which")
+			trial := live[i]
+			live = slices.Delete(live, i, i+1)
+			return trial
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"begin": func(t *rapid.T) {
+				trial, err := cores[rapid.IntRange(0, 1).Draw(t, "core")].Begin(ctx, asking("one", rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "request")))
+				if err == nil {
+					live = append(live, trial)
+				} else if !errors.Is(err, ErrBegun) {
+					t.Fatal(err)
+				}
+			},
+			"undo": func(t *rapid.T) { take(t).End(ctx, Undone) },
+			"die":  func(t *rapid.T) { take(t); died++ },
+			"make": func(t *rapid.T) {
+				trial := take(t)
+				how := rapid.SampledFrom([]Ending{Failed, Declined, Waiting, Paid}).Draw(t, "how")
+				if made[trial.payment.Request] { // Postgres lets one of a name be made
+					how = Undone
+				} else if attempts++; how == Waiting || how == Paid {
+					tickets += 2
+				}
+				made[trial.payment.Request] = true
+				trial.End(ctx, how)
+			},
+		})
+		for _, trial := range live {
+			trial.End(ctx, Undone)
+		}
+		got := r.counts(r.t, asking("one", ""))
+		if got[0] < attempts || got[0] > attempts+died || got[1] < tickets || got[1] > tickets+2*died {
+			t.Fatalf("counted are %v attempts and tickets; %d were made, with %d tickets, and %d died", got, attempts, tickets, died)
+		}
+	})
 }

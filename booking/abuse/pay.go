@@ -16,6 +16,7 @@ import (
 type Payment struct {
 	Who
 	Hold    string // what it is for; empty: what it is for may be paid many times at once
+	Request string // what asks for it: one of the same name is the same payment, of which at most one is made
 	Method  string // the provider's token, never a card number
 	Amount  booking.Money
 	Tickets int
@@ -42,17 +43,25 @@ type Trial struct {
 	card    Subject   // its name is empty while it is not known
 	taken   []counter // what it was counted for
 	begun   bool      // it keeps others for its hold from beginning
+	again   bool      // the same request has begun before, and is what is counted
 }
 
-// ErrBegun says that a payment for the same hold was begun a moment ago, in another tab it
-// may be. This one is not counted.
+// Again reports whether the same request has begun before, so that it may have been made by
+// now, or be about to be.
+func (t *Trial) Again() bool { return t != nil && t.again }
+
+// ErrBegun says that another payment for the same hold was begun a moment ago, in another
+// tab it may be. This one is not counted.
 var ErrBegun = errors.New("a payment for this hold has begun")
 
 const (
 	// begunLife is how long a payment keeps others for its hold from beginning, unless
 	// nothing comes of it before. From then on the attempt that is written keeps them. If a
-	// core dies in between, who was told to come again in two seconds finds it over.
+	// core dies in between, the same request begins at once, and any other that was told to
+	// come again in two seconds finds it over.
 	begunLife = 2 * time.Second
+	// knownLife is how long a request is known again: longer than any lives.
+	knownLife = time.Minute
 	// methodLife is how long we know which card a token of the provider's stands for.
 	methodLife = 24 * time.Hour
 	// cardsLife is how long a place's cards are counted.
@@ -266,7 +275,7 @@ func (t *Trial) count(subjects []Subject, method, hold string) *count {
 		c.keys = append(c.keys, mark{Payments, s}.key())
 		c.limits = append(c.limits, t.counters(s)...)
 	}
-	c.args = []any{g.clock(), len(subjects), len(c.limits), alone.Milliseconds()}
+	c.args = []any{g.clock(), len(subjects), len(c.limits), alone.Milliseconds(), t.payment.Request, knownLife.Milliseconds()}
 	for _, l := range c.limits {
 		c.keys, c.args = append(c.keys, l.key), append(c.args, l.by, l.max, l.within.Milliseconds())
 	}
@@ -283,6 +292,12 @@ func (t *Trial) count(subjects []Subject, method, hold string) *count {
 	}
 	return c
 }
+
+// What the script says instead of who refuses.
+const (
+	another = -1 // another request for the hold has begun
+	again   = -2 // the same one has
+)
 
 // read reads what the script says.
 func (c *count) read(said *redis.Cmd) error {
@@ -304,12 +319,12 @@ func (c *count) read(said *redis.Cmd) error {
 		c.limits = append(c.limits, t.counters(t.card)...)
 	}
 	switch {
-	case len(answer) != 3 || which < -1 || int(which) > len(c.subjects)+len(c.limits):
+	case len(answer) != 3 || which < again || int(which) > len(c.subjects)+len(c.limits):
 		return fmt.Errorf("counting a payment: the script answered %v", answer)
-	case which < 0:
+	case which == another:
 		return ErrBegun
-	case which == 0:
-		t.taken, t.begun = append(t.taken, c.limits...), t.begun || c.alone
+	case which <= 0:
+		t.taken, t.begun, t.again = append(t.taken, c.limits...), t.begun || c.alone, t.again || which == again
 		return nil
 	}
 	wait, i := time.Duration(left)*time.Millisecond, int(which)-1
@@ -365,19 +380,20 @@ func (t *Trial) end(ctx context.Context, how Ending) error {
 
 // giveBack takes back what a payment was counted for: the tickets that were not
 // bought, and the attempt too if the provider was not asked. Another payment for its hold
-// may begin. (If one has, because this one took long, a third may be counted beside it.)
+// may begin.
 func (t *Trial) giveBack(ctx context.Context, how Ending) error {
-	_, err := t.guard.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, c := range t.taken {
-			if c.tickets || how == Undone {
-				p.DecrBy(ctx, c.key, c.by)
-				p.ExpireNX(ctx, c.key, c.within) // the counter may have begun anew
-			}
-		}
-		if t.begun {
-			p.Del(ctx, begunKey(t.payment.Hold))
-		}
+	if len(t.taken) == 0 && !t.begun {
 		return nil
-	})
-	return wrap("giving back what a payment was counted for", err)
+	}
+	request, made := "", how != Undone
+	if t.begun {
+		request = t.payment.Request
+	}
+	keys, args := []string{begunKey(t.payment.Hold)}, []any{request, made}
+	for _, c := range t.taken {
+		if c.tickets || !made {
+			keys, args = append(keys, c.key), append(args, c.by, c.within.Milliseconds())
+		}
+	}
+	return wrap("giving back what a payment was counted for", untry.Run(ctx, t.guard.rdb, keys, args...).Err())
 }

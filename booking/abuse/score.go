@@ -19,9 +19,13 @@ var scoreText string
 //go:embed lua/try.lua
 var tryText string
 
+//go:embed lua/untry.lua
+var untryText string
+
 var (
 	score = redis.NewScript(scoreText)
 	try   = redis.NewScript(tryText)
+	untry = redis.NewScript(untryText)
 )
 
 // prefix is of every key here. One hash tag: a script counts several subjects at once.

@@ -90,10 +90,13 @@ func (d *Desk) Checkout(ctx context.Context, r Request) (Order, error) {
 		return Order{}, ErrPrice
 	}
 	trial, err := d.begin(ctx, r, a)
-	if err != nil { // what was asked before is answered as it was
+	if err != nil || trial.Again() { // what was asked before is answered as it was
 		if same, found, readErr := d.store.byKey(ctx, ids, r.Session, r.Key, r.mac(d.key)); found || readErr != nil {
+			trial.End(ctx, abuse.Undone)
 			return d.repeat(ctx, same, r, r.mac(d.key), readErr)
 		}
+	}
+	if err != nil {
 		return Order{}, err
 	}
 	started, err := d.store.Start(ctx, a)

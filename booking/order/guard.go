@@ -23,7 +23,7 @@ func (r Request) watched(a Attempt) abuse.Payment {
 	if a.From != "" { // as many are given up
 		tickets = 0
 	}
-	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Hold: a.Hold, Method: a.Method, Amount: a.Amount, Tickets: tickets}
+	return abuse.Payment{Who: abuse.Who{Sale: a.Sale, Place: a.Place, Address: r.From}, Hold: a.Hold, Request: a.Key + string(a.MAC), Method: a.Method, Amount: a.Amount, Tickets: tickets}
 }
 
 func (d *Desk) begin(ctx context.Context, r Request, a Attempt) (*abuse.Trial, error) {

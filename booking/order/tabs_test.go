@@ -100,6 +100,66 @@ func TestAThousandTabsThatPayAtOnceAreOnePaymentBegun(t *testing.T) {
 	}
 }
 
+// dying is a guard whose core dies as soon as it has let a payment begin.
+type dying struct{ order.Guard }
+
+var errDied = errors.New("the core has died")
+
+func (d dying) Begin(ctx context.Context, p abuse.Payment) (*abuse.Trial, error) {
+	if _, err := d.Guard.Begin(ctx, p); err != nil {
+		return nil, err
+	}
+	return nil, errDied
+}
+
+// A core dies between counting a payment and writing it. Who asks again with the same key is
+// charged at once, and so once, of however many repeats at two cores; they all count as the
+// one payment that the place may begin.
+func TestManyRepeatsOfAKeyWhoseCoreDiedPayOnceAndAtOnce(t *testing.T) {
+	t.Parallel()
+	const repeats = 200
+	d := watched(t, abuse.Policy{Limits: abuse.Limits{PlaceAttempts: 1, AttemptsIn: 3600}})
+	alive := d.guard
+	d.guard = dying{alive}
+	dead := d.deskOn(d.store, d.shows)
+	d.guard = alive
+	h := d.hold("session", 3, 4)
+	r := d.request(h, sandbox.OK)
+	if _, err := dead.Checkout(t.Context(), r); !errors.Is(err, errDied) {
+		t.Fatalf("a core that dies answered %v", err)
+	}
+	other := with(r, func(r *order.Request) { r.Key = "another" })
+	if _, err := d.Checkout(t.Context(), other); !errors.Is(err, hold.ErrPaying) {
+		t.Errorf("another key within two seconds: %v, want payment-running", err)
+	}
+	requests := make([]order.Request, repeats)
+	for i := range requests {
+		requests[i] = r
+	}
+	desks := []*order.Desk{d.Desk, d.deskOn(order.NewStore(d.db, d.shows), d.shows)}
+	bought := ""
+	came := press(requests, func(what string) {
+		if what != hold.ErrPaying.Code {
+			bought = what
+		}
+	}, desks...)
+	if came[bought] == 0 || came[bought]+came[hold.ErrPaying.Code] != repeats {
+		t.Fatalf("they were answered %v, want one order and payment-running", came)
+	}
+	if came := press(requests, quiet, desks...); came[bought] != repeats {
+		t.Errorf("later they were answered %v, want the order %s", came, bought)
+	}
+	if asked := [2]int{d.asks("authorize"), d.asks("capture")}; asked != [2]int{1, 1} {
+		t.Errorf("the provider was asked %v times", asked)
+	}
+	d.want(sold)
+	d.count(`select count(*) from attempts`, 1)
+	d.consistent()
+	if _, err := d.Checkout(t.Context(), d.request(d.hold("session", 5), sandbox.OK)); !errors.Is(err, abuse.ErrSlowedPayments) {
+		t.Errorf("the second payment of one was answered %v, want slowed-payments", err)
+	}
+}
+
 // While the provider takes its time other tabs are told the same, whatever Redis still knows
 // of what has begun, and although the place may begin no other payment.
 func TestTabsOfASlowPaymentAreNotSlowedDown(t *testing.T) {

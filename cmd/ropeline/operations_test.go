@@ -189,24 +189,30 @@ func (s *shop) payOperations() []operation {
 	}
 }
 
-// inTurn asks as often as it is told that a payment is under way: one that a core has
-// begun, and not written before it died, keeps others from beginning for two seconds.
+// inTurn asks with a new key until no payment is under way: one that a core has begun, and
+// not written before it died, keeps other keys from beginning for as long as they are told.
 func (s *shop) inTurn(ask func() (int, map[string]any)) (status int, answer map[string]any) {
+	var over time.Time
 	s.await("a payment may begin", func() bool {
+		asked := time.Now()
 		status, answer = ask()
-		return answer["type"] != ropeline.ProblemType+hold.ErrPaying.Code
+		running := answer["type"] == ropeline.ProblemType+hold.ErrPaying.Code
+		if running && over.IsZero() {
+			over = time.Now().Add(hold.ErrPaying.RetryAfter)
+		} else if running && asked.After(over) {
+			s.t.Errorf("%s after it was told to come again, it is told so again: %v", asked.Sub(over)+hold.ErrPaying.RetryAfter, answer)
+			return true
+		}
+		return !running
 	})
 	return status, answer
 }
 
-func (s *shop) payInTurn(b *buyer, method string) (int, map[string]any) {
-	return s.inTurn(func() (int, map[string]any) { return s.pay(b, method) })
-}
-
-// sold asks again and, if that attempt has failed, pays with a new one.
+// sold asks again with the same key, which is answered at once whatever a core had begun,
+// and, if that attempt has failed, pays with a new one.
 func (s *shop) sold(method string) func(*buyer) string {
 	return func(b *buyer) string {
-		status, answer := s.payInTurn(b, method)
+		status, answer := s.pay(b, method)
 		end := "the order is there"
 		if status != http.StatusCreated {
 			if end = "to be confirmed"; status != http.StatusAccepted {
@@ -214,7 +220,7 @@ func (s *shop) sold(method string) func(*buyer) string {
 			}
 			end += ", then paid anew"
 			b.key = uuid.NewString()
-			if status, answer = s.payInTurn(b, sandbox.OK); status != http.StatusCreated {
+			if status, answer = s.inTurn(func() (int, map[string]any) { return s.pay(b, sandbox.OK) }); status != http.StatusCreated {
 				s.t.Errorf("paying anew: %d %v", status, answer)
 			}
 		}
@@ -417,18 +423,15 @@ func (s *shop) exchangeOperations() []operation {
 	}
 	swapped := func(staff bool) func(*buyer) string {
 		return func(b *buyer) string {
-			end, inTurn := "exchanged", func() int {
-				status, _ := s.inTurn(func() (int, map[string]any) { return trade(b, staff) })
-				return status
-			}
-			if status := inTurn(); status != http.StatusCreated {
+			end := "exchanged"
+			if status := swap(staff)(b); status != http.StatusCreated {
 				end = fmt.Sprint(status, ", then exchanged anew")
 				b.key = uuid.NewString()
 				if status := hold(staff)(b); status != http.StatusOK {
 					s.t.Errorf("holding for an exchange once more: %d", status)
 				}
-				if status := inTurn(); status != http.StatusCreated {
-					s.t.Errorf("exchanging anew: %d", status)
+				if status, answer := s.inTurn(func() (int, map[string]any) { return trade(b, staff) }); status != http.StatusCreated {
+					s.t.Errorf("exchanging anew: %d %v", status, answer)
 				}
 			}
 			var old, new int
