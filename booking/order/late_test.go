@@ -63,11 +63,11 @@ func (d *desk) ranOut() {
 
 const reseated = "attempts done; orders paid; tickets 3:valid,4:valid; payments captured; ledger placed,canceled,placed,authorized,captured; redis sold 2"
 
-// The fan confirms in the moment in which the settler gives up: the order comes back.
-func TestConfirmedInTheLastMoment(t *testing.T) {
-	t.Parallel()
-	d := open(t)
-	r, o := d.act()
+// lastMoment has a settler look after an order whose fan took too long, and confirms at
+// the bank as it looks for the second time: the settler finds money. Before it goes on,
+// another core hears of the money, too, and does what it finds right.
+func (d *desk) lastMoment(other func(payment.Event)) {
+	d.t.Helper()
 	finds := 0
 	d.provider.before = func(call string) error {
 		if call == "find" {
@@ -77,10 +77,25 @@ func TestConfirmedInTheLastMoment(t *testing.T) {
 		}
 		return nil
 	}
-	late := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) })
-	if _, err := late.Settle(t.Context()); err != nil {
-		t.Fatal(err)
+	d.provider.after = func(call string) error {
+		if call == "find" && finds == 2 {
+			finds++
+			other(d.event(""))
+		}
+		return nil
 	}
+	if _, err := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) }).Settle(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.provider.before, d.provider.after = nil, nil
+}
+
+// The fan confirms in the moment in which the settler gives up: the order comes back.
+func TestConfirmedInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	r, o := d.act()
+	d.lastMoment(func(payment.Event) {})
 	d.settleAll()
 	d.want(reseated)
 	d.troubled("late:reseated")
@@ -390,33 +405,6 @@ func TestAnEventIsWrittenWithItsEffect(t *testing.T) {
 	}
 }
 
-// overtaken has a settler look after an order whose fan took too long, and confirms at
-// the bank in the last moment: the settler finds money. Before it goes on, another core
-// hears of the money, too, and does what it finds right.
-func (d *desk) overtaken(other func(payment.Event)) {
-	d.t.Helper()
-	finds := 0
-	d.provider.before = func(call string) error {
-		if call == "find" {
-			if finds++; finds == 2 {
-				d.confirm(true)
-			}
-		}
-		return nil
-	}
-	d.provider.after = func(call string) error {
-		if call == "find" && finds == 2 {
-			finds++
-			other(d.event(""))
-		}
-		return nil
-	}
-	if _, err := d.settler().At(func() time.Time { return time.Now().Add(order.ActionLife + time.Second) }).Settle(d.t.Context()); err != nil {
-		d.t.Fatal(err)
-	}
-	d.provider.before, d.provider.after = nil, nil
-}
-
 // Two find at the same time that an order was canceled and its money is there. The one
 // that is slower used to give the money back that the other had captured for it: the hold
 // was sold, as if the fan had bought the places otherwise, and nobody looked by whom.
@@ -424,7 +412,7 @@ func TestWhoIsSlowerGivesNoPaidOrdersMoneyBack(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.act()
-	d.overtaken(func(e payment.Event) {
+	d.lastMoment(func(e payment.Event) {
 		d.hear(e, order.HeardNow)
 		d.want(reseated)
 	})
