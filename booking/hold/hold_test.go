@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -90,6 +91,37 @@ func TestFailedPaymentsAddGraceOnce(t *testing.T) {
 			t.Errorf("after failure %d the hold ends at %v, was %v", i+1, got.Expires, ends)
 		}
 		ends = got.Expires
+	}
+}
+
+// Of what a reserve keeps, what was sold is kept still, and not sold again.
+func TestWhatIsSoldOfAReserveIsSoldOnce(t *testing.T) {
+	t.Parallel()
+	rdb := devtest.Redis(t)
+	s, id := hold.New(rdb), ropeline.PerformanceID(uuid.NewString())
+	r := recorded{Units: 8}
+	r.Withheld = inventory.Withheld{Units: []int{1, 2, 3}, By: "guests"}
+	if _, err := inventory.New(rdb).Rebuild(t.Context(), id, r); err != nil {
+		t.Fatal(err)
+	}
+	take := func(n int) (hold.Hold, error) {
+		return s.Claim(t.Context(), request(id, uuid.NewString(), life), hold.Kept(n, []catalogue.Range{{First: 0, Count: 8}}))
+	}
+	h, err := take(2)
+	if err == nil {
+		_, err = s.Pay(t.Context(), id, h.ID, h.Session, "a")
+	}
+	if err == nil {
+		err = s.Sell(t.Context(), id, h.ID, "a", h.Units)
+	}
+	if err != nil || !slices.Equal(h.Units, []int{1, 2}) {
+		t.Fatal(h.Units, err)
+	}
+	if h, err := take(2); !errors.Is(err, hold.ErrSoldOut) {
+		t.Errorf("two, where one is left: %v, %v", h.Units, err)
+	}
+	if h, err := take(1); err != nil || !slices.Equal(h.Units, []int{3}) {
+		t.Errorf("the last one: %v, %v", h.Units, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -456,6 +457,34 @@ func TestMoneyThatGoesBackBuysNothing(t *testing.T) {
 		d.consistent()
 		d.free()
 	}
+}
+
+// Another core is about to give the money back, and has not committed yet: whoever would
+// have the order's places again for it waits, and sees that it goes.
+func TestAnOrderIsNotRevivedWhileItsMoneyGoesBack(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.ranOut()
+	d.takenByHand(payment.Captured)
+	tx, err := d.db.Begin(t.Context())
+	d.must(err)
+	defer func() { _ = tx.Rollback(context.Background()) }() // else the pool would wait for it
+	_, err = tx.Exec(t.Context(), `select from attempts where id = $1 for update`, d.attempt())
+	d.must(err)
+	e, heard := d.event(""), make(chan error, 1)
+	go func() {
+		_, _, err := d.Hear(t.Context(), e)
+		heard <- err
+	}()
+	d.awaitLock()
+	_, err = tx.Exec(t.Context(), `update payment_troubles set refund_id = gen_random_uuid() where attempt_id = $1 and kind = 'late'`, d.attempt())
+	d.must(err)
+	d.must(tx.Commit(t.Context()))
+	d.must(<-heard)
+	d.settleAll()
+	d.troubled("late:refunded")
+	d.count(`select count(*) from tickets where state <> 'canceled'`, 0)
+	d.consistent()
 }
 
 // Whoever takes an attempt for failed that somebody else has gone on with gives its hold

@@ -181,6 +181,9 @@ func TestTabsOfASlowPaymentAreNotSlowedDown(t *testing.T) {
 	if _, err := d.Checkout(t.Context(), d.request(h, sandbox.OK)); err != nil {
 		t.Error(err)
 	}
+	if n := d.asks("find"); n != 0 {
+		t.Errorf("for another tab the provider was asked %d times what became of the payment", n)
+	}
 	d.want(sold)
 }
 
