@@ -100,6 +100,7 @@ type Attempt struct {
 	Amount       int64
 	Currency     string
 	Outcome      Outcome
+	Told         string   // the answer that said so last, as far as it is kept
 	Orders       []string // ids answered, one per confirming answer
 	ConfirmedAt  Moment   // when the first of them was read
 	Took         Moment   // from when that was asked for; 0: not known, or a slow card's

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -135,7 +136,7 @@ func judgeAccounted(e Evidence) finding {
 		case !known:
 			f.breach("order %s (%s): no fan of session %s asked with key %s", o.ID, o.State, o.Session, o.Key)
 		case a.Outcome == Refused:
-			f.breach("order %s (%s): its fan was told that it was refused", o.ID, o.State)
+			f.breach("order %s (%s): its fan was told that it was refused: %s", o.ID, o.State, cmp.Or(a.Told, "by an answer that was not kept"))
 		case a.Outcome == Confirmed && a.Orders[0] != o.ID:
 			f.breach("order %s: its fan was told that it is order %s", o.ID, a.Orders[0])
 		case o.State != "paid":

@@ -2,6 +2,7 @@ package order
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,12 +160,18 @@ func (d *Desk) repeat(ctx context.Context, a Attempt, r Request, mac []byte, err
 	return d.answer(ctx, a)
 }
 
-// answer says what became of an attempt.
+// answer says what became of an attempt. One whose order was given up before the bank has
+// let go of the money is not said to have failed: it comes back if the money is there (late).
 func (d *Desk) answer(ctx context.Context, a Attempt) (Order, error) {
 	switch a.Step {
 	case Started:
 		return Order{}, hold.ErrPaying
 	case Voiding, Closed:
+		if a.Step == Voiding && a.Outcome == ErrFailed.Code { // its fan may say yes at the bank in this moment
+			if promised, _, err := d.store.hasOrder(ctx, a); err != nil || promised {
+				return Order{}, cmp.Or[error](err, hold.ErrPaying)
+			}
+		}
 		if e, ok := outcomes[a.Outcome]; ok {
 			return Order{}, e
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
@@ -91,12 +92,17 @@ func (d *desk) lastMoment(other func(payment.Event)) {
 	d.provider.before, d.provider.after = nil, nil
 }
 
-// The fan confirms in the moment in which the settler gives up: the order comes back.
+// The fan confirms in the moment in which the settler gives up: the order comes back, and
+// nobody who asks meanwhile hears that it has failed.
 func TestConfirmedInTheLastMoment(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	r, o := d.act()
-	d.lastMoment(func(payment.Event) {})
+	d.lastMoment(func(payment.Event) {
+		if _, err := d.Checkout(t.Context(), r); !errors.Is(err, hold.ErrPaying) {
+			t.Errorf("when it is given up, and its money is there: %v, want payment-running", err)
+		}
+	})
 	d.settleAll()
 	d.want(reseated)
 	d.troubled("late:reseated")
@@ -469,16 +475,26 @@ func TestAnOrderIsNotRevivedWhileItsMoneyGoesBack(t *testing.T) {
 	tx, err := d.db.Begin(t.Context())
 	d.must(err)
 	defer func() { _ = tx.Rollback(context.Background()) }() // else the pool would wait for it
-	_, err = tx.Exec(t.Context(), `select from attempts where id = $1 for update`, d.attempt())
-	d.must(err)
+	seized := make(chan error, 1)
+	d.provider.after = func(call string) error {
+		if call == "find" { // the money is found
+			_, err := tx.Exec(t.Context(), `select from attempts where id = $1 for update`, d.attempt())
+			seized <- err
+		}
+		return nil
+	}
 	e, heard := d.event(""), make(chan error, 1)
 	go func() {
 		_, _, err := d.Hear(t.Context(), e)
 		heard <- err
 	}()
+	d.must(<-seized)
 	d.awaitLock()
-	_, err = tx.Exec(t.Context(), `update payment_troubles set refund_id = gen_random_uuid() where attempt_id = $1 and kind = 'late'`, d.attempt())
-	d.must(err)
+	d.provider.after = nil
+	tag, err := tx.Exec(t.Context(), `update payment_troubles set refund_id = gen_random_uuid() where attempt_id = $1 and kind = 'late'`, d.attempt())
+	if err != nil || tag.RowsAffected() != 1 {
+		t.Fatal(tag, err)
+	}
 	d.must(tx.Commit(t.Context()))
 	d.must(<-heard)
 	d.settleAll()

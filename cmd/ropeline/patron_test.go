@@ -321,7 +321,7 @@ func (p *patron) book(t *try) {
 		a.Orders = append(a.Orders, t.orders...)
 	}
 	if a.Outcome != loadtest.Confirmed && t.outcome != loadtest.Unknown {
-		a.Outcome = t.outcome
+		a.Outcome, a.Told = t.outcome, fmt.Sprintf("%s, with %s", t.last.Code, t.method)
 	}
 }
 
