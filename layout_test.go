@@ -80,6 +80,7 @@ var layout = []room{
 	{"booking/returns", []string{"booking", "booking/catalogue", "booking/hold", "booking/inventory"}, "an offer is a hold; it knows no orders: they pay for it"},
 	{"booking/order", []string{"booking", "booking/abuse", "booking/coupon", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/tariff", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},
 	{"booking/insight", []string{"booking", "booking/catalogue", "booking/order", "booking/tariff"}, "it adds up what orders have written, and nobody needs it to sell"},
+	{"booking/find", []string{"booking"}, "it reads what guide and catalogue have written, and knows neither: both are told of by triggers"},
 	{"booking/webhook", []string{"booking", "booking/catalogue", "booking/inventory", "internal/outward"}, "it sends what the database wrote down, and knows nobody who made it happen"},
 	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr", "internal/tenant"}, "the core sees a public key, never package admission, which can sign"},
 	{"docs/gate", nil, "files that are documentation and configuration"},

@@ -1,0 +1,107 @@
+package find
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// sought is a text that is looked for.
+type sought struct {
+	words     []string // corrected; the last may go on
+	corrected bool
+	ignored   []string // nothing has them, nor anything like them
+}
+
+// tsquery is what Postgres looks for. A word has letters and digits only.
+func (s sought) tsquery(weight string) string {
+	terms := make([]string, len(s.words))
+	for i, w := range s.words {
+		terms[i] = "'" + w + "'"
+		if i == len(s.words)-1 {
+			terms[i] += ":*" + weight
+		} else if weight != "" {
+			terms[i] += ":" + weight
+		}
+	}
+	return strings.Join(terms, " & ")
+}
+
+func (s sought) text() string { return strings.Join(s.words, " ") }
+
+// word is one of a text, as it is kept.
+type word struct {
+	Text  string
+	Known bool
+	Near  []string // by how near they are, and how many entries have them
+	Apart []int    // how many letters: 1 or 2
+}
+
+// seek folds a text into words and corrects those that nothing has. The last one may be
+// the beginning of one. A word that is like none is left out, unless all are.
+func (s *Store) seek(ctx context.Context, text string) (found sought, err error) {
+	rows, err := s.db.Query(ctx, `select w.word, k.known, near.words, near.apart
+		from (select word, n, max(n) over () as most from regexp_split_to_table(guide_fold($1), ' ') with ordinality w (word, n) where word <> '') w
+		cross join lateral (select exists (select from find_words f where f.word = w.word and f.entries > 0)
+			or w.n = w.most and exists (select from find_words f where f.word ^@ w.word and f.entries > 0) as known) k
+		left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart
+			from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, place)) near on true
+		order by w.n limit 2 * $2`, text, MaxWords)
+	if err != nil {
+		return sought{}, err
+	}
+	words, err := pgx.CollectRows(rows, pgx.RowToStructByPos[word])
+	if err != nil {
+		return sought{}, err
+	}
+	for _, w := range words {
+		switch to := w.correction(); {
+		case w.Known:
+			found.words = append(found.words, w.Text)
+		case to != "":
+			found.words, found.corrected = append(found.words, to), true
+		default:
+			found.ignored = append(found.ignored, w.Text)
+		}
+	}
+	return found, nil
+}
+
+// From so many letters on a word may be mistyped in one, or in two: of less hardly
+// anything is left.
+const (
+	oneOf = 4
+	twoOf = 7
+)
+
+// correction is the word that was meant, empty if there is none.
+func (w word) correction() string {
+	n := utf8.RuneCountInString(w.Text)
+	if n < oneOf || strings.Trim(w.Text, "0123456789") == "" { // another year is another one
+		return ""
+	}
+	for i, near := range w.Near {
+		if w.Apart[i] == 1 || n >= twoOf || swapped(near, w.Text) {
+			return near
+		}
+	}
+	return ""
+}
+
+// swapped reports whether two words differ by the order of two letters beside each other,
+// which is one slip of the hand and two letters apart.
+func swapped(a, b string) bool {
+	x, y := []rune(a), []rune(b)
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i] != y[i] {
+			return i+1 < len(x) && x[i] == y[i+1] && x[i+1] == y[i] && slices.Equal(x[i+2:], y[i+2:])
+		}
+	}
+	return false
+}
