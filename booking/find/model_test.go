@@ -3,10 +3,12 @@ package find
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +24,14 @@ import (
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
-func TestMain(m *testing.M) { devtest.Main(m) }
+// TestMain lets the model be tried 6 times, which takes two seconds. More is a flag away.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	devtest.Main(m)
+}
 
 // world is what there is to find, as a plain model: what is searched is gone through from
 // end to end.
