@@ -19,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 )
 
@@ -57,6 +58,9 @@ var boundedLists = map[string]string{
 	"GuideShown.performances":          "1,000 at most",
 	"GuideShown.performers":            "50 at most",
 	"Clashes.clashes":                  "the nearest 20",
+	"FoundListing.events":              "48 at most",
+	"FoundListing.categories":          "an installation's own: some dozens",
+	"Suggestions.suggestions":          "eight at most",
 	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",
@@ -208,6 +212,8 @@ func newScene(t *testing.T) *scene {
 			t.Fatal(err)
 		}
 	}
+	c.search("", func(f find.Found) bool { return len(f.Entries) == 2 })
+	c.listing(2)
 	return s
 }
 
@@ -237,6 +243,7 @@ func (c *core) secondShop() {
 func (s *scene) lists() map[string][2]string {
 	return map[string][2]string{
 		"list-events":             {"/api/v1/events", ""},
+		"search":                  {"/api/v1/search", ""},
 		"list-holds":              {"/api/v1/holds", s.fan},
 		"list-coupons":            {"/api/v1/coupons", ""},
 		"list-shops":              {"/api/v1/shops", ""},
@@ -354,6 +361,8 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 		"get-payment":      "/api/v1/performances/" + string(s.show.ID) + "/payment",
 		"show-returns":     "/api/v1/performances/" + string(s.show.ID) + "/returns",
 		"get-coupon":       "/api/v1/coupons/" + s.offer.ID,
+		"suggest":          "/api/v1/suggest?q=gala",
+		"get-listing":      "/api/v1/listing",
 		"get-event":        "/api/v1/events/" + s.offer.Event,
 		"get-performer":    "/api/v1/performers/" + s.guide.performer,
 		"get-tour":         "/api/v1/tours/" + s.guide.tour,

@@ -6,6 +6,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/audit"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/guide"
 )
 
@@ -72,6 +73,7 @@ func (s *server) getEvent(ctx context.Context, in *known) (*fresh[guide.Shown], 
 	if err != nil {
 		return nil, err
 	}
+	s.finder.Seen(in.ID, find.Viewed)
 	return answerFresh(in.Have, e)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
@@ -130,6 +131,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 		return nil, err
 	}
 	held()
+	s.finder.Seen(string(p.Map.ID), find.Held)
 	return s.holdAnswer(ctx, h)
 }
 

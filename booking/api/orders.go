@@ -8,6 +8,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -93,6 +94,7 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 		return nil, err
 	}
 	if o.Action == "" {
+		s.finder.Seen(string(o.Performance), find.Sold*float64(len(o.Tickets)))
 		s.noteBuyer(ctx, fan.Sale, fan.Session, fan.Place)
 	}
 	body, err := orderAnswer(o)

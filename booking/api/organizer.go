@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/picture"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -47,6 +48,7 @@ var (
 // documents are the routes that read or write their body by themselves, and what it is:
 // a file of an organizer's, or what many look at.
 var documents = map[string]reflect.Type{
+	"get-listing":      reflect.TypeFor[find.Listing](),
 	"list-events":      reflect.TypeFor[EventList](),
 	"get-performance":  reflect.TypeFor[catalogue.Map](),
 	"get-availability": reflect.TypeFor[Availability](),

@@ -200,6 +200,10 @@ var Routes = []Route{
 	{"show-sandbox-payment", http.MethodGet, sandbox.PagePath + "{id}", Address, http.StatusOK, "The sandbox's page on which a payment is confirmed"},
 	{"confirm-sandbox-payment", http.MethodPost, sandbox.PagePath + "{id}", Address, http.StatusSeeOther, "Confirm a payment of the sandbox's, or refuse it"},
 
+	{"search", http.MethodGet, "/api/v1/search", Public, http.StatusOK, "Find events, performers, venues and tours by words, and events by day, place, price and what is left"},
+	{"suggest", http.MethodGet, "/api/v1/suggest", Public, http.StatusOK, "What somebody may be typing the name of"},
+	{"get-listing", http.MethodGet, "/api/v1/listing", Public, http.StatusOK, "The most popular events, of all categories or of one"},
+
 	{"list-coupons", http.MethodGet, "/api/v1/coupons", Public, http.StatusOK, "Coupons that are given out now, by shop, category and product"},
 	{"get-coupon", http.MethodGet, "/api/v1/coupons/{id}", Public, http.StatusOK, "A coupon, and how many are left"},
 	{"list-shops", http.MethodGet, "/api/v1/shops", Public, http.StatusOK, "Shops that have coupons"},

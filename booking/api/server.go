@@ -24,6 +24,7 @@ import (
 	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/insight"
@@ -88,6 +89,7 @@ type server struct {
 	endpoints *webhook.Store
 	returns   *returns.Store
 	insight   *insight.Store
+	finder    *find.Store
 	staff     Staff
 	desk      *order.Desk
 	links     order.Links
@@ -126,8 +128,9 @@ func New(c Config) (*Core, error) {
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Lists: s.returns, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
+	s.finder = find.New(c.Postgres, c.Log)
 	if c.Line != nil {
-		s.counter = stock.NewCounter(stock.Config{Line: c.Line, Catalogue: shows, Inventory: units, Log: c.Log})
+		s.counter = stock.NewCounter(stock.Config{Line: c.Line, Catalogue: shows, Inventory: units, Left: s.finder.Left, Log: c.Log})
 	}
 	app, err := s.app()
 	if err != nil {
@@ -169,7 +172,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight} {
 		if err := register(); err != nil {
 			return nil, err
 		}
@@ -213,6 +216,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	g.Go(func() error { return c.server.abuse.Run(ctx) })
+	g.Go(func() error { return c.server.finder.Run(ctx) })
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
 		g.Go(func() error { return c.server.report(ctx) })

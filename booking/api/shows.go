@@ -7,6 +7,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/inventory"
 )
 
@@ -38,6 +39,7 @@ func (s *server) getPerformance(ctx context.Context, in *tagged) (*seen, error) 
 	if err != nil {
 		return nil, err
 	}
+	s.finder.Seen(in.ID, find.Viewed)
 	return sight{etag: quoted(p.Map.Tag()), text: p.Map.Text()}.answer(in.Have, "max-age=60"), nil
 }
 

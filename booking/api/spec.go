@@ -41,7 +41,7 @@ func specification() huma.Config {
 }
 
 // schemaName tells the seats of a venue from those of a performance, plans of organizers
-// from those of deliveries, and what the guide tells from what is sold.
+// from those of deliveries, and what the guide tells and what is found from what is sold.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	if t.Kind() == reflect.Pointer {
@@ -55,6 +55,9 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 	if strings.HasSuffix(t.PkgPath(), "/booking/plan") {
 		name = "Platform" + name
+	}
+	if strings.HasSuffix(t.PkgPath(), "/booking/find") && name != "Found" {
+		name = "Found" + name
 	}
 	return name
 }

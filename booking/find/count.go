@@ -84,6 +84,8 @@ func (s *Store) writeSeen(ctx context.Context) error {
 }
 
 func (s *Store) write(ctx context.Context, what, sql string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, making)
+	defer cancel()
 	return storeError(what, pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(`+lock+`)`); err != nil {
 			return err

@@ -96,6 +96,8 @@ const (
 	seenEvery = 30
 	// patience is how long one search may take: who waits longer asks again.
 	patience = 3 * time.Second
+	// making is how long one batch of changes may take.
+	making = 15 * time.Second
 )
 
 // Run keeps what is found up to date until ctx ends. Any number of processes may run it:

@@ -67,6 +67,8 @@ func (s *Store) Listing(ctx context.Context, category string) (*Listing, error) 
 
 // follow makes the listings anew if something has changed.
 func (s *Store) follow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var version int64
 	if err := s.db.QueryRow(ctx, `select version from find_turn`).Scan(&version); err != nil {
 		return storeError("asking whether listings have changed", err)

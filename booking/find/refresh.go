@@ -16,6 +16,8 @@ const lock = `hashtext('ropeline find')`
 // Refresh makes anew what some of the notes of changes name, and returns how many notes
 // those were; none if there are none, or another process is about it.
 func (s *Store) Refresh(ctx context.Context) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, making)
+	defer cancel()
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		var mine bool
 		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(`+lock+`)`).Scan(&mine); err != nil || !mine {

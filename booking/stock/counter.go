@@ -30,7 +30,8 @@ type Config struct {
 	Line      Line
 	Catalogue *catalogue.Store
 	Inventory *inventory.Store
-	Every     time.Duration // 0: a second
+	Every     time.Duration                      // 0: a second
+	Left      func(ropeline.PerformanceID, bool) // told whether anything of a performance is; nil: nobody is
 	Log       *slog.Logger
 }
 
@@ -226,9 +227,14 @@ func (c *Counter) add(ctx context.Context, ids []ropeline.PerformanceID) (all co
 		if err != nil {
 			return counted{}, err
 		}
+		free := int64(0)
 		for i, t := range p.Map.Tiers {
+			free += int64(t.Count) - n.Taken[i]
 			all.Tiers = append(all.Tiers, ropeline.TierStock{Performance: id, Tier: t.ID, Name: t.Name, Units: int64(t.Count),
 				Free: int64(t.Count) - n.Taken[i], Held: n.Taken[i] - n.Sold[i] - n.Closed[i], Sold: n.Sold[i], Later: later[t.ID], Together: together[t.ID]})
+		}
+		if c.Left != nil {
+			c.Left(id, free > 0)
 		}
 		all.baskets, all.ended = all.baskets+n.Holds, all.ended.Plus(n.Ended)
 	}

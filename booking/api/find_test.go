@@ -1,0 +1,113 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/find"
+)
+
+// search asks until what is found is as it should be: it is a moment behind.
+func (c *core) search(query string, done func(find.Found) bool) (f find.Found) {
+	c.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		f = find.Found{}
+		c.get("/api/v1/search?"+query, "").is(http.StatusOK, &f)
+		if done(f) {
+			return f
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: found %+v", query, f)
+		}
+	}
+}
+
+// listing asks until so many events are listed.
+func (c *core) listing(n int) (a answer, l find.Listing) {
+	c.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); len(l.Events) != n; time.Sleep(20 * time.Millisecond) {
+		l, a = find.Listing{}, c.get("/api/v1/listing", "")
+		if err := json.Unmarshal(a.Body, &l); err != nil || time.Now().After(deadline) {
+			c.t.Fatalf("%s (%v)", a.Body, err)
+		}
+	}
+	return a, l
+}
+
+// What a program has made is found by a name that is mistyped, with its price and its
+// place, and whether anything is left of it, as it was counted.
+func TestWhatIsOnIsFound(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	one := func(f find.Found) bool { return len(f.Entries) == 1 }
+	f := c.search("q=gaal&kind=event", one)
+	show := f.Entries[0].Show
+	if f.Corrected != "gala" || f.Entries[0].Name != "Gala" || show.ID != string(c.show.ID) || show.Venue != "Opera" || show.PriceFrom.Amount != 3500 || show.SoldOut {
+		t.Errorf("found %+v and %+v", f, show)
+	}
+	day := show.StartsAt.Format(time.DateOnly)
+	for _, query := range []string{"", "from=" + day + "&to=" + day, "price_to=3500&currency=EUR", "available=true&order=soonest", "q=opera+gala"} {
+		c.search(query, one)
+	}
+	for _, query := range []string{"to=2020-01-01", "price_to=3499&currency=EUR", "city=Lisboa", "near=38.7,-9.1", "category=sport"} {
+		c.search(query, func(f find.Found) bool { return len(f.Entries) == 0 })
+	}
+	c.search("q=ope", func(f find.Found) bool { return len(f.Entries) == 2 }) // the hall as well
+	if _, err := c.db.Exec(t.Context(), `update find_shows set sold_out = true`); err != nil {
+		t.Fatal(err)
+	}
+	c.search("available=true", one) // the count of the stock says that it is not
+	var s Suggestions
+	c.get("/api/v1/suggest?q=ga", "").is(http.StatusOK, &s)
+	if len(s.Suggestions) != 1 || s.Suggestions[0].Name != "Gala" {
+		t.Errorf("suggested %+v", s)
+	}
+}
+
+// What is odd is refused in words of our own, by each route and with each parameter.
+func TestOddSearchesAreRefused(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	for _, query := range []string{"q=" + strings.Repeat("a", 101), "q=%00", "q=%e2%80%ae", "q=%ff", "kind=act", "from=2026-02-30", "near=1", "near=1,1&radius=9999",
+		"price_to=5", "available=1", "order=up", "category=" + url.QueryEscape("x' or 1=1"), "category=opera", "currency=€"} {
+		var p ropeline.Problem
+		c.get("/api/v1/search?"+query, "").is(http.StatusUnprocessableEntity, &p)
+		if !strings.HasSuffix(p.Type, find.ErrInvalid.Code) || p.Detail == "" {
+			t.Errorf("%s: %+v", query, p)
+		}
+	}
+	c.get("/api/v1/search?cursor=x", "").is(http.StatusUnprocessableEntity, nil)
+	c.get("/api/v1/suggest?q=%00", "").is(http.StatusUnprocessableEntity, nil)
+	c.get("/api/v1/listing?category=opera", "").is(http.StatusNotFound, nil)
+	for _, text := range []string{"'", "') or 1=1 --", `\`, "a:*", "a & b", "!a", "<->", "%25", "_", "*", "a'b", "$1"} {
+		a := c.get("/api/v1/search?q="+url.QueryEscape(text), "")
+		if a.Status != http.StatusOK && a.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%q: %d %s", text, a.Status, a.Body)
+		}
+	}
+}
+
+// The listing is for caches: who has it is sent nothing, and an old one is shown rather
+// than none.
+func TestTheListingIsForCaches(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	c.search("", func(f find.Found) bool { return len(f.Entries) == 1 })
+	a, l := c.listing(1)
+	if a.Header.Get("Cache-Control") != listingCaching || !strings.HasPrefix(a.Header.Get("ETag"), `"`) || l.Events[0].Name != "Gala" || len(l.Categories) == 0 {
+		t.Errorf("%v %s", a.Header, a.Body)
+	}
+	again := c.do(http.MethodGet, "/api/v1/listing", "", "", "If-None-Match", a.Header.Get("ETag"))
+	if again.Status != http.StatusNotModified || len(again.Body) != 0 || again.Header.Get("Cache-Control") != listingCaching {
+		t.Errorf("%d %s", again.Status, again.Body)
+	}
+	c.get("/api/v1/listing?category=sport", "").is(http.StatusOK, &l)
+	if len(l.Events) != 0 {
+		t.Errorf("a gala is no sport: %+v", l.Events)
+	}
+}
