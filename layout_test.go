@@ -117,6 +117,7 @@ var owners = map[string][]string{
 	"github.com/wneessen/":          {"booking/mail"},
 	"github.com/emersion/":          {"internal/devstack/mailbox"},
 	"go.yaml.in/":                   {"edge/passage"},
+	"codeberg.org/go-pdf/":          {"booking/insight"},
 	"github.com/gowebpki/jcs":       {"queue/ledger"},
 	"github.com/standard-webhooks/": {"booking/webhook"},
 	"github.com/Shopify/":           {"internal/devstack/devtest"},

@@ -48,6 +48,10 @@ func takes(op *huma.Operation, in, name string) bool {
 
 // boundedLists are the lists in answers that need no pages, and why.
 var boundedLists = map[string]string{
+	"Live.money":                       "one at most for each currency",
+	"Live.tiers":                       "as many as the map has",
+	"Live.points":                      "240 at most for each currency",
+	"Sold.tickets":                     "100 at most",
 	"SumSettlement.performances":       "of one sale, or of one account: sums, of which none can be left out",
 	"SumSettlement.totals":             "one for each currency",
 	"BlockDetail.history":              "one block's: it is made, lifted or over",
@@ -265,6 +269,8 @@ func (s *scene) lists() map[string][2]string {
 		"list-reserves":           {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga"},
 		"list-returns":            {organizer + "/performances/" + string(s.show.ID) + "/returns", "key-sre"},
 		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
+		"list-sold-orders":        {organizer + "/performances/" + string(s.show.ID) + "/orders", "key-olga"},
+		"list-popularity":         {organizer + "/popularity", "key-olga"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
 		"list-plans":              {plansPath, "key-olga"},
 		"list-event-categories":   {"/api/v1/event-categories", ""},

@@ -83,6 +83,15 @@ func (h *heard) ReportHealth(_ context.Context, _ string, now ropeline.Health) e
 	return nil
 }
 
+func (h *heard) Funnel(context.Context, ropeline.SaleID) (joined, offered, admitted int64, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fails {
+		return 0, 0, 0, ropeline.ErrStoreAway
+	}
+	return 30, 20, 10, nil
+}
+
 func (h *heard) Sales(context.Context) ([]ropeline.SaleID, error) {
 	return []ropeline.SaleID{h.sale}, nil
 }

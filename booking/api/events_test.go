@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"image"
 	"image/color"
@@ -39,7 +40,7 @@ func (c *core) guideScene() guideScene {
 		if !ok {
 			text = c.json(body)
 		}
-		c.organize(http.MethodPost, path, text, "Idempotency-Key", fmt.Sprintf("%.100x", path+text)).is(http.StatusCreated, &k)
+		c.organize(http.MethodPost, path, text, "Idempotency-Key", fmt.Sprintf("%x", sha256.Sum256([]byte(path+text)))).is(http.StatusCreated, &k)
 		return k
 	}
 	s.picture = made(picturesPath, drawing(c.t, 120)).ID

@@ -132,6 +132,7 @@ func (s *server) createHold(ctx context.Context, in *createHold) (*holdAnswer, e
 	}
 	held()
 	s.finder.Seen(string(p.Map.ID), find.Held)
+	s.counts.Hold(p.Map.ID)
 	return s.holdAnswer(ctx, h)
 }
 

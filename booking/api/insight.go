@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"mime"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -14,8 +16,13 @@ import (
 
 func (s *server) routeInsight() error {
 	return all(
+		handle(s, "get-live-sales", s.getLiveSales),
+		handle(s, "list-sold-orders", s.listSoldOrders),
+		handle(s, "get-sold-order", s.getSoldOrder),
+		handle(s, "list-popularity", s.listPopularity),
 		handle(s, "get-orders-csv", s.getOrdersCSV),
 		handle(s, "get-accounting-csv", s.getAccountingCSV),
+		handle(s, "get-report-pdf", s.getReportPDF),
 	)
 }
 
@@ -89,4 +96,121 @@ func (s *server) getAccountingCSV(ctx context.Context, in *accountingCSV) (*huma
 	}
 	f, err := s.insight.Accounts(ctx, shows)
 	return file(f, csvKind, err)
+}
+
+type reportPDF struct{ InScope }
+
+func (s *server) getReportPDF(ctx context.Context, in *reportPDF) (*huma.StreamResponse, error) {
+	shows, err := s.exported(ctx, in.InScope)
+	if err != nil {
+		return nil, err
+	}
+	title := "Account " + in.Account
+	switch {
+	case in.Performance != "":
+		title = shows[0].Title
+	case in.Sale != "":
+		title = "Sale " + string(in.Sale)
+	}
+	f, err := s.insight.Report(ctx, shows, title)
+	return file(f, "application/pdf", err)
+}
+
+type gotLive struct{ Body insight.Live }
+
+func (s *server) getLiveSales(ctx context.Context, in *AtPerformance) (*gotLive, error) {
+	shows, err := s.insight.Shows(ctx, insight.Scope{Performance: ropeline.PerformanceID(in.ID)}) // whose it is
+	if errors.Is(err, insight.ErrScope) {
+		err = catalogue.ErrPerformanceUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.insight.Live(ctx, shows[0])
+	if err != nil {
+		return nil, err
+	}
+	if shows[0].Sale != "" {
+		if n := s.funnel(ctx, shows[0].Sale); n != nil {
+			l.Funnel.Joined, l.Funnel.Offered, l.Funnel.Admitted = &n[0], &n[1], &n[2]
+		}
+	}
+	return &gotLive{Body: l}, nil
+}
+
+// funnel is what the line says of a sale, nil if it says nothing: what was sold can be read
+// all the same.
+func (s *server) funnel(ctx context.Context, sale ropeline.SaleID) *[3]int64 {
+	if s.line == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, linePatience)
+	defer cancel()
+	joined, offered, admitted, err := s.line.Funnel(ctx, sale)
+	if err != nil {
+		return nil
+	}
+	return &[3]int64{joined, offered, admitted}
+}
+
+// linePatience is how long the line may take to say how many came.
+const linePatience = time.Second
+
+type someSold struct {
+	AtPerformance
+	Page
+	Email  string    `query:"email" doc:"a part of the buyer's address"`
+	Seat   string    `query:"seat" doc:"a part of the name of a place"`
+	State  string    `query:"state" enum:"pending,paid,canceled"`
+	Since  time.Time `query:"since" doc:"placed then or later"`
+	Before time.Time `query:"before" doc:"placed before"`
+}
+
+// SoldList is a page of orders.
+type SoldList struct {
+	Orders []insight.Sold `json:"orders"`
+	Next   string         `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+type gotSold struct{ Body SoldList }
+
+func (s *server) listSoldOrders(ctx context.Context, in *someSold) (*gotSold, error) {
+	if _, err := s.insight.Shows(ctx, insight.Scope{Performance: ropeline.PerformanceID(in.ID)}); err != nil {
+		return nil, err
+	}
+	list, next, err := s.insight.Find(ctx, ropeline.PerformanceID(in.ID),
+		insight.Wanted{Email: in.Email, Seat: in.Seat, State: in.State, Since: in.Since, Before: in.Before}, in.of())
+	return &gotSold{Body: SoldList{list, next}}, err
+}
+
+type oneSold struct{ Body insight.Sold }
+
+func (s *server) getSoldOrder(ctx context.Context, in *orderID) (*oneSold, error) {
+	o, err := s.insight.Order(ctx, in.ID)
+	return &oneSold{Body: o}, err
+}
+
+// PopularityList is a page of performances.
+type PopularityList struct {
+	Performances []insight.Popular `json:"performances" doc:"the newest first"`
+	Next         string            `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+type gotPopularity struct{ Body PopularityList }
+
+func (s *server) listPopularity(ctx context.Context, in *Page) (*gotPopularity, error) {
+	list, next, err := s.insight.Popularity(ctx, in.of())
+	if err != nil {
+		return nil, err
+	}
+	joined := map[ropeline.SaleID]*[3]int64{}
+	for i, p := range list {
+		if _, asked := joined[p.Sale]; !asked && p.Sale != "" {
+			joined[p.Sale] = s.funnel(ctx, p.Sale)
+		}
+		if n := joined[p.Sale]; n != nil {
+			list[i].Joined = &n[0]
+		}
+	}
+	return &gotPopularity{Body: PopularityList{list, next}}, nil
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/ropeline/ropeline/booking/insight"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/tariff"
 )
@@ -114,4 +116,46 @@ func TestTheDeskTakesTheCookieOfASignIn(t *testing.T) {
 	c.get(programsPath, "", "Cookie", "ropeline_staff=key-olga").is(http.StatusOK, nil)
 	c.get(programsPath, "", "Cookie", "ropeline_staff=key-counter").refused(http.StatusForbidden, "organizer-required")
 	c.do(http.MethodPost, venuesPath, "", "{}", "Cookie", "ropeline_staff=key-olga", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site").refused(http.StatusForbidden, "origin-mismatch")
+}
+
+// The desk sees how a performance sells and who bought, also while the line says nothing, and
+// finds nothing of what there is not.
+func TestTheDeskWatchesASale(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	c.get("/api/v1/performances/"+string(c.show.ID), "").is(http.StatusOK, nil)
+	fan := c.fan()
+	var o Order
+	c.pay(fan, "k", c.hold(fan, 1, 2).ID, sandbox.OK).is(http.StatusCreated, &o)
+	live := organizer + "/performances/" + string(c.show.ID) + "/live"
+	var l insight.Live
+	c.get(live, "key-olga").is(http.StatusOK, &l)
+	if len(l.Money) != 1 || l.Money[0].Taken != o.Total.Amount || l.Tiers[0].Sold != 2 || l.Funnel.Bought != 1 || l.Funnel.Joined == nil || *l.Funnel.Joined != 30 || *l.Funnel.Admitted != 10 {
+		t.Errorf("live: %+v", l)
+	}
+	c.line.mu.Lock()
+	c.line.fails = true
+	c.line.mu.Unlock()
+	var silent insight.Live
+	c.get(live, "", "Cookie", "ropeline_staff=key-olga").is(http.StatusOK, &silent)
+	if silent.Funnel.Joined != nil || silent.Funnel.Bought != 1 {
+		t.Errorf("without the line: %+v", silent.Funnel)
+	}
+	orders := organizer + "/performances/" + string(c.show.ID) + "/orders"
+	var found SoldList
+	c.get(orders+"?email=FAN%40&state=paid&seat="+url.QueryEscape(o.Tickets[0].Label), "key-olga").is(http.StatusOK, &found)
+	if len(found.Orders) != 1 || found.Orders[0].ID != o.ID || found.Orders[0].Email != "fan@example.org" || len(found.Orders[0].Tickets) != 2 {
+		t.Errorf("found %+v", found)
+	}
+	var one insight.Sold
+	c.get(organizer+"/orders/"+o.ID, "key-olga").is(http.StatusOK, &one)
+	if fmt.Sprint(one) != fmt.Sprint(found.Orders[0]) {
+		t.Errorf("by its id it is %+v", one)
+	}
+	const nobody = "01939f4e-7a00-7000-8000-000000000001"
+	c.get(organizer+"/orders/"+nobody, "key-olga").refused(http.StatusNotFound, "order-unknown")
+	c.get(organizer+"/performances/"+nobody+"/orders", "key-olga").refused(http.StatusNotFound, "performance-unknown")
+	c.get(organizer+"/performances/x/live", "key-olga").refused(http.StatusNotFound, "performance-unknown")
+	c.get(orders+"?email="+strings.Repeat("a", 101), "key-olga").refused(http.StatusUnprocessableEntity, "search-invalid")
+	c.get(orders+"?since=yesterday", "key-olga").refused(http.StatusUnprocessableEntity, "request-invalid")
 }

@@ -123,8 +123,13 @@ var Routes = []Route{
 	{"get-sale-settlement", http.MethodGet, organizer + "/sales/{sale}/settlement", Organizer, http.StatusOK, "What the performances of a sale came to, one by one and in all, with fee, tax and net"},
 	{"get-account-settlement", http.MethodGet, organizer + "/accounts/{account}/settlement", Organizer, http.StatusOK, "The same for all performances of which an organizer's own account is paid"},
 
+	{"get-live-sales", http.MethodGet, organizer + "/performances/{id}/live", Organizer, http.StatusOK, "How a performance sells: money, tiers, by minute, and how far people came; some seconds old where many look"},
+	{"list-sold-orders", http.MethodGet, organizer + "/performances/{id}/orders", Organizer, http.StatusOK, "Orders of a performance, the newest first, by address, seat, state and time"},
+	{"get-sold-order", http.MethodGet, organizer + "/orders/{id}", Organizer, http.StatusOK, "An order and its tickets, and who bought it"},
+	{"list-popularity", http.MethodGet, organizer + "/popularity", Organizer, http.StatusOK, "How much performances are asked for: views, joins, holds and sales"},
 	{"get-orders-csv", http.MethodGet, exports + "/orders.csv", Organizer, http.StatusOK, "Every order of a performance, a sale or an account, as CSV"},
 	{"get-accounting-csv", http.MethodGet, exports + "/accounting.csv", Organizer, http.StatusOK, "What each order came to, with fee, tax and net, as CSV: to the cent what the settlement says"},
+	{"get-report-pdf", http.MethodGet, exports + "/report.pdf", Organizer, http.StatusOK, "What performances came to, one by one and in all, to be printed"},
 
 	{"show-counter", http.MethodGet, counter, BoxOffice, http.StatusOK, "Who is at the counter, and what is kept for it"},
 	{"create-counter-hold", http.MethodPost, counter + "/holds", BoxOffice, http.StatusCreated, "Hold units at the counter, all of them or none"},

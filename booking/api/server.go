@@ -57,10 +57,12 @@ type Config struct {
 	Log            *slog.Logger
 }
 
-// Line is what hears of the stock and of buyers.
+// Line is what hears of the stock and of buyers, and tells how many came.
 type Line interface {
 	stock.Line
 	Bought(ctx context.Context, sale ropeline.SaleID, place ropeline.PlaceID) error
+	// Funnel counts the people of a sale: who joined, whose turn came, and who took it.
+	Funnel(ctx context.Context, sale ropeline.SaleID) (joined, offered, admitted int64, err error)
 	ReportHealth(ctx context.Context, core string, h ropeline.Health) error
 }
 
@@ -90,6 +92,7 @@ type server struct {
 	returns   *returns.Store
 	insight   *insight.Store
 	finder    *find.Store
+	counts    *insight.Counter
 	staff     Staff
 	desk      *order.Desk
 	links     order.Links
@@ -124,7 +127,8 @@ func New(c Config) (*Core, error) {
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
-	s.insight = insight.New(c.Postgres)
+	s.insight = insight.New(c.Postgres, time.Now)
+	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Lists: s.returns, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
@@ -217,6 +221,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return c.server.keeper.Run(ctx) })
 	g.Go(func() error { return c.server.abuse.Run(ctx) })
 	g.Go(func() error { return c.server.finder.Run(ctx) })
+	g.Go(func() error { return c.server.counts.Run(ctx) })
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
 		g.Go(func() error { return c.server.report(ctx) })

@@ -40,6 +40,7 @@ func (s *server) getPerformance(ctx context.Context, in *tagged) (*seen, error) 
 		return nil, err
 	}
 	s.finder.Seen(in.ID, find.Viewed)
+	s.counts.View(p.Map.ID)
 	return sight{etag: quoted(p.Map.Tag()), text: p.Map.Text()}.answer(in.Have, "max-age=60"), nil
 }
 

@@ -105,7 +105,8 @@ var also = map[string][]int{
 }
 
 // media are the routes whose good answer is no JSON.
-var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-picture": "image/jpeg"}
+var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-report-pdf": "application/pdf",
+	"get-picture": "image/jpeg"}
 
 // limits are the headers by which every answer may say how much more is let
 // through: the edge's, and where an admission token is needed the core's too.

@@ -31,7 +31,7 @@ type books struct {
 func open(t testing.TB) *books {
 	t.Helper()
 	db := devtest.Postgres(t)
-	return &books{TB: t, Store: insight.New(db), db: db, shows: catalogue.New(db, time.Now)}
+	return &books{TB: t, Store: insight.New(db, time.Now), db: db, shows: catalogue.New(db, time.Now)}
 }
 
 // sale makes a sale of a performance of 40 seats and 20 places.

@@ -3,6 +3,7 @@ package insight
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,12 +16,21 @@ import (
 
 // Store reads what organizers learn.
 type Store struct {
+	// Static after New.
 	db    *pgxpool.Pool
+	now   func() time.Time
 	files chan struct{} // a place for each that is being written
+	turn  chan struct{} // whose it is looks at something that is live
+
+	mu     sync.Mutex // guards what follows
+	kept   map[ropeline.PerformanceID]Live
+	looked time.Time // when somebody did last
 }
 
 // New returns a Store.
-func New(db *pgxpool.Pool) *Store { return &Store{db: db, files: make(chan struct{}, MostFiles)} }
+func New(db *pgxpool.Pool, now func() time.Time) *Store {
+	return &Store{db: db, now: now, files: make(chan struct{}, MostFiles), turn: make(chan struct{}, 1), kept: map[ropeline.PerformanceID]Live{}}
+}
 
 // Scope is what somebody wants to know something of: exactly one of these.
 type Scope struct {
@@ -39,6 +49,7 @@ type Show struct {
 	Venue    string
 	StartsAt time.Time
 	Account  string
+	Sale     ropeline.SaleID // that sells it, empty if none does
 }
 
 // ErrNothing answers for an account that is paid for no performance.
@@ -70,8 +81,8 @@ func (s *Store) Shows(ctx context.Context, of Scope) ([]Show, error) {
 	default:
 		return nil, ErrScope
 	}
-	rows, err := s.db.Query(ctx, `select p.id, e.title, v.name, p.starts_at, coalesce(p.account, '') from performances p
-		join events e on e.id = p.event_id join venues v on v.id = p.venue_id where `+where+` order by p.starts_at, p.id`, of1)
+	rows, err := s.db.Query(ctx, `select p.id, e.title, v.name, p.starts_at, coalesce(p.account, ''), coalesce(sp.sale_id, '') from performances p
+		join events e on e.id = p.event_id join venues v on v.id = p.venue_id left join sale_performances sp on sp.performance_id = p.id where `+where+` order by p.starts_at, p.id`, of1)
 	if err != nil {
 		return nil, away("looking for performances of", of, err)
 	}
