@@ -44,6 +44,7 @@ func (s *Server) routes() []route {
 		{"GET", "/coupons/{id}", public, s.page("coupons.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/counter", public, s.page("counter.html")},
+		{"GET", "/desk/sales", public, s.page("sales.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},

@@ -23,7 +23,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       // gallery.html, a page of every state for those who draw them, is left out.
-      input: ["index.html", "waiting.html", "draw.html", "ledger.html", "shop.html", "order.html", "returns.html", "coupons.html", "ops.html", "counter.html"],
+      input: ["index.html", "waiting.html", "draw.html", "ledger.html", "shop.html", "order.html", "returns.html", "coupons.html", "ops.html", "counter.html", "sales.html"],
     },
   },
 });

@@ -12,6 +12,7 @@ const pages: [RegExp, string][] = [
   [/^\/coupons(\/[^/]+)?\/?$/, "/coupons.html"],
   [/^\/ops\/?$/, "/ops.html"],
   [/^\/counter\/?$/, "/counter.html"],
+  [/^\/desk\/sales\/?$/, "/sales.html"],
 ];
 
 export function routes(): Plugin {

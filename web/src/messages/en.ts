@@ -18,6 +18,7 @@ export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
 export { party } from "./en/party.ts";
 export { returns } from "./en/returns.ts";
+export { sales } from "./en/sales.ts";
 export { shop } from "./en/shop.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

@@ -1,0 +1,163 @@
+// The sales of one performance as its organizer watches them. Components draw it.
+
+import { availability, performance as fetchPerformance } from "../api/booking";
+import { Refusal } from "../api/http";
+import { signIn, signOut } from "../api/ops";
+import * as api from "../api/sales";
+import { sales as words } from "../messages/en";
+import { problemOf } from "../messages/problem";
+import { Acting } from "../shop/acting";
+import { type SeatState, Units } from "../shop/seats";
+import { type Show, showOf } from "../shop/show";
+
+/** The sign-in: not known yet, none, of somebody else's key, or good. */
+export type Staff = "unknown" | "no" | "other" | "yes";
+
+const lookEvery = 2_000;
+
+export class Sales extends Acting {
+  staff: Staff = "unknown";
+  shows: api.Popular[] | undefined;
+  moreShows = "";
+  chosen = "";
+  show: Show | undefined;
+  live: api.Live | undefined;
+  /** The last look was answered. */
+  fresh = false;
+
+  wanted: api.Wanted = { email: "", seat: "", state: "" };
+  found: api.Sold[] | undefined;
+  moreFound = "";
+  open: api.Sold | undefined;
+
+  #units = new Units(0);
+  #etag: string | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Signs in, if there is a key, and watches the performance that starts next. */
+  start(key: string): Promise<void> {
+    return this.act(async () => {
+      if (key !== "") await signIn(key);
+      const page = await api.popularity();
+      this.shows = page.performances;
+      this.moreShows = page.next ?? "";
+      this.staff = "yes";
+      const named = new URLSearchParams(location.search).get("performance");
+      const coming = [...this.shows].sort((a, b) => a.starts_at.localeCompare(b.starts_at)).find((each) => Date.parse(each.starts_at) > Date.now());
+      const first = this.shows.find((each) => each.performance === named) ?? coming ?? this.shows[0];
+      if (first) await this.#choose(first.performance);
+    });
+  }
+
+  leave(): Promise<void> {
+    return this.act(async () => {
+      await signOut();
+      clearTimeout(this.#timer);
+      this.shows = this.live = this.show = this.found = this.open = undefined;
+      this.staff = "no";
+    });
+  }
+
+  choose(id: string): Promise<void> {
+    return this.act(() => this.#choose(id));
+  }
+
+  find(wanted: api.Wanted): Promise<void> {
+    return this.act(async () => {
+      this.wanted = wanted;
+      this.open = undefined;
+      const page = await api.orders(this.chosen, wanted);
+      this.found = page.orders;
+      this.moreFound = page.next ?? "";
+    });
+  }
+
+  findMore(): Promise<void> {
+    return this.act(async () => {
+      const page = await api.orders(this.chosen, this.wanted, this.moreFound);
+      this.found = [...(this.found ?? []), ...page.orders];
+      this.moreFound = page.next ?? "";
+    });
+  }
+
+  /** Opens an order by its number. */
+  look(id: string): Promise<void> {
+    return this.act(async () => void (this.open = await api.order(id)));
+  }
+
+  close(): void {
+    this.open = undefined;
+    this.changed();
+  }
+
+  /** The same tickets again change nothing, so what was not answered may be asked for again. */
+  cancel(tickets: string[], reason: string, full: boolean): Promise<void> {
+    return this.act(async () => {
+      const id = this.open!.id;
+      await api.cancel(id, { tickets, reason, full });
+      this.open = await api.order(id);
+      this.found = this.found?.map((each) => (each.id === id ? this.open! : each));
+      this.notice = words.cancel.done;
+    });
+  }
+
+  state(unit: number): SeatState {
+    return this.#units.state(unit, none, none);
+  }
+
+  pick(): void {} // nothing is picked here
+
+  async #choose(id: string): Promise<void> {
+    clearTimeout(this.#timer);
+    this.chosen = id;
+    this.live = this.show = this.found = this.open = undefined;
+    this.#etag = undefined;
+    const performance = await fetchPerformance(id);
+    this.show = showOf(performance);
+    this.#units = Units.of(performance.tiers);
+    await this.#look();
+    this.#lookOn();
+    await this.#first();
+  }
+
+  async #first(): Promise<void> {
+    const page = await api.orders(this.chosen, this.wanted);
+    this.found = page.orders;
+    this.moreFound = page.next ?? "";
+  }
+
+  async #look(): Promise<void> {
+    const id = this.chosen;
+    const [live, units] = await Promise.all([api.live(id), availability(id, this.#etag)]);
+    if (id !== this.chosen) return;
+    this.live = live;
+    this.#etag = units.etag;
+    if (units.body) this.#units.set(units.body);
+    this.fresh = true;
+  }
+
+  #lookOn(): void {
+    this.#timer = setTimeout(async () => {
+      if (this.staff !== "yes") return;
+      // Nobody looks at a page that is hidden.
+      if (!document.hidden) {
+        await this.#look().catch((cause: unknown) => {
+          this.fresh = false;
+          if (cause instanceof Refusal && cause.status === 401) this.staff = "no";
+        });
+        this.changed();
+      }
+      this.#lookOn();
+    }, lookEvery);
+  }
+
+  protected explain(cause: unknown): void {
+    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
+      this.staff = cause.status === 401 ? "no" : "other";
+      return;
+    }
+    this.problem = problemOf(cause, () => undefined);
+  }
+}
+
+const none: ReadonlySet<number> = new Set();
