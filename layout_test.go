@@ -82,7 +82,7 @@ var layout = []room{
 	{"booking/insight", []string{"booking", "booking/catalogue", "booking/order", "booking/tariff"}, "it adds up what orders have written, and nobody needs it to sell"},
 	{"booking/find", []string{"booking"}, "it reads what guide and catalogue have written, and knows neither: both are told of by triggers"},
 	{"booking/webhook", []string{"booking", "booking/catalogue", "booking/inventory", "internal/outward"}, "it sends what the database wrote down, and knows nobody who made it happen"},
-	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr", "internal/tenant"}, "the core sees a public key, never package admission, which can sign"},
+	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr"}, "the core sees a public key, never package admission, which can sign"},
 	{"docs/gate", nil, "files that are documentation and configuration"},
 	{"loadtest", []string{"edge/wire", "docs/gate"}, "it judges from outside, so it may not know the inside"},
 	{"loadtest/*", []string{"loadtest"}, "it judges from outside, so it may not know the inside"},

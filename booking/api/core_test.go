@@ -251,11 +251,12 @@ func (c *core) built(id ropeline.PerformanceID) {
 func bounded(t testing.TB, db *pgxpool.Pool) *pgxpool.Pool {
 	t.Helper()
 	cfg := db.Config()
-	cfg.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) {
+	guard := cfg.PrepareConn // whose staff it is
+	cfg.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("the core asks Postgres without a deadline")
 		}
-		return true, nil
+		return guard(ctx, conn)
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	if err != nil {

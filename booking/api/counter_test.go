@@ -228,7 +228,7 @@ func TestTheCountersCookie(t *testing.T) {
 	hold(kim, "Sec-Fetch-Site", "same-origin").is(http.StatusCreated, nil)
 	c.get(c.counter(""), "", "Cookie", kim).is(http.StatusOK, nil)
 	c.get(c.counter(""), "key-rosa", "Cookie", kim).refused(http.StatusForbidden, "box-office-required") // who says who they are is that
-	for _, path := range []string{"/blocks", "/webhooks", "/performances/" + string(c.show.ID) + "/settlement"} {
+	for _, path := range []string{"/blocks", "/webhooks", "/refunds"} {
 		c.get(organizerAPI+path, "", "Cookie", ada).refused(http.StatusUnauthorized, "staff-required")
 	}
 }

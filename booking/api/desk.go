@@ -11,7 +11,6 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
-	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 func (s *server) routeDesk() error {
@@ -47,9 +46,9 @@ const (
 // ErrDeskOnly refuses a key of the staff that is for something else.
 var ErrDeskOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-required", Detail: "The desk of a shop is for its vendors and for SREs."}
 
-// member is who of the staff a request comes from. Who has an organization sees its rows
-// alone, in whatever statement (package tenant); SREs have none and see all.
-type member struct{ name, role, organization string }
+// member is who of the staff a request comes from. The keys of a file are all of whoever
+// runs the installation, so nobody is shown less than all yet (package tenant).
+type member struct{ name, role string }
 
 type memberKey struct{}
 
@@ -64,7 +63,6 @@ func (s *server) need(refusal error, roles ...string) fiber.Handler {
 			return refusal
 		}
 		c.Locals(memberKey{}, m)
-		c.SetUserContext(tenant.With(c.UserContext(), m.organization))
 		return c.Next()
 	}
 }
@@ -85,11 +83,7 @@ func (s *server) memberOf(authorization string) (member, error) {
 		return member{}, ropeline.ErrStaffRequired
 	}
 	name, role, err := s.staff.Find(key)
-	m := member{name: name, role: role}
-	if role == roleOrganizer { // the keys of a file are those of whoever runs the installation
-		m.organization = tenant.House
-	}
-	return m, err
+	return member{name, role}, err
 }
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is
