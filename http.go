@@ -17,6 +17,10 @@ import (
 // HttpOnly and SameSite=Strict, and goes to the operations and to the counter only.
 const StaffCookie = "ropeline_staff"
 
+// AccountCookie says who is signed in. It is HttpOnly and SameSite=Lax, and its prefix
+// makes browsers take it from this very host only, over TLS, for all of its paths.
+const AccountCookie = "__Host-ropeline_account"
+
 // MaxBody is the largest body our own JSON routes read, in bytes.
 const MaxBody = 64 << 10
 

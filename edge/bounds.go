@@ -92,7 +92,7 @@ func byVisitor(s *Server, r *http.Request) string {
 }
 
 // byKey is a key of the staff's API, whatever address it is used from.
-func byKey(_ *Server, r *http.Request) string { return hashed(credential(r, staffCookie(nil))) }
+func byKey(_ *Server, r *http.Request) string { return hashed(credential(r, ropeline.StaffCookie)) }
 
 func credential(r *http.Request, cookie string) string {
 	if raw := bearer(r); raw != "" {

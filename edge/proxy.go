@@ -30,9 +30,9 @@ const (
 )
 
 // newProxy forwards requests to an upstream, path and method unchanged. cookie
-// names the one cookie that is the upstream's business; others, the place
+// names the cookies that are the upstream's business; others, the place
 // ticket and other sales' tokens among them, stay here.
-func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Handler {
+func (s *Server) newProxy(to *url.URL, cookie func(http.Header) []string) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil // an upstream is ours; HTTP_PROXY is not for it
 	transport.DisableCompression = true
@@ -47,7 +47,7 @@ func (s *Server) newProxy(to *url.URL, cookie func(http.Header) string) http.Han
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(to)
 			p.Out.Host = p.In.Host // upstreams compare it with Origin
-			cleanHeader(p.Out.Header, cookie(p.In.Header))
+			cleanHeader(p.Out.Header, cookie(p.In.Header)...)
 			if client := s.client(p.In); client.IsValid() {
 				p.Out.Header.Set("X-Forwarded-For", client.String())
 			}
@@ -74,11 +74,16 @@ func admissionCookie(h http.Header) string {
 	return token.Cookie(ropeline.SaleID(h.Get(token.SaleHeader)))
 }
 
-func staffCookie(http.Header) string { return ropeline.StaffCookie }
+// bookingCookies are that, and who is signed in.
+func bookingCookies(h http.Header) []string {
+	return []string{admissionCookie(h), ropeline.AccountCookie}
+}
+
+func staffCookies(http.Header) []string { return []string{ropeline.StaffCookie} }
 
 // cleanHeader removes from a request what only we may say to an upstream, and
-// every cookie but one.
-func cleanHeader(h http.Header, cookie string) {
+// all but some cookies.
+func cleanHeader(h http.Header, kept ...string) {
 	for name := range h {
 		if strings.HasPrefix(name, "X-Ropeline-") || strings.HasPrefix(name, "X-Forwarded-") {
 			delete(h, name)
@@ -87,10 +92,15 @@ func cleanHeader(h http.Header, cookie string) {
 	for _, name := range []string{"Ropeline-Session", "Forwarded", "X-Real-Ip", requestID} {
 		h.Del(name)
 	}
-	cookies := (&http.Request{Header: h}).CookiesNamed(cookie)
+	var pairs []string
+	for _, name := range kept {
+		if cookies := (&http.Request{Header: h}).CookiesNamed(name); len(cookies) > 0 {
+			pairs = append(pairs, name+"="+cookies[0].Value)
+		}
+	}
 	h.Del("Cookie")
-	if len(cookies) > 0 {
-		h.Set("Cookie", cookies[0].Name+"="+cookies[0].Value)
+	if len(pairs) > 0 {
+		h.Set("Cookie", strings.Join(pairs, "; "))
 	}
 }
 

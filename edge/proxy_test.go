@@ -71,9 +71,9 @@ func TestProxyRemovesWhatOnlyWeMaySay(t *testing.T) {
 func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
-	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; ropeline_admission_other=token2; other=1; ropeline_staff=key"
+	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; ropeline_admission_other=token2; other=1; ropeline_staff=key; __Host-ropeline_account=who"
 	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all, "Ropeline-Sale", "demo")
-	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_admission_demo=token" {
+	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_admission_demo=token; __Host-ropeline_account=who" {
 		t.Errorf("cookies at booking: %q", got)
 	}
 	g.browser().do("GET", "/api/v1/ops/sales", "", "Cookie", all)
@@ -85,7 +85,7 @@ func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 		t.Errorf("cookies at the counter: %q", got)
 	}
 	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all) // no sale is named
-	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 0 {
+	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "__Host-ropeline_account=who" {
 		t.Errorf("cookies at booking: %q", got)
 	}
 }

@@ -89,7 +89,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	g := newRig(t, forFriends)
 	f := g.browser()
 	f.join()
-	cookies := wire.PlaceCookie(g.sale.ID) + "=" + f.raw() + "; ropeline_staff=key; " + token.Cookie(g.sale.ID) + "=token"
+	cookies := wire.PlaceCookie(g.sale.ID) + "=" + f.raw() + "; ropeline_staff=key; " + ropeline.AccountCookie + "=key; " + token.Cookie(g.sale.ID) + "=token"
 	changing := 0
 	for _, rt := range g.server.routes() {
 		methods := []string{rt.method}

@@ -98,9 +98,9 @@ func New(c Config) (*Server, error) {
 	if s.shops, err = newPools(c.Routes); err != nil {
 		return nil, err
 	}
-	s.booking = s.newProxy(c.BookingURL, admissionCookie)
-	s.ops = s.newProxy(c.OpsURL, staffCookie)
-	s.desk = s.newProxy(c.BookingURL, staffCookie)
+	s.booking = s.newProxy(c.BookingURL, bookingCookies)
+	s.ops = s.newProxy(c.OpsURL, staffCookies)
+	s.desk = s.newProxy(c.BookingURL, staffCookies)
 	s.mux = s.newMux()
 	return s, nil
 }

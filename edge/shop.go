@@ -177,7 +177,7 @@ func shopCookies(h http.Header) string {
 			continue
 		}
 		for pair := range strings.SplitSeq(line, ";") {
-			if pair = strings.TrimSpace(pair); pair != "" && !strings.HasPrefix(pair, "ropeline_") {
+			if pair = strings.TrimSpace(pair); pair != "" && !strings.HasPrefix(strings.TrimPrefix(pair, "__Host-"), "ropeline_") {
 				kept = append(kept, pair)
 			}
 		}

@@ -48,7 +48,7 @@ func TestTheShopGetsWhatIsItsOwn(t *testing.T) {
 	g := newGated(t)
 	f := g.at(strings.TrimPrefix(g.url, "http://"))
 	cookie := token.Cookie(g.sale.ID) + "=" + g.tokenOf(t, g.sale.ID)
-	wantStatus(t, f.do("GET", "//%42uy///x%20y?a=%2e%2e", "", "Cookie", "a=1; "+cookie+"; b=2; ropeline_place_x=y",
+	wantStatus(t, f.do("GET", "//%42uy///x%20y?a=%2e%2e", "", "Cookie", "a=1; "+cookie+"; b=2; ropeline_place_x=y; __Host-ropeline_account=who",
 		"X_Ropeline_Session", "forged", "X_Forwarded_For", "forged", "Forwarded", "for=x", "X-Real-Ip", "x"), http.StatusTeapot)
 	up := g.upstream.last()
 	if got := up.URL.RequestURI(); got != "/Buy/x%20y?a=%2e%2e" {

@@ -79,6 +79,9 @@ var boundedLists = map[string]string{
 	"VenueMap.areas":                   "of one document of 32 MiB at most",
 	"Program.performances":             "1,000 at most",
 	"Reserve.ranges":                   "runs of neighbors in one map",
+	"SignInList.sign_ins":              "50 at most: the oldest end",
+	"Export.sign_ins":                  "50 at most: the oldest end",
+	"Export.orders":                    "one person's own, which none may be missing of",
 	"ReturnsLists.lists":               "one at most for each tier",
 	"ShownCounterBody.reserves":        "1,000 at most",
 	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",
@@ -147,6 +150,7 @@ type scene struct {
 	offer    coupon.Coupon
 	endpoint string // for webhooks
 	guide    guideScene
+	ada      string // who is signed in, and has bought three times
 }
 
 func newScene(t *testing.T) *scene {
@@ -166,6 +170,11 @@ func newScene(t *testing.T) *scene {
 	for _, id := range c.performances() {
 		c.built(id)
 		c.do(http.MethodPost, "/api/v1/holds", s.fan, c.json(m{"performance": id, "units": []int{4}})).is(http.StatusCreated, nil)
+	}
+	s.ada = c.member(ada)
+	for i := range 3 {
+		who := c.fan()
+		c.payAs(who, s.ada, fmt.Sprint("mine", i), c.hold(who, 10+i).ID).is(http.StatusCreated, nil)
 	}
 	s.offer = c.offer(m{"per_person": 2})
 	c.do(http.MethodPost, "/api/v1/coupons/"+c.offer(m{"per_person": 2}).ID+"/claim", s.bag, "", "Idempotency-Key", "k").is(http.StatusCreated, nil)
@@ -257,6 +266,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-shops":              {"/api/v1/shops", ""},
 		"list-categories":         {"/api/v1/categories", ""},
 		"list-products":           {"/api/v1/shops/opera/products", ""},
+		"list-my-orders":          {mePath + "/orders", s.ada},
 		"list-bag":                {"/api/v1/bag", s.bag},
 		"list-shop-coupons":       {opera + "/coupons", "key-rosa"},
 		"list-coupon-queue":       {opera + "/coupons/" + s.offer.ID + "/queues/claimed", "key-rosa"},

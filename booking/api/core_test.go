@@ -35,6 +35,7 @@ import (
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -188,7 +189,12 @@ func startWith(t testing.TB, log *slog.Logger, prepare func(*core, *Config)) *co
 	c.sandbox = sandbox.New(db).Hooked("whsec_sandbox", time.Now, func(ctx context.Context, header http.Header, body []byte) error {
 		return sandbox.To(http.DefaultClient, c.url+"/api/v1/webhooks/sandbox")(ctx, header, body)
 	})
+	keys, err := people.NewKeys([]byte(rand.Text() + rand.Text())) // by which a test's tries are its own
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := Config{
+		People: keys, Site: "https://tickets.example.org",
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
 		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
@@ -336,13 +342,23 @@ func (c *core) do(method, path, bearer, body string, headers ...string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if bearer != "" {
-		req.Header.Set("Authorization", "Bearer "+bearer)
-	}
+	authorize(req, bearer)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	return c.read(http.DefaultClient.Do(req))
+}
+
+// cookie marks what is no bearer's, but the token of a sign-in.
+const cookie = "cookie:"
+
+func authorize(req *http.Request, bearer string) {
+	if token, ok := strings.CutPrefix(bearer, cookie); ok {
+		req.Header.Set("Cookie", ropeline.AccountCookie+"="+token)
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+	} else if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
 }
 
 // announce sends the head of a request with a body of so many bytes, and nothing of it:
@@ -354,11 +370,18 @@ func (c *core) announce(method, path, bearer string, size int) answer {
 		c.t.Fatal(err)
 	}
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, bearer, size)
+	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: core\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, authorization(bearer), size)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return c.read(http.ReadResponse(bufio.NewReader(conn), nil))
+}
+
+func authorization(bearer string) string {
+	if token, ok := strings.CutPrefix(bearer, cookie); ok {
+		return "Sec-Fetch-Site: same-origin\r\nCookie: " + ropeline.AccountCookie + "=" + token
+	}
+	return "Authorization: Bearer " + bearer
 }
 
 func (c *core) read(res *http.Response, err error) answer {

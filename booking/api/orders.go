@@ -81,9 +81,13 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	if err != nil {
 		return nil, err
 	}
+	person, err := s.whoBuys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	wish := order.Request{
 		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
-		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return,
+		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return, Person: person,
 		From: addressOf(ctx),
 	}
 	if in.Body.Total != nil {

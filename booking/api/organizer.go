@@ -102,14 +102,21 @@ func (e Edited) change(ctx context.Context) (audit.Change, error) {
 	if e.Fresh == "*" && e.Seen == "" {
 		return c, nil
 	}
-	if e.Seen == "" {
-		return c, ErrUnseen
-	}
 	var err error
-	if c.Seen, err = strconv.Atoi(strings.Trim(e.Seen, `"`)); err != nil || c.Seen < 1 || e.Seen != versionTag(c.Seen) {
-		return c, audit.ErrChanged // a tag of nothing that we gave
+	c.Seen, err = seenVersion(e.Seen, audit.ErrChanged)
+	return c, err
+}
+
+// seenVersion reads the tag of what somebody has seen; changed refuses one that we never gave.
+func seenVersion(tag string, changed error) (int, error) {
+	if tag == "" {
+		return 0, ErrUnseen
 	}
-	return c, nil
+	seen, err := strconv.Atoi(strings.Trim(tag, `"`))
+	if err != nil || seen < 1 || tag != versionTag(seen) {
+		return 0, changed
+	}
+	return seen, nil
 }
 
 func versionTag(version int) string { return `"` + strconv.Itoa(version) + `"` }

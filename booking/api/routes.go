@@ -30,6 +30,9 @@ const (
 	BoxOffice Access = "box office key" // the box office, and SREs
 	Organizer Access = "organizer key"  // organizers, and SREs
 
+	Doorstep Access = "anybody, from a page of ours"
+	Account  Access = "sign-in" // whoever has the cookie of one
+
 	ListKey         Access = "returns list key" // holders of the key of a place on a returns list
 	ClaimPass       Access = "claim pass"       // holders of the pass of an offer of that list
 	AdmissionOrPass Access = "admission token or claim pass"
@@ -74,6 +77,9 @@ const (
 	toursPath      = organizer + "/tours"
 	picturesPath   = organizer + "/pictures"
 )
+
+// mePath is what belongs to whoever is signed in.
+const mePath = "/api/v1/me"
 
 // Routes is every route of the booking core.
 var Routes = []Route{
@@ -221,6 +227,30 @@ var Routes = []Route{
 	{"get-bag-coupon", http.MethodGet, "/api/v1/bag/coupons/{id}/{number}", Bag, http.StatusOK, "A coupon of this bag, and its history"},
 	{"collect-order", http.MethodPost, "/api/v1/bag/orders", Bag, http.StatusOK, "Put the coupons that an order bought into this bag"},
 
+	{"sign-up", http.MethodPost, "/api/v1/accounts", Doorstep, http.StatusAccepted, "Ask for an account; a letter says how it goes on, and the answer is always the same"},
+	{"confirm-address", http.MethodPost, "/api/v1/accounts/confirm", Doorstep, http.StatusOK, "Open the letter of a new account, with the password that was chosen, and be signed in"},
+	{"confirm-move", http.MethodPost, "/api/v1/accounts/move", Doorstep, http.StatusNoContent, "Open the letter to another address of an account"},
+	{"forgot-password", http.MethodPost, "/api/v1/accounts/forgot", Doorstep, http.StatusAccepted, "Ask for the letter of a forgotten password; the answer is always the same"},
+	{"reset-password", http.MethodPost, "/api/v1/accounts/reset", Doorstep, http.StatusNoContent, "Choose another password by that letter; all sign-ins end"},
+	{"sign-in", http.MethodPost, "/api/v1/accounts/sign-in", Doorstep, http.StatusOK, "Sign in, and get the cookie of it"},
+	{"sign-in-second", http.MethodPost, "/api/v1/accounts/second", Doorstep, http.StatusOK, "Show a code of the second factor, or a recovery code, and get another cookie"},
+	{"sign-out", http.MethodPost, "/api/v1/accounts/sign-out", Doorstep, http.StatusNoContent, "End the sign-in of the cookie"},
+	{"get-me", http.MethodGet, mePath, Account, http.StatusOK, "The account that is signed in"},
+	{"put-me", http.MethodPut, mePath, Account, http.StatusOK, "Change the profile"},
+	{"export-me", http.MethodGet, mePath + "/export", Account, http.StatusOK, "Everything that is kept of this person, as a file"},
+	{"erase-me", http.MethodPost, mePath + "/erase", Account, http.StatusNoContent, "Delete the account; tickets stay good, and what was bought stays in the ledgers without a name"},
+	{"set-password", http.MethodPut, mePath + "/password", Account, http.StatusNoContent, "Change the password; all other sign-ins end"},
+	{"move-me", http.MethodPut, mePath + "/email", Account, http.StatusAccepted, "Ask for the letter to another address, which the account has once that is opened"},
+	{"get-sign-ins", http.MethodGet, mePath + "/sign-ins", Account, http.StatusOK, "Where this person is signed in"},
+	{"end-sign-in", http.MethodDelete, mePath + "/sign-ins/{id}", Account, http.StatusNoContent, "Sign out there"},
+	{"end-other-sign-ins", http.MethodDelete, mePath + "/sign-ins", Account, http.StatusNoContent, "Sign out everywhere but here"},
+	{"begin-second-factor", http.MethodPut, mePath + "/second-factor", Account, http.StatusOK, "What an authenticator needs; it counts once a code of it was shown"},
+	{"prove-second-factor", http.MethodPost, mePath + "/second-factor/prove", Account, http.StatusOK, "Show the first code, and get the recovery codes; all other sign-ins end"},
+	{"remove-second-factor", http.MethodPost, mePath + "/second-factor/remove", Account, http.StatusNoContent, "Do without, by a code"},
+	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
+	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
+	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
+
 	{"put-shop", http.MethodPut, desk, Desk, http.StatusOK, "Make a shop, or change its name"},
 	{"put-product", http.MethodPut, desk + "/products/{product}", Desk, http.StatusOK, "Make a product, or change it"},
 	{"create-coupon", http.MethodPost, desk + "/coupons", Desk, http.StatusCreated, "Make a coupon"},
@@ -274,7 +304,11 @@ func (s *server) guard(app *fiber.App) {
 		case Admission:
 			chain = []fiber.Handler{private, plainBody, sameOrigin, token, s.addressed, pass}
 		case AdmissionOrPass:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.passOr(token), s.addressed, pass}
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.passOr(token), s.addressed, cookied, pass}
+		case Doorstep:
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.addressed, cookied, pass}
+		case Account:
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.addressed, cookied, s.needSignIn, pass}
 		case ClaimPass:
 			chain = []fiber.Handler{private, plainBody, s.needPass, pass}
 		case ListKey:

@@ -58,6 +58,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	grace := c.member("grace@example.org")
 	for _, r := range Routes {
 		t.Run(r.ID, func(t *testing.T) {
 			c := *c
@@ -79,11 +80,27 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				return a
 			}
-			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga"}[r.Access]) // whatever comes of it
+			mine := ""
+			if r.Access == Account {
+				mine = c.member(ada)
+			}
+			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Account: mine}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success && (r.ID != "join-returns" || a.Status != http.StatusUnprocessableEntity) { // what is missing is said
 					t.Errorf("a public route answered %d: %s", a.Status, a.Body)
+				}
+			case Doorstep:
+				call("") // it says what is missing, or that all is well
+				call("", "Sec-Fetch-Site", "cross-site").refused(http.StatusForbidden, "origin-mismatch")
+			case Account:
+				over := c.member(ada)
+				c.do(http.MethodPost, "/api/v1/accounts/sign-out", over, "{}").is(http.StatusNoContent, nil)
+				for _, forged := range []string{"", fan, o.Key, bag, "key-sre", over, cookie + "x", cookie, grace + "x", cookie + o.Key} {
+					call(forged).refused(http.StatusUnauthorized, "signed-out")
+				}
+				if r.Method != http.MethodGet {
+					call(grace, "Sec-Fetch-Site", "cross-site").refused(http.StatusForbidden, "origin-mismatch")
 				}
 			case ListKey:
 				call("").refused(http.StatusUnauthorized, "returns-key-missing")
@@ -266,7 +283,7 @@ func TestOpenAPIHasTheRoutesOfTheTable(t *testing.T) {
 		if op.ID != r.ID {
 			t.Errorf("%s %s is %q, want %q", r.Method, r.Path, op.ID, r.ID)
 		}
-		if (len(op.Security) == 0) != (r.Access == Public || r.Access == Address) {
+		if (len(op.Security) == 0) != (r.Access == Public || r.Access == Doorstep || r.Access == Address) {
 			t.Errorf("%s: security %v, access %s", r.ID, op.Security, r.Access)
 		}
 		if _, ok := op.Responses["default"].Content[problemType]; !ok {

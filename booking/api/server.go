@@ -29,9 +29,11 @@ import (
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/insight"
 	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/webhook"
@@ -53,6 +55,8 @@ type Config struct {
 	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
 	Line           Line                     // told the stock and who bought; nil: nobody
 	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
+	People         people.Keys              // of accounts; their zero value: there are none
+	Site           string                   // where fans find our pages, for the links of letters; empty: there are no accounts
 	Edges          []netip.Prefix           // who says for which address a request is; nobody else is believed
 	Log            *slog.Logger
 }
@@ -87,6 +91,7 @@ type server struct {
 	abuse     *abuse.Guard
 	edges     []netip.Prefix
 	orders    *order.Store
+	people    *people.Store // nil: there are no accounts
 	coupons   *coupon.Store
 	endpoints *webhook.Store
 	returns   *returns.Store
@@ -129,6 +134,9 @@ func New(c Config) (*Core, error) {
 	}
 	s.insight = insight.New(c.Postgres, time.Now)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
+	if c.Site != "" && c.People.Are() {
+		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
+	}
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Lists: s.returns, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
@@ -176,7 +184,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ func specification() huma.Config {
 					schemes[Bag]:       {Type: "http", Scheme: "bearer", Description: "The key of the bag."},
 					schemes[ListKey]:   {Type: "http", Scheme: "bearer", Description: "The key of a place on a returns list."},
 					schemes[ClaimPass]: {Type: "http", Scheme: "bearer", Description: "The pass of an offer of a returns list."},
+					schemes[Account]:   {Type: "apiKey", In: "cookie", Name: ropeline.AccountCookie, Description: "Who is signed in."},
 					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, an organizer, or an SRE."},
 				},
 			},
@@ -63,7 +64,7 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", ListKey: "place", ClaimPass: "pass"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", Account: "account", ListKey: "place", ClaimPass: "pass"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {

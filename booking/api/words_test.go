@@ -153,7 +153,8 @@ func (c *core) books() string {
 		(select count(*) from sandbox_payments), (select count(*) from coupons), (select string_agg(state, ',' order by coupon_id, number) from coupon_copies),
 		(select count(*) from coupon_claims), (select count(*) from coupon_history), (select string_agg(id || name, ',' order by id) from shops),
 		(select string_agg(id || name || category, ',' order by id) from products), (select count(*) from performances), (select count(*) from tiers),
-		(select count(*) from sales), (select count(*) from venues), (select count(*) from plans), (select count(*) from plan_periods), (select string_agg(account || plan || next, ',' order by account) from subscriptions))`).Scan(&rows)
+		(select count(*) from sales), (select count(*) from venues), (select count(*) from plans), (select count(*) from plan_periods), (select string_agg(account || plan || next, ',' order by account) from subscriptions),
+		(select string_agg(concat(id, version, password), ',' order by id) from people where state = 'active'), (select count(*) from second_factors where confirmed_at is not null))`).Scan(&rows)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -198,6 +199,10 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		"publish_from": quote(time.Now().UTC().Format(time.RFC3339)), "publish_until": quote(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 		"expires_at": quote(time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339))}
 	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house"}
+	ada := c.member(ada)
+	if _, err := c.db.Exec(t.Context(), `update buyers set person_id = (select id from people) where id = (select buyer_id from orders where id = $1)`, bought.ID); err != nil {
+		t.Fatal(err)
+	}
 	tried, heard, last := 0, map[int]int{}, c.books() // answers by status
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
@@ -211,8 +216,8 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 				}
 			}
 			keys := c.api.server.returns.Keys()
-			bearer := map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: keys.Place(names["id"]), ClaimPass: keys.Pass(names["id"]), OrderLink: bought.Key, Bag: bag, Desk: "key-wim", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga"}[r.Access]
-			if bearer == "" && !slices.Contains([]Access{Public, Signed, Address}, r.Access) {
+			bearer := map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: keys.Place(names["id"]), ClaimPass: keys.Pass(names["id"]), OrderLink: bought.Key, Bag: bag, Desk: "key-wim", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Account: ada}[r.Access]
+			if bearer == "" && !slices.Contains([]Access{Public, Doorstep, Signed, Address}, r.Access) {
 				t.Errorf("%s: nobody says who may call it: %q", r.ID, r.Access)
 			}
 			// ask sends a request with something in one of its places.
@@ -235,6 +240,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				c.forgive()
 				before := last
 				a, sent := c.try(strings.ToUpper(method), at+"?"+query.Encode(), bearer, body, headers...)
 				if !sent {
@@ -297,7 +303,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 					ask("body", strings.Join(f.path, "."), value, doc.body(request.Schema, "", good, f.path, value))
 				}
 			}
-			if r.Access != Public && bearer != "" { // a gigabyte is refused before it is read
+			if r.Access != Public && r.Access != Doorstep && bearer != "" { // a gigabyte is refused before it is read
 				path := path
 				for n, v := range names {
 					path = strings.ReplaceAll(path, "{"+n+"}", v)
@@ -328,9 +334,7 @@ func (c *core) try(method, path, bearer, body string, headers ...string) (answer
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if bearer != "" {
-		req.Header.Set("Authorization", "Bearer "+bearer)
-	}
+	authorize(req, bearer)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}

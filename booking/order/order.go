@@ -42,6 +42,7 @@ type Order struct {
 	Fee         int64         // what of Total is the platform's, minor units
 	Tender      Tender        // how it was paid at the counter; empty: through the provider
 	Email       string        // may be empty if it was sold at the counter
+	Person      string        // whose account it is of; empty: a guest's
 	CreatedAt   time.Time
 	Tickets     []Ticket
 	Action      string // the provider's page on which the fan has to confirm first; empty if nothing is to be confirmed
@@ -77,6 +78,7 @@ type Request struct {
 	Key     string // the fan's idempotency key
 	Hold    string
 	Email   string
+	Person  string        // the account that buys; empty: a guest. A repeat by somebody else is the same request
 	Method  string        // a token of the payment provider's; empty where nothing is to pay
 	Total   booking.Money // what the fan was shown and agreed to; zero: nothing was said
 	Return  string        // where the fan comes back to after confirming; empty: what has to be confirmed is declined

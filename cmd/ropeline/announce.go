@@ -23,6 +23,7 @@ type devFile struct {
 	Booking     string                 `json:"booking"`
 	Admission   string                 `json:"admission"`
 	Metrics     string                 `json:"metrics"` // and profiles
+	Mailbox     string                 `json:"mailbox"` // letters that were sent; /letters has them as JSON
 	Redis       string                 `json:"redis"`
 	Postgres    string                 `json:"postgres"`
 	Sale        ropeline.SaleID        `json:"sale"`
@@ -107,7 +108,7 @@ func answers(ctx context.Context, u *url.URL) bool {
 // once.
 func (d *dev) write(path string) error {
 	text, err := json.MarshalIndent(devFile{
-		Edge: address(d.edge).String(), Booking: address(d.booking).String(), Admission: address(d.ops).String(), Metrics: address(d.private).String(),
+		Edge: address(d.edge).String(), Booking: address(d.booking).String(), Admission: address(d.ops).String(), Metrics: address(d.private).String(), Mailbox: address(d.mailbox).String(),
 		Redis: d.stack.RedisURL, Postgres: d.stack.PostgresDSN,
 		Sale: d.sale.ID, Performance: d.sale.Performances[0], StaffKey: d.staff,
 		RedisPID: d.stack.RedisPID, PostgresPID: d.stack.PostgresPID,
@@ -144,12 +145,13 @@ Ropeline is running.
   staff   %[1]s/ops#key=%[4]s
   counter %[1]s/counter#key=%[4]s
   API     %[1]s/openapi.json
+  letters %[7]s
   metrics %[6]s/metrics
   data    %[5]s   (make dev RESET=1 starts afresh)
 
 Ctrl-C stops everything.
 
-`, edge, d.sale.ID, opening, d.staff, d.Data, address(d.private))
+`, edge, d.sale.ID, opening, d.staff, d.Data, address(d.private), address(d.mailbox))
 }
 
 // letFansIn runs the load test's fans, who do not judge, until they are done.

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,6 +26,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/monitor"
@@ -32,17 +36,32 @@ import (
 type bookingCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines and of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key and staff."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key and staff."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
 	SessionLimit int64 `placeholder:"N" help:"Requests of one session a minute; 0 for the default, -1 for no limit."`
 
+	siteFlags
 	abuseFlags
 	paymentFlags
 	webhookFlags
 	receiverFlags
 	privateListener `set:"private=9081"`
+}
+
+// siteFlags say where fans find us.
+type siteFlags struct {
+	Site string `placeholder:"URL" help:"Where fans find our pages, as https://tickets.example.org: letters lead there. Without it nobody has an account."`
+}
+
+// site is the address without an end of its own.
+func (f siteFlags) site() (string, error) {
+	u, err := url.Parse(f.Site)
+	if f.Site != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
+		return "", fmt.Errorf("--site %s: want an address as https://tickets.example.org", f.Site)
+	}
+	return strings.TrimSuffix(f.Site, "/"), nil
 }
 
 // abuseFlags are what `dev` sets too.
@@ -70,7 +89,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 	paid, err := c.payments(c.paymentFlags, books, ln, con.log)
 	var parts []part
 	if err == nil {
-		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.abuseFlags, c.receiverFlags, ln, reg, con.log)
+		parts, err = newBooking(on.redis, on.postgres, paid, c.Keys, c.Gate, c.SessionLimit, c.siteFlags, c.abuseFlags, c.receiverFlags, ln, reg, con.log)
 	}
 	if err == nil {
 		parts, err = c.watched(ctx, reg, con.log, parts)
@@ -84,7 +103,7 @@ func (c *bookingCommand) Run(ctx context.Context, con console) (err error) {
 
 // newBooking wires the booking core behind a gate of its own. It can verify
 // admission tokens and sign none.
-func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, against abuseFlags, told receiverFlags, ln net.Listener,
+func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys keyFolder, name string, perSession int64, at siteFlags, against abuseFlags, told receiverFlags, ln net.Listener,
 	reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	trusted, err := token.OpenFile(keys.path(admissionPublic), log)
 	if err != nil {
@@ -93,6 +112,17 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	links, err := keys.secret(orderKey)
 	if err != nil {
 		return nil, err
+	}
+	accounts, err := keys.people()
+	if err != nil {
+		return nil, err
+	}
+	site, err := at.site()
+	if err != nil {
+		return nil, err
+	}
+	if site != "" && !accounts.Are() {
+		log.Warn("there is no people.key, so nobody has an account; make it with: ropeline keygen init", "keys", string(keys))
 	}
 	members, err := admission.LoadStaff(keys.path(staffFile))
 	if err != nil {
@@ -118,7 +148,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, People: accounts, Site: site, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
 		Abuse: policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))
 	if err != nil {
@@ -146,10 +176,11 @@ func (s deskStaff) Find(key string) (name, role string, err error) {
 type workerCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `placeholder:"DIR" help:"Folder with order.key, with which webhooks are signed; without it none is sent."`
+	Keys     keyFolder `placeholder:"DIR" help:"Folder with order.key, with which webhooks are signed, and people.key, with which letters are opened; without it none is sent."`
 
 	paymentFlags
 	receiverFlags
+	mailFlags
 	privateListener `set:"private=9083"`
 }
 
@@ -181,7 +212,11 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	} else if secrets, err = c.Keys.secret(orderKey); err != nil {
 		return err
 	}
-	parts, err := c.watched(ctx, reg, con.log, newWorker(on.redis, on.postgres, provider, secrets, c.receiverFlags, reg, con.log))
+	letters, err := c.letters(on.postgres, c.Keys, reg, con.log)
+	if err != nil {
+		return err
+	}
+	parts, err := c.watched(ctx, reg, con.log, append(letters, newWorker(on.redis, on.postgres, provider, secrets, c.receiverFlags, reg, con.log)...))
 	if err != nil {
 		return err
 	}
@@ -207,5 +242,7 @@ func newWorker(rdb redis.UniversalClient, db *pgxpool.Pool, provider payment.Pro
 	receivers := webhook.New(db, secrets, told.WebhooksInside)
 	sender := webhook.NewSender(receivers, webhook.Every, webhook.NewMetrics(reg), log)
 	watcher := &webhook.Watcher{Store: receivers, Shows: shows, Units: units, Every: webhook.WatchEvery, Log: log}
-	return append(parts, part{"webhooks", sender.Run}, part{"sold out", watcher.Run})
+	accounts := people.New(db, rdb, people.Keys{}, nil) // of which nothing is read
+	return append(parts, part{"webhooks", sender.Run}, part{"sold out", watcher.Run},
+		part{"people", func(ctx context.Context) error { return accounts.Run(ctx, people.SweepEvery, log) }})
 }

@@ -126,6 +126,10 @@ func (c *checkInstallation) keys(context.Context) (string, error) {
 		_, err := c.Keys.secret(name)
 		errs = append(errs, err, c.private(name))
 	}
+	if _, err := os.Stat(c.Keys.path(peopleKey)); err == nil { // folders that are older have none
+		_, err := c.Keys.people()
+		errs = append(errs, err, c.private(peopleKey))
+	}
 	signer, unread := c.Keys.admission()
 	errs = append(errs, unread, c.private(admissionKey))
 	trusted, err := token.LoadKeySet(c.Keys.path(admissionPublic))

@@ -16,6 +16,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/devstack"
+	"github.com/ropeline/ropeline/internal/devstack/mailbox"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/migrations"
 	"github.com/ropeline/ropeline/internal/monitor"
@@ -44,6 +45,7 @@ type dev struct {
 	staff string // key of a member of staff
 
 	edge, booking, ops, private net.Listener
+	smtp, mailbox               net.Listener // where letters come to, and where they are read
 
 	registry *prometheus.Registry
 }
@@ -120,7 +122,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	}
 	parts, err := d.parts(ctx, clients, pools)
 	if err != nil {
-		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close(), d.private.Close())
+		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close(), d.private.Close(), d.smtp.Close(), d.mailbox.Close())
 	}
 	return runAll(ctx, d.log, parts...)
 }
@@ -145,7 +147,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, d.abuseFlags, told, d.booking, d.registry, d.log)
+	booking, err := newBooking(clients[1], pools[0], sandboxPayments(pools[0], d.booking, d.log), d.keys, "", limits.SessionLimit, siteFlags{address(d.edge).String()}, d.abuseFlags, told, d.booking, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +155,15 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log)}
+	letters, err := mailFlags{SMTP: "smtp://" + d.smtp.Addr().String(), MailFrom: "Ropeline <tickets@localhost.localdomain>"}.letters(pools[1], d.keys, d.registry, d.log)
+	if err != nil {
+		return nil, err
+	}
+	box := &mailbox.Box{}
+	parts := []part{{"servers", d.stack.Watch}, privatePart(d.private, d.registry, d.log),
+		{"mail server", func(ctx context.Context) error { return box.Serve(ctx, d.smtp) }},
+		{"mailbox", func(ctx context.Context) error { return serve(ctx, d.mailbox, box.Handler(), d.log) }}}
+	parts = append(parts, letters...)
 	parts = append(parts, admission...)
 	parts = append(parts, newWorker(clients[2], pools[1], sandbox.New(pools[1]), secrets, told, d.registry, d.log)...)
 	parts = append(parts, booking...)
@@ -161,7 +171,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	return append(parts, part{"dev", d.announce}), nil
 }
 
-// listen opens the four addresses. Only the edge's is one to remember.
+// listen opens the addresses. Only the edge's is one to remember.
 func (d *dev) listen(ctx context.Context) (err error) {
 	if d.edge, err = listen(ctx, d.Listen); errors.Is(err, syscall.EADDRINUSE) {
 		host, _, splitErr := net.SplitHostPort(d.Listen)
@@ -174,14 +184,15 @@ func (d *dev) listen(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.booking, err = listen(ctx, "127.0.0.1:0"); err != nil {
-		return errors.Join(err, d.edge.Close())
-	}
-	if d.ops, err = listen(ctx, "127.0.0.1:0"); err != nil {
-		return errors.Join(err, d.edge.Close(), d.booking.Close())
-	}
-	if d.private, err = listen(ctx, "127.0.0.1:0"); err != nil {
-		return errors.Join(err, d.edge.Close(), d.booking.Close(), d.ops.Close())
+	opened := []net.Listener{d.edge}
+	for _, ln := range []*net.Listener{&d.booking, &d.ops, &d.private, &d.smtp, &d.mailbox} {
+		if *ln, err = listen(ctx, "127.0.0.1:0"); err != nil {
+			for _, other := range opened {
+				err = errors.Join(err, other.Close())
+			}
+			return err
+		}
+		opened = append(opened, *ln)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/edge/visitor"
 )
 
@@ -29,6 +30,7 @@ const (
 	ledgerPublic    = "ledger.pub"    // JWKS, for everybody who checks a ledger
 	codeKey         = "code.key"      // what is kept of presale codes is made with it: the edges' and the admission part's
 	orderKey        = "order.key"     // makes order links: the booking core's
+	peopleKey       = "people.key"    // seals what is known of people who have accounts: the booking core's and the worker's
 	termsKey        = "terms.key"     // signs terms sheets: whoever publishes sales
 	termsPublic     = "terms.pub"     // JWKS: the edges serve it
 	inviteKey       = "invite.key"    // signs invitations: the organizer's
@@ -44,7 +46,7 @@ func (k keyFolder) init() (made []string, err error) {
 	if err := os.MkdirAll(string(k), 0o700); err != nil {
 		return nil, fmt.Errorf("making the key folder: %w", err)
 	}
-	for _, name := range []string{placeKey, seedKey, codeKey, orderKey} {
+	for _, name := range []string{placeKey, seedKey, codeKey, orderKey, peopleKey} {
 		text := hex.EncodeToString(random(32)) + "\n"
 		if made, err = k.add(made, name, []byte(text)); err != nil {
 			return made, err
@@ -155,6 +157,19 @@ func (k keyFolder) codes() ([]byte, error) {
 		return nil, nil
 	}
 	return k.secret(codeKey)
+}
+
+// people reads the key of accounts. A folder that was made before there were any has
+// none: there are no accounts then.
+func (k keyFolder) people() (people.Keys, error) {
+	if _, err := os.Stat(k.path(peopleKey)); errors.Is(err, os.ErrNotExist) {
+		return people.Keys{}, nil
+	}
+	secret, err := k.secret(peopleKey)
+	if err != nil {
+		return people.Keys{}, err
+	}
+	return people.NewKeys(secret)
 }
 
 // addStaff appends a person and returns their new key, which is kept nowhere.

@@ -23,7 +23,7 @@ func TestStaffBlockAndLiftFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	db, log := devtest.Postgres(t), slog.New(slog.DiscardHandler)
-	parts, err := newBooking(devtest.Redis(t), db, payments{Provider: sandbox.New(db)}, keys, "blocks", 0, abuseFlags{}, receiverFlags{}, ln, prometheus.NewRegistry(), log)
+	parts, err := newBooking(devtest.Redis(t), db, payments{Provider: sandbox.New(db)}, keys, "blocks", 0, siteFlags{}, abuseFlags{}, receiverFlags{}, ln, prometheus.NewRegistry(), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestIntegratorsAreToldFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	db, rdb, log, told := devtest.Postgres(t), devtest.Redis(t), slog.New(slog.DiscardHandler), receiverFlags{WebhooksInside: true}
-	parts, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "webhooks", 0, abuseFlags{}, told, ln, prometheus.NewRegistry(), log)
+	parts, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "webhooks", 0, siteFlags{}, abuseFlags{}, told, ln, prometheus.NewRegistry(), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/internal/monitor"
+)
+
+// mailFlags say how letters are sent.
+type mailFlags struct {
+	SMTP         string `name:"smtp" placeholder:"URL" help:"The mail server, as smtp://user@mail.example.org:587 or smtps://…:465. Without it no letter is sent."`
+	SMTPPassword string `name:"smtp-password" type:"existingfile" placeholder:"FILE" help:"File with the password of the user."`
+	MailFrom     string `placeholder:"ADDRESS" help:"Whom letters come from, as 'Opera <tickets@example.org>'."`
+}
+
+// letters is the part that sends them; none if there is no mail server.
+func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
+	if f.SMTP == "" {
+		return nil, nil
+	}
+	if keys == "" || f.MailFrom == "" {
+		return nil, errors.New("letters need --keys and --mail-from")
+	}
+	server, err := mail.ParseServer(f.SMTP)
+	if err != nil {
+		return nil, fmt.Errorf("--smtp: %w", err)
+	}
+	if f.SMTPPassword != "" {
+		text, err := os.ReadFile(f.SMTPPassword)
+		if err != nil {
+			return nil, fmt.Errorf("reading the password of the mail server: %w", err)
+		}
+		server.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	opens, err := keys.people()
+	if err != nil || !opens.Are() {
+		return nil, errors.Join(err, errors.New("letters need people.key; make it with: ropeline keygen init"))
+	}
+	sender, err := mail.NewSender(mail.New(db, opens), server, f.MailFrom, mail.Every, monitor.Part(reg, "worker"), log.With("part", "worker"))
+	if err != nil {
+		return nil, fmt.Errorf("--mail-from: %w", err)
+	}
+	return []part{{"letters", sender.Run}}, nil
+}
