@@ -225,12 +225,14 @@ func newScene(t *testing.T) *scene {
 			t.Fatal(err)
 		}
 	}
-	var n int
-	if err := c.db.QueryRow(t.Context(), `select count(distinct e.id) from events e join performances p on p.event_id = e.id where e.state = 'published'`).Scan(&n); err != nil {
+	var n, shown int
+	if err := c.db.QueryRow(t.Context(), `select count(distinct e.id) filter (where e.state = 'published'), count(distinct e.id) filter (where e.state <> 'draft')
+		from events e join performances p on p.event_id = e.id`).Scan(&n, &shown); err != nil {
 		t.Fatal(err)
 	}
 	c.search("", func(f find.Found) bool { return len(f.Entries) == n })
 	c.listing(n)
+	c.events(shown)
 	return s
 }
 

@@ -39,6 +39,18 @@ func (c *core) listing(n int) (a answer, l find.Listing) {
 	return a, l
 }
 
+// events asks until so many are told: what is kept for who looks may be a second old.
+func (c *core) events(n int) {
+	c.t.Helper()
+	var l EventList
+	for deadline := time.Now().Add(20 * time.Second); len(l.Events) != n; time.Sleep(50 * time.Millisecond) {
+		l = EventList{}
+		if c.get("/api/v1/events", "").is(http.StatusOK, &l); time.Now().After(deadline) {
+			c.t.Fatalf("there are %d events, want %d", len(l.Events), n)
+		}
+	}
+}
+
 // What a program has made is found by a name that is mistyped, with its price and its
 // place, and whether anything is left of it, as it was counted.
 func TestWhatIsOnIsFound(t *testing.T) {

@@ -274,8 +274,7 @@ func TestNobodyIsToldWhoHasAnAccount(t *testing.T) {
 
 // One password for many accounts, from one address, is soon not looked at any more; the
 // address is the edge's to say.
-func TestSprayedPasswordsAreNotLookedAt(t *testing.T) {
-	t.Parallel()
+func TestSprayedPasswordsAreNotLookedAt(t *testing.T) { // beside nobody who forgives
 	c := start(t)
 	c.member(ada)
 	for i := range 30 {

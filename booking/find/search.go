@@ -21,7 +21,7 @@ type Found struct {
 
 const (
 	// ranked is how many of what has the words are put in order by how well they fit: the
-	// most popular ones. To rank all of 60,000 that have a common word took half a second.
+	// most popular ones, so that a word that all have costs no more than one of a thousand.
 	ranked = 1000
 	// few is up to how many shows that are as asked for are listed before anything is
 	// looked for among their events. If there are more, one in some dozens is as asked

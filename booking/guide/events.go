@@ -69,6 +69,9 @@ func (e Event) validate() error {
 	if err != nil {
 		return first(err)
 	}
+	if !slug.MatchString(e.category()) {
+		return missing["events_category_fkey"]
+	}
 	if len(e.Performers) > maxPerformers {
 		return invalid("An event has at most %d performers", maxPerformers)
 	}

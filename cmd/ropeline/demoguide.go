@@ -111,7 +111,8 @@ func (g *guideDemo) sell(ctx context.Context, p demoPlace, house string, k guide
 	sale := g.demo.plan(g.now).Sale
 	sale.ID, sale.Title, sale.SafetyNet = p.sale, p.title+", "+p.details.City, false
 	sale.Visitor, sale.Lanes, sale.Bypass = ropeline.VisitorRule{}, nil, nil
-	sale.LobbyClosesAt, sale.OpensAt, sale.EndsAt = sale.OpensAt.AddDate(0, 1, 0), sale.OpensAt.AddDate(0, 1, 0), sale.OpensAt.AddDate(0, 3, 0)
+	sale.OpensAt, sale.EndsAt = sale.OpensAt.AddDate(0, 1, 0), sale.OpensAt.AddDate(0, 3, 0)
+	sale.LobbyClosesAt = sale.OpensAt.Add(-10 * time.Minute)
 	program := catalogue.Program{EventID: k.ID, Sale: sale, Currency: demoCurrency, Tariff: g.demo.Tariff}
 	for night := range p.nights {
 		date := g.now.AddDate(0, 3, night+1).Format(time.DateOnly)
