@@ -84,7 +84,7 @@ func (s *Server) routes() []route {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)
-	files := forwardFiles(s.booking)
+	files := forwardFiles(s.desk)
 	for _, kind := range []string{"venues", "programs", "pictures"} {
 		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)
 	}
