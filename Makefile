@@ -52,6 +52,7 @@ test-proof: ## sell out through cut connections, and judge what is left; SEED=n 
 	@scripts/pages
 	@ROPELINE_TEST_PROOF=full ROPELINE_TEST_SEED=$(SEED) go test -count=1 -timeout 20m -v -run TestASellOutThroughCutConnections ./cmd/ropeline
 	@ROPELINE_TEST_PROOF=full go test -count=1 -timeout 20m -v -run TestHistoriesAreLinearizable ./booking/hold
+	@ROPELINE_TEST_WORDS=all go test -count=1 -timeout 20m -v -run TestNoTextOfARequestDoesHarm ./booking/api
 	@$(if $(MUTANTS),go run ./loadtest/mutants proof)
 
 test-mutants: build ## show that the load test notices broken builds; MUTANTS="a b" picks some

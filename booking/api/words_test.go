@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -169,7 +171,9 @@ func (c *core) books() string {
 // number by each of the numbers, one at a time, in a request that is good otherwise: in
 // paths, queries, headers and bodies, as the OpenAPI document has them, so that a new
 // route or field is tried by itself. The answer is a good one or a problem document,
-// never a fault of ours, and what is refused changes nothing.
+// never a fault of ours, and what is refused changes nothing. A place meets every third
+// word, another place others; with ROPELINE_TEST_WORDS=all each meets all of them, which
+// takes three times as long.
 func TestNoTextOfARequestDoesHarm(t *testing.T) {
 	t.Parallel()
 	c := start(t)
@@ -240,7 +244,9 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				c.forgive()
+				if r.Access == Account || r.Access == Doorstep {
+					c.forgive()
+				}
 				before := last
 				a, sent := c.try(strings.ToUpper(method), at+"?"+query.Encode(), bearer, body, headers...)
 				if !sent {
@@ -275,7 +281,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 				whole = doc.body(request.Schema, "", good, nil, "")
 			}
 			for _, p := range op.Parameters {
-				for _, word := range words {
+				for _, word := range some(words, op.ID+p.In+p.Name) {
 					var value string
 					if json.Unmarshal([]byte(`"`+word+`"`), &value) != nil || strings.Contains(word, "\xff") {
 						value = word
@@ -292,10 +298,11 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 				continue
 			}
 			for _, f := range doc.fields(request.Schema, nil) {
-				values := numbers
+				place := op.ID + strings.Join(f.path, ".")
+				values := some(numbers, place)
 				if f.text {
 					values = nil
-					for _, w := range words {
+					for _, w := range some(words, place) {
 						values = append(values, `"`+w+`"`)
 					}
 				}
@@ -322,6 +329,19 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		t.Errorf("the order is %s", now.State)
 	}
 	c.inventory()
+}
+
+// some are those of the values that a place meets.
+func some(values []string, place string) (chosen []string) {
+	if os.Getenv("ROPELINE_TEST_WORDS") == "all" {
+		return values
+	}
+	h := fnv.New32a()
+	h.Write([]byte(place))
+	for i := int(h.Sum32() % 3); i < len(values); i += 3 {
+		chosen = append(chosen, values[i])
+	}
+	return chosen
 }
 
 // try sends a request, if it is one that can be sent.
