@@ -39,9 +39,12 @@ func (s *Store) Approve(ctx context.Context, venue string, version int, event st
 		return ErrEventUnknown
 	}
 	return storeError("approving seating", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		var asked, there bool
+		// What was said stays said: it may come again when the event plays there no more.
+		var asked, there, said bool
 		if err := tx.QueryRow(ctx, `select exists (select from venues where id = $1),
-				exists (select from venue_requests($1) where event_id = $3 and version = $2)`, venue, version, event).Scan(&there, &asked); err != nil {
+				exists (select from venue_requests($1) where event_id = $3 and version = $2),
+				exists (select from venue_approvals where venue_id = $1 and version = $2 and event_id = $3 and approved = $4 and reason = $5)`,
+			venue, version, event, approved, by.Reason).Scan(&there, &asked, &said); err != nil || said {
 			return err
 		}
 		if !there {

@@ -393,6 +393,12 @@ func TestTheManagerOfAHouseApprovesItsSeating(t *testing.T) {
 	if err := publish(); err != nil {
 		t.Errorf("approved: %v", err)
 	}
+	if _, err := db.Exec(t.Context(), `update performances set state = 'canceled' where id = $1`, on); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Approve(we, hall, 2, guest.ID, true, seen(0)); err != nil {
+		t.Errorf("what was said comes again when the show is canceled: %v", err)
+	}
 }
 
 // One performance of an event stands by itself, as far as its event lets it.
