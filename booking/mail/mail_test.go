@@ -170,7 +170,7 @@ func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 func TestALetterWaitsForAServerThatIsAwayButNotForever(t *testing.T) {
 	t.Parallel()
 	r := open(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", "127.0.0.77:0") // where no other test can take the port meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}
