@@ -13,6 +13,8 @@ const pages: [RegExp, string][] = [
   [/^\/ops\/?$/, "/ops.html"],
   [/^\/counter\/?$/, "/counter.html"],
   [/^\/desk\/sales\/?$/, "/sales.html"],
+  [/^\/desk\/?$/, "/desk.html"],
+  [/^\/desk\/preview\/?$/, "/preview.html"],
 ];
 
 export function routes(): Plugin {

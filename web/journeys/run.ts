@@ -11,6 +11,7 @@ import { counter } from "./counter";
 import { coupons } from "./coupons";
 import { decline } from "./decline";
 import { draw } from "./draw";
+import { dressed } from "./dressed";
 import { exchange } from "./exchange";
 import { Fan } from "./fan";
 import { foreign } from "./foreign";
@@ -36,7 +37,7 @@ import { sales } from "./sales";
 import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, look: dressed };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

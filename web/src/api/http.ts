@@ -53,7 +53,9 @@ export async function call<T>(method: string, path: string, options: Options = {
     cache: "no-store",
     signal: AbortSignal.timeout(options.patience ?? patience),
   };
-  if (options.body !== undefined) {
+  if (options.body instanceof Blob) {
+    init.body = options.body; // a file, as it is
+  } else if (options.body !== undefined) {
     init.body = JSON.stringify(options.body);
     init.headers = { ...init.headers, "Content-Type": "application/json" };
   }
