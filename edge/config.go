@@ -59,6 +59,10 @@ type Config struct {
 	CardFields bool         // the shop's page may load Stripe's fields for cards
 	OpenAPI    []byte       // what /openapi.json serves; empty: the edge's own document
 
+	// Hosts are our own names. Where there are some, or Routes, other hosts are refused,
+	// but for the domains of looks.
+	Hosts []string
+
 	// Of a gate for other shops: what it protects, and how it knows who is in.
 	// Without Routes there is none.
 	Routes *passage.Table
@@ -218,5 +222,5 @@ func (c Config) validate() error {
 	case c.Routes != nil && (c.Gate == nil || c.Sight == nil):
 		return errors.New("edge: Gate or Sight is missing")
 	}
-	return cmp.Or(c.checkRoutes(), c.Limits.checkClosed())
+	return cmp.Or(c.checkHosts(), c.checkRoutes(), c.Limits.checkClosed())
 }

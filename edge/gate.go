@@ -194,14 +194,8 @@ func (s *Server) addressed(w http.ResponseWriter, r *http.Request) (ours bool, e
 		return true, nil
 	}
 	if s.shop(r) == nil {
-		switch r.URL.Path {
-		case "/healthz", "/readyz": // balancers name no host
-			return true, nil
-		}
-		if s.config.Routes.IsRoom(r.Host) {
-			return true, nil
-		}
-		return false, passage.ErrHostUnknown
+		err := s.hosted(r)
+		return err == nil, err
 	}
 	p, err := s.config.Routes.Decide(r.Method, r.Host, r.RequestURI)
 	if err != nil {
@@ -234,7 +228,7 @@ func (s *Server) tokenPath(r *http.Request, sale ropeline.SaleID) string {
 // shopPage is our own shop; on another's host, the way to theirs.
 func (s *Server) shopPage(w http.ResponseWriter, r *http.Request) error {
 	if s.shop(r) == nil {
-		return s.page("shop.html")(w, r)
+		return s.salePage("shop.html")(w, r)
 	}
 	w.Header().Set("Location", "/")
 	w.WriteHeader(http.StatusSeeOther)

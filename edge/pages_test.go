@@ -22,6 +22,8 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"order.html":               {Data: []byte("<title>order</title>")},
 		"returns.html":             {Data: []byte("<title>returns</title>")},
 		"coupons.html":             {Data: []byte("<title>coupons</title>")},
+		"desk.html":                {Data: []byte("<title>desk</title>")},
+		"preview.html":             {Data: []byte("<title>preview</title>")},
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"counter.html":             {Data: []byte("<title>counter</title>")},
 		"sales.html":               {Data: []byte("<title>sales</title>")},
@@ -35,7 +37,11 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
+<<<<<<< HEAD
 	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk/sales": "sales"} {
+=======
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk": "desk"} {
+>>>>>>> 6b8bdcb (look, booking/readiness: show a sale in its organizer's look, and say whether it is ready)
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

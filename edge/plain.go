@@ -21,6 +21,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/look"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -40,9 +41,10 @@ var plainPage = template.Must(template.New("plain").Funcs(template.FuncMap{
 
 // plainView is what the page shows.
 type plainView struct {
-	Head   template.HTML // styles and icon of the built pages
-	Action string        // where its forms go
-	Key    string        // a random text: a form that is sent twice does one thing
+	Head   template.HTML // styles and icon of the built pages, and of the look
+	Look   look.Page
+	Action string // where its forms go
+	Key    string // a random text: a form that is sent twice does one thing
 	Shop   string
 	// Returns is where the returns lists are joined.
 	Returns string
@@ -79,7 +81,7 @@ func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	return s.page("waiting.html")(w, r)
+	return s.salePage("waiting.html")(w, r)
 }
 
 // plain shows where the caller's place stands, or how to get one.
@@ -144,7 +146,9 @@ func (s *Server) plainView(r *http.Request) (*room, plainView, error) {
 	if _, err := io.ReadFull(s.config.Rand, key); err != nil {
 		return nil, plainView{}, fmt.Errorf("naming a form: %w", err)
 	}
+	worn, style := s.plainLook(r)
 	return room, plainView{
+		Look: worn, Head: style,
 		Action: plainPath(room.id), Shop: shopPath(room.id), Returns: "/sales/" + string(room.id) + "/returns", Sale: sale,
 		Key: base64.RawURLEncoding.EncodeToString(key),
 	}, nil
@@ -180,7 +184,7 @@ func (v *plainView) see() {
 }
 
 func (s *Server) writePlain(w http.ResponseWriter, status int, v plainView) error {
-	v.Head = s.pages.head()
+	v.Head = s.pages.head() + v.Head
 	var page bytes.Buffer
 	if err := plainPage.Execute(&page, v); err != nil {
 		return fmt.Errorf("writing the plain page: %w", err)
@@ -192,7 +196,7 @@ func (s *Server) writePlain(w http.ResponseWriter, status int, v plainView) erro
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", policyWith(policy, v.Look))
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
 	_, _ = w.Write(page.Bytes()) // the client may be gone
@@ -205,6 +209,7 @@ func (s *Server) plainProblem(w http.ResponseWriter, r *http.Request, err error)
 	problem, retry := ropeline.ProblemOf(err)
 	sale := ropeline.SaleID(r.PathValue("sale"))
 	v := plainView{Scene: "problem", Problem: problem, Action: plainPath(sale)}
+	v.Look, v.Head = s.plainLook(r)
 	if retry > 0 {
 		v.Again = int(math.Ceil(retry.Seconds() * (1 + rand.Float64()/2))) // never earlier, and crowds spread
 	}

@@ -32,12 +32,13 @@ type route struct {
 func (s *Server) routes() []route {
 	const sale = salePath
 	table := []route{
-		{"GET", "/{$}", public, s.page("index.html")},
+		{"GET", "/{$}", public, s.front},
 		{"GET", "/sales/{sale}", public, s.waitingPage},
-		{"GET", "/sales/{sale}/draw", public, s.page("draw.html")},
-		{"GET", "/sales/{sale}/ledger", public, s.page("ledger.html")},
+		{"GET", "/sales/{sale}/draw", public, s.salePage("draw.html")},
+		{"GET", "/sales/{sale}/ledger", public, s.salePage("ledger.html")},
 		{"GET", "/sales/{sale}/shop", public, s.shopPage},
-		{"GET", "/sales/{sale}/returns", public, s.page("returns.html")},
+		{"GET", "/sales/{sale}/returns", public, s.salePage("returns.html")},
+		{"GET", "/sales/{sale}/logo", public, s.showLogo},
 		{"GET", "/returns/{id}", public, s.page("returns.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
 		{"GET", "/coupons", public, s.page("coupons.html")},
@@ -45,10 +46,14 @@ func (s *Server) routes() []route {
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/counter", public, s.page("counter.html")},
 		{"GET", "/desk/sales", public, s.page("sales.html")},
+		{"GET", "/desk", public, s.page("desk.html")},
+		{"GET", "/desk/preview", public, s.page("preview.html")},
+		{"GET", "/embed.js", public, s.embed},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},
 		{"GET", sale, public, s.showSale},
+		{"GET", sale + "/button", public, s.showButton},
 		{"GET", sale + "/stock", public, s.showStock},
 		{"GET", sale + "/terms", public, s.showTerms},
 		{"GET", sale + "/draw/file", public, s.drawFile},
@@ -73,6 +78,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/api/v1/performances/{id}/availability/live", public, s.watchSeats},
 
+		{"GET", domainPath, public, s.knownDomain},
 		{"GET", "/.well-known/jwks.json", public, s.jwks},
 		{"GET", "/.well-known/terms-jwks.json", public, s.document(s.config.TermsJWKS, "application/jwk-set+json", "public, max-age=60")},
 		{"GET", "/openapi.json", public, s.document(s.config.OpenAPI, "application/json", "no-cache")},
@@ -85,7 +91,11 @@ func (s *Server) routes() []route {
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)
 	files := forwardFiles(s.desk)
+<<<<<<< HEAD
 	for _, kind := range []string{"venues", "programs", "pictures"} {
+=======
+	for _, kind := range []string{"venues", "programs", "pictures", "sales"} {
+>>>>>>> 6b8bdcb (look, booking/readiness: show a sale in its organizer's look, and say whether it is ready)
 		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)
 	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)

@@ -44,6 +44,14 @@ func TestEveryRouteIsServedToThoseItIsFor(t *testing.T) {
 				wantProblem(t, r, http.StatusNotFound, "stock-unknown")
 				break
 			}
+			if strings.HasSuffix(path, "/logo") { // it has none
+				wantProblem(t, r, http.StatusNotFound, "logo-unknown")
+				break
+			}
+			if path == domainPath {
+				wantProblem(t, r, http.StatusNotFound, "domain-unknown")
+				break
+			}
 			if strings.HasSuffix(path, "/live") {
 				wantProblem(t, r, http.StatusUpgradeRequired, "upgrade-required")
 				break

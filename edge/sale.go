@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,11 @@ func (s *Server) listSales(w http.ResponseWriter, r *http.Request) error {
 	list := struct {
 		Sales []wire.Sale `json:"sales"`
 	}{Sales: make([]wire.Sale, 0, len(ids))}
+	shown := s.domain(r)
 	for _, id := range ids {
+		if shown != nil && !slices.Contains(shown, id) {
+			continue
+		}
 		room, err := s.rooms.get(r.Context(), id, s.now())
 		if errors.Is(err, ropeline.ErrSaleUnknown) {
 			continue // listed, and gone since

@@ -48,6 +48,7 @@ type Server struct {
 	desk    http.Handler // the booking core, for staff
 	ops     http.Handler
 	pages   *pages
+	looks   *looks
 	// cardFields lets the shop's page load the payment provider's.
 	cardFields bool
 	mux        *http.ServeMux
@@ -82,7 +83,7 @@ func New(c Config) (*Server, error) {
 		bounds: c.Limits.bounds(),
 		rooms:  newRooms(c.Store, c.Limits.Rooms, c.Log),
 		feeds:  seats.New(c.Seats, c.seatPace, c.Limits.Rooms, c.Now),
-		pages:  pages, cardFields: c.CardFields,
+		pages:  pages, looks: newLooks(c.Store, func(err error) { c.Log.Warn("reading how pages look", "err", err) }), cardFields: c.CardFields,
 		owed: newOwed(),
 
 		requestPrefix: hex.EncodeToString(prefix),
@@ -116,6 +117,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) error {
 	s.feeds.Open(ctx)
+	if err := s.looks.read(ctx); err != nil { // it is read again soon
+		s.looks.failed(err)
+	}
 	return s.rooms.open(ctx)
 }
 
@@ -123,6 +127,7 @@ func (s *Server) untilOver(ctx context.Context) error {
 	var reports sync.WaitGroup
 	reports.Go(func() { s.tellReports(ctx) })
 	reports.Go(func() { s.payOwed(ctx) })
+	reports.Go(func() { s.looks.follow(ctx) })
 	err := s.hub.Run(ctx)
 	reports.Wait()
 	s.rooms.wait()
@@ -214,6 +219,9 @@ func (s *Server) Handler() http.Handler {
 			if err != nil || !ours {
 				return
 			}
+		} else if err := s.hosted(r); err != nil {
+			s.fail(w, r, err)
+			return
 		}
 		if err := cmp.Or(checkMethod(r), checkPath(r)); err != nil {
 			s.fail(w, r, err)

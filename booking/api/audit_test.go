@@ -65,6 +65,7 @@ var boundedLists = map[string]string{
 	"FoundListing.events":              "48 at most",
 	"FoundListing.categories":          "an installation's own: some dozens",
 	"Suggestions.suggestions":          "eight at most",
+	"Readiness.items":                  "always the same eleven",
 	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",

@@ -76,6 +76,8 @@ const (
 	performersPath = organizer + "/performers"
 	toursPath      = organizer + "/tours"
 	picturesPath   = organizer + "/pictures"
+	salesPath      = organizer + "/sales/"
+	lookPath       = salesPath + "{sale}/look"
 )
 
 // mePath is what belongs to whoever is signed in.
@@ -204,6 +206,13 @@ var Routes = []Route{
 	{"list-approvals", http.MethodGet, venuesPath + "/{id}/approvals", Organizer, http.StatusOK, "Events that are to play in a venue, and whether its manager lets them"},
 	{"approve-seating", http.MethodPut, venuesPath + "/{id}/approvals/{event}", Organizer, http.StatusOK, "Let an event of another organization play in a venue with a version of its seat map, or not"},
 	{"create-picture", http.MethodPost, picturesPath, Organizer, http.StatusCreated, "Upload a picture: a JPEG, PNG or WebP of 10 MB at most. It is drawn anew; the same file again is the same picture"},
+	{"get-look", http.MethodGet, lookPath, Organizer, http.StatusOK, "How the pages of a sale look: texts, colors and domains, as they can be put"},
+	{"put-look", http.MethodPut, lookPath, Organizer, http.StatusOK, "Change how the pages of a sale look; edges show it within seconds"},
+	{"preview-look", http.MethodPost, lookPath + "/preview", Organizer, http.StatusOK, "What pages would get of a look, with the logo that there is; nothing is kept"},
+	{"get-readiness", http.MethodGet, salesPath + "{sale}/readiness", Organizer, http.StatusOK, "The checklist of a sale: what is well, what is worth a look, and what would go wrong, with what to do"},
+	{"get-logo", http.MethodGet, lookPath + "/logo", Organizer, http.StatusOK, "The logo, as it was drawn"},
+	{"put-logo", http.MethodPut, lookPath + "/logo", Organizer, http.StatusOK, "A logo: a JPEG, PNG or WebP, which is drawn anew; the look gets its next version"},
+	{"delete-logo", http.MethodDelete, lookPath + "/logo", Organizer, http.StatusOK, "Take the logo away; the look gets its next version"},
 	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs, reserves and plans, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},

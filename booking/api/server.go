@@ -53,6 +53,8 @@ type Config struct {
 	Staff          Staff                    // absent: nobody has a desk
 	Metrics        prometheus.Registerer    // absent: nothing is registered
 	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
+	Looks          LookBoard                // told how pages look; nil: nobody
+	Around         Surroundings             // for the checklist of a sale
 	Line           Line                     // told the stock and who bought; nil: nobody
 	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
 	People         people.Keys              // of accounts; their zero value: there are none
@@ -98,6 +100,9 @@ type server struct {
 	insight   *insight.Store
 	finder    *find.Store
 	counts    *insight.Counter
+	posts     *lookPosts // nil: nobody is told
+	around    Surroundings
+	redis     redis.UniversalClient
 	staff     Staff
 	desk      *order.Desk
 	links     order.Links
@@ -137,6 +142,7 @@ func New(c Config) (*Core, error) {
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
 	}
+	s.posts, s.around, s.redis = newLookPosts(shows, c.Looks), c.Around, c.Redis
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
 	s.keeper = &inventory.Keeper{Store: units, Records: orders, Reserves: shows, Lists: s.returns, Performances: shows.Performances,
 		EndStrays: s.desk.EndStrays, Log: c.Log}
@@ -184,7 +190,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe} {
 		if err := register(); err != nil {
 			return nil, err
 		}
@@ -230,6 +236,11 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return c.server.abuse.Run(ctx) })
 	g.Go(func() error { return c.server.finder.Run(ctx) })
 	g.Go(func() error { return c.server.counts.Run(ctx) })
+	if p := c.server.posts; p != nil {
+		g.Go(func() error {
+			return p.run(ctx, func(err error) { c.server.log.Warn("telling edges how pages look", "err", err) })
+		})
+	}
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
 		g.Go(func() error { return c.server.report(ctx) })

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/picture"
 )
 
@@ -80,6 +81,9 @@ func operation(r Route) huma.Operation {
 			Content:     map[string]*huma.MediaType{problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}},
 		}},
 	}
+	if r.ID == "put-logo" {
+		op.MaxBodyBytes = catalogue.MaxLogoBytes + 1
+	}
 	if documents[r.ID] != nil {
 		op.MaxBodyBytes = ropeline.MaxDocument
 	}
@@ -101,13 +105,15 @@ var also = map[string][]int{
 	"create-order":         {http.StatusAccepted},
 	"put-program":          {http.StatusCreated},
 	"put-plan":             {http.StatusCreated},
+	"put-look":             {http.StatusCreated},
+	"put-logo":             {http.StatusCreated},
 	"claim-coupon":         {http.StatusOK},
 	"show-sandbox-payment": {http.StatusSeeOther},
 }
 
 // media are the routes whose good answer is no JSON.
 var media = map[string]string{"show-sandbox-payment": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-report-pdf": "application/pdf",
-	"get-picture": "image/jpeg"}
+	"get-picture": "image/jpeg", "get-logo": "image/jpeg"}
 
 // limits are the headers by which every answer may say how much more is let
 // through: the edge's, and where an admission token is needed the core's too.

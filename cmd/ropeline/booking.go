@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/gate"
 	"github.com/ropeline/ropeline/admission/token"
@@ -148,7 +149,8 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, People: accounts, Site: site, Staff: deskStaff{members}, Line: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, People: accounts, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Sessions: line, Metrics: reg, Log: log,
+		Around: surroundings(line, trusted),
 		Abuse: policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))
 	if err != nil {
@@ -162,6 +164,28 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		}},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
 	}, paid.parts...), nil
+}
+
+// surroundings are what a booking core can know of the parts around it.
+func surroundings(line *queue.Store, trusted *token.File) api.Surroundings {
+	return api.Surroundings{
+		Keys: func() int { return len(trusted.IDs()) },
+		Edges: func(ctx context.Context) (int, int64, error) {
+			reports, err := line.Reports(ctx)
+			sockets := int64(0)
+			for _, r := range reports {
+				sockets += r.SocketsMost
+			}
+			return len(reports), sockets, err
+		},
+		Published: func(ctx context.Context, id ropeline.SaleID) (int64, error) {
+			sale, err := line.Sale(ctx, id)
+			if errors.Is(err, ropeline.ErrSaleUnknown) {
+				return 0, nil
+			}
+			return sale.Version, err
+		},
+	}
 }
 
 // deskStaff lets the booking core find staff, and nothing else of the admission

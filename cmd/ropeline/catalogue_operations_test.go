@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"image"
+	"image/png"
 	"net/http"
 	"os"
 	"strings"
+	"testing"
 )
 
 // organizerOperations make and change what there is to sell, under names that are
@@ -75,6 +79,22 @@ func (s *shop) organizerOperations() []operation {
 		status, _ := send(http.MethodPut, "/accounts/"+b.key+"/plan", map[string]any{"plan": b.key}, "")
 		return status
 	}
+	dress := func(title string, headers ...string) func(*buyer) int {
+		return func(b *buyer) int {
+			status, _ := send(http.MethodPut, "/sales/"+b.key+"/look?reason=a+new+season", map[string]any{"title": title}, "", headers...)
+			return status
+		}
+	}
+	makeLook, changeLook := dress("The opera", "If-None-Match", "*"), dress("The old opera", "If-Match", `"1"`)
+	logo := drawnLogo(s.t)
+	makeLogo := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/sales/"+b.key+"/look/logo", logo, "", "If-None-Match", "*")
+		return status
+	}
+	dropLogo := func(b *buyer) int {
+		status, _ := send(http.MethodDelete, "/sales/"+b.key+"/look/logo?reason=another+comes", nil, "", "If-Match", `"1"`)
+		return status
+	}
 	after := func(steps ...func(*buyer) int) func(*buyer) {
 		return func(b *buyer) {
 			for _, step := range steps {
@@ -104,9 +124,23 @@ func (s *shop) organizerOperations() []operation {
 		{name: "change a venue", routes: []string{"put-venue"}, prepare: after(makeVenue), act: changeVenue, want: http.StatusOK, finish: once(changeVenue, 2, "venue", venueOf)},
 		{name: "make a sale", routes: []string{"put-program"}, prepare: after(makeVenue), act: makeSale, want: http.StatusCreated, finish: once(makeSale, 1, "program", saleOf)},
 		{name: "change a sale", prepare: after(makeVenue, makeSale, built(1)), act: changeSale, want: http.StatusOK, finish: once(changeSale, 2, "program", saleOf)},
+		{name: "make a look", routes: []string{"put-look"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLook, want: http.StatusCreated, finish: once(makeLook, 1, "look", saleOf)},
+		{name: "change a look", prepare: after(makeVenue, makeSale, built(1), makeLook), act: changeLook, want: http.StatusOK, finish: once(changeLook, 2, "look", saleOf)},
+		{name: "put a logo", routes: []string{"put-logo"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLogo, want: http.StatusCreated, finish: once(makeLogo, 1, "look", saleOf)},
+		{name: "take a logo away", routes: []string{"delete-logo"}, prepare: after(makeVenue, makeSale, built(1), makeLogo), act: dropLogo, want: http.StatusOK, finish: once(dropLogo, 2, "look", saleOf)},
 		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale, built(1)), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
 		{name: "make a plan", routes: []string{"put-plan"}, prepare: after(), act: makePlan, want: http.StatusCreated, finish: once(makePlan, 1, "plan", saleOf)},
 		{name: "choose a plan", routes: []string{"choose-plan"}, prepare: after(account, makePlan), act: choosePlan, want: http.StatusOK, finish: once(choosePlan, 1, "subscription", saleOf)},
 		{name: "release units", routes: []string{"release-reserve"}, prepare: after(makeVenue, makeSale, built(1), reserve, built(2)), act: release, want: http.StatusOK, finish: once(release, 1, "release", showOf)},
 	}
+}
+
+// drawnLogo is a file with a picture.
+func drawnLogo(t *testing.T) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 300, 120))); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }

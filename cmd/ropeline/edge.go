@@ -50,6 +50,7 @@ type edgeLimits struct {
 	SocketsLimit   int64          `placeholder:"N" help:"WebSockets open at once; 0 for what the descriptors allow."`
 	PollsLimit     int64          `placeholder:"N" help:"Polls answered at once; 0 for the default."`
 	CardFields     bool           `help:"Let the pages on which somebody pays load Stripe's fields for cards, from js.stripe.com alone; for booking cores with --stripe-publishable-key."`
+	Host           []string       `placeholder:"NAME" help:"A host name of our own; may be given several times. Then other hosts are refused, but for the domains of organizers' looks. The rooms of --routes are ours, too."`
 	Routes         string         `type:"existingfile" placeholder:"FILE" help:"What the gate for other shops protects; without it there is no gate."`
 	VerifySocket   string         `placeholder:"PATH" help:"Unix socket on which a proxy of this machine may ask the gate, for less than over TCP. Who may open it is trusted: user and group of this process."`
 	RequestsLimit  int64          `placeholder:"N" help:"API requests of one address a minute; 0 for the default, -1 for no limit."`
@@ -147,6 +148,7 @@ func newEdge(ctx context.Context, rdb redis.UniversalClient, keys keyFolder, boo
 		Times:          edge.Times{Header: limits.HeaderTimeout, Body: limits.BodyTimeout, Idle: limits.IdleTimeout},
 		TrustedProxies: limits.TrustedProxies,
 		Metrics:        reg,
+		Hosts:          limits.Host,
 		Log:            log,
 	}
 	parts := []part{{"keys", signer.Run}}
