@@ -60,11 +60,7 @@ func TestDocumentAndTableNameTheSameRoutes(t *testing.T) {
 	for _, rt := range g.server.routes() {
 		page := !strings.HasPrefix(rt.pattern, "/api/") && (strings.HasPrefix(rt.pattern, "/sales") || strings.HasPrefix(rt.pattern, "/orders") || strings.HasPrefix(rt.pattern, "/returns") ||
 			strings.HasPrefix(rt.pattern, "/coupons") ||
-<<<<<<< HEAD
-			strings.HasPrefix(rt.pattern, "/ropeline") || rt.pattern == "/ops" || rt.pattern == "/counter" || rt.pattern == "/desk/sales" || rt.pattern == "/{$}")
-=======
 			strings.HasPrefix(rt.pattern, "/ropeline") || rt.pattern == "/ops" || rt.pattern == "/counter" || rt.pattern == "/embed.js" || strings.HasPrefix(rt.pattern, "/desk") || rt.pattern == "/{$}")
->>>>>>> 6b8bdcb (look, booking/readiness: show a sale in its organizer's look, and say whether it is ready)
 		if !page && (rt.who == public || rt.who == placeTicket || rt.who == proxy) { // the others' own documents describe them
 			table[cmp.Or(rt.method, "GET")+" "+rt.pattern] = rt.who
 		}

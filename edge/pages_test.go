@@ -37,11 +37,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-<<<<<<< HEAD
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk/sales": "sales"} {
-=======
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk": "desk"} {
->>>>>>> 6b8bdcb (look, booking/readiness: show a sale in its organizer's look, and say whether it is ready)
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/sales": "sales"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

@@ -91,11 +91,7 @@ func (s *Server) routes() []route {
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)
 	files := forwardFiles(s.desk)
-<<<<<<< HEAD
-	for _, kind := range []string{"venues", "programs", "pictures"} {
-=======
 	for _, kind := range []string{"venues", "programs", "pictures", "sales"} {
->>>>>>> 6b8bdcb (look, booking/readiness: show a sale in its organizer's look, and say whether it is ready)
 		table = append(table, subtree(deskPath+"/"+kind, proxied, files)...)
 	}
 	return append(table, subtree("/api/v1/ops", staff, forward(s.ops))...)
