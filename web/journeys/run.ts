@@ -37,7 +37,7 @@ import { sales } from "./sales";
 import { stopped } from "./stopped";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, look: dressed };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
