@@ -56,11 +56,13 @@ export class Desk extends Acting {
   wrong = "";
   crowd = 0;
   readiness: api.Readiness | undefined;
+  #tried = false; // a key was given
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   start(key: string): Promise<void> {
     return this.act(async () => {
-      if (key !== "") await signIn(key);
+      this.#tried = key !== "";
+      if (this.#tried) await signIn(key);
       this.sales = await api.sales();
       this.staff = "yes";
       const named = new URLSearchParams(location.search).get("sale");
@@ -145,10 +147,10 @@ export class Desk extends Acting {
   }
 
   protected explain(cause: unknown): void {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required" || cause.code === "staff-invalid")) {
+    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
       const was = this.staff;
       this.staff = cause.status === 401 ? "no" : "other";
-      this.problem = cause.status !== 401 ? words.signIn.other : was === "yes" ? words.signIn.over : cause.code === "staff-required" ? "" : words.signIn.wrong;
+      this.problem = cause.status !== 401 ? words.signIn.other : was === "yes" ? words.signIn.over : this.#tried ? words.signIn.wrong : "";
       return;
     }
     this.problem = problemOf(cause, () => undefined);
