@@ -151,7 +151,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
 		OrderKey: links, People: accounts, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Sessions: line, Metrics: reg, Log: log,
 		Around: surroundings(line, trusted),
-		Abuse: policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
+		Abuse:  policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))
 	if err != nil {
 		return nil, err
