@@ -17,6 +17,7 @@ export { ledger } from "./en/ledger.ts";
 export { news } from "./en/news.ts";
 export { ops } from "./en/ops.ts";
 export { order } from "./en/order.ts";
+export { over } from "./en/over.ts";
 export { party } from "./en/party.ts";
 export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";

@@ -240,14 +240,27 @@ function elsewhere(): Body {
   };
 }
 
+/** What is said below a headline of the end comes a moment later; without it one still knows, and can go on. */
+function later(pick: (words: typeof import("../messages/en/over").over) => string): HTMLElement {
+  const text = h("p", { class: "lead later" });
+  void import("../messages/en/over").then((m) => say(text, pick(m.over)), () => {});
+  return text;
+}
+
 /** The place is over; what happened, and what can be done. */
-function over(text: { eyebrow: string; headline: string; lead: string; again?: string; rejoin?: string }, context: Context): Body {
-  const ended = context.known.status?.sale.phase === "ended" || context.known.sale?.status.phase === "ended";
-  const again = button(text.rejoin ?? words.rejoin, context.actions.rejoin);
+function over(kind: "expired" | "left" | "done" | "reentry" | "gone", context: Context): Body {
+  const text: { eyebrow: string; headline: string; rejoin?: string } = words[kind];
+  const { status, sale } = context.known;
+  const ended = status?.sale.phase === "ended" || sale?.status.phase === "ended";
+  const by = kind === "expired" ? status?.return_by : undefined;
+  const again = button(by ? words.expired.return : (text.rejoin ?? words.rejoin), context.actions.rejoin);
   const said = h("p", { class: "said wrong", role: "alert" });
-  const nodes: Node[] = [eyebrow(text.eyebrow), headline(text.headline), lead(text.lead)];
-  if (ended) nodes.push(lead(words.ended.lead), link(words.ended.others, "/"));
-  else nodes.push(...(text.again ? [lead(text.again)] : []), h("div", { class: "act" }, again), said);
+  const nodes: Node[] = [eyebrow(text.eyebrow), headline(text.headline), later((all) => all[kind].lead)];
+  if (ended) nodes.push(later((all) => all.ended.lead), link(words.ended.others, "/"));
+  else {
+    if (kind !== "gone" && kind !== "reentry") nodes.push(later((all) => (by ? all.expired.front(by) : all[kind].again)));
+    nodes.push(h("div", { class: "act" }, again), said);
+  }
   return { nodes, update: (now) => say(said, now.said) };
 }
 
@@ -287,16 +300,13 @@ export function bodyOf(scene: Scene, context: Context): Body {
       return failed(context);
     case "passed":
       return still(eyebrow(words.passed.eyebrow), headline(words.passed.headline), rope(false, false).element, lead(words.passed.lead));
-    case "expired": {
-      const by = context.known.status?.return_by;
-      return context.known.status?.reentry ? over(words.reentry, context) : over(by ? { ...words.expired, again: words.expired.front(by), rejoin: words.expired.return } : words.expired, context);
-    }
+    case "expired":
     case "left":
     case "done":
     case "gone":
-      return over(context.known.status?.reentry && scene === "done" ? words.reentry : words[scene], context);
+      return over(context.known.status?.reentry && (scene === "done" || scene === "expired") ? "reentry" : scene, context);
     case "ended":
     case "unknown":
-      return still(eyebrow(words[scene].eyebrow), headline(words[scene].headline), lead(words[scene].lead), link(words.ended.others, "/"));
+      return still(eyebrow(words[scene].eyebrow), headline(words[scene].headline), later((all) => all[scene].lead), link(words.ended.others, "/"));
   }
 }

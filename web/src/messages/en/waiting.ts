@@ -119,28 +119,20 @@ export const waiting = {
   expired: {
     eyebrow: "Turn missed",
     headline: "Your turn has passed",
-    lead: "It was your turn, but nobody came in before the time ran out, so the place went to the next in line.",
-    again: "You can stand in line again, at its end.",
-    front: (by: string) => `Until ${hour(by)} you can have your turn once more, at the front of the line.`,
     return: "Back to the front",
   },
   left: {
     eyebrow: "Left",
     headline: "You have left the line",
-    lead: "Your place was given up, and the people behind you moved up by one.",
-    again: "If you change your mind, you can stand in line again, at its end.",
   },
   done: {
     eyebrow: "Finished",
     headline: "Your time in the shop is over",
-    lead: "Thank you for coming. What you bought is yours; its page has your tickets.",
-    again: "If you want to buy more, you can come again. If people wait, you stand behind them.",
     rejoin: "Come again",
   },
   reentry: {
     eyebrow: "Our mistake",
     headline: "You can come back in",
-    lead: "The shop failed while you were in it. You do not stand in line again: you go next. This works once.",
     rejoin: "Come back in",
   },
   rejoin: "Stand in line again",
@@ -148,18 +140,15 @@ export const waiting = {
   gone: {
     eyebrow: "Place unknown",
     headline: "This place is no longer known",
-    lead: "The line does not know the place that this browser holds. You can join at the end of the line.",
   },
   ended: {
     eyebrow: "Over",
     headline: "This sale has ended",
-    lead: "Nobody is let in any more. Thank you for waiting.",
     others: "See other sales",
   },
   unknown: {
     eyebrow: "Not found",
     headline: "There is no such sale",
-    lead: "The address may be mistyped, or the sale was taken down.",
   },
   failed: { eyebrow: "Not joined yet", headline: "We could not add you to the line yet" },
 
