@@ -48,7 +48,15 @@ type Error struct {
 	Status     int           // overrides the kind's HTTP status when not 0 (400 for malformed JSON)
 	RetryAfter time.Duration // 0: no advice
 	Reference  string        // by which staff find what this is about; often empty
+	Faults     []Fault       // of a document that was sent, each with where it is; mostly none
 	Err        error         // the internal cause, for the log
+}
+
+// Fault is something wrong with a document that was sent.
+type Fault struct {
+	Detail  string `json:"detail"`
+	Pointer string `json:"pointer,omitempty" doc:"where in the document, as a JSON Pointer (RFC 6901)"`
+	Line    int    `json:"line,omitempty" doc:"of the text that was sent, from 1"`
 }
 
 // Error joins the code, the detail and the internal cause. It is for logs;
@@ -90,6 +98,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty" doc:"for people; it may change"`
 
 	Reference string `json:"reference,omitempty" doc:"for whoever asks the organizer about it"`
+
+	Errors []Fault `json:"errors,omitempty" doc:"what is wrong with a document that was sent, one by one"`
 }
 
 // ProblemType prefixes a code to make the stable type of a problem document.
@@ -110,7 +120,7 @@ func ProblemOf(err error) (Problem, time.Duration) {
 	if status == 0 {
 		status = http.StatusInternalServerError
 	}
-	return Problem{Type: ProblemType + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Reference: e.Reference}, e.RetryAfter
+	return Problem{Type: ProblemType + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Reference: e.Reference, Errors: e.Faults}, e.RetryAfter
 }
 
 // Errors that more than one part answers with. Each part exports its own

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ropeline/ropeline"
 )
 
 // What a map may have at most.
@@ -26,33 +28,65 @@ const (
 )
 
 // Faults says what is wrong with a map, each fault with where it is.
-type Faults []string
+type Faults []ropeline.Fault
 
 // maxFaults is how many faults are told at once.
 const maxFaults = 20
 
 // Error joins the faults.
-func (f Faults) Error() string { return strings.Join(f, "\n") }
+func (f Faults) Error() string { return f.join("\n") }
+
+func (f Faults) join(by string) string {
+	texts := make([]string, len(f))
+	for i := range f {
+		texts[i] = f[i].Detail
+	}
+	return strings.Join(texts, by)
+}
 
 func (f Faults) refuse() error {
 	e := ErrInvalid.Because(f)
-	e.Detail = "The seat map has faults. " + strings.Join(f, "; ") + "."
+	e.Detail, e.Faults = "The seat map has faults. "+f.join("; ")+".", f
 	return e
+}
+
+// spot is a member of a list of the map: a section, a row of it, a seat of that. It is
+// put into words only if something is wrong there.
+type spot struct {
+	in   *spot // nil: the map
+	kind string
+	name string
+	i    int
+}
+
+func (s *spot) words() string {
+	if s.in == nil {
+		return which(s.kind, s.name, s.i)
+	}
+	return s.in.words() + ", " + which(s.kind, s.name, s.i)
+}
+
+func (s *spot) pointer() string {
+	if s == nil {
+		return ""
+	}
+	return s.in.pointer() + member(s.kind, s.i)
 }
 
 // checker gathers what is wrong.
 type checker struct {
 	faults     Faults
-	categories map[string]bool       // which there are, and whether they are used
-	taken      map[[2]float64]string // by which seat
+	categories map[string]bool      // which there are, and whether they are used
+	taken      map[[2]float64]*spot // by which seat
 	seats      int
 }
 
-func (c *checker) bad(where, format string, args ...any) {
-	if where != "" {
-		where += ": "
+func (c *checker) bad(where *spot, format string, args ...any) {
+	fault := ropeline.Fault{Detail: fmt.Sprintf(format, args...), Pointer: where.pointer()}
+	if where != nil {
+		fault.Detail = where.words() + ": " + fault.Detail
 	}
-	c.faults = append(c.faults, where+fmt.Sprintf(format, args...))
+	c.faults = append(c.faults, fault)
 }
 
 // full reports whether enough is wrong to stop.
@@ -60,38 +94,44 @@ func (c *checker) full() bool { return len(c.faults) >= maxFaults }
 
 // Validate names what is wrong with a map: the first 20 faults.
 func (m Map) Validate() error {
-	c := &checker{categories: map[string]bool{}, taken: map[[2]float64]string{}}
-	if m.Format != Format {
-		c.bad("", "format must be %q", Format)
+	if faults := m.faults(); len(faults) > 0 {
+		return faults.refuse()
 	}
-	c.name("the venue", m.Name, "")
+	return nil
+}
+
+func (m Map) faults() Faults {
+	c := &checker{categories: map[string]bool{}, taken: map[[2]float64]*spot{}}
+	if m.Format != Format {
+		c.bad(nil, "format must be %q", Format)
+	}
+	if fault := nameFault(m.Name, ""); fault != "" {
+		c.bad(nil, "the venue: %s", fault)
+	}
 	c.head(m)
 	c.sections(m.Sections)
 	c.areas(m)
-	for _, name := range m.Categories {
+	for i, name := range m.Categories {
 		if used, ok := c.categories[name]; ok && !used {
-			c.bad(fmt.Sprintf("category %q", name), "no seat and no area has it")
+			c.bad(&spot{nil, "category", name, i}, "no seat and no area has it")
 		}
 	}
 	if len(c.faults) == 0 {
 		c.sums(m)
 	}
-	if len(c.faults) == 0 {
-		return nil
-	}
 	if c.full() {
-		c.faults = append(c.faults[:maxFaults], "and perhaps more")
+		c.faults = append(c.faults[:maxFaults], ropeline.Fault{Detail: "and perhaps more"})
 	}
-	return c.faults.refuse()
+	return c.faults
 }
 
 // head looks at the categories, and at how much there is.
 func (c *checker) head(m Map) {
 	if n := len(m.Categories); n < 1 || n > MaxCategories {
-		c.bad("", "categories: there are %d, want 1 to %d", n, MaxCategories)
+		c.bad(nil, "categories: there are %d, want 1 to %d", n, MaxCategories)
 	}
 	for i, name := range m.Categories {
-		where := which("category", name, i)
+		where := &spot{nil, "category", name, i}
 		if _, twice := c.categories[name]; twice {
 			c.bad(where, "is there twice")
 		}
@@ -110,7 +150,7 @@ func (c *checker) head(m Map) {
 		n, bound int
 	}{{"sections", len(m.Sections), MaxSections}, {"rows", rows, MaxRows}, {"seats", c.seats, MaxSeats}, {"areas", len(m.Areas), MaxAreas}} {
 		if most.n > most.bound {
-			c.bad("", "there are %d %s, at most %d may be", most.n, most.what, most.bound)
+			c.bad(nil, "there are %d %s, at most %d may be", most.n, most.what, most.bound)
 		}
 	}
 }
@@ -118,7 +158,7 @@ func (c *checker) head(m Map) {
 func (c *checker) sections(sections []Section) {
 	names := map[string]bool{}
 	for i, s := range sections {
-		where := which("section", s.Name, i)
+		where := &spot{nil, "section", s.Name, i}
 		c.once(names, where, s.Name, "")
 		c.category(where, s.Category, len(s.Rows) > 0 && !coversAll(s))
 		if len(s.Rows) == 0 {
@@ -145,8 +185,8 @@ func coversAll(s Section) bool {
 	})
 }
 
-func (c *checker) row(section string, s Section, r Row, i int, rows map[string]bool, accessible bool) {
-	where := section + ", " + which("row", r.Name, i)
+func (c *checker) row(section *spot, s Section, r Row, i int, rows map[string]bool, accessible bool) {
+	where := &spot{section, "row", r.Name, i}
 	c.once(rows, where, r.Name, "-")
 	if r.Category != "" {
 		c.category(where, r.Category, slices.ContainsFunc(r.Seats, func(seat Seat) bool { return seat.Category == "" }))
@@ -162,7 +202,7 @@ func (c *checker) row(section string, s Section, r Row, i int, rows map[string]b
 		if c.full() {
 			return
 		}
-		where := where + ", " + which("seat", seat.Name, i)
+		where := &spot{where, "seat", seat.Name, i}
 		c.once(seats, where, seat.Name, "-")
 		if seat.Category != "" {
 			c.category(where, seat.Category, true)
@@ -180,14 +220,14 @@ func (c *checker) row(section string, s Section, r Row, i int, rows map[string]b
 }
 
 // place looks where a seat is: no two are at one point.
-func (c *checker) place(where string, seat Seat) {
+func (c *checker) place(where *spot, seat Seat) {
 	if !near(seat.X) || !near(seat.Y) {
 		c.bad(where, "x and y must lie between %d and %d", -MaxDistance, MaxDistance)
 		return
 	}
 	at := [2]float64{seat.X, seat.Y}
 	if other, ok := c.taken[at]; ok {
-		c.bad(where, "lies where %s does", other)
+		c.bad(where, "lies where %s does", other.words())
 		return
 	}
 	c.taken[at] = where
@@ -202,7 +242,7 @@ func (c *checker) areas(m Map) {
 		if c.full() {
 			return
 		}
-		where := which("area", a.Name, i)
+		where := &spot{nil, "area", a.Name, i}
 		c.once(names, where, a.Name, "-")
 		c.category(where, a.Category, true)
 		if len(seated[a.Name]) > 0 {
@@ -224,11 +264,11 @@ func (c *checker) sums(m Map) {
 		units += a.Places
 	}
 	if units < 1 || units > MaxUnits {
-		c.bad("", "there are %d units, want 1 to %d", units, MaxUnits)
+		c.bad(nil, "there are %d units, want 1 to %d", units, MaxUnits)
 	}
 	for category, runs := range m.runs() {
 		if len(runs) > MaxRuns {
-			c.bad(fmt.Sprintf("category %q", category), "its seats are in %d runs of neighbors, at most %d may be", len(runs), MaxRuns)
+			c.bad(&spot{nil, "category", category, slices.Index(m.Categories, category)}, "its seats are in %d runs of neighbors, at most %d may be", len(runs), MaxRuns)
 		}
 	}
 }
@@ -236,7 +276,7 @@ func (c *checker) sums(m Map) {
 func near(x float64) bool { return math.Abs(x) <= MaxDistance } // NaN is not
 
 // category looks one up and remembers whether it is used.
-func (c *checker) category(where, name string, used bool) {
+func (c *checker) category(where *spot, name string, used bool) {
 	before, ok := c.categories[name]
 	if !ok {
 		c.bad(where, "category %q is not among the categories", name)
@@ -246,7 +286,7 @@ func (c *checker) category(where, name string, used bool) {
 }
 
 // once looks at a name that nothing else there may have.
-func (c *checker) once(names map[string]bool, where, name, without string) {
+func (c *checker) once(names map[string]bool, where *spot, name, without string) {
 	if names[name] && name != "" {
 		c.bad(where, "there is another of this name")
 	}
@@ -254,21 +294,29 @@ func (c *checker) once(names map[string]bool, where, name, without string) {
 	c.name(where, name, without)
 }
 
-// name looks at a name. What is printed on a ticket is section-row-seat or
-// area-number: hyphens are for sections, so that no two units read the same.
-func (c *checker) name(where, name, without string) {
+func (c *checker) name(where *spot, name, without string) {
+	if fault := nameFault(name, without); fault != "" {
+		c.bad(where, "%s", fault)
+	}
+}
+
+// nameFault says what is wrong with a name. What is printed on a ticket is
+// section-row-seat or area-number: hyphens are for sections, so that no two units read
+// the same.
+func nameFault(name, without string) string {
 	switch {
 	case name == "":
-		c.bad(where, "has no name")
+		return "has no name"
 	case !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError):
-		c.bad(where, "the name is not valid UTF-8")
+		return "the name is not valid UTF-8"
 	case utf8.RuneCountInString(name) > MaxName:
-		c.bad(where, "the name has more than %d characters", MaxName)
+		return fmt.Sprintf("the name has more than %d characters", MaxName)
 	case strings.TrimSpace(name) != name:
-		c.bad(where, "the name begins or ends with a space")
+		return "the name begins or ends with a space"
 	case strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0:
-		c.bad(where, "the name has a character that cannot be printed")
+		return "the name has a character that cannot be printed"
 	case without != "" && strings.Contains(name, without):
-		c.bad(where, "the name must not contain %q", without)
+		return fmt.Sprintf("the name must not contain %q", without)
 	}
+	return ""
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+
+	"github.com/ropeline/ropeline"
 )
 
 // list is a list whose reader says which of its members is wrong, and takes no
@@ -33,7 +36,7 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 			var named struct{ Name any }
 			_ = json.Unmarshal(r, &named) // what is no object has no name
 			name, _ := named.Name.(string)
-			return &placed{which((*l)[i].kind(), name, i), err}
+			return &placed{(*l)[i].kind(), name, i, err}
 		}
 	}
 	return nil
@@ -41,18 +44,38 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 
 // placed is what is wrong with a member of a list.
 type placed struct {
-	where string
-	err   error
+	kind, name string
+	i          int
+	err        error
 }
 
 func (p *placed) Error() string {
+	where := which(p.kind, p.name, p.i)
 	if _, deeper := p.err.(*placed); deeper { //nolint:errorlint // it was made here
-		return p.where + ", " + p.err.Error()
+		return where + ", " + p.err.Error()
 	}
-	return p.where + ": " + p.err.Error()
+	return where + ": " + p.err.Error()
 }
 
 func (p *placed) Unwrap() error { return p.err }
+
+// pointerOf says where an error of reading is, as far as it is in a list.
+func pointerOf(err error) string {
+	p, ok := errors.AsType[*placed](err)
+	if !ok {
+		return ""
+	}
+	return member(p.kind, p.i) + pointerOf(p.err)
+}
+
+// member points to one of a list, whose name is the plural of a kind.
+func member(kind string, i int) string {
+	list := kind + "s"
+	if kind == "category" {
+		list = "categories"
+	}
+	return "/" + list + "/" + strconv.Itoa(i)
+}
 
 // strict reads one value and nothing beside it.
 func strict(text []byte, into any) error {
@@ -67,16 +90,78 @@ func strict(text []byte, into any) error {
 	return nil
 }
 
-// inWords says what is wrong with a text that could not be read. Where it is not
-// JSON at all, that is in a line.
-func inWords(err error, text []byte) string {
+// unread says what is wrong with a text that could not be read. Where it is not JSON at
+// all, that is in a line.
+func unread(err error, text []byte) ropeline.Fault {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at := min(int(syntax.Offset), len(text))
-		return fmt.Sprintf("line %d: it is no JSON: %s", 1+bytes.Count(text[:at], []byte("\n")), syntax)
+		line := lineOf(text, min(syntax.Offset, int64(len(text))))
+		return ropeline.Fault{Detail: fmt.Sprintf("line %d: it is no JSON: %s", line, syntax), Line: line}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return "it is no JSON: it ends too early"
+		return ropeline.Fault{Detail: "it is no JSON: it ends too early", Line: lineOf(text, int64(len(text)))}
 	}
+	faults := Faults{{Detail: inWords(err), Pointer: pointerOf(err)}}
+	faults.locate(text)
+	return faults[0]
+}
+
+// lineOf counts from 1.
+func lineOf(text []byte, offset int64) int { return 1 + bytes.Count(text[:offset], []byte("\n")) }
+
+// locate finds the lines of faults by their pointers, in a text that is JSON. It reads it
+// once more, which takes half a second of the largest there are.
+func (f Faults) locate(text []byte) {
+	wanted := map[string][]int{}
+	for i := range f {
+		if f[i].Pointer != "" {
+			wanted[f[i].Pointer] = append(wanted[f[i].Pointer], i)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	_ = walk(d, nil, func(path []byte) {
+		for _, i := range wanted[string(path)] {
+			f[i].Line = lineOf(text, d.InputOffset())
+		}
+	})
+}
+
+// walk calls at the beginning of each value, with the pointer to it. Names are read as
+// encoding/json takes them, in any case. All calls share what path is written in.
+func walk(d *json.Decoder, path []byte, begin func(path []byte)) error {
+	opening, err := d.Token()
+	if err != nil {
+		return err
+	}
+	begin(path)
+	if opening != json.Delim('{') && opening != json.Delim('[') {
+		return nil
+	}
+	for i := 0; d.More(); i++ {
+		below := append(path, '/')
+		if opening == json.Delim('[') {
+			below = strconv.AppendInt(below, int64(i), 10)
+		} else {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			text, _ := name.(string)
+			below = append(below, strings.ToLower(text)...)
+		}
+		if err := walk(d, below, begin); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end
+	return err
+}
+
+// inWords says what is wrong with a value.
+func inWords(err error) string {
 	words := err.Error()
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		what := "it must"

@@ -84,7 +84,7 @@ func Read(r io.Reader) (Map, error) {
 		return Map{}, fmt.Errorf("reading a seat map: %w", err)
 	}
 	if len(text) > MaxBytes {
-		return Map{}, Faults{fmt.Sprintf("it has more than %d bytes", MaxBytes)}.refuse()
+		return Map{}, Faults{{Detail: fmt.Sprintf("it has more than %d bytes", MaxBytes)}}.refuse()
 	}
 	return Parse(text)
 }
@@ -93,10 +93,14 @@ func Read(r io.Reader) (Map, error) {
 func Parse(text []byte) (Map, error) {
 	var m Map
 	if err := strict(text, &m); err != nil {
-		return Map{}, Faults{inWords(err, text)}.refuse()
+		return Map{}, Faults{unread(err, text)}.refuse()
 	}
 	m.plainZeros()
-	return m, m.Validate()
+	if faults := m.faults(); len(faults) > 0 {
+		faults.locate(text)
+		return m, faults.refuse()
+	}
+	return m, nil
 }
 
 // plainZeros makes -0, which Postgres does not know, 0.

@@ -204,13 +204,51 @@ func TestFaultsAreNamed(t *testing.T) {
 		text := strings.Replace(good, c.from, c.to, 1)
 		_, err := venue.Parse([]byte(text))
 		faults, ok := errors.AsType[venue.Faults](err)
-		if !ok || !errors.Is(err, venue.ErrInvalid) || faults[0] != c.says {
+		if !ok || !errors.Is(err, venue.ErrInvalid) || faults[0].Detail != c.says {
 			t.Errorf("%s for %s: it says\n%v\nwant\n%s", c.to, c.from, err, c.says)
 			continue
 		}
 		if p, _ := ropeline.ProblemOf(err); !strings.Contains(p.Detail, c.says) {
 			t.Errorf("whoever imports it is told %q", p.Detail)
 		}
+	}
+}
+
+// Whoever looks for what is wrong is led to it, by where it is in the document and by the
+// line of the text.
+func TestFaultsAreFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, to, pointer string
+		line              int
+	}{
+		{`{"name":"2","x":1,"y":1}`, `{"name":"1","x":1,"y":1}`, "/sections/0/rows/1/seats/1", 4},
+		{`{"name":"2","x":1,"y":1}`, "\n\n{\"name\":\"1\",\"x\":1,\"y\":1}", "/sections/0/rows/1/seats/1", 6},
+		{`{"name":"2","seats"`, `{"name":"1","seats"`, "/sections/0/rows/1", 4},
+		{`"x":1,"y":1`, `"x":1,"y":1,"wheelchair":true`, "/sections/0/rows/1/seats/1", 4},
+		{`"sections"`, `"SECTIONS"`, "", 0},
+		{`{"name":"Floor"`, `{"name":"A"`, "/areas/0", 5},
+		{`["A","B"]`, "[\"A\",\n\"B\",\n\"C\"]", "/categories/2", 3},
+		{`"x":1,"y":1}]}]`, `"x":1,"y":1]}]`, "", 4},
+		{`"Hall"`, `""`, "", 0},
+		{good, good[:len(good)-2], "", 5},
+	} {
+		_, err := venue.Parse([]byte(strings.Replace(good, c.from, c.to, 1)))
+		p, _ := ropeline.ProblemOf(err)
+		if c.to == `"SECTIONS"` { // encoding/json takes it
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if len(p.Errors) != 1 || p.Errors[0].Pointer != c.pointer || p.Errors[0].Line != c.line {
+			t.Errorf("%s for %s: it is at %+v (%v), want %s in line %d", c.to, c.from, p.Errors, err, c.pointer, c.line)
+		}
+	}
+	upper := strings.Replace(strings.ToUpper(good), `ROPELINE-VENUE`, `ropeline-venue`, 1)
+	_, err := venue.Parse([]byte(strings.Replace(upper, `"X":0,"Y":1`, `"X":0,"Y":0`, 1)))
+	if p, _ := ropeline.ProblemOf(err); len(p.Errors) != 1 || p.Errors[0].Line != 4 {
+		t.Errorf("of capital names: %+v", p)
 	}
 }
 
@@ -226,7 +264,7 @@ func TestThereAreBounds(t *testing.T) {
 	says := func(want string) {
 		t.Helper()
 		faults, _ := errors.AsType[venue.Faults](m.Validate())
-		if len(faults) == 0 || faults[0] != want {
+		if len(faults) == 0 || faults[0].Detail != want {
 			t.Errorf("it says %v, want %s", faults, want)
 		}
 	}
@@ -235,7 +273,7 @@ func TestThereAreBounds(t *testing.T) {
 		row.Seats[i].X = 1
 	}
 	faults, _ := errors.AsType[venue.Faults](m.Validate())
-	if len(faults) != 21 || faults[20] != "and perhaps more" {
+	if len(faults) != 21 || faults[20].Detail != "and perhaps more" {
 		t.Errorf("5,000 seats at one point are %d faults", len(faults))
 	}
 	m.Sections = make([]venue.Section, venue.MaxSections+1)
@@ -258,8 +296,14 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := venue.Parse([]byte(text))
 		if err != nil {
-			if _, ok := errors.AsType[venue.Faults](err); !ok || !errors.Is(err, venue.ErrInvalid) {
+			faults, ok := errors.AsType[venue.Faults](err)
+			if !ok || !errors.Is(err, venue.ErrInvalid) {
 				t.Fatalf("it is refused with %v", err)
+			}
+			for _, fault := range faults { // of what is in a list it is known in which line
+				if fault.Line < 0 || fault.Line > 1+strings.Count(text, "\n") || fault.Pointer != "" && fault.Line == 0 {
+					t.Fatalf("%+v of\n%s", fault, text)
+				}
 			}
 			return
 		}

@@ -41,7 +41,7 @@ func (f mapFile) read(out io.Writer) (venue.Map, error) {
 	m, err := venue.Read(in)
 	if faults, ok := errors.AsType[venue.Faults](err); ok {
 		for _, fault := range faults {
-			fmt.Fprintln(out, "error ", fault)
+			fmt.Fprintln(out, "error ", fault.Detail)
 		}
 		return venue.Map{}, errReported
 	}
