@@ -297,6 +297,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-own-events":         {eventsPath, "key-olga"},
 		"list-own-performers":     {performersPath, "key-olga"},
 		"list-own-tours":          {toursPath, "key-olga"},
+		"list-calendar":           {venuesPath + "/" + s.guide.venue + "/calendar", "key-olga"},
 		"list-approvals":          {venuesPath + "/" + s.guide.venue + "/approvals", "key-olga"},
 		"list-plan-periods":       {organizer + "/accounts/opera-0/plan/periods", "key-olga"},
 	}

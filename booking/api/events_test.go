@@ -193,6 +193,15 @@ func TestAVenueTellsOfClashes(t *testing.T) {
 	if c.get(hall+on, "key-olga").is(http.StatusOK, &got); len(got.Clashes) != 1 || got.Clashes[0].Performance != string(c.show.ID) || got.Clashes[0].Title == "" {
 		t.Errorf("it tells %+v", got)
 	}
+	var calendar Calendar
+	if c.get(hall+"/calendar?from=2030-07-01T16:00:00Z", "key-olga").is(http.StatusOK, &calendar); calendar.TimeZone != "Europe/Lisbon" || len(calendar.Shows) != 1 || calendar.Shows[0].Local != "2030-07-01T17:00" || calendar.Shows[0].Clash {
+		t.Errorf("the calendar is %+v", calendar)
+	}
+	c.get(hall+"/calendar?from=2030-07-01T16:00:01Z", "key-olga").is(http.StatusOK, &calendar)
+	if len(calendar.Shows) != 0 {
+		t.Errorf("later there is %+v", calendar)
+	}
+	c.get(hall+"/calendar?from=1970-01-01T00:00:00Z", "key-olga").refused(http.StatusUnprocessableEntity, "time-missing")
 	if c.get(hall+on+"&but="+string(c.show.ID), "key-olga").is(http.StatusOK, &got); len(got.Clashes) != 0 {
 		t.Errorf("of itself it tells %+v", got)
 	}

@@ -17,6 +17,7 @@ func (s *server) routePlaces() error {
 		handle(s, "get-venue-details", s.getVenueDetails),
 		handle(s, "put-venue-details", s.putVenueDetails),
 		handle(s, "get-clashes", s.getClashes),
+		handle(s, "list-calendar", s.listCalendar),
 		handle(s, "list-approvals", s.listApprovals),
 		handle(s, "approve-seating", s.approveSeating),
 	)
@@ -120,6 +121,31 @@ func (s *server) when(ctx context.Context, in *askClashes) (time.Time, error) {
 
 // ErrWhen refuses a question about no time, or about two.
 var ErrWhen = &ropeline.Error{Kind: ropeline.Invalid, Code: "time-missing", Detail: "Say when: in at, or by the clocks of the venue in local."}
+
+type someCalendar struct {
+	ID   string    `path:"id" doc:"of the venue"`
+	From time.Time `query:"from" doc:"what starts then or later; now, if left out"`
+	Page
+}
+
+// Calendar is a page of what happens in a venue.
+type Calendar struct {
+	TimeZone string         `json:"time_zone" doc:"of the venue, as Europe/Lisbon"`
+	Shows    []guide.Booked `json:"performances" doc:"by when they start, but for what is canceled"`
+	Next     string         `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+type gotCalendar struct{ Body Calendar }
+
+func (s *server) listCalendar(ctx context.Context, in *someCalendar) (*gotCalendar, error) {
+	if in.From.IsZero() {
+		in.From = s.now()
+	} else if !booking.IsTime(in.From) {
+		return nil, ErrWhen
+	}
+	zone, list, next, err := s.guide.Calendar(ctx, in.ID, in.From, in.of())
+	return &gotCalendar{Body: Calendar{zone, list, next}}, err
+}
 
 type someApprovals struct {
 	ID string `path:"id" doc:"of the venue"`

@@ -203,6 +203,7 @@ var Routes = []Route{
 	{"get-venue-details", http.MethodGet, venuesPath + "/{id}/details", Organizer, http.StatusOK, "What is told of a venue, as it can be put"},
 	{"put-venue-details", http.MethodPut, venuesPath + "/{id}/details", Organizer, http.StatusOK, "Change what is told of a venue"},
 	{"get-clashes", http.MethodGet, venuesPath + "/{id}/clashes", Organizer, http.StatusOK, "Performances of a venue within four hours of a time: a warning, and no refusal"},
+	{"list-calendar", http.MethodGet, venuesPath + "/{id}/calendar", Organizer, http.StatusOK, "What happens in a venue from a time on, and what of it is too near to another"},
 	{"list-approvals", http.MethodGet, venuesPath + "/{id}/approvals", Organizer, http.StatusOK, "Events that are to play in a venue, and whether its manager lets them"},
 	{"approve-seating", http.MethodPut, venuesPath + "/{id}/approvals/{event}", Organizer, http.StatusOK, "Let an event of another organization play in a venue with a version of its seat map, or not"},
 	{"create-picture", http.MethodPost, picturesPath, Organizer, http.StatusCreated, "Upload a picture: a JPEG, PNG or WebP of 10 MB at most. It is drawn anew; the same file again is the same picture"},

@@ -519,7 +519,7 @@ func TestTheCalendarOfAHouseWarnsOfClashes(t *testing.T) {
 	foreign := must(store.CreateEvent(tenant.With(t.Context(), theirs), guide.Event{Title: "Secret"}, audit.Change{Who: "staff:tom"}))(t)
 	near := show(t, db, mine.ID, hall, at.Add(guide.Apart-time.Second))
 	secret := show(t, db, foreign.ID, hall, at.Add(-guide.Apart+time.Second))
-	show(t, db, mine.ID, hall, at.Add(guide.Apart))
+	far := show(t, db, mine.ID, hall, at.Add(guide.Apart))
 	show(t, db, mine.ID, other, at)
 	off := show(t, db, mine.ID, hall, at)
 	if _, err := db.Exec(t.Context(), `update performances set state = 'canceled' where id = $1`, off); err != nil {
@@ -537,6 +537,41 @@ func TestTheCalendarOfAHouseWarnsOfClashes(t *testing.T) {
 	}
 	if got, want := told(tenant.With(t.Context(), theirs), near), []string{secret + " Secret"}; !slices.Equal(got, want) {
 		t.Errorf("the other is told of %q, want %q", got, want)
+	}
+	later := show(t, db, foreign.ID, hall, at.Add(30*time.Hour))
+	calendar := func(ctx context.Context) (all []string) {
+		for p := (booking.Page{Limit: 2}); ; {
+			zone, page, next, err := store.Calendar(ctx, hall, at.Add(-guide.Apart+time.Second), p)
+			if err != nil || zone != "UTC" {
+				t.Fatal(zone, err)
+			}
+			for _, b := range page {
+				if (b.Event == "") != (b.Title == "") || b.Local != b.StartsAt.Format(booking.LocalForm) {
+					t.Errorf("%+v", b)
+				}
+				all = append(all, fmt.Sprint(b.Performance, " ", b.Title, " ", b.Clash))
+			}
+			if p.Cursor = next; next == "" {
+				return all
+			}
+		}
+	}
+	if got, want := calendar(house), []string{secret + " Secret false", near + " Mine true", far + " Mine true", later + " Secret false"}; !slices.Equal(got, want) {
+		t.Errorf("the calendar of who manages the house is %q, want %q", got, want)
+	}
+	if _, err := db.Exec(t.Context(), `update venues set organization_id = $2 where id = $1`, hall, theirs); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := calendar(house), []string{secret + "  false", near + " Mine true", far + " Mine true", later + "  false"}; !slices.Equal(got, want) {
+		t.Errorf("who plays in another's house is told %q, want %q", got, want)
+	}
+	if _, err := db.Exec(t.Context(), `update venues set open = false where id = $1`, hall); err != nil {
+		t.Fatal(err)
+	}
+	for _, unknown := range []string{hall, "x"} {
+		if _, _, _, err := store.Calendar(house, unknown, at, booking.Page{}); !errors.Is(err, guide.ErrVenueUnknown) {
+			t.Errorf("of a house that is closed to them, or none: %v", err)
+		}
 	}
 }
 
