@@ -86,7 +86,7 @@ func TestVenuesAreEditedOverHTTP(t *testing.T) {
 		a := put(body, why, "If-Match", `"1"`)
 		a.refused(422, "venue-invalid")
 		var p ropeline.Problem
-		if err := json.Unmarshal(a.Body, &p); err != nil || !strings.Contains(p.Detail, fault) {
+		if err := json.Unmarshal(a.Body, &p); err != nil || !strings.Contains(p.Detail, fault) || len(p.Errors) != 1 || !strings.Contains(p.Errors[0].Detail, fault) || p.Errors[0].Line == 0 {
 			t.Errorf("%s\nwant %s", a.Body, fault)
 		}
 	}
@@ -165,6 +165,9 @@ func TestLargeSeatMapsAreTakenOfOrganizersOnly(t *testing.T) {
 	if v.Units != 20_000 {
 		t.Errorf("kept %+v of %d bytes", v, b.Len())
 	}
+	// Who signed in on a page has it in a cookie.
+	c.do(http.MethodPost, venuesPath, "", b.String(), "Idempotency-Key", "page", "Cookie", ropeline.StaffCookie+"=key-olga", "Sec-Fetch-Site", "same-origin").is(http.StatusCreated, &v)
+	c.do(http.MethodPost, venuesPath, "", b.String(), "Idempotency-Key", "page", "Cookie", ropeline.StaffCookie+"=key-rosa", "Sec-Fetch-Site", "same-origin").refused(413, "body-too-large")
 	for _, bearer := range []string{"", "x", "key-rosa"} {
 		c.announce(http.MethodPost, venuesPath, bearer, ropeline.MaxBody+1).refused(413, "body-too-large")
 	}
