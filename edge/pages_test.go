@@ -27,6 +27,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"counter.html":             {Data: []byte("<title>counter</title>")},
 		"sales.html":               {Data: []byte("<title>sales</title>")},
+		"venues.html":              {Data: []byte("<title>venues</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
 		".keep":                    {},
@@ -37,7 +38,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/sales": "sales"} {
+	for path, title := range map[string]string{"/": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/sales": "sales", "/desk/venues": "venues"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

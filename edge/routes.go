@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 		{"GET", "/desk", public, s.page("desk.html")},
 		{"GET", "/desk/preview", public, s.page("preview.html")},
 		{"GET", "/embed.js", public, s.embed},
+		{"GET", "/desk/venues", public, s.page("venues.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},

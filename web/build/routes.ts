@@ -15,6 +15,7 @@ const pages: [RegExp, string][] = [
   [/^\/desk\/sales\/?$/, "/sales.html"],
   [/^\/desk\/?$/, "/desk.html"],
   [/^\/desk\/preview\/?$/, "/preview.html"],
+  [/^\/desk\/venues\/?$/, "/venues.html"],
 ];
 
 export function routes(): Plugin {

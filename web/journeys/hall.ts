@@ -4,14 +4,11 @@ import type { Performance } from "../src/api/documents";
 import { landing, shop as words } from "../src/messages/en";
 import { Fan } from "./fan";
 import { look, settled } from "./look";
+import { middle, type Tasks, tasks, told, watchTasks } from "./smooth";
 import { Buyers } from "./staff";
 import { startStack } from "./stack";
 
-interface Figures {
-  /** Tasks of more than 50 ms, in ms. */
-  long: number[];
-  /** Between frames, in ms. */
-  frames: number[];
+interface Figures extends Tasks {
   /** Frames of the socket that had news of seats. */
   news: number;
 }
@@ -40,7 +37,7 @@ export async function hall(fan: Fan): Promise<void> {
       const before = news;
       await Promise.all([buyers.hold(30, 100), during()]);
       const figures = { ...(await tasks(page)), news: news - before };
-      console.log(`     hall, ${name}: ${told(figures)}`);
+      console.log(`     hall, ${name}: ${figures.news} frames of news, ${told(figures)}`);
       return figures;
     };
     const looking = await measure("looking on", () => page.waitForTimeout(5_000));
@@ -91,47 +88,6 @@ export async function hall(fan: Fan): Promise<void> {
   } finally {
     await stack.stop();
   }
-}
-
-const middle = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
-
-function told({ long, frames, news }: Figures): string {
-  const late = [...frames].sort((a, b) => a - b)[Math.floor(frames.length * 0.95)] ?? 0;
-  return `${news} frames of news, ${long.length} long tasks (longest ${Math.max(0, ...long)} ms), ${frames.length} frames, ${middle(frames).toFixed(0)} ms apart (95 %: ${late.toFixed(0)} ms)`;
-}
-
-interface Tasks {
-  long: number[];
-  frames: number[];
-  over: boolean;
-}
-
-async function watchTasks(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    const seen = { long: [] as number[], frames: [] as number[], over: false };
-    (globalThis as unknown as { tasks: typeof seen }).tasks = seen;
-    const observer = new PerformanceObserver((list) => {
-      if (seen.over) return observer.disconnect();
-      for (const entry of list.getEntries()) seen.long.push(Math.round(entry.duration));
-    });
-    observer.observe({ type: "longtask", buffered: false });
-    let last = performance.now();
-    const frame = () => {
-      const now = performance.now();
-      seen.frames.push(now - last);
-      last = now;
-      if (!seen.over) requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
-  });
-}
-
-async function tasks(page: Page): Promise<Tasks> {
-  return page.evaluate(() => {
-    const seen = (globalThis as unknown as { tasks: Tasks }).tasks;
-    seen.over = true;
-    return seen;
-  });
 }
 
 /** Until all that was told is on the screen. */

@@ -12,6 +12,7 @@ import { coupons } from "./coupons";
 import { decline } from "./decline";
 import { draw } from "./draw";
 import { dressed } from "./dressed";
+import { venueDraw } from "./drawing";
 import { exchange } from "./exchange";
 import { Fan } from "./fan";
 import { foreign } from "./foreign";
@@ -35,9 +36,10 @@ import { returns } from "./returns";
 import { findStack, type Stack } from "./stack";
 import { sales } from "./sales";
 import { stopped } from "./stopped";
+import { venueImport } from "./venues";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed, "venue-import": venueImport, "venue-draw": venueDraw };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

@@ -22,5 +22,6 @@ export { party } from "./en/party.ts";
 export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";
 export { shop } from "./en/shop.ts";
+export { venues } from "./en/venues.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

@@ -29,6 +29,24 @@ export function Legend({ marks }: { marks: SeatMark[] }) {
           {words.legend[state]}
         </li>
       ))}
+      <Signed marks={marks} />
+    </ul>
+  );
+}
+
+/** The signs alone, where no seat is anybody's. */
+export function Signs({ marks }: { marks: SeatMark[] }) {
+  if (marks.length === 0) return null;
+  return (
+    <ul class="legend" aria-label={words.legend.heading}>
+      <Signed marks={marks} />
+    </ul>
+  );
+}
+
+function Signed({ marks }: { marks: SeatMark[] }) {
+  return (
+    <>
       {marks.map((mark) => (
         <li key={mark}>
           <svg class="mark special" viewBox="-10 -10 20 20" aria-hidden="true">
@@ -37,6 +55,6 @@ export function Legend({ marks }: { marks: SeatMark[] }) {
           {words.legend[mark]}
         </li>
       ))}
-    </ul>
+    </>
   );
 }

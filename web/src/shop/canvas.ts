@@ -5,32 +5,49 @@
 import { shop as words } from "../messages/en";
 import { Grid } from "./grid";
 import { SeatLayer } from "./layer";
-import { type Box, boxOf, pitch, type Seat, type SeatMark, seatMarks, type SeatState, type Section } from "./seats";
+import { around, type Box, boxOf, pitch, type Seat, type SeatMark, seatMarks, type SeatState, type Section } from "./seats";
 import { type Inks, Stamps } from "./stamps";
 import { fit, pan, type Size, toMap, type View, zoom } from "./view";
 
+/** Where people stand. */
+export interface Area extends Box {
+  name: string;
+  tier: number;
+}
+
 export interface Chart {
   seats: Seat[];
-  sections: Section[];
+  sections: Pick<Section, "name" | "x" | "y">[];
+  areas: Area[];
   step: number; // distance of neighbors, the unit of everything drawn
   box: Box;
   grid: Grid;
   marks: SeatMark[]; // that some seat has
 }
 
-export function chartOf(rows: Parameters<typeof pitch>[0], seats: Seat[], sections: Section[]): Chart {
+export function chartOf(rows: Parameters<typeof pitch>[0], seats: Seat[], sections: Chart["sections"], areas: Area[] = []): Chart {
   const step = pitch(rows);
-  const box = boxOf(seats, step * 1.5);
+  const box = around([...(seats.length > 0 || areas.length === 0 ? [boxOf(seats, step * 1.5)] : []), ...areas]);
   const [stage, names] = [step * 3, step]; // room above the first row, and below the last
   const marks = seatMarks.filter((mark) => seats.some((seat) => seat.marks.includes(mark)));
-  return { seats, sections, step, marks, grid: new Grid(seats, step), box: { ...box, top: box.top - stage, height: box.height + stage + names } };
+  return { seats, sections, areas, step, marks, grid: new Grid(seats, step), box: { ...box, top: box.top - stage, height: box.height + stage + names } };
 }
 
 export interface Handlers {
   state: (unit: number) => SeatState;
   onPick: (seat: Seat) => void;
   onPoint: (seat: Seat | undefined) => void;
+  /** Somebody has dragged a tool along a path, in the map's own measure. */
+  onDrag?: (path: Point[]) => void;
 }
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** What dragging does instead of moving the map: it spans a box, encircles something, or moves it. */
+export type Tool = "box" | "lasso" | "move" | undefined;
 
 /** A seat closer than this to its neighbor, in pixels, is too small to hit: a tap zooms in first. */
 const hittable = { mouse: 8, touch: 20 };
@@ -55,7 +72,7 @@ interface MapInks {
 
 export class SeatCanvas {
   readonly #canvas: HTMLCanvasElement;
-  readonly #chart: Chart;
+  #chart: Chart;
   readonly #handlers: Handlers;
   readonly #pointers = new Map<number, { x: number; y: number }>();
   readonly #observer: ResizeObserver;
@@ -71,6 +88,9 @@ export class SeatCanvas {
   #rest: ReturnType<typeof setTimeout> | undefined;
   #wandered = 0;
   #frame = 0;
+  #tool: Tool;
+  #outline: Box | undefined;
+  #path: Point[] = [];
 
   constructor(canvas: HTMLCanvasElement, chart: Chart, handlers: Handlers) {
     this.#canvas = canvas;
@@ -99,6 +119,23 @@ export class SeatCanvas {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#draw());
   };
+
+  /** Another chart in place of this one: what is looked at stays where it is, unless the house has another size. */
+  show(chart: Chart): void {
+    if (chart === this.#chart) return;
+    const same = (["left", "top", "width", "height"] as const).every((side) => chart.box[side] === this.#chart.box[side]);
+    this.#chart = chart;
+    if (!same) this.whole();
+    this.redraw();
+  }
+
+  /** Takes another tool; outline: what it would move. */
+  hold(tool: Tool, outline: Box | undefined): void {
+    if (tool !== this.#tool) this.#path = [];
+    [this.#tool, this.#outline] = [tool, outline];
+    this.#gestures();
+    this.redraw();
+  }
 
   #recolor = (): void => {
     this.#inks = undefined;
@@ -140,10 +177,14 @@ export class SeatCanvas {
 
   #settle(): void {
     this.#moved = performance.now();
+    this.#gestures();
+    this.redraw();
+  }
+
+  #gestures(): void {
     // Fully zoomed out there is nothing to drag: leave the gesture to the page.
     const whole = this.#view.scale <= fit(this.#chart.box, this.#size).scale;
-    this.#canvas.style.touchAction = whole ? "pan-y" : "none";
-    this.redraw();
+    this.#canvas.style.touchAction = whole && !this.#tool ? "pan-y" : "none";
   }
 
   #at(event: MouseEvent): { x: number; y: number } {
@@ -152,8 +193,10 @@ export class SeatCanvas {
   }
 
   #down = (event: PointerEvent): void => {
+    const at = this.#at(event);
+    this.#path = this.#pointers.size === 0 && this.#tool ? [toMap(this.#view, at.x, at.y)] : []; // a second finger zooms
     if (this.#pointers.size === 0) this.#wandered = 0;
-    this.#pointers.set(event.pointerId, this.#at(event));
+    this.#pointers.set(event.pointerId, at);
     this.#canvas.setPointerCapture(event.pointerId);
   };
 
@@ -168,6 +211,9 @@ export class SeatCanvas {
     if (other) {
       const span = (point: { x: number; y: number }) => Math.hypot(point.x - other.x, point.y - other.y);
       this.#zoom(span(at) / Math.max(1, span(last)), (at.x + other.x) / 2, (at.y + other.y) / 2);
+    } else if (this.#path.length > 0) {
+      this.#path.push(toMap(this.#view, at.x, at.y));
+      this.redraw();
     } else if (this.#wandered > slop) {
       this.#view = pan(this.#view, at.x - last.x, at.y - last.y, this.#chart.box, this.#size);
       this.redraw();
@@ -176,6 +222,12 @@ export class SeatCanvas {
 
   #up = (event: PointerEvent): void => {
     const known = this.#pointers.delete(event.pointerId);
+    const path = this.#path;
+    this.#path = [];
+    if (known && path.length > 1 && this.#wandered > slop) {
+      this.redraw();
+      return this.#handlers.onDrag?.(path);
+    }
     if (!known || this.#wandered > slop || this.#pointers.size > 0) return;
     const at = this.#at(event);
     const pointer = event.pointerType === "touch" ? "touch" : "mouse";
@@ -189,6 +241,7 @@ export class SeatCanvas {
   };
 
   #cancel = (event: PointerEvent): void => {
+    this.#path = [];
     this.#pointers.delete(event.pointerId);
   };
 
@@ -225,6 +278,7 @@ export class SeatCanvas {
     const onMap = () => context.setTransform(density * this.#view.scale, 0, 0, density * this.#view.scale, density * this.#view.x, density * this.#view.y);
     onMap();
     this.#drawStage(context, inks);
+    this.#drawAreas(context, inks);
     const seats = this.#layer ?? this.#coming;
     if (seats) {
       context.setTransform(density, 0, 0, density, 0, 0);
@@ -232,13 +286,15 @@ export class SeatCanvas {
       onMap();
     }
     this.#drawNames(context, inks);
+    this.#drawTool(context, inks);
     if (!finished) this.redraw();
   }
 
   /** Begins another picture where the one that is there does not fit any more. */
   #prepare(density: number, inks: Inks): void {
     const [view, layer, coming] = [this.#view, this.#layer, this.#coming];
-    const fits = (picture: SeatLayer | undefined) => picture !== undefined && picture.view.scale === view.scale && picture.covers(view);
+    const current = (picture: SeatLayer) => picture.seats === this.#chart.seats;
+    const fits = (picture: SeatLayer | undefined) => picture !== undefined && current(picture) && picture.view.scale === view.scale && picture.covers(view);
     if (fits(layer)) {
       this.#coming = undefined;
       return;
@@ -288,6 +344,42 @@ export class SeatCanvas {
     context.fill();
     context.stroke();
     this.#write(context, words.map.stage, middle, top + step * 1.3, step * 1.5, inks.soft, inks.font);
+  }
+
+  #drawAreas(context: CanvasRenderingContext2D, inks: MapInks): void {
+    const { areas, step } = this.#chart;
+    for (const area of areas) {
+      const tier = inks.seats.tiers[area.tier % inks.seats.tiers.length]!;
+      context.fillStyle = context.strokeStyle = tier;
+      context.lineWidth = step * 0.12;
+      context.globalAlpha = 0.18;
+      context.fillRect(area.left, area.top, area.width, area.height);
+      context.globalAlpha = 1;
+      context.strokeRect(area.left, area.top, area.width, area.height);
+      const size = Math.min(nameMost / this.#view.scale, area.height / 2, (1.6 * area.width) / area.name.length);
+      this.#write(context, area.name, area.left + area.width / 2, area.top + area.height / 2, size, inks.ink, inks.font, inks.ground);
+    }
+  }
+
+  /** What the tool in hand has done so far. */
+  #drawTool(context: CanvasRenderingContext2D, inks: MapInks): void {
+    const [first, last] = [this.#path[0], this.#path.at(-1)];
+    const outline = this.#outline;
+    context.strokeStyle = inks.ink;
+    context.lineWidth = 1.5 / this.#view.scale;
+    context.setLineDash([5 / this.#view.scale, 4 / this.#view.scale]);
+    if (this.#tool === "move" && outline) {
+      const [dx, dy] = first && last ? [last.x - first.x, last.y - first.y] : [0, 0];
+      context.strokeRect(outline.left + dx, outline.top + dy, outline.width, outline.height);
+    } else if (this.#tool === "box" && first && last) {
+      context.strokeRect(first.x, first.y, last.x - first.x, last.y - first.y);
+    } else if (this.#tool === "lasso" && first) {
+      context.beginPath();
+      for (const point of this.#path) context.lineTo(point.x, point.y);
+      context.closePath();
+      context.stroke();
+    }
+    context.setLineDash([]);
   }
 
   #drawNames(context: CanvasRenderingContext2D, inks: MapInks): void {

@@ -17,7 +17,7 @@ const slice = 64;
 export class SeatLayer {
   readonly view: View;
   readonly canvas = document.createElement("canvas");
-  readonly #seats: Seat[];
+  readonly seats: Seat[];
   readonly #grid: Grid;
   readonly #stamps: Stamps;
   readonly #context: CanvasRenderingContext2D | null;
@@ -33,7 +33,7 @@ export class SeatLayer {
 
   constructor(seats: Seat[], grid: Grid, step: number, view: View, size: Size, density: number, stamps: Stamps) {
     this.view = view;
-    this.#seats = seats;
+    this.seats = seats;
     this.#grid = grid;
     this.#stamps = stamps;
     this.#size = size;
@@ -50,7 +50,7 @@ export class SeatLayer {
 
   /** Whether every seat is drawn. */
   get done(): boolean {
-    return this.#next >= this.#seats.length;
+    return this.#next >= this.seats.length;
   }
 
   /** Whether it has all that is to be seen in another view of the same scale. */
@@ -72,14 +72,14 @@ export class SeatLayer {
   /** Draws what is not there yet until the time is up, in ms of performance.now. */
   begin(state: (unit: number) => SeatState, until: number): void {
     while (!this.done && performance.now() < until) {
-      for (const end = Math.min(this.#next + slice, this.#seats.length); this.#next < end; this.#next++) this.#stamp(this.#next, state(this.#seats[this.#next]!.unit));
+      for (const end = Math.min(this.#next + slice, this.seats.length); this.#next < end; this.#next++) this.#stamp(this.#next, state(this.seats[this.#next]!.unit));
     }
   }
 
   /** Draws what has changed, and reports whether that is all of it. */
   update(state: (unit: number) => SeatState, until: number): boolean {
     for (let index = 0; index < this.#next; index++) {
-      const now = state(this.#seats[index]!.unit);
+      const now = state(this.seats[index]!.unit);
       if (this.#shown[index] === stateNumber(now) + 1) continue;
       if (performance.now() > until) return false;
       this.#replace(index, now);
@@ -99,13 +99,13 @@ export class SeatLayer {
     context.rect(Math.floor(x), Math.floor(y), size, size);
     context.clip();
     context.clearRect(Math.floor(x), Math.floor(y), size, size);
-    const { x: mapX, y: mapY } = this.#seats[index]!;
+    const { x: mapX, y: mapY } = this.seats[index]!;
     const reach = Math.max(this.#step, (size + 1) / this.#scale);
     const near: number[] = [];
     this.#grid.around(mapX, mapY, reach, (other) => void near.push(other));
     for (const other of near.sort((a, b) => a - b)) {
       const shown = this.#shown[other]!;
-      if (shown > 0) context.drawImage(this.#stamps.numbered(this.#seats[other]!, shown - 1), ...this.#at(other));
+      if (shown > 0) context.drawImage(this.#stamps.numbered(this.seats[other]!, shown - 1), ...this.#at(other));
     }
     context.restore();
   }
@@ -113,11 +113,11 @@ export class SeatLayer {
   #stamp(index: number, state: SeatState): void {
     this.#shown[index] = stateNumber(state) + 1;
     const [x, y] = this.#at(index);
-    if (this.#inside(x, y)) this.#context?.drawImage(this.#stamps.numbered(this.#seats[index]!, stateNumber(state)), x, y);
+    if (this.#inside(x, y)) this.#context?.drawImage(this.#stamps.numbered(this.seats[index]!, stateNumber(state)), x, y);
   }
 
   #at(index: number): [x: number, y: number] {
-    const seat = this.#seats[index]!;
+    const seat = this.seats[index]!;
     return [seat.x * this.#scale + this.#left, seat.y * this.#scale + this.#top];
   }
 

@@ -49,12 +49,22 @@ export function pitch(rows: Row[]): number {
 }
 
 /** The smallest box around all seats, with a margin. */
-export function boxOf(seats: Seat[], margin: number): Box {
+export function boxOf(seats: { x: number; y: number }[], margin: number): Box {
   if (seats.length === 0) return { left: 0, top: 0, width: 1, height: 1 };
-  const xs = seats.map((seat) => seat.x);
-  const ys = seats.map((seat) => seat.y);
-  const [left, top] = [Math.min(...xs) - margin, Math.min(...ys) - margin];
-  return { left, top, width: Math.max(...xs) + margin - left, height: Math.max(...ys) + margin - top };
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { x, y } of seats) { // Math.min of 200,000 arguments is too much for a browser
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  [left, top] = [left - margin, top - margin];
+  return { left, top, width: right + margin - left, height: bottom + margin - top };
+}
+
+/** The smallest box around all of some. */
+export function around(boxes: Box[]): Box {
+  const [left, top] = [Math.min(...boxes.map((box) => box.left)), Math.min(...boxes.map((box) => box.top))];
+  const [right, bottom] = [Math.max(...boxes.map((box) => box.left + box.width)), Math.max(...boxes.map((box) => box.top + box.height))];
+  return { left, top, width: right - left, height: bottom - top };
 }
 
 function bytesOf(base64: string): Uint8Array {
@@ -148,18 +158,23 @@ export interface Section {
   y: number;
 }
 
+/** Where the name of a section goes: below the last seat in its middle. */
+export function footOf(seats: { x: number; y: number }[], step: number): { x: number; y: number } {
+  const x = seats.reduce((sum, seat) => sum + seat.x, 0) / seats.length;
+  const y = seats.reduce((low, seat) => (Math.abs(seat.x - x) < 3 * step ? Math.max(low, seat.y) : low), -Infinity);
+  return { x, y };
+}
+
 export function sectionsOf(performance: Performance, seats: Seat[]): Section[] {
   const step = pitch(performance.rows);
   const byRow = grouped(seats, (seat) => seat.row);
   return [...grouped(performance.rows, (row) => row.section)].map(([name, rows]) => {
     const all = rows.flatMap((row) => byRow.get(row) ?? []);
-    const middle = all.reduce((sum, seat) => sum + seat.x, 0) / all.length;
     return {
       name,
       tier: performance.tiers.find((tier) => tier.id === rows[0]?.tier),
       rows: [...grouped(all, (seat) => seat.row.row)].map(([name, seats]) => ({ name, seats: inOrder(seats) })),
-      x: middle,
-      y: Math.max(...all.filter((seat) => Math.abs(seat.x - middle) < 3 * step).map((seat) => seat.y)),
+      ...footOf(all, step),
     };
   });
 }
