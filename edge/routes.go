@@ -43,6 +43,8 @@ func (s *Server) routes() []route {
 		{"GET", "/orders/{id}", public, s.page("order.html")},
 		{"GET", "/coupons", public, s.page("coupons.html")},
 		{"GET", "/coupons/{id}", public, s.page("coupons.html")},
+		{"GET", "/account", public, s.page("account.html")},
+		{"GET", "/account/{part}", public, s.page("account.html")},
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/counter", public, s.page("counter.html")},
 		{"GET", "/desk/sales", public, s.page("sales.html")},

@@ -19,12 +19,14 @@ type Mine struct {
 	Event       string                 `json:"event" doc:"its title"`
 	Venue       string                 `json:"venue" doc:"its name"`
 	StartsAt    time.Time              `json:"starts_at"`
+	TimeZone    string                 `json:"time_zone" doc:"of the venue, as Europe/Lisbon"`
+	Show        string                 `json:"show" enum:"scheduled,postponed,canceled" doc:"how the performance stands"`
 	State       State                  `json:"state" enum:"paid,pending,canceled"`
 	Total       booking.Money          `json:"total"`
 	CreatedAt   time.Time              `json:"created_at"`
 	Tickets     int                    `json:"tickets"`
 	Good        int                    `json:"good" doc:"how many of them are valid"`
-	Unused      bool                   `json:"unused" doc:"some are valid, and the performance is not over"`
+	Unused      bool                   `json:"unused" doc:"some are valid, and the performance is neither over nor canceled"`
 
 	cursor string
 }
@@ -45,8 +47,8 @@ func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (pa
 	}
 	rows, err := s.db.Query(ctx, `
 		with mine as (
-			select o.id, o.performance_id, e.title, v.name, p.starts_at, o.state, o.amount, o.currency, o.created_at, t.all_, t.good,
-				t.good > 0 and p.starts_at > now() - interval '`+showLasts+`' as unused
+			select o.id, o.performance_id, e.title, v.name, p.starts_at, v.time_zone, p.state as show, o.state, o.amount, o.currency, o.created_at, t.all_, t.good,
+				t.good > 0 and (p.state = 'postponed' or p.state = 'scheduled' and p.starts_at > now() - interval '`+showLasts+`') as unused
 			from buyers b join orders o on o.buyer_id = b.id
 			join performances p on p.id = o.performance_id join events e on e.id = p.event_id join venues v on v.id = p.venue_id
 			cross join lateral (select count(*) as all_, count(*) filter (where state = 'valid') as good
@@ -57,14 +59,14 @@ func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (pa
 				(extract(epoch from case when unused then starts_at else created_at end) * 1000000)::bigint * case when unused then 1 else -1 end as at
 			from mine
 		)
-		select id, performance_id, title, name, starts_at, state, amount, currency, created_at, all_, good, unused, part || '.' || at || '.' || id
+		select id, performance_id, title, name, starts_at, time_zone, show, state, amount, currency, created_at, all_, good, unused, part || '.' || at || '.' || id
 		from placed where $2::uuid is null or (part, at, id) > ($3::integer, $4::bigint, $2::uuid)
 		order by part, at, id limit $5`, person, after.id, after.part, after.at, size+1)
 	if err != nil {
 		return nil, "", away("listing the orders of", person, err)
 	}
 	all, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (m Mine, err error) {
-		err = r.Scan(&m.ID, &m.Performance, &m.Event, &m.Venue, &m.StartsAt, &m.State, &m.Total.Amount, &m.Total.Currency, &m.CreatedAt, &m.Tickets, &m.Good, &m.Unused, &m.cursor)
+		err = r.Scan(&m.ID, &m.Performance, &m.Event, &m.Venue, &m.StartsAt, &m.TimeZone, &m.Show, &m.State, &m.Total.Amount, &m.Total.Currency, &m.CreatedAt, &m.Tickets, &m.Good, &m.Unused, &m.cursor)
 		m.StartsAt, m.CreatedAt = m.StartsAt.UTC(), m.CreatedAt.UTC()
 		return m, err
 	})

@@ -10,6 +10,7 @@ const pages: [RegExp, string][] = [
   [/^\/returns\/[^/]+\/?$/, "/returns.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
   [/^\/coupons(\/[^/]+)?\/?$/, "/coupons.html"],
+  [/^\/account(\/[^/]+)?\/?$/, "/account.html"],
   [/^\/ops\/?$/, "/ops.html"],
   [/^\/counter\/?$/, "/counter.html"],
   [/^\/desk\/sales\/?$/, "/sales.html"],

@@ -5,6 +5,7 @@
 
 import { existsSync } from "node:fs";
 import { chromium, devices } from "playwright-core";
+import { account } from "./account";
 import { buy } from "./buy";
 import { card } from "./card";
 import { counter } from "./counter";
@@ -39,7 +40,7 @@ import { stopped } from "./stopped";
 import { venueImport } from "./venues";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed, "venue-import": venueImport, "venue-draw": venueDraw };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed, account, "venue-import": venueImport, "venue-draw": venueDraw };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

@@ -18,6 +18,8 @@ export interface Stack {
   /** Where its servers are, of a stack of our own. */
   redis?: string;
   postgres?: string;
+  /** Where its letters come to, and are read. */
+  mailbox?: string;
   /** Where a shop of somebody else's may listen, and where a stack of our own shows it. */
   shop?: { port: number; url: string };
   stop: () => Promise<void>;
@@ -44,7 +46,7 @@ export async function findStack(): Promise<Stack> {
   const url = process.env.ROPELINE_URL;
   if (url === undefined || url === "") return startStack();
   const sale = process.env.ROPELINE_SALE ?? "demo";
-  return { url: url.replace(/\/$/, ""), sale, staffKey: process.env.ROPELINE_STAFF_KEY ?? "", fresh: false, stop: async () => {} };
+  return { url: url.replace(/\/$/, ""), sale, staffKey: process.env.ROPELINE_STAFF_KEY ?? "", fresh: false, ...(process.env.ROPELINE_MAILBOX ? { mailbox: process.env.ROPELINE_MAILBOX } : {}), stop: async () => {} };
 }
 
 /** A stack of one's own, with another sale. */
@@ -66,7 +68,7 @@ export async function startStack(changes: object = {}): Promise<Stack> {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
     };
-    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), shop: { port, url: ready.edge.replace("127.0.0.1", "shop.localhost") }, redis: ready.redis, postgres: ready.postgres, stop };
+    return { url: ready.edge, sale: ready.sale, staffKey: ready.staff_key, fresh: true, keys: join(data, "keys"), mailbox: ready.mailbox, shop: { port, url: ready.edge.replace("127.0.0.1", "shop.localhost") }, redis: ready.redis, postgres: ready.postgres, stop };
   } catch (cause) {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
@@ -99,7 +101,7 @@ const shopRoutes = (port: number, sale: string) => ({
 });
 
 /** dev.json appears, complete, once everything answers. */
-async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string; redis: string; postgres: string }> {
+async function untilReady(child: ChildProcess, file: string, log: () => string): Promise<{ edge: string; sale: string; staff_key: string; mailbox: string; redis: string; postgres: string }> {
   const deadline = Date.now() + startPatience;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the stack ended with ${child.exitCode}:\n${log()}`);

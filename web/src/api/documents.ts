@@ -646,3 +646,55 @@ export interface EdgeReport {
   away: number;
   shedding: boolean;
 }
+
+/** What a person says of themselves. */
+export interface Profile {
+  name?: string;
+  phone?: string;
+  address?: string;
+  city?: string;
+  country?: string;
+  language?: string;
+  time_zone?: string;
+  born?: number;
+  gender?: string;
+}
+
+/** The account that is signed in. */
+export interface Account {
+  id: string;
+  email: string;
+  profile: Profile;
+  second_factor: boolean;
+  recovery_codes: number;
+}
+
+/** A place where somebody is signed in. */
+export interface SignInPlace {
+  id: string;
+  agent: string;
+  at: string;
+  seen: string;
+  ends: string;
+  here: boolean;
+}
+
+/** An order in the list of an account. */
+export interface MyOrder {
+  id: string;
+  performance: string;
+  event: string;
+  venue: string;
+  starts_at: string;
+  time_zone: string;
+  show: ShowState;
+  state: "paid" | "pending" | "canceled";
+  total: Money;
+  created_at: string;
+  tickets: number;
+  good: number;
+  unused: boolean;
+}
+
+/** How a performance stands. */
+export type ShowState = "scheduled" | "postponed" | "canceled";

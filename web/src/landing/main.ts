@@ -10,7 +10,7 @@ const list = h("ul");
 const orders = h("section", { class: "orders" });
 const note = h("p", { class: "note", role: "status" }, common.loading);
 document.getElementById("page")!.append(
-  h("header", { class: "top" }, h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand), h("a", { class: "way", href: "/coupons" }, words.coupons)),
+  h("header", { class: "top" }, h("a", { class: "brand", href: "/" }, h("img", { src: mark, alt: "", width: "28", height: "28" }), common.brand), h("nav", { class: "ways" }, h("a", { href: "/coupons" }, words.coupons), h("a", { href: "/account" }, words.account))),
   h("main", { class: "sales" }, h("h1", {}, words.heading), note, list, orders),
 );
 

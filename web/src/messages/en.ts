@@ -4,6 +4,7 @@
 // loads its own words only. Another language is another set of these files
 // with the same types.
 
+export { account } from "./en/account.ts";
 export { common } from "./en/common.ts";
 export { counter } from "./en/counter.ts";
 export { coupons } from "./en/coupons.ts";

@@ -2,6 +2,7 @@
 // never send to a server or name as a referrer.
 
 import { render } from "preact";
+import { order } from "../api/account";
 import { keptOrders, orderAddress } from "./keep";
 import { OrderPage } from "./OrderPage";
 
@@ -14,5 +15,14 @@ function draw(): void {
   render(<OrderPage id={id} orderKey={location.hash.slice(1)} />, document.getElementById("page")!);
 }
 
+/** Who is signed in needs no key to an order of their account. */
+async function open(): Promise<void> {
+  if (location.hash === "" && !keptOrders().some((each) => each.id === id)) {
+    const key = await order(id).then((found) => found.key ?? "", () => "");
+    if (key !== "") history.replaceState(null, "", orderAddress({ id, key }));
+  }
+  draw();
+}
+
 addEventListener("hashchange", draw);
-draw();
+void open();

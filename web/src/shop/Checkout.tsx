@@ -6,6 +6,7 @@ import { coupons, shop as words } from "../messages/en";
 import { money } from "../messages/format";
 import { lastAttempt } from "./attempt";
 import { HoldClock, Lines, ToPay } from "./Basket";
+import { Buyer, useBuyer } from "./Buyer";
 import { Card } from "./Card";
 import { CouponField } from "./CouponField";
 import { type CardFields, CardRefused } from "./fields";
@@ -41,7 +42,9 @@ interface Props {
 export function Checkout({ shop, show, hold, says, known = false, children }: Props) {
   const say = { ...usual, ...says };
   const before = lastAttempt(hold.id);
-  const [email, setEmail] = useState(before?.email ?? shop.email);
+  const buyer = useBuyer();
+  const [typed, setEmail] = useState<string | undefined>(before?.email ?? (shop.email || undefined));
+  const email = typed ?? (buyer === "guest" ? "" : buyer?.email) ?? "";
   const [method, setMethod] = useState<Method>((before?.method as Method) || methods[0]!);
   const [invalid, setInvalid] = useState(false);
   const [by, setBy] = useState<Payment | undefined>(knownPayment(hold.performance));
@@ -110,6 +113,7 @@ export function Checkout({ shop, show, hold, says, known = false, children }: Pr
           />
         </label>
       )}
+      {!known && <Buyer who={buyer} />}
       {invalid && (
         <p class="wrong" id="email-wrong" role="alert">
           {words.problem.email}

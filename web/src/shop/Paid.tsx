@@ -4,10 +4,12 @@ import type { Order } from "../api/documents";
 import { Collect } from "../coupons/Collect";
 import { coupons, shop as words } from "../messages/en";
 import { keptOrders, orderAddress } from "../order/keep";
+import { useBuyer } from "./Buyer";
 import type { Shop } from "./model";
 
 export function Paid({ shop, order }: { shop: Shop; order: Order }) {
   const key = order.key ?? keptOrders().find((kept) => kept.id === order.id)?.key ?? "";
+  const buyer = useBuyer();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   return (
@@ -23,6 +25,11 @@ export function Paid({ shop, order }: { shop: Shop; order: Order }) {
       </p>
       {order.state === "paid" && <Coupons order={order} orderKey={key} />}
       <p class="note">{words.paid.keep}</p>
+      {buyer !== "guest" && buyer && (
+        <p>
+          <a href="/account/orders">{words.paid.mine}</a>
+        </p>
+      )}
       <p class="note">{words.paid.doneNote}</p>
       <p class="wrong" role="alert">
         {shop.problem}

@@ -16,6 +16,7 @@ export const landing = {
   busy: (n: number) => `Busy right now: ${count(n)} in line`,
   paused: "Paused",
   coupons: "Coupons",
+  account: "Account",
   orders: "Your orders on this device",
   order: (at: string) => `Order of ${moment(at)}`,
 };

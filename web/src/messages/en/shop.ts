@@ -130,6 +130,10 @@ export const shop = {
   pay: {
     heading: "Payment",
     email: "E-mail for the tickets",
+    account: (email: string) => `You are signed in as ${email}. This order will be in your account.`,
+    guest: "You buy as a guest.",
+    signIn: "Sign in first",
+    guestMay: "if this order is to be in your account. Your places stay held.",
     method: "Test card",
     methods: {
       sandbox_ok: { name: "Test card: accepted", about: "The payment goes through." },
@@ -158,6 +162,7 @@ export const shop = {
     pending: "The payment is being confirmed. Your tickets show up on the order page.",
     see: "See your tickets",
     keep: "Keep the address of that page: it is the key to your tickets.",
+    mine: "This order is in your account, too",
     more: "Buy more",
     done: "I am done",
     doneNote: "Leaving lets the next person in.",

@@ -1,0 +1,131 @@
+import { useEffect, useState } from "preact/hooks";
+import * as api from "../api/account";
+import { Refusal } from "../api/http";
+import { soon, useAsking } from "../look/asking";
+import { Top } from "../look/Top";
+import { account as words, common } from "../messages/en";
+import { unanswered } from "../messages/problem";
+import { Data } from "./Data";
+import { Confirm, Forgot, Move, Reset, SignIn, SignUp } from "./Door";
+import { backOf, letterOf } from "./letter";
+import { Orders } from "./Orders";
+import { ProfileForm } from "./Profile";
+import { Security } from "./Security";
+
+const parts = ["orders", "profile", "security", "data"] as const;
+type Part = (typeof parts)[number];
+
+/** What a part of the account gets. */
+export interface Own {
+  mine: api.Mine;
+  /** It has changed, as told or as is to be asked for. */
+  changed: (mine?: api.Mine) => void;
+}
+
+export function AccountPage({ at }: { at: string }) {
+  const [letter, setLetter] = useState(letterOf(location.hash));
+  useEffect(() => {
+    const other = () => setLetter(letterOf(location.hash));
+    addEventListener("hashchange", other);
+    return () => removeEventListener("hashchange", other);
+  }, []);
+  const [mine, setMine] = useState<api.Mine | "nobody" | "off" | "erased">();
+  const [problem, setProblem] = useState("");
+  const [told, setTold] = useState("");
+  const look = useAsking(async (over) => {
+    if (mine === "erased") return;
+    try {
+      const found = await api.signedIn();
+      if (over()) return;
+      setMine(found ?? "nobody");
+      setProblem("");
+    } catch (cause) {
+      if (over()) return;
+      if (cause instanceof Refusal && cause.status === 404) return void setMine("off");
+      setProblem(unanswered(cause));
+      return soon;
+    }
+  }, []);
+  const opened = (text = "") => {
+    history.replaceState(null, "", location.pathname + location.search); // the letter is used up
+    setLetter(undefined);
+    setTold(text);
+    setMine(undefined);
+    look();
+  };
+  const came = () => {
+    const back = backOf(location.search);
+    if (back !== "") location.assign(back);
+    else if (at === "sign-up" || at === "forgot") location.assign("/account");
+    else opened();
+  };
+
+  if (mine === "off") return <Message {...words.off} />;
+  if (mine === "erased") return <Message {...words.data.done} />;
+  if (letter?.purpose === "confirm") return door(<Confirm token={letter.token} done={came} />);
+  if (letter?.purpose === "reset") return door(<Reset token={letter.token} done={() => opened(words.reset.done)} />);
+  if (letter?.purpose === "email") return door(<Move token={letter.token} />);
+  if (letter?.purpose === "forgot" || at === "forgot") return door(<Forgot />);
+  if (mine === undefined) {
+    return door(
+      <main class="account">
+        <p class={problem ? "wrong told" : "note told"} role="status">
+          {problem || common.loading}
+        </p>
+      </main>,
+    );
+  }
+  if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={told} done={came} />);
+  const part = parts.find((each) => each === at) ?? "orders";
+  const own: Own = { mine, changed: (now) => (now ? setMine(now) : look()) };
+  const leave = () => void api.signOut().then(() => opened(), () => look());
+  return (
+    <>
+      <Top>
+        <button type="button" onClick={leave}>
+          {words.signOut}
+        </button>
+      </Top>
+      <main class="account">
+        <Parts at={part} />
+        {part === "orders" && <Orders {...own} />}
+        {part === "profile" && <ProfileForm {...own} />}
+        {part === "security" && <Security {...own} />}
+        {part === "data" && <Data erased={() => setMine("erased")} />}
+      </main>
+    </>
+  );
+}
+
+const door = (page: preact.ComponentChildren) => (
+  <>
+    <Top />
+    {page}
+  </>
+);
+
+function Parts({ at }: { at: Part }) {
+  return (
+    <nav class="parts" aria-label={words.nav.label}>
+      {parts.map((each) => (
+        <a key={each} href={`/account/${each}`} aria-current={each === at ? "page" : undefined}>
+          {words.nav[each]}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Message(props: { heading: string; lead: string }) {
+  return door(
+    <main class="account">
+      <h1>{props.heading}</h1>
+      <p>{props.lead}</p>
+      <p>
+        <a class="button" href="/">
+          {words.data.home}
+        </a>
+      </p>
+    </main>,
+  );
+}

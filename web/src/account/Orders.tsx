@@ -1,0 +1,120 @@
+import { useRef, useState } from "preact/hooks";
+import * as api from "../api/account";
+import type { MyOrder } from "../api/documents";
+import { Refusal } from "../api/http";
+import { soon, useAsking } from "../look/asking";
+import { account as words, common } from "../messages/en";
+import { money } from "../messages/format";
+import { localMoment } from "../messages/local";
+import { unanswered } from "../messages/problem";
+import type { Own } from "./AccountPage";
+import { useAccountAct } from "./act";
+
+/** What the account has bought: unused tickets first, as the server has them. */
+export function Orders({ changed }: Own) {
+  const [list, setList] = useState<MyOrder[]>();
+  const [next, setNext] = useState("");
+  const [asking, setAsking] = useState("");
+  const pages = useRef(1);
+  const look = useAsking(async (over) => {
+    try {
+      const all: MyOrder[] = [];
+      let cursor = "";
+      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
+        const got = await api.orders(cursor);
+        if (over()) return;
+        all.push(...got.orders);
+        cursor = got.next ?? "";
+      }
+      setList(all);
+      setNext(cursor);
+      setAsking("");
+      return all.some((order) => order.state === "pending") ? soon : undefined;
+    } catch (cause) {
+      if (over()) return;
+      if (cause instanceof Refusal && cause.status === 401) return void changed(); // signed out elsewhere
+      setAsking(unanswered(cause));
+      return soon;
+    }
+  }, []);
+  const unused = list?.filter((order) => order.unused) ?? [];
+  const others = list?.filter((order) => !order.unused) ?? [];
+  return (
+    <>
+      <h1>{words.orders.heading}</h1>
+      <p class={asking ? "wrong told" : "note told"} role="status">
+        {asking || (list === undefined ? common.loading : list.length === 0 ? words.orders.none : "")}
+      </p>
+      {list?.length === 0 && (
+        <p>
+          <a class="button primary" href="/">
+            {words.orders.look}
+          </a>
+        </p>
+      )}
+      {unused.length > 0 && <Part heading={words.orders.unused} of={unused} />}
+      {others.length > 0 && <Part heading={words.orders.others} of={others} />}
+      {next !== "" && (
+        <button
+          type="button"
+          onClick={() => {
+            pages.current++;
+            look();
+          }}
+        >
+          {words.orders.more}
+        </button>
+      )}
+      {list !== undefined && <Claim done={look} />}
+    </>
+  );
+}
+
+function Part({ heading, of }: { heading: string; of: MyOrder[] }) {
+  return (
+    <section class="orders">
+      <h2>{heading}</h2>
+      <ul>
+        {of.map((order) => (
+          <li key={order.id}>
+            <a class="card order" href={`/orders/${order.id}`} data-order={order.unused ? "unused" : order.state}>
+              <h3 dir="auto">{order.event}</h3>
+              <p dir="auto">{order.venue}</p>
+              {order.show !== "postponed" && <p>{localMoment(order.starts_at, order.time_zone)}</p>}
+              {order.show !== "scheduled" && <p class="wrong">{words.orders.show[order.show]}</p>}
+              <p class="facts">
+                <b>{words.orders.tickets(order.tickets, order.good)}</b>
+                <span>{money(order.total)}</span>
+                <span>{words.orders.state[order.state]}</span>
+              </p>
+              <p class="note">{words.orders.bought(order.created_at)}</p>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What was bought without the account, with its address. */
+function Claim({ done }: { done: () => void }) {
+  const [told, setTold] = useState("");
+  const { busy, problem, act } = useAccountAct();
+  const claim = () =>
+    act(async () => {
+      setTold(words.orders.claimed(await api.claimOrders()));
+      done();
+    });
+  return (
+    <section class="card box">
+      <h2>{words.orders.claim}</h2>
+      <p class="note">{words.orders.claimLead}</p>
+      <button type="button" onClick={() => void claim()} disabled={busy}>
+        {words.orders.claimGo}
+      </button>
+      <p class={problem ? "wrong" : "note"} role="status">
+        {problem || told}
+      </p>
+    </section>
+  );
+}

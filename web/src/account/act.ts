@@ -1,0 +1,9 @@
+import type { Refusal } from "../api/http";
+import { useAct } from "../look/act";
+import { account as words } from "../messages/en";
+
+/** The server says the rest in words for people. */
+const ours = (refusal: Refusal) => (refusal.code === "too-many-tries" ? words.tries(Math.ceil((refusal.retryAfter ?? 60) / 60)) : refusal.code === "link-over" ? words.linkOver : undefined);
+
+/** What somebody does on a page of the account. */
+export const useAccountAct = () => useAct(ours, words.lost);

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { backOf, letterOf } from "./letter";
+
+test("letters lead where they say", () => {
+  expect(letterOf("#confirm=Ab_-9")).toEqual({ purpose: "confirm", token: "Ab_-9" });
+  expect(letterOf("#forgot")).toEqual({ purpose: "forgot", token: "" });
+  for (const other of ["", "#", "#erase=x", "#confirm=<b>", "#key=confirm=x"]) expect(letterOf(other)).toBeUndefined();
+});
+
+test("nobody is sent from the sign-in to another site", () => {
+  const here = { origin: "https://tickets.example" };
+  const back = (to: string) => backOf(`?back=${encodeURIComponent(to)}`, here);
+  expect(back("/sales/demo/shop?a=1")).toBe("/sales/demo/shop?a=1");
+  for (const away of ["//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example/", "javascript:alert(1)", "evil", ""]) expect(back(away)).toBe("");
+});

@@ -1,0 +1,19 @@
+// What the link of a letter carries.
+
+export interface Letter {
+  purpose: "confirm" | "reset" | "email" | "forgot";
+  token: string;
+}
+
+export function letterOf(hash: string): Letter | undefined {
+  const found = /^#(confirm|reset|email|forgot)(?:=([\w-]*))?$/.exec(hash);
+  return found ? { purpose: found[1] as Letter["purpose"], token: found[2] ?? "" } : undefined;
+}
+
+/** Where somebody came from to sign in: a page of ours, or "". */
+export function backOf(search: string, page: { origin: string } = location): string {
+  const wanted = new URLSearchParams(search).get("back") ?? "";
+  if (!wanted.startsWith("/")) return "";
+  const address = new URL(wanted, page.origin);
+  return address.origin === page.origin ? address.pathname + address.search : "";
+}

@@ -1,0 +1,63 @@
+// The routes of accounts. Who is signed in has a cookie that no script reads.
+
+import type { Account, MyOrder, Order, Profile, SignInPlace } from "./documents";
+import { call, Refusal } from "./http";
+
+const accounts = "/api/v1/accounts";
+const me = "/api/v1/me";
+
+export const signUp = (email: string, password: string, profile: Profile) =>
+  call("POST", accounts, { body: { email, password, name: profile.name || undefined, language: profile.language, time_zone: profile.time_zone } });
+export const forgot = (email: string) => call("POST", `${accounts}/forgot`, { body: { email } });
+
+interface SignIn {
+  /** For a code of the second factor. */
+  waits: boolean;
+}
+
+export const confirm = (token: string, password: string) => call<SignIn>("POST", `${accounts}/confirm`, { body: { token, password } });
+export const move = (token: string) => call("POST", `${accounts}/move`, { body: { token } });
+export const reset = (token: string, password: string) => call("POST", `${accounts}/reset`, { body: { token, password } });
+export const signIn = async (email: string, password: string) => (await call<SignIn>("POST", `${accounts}/sign-in`, { body: { email, password } })).body;
+export const second = (code: string) => call<SignIn>("POST", `${accounts}/second`, { body: { code } });
+export const signOut = () => call("POST", `${accounts}/sign-out`, { body: {} });
+
+/** With the version that a change replaces. */
+export interface Mine {
+  account: Account;
+  etag: string;
+}
+
+/** undefined: nobody is signed in. */
+export async function signedIn(): Promise<Mine | undefined> {
+  try {
+    const answer = await call<Account>("GET", me);
+    return { account: answer.body, etag: answer.headers.get("ETag") ?? "" };
+  } catch (cause) {
+    if (cause instanceof Refusal && cause.status === 401) return undefined;
+    throw cause;
+  }
+}
+
+export async function putProfile(etag: string, profile: Profile): Promise<Mine> {
+  const answer = await call<Account>("PUT", me, { headers: { "If-Match": etag }, body: profile });
+  return { account: answer.body, etag: answer.headers.get("ETag") ?? "" };
+}
+
+export const setPassword = (password: string, next: string) => call("PUT", `${me}/password`, { body: { password, new: next } });
+export const setEmail = (password: string, email: string) => call("PUT", `${me}/email`, { body: { password, email } });
+export const erase = (password: string) => call("POST", `${me}/erase`, { body: { password } });
+export const exported = `${me}/export`;
+
+export const places = async () => (await call<{ sign_ins: SignInPlace[] }>("GET", `${me}/sign-ins`)).body.sign_ins;
+export const endPlace = (id: string) => call("DELETE", `${me}/sign-ins/${encodeURIComponent(id)}`);
+export const endOthers = () => call("DELETE", `${me}/sign-ins`);
+
+export const beginSecond = async (password: string) => (await call<{ address: string; qr: string }>("PUT", `${me}/second-factor`, { body: { password } })).body;
+export const proveSecond = async (code: string) => (await call<{ codes: string[] }>("POST", `${me}/second-factor/prove`, { body: { code } })).body.codes;
+export const removeSecond = (code: string) => call("POST", `${me}/second-factor/remove`, { body: { code } });
+
+export const orders = async (cursor = "") => (await call<{ orders: MyOrder[]; next?: string }>("GET", `${me}/orders${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
+/** With its key. */
+export const order = async (id: string) => (await call<Order>("GET", `${me}/orders/${encodeURIComponent(id)}`)).body;
+export const claimOrders = async () => (await call<{ claimed: number }>("POST", `${me}/orders/claim`, { body: {} })).body.claimed;
