@@ -92,19 +92,23 @@ var layout = []room{
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/mailbox", nil, "a foreign system in all but address"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
+	{"internal/contract", nil, "for tests only: it reads a document, whoever wrote it"},
 	{"internal/bench", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "how results are handed over, whatever was measured, and the servers that it is measured on"},
 	{"internal/bench/sockets", []string{"internal/bench", "internal/dial", "queue", "edge", "edge/seats", "booking/inventory", "admission/token"}, "whole edges are measured, from outside"},
 	{"internal/bench/line", []string{"internal/bench", "internal/bench/sockets", "internal/dial", "queue"}, "the line by itself: no other part is measured with it"},
 	{"internal/bench/gate", []string{"internal/bench", "queue", "admission", "admission/token", "admission/gate", "admission/gate/fibergate"}, "the gate from outside, and what it is made of"},
-	{"internal/bench/booking", []string{"internal/bench", "internal/bench/sockets", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
+	{"internal/bench/caller", nil, "asks, whatever is measured"},
+	{"internal/bench/catalogue", []string{"internal/bench", "internal/bench/caller", "booking", "booking/*", "admission", "admission/token", "admission/gate"}, "how people find what is on, beside the plain way to answer"},
+	{"internal/bench/booking", []string{"internal/bench", "internal/bench/caller", "internal/bench/sockets", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
 
 // owners names libraries that may be imported in some packages only.
 var owners = map[string][]string{
-	"github.com/gofiber/":           {"booking/api", "admission/gate/fibergate", "internal/bench/gate", "internal/bench/booking"},
+	"github.com/gofiber/":           {"booking/api", "admission/gate/fibergate", "internal/bench/gate", "internal/bench/booking", "internal/bench/catalogue"},
 	"github.com/danielgtaylor/":     {"booking/api"},
+	"github.com/pb33f/":             {"internal/contract"},
 	"github.com/coder/websocket":    {"edge", "loadtest", "internal/bench/sockets"},
 	"github.com/ulule/limiter":      {"edge"},
 	"github.com/alecthomas/kong":    {"cmd/ropeline", "cmd/ropeline-loadtest"},

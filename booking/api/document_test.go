@@ -1,78 +1,46 @@
 package api
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	invalid "github.com/pb33f/libopenapi-validator/errors"
-	"github.com/pb33f/libopenapi-validator/helpers"
+	"github.com/ropeline/ropeline/internal/contract"
 )
 
 // The document itself is one of OpenAPI 3.1.
 func TestTheDocumentIsValid(t *testing.T) {
 	t.Parallel()
-	v, err := described()
-	if err != nil {
-		t.Fatal(err)
+	c, err := described()
+	if err == nil {
+		err = c.Valid()
 	}
-	if ok, faults := v.ValidateDocument(); !ok {
-		t.Error(inWords(faults))
+	if err != nil {
+		t.Error(err)
 	}
 }
 
-// described is the document of this core as a library reads it that knows nothing
-// of how we write it.
-var described = sync.OnceValues(func() (validator.Validator, error) {
+// described is the document of this core.
+var described = sync.OnceValues(func() (*contract.Contract, error) {
 	text, err := OpenAPI()
 	if err != nil {
 		return nil, err
 	}
-	document, err := libopenapi.NewDocument(text)
-	if err != nil {
-		return nil, err
-	}
-	v, errs := validator.NewValidator(document)
-	return v, errors.Join(errs...)
+	return contract.Read(text)
 })
 
 // asDescribed fails a test whose core has answered anything that its document does
-// not tell of: status, media type, a member too many, too few or of another type.
-// Every answer of every test of this package comes by here.
+// not tell of. Every answer of every test of this package comes by here.
 func asDescribed(t testing.TB, res *http.Response, body []byte) {
 	t.Helper()
 	if res.Request == nil { // written by hand
 		return
 	}
-	v, err := described()
+	c, err := described()
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied := *res
-	copied.Body = io.NopCloser(bytes.NewReader(body))
-	ok, faults := v.ValidateHttpResponse(res.Request, &copied)
-	unknown := slices.ContainsFunc(faults, func(f *invalid.ValidationError) bool { return f.ValidationType == helpers.PathValidation })
-	if unknown && (res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed) {
-		return
+	if err := c.Keeps(res, body); err != nil {
+		t.Error(err)
 	}
-	if !ok {
-		t.Errorf("%s %s: %d is not as described: %s", res.Request.Method, res.Request.URL.Path, res.StatusCode, inWords(faults))
-	}
-}
-
-func inWords(faults []*invalid.ValidationError) string {
-	var text bytes.Buffer
-	for _, f := range faults {
-		text.WriteString("\n" + f.Message + ": " + f.Reason)
-		for _, s := range f.SchemaValidationErrors {
-			text.WriteString("\n  " + s.KeywordLocation + ": " + s.Reason)
-		}
-	}
-	return text.String()
 }

@@ -68,13 +68,20 @@ type known struct {
 	Have string `header:"If-None-Match"`
 }
 
-func (s *server) getEvent(ctx context.Context, in *known) (*fresh[guide.Shown], error) {
-	e, err := s.guide.PublicEvent(ctx, in.ID)
+// getEvent keeps the page for a moment: when a sale opens everybody looks at one.
+func (s *server) getEvent(ctx context.Context, in *known) (*seen, error) {
+	page, err := s.glances.look(ctx, "event "+in.ID, func(ctx context.Context) (sight, error) {
+		e, err := s.guide.PublicEvent(ctx, in.ID)
+		if err != nil {
+			return sight{}, err
+		}
+		return sightOf(e)
+	})
 	if err != nil {
 		return nil, err
 	}
 	s.finder.Seen(in.ID, find.Viewed)
-	return answerFresh(in.Have, e)
+	return page.answer(in.Have, soon), nil
 }
 
 // EventCategoryList is a page of categories.

@@ -17,6 +17,7 @@ import (
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/find"
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/picture"
 	"github.com/ropeline/ropeline/booking/venue"
 )
@@ -50,6 +51,7 @@ var (
 var documents = map[string]reflect.Type{
 	"get-listing":      reflect.TypeFor[find.Listing](),
 	"list-events":      reflect.TypeFor[EventList](),
+	"get-event":        reflect.TypeFor[guide.Shown](),
 	"get-performance":  reflect.TypeFor[catalogue.Map](),
 	"get-availability": reflect.TypeFor[Availability](),
 

@@ -53,8 +53,8 @@ func (s schema) is(kind string) bool {
 	return s.Type == kind || slices.Contains(list, any(kind))
 }
 
-// contract is the OpenAPI document, as far as requests go.
-type contract struct {
+// outline is the OpenAPI document, as far as requests go.
+type outline struct {
 	Paths map[string]map[string]struct {
 		ID         string `json:"operationId"`
 		Parameters []struct {
@@ -73,7 +73,7 @@ type contract struct {
 	} `json:"components"`
 }
 
-func (d contract) resolve(s schema) schema {
+func (d outline) resolve(s schema) schema {
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
 		return d.Components.Schemas[name]
 	}
@@ -87,7 +87,7 @@ type field struct {
 }
 
 // fields lists every text and every number of a body.
-func (d contract) fields(s schema, at []string) (found []field) {
+func (d outline) fields(s schema, at []string) (found []field) {
 	s = d.resolve(s)
 	switch at = slices.Clone(at); {
 	case s.is("string"):
@@ -107,7 +107,7 @@ func (d contract) fields(s schema, at []string) (found []field) {
 
 // body is a good body but for what stands at a place; what may be left out is, unless
 // it is on the way there or has a plus.
-func (d contract) body(s schema, name string, good map[string]string, at []string, value string) string {
+func (d outline) body(s schema, name string, good map[string]string, at []string, value string) string {
 	s = d.resolve(s)
 	on := func(step string) []string {
 		if len(at) > 0 && at[0] == step {
@@ -181,7 +181,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var doc contract
+	var doc outline
 	if err := json.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +223,10 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 			bearer := map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: keys.Place(names["id"]), ClaimPass: keys.Pass(names["id"]), OrderLink: bought.Key, Bag: bag, Desk: "key-wim", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Account: ada}[r.Access]
 			if bearer == "" && !slices.Contains([]Access{Public, Doorstep, Signed, Address}, r.Access) {
 				t.Errorf("%s: nobody says who may call it: %q", r.ID, r.Access)
+			}
+			good["for"], good["+for"] = "600", ""
+			if strings.HasSuffix(op.ID, "hold-exchange") {
+				good["for"], good["+for"] = c.json(m{"performance": c.show.ID, "tier": c.show.Tiers[3].ID, "quantity": 2}), "needed"
 			}
 			// ask sends a request with something in one of its places.
 			ask := func(where, name, value, body string) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/bench/caller"
 	live "github.com/ropeline/ropeline/internal/bench/sockets"
 )
 
@@ -112,7 +113,7 @@ func browse(ctx context.Context, in io.Reader, out io.Writer) error {
 // there, who has nothing yet.
 type browser struct {
 	stall
-	*caller
+	*caller.Conn
 	etags map[string]string
 	times []time.Duration
 }
@@ -152,8 +153,8 @@ func (b *browser) look(ctx context.Context, n int, began func() error, over <-ch
 // see asks for a path and returns what is there, nothing if that is what was there
 // before.
 func (b *browser) see(ctx context.Context, path string) (body []byte, err error) {
-	if b.caller == nil {
-		if b.caller, err = call(ctx, b.Address); err != nil {
+	if b.Conn == nil {
+		if b.Conn, err = caller.Dial(ctx, b.Address); err != nil {
 			return nil, err
 		}
 	}
@@ -161,26 +162,26 @@ func (b *browser) see(ctx context.Context, path string) (body []byte, err error)
 	if etag := b.etags[path]; etag != "" {
 		r += "If-None-Match: " + etag + "\r\n"
 	}
-	a, err := b.ask([]byte(r + "\r\n"))
+	a, err := b.Ask([]byte(r + "\r\n"))
 	if err != nil {
 		return nil, err
 	}
-	switch a.status {
+	switch a.Status {
 	case http.StatusOK:
-		if a.etag != "" {
-			b.etags[path] = a.etag
+		if a.ETag != "" {
+			b.etags[path] = a.ETag
 		}
-		return a.body, nil
+		return a.Body, nil
 	case http.StatusNotModified:
 		return nil, nil
 	}
-	return nil, fmt.Errorf("%s: answered %d %s", path, a.status, a.body)
+	return nil, fmt.Errorf("%s: answered %d %s", path, a.Status, a.Body)
 }
 
 // Close hangs up.
 func (b *browser) Close() error {
-	if b.caller == nil {
+	if b.Conn == nil {
 		return nil
 	}
-	return b.caller.Close()
+	return b.Conn.Close()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/internal/bench/caller"
 )
 
 // shopRows measures what a whole booking core does.
@@ -178,7 +179,7 @@ func ask(ctx context.Context, address string, fans []fan, request func(fan) []by
 	began := time.Now()
 	for range min(holders, len(fans)) {
 		g.Go(func() error {
-			c, err := call(ctx, address)
+			c, err := caller.Dial(ctx, address)
 			if err != nil {
 				return err
 			}
@@ -188,12 +189,12 @@ func ask(ctx context.Context, address string, fans []fan, request func(fan) []by
 				if i >= len(requests) {
 					return nil
 				}
-				a, err := c.ask(requests[i])
+				a, err := c.Ask(requests[i])
 				if err != nil {
 					return err
 				}
-				if a.status != status {
-					return fmt.Errorf("answered %d %s", a.status, a.body)
+				if a.Status != status {
+					return fmt.Errorf("answered %d %s", a.Status, a.Body)
 				}
 			}
 			return ctx.Err()

@@ -17,6 +17,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/internal/bench"
+	"github.com/ropeline/ropeline/internal/bench/caller"
 )
 
 // buyers is how many are in the shop at once, of few units fewer.
@@ -237,12 +238,12 @@ func (o *sellOut) sell(ctx context.Context, until int, every time.Duration) (err
 	began, before := time.Now(), o.next.Load()
 	for i := range min(buyers, max(1, o.units/20)) {
 		g.Go(func() (err error) {
-			c, err := call(ctx, o.address)
+			c, err := caller.Dial(ctx, o.address)
 			if err != nil {
 				return err
 			}
 			defer closing(&err, c)
-			b := buyer{sellOut: o, caller: c, phase: until, rng: rand.New(rand.NewPCG(uint64(until), uint64(i))), bought: &o.purchases[i]}
+			b := buyer{sellOut: o, Conn: c, phase: until, rng: rand.New(rand.NewPCG(uint64(until), uint64(i))), bought: &o.purchases[i]}
 			for int(o.sold.Load()) < until {
 				n := o.next.Add(1) - 1
 				if n >= int64(len(o.guests)) {
@@ -264,7 +265,7 @@ func (o *sellOut) sell(ctx context.Context, until int, every time.Duration) (err
 // buyer is a place in the shop, which one fan after another has.
 type buyer struct {
 	*sellOut
-	*caller
+	*caller.Conn
 	phase  int
 	rng    *rand.Rand
 	bought *[]purchase
@@ -289,10 +290,10 @@ func (b *buyer) visit(ctx context.Context, n int, f fan) error {
 		}
 	}
 	request := b.pay(f, h, fmt.Sprint("sandbox_ok_", n))
-	a, err := b.ask(request)
-	for err == nil && a.status == http.StatusAccepted { // its payment is being settled
+	a, err := b.Ask(request)
+	for err == nil && a.Status == http.StatusAccepted { // its payment is being settled
 		if err = pass(ctx, 50*time.Millisecond); err == nil {
-			a, err = b.ask(request)
+			a, err = b.Ask(request)
 		}
 	}
 	if err != nil {
@@ -303,8 +304,8 @@ func (b *buyer) visit(ctx context.Context, n int, f fan) error {
 		Total     struct{ Amount int64 }
 		Tickets   []struct{ Unit int }
 	}
-	if err := json.Unmarshal(a.body, &order); err != nil || a.status != http.StatusCreated || order.State != "paid" {
-		return fmt.Errorf("paying: answered %d %s: %w", a.status, a.body, err)
+	if err := json.Unmarshal(a.Body, &order); err != nil || a.Status != http.StatusCreated || order.State != "paid" {
+		return fmt.Errorf("paying: answered %d %s: %w", a.Status, a.Body, err)
 	}
 	p := purchase{order: order.ID, total: order.Total.Amount, took: time.Since(came), phase: b.phase}
 	for _, t := range order.Tickets {
@@ -325,20 +326,20 @@ type held struct {
 // less.
 func (b *buyer) pick(ctx context.Context, f fan) (h held, err error) {
 	for most := 6; int(b.sold.Load()) < b.units; most = max(1, most/2) {
-		a, err := b.ask(b.request(f, "POST", "/api/v1/holds", "", b.wish(1+b.rng.IntN(most))))
+		a, err := b.Ask(b.request(f, "POST", "/api/v1/holds", "", b.wish(1+b.rng.IntN(most))))
 		if err != nil {
 			return h, err
 		}
-		switch a.status {
+		switch a.Status {
 		case http.StatusCreated:
-			return h, json.Unmarshal(a.body, &h)
+			return h, json.Unmarshal(a.Body, &h)
 		case http.StatusConflict: // somebody was faster
 			b.refused.Add(1)
 			if err := pass(ctx, 5*time.Millisecond); err != nil {
 				return h, err
 			}
 		default:
-			return h, fmt.Errorf("holding: answered %d %s", a.status, a.body)
+			return h, fmt.Errorf("holding: answered %d %s", a.Status, a.Body)
 		}
 	}
 	return h, nil
@@ -388,9 +389,9 @@ func (b *buyer) pay(f fan, h held, method string) []byte {
 
 // expect asks for what has to be answered so.
 func (b *buyer) expect(status int, request []byte) error {
-	a, err := b.ask(request)
-	if err == nil && a.status != status {
-		err = fmt.Errorf("answered %d %s, want %d", a.status, a.body, status)
+	a, err := b.Ask(request)
+	if err == nil && a.Status != status {
+		err = fmt.Errorf("answered %d %s, want %d", a.Status, a.Body, status)
 	}
 	return err
 }

@@ -1,4 +1,6 @@
-package main
+// Package caller asks a server over HTTP/1.1, as cheaply as it can: it shares the processors
+// with what is measured.
+package caller
 
 import (
 	"bufio"
@@ -10,35 +12,35 @@ import (
 	"strconv"
 )
 
-// caller is a connection to a server that keeps it open. It costs as little as it
-// can: it shares the processors with the server.
-type caller struct {
+// Conn is a connection that a server keeps open. One goroutine uses it at a time.
+type Conn struct {
 	conn net.Conn
 	in   *bufio.Reader
 	body []byte // of the last answer
 }
 
-// answer is what a caller is answered. The body is good until the next call.
-type answer struct {
-	status int
-	etag   string
-	body   []byte
+// Answer is what was answered. The body is good until the next call.
+type Answer struct {
+	Status int
+	ETag   string
+	Body   []byte
 }
 
-func call(ctx context.Context, address string) (*caller, error) {
+// Dial connects to host:port.
+func Dial(ctx context.Context, address string) (*Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &caller{conn: conn, in: bufio.NewReader(conn)}, nil
+	return &Conn{conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
 // Close hangs up.
-func (c *caller) Close() error { return c.conn.Close() }
+func (c *Conn) Close() error { return c.conn.Close() }
 
-// ask sends a request and waits for its answer.
-func (c *caller) ask(request []byte) (a answer, err error) {
+// Ask sends a request, as it is, and waits for its answer, which says how long it is.
+func (c *Conn) Ask(request []byte) (a Answer, err error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return a, err
 	}
@@ -49,7 +51,7 @@ func (c *caller) ask(request []byte) (a answer, err error) {
 	if len(first) < len("HTTP/1.1 200") {
 		return a, fmt.Errorf("odd answer %q", first)
 	}
-	if a.status, err = strconv.Atoi(string(first[9:12])); err != nil {
+	if a.Status, err = strconv.Atoi(string(first[9:12])); err != nil {
 		return a, fmt.Errorf("odd answer: %w", err)
 	}
 	length := 0
@@ -67,13 +69,13 @@ func (c *caller) ask(request []byte) (a answer, err error) {
 				return a, err
 			}
 		case bytes.EqualFold(name, []byte("ETag")):
-			a.etag = string(bytes.TrimSpace(value))
+			a.ETag = string(bytes.TrimSpace(value))
 		}
 	}
 	if cap(c.body) < length {
 		c.body = make([]byte, length)
 	}
-	a.body = c.body[:length]
-	_, err = io.ReadFull(c.in, a.body)
+	a.Body = c.body[:length]
+	_, err = io.ReadFull(c.in, a.Body)
 	return a, err
 }
