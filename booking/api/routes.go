@@ -114,6 +114,8 @@ var Routes = []Route{
 	{"exchange-tickets", http.MethodPost, "/api/v1/orders/{id}/exchange", OrderLink, http.StatusCreated, "Give tickets up for what is held, and pay or get back the difference"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
 	{"staff-cancel-order", http.MethodPost, organizer + "/orders/{id}/cancel", Organizer, http.StatusOK, "Cancel tickets for a reason, at any time"},
+	{"put-bulk-refund", http.MethodPut, organizer + "/performances/{id}/refund", Organizer, http.StatusOK, "Give everybody back what they paid for a performance that is canceled; the same again tells how far it is"},
+	{"get-bulk-refund", http.MethodGet, organizer + "/performances/{id}/refund", Organizer, http.StatusOK, "How far that is, and which orders were left"},
 	{"staff-hold-exchange", http.MethodPut, organizer + "/orders/{id}/exchange/hold", SRE, http.StatusOK, "Hold what tickets may be exchanged for, at any time"},
 	{"staff-exchange-tickets", http.MethodPost, organizer + "/orders/{id}/exchange", SRE, http.StatusCreated, "Exchange tickets for a reason, at any time"},
 	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", Organizer, http.StatusOK, "Everything that happened to an order and its money, and who did it"},

@@ -241,6 +241,7 @@ func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 			return p.run(ctx, func(err error) { c.server.log.Warn("telling edges how pages look", "err", err) })
 		})
 	}
+	g.Go(func() error { return c.server.desk.RunBulkRefunds(ctx) })
 	if c.server.counter != nil {
 		g.Go(func() error { return c.server.counter.Run(ctx) })
 		g.Go(func() error { return c.server.report(ctx) })

@@ -21,6 +21,8 @@ func (s *server) routeMoney() error {
 		handle(s, "get-receipt", s.getReceipt),
 		handle(s, "cancel-order", s.cancelOrder),
 		handle(s, "staff-cancel-order", s.staffCancel),
+		handle(s, "put-bulk-refund", s.putBulkRefund),
+		handle(s, "get-bulk-refund", s.getBulkRefund),
 		handle(s, "hold-exchange", s.holdExchange),
 		handle(s, "drop-exchange", s.dropExchange),
 		handle(s, "exchange-tickets", s.exchangeTickets),
@@ -70,6 +72,37 @@ func (s *server) staffCancel(ctx context.Context, in *staffCancel) (*gotReceipt,
 		return nil, err
 	}
 	return s.receipt(ctx, in.ID)
+}
+
+// BulkRefundRequest says why everybody gets their money back.
+type BulkRefundRequest struct {
+	Reason string `json:"reason" doc:"1 to 200 characters; no personal data"`
+}
+
+type putBulkRefund struct {
+	AtPerformance
+	Body BulkRefundRequest
+}
+
+type gotBulkRefund struct{ Body order.BulkRefund }
+
+func (s *server) putBulkRefund(ctx context.Context, in *putBulkRefund) (*gotBulkRefund, error) {
+	if !isReason(in.Body.Reason) {
+		return nil, order.ErrReason
+	}
+	if err := s.theirs(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	b, err := s.desk.RefundAll(ctx, ropeline.PerformanceID(in.ID), by(ctx), in.Body.Reason)
+	return &gotBulkRefund{Body: b}, err
+}
+
+func (s *server) getBulkRefund(ctx context.Context, in *AtPerformance) (*gotBulkRefund, error) {
+	if err := s.theirs(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	b, err := s.desk.BulkRefund(ctx, ropeline.PerformanceID(in.ID))
+	return &gotBulkRefund{Body: b}, err
 }
 
 // checkStaff checks what staff say of an order that they change.

@@ -53,3 +53,6 @@ func (d *Desk) At(now func() time.Time) *Desk {
 	d.now = now
 	return d
 }
+
+// BulkRound goes through some orders of one performance, as RunBulkRefunds does.
+func (d *Desk) BulkRound(ctx context.Context) (int, error) { return d.bulkRound(ctx) }

@@ -431,15 +431,20 @@ type buyer struct {
 
 func (s *shop) buyer() *buyer {
 	s.t.Helper()
-	now := time.Now()
 	b := &buyer{session: uuid.NewString(), key: uuid.NewString(), place: ropeline.PlaceID(rand.Text()[:22]), units: []int{s.next, s.next + 1}}
 	s.next += 2
-	var err error
-	b.token, err = s.signer.Sign(token.Claims{Sale: s.sale.ID, Place: b.place, Session: b.session, IssuedAt: now, Expires: now.Add(time.Minute), SessionEnds: now.Add(50 * time.Minute)})
+	s.enter(b, s.sale.ID)
+	return b
+}
+
+// enter lets a buyer into a sale.
+func (s *shop) enter(b *buyer, sale ropeline.SaleID) {
+	s.t.Helper()
+	now, err := time.Now(), error(nil)
+	b.token, err = s.signer.Sign(token.Claims{Sale: sale, Place: b.place, Session: b.session, IssuedAt: now, Expires: now.Add(time.Minute), SessionEnds: now.Add(50 * time.Minute)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return b
 }
 
 // do sends a request. The status is 0 if there was no answer.

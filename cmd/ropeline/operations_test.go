@@ -510,7 +510,55 @@ func (s *shop) cancelOperations() []operation {
 		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/refunds/"+id+"/retry", struct{}{}, "")
 		return status
 	}
+	show := map[*buyer]ropeline.PerformanceID{} // that is canceled, and nobody else's
+	canceled := func(b *buyer) {
+		own := s.sale
+		own.ID, own.Performances = ropeline.SaleID("bulk-"+b.key), nil
+		sale, err := s.shows.Seed(s.t.Context(), catalogue.Plan{Sale: own, General: 10, Venue: "Hall", StartsAt: time.Now().Add(time.Hour)})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		show[b] = sale.Performances[0]
+		s.built(string(show[b]), 1)
+		s.enter(b, sale.ID)
+		status, answer := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": show[b], "units": []int{0, 1}}, "")
+		b.hold, _ = answer["id"].(string)
+		if status == http.StatusCreated {
+			status, answer = s.pay(b, sandbox.OK)
+		}
+		if b.order, _ = answer["id"].(string); status != http.StatusCreated {
+			s.t.Fatalf("buying what will be canceled: %d %v", status, answer)
+		}
+		b.units = nil // they are of another performance than those that are looked at
+		if _, err := s.db.Exec(s.t.Context(), `update performances set state = 'canceled' where id = $1`, show[b]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	all := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPut, "/api/v1/organizer/performances/"+string(show[b])+"/refund", map[string]any{"reason": "the roof leaks"}, "")
+		back := func() bool {
+			return s.dead.Load() || s.count(`select count(*) from orders where id = $1 and state = 'canceled'`, b.order) == 1
+		}
+		if status == http.StatusOK {
+			s.await("the order is canceled", back)
+		}
+		if s.dead.Load() {
+			return 0
+		}
+		return status
+	}
+	allBack := func(b *buyer) string {
+		if status := all(b); status != http.StatusOK {
+			s.t.Errorf("asked again: %d", status)
+		}
+		s.settle()
+		if n := s.count(`select count(*) from sandbox_refunds r join attempts a on a.id = r.attempt_id where a.session_id = $1 and r.amount = 9000`, b.session); n != 1 {
+			s.t.Errorf("the money came back %d times", n)
+		}
+		return "the money is back"
+	}
 	return []operation{
+		{name: "refund all", routes: []string{"put-bulk-refund"}, prepare: canceled, act: all, want: http.StatusOK, finish: allBack},
 		{always: true, name: "cancel", routes: []string{"cancel-order"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
 		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: s.bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
 		{name: "ask for a refund again", routes: []string{"retry-refund"}, prepare: refused, act: retry, want: http.StatusOK, finish: again(retry)},
