@@ -201,7 +201,7 @@ func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
 
 func newOpsWith(t *testing.T, store *queue.Store, log *slog.Logger) (ops http.Handler, key string) {
 	t.Helper()
-	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +368,7 @@ func TestOnlyStaffOperates(t *testing.T) {
 func TestStaffListsSayWhatIsWrongWithThem(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "staff")
-	for _, text := range []string{"ada sre", "ada sre zz", "ada sre abcd", "ada king " + strings.Repeat("00", 32)} {
+	for _, text := range []string{"ada sre", "ada sre zz", "ada sre abcd", "ada king " + strings.Repeat("00", 32), "ada organizer " + strings.Repeat("00", 32) + " Opera!", "ada sre " + strings.Repeat("00", 32) + " opera", "ada organizer " + strings.Repeat("00", 32) + " opera x"} {
 		if err := os.WriteFile(path, []byte("# fine\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -379,13 +379,27 @@ func TestStaffListsSayWhatIsWrongWithThem(t *testing.T) {
 	if _, err := admission.LoadStaff(path + "-not-there"); err != nil {
 		t.Errorf("no list: %v, want an empty one", err)
 	}
-	for _, bad := range [][2]string{{"Ada Lovelace", "sre"}, {"ada", "king"}, {"", "sre"}} {
-		if _, _, err := admission.NewStaffKey(bad[0], bad[1]); err == nil {
+	for _, bad := range [][3]string{{"Ada Lovelace", "sre"}, {"ada", "king"}, {"", "sre"}, {"ada", "organizer", "The Opera"}, {"ada", "sre", "opera"}} {
+		if _, _, err := admission.NewStaffKey(bad[0], bad[1], bad[2]); err == nil {
 			t.Errorf("made a key for %q %q", bad[0], bad[1])
 		}
 	}
+	key, line, err := admission.NewStaffKey("ada", admission.RoleOrganizer, "opera")
+	if err == nil {
+		err = os.WriteFile(path, []byte(line), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := admission.LoadStaff(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := list.Find(key); err != nil || m.Name != "ada" || m.Organization != "opera" {
+		t.Errorf("she is %+v, %v", m, err)
+	}
 	for range 1000 { // one of 64 would
-		if key, _, err := admission.NewStaffKey("ada", admission.RoleSRE); err != nil || key[0] == '-' {
+		if key, _, err := admission.NewStaffKey("ada", admission.RoleSRE, ""); err != nil || key[0] == '-' {
 			t.Fatalf("a key that a command line takes for a flag: %q, %v", key, err)
 		}
 	}
@@ -435,7 +449,7 @@ func FuzzOps(f *testing.F) {
 	if err := store.PublishSale(f.Context(), sale); err != nil {
 		f.Fatal(err)
 	}
-	staffKey, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	staffKey, line, err := admission.NewStaffKey("ada", admission.RoleSRE, "")
 	if err != nil {
 		f.Fatal(err)
 	}

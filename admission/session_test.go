@@ -137,11 +137,11 @@ func TestASessionIsRevokedByStaffAndByAShop(t *testing.T) {
 // opsOfTwo is the staff's API for an SRE and a shop.
 func opsOfTwo(t *testing.T, store *queue.Store) (sre, shopKey string, ops http.Handler) {
 	t.Helper()
-	sre, first, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	sre, first, err := admission.NewStaffKey("ada", admission.RoleSRE, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	shopKey, second, err := admission.NewStaffKey("shop-1", admission.RoleShop)
+	shopKey, second, err := admission.NewStaffKey("shop-1", admission.RoleShop, "")
 	if err != nil {
 		t.Fatal(err)
 	}

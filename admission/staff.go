@@ -20,13 +20,15 @@ import (
 
 // Member is somebody on the staff.
 type Member struct {
-	Name string
-	Role string
-	hash [sha256.Size]byte // of the key
+	Name         string
+	Role         string
+	Organization string            // its slug; empty: whoever runs the installation
+	hash         [sha256.Size]byte // of the key
 }
 
 // Staff is the list of those who may steer a sale, by their keys. The file has
-// a line "name role sha256-of-key" each; taking somebody off the list is
+// a line "name role sha256-of-key" each, and the slug of an organization behind that if
+// they work for another one than whoever runs the installation; taking somebody off the list is
 // deleting their line and restarting the admission part.
 type Staff struct{ members []Member }
 
@@ -89,11 +91,14 @@ func LoadStaff(path string) (*Staff, error) {
 
 func parseMember(text string) (Member, error) {
 	words := strings.Fields(text)
-	if len(words) != 3 {
-		return Member{}, errors.New("want: name role sha256-of-key")
+	if len(words) != 3 && len(words) != 4 {
+		return Member{}, errors.New("want: name role sha256-of-key, and an organization's slug if there is one")
 	}
 	m := Member{Name: words[0], Role: words[1]}
-	if err := checkRole(m.Role); err != nil {
+	if len(words) == 4 {
+		m.Organization = words[3]
+	}
+	if err := m.check(); err != nil {
 		return Member{}, err
 	}
 	hash, err := hex.DecodeString(words[2])
@@ -104,13 +109,24 @@ func parseMember(text string) (Member, error) {
 	return m, nil
 }
 
+// check refuses a role that is none, or is none of an organization's.
+func (m Member) check() error {
+	if err := checkRole(m.Role); err != nil || m.Organization == "" {
+		return err
+	}
+	if m.Role == RoleSRE || !staffWord.MatchString(m.Organization) {
+		return fmt.Errorf("organization %q: it is a slug of lower-case letters, digits and hyphens, and SREs have none", m.Organization)
+	}
+	return nil
+}
+
 // NewStaffKey makes a key for a member and the line that lets it in. The key
-// is shown once and stored nowhere.
-func NewStaffKey(name, role string) (staffKey, line string, err error) {
+// is shown once and stored nowhere. Organization is a slug, or empty.
+func NewStaffKey(name, role, organization string) (staffKey, line string, err error) {
 	if !staffWord.MatchString(name) {
 		return "", "", fmt.Errorf("staff name %q: use lower-case letters, digits, dots, hyphens", name)
 	}
-	if err := checkRole(role); err != nil {
+	if err := (Member{Role: role, Organization: organization}).check(); err != nil {
 		return "", "", fmt.Errorf("staff %w", err)
 	}
 	raw := make([]byte, 24)
@@ -119,7 +135,7 @@ func NewStaffKey(name, role string) (staffKey, line string, err error) {
 		staffKey = base64.RawURLEncoding.EncodeToString(raw)
 	}
 	hash := sha256.Sum256([]byte(staffKey))
-	return staffKey, fmt.Sprintf("%s %s %x\n", name, role, hash), nil
+	return staffKey, strings.TrimSpace(fmt.Sprintf("%s %s %x %s", name, role, hash, organization)) + "\n", nil
 }
 
 // Find returns the member whose key this is, or ropeline.ErrStaffRequired.

@@ -91,8 +91,13 @@ func byVisitor(s *Server, r *http.Request) string {
 	return string(sale) + ":" + string(ticket.Place)
 }
 
-// byKey is a key of the staff's API, whatever address it is used from.
-func byKey(_ *Server, r *http.Request) string { return hashed(credential(r, ropeline.StaffCookie)) }
+// byKey is a key of the staff's API, or the sign-in of who works for somebody, whatever address it is used from.
+func byKey(_ *Server, r *http.Request) string {
+	if key := credential(r, ropeline.StaffCookie); key != "" {
+		return hashed(key)
+	}
+	return hashed(credential(r, ropeline.AccountCookie))
+}
 
 func credential(r *http.Request, cookie string) string {
 	if raw := bearer(r); raw != "" {

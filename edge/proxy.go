@@ -81,6 +81,11 @@ func bookingCookies(h http.Header) []string {
 
 func staffCookies(http.Header) []string { return []string{ropeline.StaffCookie} }
 
+// deskCookies are that, and who is signed in: an account may work for an organization.
+func deskCookies(http.Header) []string {
+	return []string{ropeline.StaffCookie, ropeline.AccountCookie}
+}
+
 // cleanHeader removes from a request what only we may say to an upstream, and
 // all but some cookies.
 func cleanHeader(h http.Header, kept ...string) {

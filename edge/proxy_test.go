@@ -82,7 +82,7 @@ func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 	}
 	for _, desk := range []string{"performances/x/counter", "venues", "pictures/x"} {
 		g.browser().do("GET", "/api/v1/organizer/"+desk, "", "Cookie", all, "Ropeline-Sale", "demo")
-		if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_staff=key" {
+		if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_staff=key; __Host-ropeline_account=who" {
 			t.Errorf("cookies at %s: %q", desk, got)
 		}
 	}

@@ -101,7 +101,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.booking = s.newProxy(c.BookingURL, bookingCookies)
 	s.ops = s.newProxy(c.OpsURL, staffCookies)
-	s.desk = s.newProxy(c.BookingURL, staffCookies)
+	s.desk = s.newProxy(c.BookingURL, deskCookies)
 	s.mux = s.newMux()
 	return s, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 // What docs/api.md promises of every route is looked up in the document that is
@@ -80,6 +81,7 @@ var boundedLists = map[string]string{
 	"VenueMap.areas":                   "of one document of 32 MiB at most",
 	"Program.performances":             "1,000 at most",
 	"Reserve.ranges":                   "runs of neighbors in one map",
+	"ShownStaff.places":                "200 at most, of one person",
 	"SignInList.sign_ins":              "50 at most: the oldest end",
 	"Export.sign_ins":                  "50 at most: the oldest end",
 	"Export.orders":                    "one person's own, which none may be missing of",
@@ -151,6 +153,7 @@ type scene struct {
 	offer    coupon.Coupon
 	endpoint string // for webhooks
 	guide    guideScene
+	team     string // the path of the house's
 	ada      string // who is signed in, and has bought three times
 }
 
@@ -219,7 +222,12 @@ func newScene(t *testing.T) *scene {
 	for range 3 {
 		c.do(http.MethodPost, endpoints+"/"+s.endpoint+"/test", "key-sre", "").is(http.StatusOK, nil)
 	}
-	s.guide = c.guideScene()
+	s.guide, s.team = c.guideScene(), organizationsPath+"/"+tenant.House
+	for _, name := range []string{"a", "b", "c"} {
+		c.do(http.MethodPost, s.team+"/invitations", "key-olga", c.json(m{"email": name + "@example.org", "roles": []string{"door"}}), "Idempotency-Key", "i"+name).is(http.StatusCreated, nil)
+		c.do(http.MethodPost, s.team+"/keys", "key-olga", c.json(m{"name": name, "scopes": []string{"events:read"}}), "Idempotency-Key", "k"+name).is(http.StatusCreated, nil)
+		c.do(http.MethodPost, organizationsPath, "key-sre", c.json(m{"slug": name, "name": name}), "Idempotency-Key", "o"+name).is(http.StatusCreated, nil)
+	}
 	for i := range 3 { // as webhooks leave them
 		if _, err := c.db.Exec(t.Context(), `insert into order_disputes (performance_id, id, order_id, attempt_id, provider_ref, payment_ref, state, amount, withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, opened_at)
 			values ($1, $2, $3, $2, $4, 'p', $5, 100, 0, 0, 'EUR', 0, 0, 'EUR', 'r', now())`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID, fmt.Sprint("d", i), []string{"open", "won", "open"}[i]); err != nil {
@@ -299,6 +307,9 @@ func (s *scene) lists() map[string][2]string {
 		"list-own-tours":          {toursPath, "key-olga"},
 		"list-calendar":           {venuesPath + "/" + s.guide.venue + "/calendar", "key-olga"},
 		"list-approvals":          {venuesPath + "/" + s.guide.venue + "/approvals", "key-olga"},
+		"list-organizations":      {organizationsPath, "key-sre"},
+		"list-members":            {s.team + "/members", "key-olga"},
+		"list-api-keys":           {s.team + "/keys", "key-olga"},
 		"list-plan-periods":       {organizer + "/accounts/opera-0/plan/periods", "key-olga"},
 	}
 }
@@ -503,6 +514,9 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"copy-event":             {eventsPath + "/" + s.guide.event + "/copy", "key-olga", nil, nil, "idempotency-key-missing", ""},
 		"create-performer":       {performersPath, "key-olga", m{"name": "A band"}, m{"name": "A choir"}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-tour":            {toursPath, "key-olga", m{"name": "A tour"}, m{"name": "Another"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-organization":    {organizationsPath, "key-sre", m{"slug": "opera", "name": "Opera"}, m{"slug": "opera", "name": "Other"}, "idempotency-key-missing", "idempotency-key-reused"},
+		"invite-member":          {s.team + "/invitations", "key-olga", m{"email": "d@example.org", "roles": []string{"door"}}, m{"email": "d@example.org", "roles": []string{"venue"}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-api-key":         {s.team + "/keys", "key-olga", m{"name": "till", "scopes": []string{"counter:write"}}, m{"name": "till", "scopes": []string{"counter:read"}}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},

@@ -119,19 +119,21 @@ func (h *heard) Bought(_ context.Context, _ ropeline.SaleID, place ropeline.Plac
 }
 
 // staffList are members of the staff, by their keys.
-type staffList map[string]member
+type staffList map[string]struct{ name, role, organization string }
 
-func (l staffList) Find(key string) (name, role string, err error) {
+func (l staffList) Find(key string) (name, role, organization string, err error) {
 	m, ok := l[key]
 	if !ok {
-		return "", "", ropeline.ErrStaffRequired
+		return "", "", "", ropeline.ErrStaffRequired
 	}
-	return m.name, m.role, nil
+	return m.name, m.role, m.organization, nil
 }
 
 var theStaff = staffList{
 	"key-sre": {name: "ada", role: roleSRE}, "key-rosa": {name: "opera.rosa", role: roleVendor}, "key-tom": {name: "cinema", role: roleVendor}, "key-shop": {name: "opera", role: "shop"}, "key-counter": {name: "kim", role: roleBoxOffice}, "key-olga": {name: "olga", role: roleOrganizer},
-	"key-wim": {name: "opera.wim", role: roleVendor},
+	"key-wim":   {name: "opera.wim", role: roleVendor},
+	"key-rival": {name: "rita", role: roleOrganizer, organization: "rival"}, "key-rival-counter": {name: "rob", role: roleBoxOffice, organization: "rival"},
+	"key-rival-shop": {name: "opera.rex", role: roleVendor, organization: "rival"}, "key-lost": {name: "lou", role: roleOrganizer, organization: "nobody"},
 }
 
 // ended stands for the line's news of sessions that ended early.

@@ -2,15 +2,13 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strings"
-
-	"github.com/gofiber/fiber/v2"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 func (s *server) routeDesk() error {
@@ -30,61 +28,8 @@ func (s *server) routeDesk() error {
 	)
 }
 
-// Staff finds a member of the staff by their key.
-type Staff interface {
-	Find(key string) (name, role string, err error)
-}
-
-// The roles that the desk knows. A vendor's name begins with the shop it is of.
-const (
-	roleSRE       = "sre"
-	roleVendor    = "vendor"
-	roleBoxOffice = "boxoffice"
-	roleOrganizer = "organizer"
-)
-
 // ErrDeskOnly refuses a key of the staff that is for something else.
 var ErrDeskOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-required", Detail: "The desk of a shop is for its vendors and for SREs."}
-
-// member is who of the staff a request comes from. The keys of a file are all of whoever
-// runs the installation, so nobody is shown less than all yet (package tenant).
-type member struct{ name, role string }
-
-type memberKey struct{}
-
-// need lets members of the staff pass who have one of the roles.
-func (s *server) need(refusal error, roles ...string) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		m, err := s.memberOf(c.Get(fiber.HeaderAuthorization))
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(roles, m.role) {
-			return refusal
-		}
-		c.Locals(memberKey{}, m)
-		return c.Next()
-	}
-}
-
-// fromCookie takes the key of staff who signed in on a page of ours from their cookie: it is
-// as good as in the header, from a page of our own.
-func fromCookie(c *fiber.Ctx) error {
-	if cookie := c.Cookies(ropeline.StaffCookie); cookie != "" && c.Get(fiber.HeaderAuthorization) == "" {
-		c.Request().Header.Set(fiber.HeaderAuthorization, "Bearer "+cookie)
-	}
-	return c.Next()
-}
-
-// memberOf finds who of the staff a request comes from.
-func (s *server) memberOf(authorization string) (member, error) {
-	key := ropeline.Bearer(authorization)
-	if key == "" || s.staff == nil {
-		return member{}, ropeline.ErrStaffRequired
-	}
-	name, role, err := s.staff.Find(key)
-	return member{name, role}, err
-}
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is
 // the name of their key up to its first dot, or an SRE.
@@ -93,7 +38,7 @@ func deskOf(ctx context.Context, shop string) (string, error) {
 	if !ok {
 		return "", ropeline.ErrStaffRequired
 	}
-	if own, _, _ := strings.Cut(m.name, "."); m.role != roleSRE && own != shop {
+	if own, _, _ := strings.Cut(m.name, "."); !m.is(roleSRE) && own != shop {
 		return "", coupon.ErrShop
 	}
 	return m.name, nil
@@ -108,7 +53,7 @@ var ErrEventNotGiven = &ropeline.Error{Kind: ropeline.Forbidden, Code: "event-no
 // coupons take off its tickets is its organizer's money, so no vendor says by themselves that
 // it is theirs: once an SRE has said so, in a product, they may.
 func (s *server) mayLower(ctx context.Context, shop, event string, performance ropeline.PerformanceID) error {
-	if m, ok := ctx.Value(memberKey{}).(member); ok && m.role == roleSRE {
+	if memberOf(ctx).is(roleSRE) {
 		return nil
 	}
 	has, err := s.coupons.HasEvent(ctx, shop, event, performance)
@@ -146,6 +91,7 @@ func (s *server) putShop(ctx context.Context, in *putShop) (*shopAnswer, error) 
 		return nil, err
 	}
 	shop := coupon.Shop{ID: in.Shop, Name: in.Body.Name}
+	ctx = tenant.With(ctx, memberOf(ctx).organization) // whose a new one is
 	return &shopAnswer{Body: shop}, s.coupons.PutShop(ctx, shop)
 }
 

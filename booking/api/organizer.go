@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/picture"
 	"github.com/ropeline/ropeline/booking/venue"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 func (s *server) routeOrganizer() error {
@@ -76,15 +78,23 @@ func (s *server) bodies(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	case !strings.HasPrefix(path, venuesPath) && !strings.HasPrefix(path, programsPath):
 		return fasthttp.RequestConfig{}
 	}
-	authorization := string(h.Peek(fiber.HeaderAuthorization))
-	if cookie := h.Cookie(ropeline.StaffCookie); len(cookie) > 0 && authorization == "" {
-		authorization = "Bearer " + string(cookie)
-	}
-	m, err := s.memberOf(authorization)
-	if err != nil || m.role != roleOrganizer && m.role != roleSRE {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	who, err := s.identify(ctx, credentialsOf(Route{Access: Venues}, string(h.Peek(fiber.HeaderAuthorization)), string(h.Cookie(ropeline.StaffCookie)), string(h.Cookie(ropeline.AccountCookie))))
+	if err != nil || !who.keepsFiles() {
 		return fasthttp.RequestConfig{}
 	}
 	return fasthttp.RequestConfig{ReadTimeout: uploadTime, MaxRequestBodySize: most}
+}
+
+// keepsFiles reports whether somebody may send files at all; which, the guard says.
+func (i identity) keepsFiles() bool {
+	if i.scopes != nil {
+		return slices.ContainsFunc(i.scopes, func(scope string) bool { return strings.HasSuffix(scope, ":write") })
+	}
+	return slices.ContainsFunc(i.places, func(p place) bool {
+		return slices.ContainsFunc(p.roles, func(role string) bool { return slices.Contains(rolesOf[Venues].roles, role) })
+	})
 }
 
 // hasDocument describes the body of a route that reads or writes it by itself.
@@ -310,6 +320,9 @@ func (s *server) putProgram(ctx context.Context, in *putProgram) (*versioned[cat
 		return nil, ErrNotItself
 	}
 	change, err := in.change(ctx)
+	if err == nil {
+		err = s.mayUse(ctx, p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -318,6 +331,21 @@ func (s *server) putProgram(ctx context.Context, in *putProgram) (*versioned[cat
 		return nil, err
 	}
 	return putAnswer(k.Version, k.Fresh, &k.Program), nil
+}
+
+// mayUse refuses a program of another organization's event, or that pays its account:
+// that a row is there is all that a reference checks, whosever it is.
+func (s *server) mayUse(ctx context.Context, p catalogue.Program) error {
+	m, all := memberOf(ctx), tenant.With(ctx, "")
+	if p.EventID != "" {
+		if err := s.mine(all, m, "events", p.EventID); err != nil {
+			return err
+		}
+	}
+	if p.Account == "" {
+		return nil
+	}
+	return s.mine(all, m, "accounts", p.Account)
 }
 
 // Reserve is a set of units that is not on sale.

@@ -29,6 +29,10 @@ const (
 	SRE       Access = "SRE key"
 	BoxOffice Access = "box office key" // the box office, and SREs
 	Organizer Access = "organizer key"  // organizers, and SREs
+	Venues    Access = "venue key"      // who manages venues, organizers, and SREs
+	Team      Access = "team key"       // organizers of the organization in the path, admins, and SREs
+	Admin     Access = "admin key"      // admins, and SREs
+	Crew      Access = "any staff key"  // staff, whatever they do
 
 	Doorstep Access = "anybody, from a page of ours"
 	Account  Access = "sign-in" // whoever has the cookie of one
@@ -78,6 +82,13 @@ const (
 	picturesPath   = organizer + "/pictures"
 	salesPath      = organizer + "/sales/"
 	lookPath       = salesPath + "{sale}/look"
+)
+
+// Who works for whom.
+const (
+	staffPath         = organizer + "/staff"
+	organizationsPath = organizer + "/organizations"
+	teamPath          = organizationsPath + "/{organization}"
 )
 
 // mePath is what belongs to whoever is signed in.
@@ -170,10 +181,10 @@ var Routes = []Route{
 	{"list-webhook-deliveries", http.MethodGet, endpoints + "/{id}/deliveries", SRE, http.StatusOK, "What was sent to an endpoint, and what came of it"},
 	{"redeliver-webhook", http.MethodPost, endpoints + "/{id}/deliveries/{event}/redeliver", SRE, http.StatusNoContent, "Send an event again"},
 	{"redeliver-webhooks", http.MethodPost, endpoints + "/{id}/redeliver", SRE, http.StatusOK, "Send again what failed since a time, and what happened while the endpoint was switched off"},
-	{"list-venues", http.MethodGet, venuesPath, Organizer, http.StatusOK, "Venues"},
-	{"create-venue", http.MethodPost, venuesPath, Organizer, http.StatusCreated, "A new venue with its seat map"},
-	{"get-venue", http.MethodGet, venuesPath + "/{id}", Organizer, http.StatusOK, "The seat map of a venue, as it can be put"},
-	{"put-venue", http.MethodPut, venuesPath + "/{id}", Organizer, http.StatusOK, "The next version of a venue's seat map; performances stay with theirs"},
+	{"list-venues", http.MethodGet, venuesPath, Venues, http.StatusOK, "Venues"},
+	{"create-venue", http.MethodPost, venuesPath, Venues, http.StatusCreated, "A new venue with its seat map"},
+	{"get-venue", http.MethodGet, venuesPath + "/{id}", Venues, http.StatusOK, "The seat map of a venue, as it can be put"},
+	{"put-venue", http.MethodPut, venuesPath + "/{id}", Venues, http.StatusOK, "The next version of a venue's seat map; performances stay with theirs"},
 	{"list-programs", http.MethodGet, programsPath, Organizer, http.StatusOK, "Programs, by their sales"},
 	{"get-program", http.MethodGet, programsPath + "/{sale}", Organizer, http.StatusOK, "What a sale sells, when and for how much, as it can be put"},
 	{"put-program", http.MethodPut, programsPath + "/{sale}", Organizer, http.StatusOK, "Make a sale with its performances, or change its times, prices and settings"},
@@ -202,13 +213,13 @@ var Routes = []Route{
 	{"create-tour", http.MethodPost, toursPath, Organizer, http.StatusCreated, "A new tour"},
 	{"get-own-tour", http.MethodGet, toursPath + "/{id}", Organizer, http.StatusOK, "A tour, as it can be put"},
 	{"put-tour", http.MethodPut, toursPath + "/{id}", Organizer, http.StatusOK, "Change what is told of a tour"},
-	{"get-venue-details", http.MethodGet, venuesPath + "/{id}/details", Organizer, http.StatusOK, "What is told of a venue, as it can be put"},
-	{"put-venue-details", http.MethodPut, venuesPath + "/{id}/details", Organizer, http.StatusOK, "Change what is told of a venue"},
-	{"get-clashes", http.MethodGet, venuesPath + "/{id}/clashes", Organizer, http.StatusOK, "Performances of a venue within four hours of a time: a warning, and no refusal"},
-	{"list-calendar", http.MethodGet, venuesPath + "/{id}/calendar", Organizer, http.StatusOK, "What happens in a venue from a time on, and what of it is too near to another"},
-	{"list-approvals", http.MethodGet, venuesPath + "/{id}/approvals", Organizer, http.StatusOK, "Events that are to play in a venue, and whether its manager lets them"},
-	{"approve-seating", http.MethodPut, venuesPath + "/{id}/approvals/{event}", Organizer, http.StatusOK, "Let an event of another organization play in a venue with a version of its seat map, or not"},
-	{"create-picture", http.MethodPost, picturesPath, Organizer, http.StatusCreated, "Upload a picture: a JPEG, PNG or WebP of 10 MB at most. It is drawn anew; the same file again is the same picture"},
+	{"get-venue-details", http.MethodGet, venuesPath + "/{id}/details", Venues, http.StatusOK, "What is told of a venue, as it can be put"},
+	{"put-venue-details", http.MethodPut, venuesPath + "/{id}/details", Venues, http.StatusOK, "Change what is told of a venue"},
+	{"get-clashes", http.MethodGet, venuesPath + "/{id}/clashes", Venues, http.StatusOK, "Performances of a venue within four hours of a time: a warning, and no refusal"},
+	{"list-calendar", http.MethodGet, venuesPath + "/{id}/calendar", Venues, http.StatusOK, "What happens in a venue from a time on, and what of it is too near to another"},
+	{"list-approvals", http.MethodGet, venuesPath + "/{id}/approvals", Venues, http.StatusOK, "Events that are to play in a venue, and whether its manager lets them"},
+	{"approve-seating", http.MethodPut, venuesPath + "/{id}/approvals/{event}", Venues, http.StatusOK, "Let an event of another organization play in a venue with a version of its seat map, or not"},
+	{"create-picture", http.MethodPost, picturesPath, Venues, http.StatusCreated, "Upload a picture: a JPEG, PNG or WebP of 10 MB at most. It is drawn anew; the same file again is the same picture"},
 	{"get-look", http.MethodGet, lookPath, Organizer, http.StatusOK, "How the pages of a sale look: texts, colors and domains, as they can be put"},
 	{"put-look", http.MethodPut, lookPath, Organizer, http.StatusOK, "Change how the pages of a sale look; edges show it within seconds"},
 	{"preview-look", http.MethodPost, lookPath + "/preview", Organizer, http.StatusOK, "What pages would get of a look, with the logo that there is; nothing is kept"},
@@ -216,6 +227,16 @@ var Routes = []Route{
 	{"get-logo", http.MethodGet, lookPath + "/logo", Organizer, http.StatusOK, "The logo, as it was drawn"},
 	{"put-logo", http.MethodPut, lookPath + "/logo", Organizer, http.StatusOK, "A logo: a JPEG, PNG or WebP, which is drawn anew; the look gets its next version"},
 	{"delete-logo", http.MethodDelete, lookPath + "/logo", Organizer, http.StatusOK, "Take the logo away; the look gets its next version"},
+	{"get-staff", http.MethodGet, staffPath, Crew, http.StatusOK, "Who this is of the staff, for which organizations, and in which roles or scopes"},
+	{"list-organizations", http.MethodGet, organizationsPath, Admin, http.StatusOK, "Organizations that sell here"},
+	{"create-organization", http.MethodPost, organizationsPath, Admin, http.StatusCreated, "A new organization, which has nobody yet"},
+	{"list-members", http.MethodGet, teamPath + "/members", Team, http.StatusOK, "Who works for an organization, and who is invited to"},
+	{"invite-member", http.MethodPost, teamPath + "/invitations", Team, http.StatusCreated, "Invite somebody, by a letter to their address"},
+	{"change-member", http.MethodPut, teamPath + "/members/{member}", Team, http.StatusOK, "Give a member other roles, with their next request"},
+	{"remove-member", http.MethodDelete, teamPath + "/members/{member}", Team, http.StatusNoContent, "Take all roles from a member, with their next request, or an invitation back"},
+	{"list-api-keys", http.MethodGet, teamPath + "/keys", Team, http.StatusOK, "The keys of an organization's programs, the newest first, those that are over too"},
+	{"create-api-key", http.MethodPost, teamPath + "/keys", Team, http.StatusCreated, "A new key for a program; its secret is shown once"},
+	{"revoke-api-key", http.MethodDelete, teamPath + "/keys/{key}", Team, http.StatusNoContent, "End a key; again changes nothing"},
 	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs, reserves and plans, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
@@ -261,6 +282,7 @@ var Routes = []Route{
 	{"remove-second-factor", http.MethodPost, mePath + "/second-factor/remove", Account, http.StatusNoContent, "Do without, by a code"},
 	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
 	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
+	{"accept-invitation", http.MethodPost, mePath + "/invitations/accept", Account, http.StatusOK, "Take an invitation to work for an organization, by the link of its letter"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
 
 	{"put-shop", http.MethodPut, desk, Desk, http.StatusOK, "Make a shop, or change its name"},
@@ -333,14 +355,8 @@ func (s *server) guard(app *fiber.App) {
 			chain = []fiber.Handler{private, plainBody, sameOrigin, pass}
 		case Bag:
 			chain = []fiber.Handler{private, plainBody, s.needBag, pass}
-		case Desk:
-			chain = []fiber.Handler{private, plainBody, s.need(ErrDeskOnly, roleSRE, roleVendor), pass}
-		case SRE:
-			chain = []fiber.Handler{private, plainBody, s.need(ErrSREOnly, roleSRE), pass}
-		case Organizer:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, fromCookie, s.need(ErrOrganizerOnly, roleSRE, roleOrganizer), pass}
-		case BoxOffice:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, fromCookie, s.need(ErrBoxOfficeOnly, roleSRE, roleBoxOffice), pass}
+		case Desk, SRE, Organizer, Venues, BoxOffice, Team, Admin, Crew:
+			chain = []fiber.Handler{private, plainBody, sameOrigin, s.need(r), pass}
 		default:
 			continue // no guard: the route stays closed
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 // Every route of the table is called with nothing, and with everything that
@@ -67,7 +68,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{sale}", "gala", "{reserve}", h.ID)
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {
@@ -84,7 +85,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if r.Access == Account {
 				mine = c.member(ada)
 			}
-			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Account: mine}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Venues: "key-olga", Team: "key-olga", Admin: "key-sre", Crew: "key-shop", Account: mine}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success && (r.ID != "join-returns" || a.Status != http.StatusUnprocessableEntity) { // what is missing is said
@@ -190,7 +191,20 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				for _, other := range []string{"key-rosa", "key-shop", "key-counter"} {
 					call(other).refused(http.StatusForbidden, "sre-required")
 				}
-			case Organizer:
+			case Crew:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-olg", grace} {
+					if a := call(forged); forged != grace || a.Status != http.StatusOK { // who is nobody of the staff hears that
+						a.refused(http.StatusUnauthorized, "staff-required")
+					}
+				}
+			case Admin:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-sr"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				for _, other := range []string{"key-rosa", "key-shop", "key-counter", "key-olga", grace} {
+					call(other).refused(http.StatusForbidden, "admin-required")
+				}
+			case Organizer, Venues, Team:
 				for _, forged := range []string{"", fan, o.Key, bag, "key-olg"} {
 					call(forged).refused(http.StatusUnauthorized, "staff-required")
 				}

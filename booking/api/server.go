@@ -80,6 +80,7 @@ type Core struct {
 
 // server is what the handlers share. Everything is static after New.
 type server struct {
+	db        *pgxpool.Pool
 	shows     *catalogue.Store
 	guide     *guide.Store
 	inventory *inventory.Store
@@ -131,7 +132,7 @@ func New(c Config) (*Core, error) {
 	coupons := coupon.New(c.Postgres, c.Redis, holds, coupon.Keys(c.OrderKey))
 	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
-		abuse: guard, edges: c.Edges,
+		db: c.Postgres, abuse: guard, edges: c.Edges,
 		shows: shows, guide: guide.New(c.Postgres), drawing: make(chan struct{}, 1), inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, fields: c.CardFields, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
@@ -190,7 +191,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Use(s.measured, recovery.New(), deadline)
 	s.guard(app)
 	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

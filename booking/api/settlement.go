@@ -46,8 +46,7 @@ var ErrSREOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "sre-required",
 
 // by is who of the staff a request comes from, as the ledger names them.
 func by(ctx context.Context) string {
-	m, _ := ctx.Value(memberKey{}).(member)
-	return order.Staff(m.name)
+	return order.Staff(memberOf(ctx).name)
 }
 
 // StaffCancelRequest says which tickets to cancel, and why.

@@ -33,7 +33,7 @@ func specification() huma.Config {
 					schemes[ListKey]:   {Type: "http", Scheme: "bearer", Description: "The key of a place on a returns list."},
 					schemes[ClaimPass]: {Type: "http", Scheme: "bearer", Description: "The pass of an offer of a returns list."},
 					schemes[Account]:   {Type: "apiKey", In: "cookie", Name: ropeline.AccountCookie, Description: "Who is signed in."},
-					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, an organizer, or an SRE."},
+					schemes[Desk]:      {Type: "http", Scheme: "bearer", Description: "The key of a member of staff: a vendor of the shop, the box office, an organizer, or an SRE; or an API key of an organization (rlk_), for what its scopes say."},
 				},
 			},
 		},
@@ -65,7 +65,7 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", Account: "account", ListKey: "place", ClaimPass: "pass"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", Venues: "staff", Team: "staff", Admin: "staff", Crew: "staff", Account: "account", ListKey: "place", ClaimPass: "pass"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
@@ -95,6 +95,9 @@ func operation(r Route) huma.Operation {
 	}
 	if scheme, ok := schemes[r.Access]; ok {
 		op.Security = []map[string][]string{{scheme: {}}}
+	}
+	if scheme := schemes[r.Access]; scheme == schemes[Desk] && r.Access != Desk { // or who signed in to an account that works for somebody
+		op.Security = append(op.Security, map[string][]string{schemes[Account]: {}})
 	}
 	return op
 }

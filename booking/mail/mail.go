@@ -42,7 +42,7 @@ type Store struct {
 // New returns a Store over a pool.
 func New(db *pgxpool.Pool, s Sealer) *Store { return &Store{db, s} }
 
-// Post writes a message about a person down, to be sent once tx is committed. It is given
+// Post writes a message about a person, if it is about one, down, to be sent once tx is committed. It is given
 // up after so long.
 func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, after time.Duration) error {
 	id, err := booking.NewID()
@@ -57,7 +57,7 @@ func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, a
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `insert into mails (id, person_id, sealed, give_up_at) values ($1, $2, $3, now() + $4)`, id, person, sealed, after)
+	_, err = tx.Exec(ctx, `insert into mails (id, person_id, sealed, give_up_at) values ($1, nullif($2, '')::uuid, $3, now() + $4)`, id, person, sealed, after)
 	return err
 }
 

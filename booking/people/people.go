@@ -78,6 +78,7 @@ const (
 	Email   Purpose = "email"   // another address of an account that there is
 	Exists  Purpose = "exists"  // somebody wanted an account for an address that has one; it carries no token
 	Left    Purpose = "left"    // an account has another address now; it goes to the old one and carries no token
+	Invited Purpose = "invited" // to work for an organization; its reader may have no account yet
 )
 
 // lives is how long letters, and their links, are good.
@@ -85,11 +86,13 @@ var lives = map[Purpose]time.Duration{Confirm: 24 * time.Hour, Reset: time.Hour,
 
 // Letter is what is to be sent to an address.
 type Letter struct {
-	Person  string // whose account it is about
+	Person  string // whose account it is about; empty: nobody's yet
 	Purpose Purpose
 	To      string
 	Token   string        // of its link; empty: it has none
 	For     time.Duration // how long it is of use
+	About   string        // the organization that invites, by its name; empty: whoever runs the installation
+	Roles   []string      // in which it does
 }
 
 // Post sends letters: in the transaction that makes one, so that none is lost and none is
@@ -507,12 +510,15 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 		return err
 	}
 	return away("erasing a person", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `delete from invitations where email_mac = (select email_mac from people where id = $1)`, id); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `update people set email_mac = null, wrapped = null, sealed = null, password = '', state = 'erased', erased_at = now()
 			where id = $1 and state <> 'erased'`, id)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes"} {
+		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "memberships"} {
 			if _, err := tx.Exec(ctx, `delete from `+pgx.Identifier{table}.Sanitize()+` where person_id = $1`, id); err != nil {
 				return err
 			}

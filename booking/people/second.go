@@ -169,8 +169,8 @@ func (s *Store) Second(ctx context.Context, token, code string) (in SignedIn, er
 		if in.Token, err = newToken(); err != nil {
 			return err
 		}
-		err := tx.QueryRow(ctx, `update sign_ins set waits = false, token_hash = $2, created_at = now(), seen_at = now(), ends_at = now() + $3
-			where id = $1 and waits returning ends_at`, id, s.keys.tokenHash(in.Token), life).Scan(&in.Ends)
+		err := tx.QueryRow(ctx, `update sign_ins set waits = false, token_hash = $2, created_at = now(), seen_at = now(), ends_at = now() + `+lifeOf("$4", "$3", "$5")+`
+			where id = $1 and waits returning ends_at`, id, s.keys.tokenHash(in.Token), life, person, staffLife).Scan(&in.Ends)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = ErrSignedOut
 		}

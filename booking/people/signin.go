@@ -26,6 +26,7 @@ var (
 // How long a sign-in lasts, and how many a person has at most: the oldest end.
 const (
 	life       = 30 * 24 * time.Hour
+	staffLife  = 12 * time.Hour // of who works for an organization
 	signInMost = 50
 	// secondLife is how long the second factor is waited for, secondTries how often it may fail.
 	secondLife  = 10 * time.Minute
@@ -124,10 +125,16 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, person, agent string) (in 
 	}
 	err = tx.QueryRow(ctx, `
 		insert into sign_ins (id, person_id, token_hash, agent, waits, ends_at)
-		select $1, $2, $3, $4, f.waits, now() + case when f.waits then $6::interval else $5::interval end
+		select $1, $2, $3, $4, f.waits, now() + case when f.waits then $6::interval else `+lifeOf("$2", "$5", "$7")+` end
 		from (select exists (select from second_factors where person_id = $2 and confirmed_at is not null) as waits) f
-		returning waits, ends_at`, id, person, s.keys.tokenHash(in.Token), shortAgent(agent), life, secondLife).Scan(&in.Waits, &in.Ends)
+		returning waits, ends_at`, id, person, s.keys.tokenHash(in.Token), shortAgent(agent), life, secondLife, staffLife).Scan(&in.Waits, &in.Ends)
 	return in, err
+}
+
+// lifeOf is how long a sign-in lasts, of who works for an organization and of everybody
+// else, in SQL.
+func lifeOf(person, life, staffLife string) string {
+	return `case when exists (select from memberships where person_id = ` + person + `) then ` + staffLife + `::interval else ` + life + `::interval end`
 }
 
 // shortAgent is what a browser says it is, as far as it can be shown.

@@ -22,8 +22,9 @@ var (
 	ofAddress   = tries.Limit{Most: 30, Window: 15 * time.Minute}
 	ownPassword = tries.Limit{Most: 5, Window: 15 * time.Minute} // of who is signed in
 	ofSecond    = tries.Limit{Most: 10, Window: 15 * time.Minute}
-	lettersTo   = tries.Limit{Most: 5, Window: time.Hour}  // one address
-	asksFrom    = tries.Limit{Most: 20, Window: time.Hour} // one address, of the network
+	lettersTo   = tries.Limit{Most: 5, Window: time.Hour}        // one address
+	asksFrom    = tries.Limit{Most: 20, Window: time.Hour}       // one address, of the network
+	invitesOf   = tries.Limit{Most: 200, Window: 24 * time.Hour} // one organization
 )
 
 // count is a limit and whom it is counted for.

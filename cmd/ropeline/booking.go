@@ -192,9 +192,9 @@ func surroundings(line *queue.Store, trusted *token.File) api.Surroundings {
 // part.
 type deskStaff struct{ *admission.Staff }
 
-func (s deskStaff) Find(key string) (name, role string, err error) {
+func (s deskStaff) Find(key string) (name, role, organization string, err error) {
 	m, err := s.Staff.Find(key)
-	return m.Name, m.Role, err
+	return m.Name, m.Role, m.Organization, err
 }
 
 type workerCommand struct {

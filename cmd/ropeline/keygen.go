@@ -31,10 +31,12 @@ type keygenStaff struct {
 	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
 	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens; of a vendor its shop, a dot and that."`
 	Role string    `arg:"" help:"What they may do: sre, organizer, shop, vendor or boxoffice."`
+
+	Organization string `placeholder:"SLUG" help:"Whom they work for; left out: whoever runs the installation."`
 }
 
 func (c *keygenStaff) Run(con console) error {
-	key, err := c.Keys.addStaff(c.Name, c.Role)
+	key, err := c.Keys.addStaff(c.Name, c.Role, c.Organization)
 	if err != nil {
 		return err
 	}

@@ -173,8 +173,8 @@ func (k keyFolder) people() (people.Keys, error) {
 }
 
 // addStaff appends a person and returns their new key, which is kept nowhere.
-func (k keyFolder) addStaff(name, role string) (key string, err error) {
-	key, line, err := admission.NewStaffKey(name, role)
+func (k keyFolder) addStaff(name, role, organization string) (key string, err error) {
+	key, line, err := admission.NewStaffKey(name, role, organization)
 	if err != nil {
 		return "", err
 	}
@@ -213,7 +213,7 @@ func (k keyFolder) devStaff() (string, error) {
 		return "", fmt.Errorf("reading the staff key: %w", err)
 	}
 	name := "dev-" + strings.ToLower(rand.Text()[:6]) // another one if the file got lost
-	fresh, err := k.addStaff(name, admission.RoleSRE)
+	fresh, err := k.addStaff(name, admission.RoleSRE, "")
 	if err != nil {
 		return "", err
 	}

@@ -46,7 +46,7 @@ func TestAnSRESteersFromTheCommandLine(t *testing.T) {
 	if err := store.PublishSale(t.Context(), sale); err != nil {
 		t.Fatal(err)
 	}
-	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE)
+	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE, "")
 	if err != nil {
 		t.Fatal(err)
 	}

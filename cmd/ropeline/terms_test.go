@@ -24,7 +24,7 @@ import (
 // version 2, written down before and after.
 func publishByStaff(t *testing.T, keys keyFolder, db *pgxpool.Pool, rdb redis.UniversalClient) {
 	t.Helper()
-	key, err := keys.addStaff("ada", admission.RoleSRE)
+	key, err := keys.addStaff("ada", admission.RoleSRE, "")
 	if err != nil {
 		t.Fatal(err)
 	}
