@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 		{"GET", "/counter", public, s.page("counter.html")},
 		{"GET", "/desk/sales", public, s.page("sales.html")},
 		{"GET", "/desk", public, s.page("desk.html")},
+		{"GET", "/desk/setup", public, s.page("setup.html")},
 		{"GET", "/desk/preview", public, s.page("preview.html")},
 		{"GET", "/embed.js", public, s.embed},
 		{"GET", "/desk/venues", public, s.page("venues.html")},

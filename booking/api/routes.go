@@ -82,6 +82,9 @@ const (
 	picturesPath   = organizer + "/pictures"
 	salesPath      = organizer + "/sales/"
 	lookPath       = salesPath + "{sale}/look"
+
+	publicationPath = salesPath + "{sale}/publication"
+	draftPath       = eventsPath + "/{id}/draft"
 )
 
 // Who works for whom.
@@ -203,6 +206,9 @@ var Routes = []Route{
 	{"put-event", http.MethodPut, eventsPath + "/{id}", Organizer, http.StatusOK, "Change what is told of an event"},
 	{"delete-event", http.MethodDelete, eventsPath + "/{id}", Organizer, http.StatusNoContent, "Delete a draft that has no performances"},
 	{"copy-event", http.MethodPost, eventsPath + "/{id}/copy", Organizer, http.StatusCreated, "A draft of what an event says, without its performances"},
+	{"get-draft", http.MethodGet, draftPath, Organizer, http.StatusOK, "What is typed of a sale that is being set up for an event"},
+	{"put-draft", http.MethodPut, draftPath, Organizer, http.StatusOK, "Keep what is typed of a sale that is being set up, as unfinished as it is"},
+	{"delete-draft", http.MethodDelete, draftPath, Organizer, http.StatusNoContent, "Forget it"},
 	{"set-event-state", http.MethodPut, eventsPath + "/{id}/state", Organizer, http.StatusOK, "Publish, postpone or cancel an event with its performances"},
 	{"set-performance-state", http.MethodPut, organizer + "/performances/{id}/state", Organizer, http.StatusOK, "Postpone or cancel one performance of an event, or put it on again"},
 	{"list-own-performers", http.MethodGet, performersPath, Organizer, http.StatusOK, "Performers, everybody's"},
@@ -223,6 +229,8 @@ var Routes = []Route{
 	{"get-look", http.MethodGet, lookPath, Organizer, http.StatusOK, "How the pages of a sale look: texts, colors and domains, as they can be put"},
 	{"put-look", http.MethodPut, lookPath, Organizer, http.StatusOK, "Change how the pages of a sale look; edges show it within seconds"},
 	{"preview-look", http.MethodPost, lookPath + "/preview", Organizer, http.StatusOK, "What pages would get of a look, with the logo that there is; nothing is kept"},
+	{"get-publication", http.MethodGet, publicationPath, Organizer, http.StatusOK, "Whether the line is told of a sale, and of which version"},
+	{"put-publication", http.MethodPut, publicationPath, Organizer, http.StatusOK, "Ask for a sale to be made known to the line as it is, with its terms: it opens by itself then. The admission part does it, within seconds"},
 	{"get-readiness", http.MethodGet, salesPath + "{sale}/readiness", Organizer, http.StatusOK, "The checklist of a sale: what is well, what is worth a look, and what would go wrong, with what to do"},
 	{"get-logo", http.MethodGet, lookPath + "/logo", Organizer, http.StatusOK, "The logo, as it was drawn"},
 	{"put-logo", http.MethodPut, lookPath + "/logo", Organizer, http.StatusOK, "A logo: a JPEG, PNG or WebP, which is drawn anew; the look gets its next version"},

@@ -201,7 +201,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 	quote := func(s string) string { return fmt.Sprintf("%q", s) }
 	good := map[string]string{"performance": quote(string(c.show.ID)), "hold": quote(held.ID), "email": `"fan@example.org"`, "payment_method": quote(sandbox.Declined),
 		"tier": quote(c.show.Tiers[3].ID), "product": `"tickets"`, "currency": `"EUR"`, "percent": "20", "+percent": "needed", "code": `"ABCD-EFGH"`, "reason": `"rain"`, "category": `"drinks"`,
-		"order": quote(bought.ID), "key": quote(bought.Key), "stock": "2", "per_person": "1", "roles": `["door"]`, "scopes": `["events:read"]`,
+		"document": `{"typed":1}`, "order": quote(bought.ID), "key": quote(bought.Key), "stock": "2", "per_person": "1", "roles": `["door"]`, "scopes": `["events:read"]`,
 		"publish_from": quote(time.Now().UTC().Format(time.RFC3339)), "publish_until": quote(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 		"expires_at": quote(time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339))}
 	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house", "organization": tenant.House, "member": bought.ID, "key": bought.ID}

@@ -21,7 +21,7 @@ import (
 
 type admissionCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key, staff and, for publishing terms by the staff's API, terms.key."`
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key, staff and, for publishing what staff and organizers ask for, terms.key."`
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
 
 	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws, ledgers and presale codes are kept; without one they are in Redis only."`
@@ -127,10 +127,11 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 		parts = append(parts, part{"schedule", schedule.Run})
 	}
 	ops := admission.NewOps(store, staff, log).WithRecords(audit, schedule)
-	if p, err := newPublisher(db, rdb, keys); err != nil {
+	if p, err := newPublisher(db, rdb, keys, log); err != nil {
 		return nil, err
 	} else if p != nil {
 		ops.WithTerms(p)
+		parts = append(parts, part{"publisher", p.Run})
 	}
 	if db != nil {
 		ops.WithPayments(paymentList{db}).WithPlans(planBook{catalogue.New(db, time.Now)})

@@ -95,6 +95,10 @@ func (s *shop) organizerOperations() []operation {
 		status, _ := send(http.MethodDelete, "/sales/"+b.key+"/look/logo?reason=another+comes", nil, "", "If-Match", `"1"`)
 		return status
 	}
+	askFor := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/sales/"+b.key+"/publication", map[string]any{"version": 1}, "")
+		return status
+	}
 	after := func(steps ...func(*buyer) int) func(*buyer) {
 		return func(b *buyer) {
 			for _, step := range steps {
@@ -128,6 +132,7 @@ func (s *shop) organizerOperations() []operation {
 		{name: "change a look", prepare: after(makeVenue, makeSale, built(1), makeLook), act: changeLook, want: http.StatusOK, finish: once(changeLook, 2, "look", saleOf)},
 		{name: "put a logo", routes: []string{"put-logo"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLogo, want: http.StatusCreated, finish: once(makeLogo, 1, "look", saleOf)},
 		{name: "take a logo away", routes: []string{"delete-logo"}, prepare: after(makeVenue, makeSale, built(1), makeLogo), act: dropLogo, want: http.StatusOK, finish: once(dropLogo, 2, "look", saleOf)},
+		{name: "ask for a publication", routes: []string{"put-publication"}, prepare: after(makeVenue, makeSale, built(1)), act: askFor, want: http.StatusOK, finish: once(askFor, 1, "publication", saleOf)},
 		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale, built(1)), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
 		{name: "make a plan", routes: []string{"put-plan"}, prepare: after(), act: makePlan, want: http.StatusCreated, finish: once(makePlan, 1, "plan", saleOf)},
 		{name: "choose a plan", routes: []string{"choose-plan"}, prepare: after(account, makePlan), act: choosePlan, want: http.StatusOK, finish: once(choosePlan, 1, "subscription", saleOf)},

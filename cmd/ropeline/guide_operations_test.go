@@ -107,6 +107,18 @@ func (s *shop) guideOperations() []operation {
 			put("/performances/"+b.link+"/state", map[string]any{"state": "canceled"}, 2),
 			put("/events/"+m.event+"/state", map[string]any{"state": "published"}, 3))
 	}
+	// Of a draft nothing is written down: it says by its version how often it was kept.
+	drafted := func(b *buyer) int {
+		m := of[b]
+		draft := func(method string, body any, header, seen string) func() int {
+			return func() int {
+				status, _ := send(method, "/events/"+m.copied+"/draft", body, "", header, seen)
+				return status
+			}
+		}
+		typed := func(n int) any { return map[string]any{"document": map[string]int{"typed": n}} }
+		return all(draft(http.MethodPut, typed(1), "If-None-Match", "*"), draft(http.MethodPut, typed(2), "If-Match", `"1"`), draft(http.MethodDelete, nil, "If-Match", `"2"`))
+	}
 	remove := func(b *buyer) int {
 		status, _ := send(http.MethodDelete, "/events/"+of[b].copied+"?reason=no", nil, "", "If-Match", `"1"`)
 		return status
@@ -124,6 +136,14 @@ func (s *shop) guideOperations() []operation {
 				m := of[b]
 				return written(10, m.performer, m.tour, m.event, b.hold)
 			}},
+		{name: "keep a draft", routes: []string{"put-draft", "delete-draft"}, prepare: prepare, act: drafted, want: http.StatusNoContent, finish: func(b *buyer) string {
+			var version int
+			var document string
+			if err := s.db.QueryRow(s.t.Context(), `select version, document from drafts where event_id = $1`, of[b].copied).Scan(&version, &document); err == nil && (version > 2 || document != fmt.Sprintf(`{"typed":%d}`, version)) {
+				s.t.Errorf("version %d of a draft is %s", version, document)
+			}
+			return "kept once"
+		}},
 		{name: "delete an event", routes: []string{"delete-event"}, prepare: prepare, act: remove, want: http.StatusNoContent, finish: func(b *buyer) string {
 			again(b, remove, http.StatusNoContent, http.StatusNotFound)
 			return written(2, of[b].copied)

@@ -48,7 +48,7 @@ func publishByStaff(t *testing.T, keys keyFolder, db *pgxpool.Pool, rdb redis.Un
 	if says := ops("show", "demo"); !strings.HasPrefix(says, "ropeline: terms-away: ") {
 		t.Errorf("without a key for terms it says %s", says)
 	}
-	p, err := newPublisher(db, rdb, keys)
+	p, err := newPublisher(db, rdb, keys, quiet)
 	if err != nil || p == nil {
 		t.Fatalf("%v, %v", p, err)
 	}

@@ -15,6 +15,7 @@ const pages: [RegExp, string][] = [
   [/^\/counter\/?$/, "/counter.html"],
   [/^\/desk\/sales\/?$/, "/sales.html"],
   [/^\/desk\/?$/, "/desk.html"],
+  [/^\/desk\/setup\/?$/, "/setup.html"],
   [/^\/desk\/preview\/?$/, "/preview.html"],
   [/^\/desk\/venues\/?$/, "/venues.html"],
 ];

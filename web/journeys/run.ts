@@ -27,6 +27,7 @@ import { net } from "./net";
 import { news } from "./news";
 import { nights } from "./nights";
 import { ops } from "./ops";
+import { organizer } from "./organizer";
 import { party } from "./party";
 import { phone } from "./phone";
 import { plain } from "./plain";
@@ -41,7 +42,7 @@ import { venueImport } from "./venues";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed, account, "venue-import": venueImport, "venue-draw": venueDraw };
-const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall };
+const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "organizer-tour": organizer };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

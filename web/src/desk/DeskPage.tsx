@@ -15,6 +15,10 @@ export function DeskPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
+        <nav class="desks" aria-label={words.nav}>
+          <a href="/desk/setup">{words.setup}</a>
+          <a href="/desk/sales">{words.live}</a>
+        </nav>
         <button type="button" onClick={() => void desk.leave()} disabled={desk.staff !== "yes"}>
           {words.signOut}
         </button>

@@ -1,7 +1,15 @@
+import type { Readiness } from "../api/desk";
 import { desk as words } from "../messages/en";
-import type { Desk } from "./model";
 
-export function Ready({ desk }: { desk: Desk }) {
+/** Whoever knows the checklist of a sale, and asks for it anew. */
+interface Checking {
+  busy: boolean;
+  crowd: number;
+  readiness: Readiness | undefined;
+  check(crowd: number): Promise<void>;
+}
+
+export function Ready({ desk }: { desk: Checking }) {
   const { readiness } = desk;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();

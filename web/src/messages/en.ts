@@ -22,6 +22,7 @@ export { over } from "./en/over.ts";
 export { party } from "./en/party.ts";
 export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";
+export { setup } from "./en/setup.ts";
 export { shop } from "./en/shop.ts";
 export { venues } from "./en/venues.ts";
 export { visitor } from "./en/visitor.ts";

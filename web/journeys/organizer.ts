@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { setup as words } from "../src/messages/en";
+import { shown } from "../src/setup/zone";
+import { Fan } from "./fan";
+import { fits, look, shiftsOfLoad } from "./look";
+import { startStack } from "./stack";
+
+const lisbon = "Europe/Lisbon";
+const title = "Lanterns <b>& Co.</b>";
+const sale = "lanterns-b-co-b";
+const days = (n: number) => new Date(Date.now() + n * 86_400_000);
+
+/** An organizer makes a tour from nothing to an open sale: what is typed survives a reload and somebody else, what is wrong is said at its field, and a fan comes in. */
+export async function organizer(fan: Fan): Promise<void> {
+  const stack = await startStack({ opens_in: 600 });
+  try {
+    const mine = new Fan({ ...stack, sale }, fan.context, fan.page, fan.troubles);
+    const { page } = mine;
+    await venue(stack.url, stack.staffKey, "Coliseu do Tejo", lisbon);
+    await venue(stack.url, stack.staffKey, "Gasometer", "Europe/Vienna");
+    await page.goto(`${stack.url}/desk/setup`);
+    await page.getByLabel(words.signIn.key).fill("not a key");
+    await page.getByRole("button", { name: words.signIn.submit }).click();
+    await page.getByText(words.signIn.wrong).waitFor();
+    await page.goto("about:blank");
+    await page.goto(`${stack.url}/desk/setup#key=${stack.staffKey}`);
+    await page.getByRole("button", { name: words.fresh }).click();
+
+    await show(page);
+    await dates(mine);
+    await prices(page);
+    await terms(page);
+    await opening(mine);
+    await moved(mine);
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** The venue's manager has made a house: the organizer finds it. */
+async function venue(url: string, key: string, name: string, zone: string): Promise<void> {
+  const send = async (method: string, path: string, body: unknown, headers: Record<string, string>) => {
+    const answer = await fetch(`${url}/api/v1/organizer/venues${path}`, { method, headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
+    assert.ok(answer.ok, await answer.clone().text());
+    return (await answer.json()) as { id: string };
+  };
+  const seats = Array.from({ length: 10 }, (_, i) => ({ name: String(i + 1), x: i, y: 0 }));
+  const map = {
+    format: "ropeline-venue/1", name, categories: ["Stalls", "Floor"],
+    sections: [{ name: "Stalls", category: "Stalls", rows: [{ name: "A", seats }] }],
+    areas: [{ name: "Floor", category: "Floor", places: 200, x: 0, y: 5, width: 10, height: 5 }],
+  };
+  const { id } = await send("POST", "", map, { "Idempotency-Key": `venue-${zone}` });
+  await send("PUT", `/${id}/details?reason=where+it+is`, { time_zone: zone }, { "If-Match": '"1"' });
+}
+
+const onward = (page: Page) => page.getByRole("button", { name: words.next }).click();
+
+async function show(page: Page): Promise<void> {
+  await onward(page);
+  await page.getByText(words.wrong.missing).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "title", "the field that is wrong has the focus");
+  await page.getByLabel(words.show.title, { exact: true }).fill(title);
+  await page.getByLabel(words.show.about).fill("Two hours of songs.\n<script>alert(1)</script>");
+  await page.getByLabel(words.show.category).selectOption("music");
+  for (const name of ["The Paper Lanterns", "Inês Prado"]) {
+    await page.getByLabel(words.show.performer, { exact: true }).fill(name);
+    await page.getByRole("button", { name: words.show.add }).click();
+  }
+  await page.getByLabel(words.show.tour).fill("Lights across the water");
+  await page.getByLabel(words.show.picture, { exact: true }).setInputFiles({ name: "lanterns.png", mimeType: "image/png", buffer: await page.screenshot() });
+  await page.getByLabel(words.show.pictureWhat).fill("A form");
+  await page.getByRole("button", { name: words.show.upload }).click();
+  await page.getByText(words.show.uploaded).waitFor();
+  await look(page, "setup-show");
+  await onward(page);
+  await page.getByRole("heading", { name: words.nights.heading }).waitFor();
+  assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), title, "HTML stays text");
+}
+
+async function dates(mine: Fan): Promise<void> {
+  const { page } = mine;
+  const at = (name: string, i: number) => page.locator(`#${name}-${i}`);
+  await at("venue", 0).selectOption({ label: "Coliseu do Tejo" });
+  const year = days(365).getUTCFullYear() + 1;
+  const spring = new Date(Date.UTC(year, 2, 31));
+  spring.setUTCDate(31 - spring.getUTCDay()); // the clocks go forward on the last Sunday of March
+  await at("starts", 0).fill(`${spring.toISOString().slice(0, 10)}T01:30`);
+  await onward(page);
+  await page.getByText(words.wrong.skipped(lisbon)).waitFor();
+  await at("starts", 0).fill(shown(days(60), lisbon));
+  await at("doors", 0).fill(shown(days(61), lisbon));
+  await onward(page);
+  await page.getByText(words.wrong.doors).waitFor();
+  await at("doors", 0).fill("");
+  await page.getByRole("button", { name: words.nights.day }).click();
+  await page.getByRole("button", { name: words.nights.add, exact: true }).click();
+  await at("venue", 2).selectOption({ label: "Gasometer" });
+  await at("starts", 2).fill(shown(days(70), "Europe/Vienna"));
+  await page.getByText(/^Kept at/).waitFor();
+
+  // A reload loses nothing.
+  await page.reload();
+  await at("starts", 2).waitFor();
+  assert.equal(await at("starts", 2).inputValue(), shown(days(70), "Europe/Vienna").slice(0, 16));
+  await look(page, "setup-dates");
+  await fits(page);
+
+  // Somebody else changes it meanwhile: this one is told, and chooses.
+  const other = await mine.secondTab();
+  await other.page.locator("#starts-2").fill(shown(days(71), "Europe/Vienna"));
+  await other.page.getByText(/^Kept at/).waitFor();
+  await other.page.close();
+  await at("starts", 2).fill(shown(days(72), "Europe/Vienna"));
+  await page.getByText(words.changed).waitFor();
+  await look(page, "setup-conflict");
+  await page.getByRole("button", { name: words.mine }).click();
+  await page.getByText(words.changed).waitFor({ state: "detached" });
+  assert.equal(await at("starts", 2).inputValue(), shown(days(72), "Europe/Vienna"));
+  await onward(page);
+}
+
+async function prices(page: Page): Promise<void> {
+  await page.getByRole("heading", { name: words.prices.heading }).waitFor();
+  await onward(page);
+  await page.getByText(words.wrong.price).first().waitFor();
+  for (const house of ["Coliseu do Tejo", "Gasometer"]) {
+    await page.getByLabel(words.prices.price("Stalls", house)).fill("75");
+    await page.getByLabel(words.prices.price("Floor", house)).fill("45,50");
+  }
+  await page.getByRole("button", { name: words.prices.add }).click();
+  await page.getByLabel(words.prices.part).selectOption("Floor");
+  await page.getByLabel(words.prices.count).fill("50");
+  await page.getByLabel(words.prices.at).fill(shown(days(30), lisbon));
+  await look(page, "setup-prices");
+  await fits(page);
+  await onward(page);
+}
+
+async function terms(page: Page): Promise<void> {
+  await page.getByRole("heading", { name: words.sale.heading }).waitFor();
+  assert.equal(await page.locator("#id").inputValue(), sale);
+  await page.locator("#opens").fill(shown(days(10), lisbon));
+  await page.locator("#lobbyCloses").fill(shown(days(11), lisbon));
+  await page.locator("#ends").fill(shown(days(50), lisbon));
+  await page.locator("#perPerson").fill("3");
+  await onward(page);
+  await page.getByText(words.wrong.lobby).waitFor();
+  await page.getByText(words.wrong.perPerson).waitFor();
+  await page.locator("#lobbyCloses").fill(shown(days(9), lisbon));
+  await page.locator("#perPerson").fill("8");
+  await page.locator("#refundDays").fill("7");
+  await look(page, "setup-sale");
+  await fits(page);
+
+  // The way back, and the browser's own.
+  await page.getByRole("button", { name: words.back }).click();
+  await page.getByRole("heading", { name: words.prices.heading }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: words.sale.heading }).waitFor();
+  assert.equal(await page.locator("#refundDays").inputValue(), "7");
+  await onward(page);
+}
+
+async function opening(mine: Fan): Promise<void> {
+  const { page, stack } = mine;
+  await page.getByRole("heading", { name: words.open.seen }).waitFor();
+  await page.frameLocator("iframe").locator("section.stand h1").waitFor();
+  await page.getByText("€45.50").first().waitFor();
+  await page.getByRole("button", { name: words.open.make }).click();
+  await page.locator('[data-item="published"][data-state="stop"]').waitFor();
+  assert.equal(await page.locator(".ready li").count(), 11);
+  assert.equal((await page.request.get(`${stack.url}/api/v1/sales/${sale}`)).status(), 404, "fans see nothing of it yet");
+  await look(page, "setup-open", page.locator(".ready"));
+  await fits(page);
+  await page.getByRole("button", { name: words.open.go }).click();
+  await page.getByText(words.open.gone).waitFor();
+  await page.locator('[data-item="published"][data-state="ok"]').waitFor();
+  await look(page, "setup-opened", page.getByText(words.open.gone));
+}
+
+/** A fan waits in the lobby; the organizer opens earlier, says why, and the fan comes in. */
+async function moved(mine: Fan): Promise<void> {
+  const { page } = mine;
+  const other = await mine.another(390);
+  await other.arrive();
+  await other.sees("lobby");
+  await page.getByRole("button", { name: words.steps.sale }).click();
+  await page.locator("#lobbyCloses").fill(shown(new Date(Date.now() - 120_000), lisbon));
+  await page.locator("#opens").fill(shown(new Date(Date.now() - 60_000), lisbon));
+  await onward(page);
+  await page.getByLabel(words.open.reason).fill("The band wants to see you sooner.");
+  await page.getByRole("button", { name: words.open.apply }).click();
+  await page.locator('[data-item="published"][data-state="warn"]').waitFor();
+  await page.getByLabel(words.open.reason).fill("The band wants to see you sooner.");
+  await page.getByRole("button", { name: words.open.go }).click();
+  await page.locator('[data-item="published"][data-state="ok"]').waitFor();
+  await other.sees("offered", "waiting");
+  await other.comeIn();
+  await other.context.close();
+  await page.reload();
+  await page.getByText(words.open.gone).waitFor();
+  assert.ok((await shiftsOfLoad(page)) < 0.1, "the page moves while it is loaded");
+}

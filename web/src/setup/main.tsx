@@ -1,0 +1,9 @@
+// Setting up a show. A sign-in link carries the key in its fragment; it is taken out of the
+// address before anything else happens.
+
+import { render } from "preact";
+import { SetupPage } from "./SetupPage";
+
+const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? "";
+if (key !== "") history.replaceState(null, "", location.pathname + location.search);
+render(<SetupPage signInKey={key} />, document.getElementById("page")!);
