@@ -31,7 +31,7 @@ const nothing = () => {};
 let timer: ReturnType<typeof setInterval> | undefined;
 
 addEventListener("message", (event: MessageEvent<Shown>) => {
-  if (event.origin !== location.origin || event.source !== parent) return;
+  if (event.origin !== location.origin || event.source !== parent || event.data.page === undefined) return; // not of the desk: tools send messages, too
   const { page, state, dark } = event.data;
   sheet.replaceSync(page.style);
   document.getElementById("head")!.innerHTML = page.head; // the server's own, as it writes it into the page
