@@ -131,12 +131,15 @@ export class Setup extends Acting {
   tell(change: Partial<Show>): void {
     this.show = { ...this.show, ...change };
     this.typing = true;
+    if (this.show.title.trim() !== "") this.wrong = {};
     this.changed();
   }
 
   type(change: Partial<Draft>): void {
     this.draft = { ...this.draft, ...change };
     this.typing = true;
+    const still = faultsOf(this.step, this.draft, this.known); // what is mended is wrong no more; what is new is said when it is kept
+    this.wrong = Object.fromEntries(Object.keys(this.wrong).flatMap((name) => (still[name] ? [[name, still[name]]] : [])));
     this.#soon();
     this.changed();
   }
