@@ -68,9 +68,9 @@ func (l Look) Page(sale string, logo *Logo) (Page, error) {
 
 // The box of the logo is there before it: its height is fixed, and its width follows
 // from the sides that are told. On white, because pictures are drawn on white. The foot
-// comes with the page: it would be seen to move down, otherwise.
+// waits for the room below which it stands: it would be seen to move down.
 const (
-	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:1rem auto;text-align:center}#page:empty+.look{display:none}`
+	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:1rem auto;text-align:center}#page:empty+.look,#page:has([data-scene=joining])+.look{display:none}`
 	logoStyle  = `.look img{inline-size:auto;max-inline-size:100%;block-size:4rem;object-fit:contain;padding:.4rem;border-radius:.6rem;background:#fff}`
 	brandStyle = `.top>.brand{visibility:hidden}`
 )

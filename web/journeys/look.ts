@@ -78,14 +78,23 @@ export function watch(page: Page, troubles: string[]): void {
   });
 }
 
-/** How much has moved since the page was loaded. */
-export async function shiftsOfLoad(page: Page): Promise<number> {
+interface Shift {
+  value: number;
+  sources: { node: Element | null }[];
+}
+
+/** How much has moved since the page was loaded, and what. */
+export async function shiftsOfLoad(page: Page): Promise<{ value: number; of: string }> {
   return page.evaluate(
     () =>
-      new Promise<number>((done) => {
-        const observer = new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + (entry as unknown as { value: number }).value, 0)));
+      new Promise<{ value: number; of: string }>((done) => {
+        const observer = new PerformanceObserver((list) => {
+          const shifts = list.getEntries() as unknown as Shift[];
+          const named = shifts.map(({ value, sources }) => `${value.toFixed(3)} ${sources.map(({ node }) => (node as HTMLElement | null)?.outerHTML?.slice(0, 80) ?? "?").join(" and ")}`);
+          done({ value: shifts.reduce((sum, shift) => sum + shift.value, 0), of: named.join("\n") });
+        });
         observer.observe({ type: "layout-shift", buffered: true });
-        setTimeout(() => done(0), 200); // none is told of
+        setTimeout(() => done({ value: 0, of: "" }), 200); // none is told of
       }),
   );
 }
