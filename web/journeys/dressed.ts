@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { desk as words } from "../src/messages/en";
 import type { Fan } from "./fan";
-import { look, settled, shiftsOfLoad, watch } from "./look";
+import { look, movedInLoad, settled, watch } from "./look";
 
 const title = "Ópera <b>& Teatro</b>";
 const accent = "rgb(10, 92, 138)";
@@ -72,7 +72,7 @@ async function shown(fan: Fan): Promise<void> {
   assert.equal(await other.page.locator(".look .brand").textContent(), title, "HTML stays text");
   assert.equal(await other.page.locator(".top .brand").isVisible(), false);
   assert.ok(await other.page.locator(".look img").evaluate((image: HTMLImageElement) => image.complete && image.naturalWidth === 480), "the logo is loaded");
-  const moved = await shiftsOfLoad(other.page);
+  const moved = await movedInLoad(other.page);
   assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
   await look(other.page, "room-dressed");
   const plain = await fan.context.newPage();

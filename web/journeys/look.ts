@@ -83,8 +83,11 @@ interface Shift {
   sources: { node: Element | null }[];
 }
 
-/** How much has moved since the page was loaded, and what. */
-export async function shiftsOfLoad(page: Page): Promise<{ value: number; of: string }> {
+/** How much has moved since the page was loaded. */
+export const shiftsOfLoad = async (page: Page): Promise<number> => (await movedInLoad(page)).value;
+
+/** The same, and what moved. */
+export async function movedInLoad(page: Page): Promise<{ value: number; of: string }> {
   return page.evaluate(
     () =>
       new Promise<{ value: number; of: string }>((done) => {

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { setup as words } from "../src/messages/en";
 import { shown } from "../src/setup/zone";
 import { Fan } from "./fan";
-import { fits, look, shiftsOfLoad } from "./look";
+import { fits, look, movedInLoad } from "./look";
 import { startStack } from "./stack";
 
 const lisbon = "Europe/Lisbon";
@@ -201,6 +201,6 @@ async function moved(mine: Fan): Promise<void> {
   await other.context.close();
   await page.reload();
   await page.getByText(words.open.gone).waitFor();
-  const shifts = await shiftsOfLoad(page);
+  const shifts = await movedInLoad(page);
   assert.ok(shifts.value < 0.1, `the page moves while it is loaded: ${shifts.of}`);
 }
