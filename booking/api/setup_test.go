@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -57,6 +58,8 @@ func TestAPublicationIsAskedFor(t *testing.T) {
 	c := start(t)
 	path := salesPath + string(c.sale.ID) + "/publication"
 	shows := c.api.server.shows
+	ctx, stop := context.WithTimeout(t.Context(), patience) // as whoever takes them has it
+	defer stop()
 	ask := func(version int, reason string) string {
 		return fmt.Sprintf(`{"version":%d,"reason":%q}`, version, reason)
 	}
@@ -73,32 +76,32 @@ func TestAPublicationIsAskedFor(t *testing.T) {
 	if !p.AskedAt.Equal(first) {
 		t.Errorf("asked anew: %+v", p)
 	}
-	taken, found, err := shows.TakePublication(t.Context())
+	taken, found, err := shows.TakePublication(ctx)
 	if err != nil || !found || taken.Sale != c.sale.ID || taken.Version != 1 {
 		t.Fatalf("taken %+v, %v, %v", taken, found, err)
 	}
-	if again, found, err := shows.TakePublication(t.Context()); err != nil || found {
+	if again, found, err := shows.TakePublication(ctx); err != nil || found {
 		t.Errorf("taken twice: %+v, %v", again, err)
 	}
 	if _, err := c.db.Exec(t.Context(), `update publications set tried_at = tried_at - interval '11 seconds'`); err != nil { // whoever took it is gone
 		t.Fatal(err)
 	}
-	if _, found, err := shows.TakePublication(t.Context()); err != nil || !found {
+	if _, found, err := shows.TakePublication(ctx); err != nil || !found {
 		t.Errorf("nobody takes it over: %v", err)
 	}
 	c.organize(http.MethodPut, path, ask(1, "another")).is(http.StatusOK, &p) // asked anew meanwhile
-	if err := shows.ClosePublication(t.Context(), taken); err != nil {
+	if err := shows.ClosePublication(ctx, taken); err != nil {
 		t.Fatal(err)
 	}
 	c.organize(http.MethodGet, path, "").is(http.StatusOK, &p)
 	if p.State != "asked" || p.Reason != "another" {
 		t.Errorf("what was asked for anew is closed: %+v", p)
 	}
-	taken, _, err = shows.TakePublication(t.Context())
+	taken, _, err = shows.TakePublication(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := shows.ClosePublication(t.Context(), taken); err != nil {
+	if err := shows.ClosePublication(ctx, taken); err != nil {
 		t.Fatal(err)
 	}
 	c.organize(http.MethodGet, path, "").is(http.StatusOK, &p)
