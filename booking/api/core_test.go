@@ -383,8 +383,14 @@ func authorization(bearer string) string {
 	if token, ok := strings.CutPrefix(bearer, cookie); ok {
 		return "Sec-Fetch-Site: same-origin\r\nCookie: " + ropeline.AccountCookie + "=" + token
 	}
+	if key, ok := strings.CutPrefix(bearer, staffCookie); ok {
+		return "Sec-Fetch-Site: same-origin\r\nCookie: " + ropeline.StaffCookie + "=" + key
+	}
 	return "Authorization: Bearer " + bearer
 }
+
+// staffCookie begins a bearer that is to come in the cookie of staff.
+const staffCookie = "staff cookie "
 
 func (c *core) read(res *http.Response, err error) answer {
 	c.t.Helper()
