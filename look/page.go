@@ -57,6 +57,9 @@ func (l Look) Page(sale string, logo *Logo) (Page, error) {
 	if head.Len()+foot.Len() > 0 {
 		p.Style += boxStyle
 	}
+	if l.Help != nil {
+		p.Style += footStyle
+	}
 	if logo != nil {
 		p.Style += logoStyle
 	}
@@ -68,9 +71,10 @@ func (l Look) Page(sale string, logo *Logo) (Page, error) {
 
 // The box of the logo is there before it: its height is fixed, and its width follows
 // from the sides that are told. On white, because pictures are drawn on white. The foot
-// waits for the room below which it stands: it would be seen to move down.
+// begins below the first screen: what grows above it moves nothing that is seen.
 const (
-	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:1rem auto;text-align:center}#page:empty+.look,#page:has([data-scene=joining])+.look{display:none}`
+	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:1rem auto;text-align:center}`
+	footStyle  = `#page{min-block-size:100vh}`
 	logoStyle  = `.look img{inline-size:auto;max-inline-size:100%;block-size:4rem;object-fit:contain;padding:.4rem;border-radius:.6rem;background:#fff}`
 	brandStyle = `.top>.brand{visibility:hidden}`
 )
