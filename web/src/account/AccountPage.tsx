@@ -6,7 +6,7 @@ import { Top } from "../look/Top";
 import { account as words, common } from "../messages/en";
 import { unanswered } from "../messages/problem";
 import { Data } from "./Data";
-import { Confirm, Forgot, Move, Reset, SignIn, SignUp } from "./Door";
+import { Confirm, Forgot, Invited, Move, Reset, SignIn, SignUp } from "./Door";
 import { backOf, letterOf } from "./letter";
 import { Orders } from "./Orders";
 import { ProfileForm } from "./Profile";
@@ -54,6 +54,10 @@ export function AccountPage({ at }: { at: string }) {
     look();
   };
   const came = () => {
+    if (letter?.purpose === "invited") {
+      setMine(undefined);
+      return look();
+    }
     const back = backOf(location.search);
     if (back !== "") location.assign(back);
     else if (at === "sign-up" || at === "forgot") location.assign("/account");
@@ -75,7 +79,11 @@ export function AccountPage({ at }: { at: string }) {
       </main>,
     );
   }
-  if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={told} done={came} />);
+  if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={letter?.purpose === "invited" ? words.invited.first : told} done={came} />);
+  if (letter?.purpose === "invited") {
+    const used = () => history.replaceState(null, "", location.pathname + location.search);
+    return door(<Invited token={letter.token} second={mine.account.second_factor} done={used} />);
+  }
   const part = parts.find((each) => each === at) ?? "orders";
   const own: Own = { mine, changed: (now) => (now ? setMine(now) : look()) };
   const leave = () => void api.signOut().then(() => opened(), () => look());

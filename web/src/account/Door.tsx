@@ -207,6 +207,36 @@ export function Reset({ token, done }: { token: string; done: () => void }) {
   );
 }
 
+/** An invitation to work for an organization, for who is signed in. */
+export function Invited({ token, second, done }: { token: string; second: boolean; done: () => void }) {
+  const [taken, setTaken] = useState<string>();
+  const { busy, problem, act } = useAccountAct();
+  if (taken !== undefined) {
+    return (
+      <main class="account">
+        <section class="card door">
+          <h1>{words.invited.done(taken)}</h1>
+          {!second && <p>{words.invited.second}</p>}
+          <a class="button primary" href={second ? "/desk/sales" : "/account/security"}>
+            {second ? words.invited.on : words.invited.setUp}
+          </a>
+        </section>
+      </main>
+    );
+  }
+  const go = () =>
+    act(async () => {
+      const role = await api.accept(token);
+      done();
+      setTaken(role.name ?? "");
+    });
+  return (
+    <Form {...words.invited} problem={problem} busy={busy} go={() => void go()} after={null}>
+      {null}
+    </Form>
+  );
+}
+
 /** The letter to another address of an account. It asks first: programs that look into letters open links. */
 export function Move({ token }: { token: string }) {
   const [moved, setMoved] = useState(false);

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { backOf, letterOf } from "./letter";
 
 test("letters lead where they say", () => {
+  expect(letterOf("#invited=x")).toEqual({ purpose: "invited", token: "x" });
   expect(letterOf("#confirm=Ab_-9")).toEqual({ purpose: "confirm", token: "Ab_-9" });
   expect(letterOf("#forgot")).toEqual({ purpose: "forgot", token: "" });
   for (const other of ["", "#", "#erase=x", "#confirm=<b>", "#key=confirm=x"]) expect(letterOf(other)).toBeUndefined();

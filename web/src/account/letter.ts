@@ -1,12 +1,12 @@
 // What the link of a letter carries.
 
 export interface Letter {
-  purpose: "confirm" | "reset" | "email" | "forgot";
+  purpose: "confirm" | "reset" | "email" | "forgot" | "invited";
   token: string;
 }
 
 export function letterOf(hash: string): Letter | undefined {
-  const found = /^#(confirm|reset|email|forgot)(?:=([\w-]*))?$/.exec(hash);
+  const found = /^#(confirm|reset|email|forgot|invited)(?:=([\w-]*))?$/.exec(hash);
   return found ? { purpose: found[1] as Letter["purpose"], token: found[2] ?? "" } : undefined;
 }
 

@@ -16,6 +16,8 @@ interface SignIn {
 }
 
 export const confirm = (token: string, password: string) => call<SignIn>("POST", `${accounts}/confirm`, { body: { token, password } });
+/** Takes an invitation to work for an organization, as who is signed in. */
+export const accept = async (token: string) => (await call<{ name?: string; roles: string[] }>("POST", `${me}/invitations/accept`, { body: { token } })).body;
 export const move = (token: string) => call("POST", `${accounts}/move`, { body: { token } });
 export const reset = (token: string, password: string) => call("POST", `${accounts}/reset`, { body: { token, password } });
 export const signIn = async (email: string, password: string) => (await call<SignIn>("POST", `${accounts}/sign-in`, { body: { email, password } })).body;

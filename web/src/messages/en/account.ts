@@ -58,6 +58,16 @@ export const account = {
     submit: "Open my account",
     forgotten: "You do not remember it? Choose another one",
   },
+  invited: {
+    heading: "Work with us",
+    lead: "You are invited to work here. The invitation is for the account that you are signed in to.",
+    submit: "Take the invitation",
+    first: "Sign in to take the invitation, with the e-mail address that it came to. If you have no account yet, make one first and open the link of the invitation again.",
+    done: (where: string) => (where === "" ? "You are one of us" : `You work for ${where} now`),
+    second: "This work needs a second factor. Set one up now, and then go to your work.",
+    setUp: "Set up a second factor",
+    on: "Go to the sales",
+  },
   move: {
     heading: "Use this e-mail address",
     lead: "Your account gets the address to which this letter came. Letters go there from now on, and you sign in with it.",
