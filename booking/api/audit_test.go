@@ -81,6 +81,7 @@ var boundedLists = map[string]string{
 	"VenueMap.areas":                   "of one document of 32 MiB at most",
 	"Program.performances":             "1,000 at most",
 	"Reserve.ranges":                   "runs of neighbors in one map",
+	"BulkRefund.refused":               "100 at most, of those that are left",
 	"ShownStaff.places":                "200 at most, of one person",
 	"SignInList.sign_ins":              "50 at most: the oldest end",
 	"Export.sign_ins":                  "50 at most: the oldest end",
