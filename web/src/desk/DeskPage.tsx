@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { Desks } from "../look/Desks";
 import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, desk as words } from "../messages/en";
@@ -23,6 +24,7 @@ export function DeskPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
+      <Desks here="desk" />
       <main class="desk-page">
         <h1>{words.heading}</h1>
         {desk.staff === "unknown" && <p class={desk.problem ? "wrong" : "note"}>{desk.problem || common.loading}</p>}

@@ -9,6 +9,7 @@ export { common } from "./en/common.ts";
 export { counter } from "./en/counter.ts";
 export { coupons } from "./en/coupons.ts";
 export { desk } from "./en/desk.ts";
+export { desks } from "./en/desks.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
 export { landing } from "./en/landing.ts";

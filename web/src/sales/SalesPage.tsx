@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { file } from "../api/sales";
+import { Desks } from "../look/Desks";
 import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, sales as words } from "../messages/en";
@@ -24,6 +25,7 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
+      <Desks here="sales" />
       <main class="shop sales">
         <div class="heading">
           <h1>{words.heading}</h1>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, venues as words } from "../messages/en";
 import { count } from "../messages/format";
@@ -26,6 +27,7 @@ export function VenuesPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
+      <Desks here="venues" />
       <main class="shop venues">
         <div class="heading">
           <h1 id="venues">{venues.chosen === "" ? words.heading : (venues.venue?.name ?? common.loading)}</h1>
