@@ -17,7 +17,7 @@ export interface Area extends Box {
 
 export interface Chart {
   seats: Seat[];
-  sections: Pick<Section, "name" | "x" | "y">[];
+  sections: Pick<Section, "name" | "x" | "y" | "width">[];
   areas: Area[];
   step: number; // distance of neighbors, the unit of everything drawn
   box: Box;
@@ -55,6 +55,8 @@ const hittable = { mouse: 8, touch: 20 };
 const reach = { mouse: 0.6, touch: 0.9 };
 const most = 48; // pixels between neighbors at the closest
 const nameMost = 18; // pixels of a section's name at the closest
+const nameLeast = 11; // of one that there is room for
+const letter = 0.55; // width of a letter by its height
 const slop = 6; // pixels a finger may wander in a tap
 const budget = 6; // ms of a frame for drawing seats
 const still = 90; // ms after which a zoom is taken for over, and what was stretched is drawn anew
@@ -356,7 +358,7 @@ export class SeatCanvas {
       context.fillRect(area.left, area.top, area.width, area.height);
       context.globalAlpha = 1;
       context.strokeRect(area.left, area.top, area.width, area.height);
-      const size = Math.min(nameMost / this.#view.scale, area.height / 2, (1.6 * area.width) / area.name.length);
+      const size = Math.min(nameMost / this.#view.scale, area.height / 2, area.width / (letter * area.name.length));
       this.#write(context, area.name, area.left + area.width / 2, area.top + area.height / 2, size, inks.ink, inks.font, inks.ground);
     }
   }
@@ -384,8 +386,11 @@ export class SeatCanvas {
 
   #drawNames(context: CanvasRenderingContext2D, inks: MapInks): void {
     const { sections, step } = this.#chart;
-    const size = Math.min(step * 1.15, nameMost / this.#view.scale);
-    for (const section of sections) this.#write(context, section.name, section.x, section.y + step * 1.2, size, inks.ink, inks.font, inks.ground);
+    const { scale } = this.#view;
+    for (const { name, x, y, width } of sections) {
+      const size = Math.max(Math.min(step * 1.15, nameMost / scale), Math.min(nameLeast / scale, width / (letter * name.length)));
+      this.#write(context, name, x, y + step * 0.6 + size * 0.52, size, inks.ink, inks.font, inks.ground);
+    }
   }
 
   #write(context: CanvasRenderingContext2D, text: string, x: number, y: number, size: number, ink: string, font: string, halo?: string): void {

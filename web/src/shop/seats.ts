@@ -153,16 +153,17 @@ export interface Section {
   tier: Tier | undefined;
   /** By name: a row that an aisle parts is one row. */
   rows: { name: string; seats: Seat[] }[];
-  /** The last row's seat in the middle of the section: its name goes below. */
+  /** The last row's seat in the middle of the section: its name goes below, as wide as the section. */
   x: number;
   y: number;
+  width: number;
 }
 
-/** Where the name of a section goes: below the last seat in its middle. */
-export function footOf(seats: { x: number; y: number }[], step: number): { x: number; y: number } {
+/** Where the name of a section goes, and how wide it may be: below the last seat in its middle. */
+export function footOf(seats: { x: number; y: number }[], step: number): { x: number; y: number; width: number } {
   const x = seats.reduce((sum, seat) => sum + seat.x, 0) / seats.length;
   const y = seats.reduce((low, seat) => (Math.abs(seat.x - x) < 3 * step ? Math.max(low, seat.y) : low), -Infinity);
-  return { x, y };
+  return { x, y, width: boxOf(seats, step / 2).width };
 }
 
 export function sectionsOf(performance: Performance, seats: Seat[]): Section[] {
