@@ -33,6 +33,11 @@ func (s *Server) routes() []route {
 	const sale = salePath
 	table := []route{
 		{"GET", "/{$}", public, s.front},
+		{"GET", "/search", public, s.page("index.html")},
+		{"GET", "/events/{id}", public, s.page("index.html")},
+		{"GET", "/performers/{id}", public, s.page("index.html")},
+		{"GET", "/venues/{id}", public, s.page("index.html")},
+		{"GET", "/tours/{id}", public, s.page("index.html")},
 		{"GET", "/sales/{sale}", public, s.waitingPage},
 		{"GET", "/sales/{sale}/draw", public, s.salePage("draw.html")},
 		{"GET", "/sales/{sale}/ledger", public, s.salePage("ledger.html")},

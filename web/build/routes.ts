@@ -2,6 +2,7 @@ import type { Plugin } from "vite";
 
 /** The addresses that the edge answers with a page, for Vite's own dev server. */
 const pages: [RegExp, string][] = [
+  [/^\/(search|(events|performers|venues|tours)\/[^/]+)\/?$/, "/index.html"],
   [/^\/sales\/[^/]+\/?$/, "/waiting.html"],
   [/^\/sales\/[^/]+\/draw\/?$/, "/draw.html"],
   [/^\/sales\/[^/]+\/ledger\/?$/, "/ledger.html"],

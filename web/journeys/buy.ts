@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { landing, order as orderWords, shop as words, waiting } from "../src/messages/en";
+import { home, order as orderWords, shop as words, waiting } from "../src/messages/en";
 import type { Fan } from "./fan";
 import { fits, look, shiftsOfLoad } from "./look";
 import { Crowd } from "./staff";
@@ -9,7 +9,7 @@ import { Crowd } from "./staff";
 export async function buy(fan: Fan): Promise<void> {
   const { page } = fan;
   await page.goto(fan.stack.url);
-  await page.getByRole("heading", { name: landing.heading }).waitFor();
+  await page.getByRole("heading", { name: home.heading }).waitFor();
   await page.locator(".sign").first().waitFor();
   await look(page, "landing");
   await page.locator(".sign").first().click();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 
 import type { Coupon } from "../src/api/documents";
-import { common, coupons as words, landing, order as orderWords, shop, waiting } from "../src/messages/en";
+import { common, coupons as words, home, order as orderWords, shop, waiting } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { Fan } from "./fan";
 import { fits, look } from "./look";
@@ -62,7 +62,7 @@ const moved = (page: Page) =>
 
 async function browses({ page, stack }: Fan): Promise<void> {
   await page.goto(stack.url);
-  await page.getByRole("link", { name: landing.coupons }).click();
+  await page.getByRole("link", { name: home.coupons }).click();
   await page.getByText(words.shelf.found(7, false)).waitFor();
   assert.equal(await moved(page), 0, "the shelf moves while it is loaded");
   await look(page, "coupons");

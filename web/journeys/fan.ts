@@ -95,7 +95,7 @@ export class Fan {
 
   /** From the front page into a room where nobody waits until the shop is full; in its first second somebody may. */
   async enter(): Promise<void> {
-    await this.page.getByRole("link", { name: /Lanterns/ }).click();
+    await this.page.locator(".sales a").filter({ hasText: /Lanterns/ }).click();
     const turn = this.button(waiting.offered.claim);
     await this.page.locator(".bar .note").or(turn).waitFor({ timeout: 60_000 });
     if (await turn.isVisible()) await turn.click();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { Performance } from "../src/api/documents";
-import { landing, shop as words } from "../src/messages/en";
+import { home, shop as words } from "../src/messages/en";
 import { Fan } from "./fan";
 import { look, settled } from "./look";
 import { middle, type Tasks, tasks, told, watchTasks } from "./smooth";
@@ -22,7 +22,7 @@ export async function hall(fan: Fan): Promise<void> {
     let news = 0;
     page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => void (news += String(payload).includes('"runs"') ? 1 : 0)));
     await page.goto(stack.url);
-    await page.getByText(landing.phase.open).waitFor();
+    await page.getByText(home.phase.open).waitFor();
     await mine.enter();
     await page.locator(".bar .note").filter({ hasText: /\d/ }).waitFor();
     const sale = await (await page.request.get(`${stack.url}/api/v1/sales/${stack.sale}`)).json();

@@ -16,8 +16,7 @@ export async function linkTo(stack: Stack, to: string, purpose: string): Promise
   if (stack.mailbox === undefined) throw new Error("this journey needs the mailbox of a stack: ROPELINE_MAILBOX");
   let link: string | undefined;
   await until(async () => {
-    const letters = (await (await fetch(`${stack.mailbox}/letters`)).json()) as Letter[] | { letters: Letter[] };
-    const all = Array.isArray(letters) ? letters : letters.letters;
+    const all = ((await (await fetch(`${stack.mailbox}/letters`)).json()) as Letter[] | null) ?? []; // null before the first
     const found = all.filter((each) => each.to.includes(to)).map((each) => new RegExp(`http\\S*/account#${purpose}=[\\w-]+`).exec(each.text)?.[0]);
     link = found.find((each) => each !== undefined);
     return link !== undefined;

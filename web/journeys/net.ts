@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { landing, waiting } from "../src/messages/en";
+import { home, waiting } from "../src/messages/en";
 import { Fan } from "./fan";
 import { look } from "./look";
 import { Crowd } from "./staff";
@@ -24,13 +24,13 @@ export async function net(fan: Fan): Promise<void> {
       new MutationObserver(seen).observe(document, { subtree: true, childList: true, attributes: true });
     });
     await page.goto(stack.url);
-    await page.getByText(landing.phase.open).waitFor();
-    await page.getByRole("link", { name: /Lanterns/ }).click();
+    await page.getByText(home.phase.open).waitFor();
+    await page.locator(".sales a").filter({ hasText: /Lanterns/ }).click();
     await page.waitForURL("**/shop");
     await page.locator(".tiers").waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.getItem("seen")), null, "a waiting room flashed by");
     await page.goBack(); // not into a room that sends on again
-    await page.getByRole("heading", { name: landing.heading }).waitFor();
+    await page.getByRole("heading", { name: home.heading }).waitFor();
 
     await crowd.join(1); // the second slot is taken: whoever comes now waits
     const late = await mine.another(390);
@@ -41,7 +41,7 @@ export async function net(fan: Fan): Promise<void> {
     assert.equal(await late.page.getByText(waiting.draw).count(), 0, "nothing is drawn here");
     await look(late.page, "net-busy");
     await page.reload();
-    await page.getByText(landing.busy(1)).waitFor();
+    await page.getByText(home.busy(1)).waitFor();
     await look(page, "net-list");
     await crowd.leave(1);
     await late.comeIn();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Order, Sale } from "../src/api/documents";
-import { landing, order as orderWords, shop as words } from "../src/messages/en";
+import { home, order as orderWords, shop as words } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { places } from "./exchange";
 import { Fan } from "./fan";
@@ -18,7 +18,7 @@ export async function nights(fan: Fan): Promise<void> {
     const { page } = here;
     const [first, second] = (await (await page.request.get(`${stack.url}/api/v1/sales/${stack.sale}`)).json() as Sale).performances;
     await page.goto(stack.url);
-    await page.getByText(landing.phase.open).waitFor();
+    await page.getByText(home.phase.open).waitFor();
     await here.enter();
     await here.button(words.tiers.bestFor("Circle")).click();
     await here.button(words.basket.checkout).click();

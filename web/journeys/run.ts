@@ -16,6 +16,7 @@ import { dressed } from "./dressed";
 import { venueDraw } from "./drawing";
 import { exchange } from "./exchange";
 import { Fan } from "./fan";
+import { find } from "./find";
 import { foreign } from "./foreign";
 import { invited } from "./invited";
 import { gate } from "./gate";
@@ -42,7 +43,7 @@ import { venueImport } from "./venues";
 
 // buy comes first: it wants to see the lobby of a stack that was just started.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, sales, dressed, account, "venue-import": venueImport, "venue-draw": venueDraw };
-const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "organizer-tour": organizer };
+const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "organizer-tour": organizer, "fan-finds-and-buys": find };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

@@ -698,3 +698,103 @@ export interface MyOrder {
 
 /** How a performance stands. */
 export type ShowState = "scheduled" | "postponed" | "canceled";
+
+export type FoundKind = "event" | "performer" | "venue" | "tour";
+
+/** What was found. */
+export interface Entry {
+  kind: FoundKind;
+  id: string;
+  name: string;
+  line?: string;
+  category?: string;
+  state?: "published" | "postponed";
+  picture?: string;
+  shows: number;
+  next?: string;
+  show?: {
+    id: string;
+    starts_at: string;
+    time_zone: string;
+    venue_id: string;
+    venue: string;
+    city?: string;
+    country?: string;
+    price_from?: Money;
+    sold_out: boolean;
+    kilometers?: number;
+  };
+}
+
+export interface Found {
+  entries: Entry[];
+  next?: string;
+  corrected?: string;
+  ignored?: string[];
+}
+
+export interface Category {
+  id: string;
+  name: string;
+  parent?: string;
+}
+
+export interface Listing {
+  categories: Category[];
+  events: Entry[];
+}
+
+export interface Suggestion {
+  kind: FoundKind;
+  id: string;
+  name: string;
+  line?: string;
+}
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+/** A performance as people read it. */
+export interface PlayedShow {
+  id: string;
+  /** Empty while no sale sells it. */
+  sale: string;
+  state: ShowState;
+  starts_at: string;
+  doors_at?: string;
+  ends_at?: string;
+  was_at?: string;
+  time_zone: string;
+  venue: string;
+  venue_id: string;
+  city?: string;
+  country?: string;
+}
+
+export interface ListedEvent {
+  id: string;
+  title: string;
+  state: "published" | "postponed" | "canceled";
+  category: string;
+  picture?: string;
+  performers?: Named[];
+  tour?: Named;
+  performances: PlayedShow[];
+  about?: string;
+}
+
+/** A performer, a tour or a venue. */
+export interface Told {
+  id: string;
+  name: string;
+  about?: string;
+  picture?: string;
+  links?: string[];
+  address?: string;
+  city?: string;
+  country?: string;
+  time_zone?: string;
+  place?: { latitude: number; longitude: number };
+}

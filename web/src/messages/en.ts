@@ -12,7 +12,7 @@ export { desk } from "./en/desk.ts";
 export { desks } from "./en/desks.ts";
 export { draw } from "./en/draw.ts";
 export { handover } from "./en/handover.ts";
-export { landing } from "./en/landing.ts";
+export { home } from "./en/home.ts";
 export { lane } from "./en/lane.ts";
 export { leaving } from "./en/leaving.ts";
 export { ledger } from "./en/ledger.ts";

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import type { Found } from "../src/api/documents";
+import { account, common, home as words, shop } from "../src/messages/en";
+import { hasTickets } from "./buy";
+import { Fan, until } from "./fan";
+import { linkTo } from "./letters";
+import { fits, look, shiftsOfLoad } from "./look";
+import { startStack } from "./stack";
+
+const password = "seven lanterns over water";
+
+/** A fan who mistypes a name finds the show, makes an account, buys, and finds the order there. */
+export async function find(fan: Fan): Promise<void> {
+  // A title is text, whatever stands in it.
+  const stack = await startStack({ title: "The Lanterns <b>winter</b> tour", coupons: true, safety_net: true, seats: 60, general: 20, token_life: 300 });
+  try {
+    const here = new Fan(stack, fan.context, fan.page, fan.troubles);
+    await listed(here); // what is on is found a few seconds after it was made
+    await frontPage(here);
+    await looksAround(here);
+    await places(here);
+    await types(here);
+    await registers(here);
+    await buys(here);
+  } finally {
+    await stack.stop();
+  }
+}
+
+const card = (page: Page, name: string | RegExp) => page.locator("a.entry").filter({ has: page.getByRole("heading", { name }) });
+const told = (page: Page) => page.locator(".told");
+
+async function narrow(page: Page): Promise<void> {
+  const before = page.viewportSize()!;
+  await page.setViewportSize({ width: 320, height: 800 });
+  await fits(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+  await fits(page);
+  await page.evaluate(() => (document.documentElement.style.fontSize = ""));
+  await page.setViewportSize(before);
+}
+
+async function listed({ stack }: Fan): Promise<void> {
+  await until(async () => {
+    const found = (await (await fetch(`${stack.url}/api/v1/search?q=lanterns&kind=event`)).json()) as Found;
+    return found.entries.length >= 4;
+  }, "the demo is found");
+}
+
+async function frontPage({ page, stack, context }: Fan): Promise<void> {
+  await page.goto(stack.url);
+  await card(page, /Winter's Tale/).first().waitFor();
+  await page.getByRole("heading", { name: words.soon }).waitFor();
+  assert.equal(await shiftsOfLoad(page), 0, "the front page moves while it is loaded");
+  assert.equal(await page.locator("main b", { hasText: /^winter$/ }).count(), 0, "a title is markup");
+  await page.locator(".sign", { hasText: "<b>winter</b>" }).waitFor();
+  await look(page, "home");
+  await look(page, "home-below", page.getByRole("heading", { name: words.near }));
+  await narrow(page);
+
+  await page.getByRole("button", { name: words.nearGo }).click(); // nobody has allowed it
+  await page.getByText(words.nearRefused).waitFor();
+  await context.grantPermissions(["geolocation"]);
+  await context.setGeolocation({ latitude: 38.9, longitude: -9.2 });
+  const asked = page.waitForRequest(/search\?.*near=/);
+  await page.getByRole("button", { name: words.nearGo }).click();
+  assert.match(decodeURIComponent((await asked).url()), /near=38\.90,-9\.20&/, "where somebody is is told to a kilometer");
+  await page.getByText("away", { exact: false }).first().waitFor();
+
+  await page.route("**/api/v1/listing", (route) => route.abort());
+  await page.reload();
+  await page.getByText(common.offline).waitFor();
+  await page.locator(".sign").first().waitFor(); // the ways into the lines are there all the same
+  await page.unroute("**/api/v1/listing");
+  await card(page, /Winter's Tale/).first().waitFor({ timeout: 30_000 });
+}
+
+async function looksAround({ page, stack }: Fan): Promise<void> {
+  await page.goto(`${stack.url}/search`);
+  await card(page, /Winter's Tale/).waitFor();
+  assert.equal(await shiftsOfLoad(page), 0, "the search moves while it is loaded");
+  await page.getByText(words.search.filters).click();
+  await page.getByLabel(words.search.category).selectOption({ label: "Theater" });
+  await told(page).filter({ hasText: words.search.found(1, false) }).waitFor();
+  assert.match(page.url(), /\?category=theater$/);
+  await look(page, "search-filters");
+  await narrow(page);
+  await page.reload();
+  await told(page).filter({ hasText: words.search.found(1, false) }).waitFor();
+  assert.equal(await page.getByLabel(words.search.category).inputValue(), "theater", "a reload finds what was looked for");
+  await page.getByLabel(words.search.city, { exact: true }).fill("lisboa");
+  await page.getByLabel(words.search.city, { exact: true }).press("Enter");
+  await told(page).filter({ hasText: words.search.nothingLess }).waitFor();
+  await look(page, "search-nothing");
+  await page.getByRole("button", { name: words.search.clear }).click();
+  await card(page, "The Paper Lanterns").first().waitFor();
+  await page.getByText(words.search.filters).click();
+
+  await page.getByLabel(words.search.price).fill("1");
+  await page.getByLabel(words.search.price).press("Enter");
+  await told(page).filter({ hasText: words.search.nothingLess }).waitFor();
+  assert.match(page.url(), /price_to=100&currency=EUR/);
+  await page.goBack();
+  await card(page, "The Paper Lanterns").first().waitFor();
+  await page.goto(`${stack.url}/search?near=38.72,-9.14&radius=50`);
+  await card(page, "The Paper Lanterns").waitFor();
+  await page.getByText("away", { exact: false }).first().waitFor();
+  assert.equal(await page.locator("a.entry").count(), 1);
+  await page.getByLabel(words.search.within).selectOption("");
+  await page.waitForURL(/\/search$/);
+  await page.goto(`${stack.url}/search?from=2026-02-30`); // a day that no calendar has
+  await page.locator(".wrong.told").filter({ hasText: /day/i }).waitFor();
+}
+
+/** From an event to who plays it, where, and on which tour: times are those of the venue. */
+async function places({ page, stack }: Fan): Promise<void> {
+  await page.goto(`${stack.url}/search?city=New+York`);
+  await card(page, "The Paper Lanterns").click();
+  await page.getByRole("heading", { level: 1, name: "The Paper Lanterns" }).waitFor();
+  const shows = page.locator("li.show");
+  assert.equal(await shows.count(), 3);
+  assert.match(await shows.first().locator(".at").innerText(), /19:30|7:30/, "by the clocks in New York");
+  await shows.first().getByText(words.event.notYet).waitFor();
+  await page.locator('.left[data-left="many"]').nth(2).waitFor();
+  await look(page, "event");
+  await narrow(page);
+  await page.getByRole("link", { name: "Lights Across the Water" }).click();
+  await page.locator('article[data-told="tour"]').waitFor();
+  assert.equal(await page.locator("li.show").count(), 6);
+  await look(page, "tour");
+  await narrow(page);
+  await page.getByRole("link", { name: /^Coliseu do Tejo/ }).first().click();
+  await page.locator('article[data-told="venue"]').waitFor();
+  assert.equal(await page.locator("li.show").count(), 2);
+  await page.getByRole("link", { name: words.venue.map }).waitFor();
+  await look(page, "venue");
+  await narrow(page);
+  await page.getByRole("link", { name: "The Paper Lanterns" }).first().click();
+  await page.locator(".who a").first().click();
+  await page.locator('article[data-told="performer"]').waitFor();
+  await look(page, "performer");
+  await narrow(page);
+  await page.goto(`${stack.url}/events/${crypto.randomUUID()}`);
+  await page.getByRole("heading", { name: words.missing.heading }).waitFor();
+  await look(page, "event-missing");
+}
+
+/** By keyboard: what is suggested while typing, and what is found of a word that nobody has. */
+async function types({ page, stack }: Fan): Promise<void> {
+  await page.goto(stack.url);
+  const field = page.getByRole("combobox", { name: words.search.label });
+  await field.pressSequentially("paper lant", { delay: 20 });
+  const options = page.getByRole("option");
+  await options.first().waitFor();
+  await look(page, "home-suggestions");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.getByRole("option", { selected: true }).count(), 1);
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.getByRole("option", { selected: true }).count(), 0);
+  await page.keyboard.press("Escape");
+  await options.first().waitFor({ state: "hidden" });
+
+  await field.fill("lantrens wintre");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/search\?q=lantrens/);
+  await told(page).filter({ hasText: words.search.corrected("lanterns winter") }).waitFor();
+  await look(page, "search");
+  await narrow(page);
+  await card(page, /^The Lanterns/).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "The Lanterns <b>winter</b> tour" }).waitFor();
+  await page.getByText(words.event.prices).first().click();
+  await page.locator(".prices table").waitFor();
+  await look(page, "event-on-sale");
+}
+
+async function registers({ page, stack }: Fan): Promise<void> {
+  const event = page.url();
+  await page.getByRole("link", { name: words.account }).click();
+  await page.getByRole("link", { name: account.signIn.signUp, exact: true }).click();
+  await page.getByLabel(account.email).fill("finder@example.com");
+  await page.getByLabel(account.password).fill(password);
+  await page.getByRole("button", { name: account.signUp.submit }).click();
+  await page.getByRole("heading", { name: account.sent.heading }).waitFor();
+  await page.goto(await linkTo(stack, "finder@example.com", "confirm"));
+  await page.getByLabel(account.password).fill(password);
+  await page.getByRole("button", { name: account.confirm.submit }).click();
+  await page.getByText(account.orders.none).waitFor();
+  await page.goto(event);
+}
+
+async function buys(fan: Fan): Promise<void> {
+  const { page, stack } = fan;
+  const left = page.locator(".left").first();
+  await left.filter({ hasText: words.event.left.many }).waitFor();
+  await page.getByRole("link", { name: new RegExp(`^${words.event.ticketsFor("").trim()}`) }).first().click();
+  await page.waitForURL("**/shop");
+  await fan.button(shop.tiers.bestFor("Circle")).click();
+  await fan.button(shop.basket.checkout).click();
+  await page.getByText(shop.pay.account("finder@example.com")).waitFor();
+  await page.getByRole("button", { name: /^Pay / }).click();
+  await page.getByRole("link", { name: shop.paid.mine }).click();
+  await page.getByRole("heading", { name: account.orders.unused }).waitFor();
+  await page.locator('a[data-order="unused"]').filter({ hasText: "<b>winter</b>" }).click();
+  await hasTickets(fan, 2);
+  assert.ok(page.url().startsWith(`${stack.url}/orders/`));
+}
