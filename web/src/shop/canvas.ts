@@ -385,11 +385,12 @@ export class SeatCanvas {
   }
 
   #drawNames(context: CanvasRenderingContext2D, inks: MapInks): void {
-    const { sections, step } = this.#chart;
+    const { sections, step, box } = this.#chart;
     const { scale } = this.#view;
+    const bottom = box.top + box.height;
     for (const { name, x, y, width } of sections) {
       const size = Math.max(Math.min(step * 1.15, nameMost / scale), Math.min(nameLeast / scale, width / (letter * name.length)));
-      this.#write(context, name, x, y + step * 0.6 + size * 0.52, size, inks.ink, inks.font, inks.ground);
+      this.#write(context, name, x, Math.min(y + step * 0.6 + size * 0.52, bottom - size * 0.6), size, inks.ink, inks.font, inks.ground);
     }
   }
 
