@@ -199,18 +199,18 @@ export class Setup extends Acting {
   /** After a conflict: what is kept is shown, or what is here is put in its place. */
   settle(whose: "theirs" | "mine"): Promise<void> {
     return this.act(async () => {
-      const { show, draft, conflict, step } = this;
-      await this.#open(this.event!.id);
-      this.step = step;
-      if (whose === "theirs") return;
-      if (conflict === "show") {
-        this.show = show;
-        await this.#keepShow();
-      } else {
-        this.draft = draft;
-        await this.#meet(draft.nights.map((night) => night.venue));
-        await this.#keep();
+      const { conflict, step } = this;
+      const id = this.event!.id;
+      if (whose === "theirs") {
+        await this.#open(id);
+        this.step = step;
+        return;
       }
+      // What is typed here stays where it is; only what it replaces is looked up.
+      if (conflict === "show") this.event = await api.event(id);
+      else this.#version = (await api.draft(id))?.version ?? 0;
+      this.conflict = "";
+      await (conflict === "show" ? this.#keepShow() : this.#keep());
     });
   }
 
