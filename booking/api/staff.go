@@ -208,7 +208,7 @@ var areas = map[string]string{
 	organizer + "/performances/{id}/state": "events",
 	organizer + "/venues":                  "venues",
 	organizer + "/programs":                "sales", organizer + "/performances/{id}/reserves": "sales", organizer + "/plans": "sales", organizer + "/accounts/{account}/plan": "sales",
-	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
+	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
 	organizer + "/exports": "orders", organizer + "/popularity": "orders",
 	counter: "counter", organizer + "/counter": "counter",
 	organizer + "/changes": "changes",
