@@ -182,7 +182,12 @@ export class Venues extends Acting {
   }
 
   async #readChanges(): Promise<void> {
-    this.changes = await listOf("changes", (cursor) => api.changes(this.chosen, cursor));
+    try {
+      this.changes = await listOf("changes", (cursor) => api.changes(this.chosen, cursor));
+    } catch (cause) {
+      if (!(cause instanceof Refusal) || cause.status !== 403) throw cause;
+      this.changes = undefined; // it is for organizers: who manages venues alone does without
+    }
   }
 
   async #look(version: number): Promise<void> {
