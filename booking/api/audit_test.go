@@ -85,6 +85,7 @@ var boundedLists = map[string]string{
 	"ShownStaff.places":                "200 at most, of one person",
 	"SignInList.sign_ins":              "50 at most: the oldest end",
 	"Export.sign_ins":                  "50 at most: the oldest end",
+	"Export.performers":                "500 at most: nobody follows more",
 	"Export.orders":                    "one person's own, which none may be missing of",
 	"ReturnsLists.lists":               "one at most for each tier",
 	"ShownCounterBody.reserves":        "1,000 at most",
@@ -229,6 +230,11 @@ func newScene(t *testing.T) *scene {
 		c.do(http.MethodPost, s.team+"/keys", "key-olga", c.json(m{"name": name, "scopes": []string{"events:read"}}), "Idempotency-Key", "k"+name).is(http.StatusCreated, nil)
 		c.do(http.MethodPost, organizationsPath, "key-sre", c.json(m{"slug": name, "name": name}), "Idempotency-Key", "o"+name).is(http.StatusCreated, nil)
 	}
+	var bands PerformerList
+	c.get("/api/v1/performers", "").is(http.StatusOK, &bands)
+	for _, k := range bands.Performers {
+		c.do(http.MethodPut, mePath+"/performers/"+k.ID, s.ada, "").is(http.StatusNoContent, nil)
+	}
 	for i := range 3 { // as webhooks leave them
 		if _, err := c.db.Exec(t.Context(), `insert into order_disputes (performance_id, id, order_id, attempt_id, provider_ref, payment_ref, state, amount, withdrawn, reinstated, currency, fee, fee_returned, fee_currency, reason, opened_at)
 			values ($1, $2, $3, $2, $4, 'p', $5, 100, 0, 0, 'EUR', 0, 0, 'EUR', 'r', now())`, c.show.ID, uuid.Must(uuid.NewV7()), s.order.ID, fmt.Sprint("d", i), []string{"open", "won", "open"}[i]); err != nil {
@@ -279,6 +285,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-categories":         {"/api/v1/categories", ""},
 		"list-products":           {"/api/v1/shops/opera/products", ""},
 		"list-my-orders":          {mePath + "/orders", s.ada},
+		"list-followed":           {mePath + "/performers", s.ada},
 		"list-bag":                {"/api/v1/bag", s.bag},
 		"list-shop-coupons":       {opera + "/coupons", "key-rosa"},
 		"list-coupon-queue":       {opera + "/coupons/" + s.offer.ID + "/queues/claimed", "key-rosa"},

@@ -27,6 +27,10 @@ func (s *server) routeMe() error {
 		handle(s, "list-my-orders", s.listMyOrders),
 		handle(s, "get-my-order", s.getMyOrder),
 		handle(s, "claim-orders", s.claimOrders),
+		handle(s, "list-followed", s.listFollowed),
+		handle(s, "get-followed", s.getFollowed),
+		handle(s, "follow", s.follow),
+		handle(s, "unfollow", s.unfollow),
 	)
 }
 
@@ -254,6 +258,8 @@ type Export struct {
 	Account MyAccount    `json:"account"`
 	SignIns []MySignIn   `json:"sign_ins" doc:"50 at most"`
 	Orders  []order.Mine `json:"orders"`
+
+	Performers []people.Followed `json:"performers" doc:"whom they follow"`
 }
 
 type gotExport struct {
@@ -266,9 +272,19 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}}}
+	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Performers: []people.Followed{}}}
 	if out.Body.SignIns, err = s.signIns(ctx); err != nil {
 		return nil, err
+	}
+	for page := (booking.Page{Limit: booking.PageMost}); ; {
+		followed, next, err := s.people.Following(ctx, account.Body.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Performers = append(out.Body.Performers, followed...)
+		if page.Cursor = next; next == "" {
+			break
+		}
 	}
 	for page := (booking.Page{Limit: booking.PageMost}); ; {
 		orders, next, err := s.orders.OfPerson(ctx, account.Body.ID, page)

@@ -291,6 +291,10 @@ var Routes = []Route{
 	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
 	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
 	{"accept-invitation", http.MethodPost, mePath + "/invitations/accept", Account, http.StatusOK, "Take an invitation to work for an organization, by the link of its letter"},
+	{"list-followed", http.MethodGet, mePath + "/performers", Account, http.StatusOK, "The performers whom this account follows, and when they are on next"},
+	{"get-followed", http.MethodGet, mePath + "/performers/{id}", Account, http.StatusOK, "Whether this account follows a performer"},
+	{"follow", http.MethodPut, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer"},
+	{"unfollow", http.MethodDelete, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer no more"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
 
 	{"put-shop", http.MethodPut, desk, Desk, http.StatusOK, "Make a shop, or change its name"},

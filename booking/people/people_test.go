@@ -353,6 +353,7 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	if _, err := db.Exec(t.Context(), `insert into buyers (id, email, person_id) values (gen_random_uuid(), $1, $2)`, ada, here.Person); err != nil {
 		t.Fatal(err)
 	}
+	wants(t, "following a band", store.Follow(t.Context(), here.Person, band(t, db, "A band")), nil)
 	readable := func() (n int) {
 		if err := db.QueryRow(t.Context(), `select count(*) from people p where convert_from(convert_to(p::text, 'utf8'), 'utf8') ~* 'ada|lisbon'`).Scan(&n); err != nil {
 			t.Fatal(err)
@@ -379,7 +380,7 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	_, err = store.SignIn(t.Context(), nowhere, ada, password, "")
 	wants(t, "signing in", err, people.ErrSignIn)
 	var buyers, rows int
-	if err := db.QueryRow(t.Context(), `select (select count(*) from buyers where email <> ''), (select count(*) from second_factors)
+	if err := db.QueryRow(t.Context(), `select (select count(*) from buyers where email <> ''), (select count(*) from second_factors) + (select count(*) from follows)
 		+ (select count(*) from letters) + (select count(*) from recovery_codes)`).Scan(&buyers, &rows); err != nil || buyers != 0 || rows != 0 {
 		t.Errorf("left are %d addresses and %d rows, %v", buyers, rows, err)
 	}

@@ -22,6 +22,7 @@ export async function find(fan: Fan): Promise<void> {
     await places(here);
     await types(here);
     await registers(here);
+    await follows(here);
     await buys(here);
   } finally {
     await stack.stop();
@@ -140,6 +141,7 @@ async function places({ page, stack }: Fan): Promise<void> {
   await page.getByRole("link", { name: "The Paper Lanterns" }).first().click();
   await page.locator(".who a").first().click();
   await page.locator('article[data-told="performer"]').waitFor();
+  await page.getByRole("link", { name: words.follow.signIn }).waitFor();
   await look(page, "performer");
   await narrow(page);
   await page.goto(`${stack.url}/events/${crypto.randomUUID()}`);
@@ -188,6 +190,28 @@ async function registers({ page, stack }: Fan): Promise<void> {
   await page.getByLabel(account.password).fill(password);
   await page.getByRole("button", { name: account.confirm.submit }).click();
   await page.getByText(account.orders.none).waitFor();
+  await page.goto(event);
+}
+
+/** Whom a fan follows stands in their account. */
+async function follows({ page, stack }: Fan): Promise<void> {
+  const event = page.url();
+  await page.goto(`${stack.url}/search?kind=performer&q=paper`);
+  await card(page, "The Paper Lanterns").click();
+  await page.getByRole("button", { name: words.follow.offOf("The Paper Lanterns") }).press("Enter");
+  const followed = page.getByRole("button", { name: words.follow.onOf("The Paper Lanterns") });
+  await followed.waitFor();
+  await page.reload();
+  await followed.waitFor();
+  await look(page, "performer-followed");
+  await page.goto(`${stack.url}/account/following`);
+  await page.getByRole("link", { name: "The Paper Lanterns" }).waitFor();
+  await look(page, "account-following");
+  await narrow(page);
+  await page.getByRole("button", { name: account.following.letGoOf("The Paper Lanterns") }).click();
+  await page.getByRole("link", { name: "The Paper Lanterns" }).waitFor({ state: "detached" });
+  await page.reload();
+  await page.getByText(account.following.none).waitFor();
   await page.goto(event);
 }
 

@@ -7,12 +7,13 @@ import { account as words, common } from "../messages/en";
 import { unanswered } from "../messages/problem";
 import { Data } from "./Data";
 import { Confirm, Forgot, Invited, Move, Reset, SignIn, SignUp } from "./Door";
+import { Following } from "./Following";
 import { backOf, letterOf } from "./letter";
 import { Orders } from "./Orders";
 import { ProfileForm } from "./Profile";
 import { Security } from "./Security";
 
-const parts = ["orders", "profile", "security", "data"] as const;
+const parts = ["orders", "following", "profile", "security", "data"] as const;
 type Part = (typeof parts)[number];
 
 /** What a part of the account gets. */
@@ -97,6 +98,7 @@ export function AccountPage({ at }: { at: string }) {
       <main class="account">
         <Parts at={part} />
         {part === "orders" && <Orders {...own} />}
+        {part === "following" && <Following {...own} />}
         {part === "profile" && <ProfileForm {...own} />}
         {part === "security" && <Security {...own} />}
         {part === "data" && <Data erased={() => setMine("erased")} />}

@@ -1,4 +1,4 @@
-// The account: /account/orders, /profile, /security and /data of who is signed in; /sign-up
+// The account: /account/orders, /following, /profile, /security and /data of who is signed in; /sign-up
 // and /forgot at its door. Letters lead to /account, with what they carry as the address's
 // fragment, which browsers never send to a server or name as a referrer.
 

@@ -1,6 +1,6 @@
 // The routes of accounts. Who is signed in has a cookie that no script reads.
 
-import type { Account, MyOrder, Order, Profile, SignInPlace } from "./documents";
+import type { Account, Followed, MyOrder, Order, Profile, SignInPlace } from "./documents";
 import { call, Refusal } from "./http";
 
 const accounts = "/api/v1/accounts";
@@ -63,3 +63,20 @@ export const orders = async (cursor = "") => (await call<{ orders: MyOrder[]; ne
 /** With its key. */
 export const order = async (id: string) => (await call<Order>("GET", `${me}/orders/${encodeURIComponent(id)}`)).body;
 export const claimOrders = async () => (await call<{ claimed: number }>("POST", `${me}/orders/claim`, { body: {} })).body.claimed;
+
+const performer = (id: string) => `${me}/performers/${encodeURIComponent(id)}`;
+
+export const following = async (cursor = "") =>
+  (await call<{ performers: Followed[]; next?: string }>("GET", `${me}/performers${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
+export const follow = (id: string) => call("PUT", performer(id));
+export const unfollow = (id: string) => call("DELETE", performer(id));
+
+/** Whether who is signed in follows a performer. */
+export async function follows(id: string): Promise<boolean | "nobody"> {
+  try {
+    return (await call<{ followed: boolean }>("GET", performer(id))).body.followed;
+  } catch (cause) {
+    if (cause instanceof Refusal && cause.status === 401) return "nobody";
+    throw cause;
+  }
+}

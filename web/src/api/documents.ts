@@ -798,3 +798,11 @@ export interface Told {
   time_zone?: string;
   place?: { latitude: number; longitude: number };
 }
+
+/** A performer whom an account follows. */
+export interface Followed {
+  id: string;
+  name: string;
+  shows: number;
+  next?: string;
+}

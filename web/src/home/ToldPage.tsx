@@ -5,6 +5,7 @@ import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
 import { common, home as words } from "../messages/en";
 import { unanswered } from "../messages/problem";
+import { Follow } from "./Follow";
 import { HomeTop } from "./HomeTop";
 import { About, Missing, Poster } from "./parts";
 import { Shows } from "./Shows";
@@ -59,6 +60,7 @@ export function ToldPage({ of, id }: { of: api.Of; id: string }) {
             <Poster id={told.picture} />
             <p class="eyebrow">{words.kind[of]}</p>
             <h1 dir="auto">{told.name}</h1>
+            {of === "performer" && <Follow id={id} name={told.name} />}
             {of === "venue" && <Where of={told} />}
             <About text={told.about} />
             {told.links && told.links.length > 0 && <Links of={told.links} />}

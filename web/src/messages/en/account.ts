@@ -78,7 +78,7 @@ export const account = {
   linkOver: "This link was used already, or is too old.",
   askAgain: "Ask for a new one",
 
-  nav: { label: "Account", orders: "Orders", profile: "Profile", security: "Signing in", data: "Your data" },
+  nav: { label: "Account", orders: "Orders", following: "Following", profile: "Profile", security: "Signing in", data: "Your data" },
   signOut: "Sign out",
 
   orders: {
@@ -96,6 +96,15 @@ export const account = {
     claimLead: "What was bought as a guest with this account’s e-mail address can come here, too.",
     claimGo: "Bring those orders here",
     claimed: (n: number) => (n === 0 ? "There are no others with this address." : `${count(n)} ${plural(n, { one: "order is", other: "orders are" })} here now.`),
+  },
+
+  following: {
+    heading: "Artists you follow",
+    none: "You follow nobody yet. Each artist’s page has a button for it.",
+    next: (at: string, shows: number) => `Next ${moment(at)}${shows > 1 ? `, ${count(shows)} dates` : ""}`,
+    nothing: "No dates at present",
+    letGo: "Let go",
+    letGoOf: (name: string) => `Let go of ${name}`,
   },
 
   profile: {

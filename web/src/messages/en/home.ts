@@ -101,6 +101,8 @@ export const home = {
     asOf: (at: string) => `As of ${at}. The prices include all fees and taxes.`,
   },
   performer: { links: "More about them", none: "No dates at present." },
+  follow: { off: "Follow", offOf: (name: string) => `Follow ${name}`, on: "Following", onOf: (name: string) => `Following ${name}: let go`, signIn: "Sign in to follow" },
+  lost: "No answer came. Please try again.",
   venue: { map: "See on a map" },
   more: "Show more",
   missing: { heading: "There is no such page", lead: "It may have been taken down, or the address is not complete.", home: "See what is on" },
