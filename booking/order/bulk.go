@@ -46,9 +46,11 @@ const (
 	// of the provider at the same time.
 	bulkSize   = 50
 	bulkAtOnce = 4
-	// bulkLease is for how long a performance is nobody else's, and how long a round takes at
-	// most.
-	bulkLease = time.Minute
+	// bulkLease is for how long others leave a performance to whoever has taken it: no longer
+	// than it should wait if they die. Two at once do no harm.
+	bulkLease = 3 * time.Second
+	// bulkPatience is how long a round may take.
+	bulkPatience = time.Minute
 )
 
 // RefundAll writes down that everybody is to get their money back, once: who asks again is
@@ -106,14 +108,14 @@ func (d *Desk) RunBulkRefunds(ctx context.Context) error {
 	tick := time.NewTicker(bulkEvery)
 	defer tick.Stop()
 	for {
-		n, err := d.bulkRound(ctx)
+		more, err := d.bulkRound(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			d.log.Warn("refunding all of a performance", "err", err)
 		}
-		if n == bulkSize && err == nil {
+		if more && err == nil {
 			continue
 		}
 		select {
@@ -124,26 +126,26 @@ func (d *Desk) RunBulkRefunds(ctx context.Context) error {
 	}
 }
 
-// bulkRound cancels some orders of the performance that has waited longest, and returns how
-// many it has looked at. For as long as a lease it is nobody else's.
-func (d *Desk) bulkRound(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bulkLease)
+// bulkRound cancels some orders of the performance that has waited longest, and reports
+// whether there was one.
+func (d *Desk) bulkRound(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bulkPatience)
 	defer cancel()
 	var b BulkRefund
 	err = d.store.db.QueryRow(ctx, `update bulk_refunds set due_at = now() + make_interval(secs => $1) where performance_id =
 		(select performance_id from bulk_refunds where due_at <= now() order by due_at limit 1 for update skip locked)
 		returning performance_id, who, reason`, bulkLease.Seconds()).Scan(&b.Performance, &b.Who, &b.Reason)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+		return false, nil
 	}
 	if err != nil {
-		return 0, away("taking", "a bulk refund", err)
+		return false, away("taking", "a bulk refund", err)
 	}
 	orders, err := ids(ctx, d.store.db, `select id::text from orders o where performance_id = $1 and state = 'paid'
 		and not exists (select from bulk_refund_refusals f where f.performance_id = o.performance_id and f.order_id = o.id and f.at > now() - interval '10 minutes')
 		order by id limit $2`, b.Performance, bulkSize)
 	if err != nil {
-		return 0, away("reading orders of", string(b.Performance), err)
+		return false, away("reading orders of", string(b.Performance), err)
 	}
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(bulkAtOnce)
@@ -151,14 +153,14 @@ func (d *Desk) bulkRound(ctx context.Context) (n int, err error) {
 		g.Go(func() error { return d.refundWhole(each, b, id) })
 	}
 	if err := g.Wait(); err != nil {
-		return len(orders), err
+		return true, err
 	}
 	_, err = d.store.db.Exec(ctx, `update bulk_refunds set due_at = case when $2 then now() else now() + greatest(interval '2 seconds', (now() - created_at) / 10) end
 		where performance_id = $1`, b.Performance, len(orders) == bulkSize)
 	if err != nil {
 		err = away("going on with", string(b.Performance), err)
 	}
-	return len(orders), err
+	return true, err
 }
 
 // refundWhole cancels an order, or writes down why it is left.

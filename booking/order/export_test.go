@@ -55,4 +55,4 @@ func (d *Desk) At(now func() time.Time) *Desk {
 }
 
 // BulkRound goes through some orders of one performance, as RunBulkRefunds does.
-func (d *Desk) BulkRound(ctx context.Context) (int, error) { return d.bulkRound(ctx) }
+func (d *Desk) BulkRound(ctx context.Context) (bool, error) { return d.bulkRound(ctx) }

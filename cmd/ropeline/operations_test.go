@@ -533,14 +533,19 @@ func (s *shop) cancelOperations() []operation {
 		if _, err := s.db.Exec(s.t.Context(), `update performances set state = 'canceled' where id = $1`, show[b]); err != nil {
 			s.t.Fatal(err)
 		}
+		s.await("a search knows of it", func() bool { return s.count(`select count(*) from find_stale`) == 0 }) // which is no step of this
+	}
+	ask := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPut, "/api/v1/organizer/performances/"+string(show[b])+"/refund", map[string]any{"reason": "the roof leaks"}, "")
+		return status
+	}
+	gone := func(b *buyer) bool {
+		return s.count(`select count(*) from orders where id = $1 and state = 'canceled'`, b.order) == 1
 	}
 	all := func(b *buyer) int {
-		status, _ := s.do(&buyer{token: s.staff}, http.MethodPut, "/api/v1/organizer/performances/"+string(show[b])+"/refund", map[string]any{"reason": "the roof leaks"}, "")
-		back := func() bool {
-			return s.dead.Load() || s.count(`select count(*) from orders where id = $1 and state = 'canceled'`, b.order) == 1
-		}
+		status := ask(b)
 		if status == http.StatusOK {
-			s.await("the order is canceled", back)
+			s.await("the order is canceled", func() bool { return s.dead.Load() || gone(b) })
 		}
 		if s.dead.Load() {
 			return 0
@@ -548,9 +553,10 @@ func (s *shop) cancelOperations() []operation {
 		return status
 	}
 	allBack := func(b *buyer) string {
-		if status := all(b); status != http.StatusOK {
+		if status := ask(b); status != http.StatusOK {
 			s.t.Errorf("asked again: %d", status)
 		}
+		s.await("the order is canceled", func() bool { return gone(b) })
 		s.settle()
 		if n := s.count(`select count(*) from sandbox_refunds r join attempts a on a.id = r.attempt_id where a.session_id = $1 and r.amount = 9000`, b.session); n != 1 {
 			s.t.Errorf("the money came back %d times", n)
