@@ -1,7 +1,8 @@
 // What organizers learn of what they sell; the cookie of the sign-in is the credential.
 
-import type { Money } from "./documents";
+import type { Money, ShowState } from "./documents";
 import { call } from "./http";
+import type { KeptEvent } from "./setup";
 
 const root = "/api/v1/organizer";
 const at = (performance: string) => `${root}/performances/${encodeURIComponent(performance)}`;
@@ -83,6 +84,38 @@ export interface Wanted {
   state: string;
 }
 
+/** What orders came to in one currency, in minor units. */
+export interface Settled {
+  currency: string;
+  orders: number;
+  taken: number;
+  cash: number;
+  terminal: number;
+  exchanged: number;
+  refunded: number;
+  to_refund: number;
+  disputed: number;
+  dispute_fees: number;
+  fee: number;
+  tax: number;
+  owed: number;
+  net: number;
+}
+
+/** How far everybody has their money back. */
+export interface BulkRefund {
+  who: string;
+  reason: string;
+  asked_at: string;
+  left: number;
+  canceled: number;
+  refunding: number;
+  refunded: number;
+  failed: number;
+  /** At most 100 of them. */
+  refused: { order: string; code: string; at: string }[];
+}
+
 export const popularity = async (cursor = "") => (await call<{ performances: Popular[]; next?: string }>("GET", `${root}/popularity?cursor=${encodeURIComponent(cursor)}`)).body;
 export const live = async (performance: string) => (await call<Live>("GET", `${at(performance)}/live`)).body;
 
@@ -97,6 +130,24 @@ export const order = async (id: string) => (await call<Sold>("GET", `${root}/ord
 /** Tickets that are canceled already are left as they are. */
 export const cancel = async (id: string, how: { tickets: string[]; reason: string; full: boolean }) => void (await call("POST", `${root}/orders/${encodeURIComponent(id)}/cancel`, { body: how }));
 
-/** Where a file is. */
+/** version: that of its event, which was seen. */
+export const setState = async (performance: string, version: number, state: ShowState, reason: string) =>
+  (await call<KeptEvent>("PUT", `${at(performance)}/state?reason=${encodeURIComponent(reason)}`, { body: { state }, headers: { "If-Match": `"${version}"` } })).body;
+
+/** Asked for once: the same again tells how far it is. */
+export const refundAll = async (performance: string, reason: string) => (await call<BulkRefund>("PUT", `${at(performance)}/refund`, { body: { reason } })).body;
+
+/** undefined where nobody has asked for it. */
+export async function refund(performance: string): Promise<BulkRefund | undefined> {
+  const answer = await call<BulkRefund>("GET", `${at(performance)}/refund`, { accept: [404] });
+  return answer.status === 404 ? undefined : answer.body;
+}
+
+export const settlement = async (performance: string) => (await call<{ currencies: Settled[] }>("GET", `${at(performance)}/settlement`)).body.currencies;
+export const saleSettlement = async (sale: string) => (await call<{ totals: Settled[] }>("GET", `${root}/sales/${encodeURIComponent(sale)}/settlement`)).body.totals;
+
+/** Where a file of a performance is. */
 export const file = (name: "orders.csv" | "accounting.csv", performance: string, mails = false) =>
   `${root}/exports/${name}?performance=${encodeURIComponent(performance)}${mails ? "&mails=true" : ""}`;
+/** Where the accounts of a sale are. */
+export const saleFile = (sale: string) => `${root}/exports/accounting.csv?sale=${encodeURIComponent(sale)}`;

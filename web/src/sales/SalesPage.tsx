@@ -11,6 +11,8 @@ import { SeatMap } from "../shop/SeatMap";
 import { Funnel, Money, Points, Tiers } from "./Figures";
 import { Sales } from "./model";
 import { Orders } from "./Orders";
+import { Settlement } from "./Settlement";
+import { State } from "./State";
 
 export function SalesPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
@@ -50,10 +52,12 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
         )}
         {live && show && (
           <div class="figures">
+            <State sales={sales} />
             <Money live={live} />
             <Points live={live} />
             <Funnel live={live} />
             <Tiers live={live} />
+            <Settlement sales={sales} />
             {show.chart.seats.length > 0 && (
               <section class="card map-card" aria-labelledby="map">
                 <h2 id="map">{words.map}</h2>

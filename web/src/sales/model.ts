@@ -1,19 +1,25 @@
 // The sales of one performance as its organizer watches them. Components draw it.
 
 import { availability, performance as fetchPerformance } from "../api/booking";
+import type { ShowState } from "../api/documents";
+import * as guide from "../api/guide";
 import { Refusal } from "../api/http";
 import { signIn, signOut } from "../api/ops";
 import * as api from "../api/sales";
+import * as setup from "../api/setup";
 import { sales as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
 import { Acting } from "../shop/acting";
 import { type SeatState, Units } from "../shop/seats";
 import { type Show, showOf } from "../shop/show";
+import { type Of, ofEvent, ofShow, over, type Standing, stood, type To } from "./standing";
 
 /** The sign-in: not known yet, none, of somebody else's key, or good. */
 export type Staff = "unknown" | "no" | "other" | "yes";
 
 const lookEvery = 2_000;
+/** A settlement adds up a whole sale: less often. */
+const settleEvery = 10_000;
 
 export class Sales extends Acting {
   staff: Staff = "unknown";
@@ -30,7 +36,15 @@ export class Sales extends Acting {
   moreFound = "";
   open: api.Sold | undefined;
 
+  /** undefined where events are not this one's to see. */
+  standing: Standing | undefined;
+  /** undefined while nobody has asked for refunds of all. */
+  refund: api.BulkRefund | undefined;
+  settled: { performance: api.Settled[]; sale: api.Settled[] } | undefined;
+
   #units = new Units(0);
+  #settledOf = "";
+  #settleAt = 0;
   #etag: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,7 +67,7 @@ export class Sales extends Acting {
     return this.act(async () => {
       await signOut();
       clearTimeout(this.#timer);
-      this.shows = this.live = this.show = this.found = this.open = undefined;
+      this.shows = this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = undefined;
       this.staff = "no";
     });
   }
@@ -97,7 +111,39 @@ export class Sales extends Acting {
       await api.cancel(id, { tickets, reason, full });
       this.open = await api.order(id);
       this.found = this.found?.map((each) => (each.id === id ? this.open! : each));
+      this.#settleAt = 0;
       this.notice = words.cancel.done;
+    });
+  }
+
+  get showState(): ShowState {
+    return this.standing?.shows.find((each) => each.id === this.chosen)?.state ?? "scheduled";
+  }
+
+  /** Tickets that are sold, of the performance. */
+  get sold(): number {
+    return this.live?.tiers.reduce((sum, tier) => sum + tier.sold, 0) ?? 0;
+  }
+
+  /** The sale that sells the performance; empty while none does. */
+  get sale(): string {
+    return this.shows?.find((each) => each.performance === this.chosen)?.sale ?? "";
+  }
+
+  setState(of: Of, to: To, reason: string): Promise<void> {
+    return this.act(async () => {
+      const { event } = this.standing!;
+      const kept = await (of === "event" ? setup.setState(event.id, event.version, ofEvent(to), reason) : api.setState(this.chosen, event.version, ofShow(to), reason));
+      this.standing = stood(this.standing!, kept, of, this.chosen, to, Date.now());
+      this.notice = words.standing.done[of][to];
+      await this.#refund();
+    });
+  }
+
+  refundAll(reason: string): Promise<void> {
+    return this.act(async () => {
+      this.refund = await api.refundAll(this.chosen, reason);
+      this.#settleAt = 0;
     });
   }
 
@@ -110,14 +156,41 @@ export class Sales extends Acting {
   async #choose(id: string): Promise<void> {
     clearTimeout(this.#timer);
     this.chosen = id;
-    this.live = this.show = this.found = this.open = undefined;
+    this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = undefined;
     this.#etag = undefined;
+    this.#settledOf = "";
+    this.#settleAt = 0;
     const performance = await fetchPerformance(id);
     this.show = showOf(performance);
     this.#units = Units.of(performance.tiers);
+    await this.#stand();
+    await this.#refund();
     await this.#look();
     this.#lookOn();
     await this.#first();
+  }
+
+  async #stand(): Promise<void> {
+    try {
+      const event = (await setup.events()).find((each) => each.performances.includes(this.chosen));
+      this.standing = event && { event, shows: event.state === "draft" ? [] : (await guide.event(event.id)).performances };
+    } catch (cause) {
+      if (!(cause instanceof Refusal && cause.status === 403)) throw cause;
+      this.standing = undefined;
+    }
+  }
+
+  async #refund(): Promise<void> {
+    if (this.showState === "canceled") this.refund = await api.refund(this.chosen);
+  }
+
+  async #settle(id: string, money: string): Promise<void> {
+    const { sale } = this;
+    const [performance, whole] = await Promise.all([api.settlement(id), sale === "" ? [] : api.saleSettlement(sale)]);
+    if (id !== this.chosen) return;
+    this.settled = { performance, sale: whole };
+    this.#settledOf = money;
+    this.#settleAt = Date.now() + settleEvery;
   }
 
   async #first(): Promise<void> {
@@ -133,6 +206,9 @@ export class Sales extends Acting {
     this.live = live;
     this.#etag = units.etag;
     if (units.body) this.#units.set(units.body);
+    if (this.refund && !over(this.refund)) await this.#refund();
+    const money = JSON.stringify(live.money);
+    if (money !== this.#settledOf && Date.now() >= this.#settleAt) await this.#settle(id, money);
     this.fresh = true;
   }
 
@@ -151,12 +227,14 @@ export class Sales extends Acting {
     }, lookEvery);
   }
 
-  protected explain(cause: unknown): void {
+  protected async explain(cause: unknown): Promise<void> {
     if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
       this.staff = cause.status === 401 ? "no" : "other";
       return;
     }
-    this.problem = problemOf(cause, () => undefined);
+    this.problem = problemOf(cause, (refusal) => words.refusals[refusal.code]);
+    // Somebody else was here: what is shown is theirs now.
+    if (cause instanceof Refusal && ["changed-meanwhile", "event-state", "performance-not-canceled"].includes(cause.code)) await this.#stand().catch(() => undefined);
   }
 }
 
