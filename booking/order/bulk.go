@@ -41,7 +41,7 @@ var (
 
 const (
 	// bulkEvery is how often it is asked whether there is a bulk refund to go on with.
-	bulkEvery = 2 * time.Second
+	bulkEvery = time.Second
 	// bulkSize is how many orders are taken at once, bulkAtOnce how many of them are asked
 	// of the provider at the same time.
 	bulkSize   = 50

@@ -540,12 +540,12 @@ func (s *shop) cancelOperations() []operation {
 		return status
 	}
 	gone := func(b *buyer) bool {
-		return s.count(`select count(*) from orders where id = $1 and state = 'canceled'`, b.order) == 1
+		return s.count(`select count(*) from cancellations where order_id = $1 and state = 'refunded' and freed`, b.order) == 1
 	}
 	all := func(b *buyer) int {
 		status := ask(b)
 		if status == http.StatusOK {
-			s.await("the order is canceled", func() bool { return s.dead.Load() || gone(b) })
+			s.await("the money is back", func() bool { return s.dead.Load() || gone(b) })
 		}
 		if s.dead.Load() {
 			return 0
@@ -556,7 +556,9 @@ func (s *shop) cancelOperations() []operation {
 		if status := ask(b); status != http.StatusOK {
 			s.t.Errorf("asked again: %d", status)
 		}
-		s.await("the order is canceled", func() bool { return gone(b) })
+		s.await("the order is canceled", func() bool {
+			return s.count(`select count(*) from orders where id = $1 and state = 'canceled'`, b.order) == 1
+		})
 		s.settle()
 		if n := s.count(`select count(*) from sandbox_refunds r join attempts a on a.id = r.attempt_id where a.session_id = $1 and r.amount = 9000`, b.session); n != 1 {
 			s.t.Errorf("the money came back %d times", n)
