@@ -237,6 +237,32 @@ func TestARefundThatIsComingIsNotMadeUpFor(t *testing.T) {
 	d.audited()
 }
 
+// Of two refunds that are on their way, and of which one is not possible any more, one is
+// made up for: the other one comes.
+func TestOneOfTwoRefundsThatAreComingIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	o := d.buys("s1", 3, 4, 5)
+	d.provider.before = func(call string) error {
+		if call == "refund" {
+			return errors.New("the provider is away")
+		}
+		return nil
+	}
+	for _, k := range o.Tickets[:2] {
+		if _, err := d.Cancel(t.Context(), order.Cancel{Order: o.ID, Tickets: []string{k.ID}, Who: order.Staff("ann"), Reason: "ill"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.hear(d.refundByHand(15000), order.HeardNow) // of 22500: 7500 are left, for one
+	d.count(`select count(*) from cancellations where made_up_by is not null`, 1)
+	d.provider.before = nil
+	d.refunds()
+	d.failed(0)
+	d.count(`select refunded from sandbox_payments`, 22500)
+	d.audited()
+}
+
 // Late money that could not be given back, until somebody did: it is no trouble any
 // more.
 func TestLateMoneyIsGivenBackByHand(t *testing.T) {

@@ -551,8 +551,9 @@ func (s *shop) fresh(o operation) *buyer {
 		s.t.Fatal(err)
 	}
 	// An operation has the endpoints that it adds. One that was not come to a step of has not taken its own away.
-	// So it is with sales: each core that starts would build what the others made, for seconds, while it is watched.
-	if _, err := s.db.Exec(s.t.Context(), `with made as (delete from sale_performances where sale_id <> $1) delete from webhook_endpoints`, s.sale.ID); err != nil {
+	// So it is with sales: each core that starts would build what the others made, for seconds, while it is watched,
+	// and with refunds of all, which it would go on with.
+	if _, err := s.db.Exec(s.t.Context(), `with made as (delete from sale_performances where sale_id <> $1), refunded as (delete from bulk_refunds) delete from webhook_endpoints`, s.sale.ID); err != nil {
 		s.t.Fatal(err)
 	}
 	s.start()
