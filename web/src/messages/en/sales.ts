@@ -159,8 +159,8 @@ export const sales = {
 
   settlement: {
     heading: "Settlement",
-    performance: "This performance",
-    sale: "The whole sale",
+    performance: "Performance",
+    sale: "Sale",
     lines: {
       taken: "Taken online",
       cash: "Taken in cash",
