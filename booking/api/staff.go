@@ -61,6 +61,7 @@ var (
 type place struct {
 	organization string
 	roles        []string
+	name         string // of the organization, where it is read anyway
 }
 
 // identity is who of the staff a request comes from, wherever they work.
@@ -116,7 +117,7 @@ func (s *server) keyed(ctx context.Context, key string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	at := place{tenant.House, []string{role}}
+	at := place{organization: tenant.House, roles: []string{role}}
 	switch {
 	case role == roleSRE || role == roleAdmin:
 		at.organization = ""
@@ -143,7 +144,7 @@ func (s *server) signedInStaff(ctx context.Context, token string) (identity, err
 	roles, err := s.people.Roles(ctx, here.Person)
 	who := identity{name: strings.TrimPrefix(people.Account(here.Person), "staff:")}
 	for _, r := range roles {
-		who.places = append(who.places, place{r.Organization, r.Roles})
+		who.places = append(who.places, place{r.Organization, r.Roles, r.Name})
 	}
 	return who, err
 }

@@ -28,6 +28,7 @@ func (s *server) routeTeam() error {
 // StaffPlace is where somebody works.
 type StaffPlace struct {
 	Organization string   `json:"organization,omitempty" doc:"its id; left out: the installation"`
+	Name         string   `json:"name,omitempty" doc:"of the organization, for who has an account"`
 	Roles        []string `json:"roles" nullable:"false" doc:"none: it is a program, which has scopes"`
 }
 
@@ -44,7 +45,7 @@ func (s *server) getStaff(ctx context.Context, _ *struct{}) (*gotStaff, error) {
 	who, _ := ctx.Value(identityKey{}).(identity)
 	out := &gotStaff{Body: ShownStaff{Who: "staff:" + who.name, Places: []StaffPlace{}, Scopes: who.scopes}}
 	for _, p := range who.places {
-		out.Body.Places = append(out.Body.Places, StaffPlace{p.organization, append([]string{}, p.roles...)})
+		out.Body.Places = append(out.Body.Places, StaffPlace{p.organization, p.name, append([]string{}, p.roles...)})
 	}
 	return out, nil
 }

@@ -81,6 +81,11 @@ func TestWhoWorksForSeveralSaysForWhich(t *testing.T) {
 	if len(who.Places) != 2 || !strings.HasPrefix(who.Who, "staff:account-") {
 		t.Errorf("she is %+v", who)
 	}
+	for _, p := range who.Places { // she is asked which: ids tell people nothing
+		if p.Name == "" || p.Organization != opera && p.Organization != cinema {
+			t.Errorf("she works for %+v", p)
+		}
+	}
 	c.invited(ann, "ann@example.org", "installation", people.SRE)
 	c.get(blocks, ann).is(http.StatusOK, nil)
 	c.get(eventsPath, ann, organizationHeader, opera).is(http.StatusOK, &list)

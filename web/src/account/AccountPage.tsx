@@ -38,6 +38,8 @@ export function AccountPage({ at }: { at: string }) {
     try {
       const found = await api.signedIn();
       if (over()) return;
+      const back = backOf(location.search);
+      if (found && at === "" && letter === undefined && back !== "") return void location.replace(back); // they are signed in already
       setMine(found ?? "nobody");
       setProblem("");
     } catch (cause) {
@@ -60,7 +62,7 @@ export function AccountPage({ at }: { at: string }) {
       return look();
     }
     const back = backOf(location.search);
-    if (back !== "") location.assign(back);
+    if (back !== "") location.replace(back); // the sign-in is no place to go back to
     else if (at === "sign-up" || at === "forgot") location.assign("/account");
     else opened();
   };

@@ -5,6 +5,7 @@ import { Refusal } from "../api/http";
 import { account as words } from "../messages/en";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
+import { workOf } from "./letter";
 
 /** A form of one heading, and one thing to do. */
 function Form(props: { heading: string; lead?: string; told?: string; problem: string; busy: boolean; submit: string; go: () => void; children: ComponentChildren; after?: ComponentChildren }) {
@@ -209,17 +210,31 @@ export function Reset({ token, done }: { token: string; done: () => void }) {
 
 /** An invitation to work for an organization, for who is signed in. */
 export function Invited({ token, second, done }: { token: string; second: boolean; done: () => void }) {
-  const [taken, setTaken] = useState<string>();
+  const [taken, setTaken] = useState<{ name?: string; roles: string[] }>();
   const { busy, problem, act } = useAccountAct();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (taken) heading.current?.focus(); // the button that was pressed is gone
+  }, [taken]);
   if (taken !== undefined) {
+    const work = workOf(taken.roles);
     return (
       <main class="account">
         <section class="card door">
-          <h1>{words.invited.done(taken)}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {words.invited.done(taken.name ?? "")}
+          </h1>
           {!second && <p>{words.invited.second}</p>}
-          <a class="button primary" href={second ? "/desk/sales" : "/account/security"}>
-            {second ? words.invited.on : words.invited.setUp}
-          </a>
+          {!second && (
+            <a class="button primary" href={`/account/security${work && `?back=${encodeURIComponent(work)}`}`}>
+              {words.invited.setUp}
+            </a>
+          )}
+          {second && work !== "" && (
+            <a class="button primary" href={work}>
+              {words.invited.on}
+            </a>
+          )}
         </section>
       </main>
     );
@@ -228,7 +243,7 @@ export function Invited({ token, second, done }: { token: string; second: boolea
     act(async () => {
       const role = await api.accept(token);
       done();
-      setTaken(role.name ?? "");
+      setTaken(role);
     });
   return (
     <Form {...words.invited} problem={problem} busy={busy} go={() => void go()} after={null}>

@@ -4,6 +4,7 @@ import { account as words } from "../messages/en";
 import type { Own } from "./AccountPage";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
+import { backOf } from "./letter";
 
 const text = words.security.second;
 
@@ -14,6 +15,7 @@ export function SecondFactor({ mine, changed }: Own) {
   const [told, setTold] = useState("");
   const heading = useRef<HTMLHeadingElement>(null);
   const step = codes ? "codes" : setUp ? "set-up" : mine.account.second_factor ? "on" : "off";
+  const back = backOf(location.search);
   const first = useRef(step);
   useEffect(() => {
     if (step !== first.current) heading.current?.focus(); // what was pressed is gone
@@ -46,6 +48,13 @@ export function SecondFactor({ mine, changed }: Own) {
             setSetUp(undefined);
           }}
         />
+      )}
+      {step === "on" && back !== "" && (
+        <p>
+          <a class="button primary" href={back}>
+            {text.goOn}
+          </a>
+        </p>
       )}
       {step === "on" && (
         <Remove

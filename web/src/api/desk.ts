@@ -1,7 +1,7 @@
 // The organizer's routes; the cookie of the sign-in is the credential.
 
 import type { Sale } from "./documents";
-import { call } from "./http";
+import { call } from "./staff";
 
 const root = "/api/v1/organizer";
 const at = (sale: string) => `${root}/sales/${encodeURIComponent(sale)}`;

@@ -1,7 +1,7 @@
 // What organizers learn of what they sell; the cookie of the sign-in is the credential.
 
 import type { Money, ShowState } from "./documents";
-import { call } from "./http";
+import { call } from "./staff";
 import type { KeptEvent } from "./setup";
 
 const root = "/api/v1/organizer";

@@ -2,7 +2,7 @@
 // of the sale, the program that comes of it, and its publication. The cookie of the
 // sign-in is the credential.
 
-import { call } from "./http";
+import { call } from "./staff";
 
 const root = "/api/v1/organizer";
 const enc = encodeURIComponent;

@@ -2,7 +2,7 @@
 
 import type { Plan } from "../venues/plan";
 import { send } from "./files";
-import { call } from "./http";
+import { call, forWhom } from "./staff";
 
 const root = "/api/v1/organizer";
 const at = (venue: string) => `${root}/venues/${encodeURIComponent(venue)}`;
@@ -104,10 +104,10 @@ export async function map(venue: string, version: number): Promise<{ plan: Plan;
 }
 
 /** key: the idempotency key; the same one makes one venue. */
-export const createMap = async (key: string, text: string) => (await send<KeptMap>("POST", `${root}/venues`, text, "application/json", { "Idempotency-Key": key })).body;
+export const createMap = async (key: string, text: string) => (await send<KeptMap>("POST", `${root}/venues`, text, "application/json", { ...forWhom(), "Idempotency-Key": key })).body;
 export const putMap = async (venue: string, seen: number, text: string, reason: string) =>
-  (await send<KeptMap>("PUT", `${at(venue)}?reason=${encodeURIComponent(reason)}`, text, "application/json", { "If-Match": `"${seen}"` })).body;
+  (await send<KeptMap>("PUT", `${at(venue)}?reason=${encodeURIComponent(reason)}`, text, "application/json", { ...forWhom(), "If-Match": `"${seen}"` })).body;
 
 export const picture = (id: string, width: number) => `/api/v1/pictures/${encodeURIComponent(id)}?width=${width}`;
 export const createPicture = async (key: string, file: Blob, what: string) =>
-  (await send<{ id: string }>("POST", `${root}/pictures?what=${encodeURIComponent(what)}`, file, "application/octet-stream", { "Idempotency-Key": key })).body;
+  (await send<{ id: string }>("POST", `${root}/pictures?what=${encodeURIComponent(what)}`, file, "application/octet-stream", { ...forWhom(), "Idempotency-Key": key })).body;

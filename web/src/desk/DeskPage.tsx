@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { Desks } from "../look/Desks";
-import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, desk as words } from "../messages/en";
+import { Door, isOpen } from "./Door";
 import { LookForm } from "./LookForm";
 import { Desk } from "./model";
 import { Preview } from "./Preview";
@@ -12,7 +12,7 @@ export function DeskPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
   const [desk] = useState(() => new Desk(() => redraw((n) => n + 1)));
   useEffect(() => void desk.start(signInKey), []);
-  if (desk.staff === "no" || desk.staff === "other") return <SignIn page="desk-page" words={words.signIn} problem={desk.problem} submit={(key) => desk.start(key)} />;
+  if (!isOpen(desk)) return <Door of={desk} page="desk-page" words={words.signIn} />;
   return (
     <>
       <Top>

@@ -2,11 +2,9 @@
 // ready. Components draw it.
 
 import * as api from "../api/desk";
-import { Refusal } from "../api/http";
-import { signIn, signOut } from "../api/ops";
+import { Working } from "./working";
 import { desk as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
-import { Acting } from "../shop/acting";
 
 /** A form's texts; empty is left out. */
 export interface Draft {
@@ -44,8 +42,8 @@ export function lookOf(draft: Draft): api.Look {
 
 const previewAfter = 250;
 
-export class Desk extends Acting {
-  staff: "unknown" | "no" | "other" | "yes" = "unknown";
+export class Desk extends Working {
+  protected override readonly ofKeys = words.signIn;
   sales: api.Choice[] = [];
   sale = "";
   kept: api.ShownLook = { version: 0, look: {} };
@@ -56,13 +54,11 @@ export class Desk extends Acting {
   wrong = "";
   crowd = 0;
   readiness: api.Readiness | undefined;
-  #tried = false; // a key was given
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   start(key: string): Promise<void> {
     return this.act(async () => {
-      this.#tried = key !== "";
-      if (this.#tried) await signIn(key);
+      await this.signIn(key);
       this.sales = await api.sales();
       this.staff = "yes";
       const named = new URLSearchParams(location.search).get("sale");
@@ -73,8 +69,7 @@ export class Desk extends Acting {
 
   leave(): Promise<void> {
     return this.act(async () => {
-      await signOut();
-      this.staff = "no";
+      await this.signOut();
     });
   }
 
@@ -146,13 +141,8 @@ export class Desk extends Acting {
     this.changed();
   }
 
-  protected explain(cause: unknown): void {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
-      const was = this.staff;
-      this.staff = cause.status === 401 ? "no" : "other";
-      this.problem = cause.status !== 401 ? words.signIn.other : was === "yes" ? words.signIn.over : this.#tried ? words.signIn.wrong : "";
-      return;
-    }
+  protected async explain(cause: unknown): Promise<void> {
+    if (await this.turnedAway(cause)) return;
     this.problem = problemOf(cause, () => undefined);
   }
 }

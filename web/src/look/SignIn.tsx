@@ -1,8 +1,16 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Top } from "./Top";
 
+export interface SignInWords {
+  heading: string;
+  key: string;
+  hint: string;
+  submit: string;
+}
+
 /** The form with which staff sign in to a page of theirs. submit ends when it is known what came of the key. */
-export function SignIn(props: { page: string; words: { heading: string; key: string; hint: string; submit: string }; problem: string; submit: (key: string) => Promise<void> }) {
+export function SignIn(props: { page: string; words: SignInWords; problem: string; submit: (key: string) => Promise<void>; children?: ComponentChildren }) {
   const { words } = props;
   const [key, setKey] = useState("");
   const field = useRef<HTMLInputElement>(null);
@@ -29,6 +37,7 @@ export function SignIn(props: { page: string; words: { heading: string; key: str
           <button type="submit" class="primary">
             {words.submit}
           </button>
+          {props.children}
         </form>
       </main>
     </>

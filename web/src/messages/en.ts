@@ -25,6 +25,7 @@ export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";
 export { setup } from "./en/setup.ts";
 export { shop } from "./en/shop.ts";
+export { staff } from "./en/staff.ts";
 export { venues } from "./en/venues.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

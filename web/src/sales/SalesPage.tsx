@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { file } from "../api/sales";
+import { Door, isOpen } from "../desk/Door";
+import { FileLink } from "../desk/FileLink";
 import { Desks } from "../look/Desks";
-import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { common, sales as words } from "../messages/en";
 import { count, timeOfDay } from "../messages/format";
@@ -18,7 +19,7 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
   const [sales] = useState(() => new Sales(() => redraw((n) => n + 1)));
   useEffect(() => void sales.start(signInKey), []);
-  if (sales.staff === "no" || sales.staff === "other") return <SignedOut sales={sales} />;
+  if (!isOpen(sales)) return <Door of={sales} page="shop sales" words={words.signIn} />;
   const { live, show } = sales;
   return (
     <>
@@ -65,7 +66,7 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
               </section>
             )}
             <Orders sales={sales} />
-            <Files performance={sales.chosen} />
+            <Files sales={sales} />
           </div>
         )}
         {sales.shows && sales.shows.length > 0 && <Popularity sales={sales} />}
@@ -74,26 +75,28 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
   );
 }
 
-function Files({ performance }: { performance: string }) {
+function Files({ sales }: { sales: Sales }) {
+  const performance = sales.chosen;
+  const save = (href: string, name: string) => sales.download(href, name);
   return (
     <section class="card files" aria-labelledby="files">
       <h2 id="files">{words.files}</h2>
       <p class="note">{words.filesNote}</p>
       <ul>
         <li>
-          <a href={file("accounting.csv", performance)} download>
+          <FileLink href={file("accounting.csv", performance)} name="accounting.csv" save={save}>
             {words.accountsFile}
-          </a>
+          </FileLink>
         </li>
         <li>
-          <a href={file("orders.csv", performance)} download>
+          <FileLink href={file("orders.csv", performance)} name="orders.csv" save={save}>
             {words.ordersFile}
-          </a>
+          </FileLink>
         </li>
         <li>
-          <a href={file("orders.csv", performance, true)} download>
+          <FileLink href={file("orders.csv", performance, true)} name="orders.csv" save={save}>
             {words.guestsFile}
-          </a>
+          </FileLink>
         </li>
       </ul>
     </section>
@@ -118,14 +121,4 @@ function Popularity({ sales }: { sales: Sales }) {
       </Table>
     </section>
   );
-}
-
-function SignedOut({ sales }: { sales: Sales }) {
-  const [tried, setTried] = useState(false);
-  const submit = (key: string) => {
-    setTried(true);
-    return sales.start(key);
-  };
-  const problem = sales.staff === "other" ? words.signIn.other : tried ? sales.problem || words.signIn.wrong : "";
-  return <SignIn page="shop sales" words={words.signIn} problem={sales.busy ? "" : problem} submit={submit} />;
 }

@@ -4,25 +4,21 @@ import { availability, performance as fetchPerformance } from "../api/booking";
 import type { ShowState } from "../api/documents";
 import * as guide from "../api/guide";
 import { Refusal } from "../api/http";
-import { signIn, signOut } from "../api/ops";
 import * as api from "../api/sales";
 import * as setup from "../api/setup";
+import { Working } from "../desk/working";
 import { sales as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
-import { Acting } from "../shop/acting";
 import { type SeatState, Units } from "../shop/seats";
 import { type Show, showOf } from "../shop/show";
 import { type Of, ofEvent, ofShow, over, type Standing, stood, type To } from "./standing";
-
-/** The sign-in: not known yet, none, of somebody else's key, or good. */
-export type Staff = "unknown" | "no" | "other" | "yes";
 
 const lookEvery = 2_000;
 /** A settlement adds up a whole sale: less often. */
 const settleEvery = 10_000;
 
-export class Sales extends Acting {
-  staff: Staff = "unknown";
+export class Sales extends Working {
+  protected override readonly ofKeys = words.signIn;
   shows: api.Popular[] | undefined;
   moreShows = "";
   chosen = "";
@@ -51,7 +47,7 @@ export class Sales extends Acting {
   /** Signs in, if there is a key, and watches the performance that starts next. */
   start(key: string): Promise<void> {
     return this.act(async () => {
-      if (key !== "") await signIn(key);
+      await this.signIn(key);
       const page = await api.popularity();
       this.shows = page.performances;
       this.moreShows = page.next ?? "";
@@ -65,10 +61,9 @@ export class Sales extends Acting {
 
   leave(): Promise<void> {
     return this.act(async () => {
-      await signOut();
+      await this.signOut();
       clearTimeout(this.#timer);
       this.shows = this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = undefined;
-      this.staff = "no";
     });
   }
 
@@ -219,7 +214,7 @@ export class Sales extends Acting {
       if (!document.hidden) {
         await this.#look().catch((cause: unknown) => {
           this.fresh = false;
-          if (cause instanceof Refusal && cause.status === 401) this.staff = "no";
+          return this.turnedAway(cause);
         });
         this.changed();
       }
@@ -228,10 +223,7 @@ export class Sales extends Acting {
   }
 
   protected async explain(cause: unknown): Promise<void> {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
-      this.staff = cause.status === 401 ? "no" : "other";
-      return;
-    }
+    if (await this.turnedAway(cause)) return;
     this.problem = problemOf(cause, (refusal) => words.refusals[refusal.code]);
     // Somebody else was here: what is shown is theirs now.
     if (cause instanceof Refusal && ["changed-meanwhile", "event-state", "performance-not-canceled"].includes(cause.code)) await this.#stand().catch(() => undefined);

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { SignIn } from "../look/SignIn";
+import { Door, isOpen } from "../desk/Door";
 import { Top } from "../look/Top";
 import { common, setup as words } from "../messages/en";
 import { steps } from "./draft";
@@ -21,7 +21,7 @@ export function SetupPage({ signInKey }: { signInKey: string }) {
     addEventListener("popstate", back);
     return () => removeEventListener("popstate", back);
   }, []);
-  if (setup.staff === "no" || setup.staff === "other") return <SignIn page="setup-page" words={words.signIn} problem={setup.problem} submit={(key) => setup.start(key)} />;
+  if (!isOpen(setup)) return <Door of={setup} page="setup-page" words={words.signIn} />;
   const open = setup.event !== undefined || setup.fresh;
   const Form = forms[setup.step];
   return (

@@ -4,12 +4,11 @@
 import * as desk from "../api/desk";
 import { Refusal } from "../api/http";
 import { Once } from "../api/once";
-import { signIn, signOut } from "../api/ops";
 import * as api from "../api/setup";
+import { Working } from "../desk/working";
 import { setup as words } from "../messages/en";
 import { timeOfDay } from "../messages/format";
 import { problemOf } from "../messages/problem";
-import { Acting } from "../shop/acting";
 import { blank, type Draft, draftOf, type Faults, faultsOf, programOf, says, type Step, steps, type Venue, venueOf, zoneOf } from "./draft";
 
 /** Step one, as it is typed: performers and a tour by their names. */
@@ -27,8 +26,8 @@ const keepAfter = 800;
 const askEvery = 500;
 const askMost = 40;
 
-export class Setup extends Acting {
-  staff: "unknown" | "no" | "other" | "yes" = "unknown";
+export class Setup extends Working {
+  protected override readonly ofKeys = words.signIn;
   events: api.KeptEvent[] = [];
   categories: api.Category[] = [];
   performers: api.Named[] = [];
@@ -55,15 +54,13 @@ export class Setup extends Acting {
   crowd = 0;
   reason = "";
 
-  #tried = false; // a key was given
   #version = 0; // of the draft
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #keys: Record<string, Once> = {};
 
   start(key: string): Promise<void> {
     return this.act(async () => {
-      this.#tried = key !== "";
-      if (this.#tried) await signIn(key);
+      await this.signIn(key);
       [this.events, this.categories, this.performers, this.tours, this.choices] = await Promise.all([api.events(), api.categories(), api.performers(), api.tours(), api.venues()]);
       this.staff = "yes";
       const at = new URLSearchParams(location.search);
@@ -79,8 +76,7 @@ export class Setup extends Acting {
   leave(): Promise<void> {
     return this.act(async () => {
       await this.#flush();
-      await signOut();
-      this.staff = "no";
+      await this.signOut();
       this.event = undefined;
     });
   }
@@ -401,7 +397,7 @@ export class Setup extends Acting {
     document.querySelector("main h2")?.scrollIntoView({ block: "nearest" });
   }
 
-  protected explain(cause: unknown): void {
+  protected async explain(cause: unknown): Promise<void> {
     if (cause instanceof Wrong) {
       this.problem = words.look;
       return;
@@ -410,12 +406,7 @@ export class Setup extends Acting {
       this.conflict = this.step === "show" ? "show" : "draft";
       return;
     }
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
-      const was = this.staff;
-      this.staff = cause.status === 401 ? "no" : "other";
-      this.problem = cause.status !== 401 ? words.signIn.other : was === "yes" ? words.signIn.over : this.#tried ? words.signIn.wrong : "";
-      return;
-    }
+    if (await this.turnedAway(cause)) return;
     this.problem = problemOf(cause, () => undefined);
   }
 }

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { Door, isOpen } from "../desk/Door";
 import { Top } from "../look/Top";
 import { common, venues as words } from "../messages/en";
 import { ChartMap } from "../shop/ChartMap";
@@ -10,7 +11,6 @@ import { Drawing } from "./drawing";
 import { NewArea, NewSection } from "./New";
 import { Paint } from "./Paint";
 import { Parts } from "./Parts";
-import { SignedOut } from "./SignedOut";
 
 const tools: Tool[] = [undefined, "box", "lasso", "move"];
 
@@ -24,7 +24,7 @@ export function DrawPage({ signInKey, venue }: { signInKey: string; venue: strin
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
   }, []);
-  if (drawing.staff === "no" || drawing.staff === "other") return <SignedOut of={drawing} />;
+  if (!isOpen(drawing)) return <Door of={drawing} page="shop venues" words={words.signIn} />;
   return (
     <>
       <Top>

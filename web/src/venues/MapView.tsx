@@ -4,6 +4,7 @@ import { count } from "../messages/format";
 import { Table } from "../ops/Table";
 import { ChartMap } from "../shop/ChartMap";
 import { Mark, Signs } from "../shop/Legend";
+import { FileLink } from "../desk/FileLink";
 import { seatName } from "../shop/name";
 import type { House } from "./plan";
 import type { Venues } from "./model";
@@ -29,9 +30,9 @@ export function MapView({ venues }: { venues: Venues }) {
                 ))}
               </select>
             </label>
-            <a class="button" href={file(venues.chosen, version)} download={`${house.plan.name} ${version}.json`}>
+            <FileLink look="button" href={file(venues.chosen, version)} name={`${house.plan.name} ${version}.json`} save={(href, name) => venues.download(href, name)}>
               {words.map.save}
-            </a>
+            </FileLink>
             <a class="button" href={`?venue=${encodeURIComponent(venues.chosen)}&draw=1`}>
               {words.map.edit}
             </a>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { Door, isOpen } from "../desk/Door";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, venues as words } from "../messages/en";
@@ -12,14 +13,13 @@ import { MapFile } from "./MapFile";
 import { MapView } from "./MapView";
 import { More } from "./More";
 import { Venues } from "./model";
-import { SignedOut } from "./SignedOut";
 import { Trail } from "./Trail";
 
 export function VenuesPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
   const [venues] = useState(() => new Venues(() => redraw((n) => n + 1), new URLSearchParams(location.search).get("venue") ?? ""));
   useEffect(() => void venues.start(signInKey), []);
-  if (venues.staff === "no" || venues.staff === "other") return <SignedOut of={venues} />;
+  if (!isOpen(venues)) return <Door of={venues} page="shop venues" words={words.signIn} />;
   return (
     <>
       <Top>

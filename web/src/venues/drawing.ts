@@ -3,19 +3,18 @@
 import { type Fault, Faulty } from "../api/files";
 import { Refusal } from "../api/http";
 import { Once } from "../api/once";
-import { signIn, signOut } from "../api/ops";
 import * as api from "../api/venues";
+import { standing, Working } from "../desk/working";
 import { venues as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
-import { Acting } from "../shop/acting";
 import type { Point, Tool } from "../shop/canvas";
 import { boxOf, type Seat, type SeatState } from "../shop/seats";
 import { Edits, inBox, inLasso, move, type Part } from "./edit";
-import type { Staff } from "./model";
 import { emptyPlan, type House, houseOf, type Plan, type Span } from "./plan";
 
-export class Drawing extends Acting {
-  staff: Staff = "unknown";
+export class Drawing extends Working {
+  protected override readonly ofKeys = words.signIn;
+  protected override readonly roles = ["organizer", "sre", "venue"];
   /** "" : a new venue. */
   readonly venue: string;
   house: House | undefined;
@@ -43,7 +42,7 @@ export class Drawing extends Acting {
 
   start(key: string): Promise<void> {
     return this.act(async () => {
-      if (key !== "") await signIn(key);
+      await this.signIn(key);
       if (this.venue === "") {
         await api.venues(); // whoever may not keep a venue should not draw one
         this.#begin(emptyPlan(""));
@@ -58,9 +57,8 @@ export class Drawing extends Acting {
 
   leave(): Promise<void> {
     return this.act(async () => {
-      await signOut();
+      await this.signOut();
       this.house = undefined;
-      this.staff = "no";
     });
   }
 
@@ -232,15 +230,12 @@ export class Drawing extends Acting {
     this.changed();
   }
 
-  protected explain(cause: unknown): void {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
-      if (this.unsaved) {
-        this.problem = words.draw.signedOut; // what was drawn is not lost
-        return;
-      }
-      this.staff = cause.status === 401 ? "no" : "other";
+  protected async explain(cause: unknown): Promise<void> {
+    if (this.unsaved && standing(cause) !== undefined) {
+      this.problem = words.draw.signedOut; // what was drawn is not lost
       return;
     }
+    if (await this.turnedAway(cause)) return;
     this.stale ||= cause instanceof Refusal && cause.code === "changed-meanwhile";
     this.problem = problemOf(cause, () => undefined);
   }

@@ -3,15 +3,11 @@
 import { type Fault, Faulty } from "../api/files";
 import { Refusal } from "../api/http";
 import { Once } from "../api/once";
-import { signIn, signOut } from "../api/ops";
 import * as api from "../api/venues";
+import { Working } from "../desk/working";
 import { venues as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
-import { Acting } from "../shop/acting";
 import { type House, houseOf } from "./plan";
-
-/** The sign-in: not known yet, none, of somebody else's key, or good. */
-export type Staff = "unknown" | "no" | "other" | "yes";
 
 /** A list of which there may be more. */
 export interface Listed<T> {
@@ -25,8 +21,9 @@ export interface Refused {
   faults: Fault[];
 }
 
-export class Venues extends Acting {
-  staff: Staff = "unknown";
+export class Venues extends Working {
+  protected override readonly ofKeys = words.signIn;
+  protected override readonly roles = ["organizer", "sre", "venue"];
   lines: Listed<api.Line> | undefined;
 
   /** Of one venue. */
@@ -55,7 +52,7 @@ export class Venues extends Acting {
   /** Signs in, if there is a key, and reads what is to be seen. */
   start(key: string): Promise<void> {
     return this.act(async () => {
-      if (key !== "") await signIn(key);
+      await this.signIn(key);
       if (this.chosen === "") this.lines = await listOf("venues", api.venues);
       else await this.#read();
       this.staff = "yes";
@@ -64,9 +61,8 @@ export class Venues extends Acting {
 
   leave(): Promise<void> {
     return this.act(async () => {
-      await signOut();
+      await this.signOut();
       this.lines = this.venue = this.house = undefined;
-      this.staff = "no";
     });
   }
 
@@ -202,11 +198,8 @@ export class Venues extends Acting {
     }
   }
 
-  protected explain(cause: unknown): void {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "organizer-required")) {
-      this.staff = cause.status === 401 ? "no" : "other";
-      return;
-    }
+  protected async explain(cause: unknown): Promise<void> {
+    if (await this.turnedAway(cause)) return;
     this.stale ||= cause instanceof Refusal && cause.code === "changed-meanwhile";
     this.problem = problemOf(cause, () => undefined);
   }

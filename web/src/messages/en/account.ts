@@ -66,7 +66,7 @@ export const account = {
     done: (where: string) => (where === "" ? "You are one of us" : `You work for ${where} now`),
     second: "This work needs a second factor. Set one up now, and then go to your work.",
     setUp: "Set up a second factor",
-    on: "Go to the sales",
+    on: "Go to your work",
   },
   move: {
     heading: "Use this e-mail address",
@@ -161,6 +161,7 @@ export const account = {
       remove: "Switch it off",
       removeLead: "A code of the app, or a recovery code",
       removed: "The second factor is off.",
+      goOn: "Go on to where you came from",
     },
     places: {
       heading: "Where you are signed in",
