@@ -40,9 +40,10 @@ import { findStack, type Stack } from "./stack";
 import { sales } from "./sales";
 import { stopped } from "./stopped";
 import { venueImport } from "./venues";
+import { staffTotp } from "./working";
 
 // buy comes first: it wants to see the lobby of a stack that was just started. sales comes last: it cancels the show.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, dressed, account, "venue-import": venueImport, "venue-draw": venueDraw, sales };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, dressed, account, "staff-totp": staffTotp, "venue-import": venueImport, "venue-draw": venueDraw, sales };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "organizer-tour": organizer, "fan-finds-and-buys": find };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

@@ -2,7 +2,7 @@
 
 import type * as documents from "./documents";
 import type { Money } from "./documents";
-import { call } from "./http";
+import { call } from "./staff";
 
 const root = "/api/v1/organizer";
 const at = (performance: string) => `${root}/performances/${encodeURIComponent(performance)}/counter`;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Tier } from "../api/documents";
-import { SignIn } from "../look/SignIn";
+import { Door, isOpen } from "../desk/Door";
 import { Top } from "../look/Top";
 import { common, counter as words, shop as shopWords } from "../messages/en";
 import { SeatList } from "../shop/SeatList";
@@ -15,7 +15,7 @@ export function CounterPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
   const [counter] = useState(() => new Counter(() => redraw((n) => n + 1)));
   useEffect(() => void counter.start(signInKey), []);
-  if (counter.staff === "no" || counter.staff === "other") return <SignedOut counter={counter} />;
+  if (!isOpen(counter)) return <Door of={counter} page="shop counter" words={words.signIn} />;
   const { show } = counter;
   return (
     <>
@@ -149,14 +149,4 @@ function Seats({ counter }: { counter: Counter }) {
       </div>
     </section>
   );
-}
-
-function SignedOut({ counter }: { counter: Counter }) {
-  const [tried, setTried] = useState(false);
-  const submit = (key: string) => {
-    setTried(true);
-    return counter.start(key);
-  };
-  const problem = counter.staff === "other" ? words.signIn.other : tried ? counter.problem || words.signIn.wrong : counter.desk ? words.signIn.over : "";
-  return <SignIn page="shop counter" words={words.signIn} problem={counter.busy ? "" : problem} submit={submit} />;
 }

@@ -5,27 +5,24 @@ import { availability, performance as fetchPerformance, watchAddress } from "../
 import * as api from "../api/counter";
 import { Disconnected, nonce, Refusal } from "../api/http";
 import { Once } from "../api/once";
-import { signIn, signOut } from "../api/ops";
 import { holdOver } from "../api/refusal";
+import { Working } from "../desk/working";
 import { LineClock } from "../line/clock";
 import { counter as words } from "../messages/en";
 import { problemOf, Unclear } from "../messages/problem";
-import { Acting } from "../shop/acting";
 import { type Seat, type SeatState, Units } from "../shop/seats";
 import { type Show, showOf } from "../shop/show";
 import { Watch } from "../shop/watch";
 import { insist, type Open } from "./insist";
 import { keep, kept } from "./keep";
 
-/** The sign-in: not known yet, none, of somebody else's key, or good. */
-export type Staff = "unknown" | "no" | "other" | "yes";
-
 const pollEvery = 2_000;
 
-export class Counter extends Acting {
+export class Counter extends Working {
+  protected override readonly ofKeys = words.signIn;
+  protected override readonly roles = ["sre", "boxoffice"];
   readonly clock = new LineClock();
 
-  staff: Staff = "unknown";
   desk: api.Desk | undefined;
   shows: api.Listing[] | undefined;
   show: Show | undefined;
@@ -53,7 +50,7 @@ export class Counter extends Acting {
   /** Signs in, if there is a key, and goes on where this tab was. */
   start(key: string): Promise<void> {
     return this.act(async () => {
-      if (key !== "") await signIn(key);
+      await this.signIn(key);
       this.shows = await api.performances();
       const was = kept();
       const first = this.shows.find((each) => each.id === was.performance) ?? this.shows.find((each) => Date.parse(each.starts_at) > Date.now()) ?? this.shows[0];
@@ -69,12 +66,11 @@ export class Counter extends Acting {
 
   leave(): Promise<void> {
     return this.act(async () => {
-      await signOut();
+      await this.signOut();
       this.#watch?.close();
       clearTimeout(this.#timer);
       this.desk = this.sold = this.receipt = undefined;
       this.takings = [];
-      this.staff = "no";
     });
   }
 
@@ -296,10 +292,7 @@ export class Counter extends Acting {
   };
 
   protected async explain(cause: unknown): Promise<void> {
-    if (cause instanceof Refusal && (cause.status === 401 || cause.code === "box-office-required")) {
-      this.staff = cause.status === 401 ? "no" : "other";
-      return;
-    }
+    if (await this.turnedAway(cause)) return;
     this.problem = problemOf(cause, (refusal) => known[refusal.code], words.problem.offline);
     if (!(cause instanceof Refusal) || !this.hold) return;
     if (holdOver(cause) || cause.code === "hold-sold") this.#setHold(undefined);

@@ -109,7 +109,12 @@ test("who works for several chooses one that opens the page, says so with each r
   expect([page.staff, staff.forWhom(), sessionStorage.getItem("ropeline-organization")]).toEqual(["no", {}, null]);
 });
 
-test("whoever lost the organization they chose is asked anew, and told if there is none left", async () => {
+test("whoever lost the organization they chose is told, and asked anew, if there is one left", async () => {
+  places = [{ organization: "o3", name: "Club", roles: ["organizer"] }];
+  staff.choose("o1");
+  const other = refusing(refusal(404, "organization-unknown"));
+  await other.start("");
+  expect([other.staff, other.problem, other.places]).toEqual(["where", words.where.gone, places]);
   places = [{ organization: "o2", name: "Cinema", roles: ["boxoffice"] }];
   staff.choose("o1");
   const page = refusing(refusal(404, "organization-unknown"));

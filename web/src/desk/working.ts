@@ -33,8 +33,8 @@ export abstract class Working extends Acting {
   places: api.Place[] = [];
   #tried = false; // a key was given
 
-  /** Of a key that is not known, and of one that is for something else. */
-  protected abstract readonly ofKeys: { wrong: string; other: string };
+  /** Of a key that is not known, of one that is for something else, and what a page says of a sign-in that is over. */
+  protected abstract readonly ofKeys: { wrong: string; other: string; over?: string };
   /** Those that open the page. */
   protected readonly roles: readonly string[] = ["organizer", "sre"];
 
@@ -75,14 +75,15 @@ export abstract class Working extends Acting {
     const worked = this.staff === "yes";
     this.staff = staff;
     this.problem = "";
-    if (staff === "no") this.problem = worked ? words.over : this.#tried ? this.ofKeys.wrong : "";
+    if (staff === "no") this.problem = worked ? (this.ofKeys.over ?? words.over) : this.#tried ? this.ofKeys.wrong : "";
     if (staff === "other") this.problem = worked ? words.taken : this.#tried ? this.ofKeys.other : words.none;
-    if (staff === "where") await this.#askWhere();
+    if (staff === "where") await this.#askWhere(cause);
     return true;
   }
 
-  async #askWhere(): Promise<void> {
+  async #askWhere(cause: unknown): Promise<void> {
     api.choose("");
+    if (cause instanceof Refusal && cause.code === "organization-unknown") this.problem = words.where.gone;
     try {
       this.places = (await api.places()).filter((each) => each.roles.some((role) => this.roles.includes(role)));
       if (this.places.length === 0) this.problem = words.where.none;
