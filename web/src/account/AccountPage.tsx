@@ -85,7 +85,8 @@ export function AccountPage({ at }: { at: string }) {
   if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={letter?.purpose === "invited" ? words.invited.first : told} done={came} />);
   if (letter?.purpose === "invited") {
     const used = () => history.replaceState(null, "", location.pathname + location.search);
-    return door(<Invited token={letter.token} second={mine.account.second_factor} done={used} />);
+    const leave = () => void api.signOut().then(look, look); // the letter stays
+    return door(<Invited token={letter.token} email={mine.account.email} second={mine.account.second_factor} done={used} leave={leave} />);
   }
   const part = parts.find((each) => each === at) ?? "orders";
   const own: Own = { mine, changed: (now) => (now ? setMine(now) : look()) };

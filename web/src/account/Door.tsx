@@ -208,8 +208,8 @@ export function Reset({ token, done }: { token: string; done: () => void }) {
   );
 }
 
-/** An invitation to work for an organization, for who is signed in. */
-export function Invited({ token, second, done }: { token: string; second: boolean; done: () => void }) {
+/** An invitation to work for an organization, for who is signed in. leave: it is for somebody else. */
+export function Invited({ token, email, second, done, leave }: { token: string; email: string; second: boolean; done: () => void; leave: () => void }) {
   const [taken, setTaken] = useState<{ name?: string; roles: string[] }>();
   const { busy, problem, act } = useAccountAct();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -245,8 +245,13 @@ export function Invited({ token, second, done }: { token: string; second: boolea
       done();
       setTaken(role);
     });
+  const other = (
+    <button type="button" onClick={leave} disabled={busy}>
+      {words.invited.other}
+    </button>
+  );
   return (
-    <Form {...words.invited} problem={problem} busy={busy} go={() => void go()} after={null}>
+    <Form heading={words.invited.heading} lead={words.invited.lead(email)} submit={words.invited.submit} problem={problem} busy={busy} go={() => void go()} after={other}>
       {null}
     </Form>
   );

@@ -60,7 +60,8 @@ export const account = {
   },
   invited: {
     heading: "Work with us",
-    lead: "You are invited to work here. The invitation is for the account that you are signed in to.",
+    lead: (email: string) => `You are invited to work here, and take the invitation as ${email}.`,
+    other: "Sign in as somebody else",
     submit: "Take the invitation",
     first: "Sign in to take the invitation, with the e-mail address that it came to. If you have no account yet, make one first and open the link of the invitation again.",
     done: (where: string) => (where === "" ? "You are one of us" : `You work for ${where} now`),
