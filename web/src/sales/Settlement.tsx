@@ -1,4 +1,5 @@
 import { file, saleFile } from "../api/sales";
+import { FileLink } from "../desk/FileLink";
 import { sales as words } from "../messages/en";
 import { money } from "../messages/format";
 import { Table } from "../ops/Table";
@@ -12,6 +13,7 @@ export function Settlement({ sales }: { sales: Sales }) {
   const { settled } = sales;
   if (!settled) return null;
   const sale = sales.sale;
+  const save = (href: string, name: string) => sales.download(href, name);
   const currencies = [...new Set([...settled.performance, ...settled.sale].map((each) => each.currency))];
   return (
     <section class="card settlement" aria-labelledby="settlement">
@@ -34,13 +36,13 @@ export function Settlement({ sales }: { sales: Sales }) {
       })}
       <p class="note">{text.note}</p>
       <p class="links">
-        <a href={file("accounting.csv", sales.chosen)} download>
+        <FileLink href={file("accounting.csv", sales.chosen)} name="accounting.csv" save={save}>
           {text.file}
-        </a>
+        </FileLink>
         {sale && (
-          <a href={saleFile(sale)} download>
+          <FileLink href={saleFile(sale)} name="accounting.csv" save={save}>
             {text.saleFile}
-          </a>
+          </FileLink>
         )}
       </p>
     </section>
