@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // fans are many sockets read by one loop: a client that costs as little as it
@@ -362,4 +364,15 @@ func parse(in []byte) (op byte, payload []byte, size int) {
 		return 0, nil, 0
 	}
 	return in[0] & 0x0f, in[head : head+length], head + length
+}
+
+// cpuOf reads the clock of a process: /proc tells its time in ticks of 10 ms, of which a
+// quick machine takes none for what a test has it do. Linux makes the number of the clock
+// of the complement of the pid, with 2 for what the scheduler has measured.
+func cpuOf(pid int) (time.Duration, error) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|2), &t); err != nil {
+		return 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return time.Duration(t.Nano()), nil
 }

@@ -168,26 +168,8 @@ func (c *child) rss() (float64, error) {
 	return float64(resident * os.Getpagesize()), nil
 }
 
-// cpu is the processor time that the process has used, to 10 ms.
-func (c *child) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("odd statistics of a process: %q", text)
-	}
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	if err != nil {
-		return 0, err
-	}
-	return time.Duration(user+system) * (time.Second / 100), nil // a jiffy is 10 ms
-}
+// cpu is the processor time that the process has used.
+func (c *child) cpu() (time.Duration, error) { return cpuOf(c.cmd.Process.Pid) }
 
 // checkRoom says before a run what it would fail of in its middle.
 func checkRoom(sockets int) error {
