@@ -384,9 +384,11 @@ func (s *shop) work() (pid int) {
 	return cmd.Process.Pid
 }
 
-// start runs a core until it sells.
+// start runs a core until it sells, and ends the one that ran: two would build what is new for
+// each other, and wait for a line that the other wrote.
 func (s *shop) start() {
 	s.t.Helper()
+	s.end()
 	s.core = startProcess(s.t, append([]string{"booking", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys),
 		"--listen", "127.0.0.1:0", "--webhooks-inside", "--private-listen", "off"}, slices.Concat(s.flags, s.guards)...)...)
 	b := s.buyer()
@@ -403,6 +405,17 @@ func (s *shop) built(performance string, times int) {
 	s.t.Helper()
 	line := regexp.MustCompile(`inventory rebuilt from Postgres.*` + regexp.QuoteMeta(performance))
 	s.await("the core has built "+performance, func() bool { return len(line.FindAllString(s.core.log.String(), times)) == times })
+}
+
+// end kills the core, if one runs.
+func (s *shop) end() {
+	s.t.Helper()
+	if s.core.pid == 0 {
+		return
+	}
+	if err := syscall.Kill(s.core.pid, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *shop) await(what string, is func() bool) {
@@ -547,9 +560,7 @@ func numbered(step string, n int) string {
 // fresh starts a core afresh and prepares an operation.
 func (s *shop) fresh(o operation) *buyer {
 	s.t.Helper()
-	if err := syscall.Kill(s.core.pid, syscall.SIGKILL); err != nil {
-		s.t.Fatal(err)
-	}
+	s.end() // before what it would build is taken away
 	// An operation has the endpoints that it adds. One that was not come to a step of has not taken its own away.
 	// So it is with sales: each core that starts would build what the others made, for seconds, while it is watched,
 	// and with refunds of all, which it would go on with.
