@@ -71,9 +71,10 @@ func (l Look) Page(sale string, logo *Logo) (Page, error) {
 
 // The box of the logo is there before it: its height is fixed, and its width follows
 // from the sides that are told. On white, because pictures are drawn on white. The foot
-// begins below the first screen: what grows above it moves nothing that is seen.
+// begins below the first screen: what grows above it moves nothing that is seen. Space is
+// padding: a margin would move the body itself, which may be drawn before the box is read.
 const (
-	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:1rem auto;text-align:center}`
+	boxStyle   = `.look{inline-size:min(44rem,100% - 2rem);margin:auto;padding:1rem 0;text-align:center}`
 	footStyle  = `#page{min-block-size:100vh}`
 	logoStyle  = `.look img{inline-size:auto;max-inline-size:100%;block-size:4rem;object-fit:contain;padding:.4rem;border-radius:.6rem;background:#fff}`
 	brandStyle = `.top>.brand{visibility:hidden}`

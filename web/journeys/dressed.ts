@@ -75,6 +75,7 @@ async function shown(fan: Fan): Promise<void> {
   const moved = await movedInLoad(other.page);
   assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
   await look(other.page, "room-dressed");
+  await inTwo(fan);
   const plain = await fan.context.newPage();
   watch(plain, fan.troubles);
   await plain.goto(`${fan.room}?plain`);
@@ -82,6 +83,37 @@ async function shown(fan: Fan): Promise<void> {
   await look(plain, "plain-dressed");
   await plain.close();
   await other.context.close();
+}
+
+/** A page that comes in two pieces does not move when the second comes: a busy browser draws what it has. */
+async function inTwo(fan: Fan): Promise<void> {
+  const html = await (await fan.page.request.get(fan.room)).text();
+  const cut = html.indexOf('<section class="look"');
+  let rest = () => {};
+  const site = createServer(async (request, answer) => {
+    if (request.url === "/") {
+      answer.setHeader("Content-Type", "text/html").write(html.slice(0, cut));
+      rest = () => answer.end(html.slice(cut));
+      return;
+    }
+    const file = await fetch(fan.stack.url + request.url);
+    answer.writeHead(file.status, { "Content-Type": file.headers.get("Content-Type") ?? "" }).end(Buffer.from(await file.arrayBuffer()));
+  });
+  await new Promise<void>((listening) => site.listen(0, "127.0.0.1", listening));
+  try {
+    const page = await fan.context.newPage();
+    await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`, { waitUntil: "commit" });
+    await page.waitForFunction(() => performance.getEntriesByName("first-paint").length > 0);
+    rest();
+    await page.locator(".look .brand").waitFor();
+    await settled(page);
+    const moved = await movedInLoad(page);
+    assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
+    await page.close();
+  } finally {
+    site.closeAllConnections();
+    site.close();
+  }
 }
 
 /** The organizer's own site, of another origin. */

@@ -9,7 +9,8 @@ import { startStack } from "./stack";
 const lisbon = "Europe/Lisbon";
 const title = "Lanterns <b>& Co.</b>";
 const sale = "lanterns-b-co-b";
-const days = (n: number) => new Date(Date.now() + n * 86_400_000);
+const began = Date.now(); // what is typed is compared later, and a minute may have gone by
+const days = (n: number) => new Date(began + n * 86_400_000);
 
 /** An organizer makes a tour from nothing to an open sale: what is typed survives a reload and somebody else, what is wrong is said at its field, and a fan comes in. */
 export async function organizer(fan: Fan): Promise<void> {
