@@ -532,21 +532,29 @@ func (s *shop) steps(o operation) (steps []string) {
 		}
 		return devtest.Let
 	})
+	worker := 0
 	if o.worker {
-		pid := s.work()
-		defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+		worker = s.work()
 	}
-	if status := o.act(b); status != o.want {
+	s.whole(o, b, o.act(b), worker)
+	return steps
+}
+
+// whole brings an operation to its end that nobody disturbs any more. The worker of one that
+// has one is taken away, and its core started anew, as after a kill.
+func (s *shop) whole(o operation, b *buyer, status, worker int) {
+	s.t.Helper()
+	if status != o.want {
 		s.t.Fatalf("%s: %d, want %d", o.name, status, o.want)
 	}
 	s.tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil)
 	if o.worker {
+		_ = syscall.Kill(worker, syscall.SIGKILL)
 		s.start()
 	}
 	o.finish(b)
 	s.settle()
 	s.agree(o.name)
-	return steps
 }
 
 // numbered tells steps of one name apart.
@@ -561,9 +569,8 @@ func numbered(step string, n int) string {
 func (s *shop) fresh(o operation) *buyer {
 	s.t.Helper()
 	s.end() // before what it would build is taken away
-	// An operation has the endpoints that it adds. One that was not come to a step of has not taken its own away.
-	// So it is with sales: each core that starts would build what the others made, for seconds, while it is watched,
-	// and with refunds of all, which it would go on with.
+	// An operation has the endpoints that it adds. So it is with sales: each core that starts would build what the
+	// others made, for seconds, while it is watched, and with refunds of all, which it would go on with.
 	if _, err := s.db.Exec(s.t.Context(), `with made as (delete from sale_performances where sale_id <> $1), refunded as (delete from bulk_refunds) delete from webhook_endpoints`, s.sale.ID); err != nil {
 		s.t.Fatal(err)
 	}
@@ -597,16 +604,15 @@ func (s *shop) kill(o operation, step string, cut devtest.Cut) (left, end string
 		pid.Store(int64(s.work()))
 	}
 	what := fmt.Sprintf("%s, killed %v %q", o.name, cut, step)
-	o.act(b)
-	if met.Load() { // whoever asked may have been answered before
-		s.await("the process is killed", s.dead.Load)
-	} else {
-		s.tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil)
-		if o.worker {
-			_ = syscall.Kill(int(pid.Load()), syscall.SIGKILL)
-		}
+	status := o.act(b)
+	if !met.Load() {
+		s.tap.Watch(func(string) devtest.Cut { return devtest.Let }, nil) // which it may be up to here
+	}
+	if !met.Load() {
+		s.whole(o, b, status, int(pid.Load())) // what it has taken would be missed by the next
 		return "", "it did not come to that", false
 	}
+	s.await("the process is killed", s.dead.Load) // whoever asked may have been answered before
 	left = s.left(b)
 	s.start()
 	s.settle()
