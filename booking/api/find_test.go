@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/find"
 )
@@ -121,5 +123,27 @@ func TestTheListingIsForCaches(t *testing.T) {
 	c.get("/api/v1/listing?category=sport", "").is(http.StatusOK, &l)
 	if len(l.Events) != 0 {
 		t.Errorf("a gala is no sport: %+v", l.Events)
+	}
+}
+
+// BenchmarkPopular is what one look at each of the addresses costs that everybody looks at,
+// without the connection.
+func BenchmarkPopular(b *testing.B) {
+	c := start(b)
+	_, l := c.listing(1)
+	for name, path := range map[string]string{"listing": "listing", "event": "events/" + l.Events[0].ID, "availability": "performances/" + string(c.show.ID) + "/availability"} {
+		b.Run(name, func(b *testing.B) {
+			handle := c.api.app.Handler()
+			var r fasthttp.RequestCtx
+			r.Request.SetRequestURI("/api/v1/" + path)
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Response.Reset()
+				r.ResetUserValues()
+				if handle(&r); r.Response.StatusCode() != http.StatusOK {
+					b.Fatalf("%d: %s", r.Response.StatusCode(), r.Response.Body())
+				}
+			}
+		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -135,18 +137,20 @@ func quoted(tag string) string { return `"` + tag + `"` }
 
 // seen is an answer that is written already; documents says what it is.
 type seen struct {
-	Status       int
 	ETag         string `header:"ETag"`
 	CacheControl string `header:"Cache-Control"`
 	ContentType  string `header:"Content-Type"`
-	Body         []byte
+	Body         func(huma.Context)
 }
 
 // answer leaves the body out if the caller has it already.
 func (s sight) answer(have, cacheControl string) *seen {
-	out := &seen{Status: http.StatusOK, ETag: s.etag, CacheControl: cacheControl, ContentType: "application/json", Body: s.text}
+	status, text := http.StatusOK, s.text
 	if names(have, s.etag) {
-		out.Status, out.Body = http.StatusNotModified, nil
+		status, text = http.StatusNotModified, nil
 	}
-	return out
+	return &seen{ETag: s.etag, CacheControl: cacheControl, ContentType: "application/json", Body: func(c huma.Context) {
+		c.SetStatus(status)
+		humafiber.Unwrap(c).Response().SetBodyRaw(text) // and no copy for each who looks
+	}}
 }

@@ -94,6 +94,9 @@ const (
 	teamPath          = organizationsPath + "/{organization}"
 )
 
+// ordersPath is where holds are paid for.
+const ordersPath = "/api/v1/orders"
+
 // mePath is what belongs to whoever is signed in.
 const mePath = "/api/v1/me"
 
@@ -119,7 +122,7 @@ var Routes = []Route{
 	{"extend-hold", http.MethodPost, "/api/v1/holds/{id}/extend", AdmissionOrPass, http.StatusOK, "Start a hold's time afresh"},
 	{"set-hold-coupon", http.MethodPut, "/api/v1/holds/{id}/coupon", AdmissionOrPass, http.StatusOK, "Lower what a hold costs by a coupon"},
 	{"remove-hold-coupon", http.MethodDelete, "/api/v1/holds/{id}/coupon", AdmissionOrPass, http.StatusOK, "Take the coupon off a hold"},
-	{"create-order", http.MethodPost, "/api/v1/orders", AdmissionOrPass, http.StatusCreated, "Pay for a hold"},
+	{"create-order", http.MethodPost, ordersPath, AdmissionOrPass, http.StatusCreated, "Pay for a hold"},
 	{"get-order", http.MethodGet, "/api/v1/orders/{id}", OrderLink, http.StatusOK, "An order and its tickets"},
 	{"get-receipt", http.MethodGet, "/api/v1/orders/{id}/receipt", OrderLink, http.StatusOK, "What an order cost, with tax and fee, and what went back"},
 	{"cancel-order", http.MethodPost, "/api/v1/orders/{id}/cancel", OrderLink, http.StatusOK, "Cancel tickets of an order by the rules of its performance; the same ones again change nothing"},
@@ -329,69 +332,77 @@ var (
 )
 
 type (
-	passed   struct{} // key of the mark that a guard let the request pass
-	orderKey struct{} // key of the order key that it carries
+	orderKey struct{} // key of the order key that a request carries
 
 	requestName struct{} // key of the name that the edge gave the request
 )
 
-// guard sets a guard before every route of the table and closes everything
-// else. What is registered later is only reachable through a guard.
-func (s *server) guard(app *fiber.App) {
+// guarded is a router on which a handler is reached through the guards of its route alone;
+// whatever is not in the table stays closed. Both are one route of Fiber's: it looks through
+// them from the first on, and for guards of their own it would do so twice.
+type guarded struct {
+	fiber.Router
+	guards map[string][]fiber.Handler // by method and path
+}
+
+func (s *server) guarded(app *fiber.App) guarded {
 	token := fibergate.New(s.gate, gate.Rule{})
-	app.Use(named)
+	g := guarded{Router: app, guards: map[string][]fiber.Handler{}}
 	for _, r := range Routes {
-		chain := []fiber.Handler{plainBody, pass}
+		chain := []fiber.Handler{plainBody}
+		if r.Access != Public || r.Method != http.MethodGet {
+			chain = []fiber.Handler{private, plainBody}
+		}
 		switch r.Access {
 		case Public:
-			if r.Method != http.MethodGet {
-				chain = []fiber.Handler{private, plainBody, pass}
-			}
 		case Admission:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, token, s.addressed, pass}
+			chain = append(chain, sameOrigin, token, s.addressed)
 		case AdmissionOrPass:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.passOr(token), s.addressed, cookied, pass}
+			chain = append(chain, sameOrigin, s.passOr(token), s.addressed, cookied)
 		case Doorstep:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.addressed, cookied, pass}
+			chain = append(chain, sameOrigin, s.addressed, cookied)
 		case Account:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.addressed, cookied, s.needSignIn, pass}
+			chain = append(chain, sameOrigin, s.addressed, cookied, s.needSignIn)
 		case ClaimPass:
-			chain = []fiber.Handler{private, plainBody, s.needPass, pass}
+			chain = append(chain, s.needPass)
 		case ListKey:
-			chain = []fiber.Handler{private, plainBody, s.needListKey, pass}
+			chain = append(chain, s.needListKey)
 		case OrderLink:
-			chain = []fiber.Handler{private, plainBody, needOrderKey, pass}
+			chain = append(chain, needOrderKey)
 		case Signed: // the handler checks it: the signature is of the body
-			chain = []fiber.Handler{private, plainBody, pass}
 		case Address:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, pass}
+			chain = append(chain, sameOrigin)
 		case Bag:
-			chain = []fiber.Handler{private, plainBody, s.needBag, pass}
+			chain = append(chain, s.needBag)
 		case Desk, SRE, Organizer, Venues, BoxOffice, Team, Admin, Crew:
-			chain = []fiber.Handler{private, plainBody, sameOrigin, s.need(r), pass}
+			chain = append(chain, sameOrigin, s.need(r))
 		default:
 			continue // no guard: the route stays closed
 		}
-		app.Add(r.Method, strings.NewReplacer("{", ":", "}", "").Replace(r.Path), chain...)
+		g.guards[r.Method+" "+fiberPath(r.Path)] = chain
 	}
-	app.Use(func(c *fiber.Ctx) error {
-		if c.Locals(passed{}) == nil {
-			return ropeline.ErrRouteUnknown
-		}
-		return c.Next()
-	})
+	return g
 }
+
+// Add sets handlers behind the guards of their route.
+func (g guarded) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
+	chain, ok := g.guards[method+" "+path]
+	if !ok {
+		chain = []fiber.Handler{closed}
+	}
+	return g.Router.Add(method, path, append(chain[:len(chain):len(chain)], handlers...)...)
+}
+
+// fiberPath is a path of the table as Fiber writes it.
+func fiberPath(path string) string { return strings.NewReplacer("{", ":", "}", "").Replace(path) }
+
+func closed(*fiber.Ctx) error { return ropeline.ErrRouteUnknown }
 
 // named keeps the name that the edge gave the request, for the log.
 func named(c *fiber.Ctx) error {
 	if name := c.Get("X-Request-Id"); name != "" && len(name) <= 64 {
 		c.Locals(requestName{}, strings.Clone(name))
 	}
-	return c.Next()
-}
-
-func pass(c *fiber.Ctx) error {
-	c.Locals(passed{}, true)
 	return c.Next()
 }
 

@@ -171,7 +171,7 @@ func deadline(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// app registers guards first, then the routes behind them.
+// app registers all routes behind their guards, first those that everybody looks at.
 func (s *server) app() (*fiber.App, error) {
 	ownErrors()
 	if s.metrics == nil { // nobody serves
@@ -188,14 +188,14 @@ func (s *server) app() (*fiber.App, error) {
 		IdleTimeout:           2 * time.Minute,
 	})
 	app.Server().HeaderReceived = s.bodies
-	app.Use(s.measured, recovery.New(), deadline)
-	s.guard(app)
-	s.spec = humafiber.New(app, specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routeEvents, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe, s.routeTeam} {
+	app.Use(s.measured, recovery.New(), deadline, named)
+	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}
 	}
+	app.Use(closed)
 	return app, nil
 }
 

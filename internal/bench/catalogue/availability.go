@@ -124,7 +124,11 @@ func whileSeatsChange(ctx context.Context, holds *hold.Store, show ropeline.Perf
 	}()
 	h, err = do(ctx)
 	stop()
-	return h, changed, errors.Join(err, <-done)
+	err = errors.Join(err, <-done)
+	if c.held.ID != "" { // else the next who changes finds them taken
+		err = errors.Join(err, c.change(ctx))
+	}
+	return h, changed, err
 }
 
 // changer takes four seats, gives them back, and goes on with the next ones.
