@@ -175,12 +175,17 @@ func (t *statement) shows(alias string) string {
 	return strings.Join(all, " and ")
 }
 
-// entries is the condition that an entry is as asked for, and more than its words.
+// matching is the condition that an entry has the words, and is as asked for.
+func (t *statement) matching() string {
+	if t.words == "" {
+		return t.entries()
+	}
+	return "e.words @@ to_tsquery('guide', " + t.arg(t.words) + ") and " + t.entries()
+}
+
+// entries is the condition that an entry is as asked for, whatever its words.
 func (t *statement) entries() string {
 	q, all := t.query, []string{"true"}
-	if t.words != "" {
-		all = append(all, "e.words @@ to_tsquery('guide', "+t.arg(t.words)+")")
-	}
 	if q.kind != "" {
 		all = append(all, fmt.Sprintf("e.kind = '%s'", q.kind)) // one of four, which partial indexes are of
 	}
@@ -227,26 +232,26 @@ func (t *statement) byPopularity() string {
 		after = fmt.Sprintf("e.popularity <= %s and (e.popularity < %s or e.id > %s)", by, by, t.arg(m.id))
 	}
 	return fmt.Sprintf(`select e.*, e.popularity as score, row_number() over (order by e.popularity desc, e.id) as place from (
-			select * from find_entries e where %s and %s order by e.popularity desc, e.id limit %d) e`, t.entries(), after, t.query.size+1)
+			select * from find_entries e where %s and %s order by e.popularity desc, e.id limit %d) e`, t.matching(), after, t.query.size+1)
 }
 
-// relevant ranks the most popular of what has the words, and what has them for its name. A
-// word of the name counts ten times one of the place: that is worth ten times the views.
+// relevant ranks the most popular of what has the words for its name, and of what else has
+// them. A word of the name counts ten times one of the place: that is worth ten times the views.
 func (t *statement) relevant() string {
 	after := "true"
 	if m := t.query.after; m != nil {
 		by := t.arg(m.by)
 		after = fmt.Sprintf("(e.score < %s or e.score = %s and e.id > %s)", by, by, t.arg(m.id))
 	}
-	which, key, words := t.entries(), t.arg(t.key), t.arg(t.words)
+	key, words := t.arg(t.key), t.arg(t.words)
+	best := func(condition string) string {
+		return fmt.Sprintf("(select * from find_entries e where %s order by e.popularity desc, e.id limit %d)", condition, ranked)
+	}
 	return fmt.Sprintf(`select e.*, row_number() over (order by e.score desc, e.id) as place from (select * from (
 			select e.*, e.popularity + 3 * ln(greatest(ts_rank(e.words, to_tsquery('guide', %s)), 1e-6)) / ln(2::double precision)
-				+ case when e.key = %s then 10 else 0 end as score
-			from find_entries e join (
-				(select kind, id from find_entries e where %s order by e.popularity desc, e.id limit %d)
-				union (select kind, id from find_entries e where e.key = %s and %s limit 50)) best using (kind, id)) e
+				+ case when e.key = %s then 10 else 0 end as score from (%s union all %s) e) e
 			where %s order by e.score desc, e.id limit %d) e`,
-		words, key, which, ranked, key, which, after, t.query.size+1)
+		words, key, best("e.key = "+key+" and "+t.entries()), best("e.key <> "+key+" and "+t.matching()), after, t.query.size+1)
 }
 
 // soonest goes through shows, and takes each event at the first one that is as asked for.
@@ -261,7 +266,7 @@ func (t *statement) soonest() string {
 				and (s.starts_at, s.performance_id) < (f.starts_at, f.performance_id) and %s)
 			order by f.starts_at, f.performance_id limit %d) f
 		join find_entries e on e.kind = 'event' and e.id = f.event_id`,
-		t.entries(), t.shows("f"), after, t.shows("s"), t.query.size+1)
+		t.matching(), t.shows("f"), after, t.shows("s"), t.query.size+1)
 }
 
 // scan reads an entry, and where the page would end behind it.

@@ -40,16 +40,21 @@ type word struct {
 	Apart []int    // how many letters: 1 or 2
 }
 
+// seeking looks each word up in the index of words. Asked with exists, Postgres takes the
+// text for a thousand words and reads all that there are into a hash, for each search; and
+// for ^@ it has no index unless the beginning is a constant.
+const seeking = `with w as (select word, n, max(n) over () as most from regexp_split_to_table(guide_fold($1), ' ') with ordinality w (word, n) where word <> '' limit 2 * $2)
+	select w.word, k.known, near.words, near.apart from w
+	cross join lateral (select (select true from find_words f where f.word = w.word and f.entries > 0 limit 1) is not null
+		or w.n = w.most and (select true from find_words f where f.word >= w.word and f.word < w.word || chr(1114111) and f.entries > 0 limit 1) is not null as known) k
+	left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart
+		from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, place)) near on true
+	order by w.n`
+
 // seek folds a text into words and corrects those that nothing has. The last one may be
 // the beginning of one. A word that is like none is left out, unless all are.
 func (s *Store) seek(ctx context.Context, text string) (found sought, err error) {
-	rows, err := s.db.Query(ctx, `select w.word, k.known, near.words, near.apart
-		from (select word, n, max(n) over () as most from regexp_split_to_table(guide_fold($1), ' ') with ordinality w (word, n) where word <> '') w
-		cross join lateral (select exists (select from find_words f where f.word = w.word and f.entries > 0)
-			or w.n = w.most and exists (select from find_words f where f.word ^@ w.word and f.entries > 0) as known) k
-		left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart
-			from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, place)) near on true
-		order by w.n limit 2 * $2`, text, MaxWords)
+	rows, err := s.db.Query(ctx, seeking, text, MaxWords)
 	if err != nil {
 		return sought{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/internal/bench"
 )
@@ -36,12 +37,20 @@ func newGuide(ctx context.Context, events int, out io.Writer) (g *guide, err err
 	if g.server, err = bench.StartPostgres(ctx); err != nil {
 		return g, err
 	}
+	db, err := pgx.Connect(ctx, g.server.DSN) // the pool's statements have to end within seconds
+	if err != nil {
+		return g, fmt.Errorf("connecting to fill the guide: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close(ctx)) }()
 	began := time.Now()
-	if err = g.fill(ctx, events); err != nil {
+	if err = g.fill(ctx, db, events); err != nil {
 		return g, fmt.Errorf("filling the guide: %w", err)
 	}
+	if _, err = db.Exec(ctx, `vacuum analyze`); err != nil { // which Postgres does by itself, later
+		return g, fmt.Errorf("analyzing the guide: %w", err)
+	}
 	filled := time.Now()
-	if err = g.index(ctx); err != nil {
+	if err = g.index(ctx, db); err != nil {
 		return g, fmt.Errorf("making what can be found: %w", err)
 	}
 	fmt.Fprintf(out, "%d events written in %.0f s, and made to be found in %.0f s\n", events, filled.Sub(began).Seconds(), time.Since(filled).Seconds())
@@ -50,8 +59,8 @@ func newGuide(ctx context.Context, events int, out io.Writer) (g *guide, err err
 
 // fill writes everything in one transaction. What hangs on an event is written first, and
 // notes no change for the search: the event does, once.
-func (g *guide) fill(ctx context.Context, events int) error {
-	return pgx.BeginFunc(ctx, g.server.Pool, func(tx pgx.Tx) error {
+func (g *guide) fill(ctx context.Context, db *pgx.Conn, events int) error {
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `set local session_replication_role = replica`); err != nil {
 			return err
 		}
@@ -111,14 +120,17 @@ func (g *guide) fill(ctx context.Context, events int) error {
 
 // index makes what can be found as a core does it, and makes the k-th event as popular as
 // if it had been looked at a million times, divided by k.
-func (g *guide) index(ctx context.Context) error {
+func (g *guide) index(ctx context.Context, db *pgx.Conn) error {
 	s := find.New(g.server.Pool, slog.New(slog.DiscardHandler))
-	for {
+	for tries := 0; ; {
 		n, err := s.Refresh(ctx)
+		if tries++; errors.Is(err, ropeline.ErrStoreAway) && tries < 10 && ctx.Err() == nil {
+			continue // a batch took too long, on a busy machine: a core comes back to it, too
+		}
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if tries = 0; n == 0 {
 			break
 		}
 	}
@@ -126,13 +138,13 @@ func (g *guide) index(ctx context.Context) error {
 	for i, e := range g.events {
 		ids[i] = e.id
 	}
-	_, err := g.server.Pool.Exec(ctx, `update find_entries f set popularity = find_warmer(f.popularity, 1e6 / n, now())
+	_, err := db.Exec(ctx, `update find_entries f set popularity = find_warmer(f.popularity, 1e6 / n, now())
 		from unnest($1::uuid[]) with ordinality u (id, n) where f.kind = 'event' and f.id = u.id`, ids)
 	if err != nil {
 		return err
 	}
 	for _, sql := range []string{`update find_turn set version = version + 1`, `vacuum analyze`} {
-		if _, err := g.server.Pool.Exec(ctx, sql); err != nil {
+		if _, err := db.Exec(ctx, sql); err != nil {
 			return err
 		}
 	}
