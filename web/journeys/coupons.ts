@@ -250,6 +250,7 @@ async function paysLess(fan: Fan, staff: Staff, shelf: Shelf): Promise<void> {
   await page.getByLabel(shop.pay.email).fill("fan@example.com");
   await page.getByRole("button", { name: "Pay €80.00" }).click();
   await page.getByText(words.pay.ended).waitFor();
+  assert.equal(await page.getByText(words.problem.withdrawn).count(), 1, "told once, where the coupon is");
   assert.ok(await page.getByRole("button", { name: "Pay €90.00" }).isDisabled(), "nobody pays more than they were told by the way");
   await look(page, "pay-ended");
   await page.getByRole("button", { name: words.pay.takeOffThis(titles.ten) }).click();
