@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev test check test-browser test-faults test-proof test-models test-mutants loadtest build clean
+.PHONY: help dev test check test-browser test-faults test-proof test-fuzz test-models test-mutants loadtest build clean
 
 # What `make test` tries of the mutants; `make test-mutants` tries them all.
 SMOKE_MUTANTS := cap-raised unit-sold-twice
@@ -42,6 +42,9 @@ test-faults: ## kill a booking core at each step, a row for each; stop parts for
 	@scripts/pages
 	@ROPELINE_TEST_FAULTS='$(or $(OPERATION),.)' go test -count=1 -parallel 4 -timeout 60m -v -run NoStepOfABooking ./cmd/ropeline
 	@$(if $(OPERATION),,ROPELINE_TEST_STOP=$(or $(STOP),30s) go test -race -count=1 -timeout 60m -v -run StoppedProcesses ./cmd/ropeline)
+
+test-fuzz: ## feed what reads bytes from outside, guided by which code they reach; TIME=60s is how long each
+	@scripts/fuzz $(or $(TIME),20s)
 
 test-models: ## compare the line with its models for long; CHECKS=500 is how often each
 	@scripts/need test
