@@ -15,6 +15,8 @@ const pages: [RegExp, string][] = [
   [/^\/ops\/?$/, "/ops.html"],
   [/^\/counter\/?$/, "/counter.html"],
   [/^\/desk\/sales\/?$/, "/sales.html"],
+  [/^\/desk\/money\/?$/, "/money.html"],
+  [/^\/desk\/coupons\/?$/, "/offers.html"],
   [/^\/desk\/?$/, "/desk.html"],
   [/^\/desk\/setup\/?$/, "/setup.html"],
   [/^\/desk\/preview\/?$/, "/preview.html"],

@@ -1,43 +1,24 @@
-import { useRef, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import * as api from "../api/account";
-import type { Followed } from "../api/documents";
-import { Refusal } from "../api/http";
-import { soon, useAsking } from "../look/asking";
+import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
-import { unanswered } from "../messages/problem";
 import type { Own } from "./AccountPage";
-import { useAccountAct } from "./act";
+import { signedOut, useAccountAct } from "./act";
 
 const text = words.following;
 
 /** The performers whom the account follows. */
 export function Following({ changed }: Own) {
-  const [list, setList] = useState<Followed[]>();
-  const [next, setNext] = useState("");
-  const [asking, setAsking] = useState("");
-  const pages = useRef(1);
+  const { list, setList, problem: asking, more } = usePages(
+    async (cursor) => {
+      const got = await api.following(cursor);
+      return { list: got.performers, next: got.next };
+    },
+    [],
+    { refused: signedOut(changed) },
+  );
   const heading = useRef<HTMLHeadingElement>(null);
   const { busy, problem, act } = useAccountAct();
-  const look = useAsking(async (over) => {
-    try {
-      const all: Followed[] = [];
-      let cursor = "";
-      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-        const got = await api.following(cursor);
-        if (over()) return;
-        all.push(...got.performers);
-        cursor = got.next ?? "";
-      }
-      setList(all);
-      setNext(cursor);
-      setAsking("");
-    } catch (cause) {
-      if (over()) return;
-      if (cause instanceof Refusal && cause.status === 401) return void changed(); // signed out elsewhere
-      setAsking(unanswered(cause));
-      return soon;
-    }
-  }, []);
   const letGo = (id: string) =>
     void act(async () => {
       await api.unfollow(id);
@@ -67,14 +48,8 @@ export function Following({ changed }: Own) {
           </li>
         ))}
       </ul>
-      {next !== "" && (
-        <button
-          type="button"
-          onClick={() => {
-            pages.current++;
-            look();
-          }}
-        >
+      {more && (
+        <button type="button" onClick={more}>
           {words.orders.more}
         </button>
       )}

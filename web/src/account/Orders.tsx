@@ -1,42 +1,24 @@
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import * as api from "../api/account";
 import type { MyOrder } from "../api/documents";
-import { Refusal } from "../api/http";
-import { soon, useAsking } from "../look/asking";
+import { soon } from "../look/asking";
+import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
 import { money } from "../messages/format";
 import { localMoment } from "../messages/local";
-import { unanswered } from "../messages/problem";
 import type { Own } from "./AccountPage";
-import { useAccountAct } from "./act";
+import { signedOut, useAccountAct } from "./act";
 
 /** What the account has bought: unused tickets first, as the server has them. */
 export function Orders({ changed }: Own) {
-  const [list, setList] = useState<MyOrder[]>();
-  const [next, setNext] = useState("");
-  const [asking, setAsking] = useState("");
-  const pages = useRef(1);
-  const look = useAsking(async (over) => {
-    try {
-      const all: MyOrder[] = [];
-      let cursor = "";
-      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-        const got = await api.orders(cursor);
-        if (over()) return;
-        all.push(...got.orders);
-        cursor = got.next ?? "";
-      }
-      setList(all);
-      setNext(cursor);
-      setAsking("");
-      return all.some((order) => order.state === "pending") ? soon : undefined;
-    } catch (cause) {
-      if (over()) return;
-      if (cause instanceof Refusal && cause.status === 401) return void changed(); // signed out elsewhere
-      setAsking(unanswered(cause));
-      return soon;
-    }
-  }, []);
+  const { list, problem: asking, look, more } = usePages(
+    async (cursor) => {
+      const got = await api.orders(cursor);
+      return { list: got.orders, next: got.next };
+    },
+    [],
+    { again: (all) => (all.some((order) => order.state === "pending") ? soon : undefined), refused: signedOut(changed) },
+  );
   const unused = list?.filter((order) => order.unused) ?? [];
   const others = list?.filter((order) => !order.unused) ?? [];
   return (
@@ -54,14 +36,8 @@ export function Orders({ changed }: Own) {
       )}
       {unused.length > 0 && <Part heading={words.orders.unused} of={unused} />}
       {others.length > 0 && <Part heading={words.orders.others} of={others} />}
-      {next !== "" && (
-        <button
-          type="button"
-          onClick={() => {
-            pages.current++;
-            look();
-          }}
-        >
+      {more && (
+        <button type="button" onClick={more}>
           {words.orders.more}
         </button>
       )}

@@ -57,6 +57,13 @@ export function ProfileForm({ mine, changed }: Own) {
         <Field label={text.city} name="city" autocomplete="address-level2" most={100} value={now.city ?? ""} set={(city) => set({ city })} />
         <Choice label={text.country} none={text.noCountry} value={now.country ?? ""} of={countryChoices(now.country ?? "")} set={(country) => set({ country })} />
         <Field label={text.born} name="born" autocomplete="bday-year" mode="numeric" most={4} value={born} set={setBorn} wrong={problem === text.bornWrong} />
+        <label class="check">
+          <input type="checkbox" name="counted" aria-describedby="counted" checked={now.counted ?? false} onChange={(event) => set({ counted: event.currentTarget.checked })} />
+          {text.counted}
+        </label>
+        <p id="counted" class="note">
+          {text.countedHint}
+        </p>
         <Field label={text.gender} name="gender" hint={text.genderHint} most={60} value={now.gender ?? ""} set={(gender) => set({ gender })} />
         <p class={problem ? "wrong told" : "note told"} role="status">
           {problem || (saved ? text.saved : "")}

@@ -657,6 +657,7 @@ export interface Profile {
   language?: string;
   time_zone?: string;
   born?: number;
+  counted?: boolean;
   gender?: string;
 }
 

@@ -1,6 +1,6 @@
 // What organizers learn of what they sell; the cookie of the sign-in is the credential.
 
-import type { Money, ShowState } from "./documents";
+import type { Money, PlayedShow, ShowState } from "./documents";
 import { call } from "./staff";
 import type { KeptEvent } from "./setup";
 
@@ -130,6 +130,12 @@ export const order = async (id: string) => (await call<Sold>("GET", `${root}/ord
 /** Tickets that are canceled already are left as they are. */
 export const cancel = async (id: string, how: { tickets: string[]; reason: string; full: boolean }) => void (await call("POST", `${root}/orders/${encodeURIComponent(id)}/cancel`, { body: how }));
 
+/** How a performance and its event stand. */
+export const standing = async (performance: string) => {
+  const { event, performances } = (await call<{ event: KeptEvent; performances: Pick<PlayedShow, "id" | "state" | "starts_at">[] }>("GET", `${at(performance)}/state`)).body;
+  return { event, shows: performances };
+};
+
 /** version: that of its event, which was seen. */
 export const setState = async (performance: string, version: number, state: ShowState, reason: string) =>
   (await call<KeptEvent>("PUT", `${at(performance)}/state?reason=${encodeURIComponent(reason)}`, { body: { state }, headers: { "If-Match": `"${version}"` } })).body;
@@ -145,6 +151,24 @@ export async function refund(performance: string): Promise<BulkRefund | undefine
 
 export const settlement = async (performance: string) => (await call<{ currencies: Settled[] }>("GET", `${at(performance)}/settlement`)).body.currencies;
 export const saleSettlement = async (sale: string) => (await call<{ totals: Settled[] }>("GET", `${root}/sales/${encodeURIComponent(sale)}/settlement`)).body.totals;
+
+export interface Group {
+  /** An age as 25-34, a country as PT, unknown, or others. */
+  name: string;
+  people: number;
+}
+
+/** Who holds tickets; of no group that is small. 0 people: fewer than ten. */
+export interface Crowd {
+  people: number;
+  ages: Group[];
+  countries: Group[];
+}
+
+type Scope = { performance: string } | { event: string };
+const scope = (of: Scope) => new URLSearchParams({ ...of }).toString();
+export const audience = async (of: Scope) => (await call<Crowd>("GET", `${root}/audience?${scope(of)}`)).body;
+export const audienceFile = (of: Scope) => `${root}/exports/audience.csv?${scope(of)}`;
 
 /** Where a file of a performance is. */
 export const file = (name: "orders.csv" | "accounting.csv", performance: string, mails = false) =>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Tier } from "../api/documents";
 import { Door, isOpen } from "../desk/Door";
+import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, counter as words, shop as shopWords } from "../messages/en";
 import { SeatList } from "../shop/SeatList";
@@ -25,6 +26,7 @@ export function CounterPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
+      <Desks here="counter" staff={counter.staff === "yes"} />
       <main class="shop counter">
         <div class="heading">
           <h1>{words.heading}</h1>

@@ -1,10 +1,9 @@
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import * as api from "../api/coupons";
 import type { BagCoupon } from "../api/documents";
 import { Refusal } from "../api/http";
-import { soon, useAsking } from "../look/asking";
+import { usePages } from "../look/pages";
 import { common, coupons as words } from "../messages/en";
-import { unanswered } from "../messages/problem";
 import { keptOrders } from "../order/keep";
 import { Collect } from "./Collect";
 import { CouponTop } from "./CouponTop";
@@ -17,34 +16,24 @@ const every = 10_000;
 
 /** bagKey: of the bag to show; empty if this browser has none yet. */
 export function BagPage({ bagKey }: { bagKey: string }) {
-  const [list, setList] = useState<BagCoupon[]>();
-  const [next, setNext] = useState("");
   const [refused, setRefused] = useState(false);
-  const [problem, setProblem] = useState("");
-  const pages = useRef(1);
   const key = bagKey || keptBag(); // it may have got one since
-  const look = useAsking(async (over) => {
-    if (key === "") return void setList([]);
-    try {
-      const all: BagCoupon[] = [];
-      let cursor = "";
-      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-        const got = await api.bag(key, cursor);
-        if (over()) return;
-        all.push(...got.coupons);
-        cursor = got.next ?? "";
-      }
-      setList(all);
-      setNext(cursor);
-      setProblem("");
-      return every;
-    } catch (cause) {
-      if (over()) return;
-      if (cause instanceof Refusal && cause.status === 401) return void setRefused(true);
-      setProblem(unanswered(cause));
-      return soon;
-    }
-  }, [key]);
+  const { list, problem, look, more } = usePages<BagCoupon>(
+    async (cursor) => {
+      if (key === "") return { list: [], next: undefined };
+      const got = await api.bag(key, cursor);
+      return { list: got.coupons, next: got.next };
+    },
+    [key],
+    {
+      again: () => (key === "" ? undefined : every),
+      refused: (cause) => {
+        const is = cause instanceof Refusal && cause.status === 401;
+        if (is) setRefused(true);
+        return is;
+      },
+    },
+  );
 
   if (refused) {
     return (
@@ -81,14 +70,8 @@ export function BagPage({ bagKey }: { bagKey: string }) {
             </li>
           ))}
         </ul>
-        {next !== "" && (
-          <button
-            type="button"
-            onClick={() => {
-              pages.current++;
-              look();
-            }}
-          >
+        {more && (
+          <button type="button" onClick={more}>
             {words.bag.more}
           </button>
         )}

@@ -1,9 +1,8 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import * as api from "../api/coupons";
 import type { Coupon } from "../api/documents";
-import { soon, useAsking } from "../look/asking";
+import { usePages } from "../look/pages";
 import { common, coupons as words } from "../messages/en";
-import { unanswered } from "../messages/problem";
 import { CouponTop } from "./CouponTop";
 import { amount, named, Worth } from "./Worth";
 
@@ -20,12 +19,6 @@ function addressOf(filter: api.Filter): string {
 
 export function ShelfPage() {
   const [filter, setFilter] = useState(filterOf(location.search));
-  const [found, setFound] = useState<{ coupons: Coupon[]; next: string }>();
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(true);
-  const pages = useRef(1); // that are shown
-  const wanted = useRef(filter);
-  wanted.current = filter;
 
   const choose = (change: Partial<api.Filter>) => {
     const next = { ...filter, ...change };
@@ -38,47 +31,13 @@ export function ShelfPage() {
     return () => removeEventListener("popstate", back);
   }, []);
 
-  useEffect(() => {
-    pages.current = 1;
-  }, [filter]);
-  useAsking(async (over) => {
-    setBusy(true);
-    try {
-      const all: Coupon[] = [];
-      let cursor = "";
-      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-        const got = await api.browse(filter, cursor);
-        if (over()) return;
-        all.push(...got.coupons);
-        cursor = got.next ?? "";
-      }
-      setFound({ coupons: all, next: cursor });
-      setProblem("");
-      setBusy(false);
-      return;
-    } catch (cause) {
-      if (over()) return;
-      setProblem(unanswered(cause));
-      setBusy(false);
-      return soon;
-    }
-  }, [filter]);
-
-  const more = async () => {
-    if (!found || busy) return;
-    setBusy(true);
-    try {
-      const page = await api.browse(filter, found.next);
-      if (wanted.current === filter) {
-        pages.current++;
-        setFound({ coupons: [...found.coupons, ...page.coupons], next: page.next ?? "" });
-      }
-      setProblem("");
-    } catch {
-      setProblem(common.offline);
-    }
-    setBusy(false);
-  };
+  const { list, problem, busy, more } = usePages<Coupon>(
+    async (cursor) => {
+      const got = await api.browse(filter, cursor);
+      return { list: got.coupons, next: got.next };
+    },
+    [filter],
+  );
 
   return (
     <>
@@ -88,22 +47,22 @@ export function ShelfPage() {
         <p class="lead">{words.shelf.lead}</p>
         <Filters filter={filter} choose={choose} />
         <p class={problem ? "wrong told" : "note told"} role="status">
-          {problem || (found ? told(found, filter) : common.loading)}
+          {problem || (list ? told(list, more !== undefined, filter) : common.loading)}
         </p>
-        {found && found.coupons.length === 0 && addressOf(filter) !== "/coupons" && (
+        {list?.length === 0 && addressOf(filter) !== "/coupons" && (
           <button type="button" onClick={() => choose({ shop: "", category: "", product: "" })}>
             {words.shelf.clear}
           </button>
         )}
         <ul class="shelf" aria-busy={busy}>
-          {found?.coupons.map((coupon) => (
+          {list?.map((coupon) => (
             <li key={coupon.id}>
               <Card coupon={coupon} />
             </li>
           ))}
         </ul>
-        {found && found.next !== "" && (
-          <button type="button" onClick={() => void more()} disabled={busy}>
+        {more && (
+          <button type="button" onClick={more} disabled={busy}>
             {words.shelf.more}
           </button>
         )}
@@ -112,8 +71,8 @@ export function ShelfPage() {
   );
 }
 
-function told(found: { coupons: Coupon[]; next: string }, filter: api.Filter): string {
-  if (found.coupons.length > 0) return words.shelf.found(found.coupons.length, found.next !== "");
+function told(found: Coupon[], andMore: boolean, filter: api.Filter): string {
+  if (found.length > 0) return words.shelf.found(found.length, andMore);
   return addressOf(filter) === "/coupons" ? words.shelf.none : words.shelf.noneOfThese;
 }
 

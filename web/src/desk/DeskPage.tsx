@@ -16,15 +16,11 @@ export function DeskPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <nav class="desks" aria-label={words.nav}>
-          <a href="/desk/setup">{words.setup}</a>
-          <a href="/desk/sales">{words.live}</a>
-        </nav>
         <button type="button" onClick={() => void desk.leave()} disabled={desk.staff !== "yes"}>
           {words.signOut}
         </button>
       </Top>
-      <Desks here="desk" />
+      <Desks here="desk" staff={desk.staff === "yes"} />
       <main class="desk-page">
         <h1>{words.heading}</h1>
         {desk.staff === "unknown" && <p class={desk.problem ? "wrong" : "note"}>{desk.problem || common.loading}</p>}

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { signOut as dropKey } from "../api/ops";
 import { type Place } from "../api/staff";
+import { Desks } from "../look/Desks";
 import { SignIn, type SignInWords } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { staff as words } from "../messages/en";
@@ -57,7 +58,14 @@ export function Door(props: { of: Signing; page: string; words: SignInWords }) {
   }
   return (
     <SignIn page={props.page} words={props.words} problem={of.busy ? "" : of.problem} submit={(key) => of.start(key)}>
-      {of.staff === "other" ? leave : <ByAccount back={back} />}
+      {of.staff === "other" ? (
+        <>
+          <Desks staff />
+          {leave}
+        </>
+      ) : (
+        <ByAccount back={back} />
+      )}
     </SignIn>
   );
 }

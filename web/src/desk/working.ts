@@ -15,6 +15,7 @@ export type Staff = "unknown" | "no" | "other" | "second" | "where" | "yes";
 
 const byCode: Record<string, Staff> = {
   "organizer-required": "other",
+  "vendor-required": "other",
   "box-office-required": "other",
   "second-factor-needed": "second",
   "organization-needed": "where",

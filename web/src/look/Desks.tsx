@@ -1,14 +1,40 @@
+import { useEffect, useState } from "preact/hooks";
+import { chosen, installation, places } from "../api/staff";
 import { desks as words } from "../messages/en";
 
-const addresses = { desk: "/desk", sales: "/desk/sales", venues: "/desk/venues" };
+/** The pages of the desk in their order, and the roles that open them. */
+const pages = [
+  { name: "events", at: "/desk/setup", roles: ["organizer", "sre"] },
+  { name: "desk", at: "/desk", roles: ["organizer", "sre"] },
+  { name: "sales", at: "/desk/sales", roles: ["organizer", "sre"] },
+  { name: "money", at: "/desk/money", roles: ["organizer", "sre"] },
+  { name: "coupons", at: "/desk/coupons", roles: ["organizer", "sre", "vendor"] },
+  { name: "venues", at: "/desk/venues", roles: ["venue", "organizer", "sre"] },
+  { name: "counter", at: "/counter", roles: ["boxoffice", "sre"] },
+] as const;
 
-/** The pages of the desk, and which of them this is. */
-export function Desks({ here }: { here: keyof typeof addresses }) {
+type Name = (typeof pages)[number]["name"];
+
+/** The pages of the desk that somebody may open, and which of them this is; without here: of one that is not open to them. staff: who that is is known. */
+export function Desks({ here, staff }: { here?: Name; staff: boolean }) {
+  const [roles, setRoles] = useState<readonly string[]>(pages.find((each) => each.name === here)?.roles.slice(0, 1) ?? []);
+  useEffect(() => {
+    if (!staff) return;
+    let gone = false;
+    places()
+      .then((all) => gone || setRoles(all.filter((each) => chosen() === "" || chosen() === (each.organization ?? installation)).flatMap((each) => each.roles)))
+      .catch(() => {}); // the page itself says what is wrong
+    return () => {
+      gone = true;
+    };
+  }, [staff]);
+  const open = pages.filter((each) => each.name === here || each.roles.some((role) => roles.includes(role)));
+  if (open.length === 0) return null;
   return (
     <nav class="desks" aria-label={words.label}>
-      {(["desk", "sales", "venues"] as const).map((each) => (
-        <a key={each} href={addresses[each]} aria-current={each === here ? "page" : undefined}>
-          {words[each]}
+      {open.map((each) => (
+        <a key={each.name} href={each.at} aria-current={each.name === here ? "page" : undefined}>
+          {words[each.name]}
         </a>
       ))}
     </nav>

@@ -9,8 +9,10 @@ import { count, timeOfDay } from "../messages/format";
 import { Table } from "../ops/Table";
 import { Problem } from "../shop/Problem";
 import { SeatMap } from "../shop/SeatMap";
+import { Audience } from "./Audience";
 import { Funnel, Money, Points, Tiers } from "./Figures";
 import { Sales } from "./model";
+import { Notices } from "./Notices";
 import { Orders } from "./Orders";
 import { Settlement } from "./Settlement";
 import { State } from "./State";
@@ -28,7 +30,7 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
-      <Desks here="sales" />
+      <Desks here="sales" staff={sales.staff === "yes"} />
       <main class="shop sales">
         <div class="heading">
           <h1>{words.heading}</h1>
@@ -66,6 +68,8 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
               </section>
             )}
             <Orders sales={sales} />
+            <Notices sales={sales} />
+            <Audience key={sales.chosen} sales={sales} />
             <Files sales={sales} />
           </div>
         )}

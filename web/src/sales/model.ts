@@ -2,8 +2,9 @@
 
 import { availability, performance as fetchPerformance } from "../api/booking";
 import type { ShowState } from "../api/documents";
-import * as guide from "../api/guide";
 import { Refusal } from "../api/http";
+import * as letters from "../api/notices";
+import { Once } from "../api/once";
 import * as api from "../api/sales";
 import * as setup from "../api/setup";
 import { Working } from "../desk/working";
@@ -38,6 +39,15 @@ export class Sales extends Working {
   refund: api.BulkRefund | undefined;
   settled: { performance: api.Settled[]; sale: api.Settled[] } | undefined;
 
+  /** Messages to holders, of the event; undefined where events are not this one's to see. */
+  notices: letters.Notice[] | undefined;
+  moreNotices = "";
+  /** Who holds tickets, of the performance or of its event. */
+  crowd: api.Crowd | undefined;
+  /** Those of one of them whom it does not come to. */
+  failures: { of: string; list: letters.Failure[]; next: string } | undefined;
+
+  #once = new Once();
   #units = new Units(0);
   #settledOf = "";
   #settleAt = 0;
@@ -63,7 +73,8 @@ export class Sales extends Working {
     return this.act(async () => {
       await this.signOut();
       clearTimeout(this.#timer);
-      this.shows = this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = undefined;
+      this.shows = undefined;
+      this.#forget();
     });
   }
 
@@ -142,6 +153,51 @@ export class Sales extends Working {
     });
   }
 
+  /** Who holds tickets: of all of the event, or of the performance. */
+  whoCame(whole: boolean): Promise<void> {
+    return this.act(() => this.#count(whole));
+  }
+
+  async #count(whole: boolean): Promise<void> {
+    this.crowd = await api.audience(whole && this.standing ? { event: this.standing.event.id } : { performance: this.chosen });
+  }
+
+  /** To whom a message would go; undefined where that cannot be told. */
+  async audience(whole: boolean): Promise<letters.Audience | undefined> {
+    let found: letters.Audience | undefined;
+    await this.act(async () => void (found = await letters.audience(this.standing!.event.id, whole ? undefined : this.chosen)));
+    return found;
+  }
+
+  /** Whether it was sent off. */
+  async write(draft: letters.Draft): Promise<boolean> {
+    let sent = false;
+    await this.act(async () => {
+      const { event } = this.standing!;
+      const notice = await letters.send(event.id, draft, this.#once.key(event.id + JSON.stringify(draft)));
+      this.#once.answered();
+      this.notices = [notice, ...(this.notices ?? []).filter((each) => each.id !== notice.id)];
+      this.notice = words.notices.done;
+      sent = true;
+    });
+    return sent;
+  }
+
+  olderNotices(): Promise<void> {
+    return this.act(async () => {
+      const page = await letters.notices(this.standing!.event.id, this.moreNotices);
+      this.notices = [...(this.notices ?? []), ...page.notices];
+      this.moreNotices = page.next ?? "";
+    });
+  }
+
+  lookAtFailures(of: string, cursor = ""): Promise<void> {
+    return this.act(async () => {
+      const page = await letters.failures(this.standing!.event.id, of, cursor);
+      this.failures = { of, list: [...(cursor === "" ? [] : this.failures!.list), ...page.failures], next: page.next ?? "" };
+    });
+  }
+
   state(unit: number): SeatState {
     return this.#units.state(unit, none, none);
   }
@@ -151,7 +207,7 @@ export class Sales extends Working {
   async #choose(id: string): Promise<void> {
     clearTimeout(this.#timer);
     this.chosen = id;
-    this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = undefined;
+    this.#forget();
     this.#etag = undefined;
     this.#settledOf = "";
     this.#settleAt = 0;
@@ -160,6 +216,8 @@ export class Sales extends Working {
     this.#units = Units.of(performance.tiers);
     await this.#stand();
     await this.#refund();
+    await this.#write();
+    await this.#count(false);
     await this.#look();
     this.#lookOn();
     await this.#first();
@@ -167,12 +225,30 @@ export class Sales extends Working {
 
   async #stand(): Promise<void> {
     try {
-      const event = (await setup.events()).find((each) => each.performances.includes(this.chosen));
-      this.standing = event && { event, shows: event.state === "draft" ? [] : (await guide.event(event.id)).performances };
+      this.standing = await api.standing(this.chosen);
     } catch (cause) {
       if (!(cause instanceof Refusal && cause.status === 403)) throw cause;
       this.standing = undefined;
     }
+  }
+
+  #forget(): void {
+    this.live = this.show = this.found = this.open = this.standing = this.refund = this.settled = this.notices = this.failures = this.crowd = undefined;
+    this.moreNotices = "";
+  }
+
+  async #write(): Promise<void> {
+    if (!this.standing) return;
+    const page = await letters.notices(this.standing.event.id);
+    this.notices = page.notices;
+    this.moreNotices = page.next ?? "";
+  }
+
+  /** How far messages are that were sent off; those before the newest twenty stay as they were read. */
+  async #written(id: string): Promise<void> {
+    if (!this.standing || !this.notices?.some((each) => each.waiting + each.posted > 0)) return;
+    const { notices } = await letters.notices(this.standing.event.id);
+    if (id === this.chosen) this.notices = [...notices, ...this.notices.filter((each) => notices.length > 0 && each.id < notices.at(-1)!.id)];
   }
 
   async #refund(): Promise<void> {
@@ -202,6 +278,7 @@ export class Sales extends Working {
     this.#etag = units.etag;
     if (units.body) this.#units.set(units.body);
     if (this.refund && !over(this.refund)) await this.#refund();
+    await this.#written(id);
     const money = JSON.stringify(live.money);
     if (money !== this.#settledOf && Date.now() >= this.#settleAt) await this.#settle(id, money);
     this.fresh = true;

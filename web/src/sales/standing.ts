@@ -7,10 +7,13 @@ import type { EventState, KeptEvent } from "../api/setup";
 export type Of = "performance" | "event";
 export type To = "on" | "postponed" | "canceled";
 
+/** How one performance of an event stands. */
+export type StoodFor = Pick<PlayedShow, "id" | "state" | "starts_at">;
+
 export interface Standing {
   event: KeptEvent;
-  /** Of the event; none of a draft. */
-  shows: PlayedShow[];
+  /** Of the event. */
+  shows: StoodFor[];
 }
 
 export const ofShow = (to: To): ShowState => (to === "on" ? "scheduled" : to);
@@ -26,11 +29,11 @@ export function next(of: Of, event: EventState, show: ShowState): To[] {
 }
 
 /** What a step of the event takes with it: what is over and what is canceled stays. */
-export const goesAlong = (show: PlayedShow, now: number) => show.state !== "canceled" && Date.parse(show.starts_at) > now;
+export const goesAlong = (show: StoodFor, now: number) => show.state !== "canceled" && Date.parse(show.starts_at) > now;
 
 /** After a step that was taken. */
 export function stood(before: Standing, event: KeptEvent, of: Of, performance: string, to: To, now: number): Standing {
-  const moved = (show: PlayedShow) => (of === "event" ? goesAlong(show, now) : show.id === performance);
+  const moved = (show: StoodFor) => (of === "event" ? goesAlong(show, now) : show.id === performance);
   return { event, shows: before.shows.map((show) => (moved(show) ? { ...show, state: ofShow(to) } : show)) };
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { Door, isOpen } from "../desk/Door";
+import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, setup as words } from "../messages/en";
 import { steps } from "./draft";
@@ -27,14 +28,11 @@ export function SetupPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <nav class="desks" aria-label={words.nav}>
-          <a href="/desk">{words.looks}</a>
-          <a href="/desk/sales">{words.live}</a>
-        </nav>
         <button type="button" onClick={() => void setup.leave()} disabled={setup.staff !== "yes"}>
           {words.signOut}
         </button>
       </Top>
+      <Desks here="events" staff={setup.staff === "yes"} />
       <main class="setup-page">
         <h1 dir="auto">{setup.event?.title ?? words.heading}</h1>
         {setup.staff === "unknown" && <p class={setup.problem ? "wrong" : "note"}>{setup.problem || common.loading}</p>}

@@ -27,7 +27,7 @@ export function VenuesPage({ signInKey }: { signInKey: string }) {
           {words.signOut}
         </button>
       </Top>
-      <Desks here="venues" />
+      <Desks here="venues" staff={venues.staff === "yes"} />
       <main class="shop venues">
         <div class="heading">
           <h1 id="venues">{venues.chosen === "" ? words.heading : (venues.venue?.name ?? common.loading)}</h1>

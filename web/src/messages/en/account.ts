@@ -118,6 +118,8 @@ export const account = {
     anyZone: "As the browser says",
     more: "About you",
     moreLead: "Nobody sees this but you.",
+    counted: "Let organizers count my country and my age",
+    countedHint: "Organizers then learn how many of those who hold their tickets are of which age and from which country, so that they can plan for them. They never see who you are: only groups of ten people or more are told. It ends when you take the tick away, or delete your account.",
     phone: "Phone",
     address: "Address",
     city: "City",

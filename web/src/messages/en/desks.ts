@@ -1,6 +1,10 @@
 export const desks = {
   label: "Pages of the desk",
+  events: "Events",
   desk: "Waiting room",
   sales: "Sales",
+  money: "Money and plan",
+  coupons: "Coupons",
   venues: "Venues",
+  counter: "Box office and guest list",
 };

@@ -4,7 +4,7 @@ export const staff = {
   account: "Sign in with your account",
   over: "Your sign-in is over. Sign in again.",
   taken: "You may not do this any more: your role here was taken or changed. Ask an organizer of yours.",
-  none: "You are signed in, but have no role that opens this page. Ask an organizer of yours, or sign out and come in as somebody else.",
+  none: "You are signed in, but have no role that opens this page. What is open to you is below, if anything is. Ask an organizer of yours, or sign out and come in as somebody else.",
   signOut: "Sign out",
   second: {
     heading: "One more step before you can work",
