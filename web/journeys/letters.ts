@@ -11,13 +11,17 @@ interface Letter {
   text: string;
 }
 
+/** What came, the newest first; it may not be all yet. */
+export async function letters(stack: Stack): Promise<Letter[]> {
+  if (stack.mailbox === undefined) throw new Error("this journey needs the mailbox of a stack: ROPELINE_MAILBOX");
+  return ((await (await fetch(`${stack.mailbox}/letters`)).json()) as Letter[] | null) ?? []; // null before the first
+}
+
 /** The link of the newest letter to somebody that has one with this purpose; it may be on its way. */
 export async function linkTo(stack: Stack, to: string, purpose: string): Promise<string> {
-  if (stack.mailbox === undefined) throw new Error("this journey needs the mailbox of a stack: ROPELINE_MAILBOX");
   let link: string | undefined;
   await until(async () => {
-    const all = ((await (await fetch(`${stack.mailbox}/letters`)).json()) as Letter[] | null) ?? []; // null before the first
-    const found = all.filter((each) => each.to.includes(to)).map((each) => new RegExp(`http\\S*/account#${purpose}=[\\w-]+`).exec(each.text)?.[0]);
+    const found = (await letters(stack)).filter((each) => each.to.includes(to)).map((each) => new RegExp(`http\\S*/account#${purpose}=[\\w-]+`).exec(each.text)?.[0]);
     link = found.find((each) => each !== undefined);
     return link !== undefined;
   }, `a letter to ${to} with a link to ${purpose}`);

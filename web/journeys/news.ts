@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
 import type { Page } from "playwright-core";
 
 import type { Order, Sale, Status, Stock } from "../src/api/documents";
 import { leaving, news as words } from "../src/messages/en";
 import { Fan, until } from "./fan";
 import { look } from "./look";
-import { binary, type Stack, startStack } from "./stack";
+import { binary, sql, type Stack, startStack } from "./stack";
 import { Staff } from "./staff";
 
 /** Somebody else takes the last tickets: the fan hears of it, of a message and of changed terms, and leaves when all is sold. */
@@ -49,10 +48,7 @@ const heading = (page: Page, name: string) => page.locator(".news").getByRole("h
 
 /** The catalogue has no desk yet: a price is changed where it is kept, and published with a reason. */
 function changePrice(stack: Stack, amount: number): void {
-  const debian = "/usr/lib/postgresql"; // there it is beside the server, and not always in the path
-  const found = existsSync(debian) ? readdirSync(debian).map((version) => `${debian}/${version}/bin/psql`) : [];
-  const psql = found.find((path) => existsSync(path)) ?? "psql";
-  execFileSync(psql, [stack.postgres!, "-qc", `update tiers set amount = ${amount}`]);
+  sql(stack, `update tiers set amount = ${amount}`);
   const servers = ["--redis", stack.redis!, "--postgres", stack.postgres!, "--keys", stack.keys!];
   execFileSync(binary, ["publish", stack.sale, ...servers, "--reason", "The hall is larger."]);
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
-import { order, sales as words, shop } from "../src/messages/en";
+import { desks, money, offers, order, sales as words, shop } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { type Fan, until } from "./fan";
+import { letters } from "./letters";
 import { fits, look, settled } from "./look";
-import type { Stack } from "./stack";
+import { type Stack, sql } from "./stack";
 
 /** A fan buys; the organizer sees it come in, finds who it was, gives one ticket back, takes the files away, and ends the show: nothing can be bought after this. */
 export async function sales(fan: Fan): Promise<void> {
@@ -62,10 +64,124 @@ export async function sales(fan: Fan): Promise<void> {
   assert.equal(download.suggestedFilename(), "orders.csv");
   assert.ok(text.startsWith("performance,title,") && text.includes(",'=who@example.com\r\n"), text);
 
+  await writes(desk, fan);
+  await offered(desk, fan);
+  await counted(desk, fan);
   if (stack.fresh) await ends(desk, fan);
   await desk.getByRole("button", { name: words.signOut }).click();
   await desk.getByRole("heading", { name: words.signIn.heading }).waitFor();
   await desk.close();
+}
+
+/** The organizer writes to everybody who holds a ticket, having seen to how many; each gets it once. */
+async function writes(desk: Page, { stack }: Fan): Promise<void> {
+  const { notices: text } = words;
+  const subject = `Another hall ${Date.now()}`;
+  const part = desk.locator(".notices");
+  await part.getByRole("button", { name: text.show }).click();
+  await part.getByText(text.missing).waitFor();
+  await part.getByLabel(text.subject).fill(subject);
+  await part.getByLabel(text.body).fill("We play next door.\n\n<b>Bring a coat</b>, it is cold.");
+  await look(desk, "sales-write", part);
+  await part.getByRole("button", { name: text.show }).press("Enter");
+  const dialog = desk.getByRole("dialog");
+  await dialog.getByText("<b>Bring a coat</b>, it is cold.").waitFor();
+  await look(desk, "sales-write-preview");
+  await dialog.getByRole("button", { name: text.no }).click();
+  assert.equal(await part.getByLabel(text.subject).inputValue(), subject, "what was written is still there");
+  await part.getByRole("button", { name: text.show }).click();
+  await dialog.getByRole("button", { name: /^Send to / }).click();
+  await desk.getByText(text.done).waitFor();
+  assert.equal(await part.getByLabel(text.subject).inputValue(), "", "and gone once it is sent off");
+  const sent = part.locator(".sent > li", { hasText: subject });
+  await sent.getByText(/^Done: /).waitFor({ timeout: 60_000 });
+  await look(desk, "sales-written", part.locator(".sent"));
+  const came = (await letters(stack)).filter((each) => each.subject === subject);
+  const to = came.map((each) => each.to.toLowerCase());
+  assert.ok(to.includes("=who@example.com") && new Set(to).size === to.length, `each has it once: ${to.join(" ")}`);
+  assert.ok(came.every((each) => each.text.startsWith("We play next door.\n\n<b>Bring a coat</b>, it is cold.\n\n-- \n")), came[0]?.text);
+}
+
+/** Who holds tickets is told in groups, or not at all; and what plan and fee there are, with the settlement. */
+async function counted(desk: Page, { stack }: Fan): Promise<void> {
+  const part = desk.locator(".audience");
+  await part.getByText(words.audience.lead).waitFor();
+  await look(desk, "sales-audience", part);
+  const pages = desk.getByRole("navigation", { name: desks.label });
+  await pages.getByRole("link", { name: desks.money }).click();
+  await desk.getByRole("heading", { name: money.heading, level: 1 }).waitFor();
+  await desk.locator("main .card").first().waitFor();
+  await fits(desk);
+  await look(desk, "money");
+  await pages.getByRole("link", { name: desks.counter }).waitFor();
+  if (stack.fresh) await ofAccount(desk, stack);
+  await pages.getByRole("link", { name: desks.sales }).press("Enter");
+  await desk.getByRole("heading", { name: words.funnel }).waitFor();
+}
+
+/** The organizer makes a coupon, gives it out, and takes it back; fans find it meanwhile. */
+async function offered(desk: Page, { context, stack }: Fan): Promise<void> {
+  const title = `Half the price ${Date.now()}`;
+  const pages = desk.getByRole("navigation", { name: desks.label });
+  await pages.getByRole("link", { name: desks.coupons }).click();
+  await desk.getByRole("heading", { name: offers.heading, level: 1 }).waitFor();
+  const first = desk.getByLabel(offers.shopName);
+  await first.or(desk.getByRole("heading", { name: offers.new })).waitFor();
+  if (await first.isVisible()) {
+    await look(desk, "offers-first");
+    await first.fill("The Lanterns");
+    await first.press("Enter");
+  }
+  const form = desk.locator("form.new");
+  await form.getByRole("button", { name: offers.make }).click();
+  await form.getByText(offers.wrong.title).waitFor();
+  assert.equal(await form.getByLabel(offers.fields.title).evaluate((field) => field === document.activeElement), true, "what is wrong has the focus");
+  await form.getByLabel(offers.fields.title).fill(title);
+  await form.getByLabel(offers.fields.worth).fill("50");
+  await form.getByLabel(offers.fields.stock).fill("20");
+  await look(desk, "offers-new", form);
+  await form.getByLabel(offers.fields.stock).press("Enter");
+  await desk.getByText(offers.made).waitFor();
+  await desk.getByRole("button", { name: offers.about(offers.publish, title) }).click();
+  await desk.getByText(offers.published).waitFor();
+  const shelf = await context.newPage();
+  await shelf.goto(`${stack.url}/coupons`);
+  await shelf.getByText(title).first().waitFor();
+  await shelf.close();
+  await desk.bringToFront();
+  await desk.getByRole("button", { name: offers.about(offers.look, title) }).click();
+  await desk.locator(".sent dl").waitFor();
+  await fits(desk);
+  await look(desk, "offers", desk.locator(".sent"));
+  await desk.getByRole("button", { name: offers.about(offers.withdraw, title) }).click();
+  const dialog = desk.getByRole("dialog");
+  await dialog.getByRole("button", { name: offers.withdrawYes }).click();
+  await dialog.getByText(offers.why).waitFor();
+  await dialog.getByLabel(offers.reason).fill("a mistake");
+  await dialog.getByLabel(offers.reason).press("Enter");
+  await desk.getByText(offers.withdrawn).waitFor();
+}
+
+/** An account that is paid for the show has a plan, with its fee. */
+async function ofAccount(desk: Page, stack: Stack): Promise<void> {
+  sql(stack, `insert into payment_accounts (name, provider_account, charges) values ('lanterns', 'acct_lanterns', true); update performances set account = 'lanterns'`);
+  try {
+    const plan = JSON.parse(readFileSync("../docs/plan.json", "utf8")) as { id: string; name: string };
+    await asked(stack, "PUT", `/plans/${plan.id}`, plan, { "If-None-Match": "*" });
+    await asked(stack, "PUT", "/accounts/lanterns/plan", { plan: plan.id });
+    await desk.reload();
+    await desk.getByText(plan.name, { exact: true }).first().waitFor();
+    await desk.locator(".plan dl div", { hasText: money.rooms }).getByText(/ of 2$/).waitFor();
+    await desk.getByRole("cell", { name: "€0.30" }).waitFor();
+    await desk.locator(".settlement tr.sum").first().waitFor();
+    await fits(desk);
+    await look(desk, "money-plan");
+    await look(desk, "money-settlement", desk.locator(".settlement"));
+    const [file] = await Promise.all([desk.waitForEvent("download"), desk.getByRole("link", { name: money.csv }).click()]);
+    assert.equal(file.suggestedFilename(), "accounting.csv");
+  } finally {
+    sql(stack, `update performances set account = null`);
+  }
 }
 
 /** The show is postponed, put on again by somebody else, and canceled; everybody gets their money back, but for who paid at the box office. */
@@ -85,6 +201,19 @@ async function ends(desk: Page, { page, stack }: Fan): Promise<void> {
 
   await state.getByText(text.shows.scheduled, { exact: true }).waitFor();
   await look(desk, "sales-state", desk.locator(".state"));
+  const event = desk.locator(".stands").nth(1);
+  const ofEvent = async (to: keyof typeof text.steps, reason: string) => {
+    await event.getByRole("button", { name: new RegExp(`^${text.steps[to]}`) }).click();
+    await because(reason);
+    await desk.getByText(text.done.event[to]).waitFor();
+  };
+  await ofEvent("postponed", "the whole tour is later");
+  await event.getByText(text.events.postponed, { exact: true }).waitFor();
+  await state.getByText(text.shows.postponed, { exact: true }).waitFor();
+  await look(desk, "sales-event-postponed", desk.locator(".state"));
+  await ofEvent("on", "the tour is on");
+  await event.getByText(text.events.published, { exact: true }).waitFor();
+  await state.getByText(text.shows.scheduled, { exact: true }).waitFor();
   await step("postponed").click();
   await dialog.getByText(/ good for the new day/).waitFor();
   await dialog.getByRole("button", { name: text.yes.postponed }).click();
@@ -115,6 +244,9 @@ async function ends(desk: Page, { page, stack }: Fan): Promise<void> {
 
   await page.reload();
   await page.getByText(`· ${order.state.canceled}`).waitFor();
+  await ofEvent("canceled", "the tour is over");
+  await event.getByText(text.events.canceled, { exact: true }).waitFor();
+  assert.equal(await desk.locator(".stands button").count(), 0, "nothing follows what is canceled");
 
   const sum = async (line: string) => desk.locator(".settlement tr", { hasText: line }).locator("td").first().textContent();
   const told = await desk.locator(".money dl div", { hasText: words.refunded }).locator("dd").textContent();

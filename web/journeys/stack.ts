@@ -1,8 +1,8 @@
 // A running Ropeline to walk through: the one that ROPELINE_URL names, or one
 // of our own on private ports, taken down at the end.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -26,6 +26,13 @@ export interface Stack {
 }
 
 export const binary = resolve("..", "bin", "ropeline");
+
+/** Changes what a stack of our own keeps, where there is no other way to. */
+export function sql(stack: Stack, text: string): void {
+  const debian = "/usr/lib/postgresql"; // there it is beside the server, and not always in the path
+  const found = existsSync(debian) ? readdirSync(debian).map((version) => `${debian}/${version}/bin/psql`) : [];
+  execFileSync(found.find((path) => existsSync(path)) ?? "psql", [stack.postgres!, "-qc", text]);
+}
 
 /** Long enough in the lobby to look around, short enough to run often. */
 const demo = {
