@@ -53,6 +53,8 @@ func (s *Server) routes() []route {
 		{"GET", "/ops", public, s.page("ops.html")},
 		{"GET", "/counter", public, s.page("counter.html")},
 		{"GET", "/desk/sales", public, s.page("sales.html")},
+		{"GET", "/desk/money", public, s.page("money.html")},
+		{"GET", "/desk/coupons", public, s.page("offers.html")},
 		{"GET", "/desk", public, s.page("desk.html")},
 		{"GET", "/desk/setup", public, s.page("setup.html")},
 		{"GET", "/desk/preview", public, s.page("preview.html")},

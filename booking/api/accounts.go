@@ -14,7 +14,7 @@ type gotAccounts struct {
 }
 
 func (s *server) listAccounts(ctx context.Context, in *Page) (*gotAccounts, error) {
-	found, next, err := s.shows.AccountPage(ctx, in.of())
+	found, next, err := s.shows.AccountPage(ctx, memberOf(ctx).organization, in.of())
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
 	"github.com/ropeline/ropeline/booking/find"
+	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
@@ -53,6 +54,9 @@ var boundedLists = map[string]string{
 	"Live.tiers":                       "as many as the map has",
 	"Live.points":                      "240 at most for each currency",
 	"Sold.tickets":                     "100 at most",
+	"Crowd.ages":                       "seven bands, those of no age, and the others",
+	"Crowd.countries":                  "as many as ISO 3166 has",
+	"Standing.performances":            "1,000 at most",
 	"SumSettlement.performances":       "of one sale, or of one account: sums, of which none can be left out",
 	"SumSettlement.totals":             "one for each currency",
 	"BlockDetail.history":              "one block's: it is made, lifted or over",
@@ -157,6 +161,8 @@ type scene struct {
 	guide    guideScene
 	team     string // the path of the house's
 	ada      string // who is signed in, and has bought three times
+	event    string // of the performance, whose holders have messages
+	notice   string // that did not come to them
 }
 
 func newScene(t *testing.T) *scene {
@@ -241,6 +247,7 @@ func newScene(t *testing.T) *scene {
 			t.Fatal(err)
 		}
 	}
+	s.written()
 	var n, shown int
 	if err := c.db.QueryRow(t.Context(), `select count(distinct e.id) filter (where e.state = 'published'), count(distinct e.id) filter (where e.state <> 'draft')
 		from events e join performances p on p.event_id = e.id`).Scan(&n, &shown); err != nil {
@@ -250,6 +257,25 @@ func newScene(t *testing.T) *scene {
 	c.listing(n)
 	c.events(shown)
 	return s
+}
+
+// written sends messages to holders, of which one comes to nobody.
+func (s *scene) written() {
+	c := s.core
+	c.t.Helper()
+	if err := c.db.QueryRow(c.t.Context(), `select event_id::text from performances where id = $1`, c.show.ID).Scan(&s.event); err != nil {
+		c.t.Fatal(err)
+	}
+	other := c.fan()
+	c.do(http.MethodPost, "/api/v1/orders", other, c.json(m{"hold": c.hold(other, 14).ID, "email": "grace@example.org", "payment_method": sandbox.OK}), "Idempotency-Key", "k").is(http.StatusCreated, nil)
+	for i := range 3 {
+		var n notice.Notice
+		c.organize(http.MethodPost, eventsPath+"/"+s.event+"/notices", c.json(m{"subject": fmt.Sprint(i), "text": "x"}), "Idempotency-Key", fmt.Sprint("n", i)).is(http.StatusCreated, &n)
+		s.notice = n.ID
+	}
+	if _, err := c.db.Exec(c.t.Context(), `update notice_recipients set state = 'failed', mail_id = gen_random_uuid() where notice_id = $1`, s.notice); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *core) performances() (ids []ropeline.PerformanceID) {
@@ -287,6 +313,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-my-orders":          {mePath + "/orders", s.ada},
 		"list-followed":           {mePath + "/performers", s.ada},
 		"list-bag":                {"/api/v1/bag", s.bag},
+		"list-own-shops":          {organizer + "/shops", "key-olga"},
 		"list-shop-coupons":       {opera + "/coupons", "key-rosa"},
 		"list-coupon-queue":       {opera + "/coupons/" + s.offer.ID + "/queues/claimed", "key-rosa"},
 		"list-coupon-history":     {opera + "/coupons/" + s.offer.ID + "/history", "key-rosa"},
@@ -303,6 +330,8 @@ func (s *scene) lists() map[string][2]string {
 		"list-returns":            {organizer + "/performances/" + string(s.show.ID) + "/returns", "key-sre"},
 		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
 		"list-sold-orders":        {organizer + "/performances/" + string(s.show.ID) + "/orders", "key-olga"},
+		"list-notices":            {eventsPath + "/" + s.event + "/notices", "key-olga"},
+		"list-notice-failures":    {eventsPath + "/" + s.event + "/notices/" + s.notice + "/failures", "key-olga"},
 		"list-popularity":         {organizer + "/popularity", "key-olga"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
 		"list-plans":              {plansPath, "key-olga"},
@@ -526,6 +555,7 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"invite-member":          {s.team + "/invitations", "key-olga", m{"email": "d@example.org", "roles": []string{"door"}}, m{"email": "d@example.org", "roles": []string{"venue"}}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-api-key":         {s.team + "/keys", "key-olga", m{"name": "till", "scopes": []string{"counter:write"}}, m{"name": "till", "scopes": []string{"counter:read"}}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
+		"create-notice":          {eventsPath + "/" + s.event + "/notices", "key-olga", m{"subject": "Rain", "text": "Bring a coat."}, m{"subject": "Rain", "text": "Bring a hat."}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
 	}

@@ -13,6 +13,7 @@ import (
 
 func (s *server) routeDesk() error {
 	return all(
+		handle(s, "list-own-shops", s.listOwnShops),
 		handle(s, "put-shop", s.putShop),
 		handle(s, "put-product", s.putProduct),
 		handle(s, "create-coupon", s.createCoupon),
@@ -29,32 +30,48 @@ func (s *server) routeDesk() error {
 }
 
 // ErrDeskOnly refuses a key of the staff that is for something else.
-var ErrDeskOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-required", Detail: "The desk of a shop is for its vendors and for SREs."}
+var ErrDeskOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "vendor-required", Detail: "The desk of a shop is for its vendors, for organizers and for SREs."}
 
 // deskOf returns who sits at the desk of a shop: a vendor of that shop, which is
-// the name of their key up to its first dot, or an SRE.
+// the name of their key up to its first dot, an organizer, whose shop it is if there is
+// one (the guard has asked), or an SRE.
 func deskOf(ctx context.Context, shop string) (string, error) {
 	m, ok := ctx.Value(memberKey{}).(member)
 	if !ok {
 		return "", ropeline.ErrStaffRequired
 	}
-	if own, _, _ := strings.Cut(m.name, "."); !m.is(roleSRE) && own != shop {
+	if own := m.shop(); own != "" && own != shop {
 		return "", coupon.ErrShop
 	}
 	return m.name, nil
 }
 
+// shop is the one that a vendor is of; of others it is empty: they look after several.
+func (m member) shop() string {
+	if m.is(roleSRE) || m.is(roleOrganizer) {
+		return ""
+	}
+	own, _, _ := strings.Cut(m.name, ".")
+	return own
+}
+
 // ErrEventNotGiven refuses a vendor who would lower, or sell, the tickets of an event that
 // nobody has given to their shop.
 var ErrEventNotGiven = &ropeline.Error{Kind: ropeline.Forbidden, Code: "event-not-given",
-	Detail: "An SRE says first that this event is one of the shop's: in a product of it."}
+	Detail: "An SRE, or an organizer whose event it is, says first that this event is one of the shop's: in a product of it."}
 
 // mayLower lets a vendor pass who has to do with an event, or with that of a performance. What
 // coupons take off its tickets is its organizer's money, so no vendor says by themselves that
-// it is theirs: once an SRE has said so, in a product, they may.
+// it is theirs: once an SRE, or that organizer, has said so, in a product, they may.
 func (s *server) mayLower(ctx context.Context, shop, event string, performance ropeline.PerformanceID) error {
-	if memberOf(ctx).is(roleSRE) {
+	m := memberOf(ctx)
+	switch {
+	case m.is(roleSRE):
 		return nil
+	case m.is(roleOrganizer) && performance != "":
+		return s.mine(ctx, m, "performances", string(performance))
+	case m.is(roleOrganizer):
+		return s.mine(ctx, m, "events", event)
 	}
 	has, err := s.coupons.HasEvent(ctx, shop, event, performance)
 	if err == nil && !has {
@@ -72,6 +89,20 @@ type AtShop struct {
 type AtCoupon struct {
 	AtShop
 	ID string `path:"id" doc:"of the coupon"`
+}
+
+// OwnShopList is a page of shops.
+type OwnShopList struct {
+	Shops []coupon.Shop `json:"shops"`
+	Next  string        `json:"next,omitempty" doc:"cursor of the next page; left out on the last"`
+}
+
+type ownShops struct{ Body OwnShopList }
+
+func (s *server) listOwnShops(ctx context.Context, in *Page) (*ownShops, error) {
+	m := memberOf(ctx)
+	list, next, err := s.coupons.OwnShops(ctx, m.organization, m.shop(), in.of())
+	return &ownShops{Body: OwnShopList{list, next}}, err
 }
 
 // ShopRequest names a shop.
@@ -99,7 +130,7 @@ func (s *server) putShop(ctx context.Context, in *putShop) (*shopAnswer, error) 
 type ProductRequest struct {
 	Name     string `json:"name"`
 	Category string `json:"category" doc:"a slug"`
-	Event    string `json:"event,omitempty" doc:"the event whose tickets its coupons lower; an SRE says so first, for one product of the shop"`
+	Event    string `json:"event,omitempty" doc:"the event whose tickets its coupons lower; an SRE or its organizer says so first, for one product of the shop"`
 }
 
 type putProduct struct {

@@ -23,6 +23,7 @@ func (s *server) routeEvents() error {
 		handle(s, "copy-event", s.copyEvent),
 		handle(s, "set-event-state", s.setEventState),
 		handle(s, "set-performance-state", s.setPerformanceState),
+		handle(s, "get-performance-state", s.getPerformanceState),
 	)
 }
 
@@ -232,6 +233,13 @@ func (s *server) setEventState(ctx context.Context, in *setEventState) (*version
 	k, err := s.guide.SetState(ctx, in.ID, in.Body.State, by)
 	s.shows.Forget(k.Performances...)
 	return s.eventAnswer(k, err)
+}
+
+type gotStanding struct{ Body guide.Standing }
+
+func (s *server) getPerformanceState(ctx context.Context, in *AtPerformance) (*gotStanding, error) {
+	st, err := s.guide.Standing(ctx, ropeline.PerformanceID(in.ID))
+	return &gotStanding{Body: st}, err
 }
 
 // PerformanceState says how a performance is to stand.

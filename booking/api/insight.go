@@ -23,12 +23,15 @@ func (s *server) routeInsight() error {
 		handle(s, "get-orders-csv", s.getOrdersCSV),
 		handle(s, "get-accounting-csv", s.getAccountingCSV),
 		handle(s, "get-report-pdf", s.getReportPDF),
+		handle(s, "get-audience", s.getAudience),
+		handle(s, "get-audience-csv", s.getAudienceCSV),
 	)
 }
 
 // InScope says of what something is wanted.
 type InScope struct {
 	Performance ropeline.PerformanceID `query:"performance" doc:"of one performance, or"`
+	Event       string                 `query:"event" doc:"of those of an event, or"`
 	Sale        ropeline.SaleID        `query:"sale" doc:"of those of a sale, or"`
 	Account     string                 `query:"account" doc:"of those that are paid to an organizer's own account"`
 }
@@ -81,7 +84,7 @@ func (s *server) getOrdersCSV(ctx context.Context, in *ordersCSV) (*huma.StreamR
 		return nil, err
 	}
 	if in.Mails {
-		s.log.Info("buyers' addresses exported", "who", by(ctx), "performance", in.Performance, "sale", in.Sale, "account", in.Account)
+		s.log.Info("buyers' addresses exported", "who", by(ctx), "performance", in.Performance, "event", in.Event, "sale", in.Sale, "account", in.Account)
 	}
 	f, err := s.insight.Orders(ctx, shows, in.Mails)
 	return file(f, csvKind, err)
@@ -107,7 +110,7 @@ func (s *server) getReportPDF(ctx context.Context, in *reportPDF) (*huma.StreamR
 	}
 	title := "Account " + in.Account
 	switch {
-	case in.Performance != "":
+	case in.Performance != "", in.Event != "":
 		title = shows[0].Title
 	case in.Sale != "":
 		title = "Sale " + string(in.Sale)

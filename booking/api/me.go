@@ -44,6 +44,7 @@ type ProfileBody struct {
 	Language string `json:"language,omitempty" doc:"BCP 47, as pt"`
 	TimeZone string `json:"time_zone,omitempty" doc:"IANA, as Europe/Lisbon"`
 	Born     int    `json:"born,omitempty" doc:"year"`
+	Counted  bool   `json:"counted,omitempty" doc:"organizers may count the country and the age of who has their tickets, in groups of ten at least"`
 	Gender   string `json:"gender,omitempty" doc:"in their own words"`
 }
 
@@ -75,7 +76,7 @@ func (s *server) account(ctx context.Context, p people.Person) (*gotMe, error) {
 		return nil, err
 	}
 	return &gotMe{ETag: versionTag(p.Version), Body: MyAccount{ID: p.ID, Email: p.Email, SecondFactor: has, RecoveryCodes: codes,
-		Profile: ProfileBody{p.Name, p.Phone, p.Address, p.City, p.Country, p.Language, p.TimeZone, p.Born, p.Gender}}}, nil
+		Profile: ProfileBody{p.Name, p.Phone, p.Address, p.City, p.Country, p.Language, p.TimeZone, p.Born, p.Counted, p.Gender}}}, nil
 }
 
 type putMe struct {
@@ -90,7 +91,7 @@ func (s *server) putMe(ctx context.Context, in *putMe) (*gotMe, error) {
 	}
 	b := in.Body
 	p, err := s.people.Put(ctx, me(ctx).Person, seen, people.Profile{Name: b.Name, Phone: b.Phone, Address: b.Address, City: b.City, Country: b.Country,
-		Language: b.Language, TimeZone: b.TimeZone, Born: b.Born, Gender: b.Gender})
+		Language: b.Language, TimeZone: b.TimeZone, Born: b.Born, Counted: b.Counted, Gender: b.Gender})
 	if err != nil {
 		return nil, err
 	}

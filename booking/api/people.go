@@ -35,7 +35,8 @@ var ErrNoAccounts = &ropeline.Error{Kind: ropeline.NotFound, Code: "accounts-off
 func posted(out *mail.Store, site string) people.Post {
 	return func(ctx context.Context, tx pgx.Tx, l people.Letter) error {
 		subject, text := l.Text(site)
-		return out.Post(ctx, tx, l.Person, mail.Message{To: l.To, Subject: subject, Text: text}, l.For)
+		_, err := out.Post(ctx, tx, l.Person, mail.Message{To: l.To, Subject: subject, Text: text}, l.For)
+		return err
 	}
 }
 

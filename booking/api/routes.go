@@ -25,7 +25,7 @@ const (
 	Signed    Access = "provider signature"
 	Address   Access = "payment address" // whoever was sent there to confirm
 	Bag       Access = "bag key"         // holders of the key of a bag
-	Desk      Access = "staff key"       // vendors of the shop, and SREs
+	Desk      Access = "staff key"       // vendors of the shop, organizers of whose it is, and SREs
 	SRE       Access = "SRE key"
 	BoxOffice Access = "box office key" // the box office, and SREs
 	Organizer Access = "organizer key"  // organizers, and SREs
@@ -85,6 +85,7 @@ const (
 
 	publicationPath = salesPath + "{sale}/publication"
 	draftPath       = eventsPath + "/{id}/draft"
+	noticesPath     = eventsPath + "/{id}/notices"
 )
 
 // Who works for whom.
@@ -138,7 +139,7 @@ var Routes = []Route{
 	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", Organizer, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
 	{"list-failed-refunds", http.MethodGet, organizer + "/refunds", SRE, http.StatusOK, "Refunds that the payment provider refuses"},
 	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
-	{"list-accounts", http.MethodGet, organizer + "/accounts", SRE, http.StatusOK, "Organizers' own accounts at the payment provider, and whether they can take payments"},
+	{"list-accounts", http.MethodGet, organizer + "/accounts", Organizer, http.StatusOK, "Organizers' own accounts at the payment provider, and whether they can take payments"},
 	{"list-disputes", http.MethodGet, organizer + "/disputes", SRE, http.StatusOK, "Orders whose buyers' banks want the money back, and what became of them"},
 	{"release-dispute", http.MethodPost, organizer + "/disputes/{id}/release", SRE, http.StatusOK, "Put the places of a dispute that was lost on sale again; the same again changes nothing"},
 	{"get-settlement", http.MethodGet, organizer + "/performances/{id}/settlement", Organizer, http.StatusOK, "What was taken, given back and kept as fee, and what the organizer is owed"},
@@ -156,6 +157,8 @@ var Routes = []Route{
 	{"list-popularity", http.MethodGet, organizer + "/popularity", Organizer, http.StatusOK, "How much performances are asked for: views, joins, holds and sales"},
 	{"get-orders-csv", http.MethodGet, exports + "/orders.csv", Organizer, http.StatusOK, "Every order of a performance, a sale or an account, as CSV"},
 	{"get-accounting-csv", http.MethodGet, exports + "/accounting.csv", Organizer, http.StatusOK, "What each order came to, with fee, tax and net, as CSV: to the cent what the settlement says"},
+	{"get-audience", http.MethodGet, organizer + "/audience", Organizer, http.StatusOK, "How old those are who hold tickets, and from where, as far as they have said so: no group of fewer than ten is told"},
+	{"get-audience-csv", http.MethodGet, exports + "/audience.csv", Organizer, http.StatusOK, "The same, as CSV"},
 	{"get-report-pdf", http.MethodGet, exports + "/report.pdf", Organizer, http.StatusOK, "What performances came to, one by one and in all, to be printed"},
 
 	{"show-counter", http.MethodGet, counter, BoxOffice, http.StatusOK, "Who is at the counter, and what is kept for it"},
@@ -213,7 +216,13 @@ var Routes = []Route{
 	{"put-draft", http.MethodPut, draftPath, Organizer, http.StatusOK, "Keep what is typed of a sale that is being set up, as unfinished as it is"},
 	{"delete-draft", http.MethodDelete, draftPath, Organizer, http.StatusNoContent, "Forget it"},
 	{"set-event-state", http.MethodPut, eventsPath + "/{id}/state", Organizer, http.StatusOK, "Publish, postpone or cancel an event with its performances"},
+	{"get-performance-state", http.MethodGet, organizer + "/performances/{id}/state", Organizer, http.StatusOK, "How a performance and its event stand, with the version that a change replaces"},
 	{"set-performance-state", http.MethodPut, organizer + "/performances/{id}/state", Organizer, http.StatusOK, "Postpone or cancel one performance of an event, or put it on again"},
+	{"get-holders", http.MethodGet, eventsPath + "/{id}/holders", Organizer, http.StatusOK, "To how many people a message to the holders of an event, or of one of its performances, would go"},
+	{"list-notices", http.MethodGet, noticesPath, Organizer, http.StatusOK, "Messages to the holders of an event, the newest first, and how far they are"},
+	{"create-notice", http.MethodPost, noticesPath, Organizer, http.StatusCreated, "Write to everybody who holds a ticket of an event, or of one of its performances: each has one letter"},
+	{"get-notice", http.MethodGet, noticesPath + "/{notice}", Organizer, http.StatusOK, "A message to holders, and how far it is"},
+	{"list-notice-failures", http.MethodGet, noticesPath + "/{notice}/failures", Organizer, http.StatusOK, "Addresses that a message does not come to, and why"},
 	{"list-own-performers", http.MethodGet, performersPath, Organizer, http.StatusOK, "Performers, everybody's"},
 	{"create-performer", http.MethodPost, performersPath, Organizer, http.StatusCreated, "A new performer"},
 	{"get-own-performer", http.MethodGet, performersPath + "/{id}", Organizer, http.StatusOK, "A performer, as it can be put"},
@@ -300,6 +309,7 @@ var Routes = []Route{
 	{"unfollow", http.MethodDelete, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer no more"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
 
+	{"list-own-shops", http.MethodGet, organizer + "/shops", Desk, http.StatusOK, "The shops whose coupons somebody looks after"},
 	{"put-shop", http.MethodPut, desk, Desk, http.StatusOK, "Make a shop, or change its name"},
 	{"put-product", http.MethodPut, desk + "/products/{product}", Desk, http.StatusOK, "Make a product, or change it"},
 	{"create-coupon", http.MethodPost, desk + "/coupons", Desk, http.StatusCreated, "Make a coupon"},

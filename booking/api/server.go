@@ -30,6 +30,7 @@ import (
 	"github.com/ropeline/ropeline/booking/insight"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -99,6 +100,7 @@ type server struct {
 	endpoints *webhook.Store
 	returns   *returns.Store
 	insight   *insight.Store
+	notices   *notice.Store
 	finder    *find.Store
 	counts    *insight.Counter
 	posts     *lookPosts // nil: nobody is told
@@ -138,7 +140,7 @@ func New(c Config) (*Core, error) {
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
-	s.insight = insight.New(c.Postgres, time.Now)
+	s.insight, s.notices = insight.New(c.Postgres, time.Now), notice.New(c.Postgres)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
@@ -190,7 +192,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Server().HeaderReceived = s.bodies
 	app.Use(s.measured, recovery.New(), deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeAccounts, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 // Account is an organizer's own account at the payment provider: who has one is paid
@@ -55,8 +56,9 @@ func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
 	return s.accounts(ctx, `true order by name`)
 }
 
-// AccountPage is a page of them.
-func (s *Store) AccountPage(ctx context.Context, p booking.Page) (page []Account, next string, err error) {
+// AccountPage is a page of those of an organization, or of all. What is no other's is the
+// house's, which ctx has to see: it is nobody's staff's.
+func (s *Store) AccountPage(ctx context.Context, organization string, p booking.Page) (page []Account, next string, err error) {
 	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
@@ -64,7 +66,8 @@ func (s *Store) AccountPage(ctx context.Context, p booking.Page) (page []Account
 	if p.Cursor != "" && !ropeline.SaleID(p.Cursor).Valid() { // both are slugs
 		return nil, "", booking.ErrPage
 	}
-	list, err := s.accounts(ctx, `name > $1 order by name limit $2`, p.Cursor, size+1)
+	list, err := s.accounts(ctx, `name > $1 and ($3 = '' or $3 = coalesce((select o.id::text from organizations o where o.account = payment_accounts.name order by o.id limit 1), $4)) order by name limit $2`,
+		p.Cursor, size+1, organization, tenant.House)
 	page, next = booking.Cut(list, size, func(a Account) string { return a.Name })
 	return page, next, err
 }

@@ -85,6 +85,11 @@ func (s *Store) Show(ctx context.Context, id string) (Coupon, error) {
 
 // Shops lists shops by their ids.
 func (s *Store) Shops(ctx context.Context, p booking.Page) ([]Shop, string, error) {
+	return s.OwnShops(ctx, "", "", p)
+}
+
+// OwnShops lists those of an organization, or the one of them that is named; empty: all.
+func (s *Store) OwnShops(ctx context.Context, organization, only string, p booking.Page) ([]Shop, string, error) {
 	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
@@ -92,7 +97,7 @@ func (s *Store) Shops(ctx context.Context, p booking.Page) ([]Shop, string, erro
 	if p.Cursor != "" && !slugShape.MatchString(p.Cursor) {
 		return nil, "", booking.ErrPage
 	}
-	rows, err := s.db.Query(ctx, `select id, name from shops where id > $1 order by id limit $2`, p.Cursor, size+1)
+	rows, err := s.db.Query(ctx, `select id, name from shops where id > $1 and ($3 = '' or organization_id = nullif($3, '')::uuid) and ($4 = '' or id = $4) order by id limit $2`, p.Cursor, size+1, organization, only)
 	if err != nil {
 		return nil, "", away("listing shops", err)
 	}

@@ -110,3 +110,36 @@ func (s *Store) EventOf(ctx context.Context, performance ropeline.PerformanceID)
 	}
 	return event, storeError("reading a performance", err)
 }
+
+// Standing is how a performance stands: with its event, and what else is of that.
+type Standing struct {
+	Event        KeptEvent  `json:"event"`
+	Performances []StoodFor `json:"performances" doc:"of the event, by when they start"`
+}
+
+// StoodFor is how one performance of an event stands.
+type StoodFor struct {
+	ID       ropeline.PerformanceID `json:"id"`
+	StartsAt time.Time              `json:"starts_at"`
+	State    ShowState              `json:"state" enum:"scheduled,postponed,canceled"`
+}
+
+// Standing reads how a performance stands.
+func (s *Store) Standing(ctx context.Context, performance ropeline.PerformanceID) (st Standing, err error) {
+	id, err := s.EventOf(ctx, performance)
+	if err != nil {
+		return st, err
+	}
+	if st.Event, err = s.Event(ctx, id); err != nil {
+		return st, err
+	}
+	rows, err := s.db.Query(ctx, `select id, starts_at, state from performances where event_id = $1 order by starts_at, id`, id)
+	if err == nil {
+		st.Performances, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (p StoodFor, err error) {
+			err = r.Scan(&p.ID, &p.StartsAt, &p.State)
+			p.StartsAt = p.StartsAt.UTC()
+			return p, err
+		})
+	}
+	return st, storeError("reading how a performance stands", err)
+}

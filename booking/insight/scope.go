@@ -35,12 +35,13 @@ func New(db *pgxpool.Pool, now func() time.Time) *Store {
 // Scope is what somebody wants to know something of: exactly one of these.
 type Scope struct {
 	Performance ropeline.PerformanceID
+	Event       string
 	Sale        ropeline.SaleID
 	Account     string // by its name
 }
 
 // ErrScope refuses none of them, or several.
-var ErrScope = &ropeline.Error{Kind: ropeline.Invalid, Code: "scope-invalid", Detail: "Say of what: of one performance, one sale or one account."}
+var ErrScope = &ropeline.Error{Kind: ropeline.Invalid, Code: "scope-invalid", Detail: "Say of what: of one performance, one event, one sale or one account."}
 
 // Show is a performance.
 type Show struct {
@@ -55,6 +56,9 @@ type Show struct {
 // ErrNothing answers for an account that is paid for no performance.
 var ErrNothing = &ropeline.Error{Kind: ropeline.NotFound, Code: "performances-none", Detail: "No performance is paid to this account."}
 
+// ErrNoEvent answers for an event that there is not, or that has no performance.
+var ErrNoEvent = &ropeline.Error{Kind: ropeline.NotFound, Code: "event-unknown", Detail: "There is no such event, or it has no performance."}
+
 // Shows are the performances of a scope, in the order of their starts. There is one at least.
 func (s *Store) Shows(ctx context.Context, of Scope) ([]Show, error) {
 	var where string
@@ -68,6 +72,11 @@ func (s *Store) Shows(ctx context.Context, of Scope) ([]Show, error) {
 			return nil, catalogue.ErrPerformanceUnknown
 		}
 		where, of1, unknown = `p.id = $1`, of.Performance, catalogue.ErrPerformanceUnknown
+	case of == Scope{Event: of.Event}:
+		if !booking.IsID(of.Event) {
+			return nil, ErrNoEvent
+		}
+		where, of1, unknown = `p.event_id = $1`, of.Event, ErrNoEvent
 	case of == Scope{Sale: of.Sale}:
 		if !of.Sale.Valid() {
 			return nil, ropeline.ErrSaleUnknown

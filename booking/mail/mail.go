@@ -43,22 +43,21 @@ type Store struct {
 func New(db *pgxpool.Pool, s Sealer) *Store { return &Store{db, s} }
 
 // Post writes a message about a person, if it is about one, down, to be sent once tx is committed. It is given
-// up after so long.
-func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, after time.Duration) error {
-	id, err := booking.NewID()
-	if err != nil {
-		return err
+// up after so long. Its id is returned, by which it is known for a week after that.
+func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, after time.Duration) (id string, err error) {
+	if id, err = booking.NewID(); err != nil {
+		return "", err
 	}
 	text, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("writing a letter: %w", err)
+		return "", fmt.Errorf("writing a letter: %w", err)
 	}
 	sealed, err := s.seal.Seal(id, text)
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = tx.Exec(ctx, `insert into mails (id, person_id, sealed, give_up_at) values ($1, nullif($2, '')::uuid, $3, now() + $4)`, id, person, sealed, after)
-	return err
+	return id, err
 }
 
 // parcel is a message that was taken to be sent.

@@ -109,7 +109,8 @@ func (r *rig) post(to string, fails error) {
 	r.t.Helper()
 	err := pgx.BeginFunc(r.t.Context(), r.db, func(tx pgx.Tx) error {
 		m := mail.Message{To: to, Subject: "Größe & <b>", Text: "Ein Brief über\n" + strings.Repeat("lang", 40) + "\n"}
-		return errors.Join(r.store.Post(r.t.Context(), tx, r.who, m, time.Hour), fails)
+		_, err := r.store.Post(r.t.Context(), tx, r.who, m, time.Hour)
+		return errors.Join(err, fails)
 	})
 	if !errors.Is(err, fails) {
 		r.t.Fatal(err)

@@ -39,6 +39,7 @@ type Profile struct {
 	TimeZone string `json:"time_zone,omitempty" doc:"IANA, as Europe/Lisbon"`
 	Born     int    `json:"born,omitempty" doc:"year"`
 	Gender   string `json:"gender,omitempty" doc:"in their own words"`
+	Counted  bool   `json:"counted,omitempty" doc:"organizers may count country and age, see Traits"`
 }
 
 // Person is an account.

@@ -36,6 +36,7 @@ import (
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/internal/devstack/mailbox"
 )
 
 // A core that is killed, with SIGKILL, at any request that it makes of Redis, of
@@ -251,7 +252,9 @@ type shop struct {
 	guards []string        // and of cores alone
 	core   process
 	ears   *ears
-	dead   atomic.Bool // what had to be killed is
+	box    *mailbox.Box // what workers have sent
+	post   []string     // and where to, as flags of workers
+	dead   atomic.Bool  // what had to be killed is
 }
 
 func openShop(t *testing.T) *shop {
@@ -259,6 +262,9 @@ func openShop(t *testing.T) *shop {
 	s := newShop(t, r, devtest.PostgresDSN(t), catalogue.Plan{General: 20_000, Seats: 40, Sale: ropeline.Sale{ID: "faults", Hold: 600, HoldExtensions: 1}})
 	s.offerCoupons(r.Client)
 	s.ears = listens(t)
+	var smtp string
+	s.box, smtp = mailServer(t)
+	s.post = []string{"--smtp", smtp, "--mail-from", "tickets@example.org"}
 	s.next = 40 // after the seats, which the returns list is about
 	policy := filepath.Join(t.TempDir(), "policy.json")
 	if err := os.WriteFile(policy, []byte(`{"limits": {"card_tickets": 2}}`), 0o600); err != nil { // what each buyer takes
@@ -367,7 +373,7 @@ func (s *shop) asks(begin func()) map[string]bool {
 func (s *shop) work() (pid int) {
 	s.t.Helper()
 	cmd := exec.Command(testProgram(s.t), append([]string{"worker", "--redis", s.redis, "--postgres", s.dsn, "--keys", string(s.keys),
-		"--webhooks-inside", "--private-listen", "off"}, s.flags...)...)
+		"--webhooks-inside", "--private-listen", "off"}, slices.Concat(s.flags, s.post)...)...)
 	cmd.Env = append(os.Environ(), "ROPELINE_TEST_PROCESS=1")
 	alive, err := cmd.StdinPipe()
 	if err == nil {
@@ -688,7 +694,7 @@ func (s *shop) left(b *buyer) string {
 			parts = append(parts, "offer "+snap.Holds[i].State)
 		}
 	}
-	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "offer": s.offer, "copy": b.copy, "entry": b.entry,
+	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "key": b.key, "offer": s.offer, "copy": b.copy, "entry": b.entry,
 		"email": "fan" + b.key + "@example.org", "place": string(b.place), "changes": b.changes})
 	if err != nil {
 		s.t.Fatal(err)
@@ -741,6 +747,8 @@ const onDisk = `
 		select 4, now(), 'endpoint ' || state || ' with secret ' || generation || coalesce((select ', ' || string_agg(distinct d.state, ' and ') from webhook_deliveries d where d.endpoint_id = e.id), '') from webhook_endpoints e
 	union all
 		select 5, now(), 'block ' || state from abuse_blocks where subject = @place
+	union all
+		select 7, n.created_at, 'holder ' || r.state || coalesce(', letter ' || m.state, '') from notices n join notice_recipients r on r.notice_id = n.id left join mails m on m.id = r.mail_id where n.subject = @key
 	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
 
@@ -44,9 +45,11 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	if err != nil || !opens.Are() {
 		return nil, errors.Join(err, errors.New("letters need people.key; make it with: ropeline keygen init"))
 	}
-	sender, err := mail.NewSender(mail.New(db, opens), server, f.MailFrom, mail.Every, monitor.Part(reg, "worker"), log.With("part", "worker"))
+	letters := mail.New(db, opens)
+	sender, err := mail.NewSender(letters, server, f.MailFrom, mail.Every, monitor.Part(reg, "worker"), log.With("part", "worker"))
 	if err != nil {
 		return nil, fmt.Errorf("--mail-from: %w", err)
 	}
-	return []part{{"letters", sender.Run}}, nil
+	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
+	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}}, nil
 }

@@ -1,0 +1,170 @@
+package notice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/mail"
+)
+
+const (
+	// Every is how often a Poster looks for what is due, and writes some letters of a
+	// message: so many of one leave in a second at most.
+	Every = time.Second
+	// batch is how many.
+	batch = 20
+	// under is how many letters of messages may be on their way, of all organizers: a letter
+	// that somebody waits for, to sign up, has no more before it.
+	under = 200
+	// lease is for how long others leave a message to whoever has taken it.
+	lease = 10 * time.Second
+	// again is when it is looked at again what became of letters, once all are written.
+	again = 3 * time.Second
+	// patience is how long a round may take.
+	patience = 30 * time.Second
+	// tried is for how long the mail server may take to take a letter.
+	tried = 3 * 24 * time.Hour
+)
+
+// Poster writes the letters of messages. Several may run.
+type Poster struct {
+	store *Store
+	out   *mail.Store
+	log   *slog.Logger
+}
+
+// NewPoster returns a Poster whose letters go out by a store of those.
+func NewPoster(s *Store, out *mail.Store, log *slog.Logger) *Poster { return &Poster{s, out, log} }
+
+// Run writes until ctx ends.
+func (p *Poster) Run(ctx context.Context) error {
+	tick := time.NewTicker(Every)
+	defer tick.Stop()
+	for {
+		more, err := p.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("messages to holders are not sent", "err", err)
+		}
+		if more && err == nil && ctx.Err() == nil { // another message may be due
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// round goes on with the message that has waited longest, and reports whether there was one.
+func (p *Poster) round(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var id, event, performance string
+	var m mail.Message
+	var sender, title string
+	err = p.store.db.QueryRow(ctx, `
+		update notices n set due_at = now() + make_interval(secs => $1) from events e join organizations g on g.id = e.organization_id
+		where e.id = n.event_id and n.id = (select id from notices where done_at is null and due_at <= now() order by due_at limit 1 for update skip locked)
+		returning n.id, n.event_id, coalesce(n.performance_id::text, ''), n.subject, n.body, g.name, e.title`, lease.Seconds()).
+		Scan(&id, &event, &performance, &m.Subject, &m.Text, &sender, &title)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, away("taking", "a message to holders", err)
+	}
+	m.Text = m.Text + "\n\n-- \n" + fmt.Sprintf("You get this because you hold a ticket of %s. %s has written it.", oneLine(title), oneLine(sender)) + "\n"
+	if err := p.gather(ctx, id); err != nil {
+		return true, err
+	}
+	if err := p.write(ctx, id, event, performance, m); err != nil {
+		return true, err
+	}
+	_, err = p.store.db.Exec(ctx, `
+		update notices set due_at = now() + make_interval(secs => case when d.due then $2::float8 else $3::float8 end), done_at = case when not d.due and not d.posted then now() end
+		from (select exists (select from notice_recipients where notice_id = $1 and state = 'due') due, exists (select from notice_recipients where notice_id = $1 and state = 'posted') posted) d
+		where id = $1`, id, Every.Seconds(), again.Seconds())
+	return true, away("going on with message", id, err)
+}
+
+// oneLine is a name as it stands in a sentence.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// gather looks what became of letters. One that is gone was of somebody who was erased.
+func (p *Poster) gather(ctx context.Context, id string) error {
+	_, err := p.store.db.Exec(ctx, `
+		update notice_recipients r set state = coalesce(m.state, 'left'), problem = coalesce(m.problem, ''), mail_id = m.id
+		from notice_recipients o left join mails m on m.id = o.mail_id
+		where o.notice_id = $1 and o.state = 'posted' and (m.id is null or m.state <> 'due') and r.notice_id = o.notice_id and r.buyer_id = o.buyer_id and r.state = 'posted'`, id)
+	return away("looking what became of message", id, err)
+}
+
+// recipient is somebody whose letter is written.
+type recipient struct {
+	buyer, email, person string
+	holds                bool
+}
+
+// write writes some letters.
+func (p *Poster) write(ctx context.Context, id, event, performance string, m mail.Message) error {
+	return away("writing letters of message", id, pgx.BeginFunc(ctx, p.store.db, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `select buyer_id::text from notice_recipients where notice_id = $1 and state = 'due' and (select count(*) from notice_recipients where state = 'posted') < $3
+			order by buyer_id limit $2 for update skip locked`, id, batch, under)
+		if err != nil {
+			return err
+		}
+		due, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		all, err := p.addresses(ctx, tx, id, event, performance, due)
+		if err != nil {
+			return err
+		}
+		var letters []*string // nil: none
+		var buyers []string
+		for _, r := range all {
+			var letter *string
+			if r.holds && r.email != "" {
+				m.To = r.email
+				posted, err := p.out.Post(ctx, tx, r.person, m, tried)
+				if err != nil {
+					return err
+				}
+				letter = &posted
+			}
+			buyers, letters = append(buyers, r.buyer), append(letters, letter)
+		}
+		_, err = tx.Exec(ctx, `update notice_recipients r set state = case when u.letter is null then 'left' else 'posted' end, mail_id = u.letter
+			from unnest($2::uuid[], $3::uuid[]) u (buyer, letter) where r.notice_id = $1 and r.buyer_id = u.buyer`, id, buyers, letters)
+		return err
+	}))
+}
+
+// addresses reads where letters go, and who still holds something. Whoever has an account
+// is not erased meanwhile: erasing takes their letters away, those that are written first.
+func (p *Poster) addresses(ctx context.Context, tx pgx.Tx, id, event, performance string, due []string) ([]recipient, error) {
+	_, err := tx.Exec(ctx, `select from people where id in (select b.person_id from notice_recipients r join buyers b on b.id = any(r.buyers)
+		where r.notice_id = $1 and r.buyer_id = any($2::uuid[])) order by id for share`, id, due)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `
+		select r.buyer_id::text, coalesce(b.email, ''), coalesce(b.person_id::text, ''),
+			exists (select from orders o where o.buyer_id = any(r.buyers) and `+among+` and `+holding+`)
+		from notice_recipients r left join lateral (select email, person_id from buyers where id = any(r.buyers) and email <> '' order by person_id is null, id limit 1) b on true
+		where r.notice_id = $3 and r.buyer_id = any($4::uuid[])`, event, optional(performance), id, due)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r recipient, err error) {
+		return r, row.Scan(&r.buyer, &r.email, &r.person, &r.holds)
+	})
+}
