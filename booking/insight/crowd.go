@@ -62,29 +62,28 @@ func Band(born, year int) string {
 }
 
 // Hide makes groups of how many people have which name. A group of fewer than ten is not
-// told, nor is its name: it is among the others. If those are fewer than ten together, or
-// one group alone, the smallest group that could be told joins them: or else the total
+// told, nor is its name: it is among the others. If those are fewer than ten together, as
+// one group alone is, the smallest group that could be told joins them: or else the total
 // would tell what they are. Everybody is in one group.
 func Hide(counts map[string]int) (people int, shown []Group) {
-	total, others, hidden := 0, 0, 0
+	total, others := 0, 0
 	shown = []Group{}
 	for name, n := range counts {
 		total += n
 		if n >= Fewest {
 			shown = append(shown, Group{name, n})
 		} else if n > 0 {
-			others, hidden = others+n, hidden+1
+			others += n
 		}
 	}
 	if total < Fewest {
 		return 0, []Group{}
 	}
 	slices.SortFunc(shown, func(a, b Group) int { return cmp.Or(b.People-a.People, cmp.Compare(a.Name, b.Name)) })
-	for hidden > 0 && (others < Fewest || hidden == 1) && len(shown) > 0 {
-		last := len(shown) - 1
-		others, hidden, shown = others+shown[last].People, hidden+1, shown[:last]
+	if last := len(shown) - 1; others > 0 && others < Fewest {
+		others, shown = others+shown[last].People, shown[:last]
 	}
-	if hidden > 0 {
+	if others > 0 {
 		shown = append(shown, Group{Others, others})
 	}
 	for i := range shown {
