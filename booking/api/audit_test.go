@@ -56,7 +56,7 @@ var boundedLists = map[string]string{
 	"Sold.tickets":                     "100 at most",
 	"Crowd.ages":                       "seven bands, those of no age, and the others",
 	"Crowd.countries":                  "as many as ISO 3166 has",
-	"Standing.performances":            "1,000 at most",
+	"GuideStanding.performances":       "1,000 at most",
 	"SumSettlement.performances":       "of one sale, or of one account: sums, of which none can be left out",
 	"SumSettlement.totals":             "one for each currency",
 	"BlockDetail.history":              "one block's: it is made, lifted or over",
