@@ -138,9 +138,9 @@ async function offered(desk: Page, { context, stack }: Fan): Promise<void> {
   assert.equal(await form.getByLabel(offers.fields.title).evaluate((field) => field === document.activeElement), true, "what is wrong has the focus");
   await form.getByLabel(offers.fields.title).fill(title);
   await form.getByLabel(offers.fields.worth).fill("50");
-  await form.getByLabel(offers.fields.stock).fill("20");
+  await form.getByLabel(offers.fields.stock, { exact: true }).fill("20");
   await look(desk, "offers-new", form);
-  await form.getByLabel(offers.fields.stock).press("Enter");
+  await form.getByLabel(offers.fields.stock, { exact: true }).press("Enter");
   await desk.getByText(offers.made).waitFor();
   await desk.getByRole("button", { name: offers.about(offers.publish, title) }).click();
   await desk.getByText(offers.published).waitFor();

@@ -67,11 +67,11 @@ function Write({ sales }: { sales: Sales }) {
       )}
       <label>
         {text.subject}
-        <input name="subject" maxLength={150} autocomplete="off" value={subject} onInput={(event) => setSubject(event.currentTarget.value)} />
+        <input name="subject" maxLength={150} autocomplete="off" value={subject} onInput={(event) => (setWrong(""), setSubject(event.currentTarget.value))} />
       </label>
       <label>
         {text.body}
-        <textarea name="body" rows={6} maxLength={5000} value={body} onInput={(event) => setBody(event.currentTarget.value)} />
+        <textarea name="body" rows={6} maxLength={5000} value={body} onInput={(event) => (setWrong(""), setBody(event.currentTarget.value))} />
       </label>
       <p class="wrong" role="alert">
         {wrong}

@@ -209,7 +209,7 @@ export const sales = {
     nobody: "Nobody can be written to",
     ask: (n: number) => `Send this to ${count(n)} ${plural(n, { one: "address", other: "addresses" })}?`,
     yes: (n: number) => `Send to ${count(n)}`,
-    no: "Write on",
+    no: "Keep writing",
     close: "Close",
     foot: "Below it stands for which event they hold a ticket, and the name of your organization.",
     silent: (n: number) => `${count(n)} ${plural(n, { one: "order has", other: "orders have" })} no address: of the box office, or of people whose account was deleted.`,
