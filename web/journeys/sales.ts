@@ -160,6 +160,8 @@ async function offered(desk: Page, { context, stack }: Fan): Promise<void> {
   await dialog.getByLabel(offers.reason).fill("a mistake");
   await dialog.getByLabel(offers.reason).press("Enter");
   await desk.getByText(offers.withdrawn).waitFor();
+  await pages.getByRole("link", { name: desks.sales }).click();
+  await desk.getByRole("heading", { name: words.funnel }).waitFor();
 }
 
 /** An account that is paid for the show has a plan, with its fee. */
