@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { account as words, sales as salesWords, staff as text, venues as venueWords } from "../src/messages/en";
+import { account as words, desks, sales as salesWords, staff as text, venues as venueWords } from "../src/messages/en";
 import { type Fan, until } from "./fan";
 import { codeOf, linkTo } from "./letters";
 import { fits, look, shiftsOfLoad } from "./look";
@@ -25,7 +25,7 @@ export async function staffTotp(fan: Fan): Promise<void> {
   await worksForTwo(fan, email);
   await comesBack(fan, email, codes[1]!);
   await another(fan, `rui.${email}`); // an organization keeps one organizer
-  await losesTheRole(page, () => leaves(fan, house, email));
+  await losesTheRole(page, () => managesVenues(fan, house, email));
 }
 
 const team = (organization: string) => `/api/v1/organizer/organizations/${organization}`;
@@ -175,11 +175,21 @@ async function worksForTwo(fan: Fan, email: string): Promise<void> {
   assert.match(Buffer.concat(chunks).toString(), /^\W*\w+(,\w+)+/, "a table with a heading");
 }
 
+const memberOf = async (fan: Fan, organization: string, email: string) => {
+  const { members } = await ask<{ members: { id: string; email: string; version?: number }[] }>(fan, "GET", `${team(organization)}/members?limit=200`);
+  return members.find((each) => each.email === email && each.version !== undefined)!;
+};
+
 /** Takes somebody's roles in an organization away. */
 async function leaves(fan: Fan, organization: string, email: string): Promise<void> {
-  const { members } = await ask<{ members: { id: string; email: string; version?: number }[] }>(fan, "GET", `${team(organization)}/members?limit=200`);
-  const { id, version } = members.find((each) => each.email === email && each.version !== undefined)!;
+  const { id, version } = await memberOf(fan, organization, email);
   await ask(fan, "DELETE", `${team(organization)}/members/${id}?reason=has+left`, undefined, { "If-Match": `"${version}"` });
+}
+
+/** Somebody has another role from now on, which opens venues alone. */
+async function managesVenues(fan: Fan, organization: string, email: string): Promise<void> {
+  const { id, version } = await memberOf(fan, organization, email);
+  await ask(fan, "PUT", `${team(organization)}/members/${id}?reason=another+job`, { roles: ["venue"] }, { "If-Match": `"${version}"` });
 }
 
 /** Another organizer, who comes in without a browser. */
@@ -194,13 +204,20 @@ async function another(fan: Fan, email: string, organization = house): Promise<v
   await ask(fan, "POST", "/api/v1/me/invitations/accept", { token: await token("invited") }, { Cookie: cookie, "Sec-Fetch-Site": "same-origin" });
 }
 
-/** What is open is refused at its next look. */
+/** What is open is refused at its next look, and leads to what is open now. */
 async function losesTheRole(page: Page, takeIt: () => Promise<unknown>): Promise<void> {
   await works(page);
   await takeIt();
   await page.getByText(text.taken).waitFor();
   await look(page, "staff-role-taken");
   await fits(page);
+  const pages = page.getByRole("navigation", { name: desks.label });
+  assert.equal(await pages.getByRole("link").count(), 1, "one page is open");
+  await pages.getByRole("link", { name: desks.venues }).press("Enter");
+  await page.getByLabel(venueWords.file.choose).waitFor();
+  await page.goto(`${page.url().split("/desk")[0]}/desk/sales`); // who comes here by an address is led there, too
+  await page.getByText(text.none).waitFor();
+  await pages.getByRole("link", { name: desks.venues }).waitFor();
   await page.getByRole("button", { name: text.signOut }).press("Enter");
   await page.getByRole("link", { name: text.account }).waitFor();
 }
