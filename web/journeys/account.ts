@@ -112,6 +112,9 @@ async function tells(page: Page): Promise<void> {
   await page.getByRole("button", { name: words.profile.save }).click();
   await page.getByText(words.profile.bornWrong).waitFor();
   await page.getByLabel(words.profile.born).fill("1991");
+  const counted = page.getByLabel(words.profile.counted);
+  assert.equal(await counted.isChecked(), false, "nobody is counted who has not said so");
+  await counted.check();
   await page.getByRole("button", { name: words.profile.save }).click();
   await page.getByText(words.profile.saved).waitFor();
 
@@ -132,6 +135,7 @@ async function tells(page: Page): Promise<void> {
   assert.equal(await page.getByLabel(words.profile.name).inputValue(), name);
   assert.equal(await page.getByLabel(words.profile.language).inputValue(), "pt");
   assert.equal(await page.getByLabel(words.profile.born).inputValue(), "1991");
+  assert.equal(await counted.isChecked(), true);
   await look(page, "account-profile");
   await narrow(page);
 }
