@@ -65,6 +65,8 @@ var layout = []room{
 	{"booking/audit", []string{"booking"}, "it writes down what it is told, whatever was changed"},
 	{"booking/readiness", nil, "a law of facts: it can be tried without a sale"},
 	{"booking/catalogue", []string{"booking", "booking/audit", "booking/picture", "booking/plan", "booking/tariff", "booking/venue", "internal/tenant", "look", "terms"}, "what there is to sell knows nothing of who buys it"},
+	{"booking/catalogue", []string{"booking", "booking/audit", "booking/plan", "booking/tariff", "booking/venue", "terms"}, "what there is to sell knows nothing of who buys it"},
+	{"booking/oidc", nil, "who somebody is elsewhere; whose account that is here, others say"},
 	{"booking/guide", []string{"booking", "booking/audit", "booking/picture"}, "what is on, as people read it, knows nothing of what is sold"},
 	{"booking/people", []string{"booking", "booking/audit", "internal/tries"}, "who somebody is does not depend on what they do"},
 	{"booking/mail", []string{"booking"}, "it sends what it is given, and knows nobody who writes"},
@@ -92,6 +94,8 @@ var layout = []room{
 	{"internal/migrations", nil, "one folder of SQL, run by cmd and by tests"},
 	{"internal/devstack", []string{"internal/dial"}, "servers for dev and tests, no product code"},
 	{"internal/devstack/mailbox", nil, "a foreign system in all but address"},
+	{"internal/devstack/elsewhere", nil, "a foreign system in all but address, for tests only"},
+	{"internal/devstack/elsewhere/serve", []string{"internal/devstack/elsewhere"}, "it runs that for tests in a browser"},
 	{"internal/devstack/devtest", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "for tests only"},
 	{"internal/contract", nil, "for tests only: it reads a document, whoever wrote it"},
 	{"internal/bench", []string{"internal/devstack", "internal/dial", "internal/migrations"}, "how results are handed over, whatever was measured, and the servers that it is measured on"},
@@ -125,11 +129,14 @@ var owners = map[string][]string{
 	"github.com/emersion/":          {"internal/devstack/mailbox"},
 	"go.yaml.in/":                   {"edge/passage"},
 	"codeberg.org/go-pdf/":          {"booking/insight"},
+	"github.com/coreos/go-oidc":     {"booking/oidc"},
+	"golang.org/x/oauth2":           {"booking/oidc"},
+	"github.com/zitadel/":           {"internal/devstack/elsewhere"},
 	"github.com/gowebpki/jcs":       {"queue/ledger"},
 	"github.com/standard-webhooks/": {"booking/webhook"},
 	"github.com/Shopify/":           {"internal/devstack/devtest"},
 	"github.com/rs/zerolog":         {"internal/devstack/devtest"},
-	module + "/internal/devstack":   {"cmd/ropeline", "internal/devstack/devtest", "internal/bench"},
+	module + "/internal/devstack":   {"cmd/ropeline", "internal/devstack/devtest", "internal/devstack/elsewhere/serve", "internal/bench"},
 }
 
 func matches(pkg, pattern string) bool {
