@@ -240,12 +240,12 @@ func (s *Store) Accept(ctx context.Context, person, token string) (r Role, err e
 // it is erased.
 func Account(person string) string { return "staff:account-" + person }
 
-// Roles tells where a person has which roles. They open nothing to who has no second
-// factor: then it fails with ErrUnproven.
-func (s *Store) Roles(ctx context.Context, person string) ([]Role, error) {
+// Roles tells where who is signed in has which roles. They open nothing without a second
+// factor, of ours or of where they came from: then it fails with ErrUnproven.
+func (s *Store) Roles(ctx context.Context, here Here) ([]Role, error) {
 	rows, err := s.db.Query(ctx, `select coalesce(m.organization_id::text, ''), coalesce(o.name, ''), m.roles,
-			exists (select from second_factors f where f.person_id = m.person_id and f.confirmed_at is not null)
-		from memberships m left join organizations o on o.id = m.organization_id where m.person_id = $1 order by m.organization_id nulls first limit 200`, person)
+			exists (select from second_factors f where f.person_id = m.person_id and f.confirmed_at is not null) or exists (select from sign_ins i where i.id = $2 and i.proven)
+		from memberships m left join organizations o on o.id = m.organization_id where m.person_id = $1 order by m.organization_id nulls first limit 200`, here.Person, here.SignIn)
 	if err != nil {
 		return nil, away("reading roles", err)
 	}
@@ -398,6 +398,50 @@ func (s *Store) staffing(ctx context.Context, organization string, do func(pgx.T
 		}
 		return err
 	})
+}
+
+// leave ends all that a person is a member of, and writes it down of each organization.
+// Of two organizers who leave at the same time, one stays.
+func (s *Store) leave(ctx context.Context, tx pgx.Tx, person string) error {
+	if _, err := tx.Exec(ctx, `select from people where id = $1 for update`, person); err != nil { // nobody takes an invitation meanwhile
+		return err
+	}
+	rows, err := tx.Query(ctx, `select coalesce(m.organization_id::text, ''), coalesce(o.name, '') from memberships m left join organizations o on o.id = m.organization_id
+		where m.person_id = $1 order by m.organization_id`, person) // in one order, so that two who leave wait for one another and not in a ring
+	if err != nil {
+		return err
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Role, err error) { return r, row.Scan(&r.Organization, &r.Name) })
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if _, err := tx.Exec(ctx, `select set_config('ropeline.organization', $1, true), pg_advisory_xact_lock(hashtextextended('members of ' || $1, 0))`, r.Organization); err != nil {
+			return err
+		}
+		had, err := hasOrganizer(ctx, tx, r.Organization)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from memberships where person_id = $1 and organization_id is not distinct from nullif($2, '')::uuid`, person, r.Organization); err != nil {
+			return err
+		}
+		has, err := hasOrganizer(ctx, tx, r.Organization)
+		if err != nil {
+			return err
+		}
+		if had && !has {
+			e := *ErrLastOrganizer
+			e.Detail = fmt.Sprintf("You are the only organizer of %s. Make somebody else one first. Nothing was changed.", r.Name)
+			return &e
+		}
+		by := audit.Change{Who: Account(person), Reason: "deleted their account"}
+		if _, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfMember, Subject: subject(r.Organization), Name: person}); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `select set_config('ropeline.organization', '', true)`)
+	return err
 }
 
 func hasOrganizer(ctx context.Context, tx pgx.Tx, organization string) (has bool, err error) {

@@ -100,10 +100,10 @@ func TestAnInvitationIsTakenByWhoseAddressItWentTo(t *testing.T) {
 		t.Errorf("her sign-in is as long as a fan's: %+v, %v", all, err)
 	}
 
-	_, err = store.Roles(t.Context(), here.Person)
+	_, err = store.Roles(t.Context(), here)
 	wants(t, "her roles without a second factor", err, people.ErrUnproven)
 	_, recovery := enrolled(t, store, here)
-	if all, err := store.Roles(t.Context(), here.Person); err != nil || len(all) != 1 || all[0].Organization != opera {
+	if all, err := store.Roles(t.Context(), here); err != nil || len(all) != 1 || all[0].Organization != opera {
 		t.Errorf("her roles are %+v, %v", all, err)
 	}
 	if again := half(t, store, password); !again.Waits {
@@ -115,7 +115,7 @@ func TestAnInvitationIsTakenByWhoseAddressItWentTo(t *testing.T) {
 		t.Error(err)
 	}
 	wants(t, "doing without the second factor", store.RemoveSecond(t.Context(), here.Person, recovery[1]), nil)
-	_, err = store.Roles(t.Context(), here.Person)
+	_, err = store.Roles(t.Context(), here)
 	wants(t, "her roles then", err, people.ErrUnproven)
 
 	want := []string{"staff:root invitation", "staff:root invitation", people.Account(other.Person) + " member 1", people.Account(here.Person) + " member 1"}
@@ -203,20 +203,13 @@ func TestRolesAreChangedAndTaken(t *testing.T) {
 	if left.ID == ann.Person {
 		gone = bob
 	}
-	if all, err := store.Roles(t.Context(), gone.Person); err != nil || len(all) != 0 {
+	if all, err := store.Roles(t.Context(), gone); err != nil || len(all) != 0 {
 		t.Errorf("who was dismissed has %+v, %v", all, err)
 	}
 	wants(t, "dismissing them again", store.Dismiss(t.Context(), opera, gone.Person, root), people.ErrMember)
 	wants(t, "one who is nobody", store.Dismiss(t.Context(), opera, "' or true --", root), people.ErrMember)
 	if n := len(noted(t, db, opera)); n != 6 { // two invitations, two members, roles, and who was dismissed
 		t.Errorf("%d lines were written down: %q", n, noted(t, db, opera))
-	}
-
-	if err := store.Erase(t.Context(), left.ID, password); err != nil {
-		t.Fatal(err)
-	}
-	if list, _, err := store.Members(t.Context(), opera, booking.Page{}); err != nil || len(list) != 0 {
-		t.Errorf("who is erased is a member: %+v, %v", list, err)
 	}
 }
 
@@ -298,5 +291,54 @@ func TestAnOrganizationIsMadeOnce(t *testing.T) {
 	all, _, err := store.Organizations(t.Context(), booking.Page{})
 	if err != nil || len(all) != 2 || all[0].Slug != "house" || all[1].ID != opera {
 		t.Errorf("there are %+v, %v", all, err)
+	}
+}
+
+// Who is erased leaves where they worked, and that is written down; an organization keeps
+// its organizer.
+func TestWhoIsErasedHasLeft(t *testing.T) {
+	t.Parallel()
+	store, letters, db := open(t)
+	opera, cinema := organization(t, store, "opera"), organization(t, store, "cinema")
+	here := hired(t, store, letters, opera, ada, people.Organizer)
+	if _, err := store.Invite(t.Context(), cinema, ada, []string{people.Door}, root); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := letters.newest(t)
+	if _, err := store.Accept(t.Context(), here.Person, l.Token); err != nil {
+		t.Fatal(err)
+	}
+	err := store.Erase(t.Context(), here.Person, password)
+	wants(t, "the only organizer", err, people.ErrLastOrganizer)
+	if !strings.Contains(fmt.Sprint(err), "OPERA") {
+		t.Errorf("it is said so: %v", err)
+	}
+	if roles, err := store.Roles(t.Context(), here); err != nil || len(roles) != 2 {
+		t.Errorf("then she works for %+v, %v", roles, err)
+	}
+	rui := hired(t, store, letters, opera, "rui@example.org", people.Organizer)
+	var both sync.WaitGroup
+	var left [2]error
+	for i, who := range []people.Here{here, rui} { // at the same time
+		both.Go(func() { left[i] = store.Erase(t.Context(), who.Person, password) })
+	}
+	both.Wait()
+	if (left[0] == nil) == (left[1] == nil) || !errors.Is(errors.Join(left[:]...), people.ErrLastOrganizer) {
+		t.Fatalf("of both organizers: %v", left)
+	}
+	gone, stays := here, rui
+	if left[0] != nil {
+		gone, stays = rui, here
+	}
+	for _, o := range []string{opera, cinema} {
+		if list, _, err := store.Members(t.Context(), o, booking.Page{}); err != nil || slices.ContainsFunc(list, func(m people.Member) bool { return m.ID == gone.Person }) {
+			t.Errorf("members are %+v, %v", list, err)
+		}
+	}
+	if lines := noted(t, db, opera); lines[len(lines)-1] != people.Account(gone.Person)+" member" {
+		t.Errorf("written down is %q", lines)
+	}
+	if roles, err := store.Roles(t.Context(), stays); err != nil || len(roles) == 0 {
+		t.Errorf("who stays works for %+v, %v", roles, err)
 	}
 }

@@ -505,12 +505,16 @@ func (s *Store) Moved(ctx context.Context, token string) error {
 
 // Erase forgets a person who shows their password: their profile, their key, how they sign
 // in, and the address on what they bought. That itself stays in the ledgers, under an id
-// that leads nowhere, and its tickets stay good.
+// that leads nowhere, and its tickets stay good. It fails with ErrLastOrganizer for the only
+// organizer of an organization.
 func (s *Store) Erase(ctx context.Context, id, password string) error {
 	if err := s.own(ctx, id, password); err != nil {
 		return err
 	}
 	return away("erasing a person", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := s.leave(ctx, tx, id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `delete from invitations where email_mac = (select email_mac from people where id = $1)`, id); err != nil {
 			return err
 		}
@@ -519,7 +523,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "memberships", "follows"} {
+		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows"} {
 			if _, err := tx.Exec(ctx, `delete from `+pgx.Identifier{table}.Sanitize()+` where person_id = $1`, id); err != nil {
 				return err
 			}

@@ -96,7 +96,7 @@ func (s *Store) right(password, hash string, wrong error) func(context.Context) 
 	}
 }
 
-// own fails with ErrWrong unless a person shows their password.
+// own fails with ErrWrong unless a person shows their password, and with ErrNoSecret if they have none.
 func (s *Store) own(ctx context.Context, person, password string) error {
 	var hash string
 	err := s.db.QueryRow(ctx, `select password from people where id = $1 and state <> 'erased'`, person).Scan(&hash)
@@ -105,6 +105,9 @@ func (s *Store) own(ctx context.Context, person, password string) error {
 	}
 	if err != nil {
 		return away("reading a password", err)
+	}
+	if hash == "" {
+		return ErrNoSecret
 	}
 	return s.tried(ctx, s.right(password, hash, ErrWrong), count{ownPassword, "own", person})
 }
