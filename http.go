@@ -21,6 +21,9 @@ const StaffCookie = "ropeline_staff"
 // makes browsers take it from this very host only, over TLS, for all of its paths.
 const AccountCookie = "__Host-ropeline_account"
 
+// FlowCookie keeps, sealed and for minutes, what a sign-in elsewhere has to remember.
+const FlowCookie = "__Host-ropeline_flow"
+
 // MaxBody is the largest body our own JSON routes read, in bytes.
 const MaxBody = 64 << 10
 

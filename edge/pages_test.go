@@ -32,6 +32,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"money.html":               {Data: []byte("<title>money</title>")},
 		"offers.html":              {Data: []byte("<title>offers</title>")},
 		"venues.html":              {Data: []byte("<title>venues</title>")},
+		"team.html":                {Data: []byte("<title>team</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
 		".keep":                    {},
@@ -42,7 +43,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues"} {
+	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues", "/desk/team": "team"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

@@ -74,9 +74,9 @@ func admissionCookie(h http.Header) string {
 	return token.Cookie(ropeline.SaleID(h.Get(token.SaleHeader)))
 }
 
-// bookingCookies are that, and who is signed in.
+// bookingCookies are that, who is signed in, and who is about to elsewhere.
 func bookingCookies(h http.Header) []string {
-	return []string{admissionCookie(h), ropeline.AccountCookie}
+	return []string{admissionCookie(h), ropeline.AccountCookie, ropeline.FlowCookie}
 }
 
 func staffCookies(http.Header) []string { return []string{ropeline.StaffCookie} }

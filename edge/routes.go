@@ -60,6 +60,7 @@ func (s *Server) routes() []route {
 		{"GET", "/desk/preview", public, s.page("preview.html")},
 		{"GET", "/embed.js", public, s.embed},
 		{"GET", "/desk/venues", public, s.page("venues.html")},
+		{"GET", "/desk/team", public, s.page("team.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},

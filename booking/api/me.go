@@ -53,6 +53,7 @@ type MyAccount struct {
 	ID            string      `json:"id"`
 	Email         string      `json:"email"`
 	Profile       ProfileBody `json:"profile"`
+	Password      bool        `json:"password" doc:"they have one: who came from elsewhere may have none"`
 	SecondFactor  bool        `json:"second_factor" doc:"signing in takes a code, too"`
 	RecoveryCodes int         `json:"recovery_codes" doc:"how many are left"`
 }
@@ -75,7 +76,7 @@ func (s *server) account(ctx context.Context, p people.Person) (*gotMe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gotMe{ETag: versionTag(p.Version), Body: MyAccount{ID: p.ID, Email: p.Email, SecondFactor: has, RecoveryCodes: codes,
+	return &gotMe{ETag: versionTag(p.Version), Body: MyAccount{ID: p.ID, Email: p.Email, Password: p.Password, SecondFactor: has, RecoveryCodes: codes,
 		Profile: ProfileBody{p.Name, p.Phone, p.Address, p.City, p.Country, p.Language, p.TimeZone, p.Born, p.Counted, p.Gender}}}, nil
 }
 
@@ -261,6 +262,7 @@ type Export struct {
 	Orders  []order.Mine `json:"orders"`
 
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
+	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
 }
 
 type gotExport struct {
@@ -275,6 +277,9 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	}
 	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Performers: []people.Followed{}}}
 	if out.Body.SignIns, err = s.signIns(ctx); err != nil {
+		return nil, err
+	}
+	if out.Body.Identities, err = s.identities(ctx); err != nil {
 		return nil, err
 	}
 	for page := (booking.Page{Limit: booking.PageMost}); ; {

@@ -42,14 +42,18 @@ func posted(out *mail.Store, site string) people.Post {
 
 type (
 	accountToken struct{} // key of the sign-in's token that a request carries
+	flowToken    struct{} // key of what its browser keeps of a sign-in elsewhere
 	signedIn     struct{} // key of who is signed in
 )
 
-// cookied keeps the token of a sign-in; whose it is, or whether it is anybody's, is not
-// asked here.
+// cookied keeps the token of a sign-in, and what there is of one elsewhere; whose it is, or
+// whether it is anybody's, is not asked here.
 func cookied(c *fiber.Ctx) error {
 	if token := c.Cookies(ropeline.AccountCookie); token != "" {
 		c.Locals(accountToken{}, strings.Clone(token))
+	}
+	if kept := c.Cookies(ropeline.FlowCookie); kept != "" {
+		c.Locals(flowToken{}, strings.Clone(kept))
 	}
 	return c.Next()
 }

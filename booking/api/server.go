@@ -31,6 +31,7 @@ import (
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/notice"
+	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -59,6 +60,7 @@ type Config struct {
 	Line           Line                     // told the stock and who bought; nil: nobody
 	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
 	People         people.Keys              // of accounts; their zero value: there are none
+	Outside        *oidc.Providers          // where else people may sign in; nil: nowhere
 	Site           string                   // where fans find our pages, for the links of letters; empty: there are no accounts
 	Edges          []netip.Prefix           // who says for which address a request is; nobody else is believed
 	Log            *slog.Logger
@@ -95,7 +97,8 @@ type server struct {
 	abuse     *abuse.Guard
 	edges     []netip.Prefix
 	orders    *order.Store
-	people    *people.Store // nil: there are no accounts
+	people    *people.Store   // nil: there are no accounts
+	outside   *oidc.Providers // nil: nobody signs in elsewhere
 	coupons   *coupon.Store
 	endpoints *webhook.Store
 	returns   *returns.Store
@@ -144,6 +147,7 @@ func New(c Config) (*Core, error) {
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
+		s.outside = c.Outside
 	}
 	s.posts, s.around, s.redis = newLookPosts(shows, c.Looks), c.Around, c.Redis
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
@@ -192,7 +196,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Server().HeaderReceived = s.bodies
 	app.Use(s.measured, recovery.New(), deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

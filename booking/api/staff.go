@@ -141,7 +141,7 @@ func (s *server) signedInStaff(ctx context.Context, token string) (identity, err
 	if err != nil {
 		return identity{}, err
 	}
-	roles, err := s.people.Roles(ctx, here.Person)
+	roles, err := s.people.Roles(ctx, here)
 	who := identity{name: strings.TrimPrefix(people.Account(here.Person), "staff:")}
 	for _, r := range roles {
 		who.places = append(who.places, place{r.Organization, r.Roles, r.Name})

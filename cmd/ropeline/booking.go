@@ -37,7 +37,7 @@ import (
 type bookingCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines and of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key and staff."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key, staff and, where people sign in elsewhere, providers.json."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
@@ -125,6 +125,10 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	if site != "" && !accounts.Are() {
 		log.Warn("there is no people.key, so nobody has an account; make it with: ropeline keygen init", "keys", string(keys))
 	}
+	outside, err := keys.providers(site)
+	if err != nil {
+		return nil, err
+	}
 	members, err := admission.LoadStaff(keys.path(staffFile))
 	if err != nil {
 		return nil, err
@@ -149,7 +153,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, People: accounts, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Sessions: line, Metrics: reg, Log: log,
 		Around: surroundings(line, trusted),
 		Abuse:  policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/edge/visitor"
 )
@@ -22,21 +24,22 @@ type keyFolder string
 
 // The files of a key folder.
 const (
-	admissionKey    = "admission.key" // signs admission tokens: the edges'
-	admissionPublic = "admission.pub" // JWKS: the booking core's
-	placeKey        = "place.key"     // signs place tickets: the edges'
-	seedKey         = "seed.key"      // encrypts the draw's seed: the admission part's
-	ledgerKey       = "ledger.key"    // signs the ledgers' heads: the admission part's
-	ledgerPublic    = "ledger.pub"    // JWKS, for everybody who checks a ledger
-	codeKey         = "code.key"      // what is kept of presale codes is made with it: the edges' and the admission part's
-	orderKey        = "order.key"     // makes order links: the booking core's
-	peopleKey       = "people.key"    // seals what is known of people who have accounts: the booking core's and the worker's
-	termsKey        = "terms.key"     // signs terms sheets: whoever publishes sales
-	termsPublic     = "terms.pub"     // JWKS: the edges serve it
-	inviteKey       = "invite.key"    // signs invitations: the organizer's
-	invitePublic    = "invite.pub"    // checks them, one organizer a line: the edges'
-	accountsFile    = "accounts.json" // which foreign logins are believed, with the names of their keys: the edges'
-	staffFile       = "staff"         // who may use the staff's API: the admission part's
+	admissionKey    = "admission.key"  // signs admission tokens: the edges'
+	admissionPublic = "admission.pub"  // JWKS: the booking core's
+	placeKey        = "place.key"      // signs place tickets: the edges'
+	seedKey         = "seed.key"       // encrypts the draw's seed: the admission part's
+	ledgerKey       = "ledger.key"     // signs the ledgers' heads: the admission part's
+	ledgerPublic    = "ledger.pub"     // JWKS, for everybody who checks a ledger
+	codeKey         = "code.key"       // what is kept of presale codes is made with it: the edges' and the admission part's
+	orderKey        = "order.key"      // makes order links: the booking core's
+	peopleKey       = "people.key"     // seals what is known of people who have accounts: the booking core's and the worker's
+	termsKey        = "terms.key"      // signs terms sheets: whoever publishes sales
+	termsPublic     = "terms.pub"      // JWKS: the edges serve it
+	inviteKey       = "invite.key"     // signs invitations: the organizer's
+	invitePublic    = "invite.pub"     // checks them, one organizer a line: the edges'
+	accountsFile    = "accounts.json"  // which foreign logins are believed, with the names of their keys: the edges'
+	providersFile   = "providers.json" // where else people may sign in, with the names of their secrets: the booking core's
+	staffFile       = "staff"          // who may use the staff's API: the admission part's
 )
 
 func (k keyFolder) path(name string) string { return filepath.Join(string(k), name) }
@@ -170,6 +173,22 @@ func (k keyFolder) people() (people.Keys, error) {
 		return people.Keys{}, err
 	}
 	return people.NewKeys(secret)
+}
+
+// providers reads where else people may sign in, to come back to a site; nil: nowhere.
+func (k keyFolder) providers(site string) (*oidc.Providers, error) {
+	configs, err := oidc.Load(k.path(providersFile))
+	if err != nil || len(configs) == 0 {
+		return nil, err
+	}
+	if site == "" {
+		return nil, fmt.Errorf("%s: who signs in elsewhere comes back to our pages: say where they are, with --site", k.path(providersFile))
+	}
+	secret, err := k.secret(peopleKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s: who signs in elsewhere has an account here: %w", k.path(providersFile), err)
+	}
+	return oidc.New(configs, site, secret, time.Now)
 }
 
 // addStaff appends a person and returns their new key, which is kept nowhere.
