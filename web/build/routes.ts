@@ -21,6 +21,7 @@ const pages: [RegExp, string][] = [
   [/^\/desk\/setup\/?$/, "/setup.html"],
   [/^\/desk\/preview\/?$/, "/preview.html"],
   [/^\/desk\/venues\/?$/, "/venues.html"],
+  [/^\/desk\/team\/?$/, "/team.html"],
 ];
 
 export function routes(): Plugin {

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { account as words, order as orderWords, shop } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { Fan, until } from "./fan";
-import { codeOf, linkTo } from "./letters";
+import { codeOf, lettersTo, linkTo } from "./letters";
 import { fits, look, settled, shiftsOfLoad } from "./look";
 
 const password = "seven lanterns over water";
@@ -24,8 +24,10 @@ export async function account(fan: Fan): Promise<void> {
   await signsOutThere(page, phone);
   await phone.context.close();
   await buys(fan, email);
-  await forgets(fan, email, kept);
-  await leavesForGood(fan, email);
+  await forgets(fan, email, kept.key);
+  const moved = `moved.${email}`;
+  await moves(fan, email, moved, kept.code);
+  await leavesForGood(fan, moved);
 }
 
 const box = (page: Page, heading: string) => page.locator(".box").filter({ has: page.getByRole("heading", { name: heading, exact: true }) });
@@ -140,8 +142,8 @@ async function tells(page: Page): Promise<void> {
   await narrow(page);
 }
 
-/** A second factor: what was signed in without is signed out, and comes back with a recovery code. Returns the key of the authenticator. */
-async function secures({ page }: Fan, phone: Fan, email: string): Promise<string> {
+/** A second factor: what was signed in without is signed out, and comes back with a recovery code. Returns the key of the authenticator, and a recovery code that is good still. */
+async function secures({ page }: Fan, phone: Fan, email: string): Promise<{ key: string; code: string }> {
   const text = words.security.second;
   await page.goto(new URL("/account/security", page.url()).href);
   const card = box(page, text.heading);
@@ -181,7 +183,7 @@ async function secures({ page }: Fan, phone: Fan, email: string): Promise<string
   await phone.page.getByLabel(words.code).fill(codes[0]!);
   await phone.page.getByLabel(words.code).press("Enter");
   await phone.page.getByRole("heading", { name: words.orders.heading }).waitFor();
-  return key;
+  return { key, code: codes[1]! };
 }
 
 async function signsOutThere(page: Page, phone: Fan): Promise<void> {
@@ -252,6 +254,46 @@ async function forgets(fan: Fan, email: string, key: string): Promise<void> {
   await page.getByLabel(words.code).fill(codeOf(key, 1)); // that of this half minute was used
   await page.getByLabel(words.code).press("Enter");
   await page.getByRole("heading", { name: words.orders.unused }).waitFor();
+}
+
+/** Another address, by a letter to it: the old one is told, and signs in no more. */
+async function moves({ page, stack }: Fan, email: string, to: string, code: string): Promise<void> {
+  const text = words.security.email;
+  await page.goto(`${stack.url}/account/security`);
+  const card = box(page, text.heading);
+  await card.getByText(text.now(email)).waitFor();
+  await card.getByLabel(text.new).fill(to);
+  await card.getByLabel(words.password).fill("not that password");
+  await card.getByRole("button", { name: text.submit }).click();
+  await card.getByText("This is not your password.").waitFor();
+  await card.getByLabel(words.password).fill(better);
+  await card.getByRole("button", { name: text.submit }).press("Enter");
+  await card.getByText(text.sent(to)).waitFor();
+  await look(page, "account-moving", card);
+  const link = await linkTo(stack, to, "email");
+  await page.goto("about:blank");
+  await page.goto(link); // which asks first
+  await page.getByRole("heading", { name: words.move.heading }).waitFor();
+  await look(page, "account-move");
+  await narrow(page);
+  await page.getByRole("button", { name: words.move.submit }).press("Enter");
+  await page.getByRole("heading", { name: words.move.done }).waitFor();
+  await look(page, "account-moved");
+  await until(async () => (await lettersTo(stack, email))[0]?.subject.includes("another e-mail address") === true, "the old address is told");
+  await page.goto("about:blank");
+  await page.goto(link); // it is good once
+  await page.getByRole("button", { name: words.move.submit }).click();
+  await page.getByText(words.linkOver).waitFor();
+
+  await page.goto(`${stack.url}/account/security`);
+  await box(page, text.heading).getByText(text.now(to)).waitFor();
+  await page.getByRole("button", { name: words.signOut }).click();
+  await signsIn(page, email, better);
+  await page.getByText("The e-mail address or the password is wrong.").waitFor();
+  await signsIn(page, to, better);
+  await page.getByLabel(words.code).fill(code);
+  await page.getByLabel(words.code).press("Enter");
+  await page.getByRole("heading", { name: text.heading }).waitFor();
 }
 
 async function leavesForGood(fan: Fan, email: string): Promise<void> {

@@ -17,11 +17,16 @@ export async function letters(stack: Stack): Promise<Letter[]> {
   return ((await (await fetch(`${stack.mailbox}/letters`)).json()) as Letter[] | null) ?? []; // null before the first
 }
 
+/** What came to somebody, the newest first. */
+export async function lettersTo(stack: Stack, to: string): Promise<Letter[]> {
+  return (await letters(stack)).filter((each) => each.to.includes(to));
+}
+
 /** The link of the newest letter to somebody that has one with this purpose; it may be on its way. */
 export async function linkTo(stack: Stack, to: string, purpose: string): Promise<string> {
   let link: string | undefined;
   await until(async () => {
-    const found = (await letters(stack)).filter((each) => each.to.includes(to)).map((each) => new RegExp(`http\\S*/account#${purpose}=[\\w-]+`).exec(each.text)?.[0]);
+    const found = (await lettersTo(stack, to)).map((each) => new RegExp(`http\\S*/account#${purpose}=[\\w-]+`).exec(each.text)?.[0]);
     link = found.find((each) => each !== undefined);
     return link !== undefined;
   }, `a letter to ${to} with a link to ${purpose}`);

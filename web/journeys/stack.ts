@@ -2,7 +2,7 @@
 // of our own on private ports, taken down at the end.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -56,8 +56,8 @@ export async function findStack(): Promise<Stack> {
   return { url: url.replace(/\/$/, ""), sale, staffKey: process.env.ROPELINE_STAFF_KEY ?? "", fresh: false, ...(process.env.ROPELINE_MAILBOX ? { mailbox: process.env.ROPELINE_MAILBOX } : {}), stop: async () => {} };
 }
 
-/** A stack of one's own, with another sale. */
-export async function startStack(changes: object = {}): Promise<Stack> {
+/** A stack of one's own, with another sale; where a port is given it listens there. keys: files in the folder of its keys. */
+export async function startStack(changes: object = {}, at: { port?: number; keys?: Record<string, string> } = {}): Promise<Stack> {
   if (!existsSync(binary)) throw new Error(`${binary} is missing; build it with: make build`);
   const folder = mkdtempSync(join(tmpdir(), "ropeline-journeys-"));
   const [data, demoFile] = [join(folder, "data"), join(folder, "demo.json")];
@@ -65,7 +65,9 @@ export async function startStack(changes: object = {}): Promise<Stack> {
   const port = await freePort();
   const routes = join(folder, "routes.json");
   writeFileSync(routes, JSON.stringify(shopRoutes(port, (changes as { sale?: string }).sale ?? "demo")));
-  const flags = ["--routes", routes, "--data", data, "--listen", "127.0.0.1:0", "--demo", demoFile, "--card-fields", "--joins-limit=-1", "--requests-limit=-1"];
+  const flags = ["--routes", routes, "--data", data, "--listen", `127.0.0.1:${at.port ?? 0}`, "--demo", demoFile, "--card-fields", "--joins-limit=-1", "--requests-limit=-1"];
+  if (at.keys) mkdirSync(join(data, "keys"), { recursive: true });
+  for (const [name, text] of Object.entries(at.keys ?? {})) writeFileSync(join(data, "keys", name), text, { mode: 0o600 });
   const child = spawn(binary, ["dev", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
@@ -83,7 +85,7 @@ export async function startStack(changes: object = {}): Promise<Stack> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;

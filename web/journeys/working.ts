@@ -6,7 +6,7 @@ import { codeOf, linkTo } from "./letters";
 import { fits, look, shiftsOfLoad } from "./look";
 
 const password = "nine lanterns on a stair";
-const house = "00000000-0000-7000-8000-000000000001";
+export const house = "00000000-0000-7000-8000-000000000001";
 
 /** An organizer from the letter of an invitation to work at the desk with a second factor, for two organizations, and until the role is taken. */
 export async function staffTotp(fan: Fan): Promise<void> {
@@ -28,10 +28,10 @@ export async function staffTotp(fan: Fan): Promise<void> {
   await losesTheRole(page, () => managesVenues(fan, house, email));
 }
 
-const team = (organization: string) => `/api/v1/organizer/organizations/${organization}`;
+export const team = (organization: string) => `/api/v1/organizer/organizations/${organization}`;
 
 /** As the house's SRE, by the key. */
-async function ask<T>({ stack }: Fan, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+export async function ask<T>({ stack }: Fan, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const init: RequestInit = { method, headers: { Authorization: `Bearer ${stack.staffKey}`, "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID(), ...headers } };
   if (body !== undefined) init.body = JSON.stringify(body);
   const response = await fetch(stack.url + path, init);
@@ -161,6 +161,15 @@ async function worksForTwo(fan: Fan, email: string): Promise<void> {
   await page.getByText(salesWords.none).waitFor(); // the opera has none
   await page.reload(); // the tab keeps it
   await page.getByText(salesWords.none).waitFor();
+  await look(page, "staff-switch");
+  await fits(page);
+  await page.getByRole("button", { name: text.where.other(name) }).press("Enter");
+  await page.getByRole("heading", { name: text.where.heading }).waitFor();
+  await page.locator("main button").first().click(); // the house
+  await works(page);
+  await page.getByRole("button", { name: /: change$/ }).click();
+  await page.getByRole("button", { name, exact: true }).press("Enter");
+  await page.getByText(salesWords.none).waitFor();
   await another(fan, `ana.${email}`, opera.id);
   await leaves(fan, opera.id, email);
   await page.reload();
@@ -193,7 +202,7 @@ async function managesVenues(fan: Fan, organization: string, email: string): Pro
 }
 
 /** Another organizer, who comes in without a browser. */
-async function another(fan: Fan, email: string, organization = house): Promise<void> {
+export async function another(fan: Fan, email: string, organization = house): Promise<void> {
   const { stack } = fan;
   const token = async (purpose: string) => new URL(await linkTo(stack, email, purpose)).hash.split("=")[1]!;
   await ask(fan, "POST", `${team(organization)}/invitations`, { email, roles: ["organizer"] });

@@ -6,8 +6,9 @@ import { Top } from "../look/Top";
 import { account as words, common } from "../messages/en";
 import { unanswered } from "../messages/problem";
 import { Data } from "./Data";
-import { Confirm, Forgot, Invited, Move, Reset, SignIn, SignUp } from "./Door";
+import { Confirm, Forgot, Invited, Move, Reset, Second, SignIn, SignUp } from "./Door";
 import { Following } from "./Following";
+import { failedOf } from "./Joined";
 import { backOf, letterOf } from "./letter";
 import { Orders } from "./Orders";
 import { ProfileForm } from "./Profile";
@@ -40,6 +41,8 @@ export function AccountPage({ at }: { at: string }) {
       if (over()) return;
       const back = backOf(location.search);
       if (found && at === "" && letter === undefined && back !== "") return void location.replace(back); // they are signed in already
+      if (!found) await api.providers(); // before the form is shown that has them
+      if (over()) return;
       setMine(found ?? "nobody");
       setProblem("");
     } catch (cause) {
@@ -72,6 +75,7 @@ export function AccountPage({ at }: { at: string }) {
   if (letter?.purpose === "confirm") return door(<Confirm token={letter.token} done={came} />);
   if (letter?.purpose === "reset") return door(<Reset token={letter.token} done={() => opened(words.reset.done)} />);
   if (letter?.purpose === "email") return door(<Move token={letter.token} />);
+  if (letter?.purpose === "second") return door(<Second done={came} over={() => opened(words.second.over)} />);
   if (letter?.purpose === "forgot" || at === "forgot") return door(<Forgot />);
   if (mine === undefined) {
     return door(
@@ -82,7 +86,9 @@ export function AccountPage({ at }: { at: string }) {
       </main>,
     );
   }
-  if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={letter?.purpose === "invited" ? words.invited.first : told} done={came} />);
+  const failed = letter?.purpose === "failed" ? failedOf(letter.token) : "";
+  const next = letter?.purpose === "invited" ? `/account${location.hash}` : backOf(location.search) || location.pathname;
+  if (mine === "nobody") return door(at === "sign-up" ? <SignUp /> : <SignIn told={letter?.purpose === "invited" ? words.invited.first : told} wrong={failed} next={next} done={came} />);
   if (letter?.purpose === "invited") {
     const used = () => history.replaceState(null, "", location.pathname + location.search);
     const leave = () => void api.signOut().then(look, look); // the letter stays
@@ -103,7 +109,7 @@ export function AccountPage({ at }: { at: string }) {
         {part === "orders" && <Orders {...own} />}
         {part === "following" && <Following {...own} />}
         {part === "profile" && <ProfileForm {...own} />}
-        {part === "security" && <Security {...own} />}
+        {part === "security" && <Security {...own} failed={failed} />}
         {part === "data" && <Data erased={() => setMine("erased")} />}
       </main>
     </>

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/account";
 import { Refusal } from "../api/http";
+import { Elsewhere } from "../look/Elsewhere";
 import { account as words } from "../messages/en";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
@@ -40,8 +41,8 @@ function Form(props: { heading: string; lead?: string; told?: string; problem: s
 
 const withBack = (path: string) => path + (location.search.includes("back=") ? location.search : "");
 
-/** done: somebody is signed in. */
-export function SignIn({ told, done }: { told?: string; done: () => void }) {
+/** done: somebody is signed in. wrong: what came of a sign-in elsewhere; next: what follows one. */
+export function SignIn({ told, wrong, next, done }: { told?: string; wrong?: string; next: string; done: () => void }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [waits, setWaits] = useState(false);
@@ -63,6 +64,7 @@ export function SignIn({ told, done }: { told?: string; done: () => void }) {
     });
   const after = (
     <>
+      <Elsewhere next={next} />
       <p>
         <a href={withBack("/account/forgot")}>{words.signIn.forgot}</a>
       </p>
@@ -72,15 +74,15 @@ export function SignIn({ told, done }: { told?: string; done: () => void }) {
     </>
   );
   return (
-    <Form {...words.signIn} {...(told ? { told } : {})} problem={over ? words.second.over : problem} busy={busy} go={() => void go()} after={after}>
+    <Form {...words.signIn} {...(told ? { told } : {})} problem={over ? words.second.over : busy ? "" : problem || (wrong ?? "")} busy={busy} go={() => void go()} after={after}>
       <Field label={words.email} name="email" type="email" autocomplete="username" needed value={email} set={setEmail} />
       <Field label={words.password} name="password" type="password" autocomplete="current-password" needed value={password} set={setPassword} />
     </Form>
   );
 }
 
-/** Behind the password: a code. over: it was tried too often, or took too long. */
-function Second({ done, over }: { done: () => void; over: () => void }) {
+/** Behind the password, or a sign-in elsewhere: a code. over: it was tried too often, or took too long. */
+export function Second({ done, over }: { done: () => void; over: () => void }) {
   const [code, setCode] = useState("");
   const { busy, problem, act } = useAccountAct();
   const go = () =>

@@ -9,20 +9,35 @@ import type { Own } from "./AccountPage";
 import { useAccountAct } from "./act";
 import { browserOf } from "./browser";
 import { Field } from "./Field";
+import { Joined } from "./Joined";
 import { SecondFactor } from "./SecondFactor";
 
 const text = words.security;
 
 /** Address and password, the second factor, and where somebody is signed in. */
-export function Security(own: Own) {
+export function Security({ failed, ...own }: Own & { failed: string }) {
   return (
     <>
       <h1>{text.heading}</h1>
-      <Password />
+      {own.mine.account.password ? <Password /> : <NoPassword />}
       <SecondFactor {...own} />
       <Places {...own} />
       <Email now={own.mine.account.email} />
+      <Joined {...own} failed={failed} />
     </>
+  );
+}
+
+/** Of who came from elsewhere: what takes a password is open once they have one. */
+function NoPassword() {
+  return (
+    <section class="card box">
+      <h2>{text.password.heading}</h2>
+      <p>{text.password.none}</p>
+      <p>
+        <a href="/account/forgot">{text.password.choose}</a>
+      </p>
+    </section>
   );
 }
 

@@ -4,12 +4,14 @@ import { backOf, letterOf, workOf } from "./letter";
 test("letters lead where they say", () => {
   expect(letterOf("#invited=x")).toEqual({ purpose: "invited", token: "x" });
   expect(letterOf("#confirm=Ab_-9")).toEqual({ purpose: "confirm", token: "Ab_-9" });
+  expect(letterOf("#second")).toEqual({ purpose: "second", token: "" });
+  expect(letterOf("#failed=sign-in-refused")).toEqual({ purpose: "failed", token: "sign-in-refused" });
   expect(letterOf("#forgot")).toEqual({ purpose: "forgot", token: "" });
   for (const other of ["", "#", "#erase=x", "#confirm=<b>", "#key=confirm=x"]) expect(letterOf(other)).toBeUndefined();
 });
 
 test("who takes an invitation is led to a page that the roles open", () => {
-  expect([["organizer", "venue"], ["sre"], ["boxoffice", "venue"], ["boxoffice"], ["door"], ["admin"], []].map(workOf)).toEqual(["/desk/sales", "/desk/sales", "/desk/venues", "/counter", "", "", ""]);
+  expect([["organizer", "venue"], ["sre"], ["boxoffice", "venue"], ["boxoffice"], ["door"], ["admin"], []].map(workOf)).toEqual(["/desk/sales", "/desk/sales", "/desk/venues", "/counter", "", "/desk/team", ""]);
 });
 
 test("nobody is sent from the sign-in to another site", () => {

@@ -1,12 +1,13 @@
-// What the link of a letter carries.
+// What the link of a letter carries, or the way back from a sign-in elsewhere: "second" waits
+// for a code, "failed" came to nothing.
 
 export interface Letter {
-  purpose: "confirm" | "reset" | "email" | "forgot" | "invited";
+  purpose: "confirm" | "reset" | "email" | "forgot" | "invited" | "second" | "failed";
   token: string;
 }
 
 export function letterOf(hash: string): Letter | undefined {
-  const found = /^#(confirm|reset|email|forgot|invited)(?:=([\w-]*))?$/.exec(hash);
+  const found = /^#(confirm|reset|email|forgot|invited|second|failed)(?:=([\w-]*))?$/.exec(hash);
   return found ? { purpose: found[1] as Letter["purpose"], token: found[2] ?? "" } : undefined;
 }
 
@@ -14,7 +15,8 @@ export function letterOf(hash: string): Letter | undefined {
 export function workOf(roles: readonly string[]): string {
   if (roles.includes("organizer") || roles.includes("sre")) return "/desk/sales";
   if (roles.includes("venue")) return "/desk/venues";
-  return roles.includes("boxoffice") ? "/counter" : "";
+  if (roles.includes("boxoffice")) return "/counter";
+  return roles.includes("admin") ? "/desk/team" : "";
 }
 
 /** Where somebody came from to sign in: a page of ours, or "". */

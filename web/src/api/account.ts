@@ -24,6 +24,36 @@ export const signIn = async (email: string, password: string) => (await call<Sig
 export const second = (code: string) => call<SignIn>("POST", `${accounts}/second`, { body: { code } });
 export const signOut = () => call("POST", `${accounts}/sign-out`, { body: {} });
 
+/** Where else somebody may sign in. */
+export interface Provider {
+  name: string;
+  title: string;
+}
+
+let known: Provider[] = [];
+
+export async function providers(): Promise<Provider[]> {
+  return (known = (await call<{ providers: Provider[] }>("GET", `${accounts}/providers`)).body.providers);
+}
+
+/** As they were told last. */
+export const knownProviders = () => known;
+
+/** The address to go to; next: the page of ours that follows. */
+export const beginElsewhere = async (name: string, next: string) => (await call<{ address: string }>("POST", `${accounts}/providers/${encodeURIComponent(name)}`, { body: { next } })).body.address;
+
+/** An account elsewhere that is joined with this one. title: of the provider, if it is one of ours still. */
+export interface Identity {
+  id: string;
+  issuer: string;
+  title?: string;
+  at: string;
+}
+
+export const identities = async () => (await call<{ identities: Identity[] }>("GET", `${me}/identities`)).body.identities;
+export const join = async (name: string, password: string, next: string) => (await call<{ address: string }>("PUT", `${me}/providers/${encodeURIComponent(name)}`, { body: { password, next } })).body.address;
+export const part = (id: string) => call("DELETE", `${me}/identities/${encodeURIComponent(id)}`);
+
 /** With the version that a change replaces. */
 export interface Mine {
   account: Account;

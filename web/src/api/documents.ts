@@ -666,6 +666,8 @@ export interface Account {
   id: string;
   email: string;
   profile: Profile;
+  /** They have one: who came from elsewhere may have none. */
+  password: boolean;
   second_factor: boolean;
   recovery_codes: number;
 }

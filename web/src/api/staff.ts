@@ -31,12 +31,24 @@ export function chosen(): string {
   return now;
 }
 
+const keptName = `${kept}-name`;
+
+/** What that is called; "": the installation. */
+export function chosenName(): string {
+  try {
+    return sessionStorage.getItem(keptName) ?? "";
+  } catch {
+    return "";
+  }
+}
+
 /** "": it is to be chosen anew. */
-export function choose(organization: string): void {
+export function choose(organization: string, name = ""): void {
   now = organization;
   try {
     if (organization === "") sessionStorage.removeItem(kept);
     else sessionStorage.setItem(kept, organization);
+    sessionStorage.setItem(keptName, name);
   } catch {
     // As above.
   }

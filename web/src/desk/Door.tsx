@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signOut as dropKey } from "../api/ops";
 import { type Place } from "../api/staff";
 import { Desks } from "../look/Desks";
+import { Elsewhere } from "../look/Elsewhere";
 import { SignIn, type SignInWords } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { staff as words } from "../messages/en";
@@ -78,12 +79,15 @@ function ByAccount({ back }: { back: string }) {
     location.assign(to);
   };
   return (
-    <p>
-      {words.or}{" "}
-      <a href={to} onClick={(event) => void go(event)}>
-        {words.account}
-      </a>
-    </p>
+    <>
+      <p>
+        {words.or}{" "}
+        <a href={to} onClick={(event) => void go(event)}>
+          {words.account}
+        </a>
+      </p>
+      <Elsewhere next={back} first={() => dropKey().catch(() => {})} />
+    </>
   );
 }
 

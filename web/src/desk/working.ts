@@ -44,7 +44,7 @@ export abstract class Working extends Acting {
   abstract leave(): Promise<void>;
 
   workFor(place: api.Place): Promise<void> {
-    api.choose(place.organization ?? api.installation);
+    api.choose(place.organization ?? api.installation, place.name);
     return this.start("");
   }
 

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Account, AccountPlan, Plan } from "../api/plans";
 import { file } from "../api/plans";
 import { Door, isOpen } from "../desk/Door";
+import { Switch } from "../desk/Switch";
 import { FileLink } from "../desk/FileLink";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
@@ -22,6 +23,7 @@ export function MoneyPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
+        <Switch />
         <button type="button" onClick={() => void desk.leave()} disabled={desk.staff !== "yes"}>
           {words.signOut}
         </button>

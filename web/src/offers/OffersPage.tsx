@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Coupon } from "../api/documents";
 import { Worth } from "../coupons/Worth";
 import { Door, isOpen } from "../desk/Door";
+import { Switch } from "../desk/Switch";
 import { Desks } from "../look/Desks";
 import { Dialog } from "../look/Dialog";
 import { Top } from "../look/Top";
@@ -21,6 +22,7 @@ export function OffersPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
+        <Switch />
         <button type="button" onClick={() => void offers.leave()} disabled={offers.staff !== "yes"}>
           {words.signOut}
         </button>

@@ -143,7 +143,16 @@ export const account = {
       submit: "Send a letter there",
       sent: (to: string) => `A letter is on its way to ${to}. Your account has the new address once you open the link in it.`,
     },
-    password: { heading: "Password", now: "Present password", new: "New password", submit: "Change password", done: "Your password is changed. You were signed out everywhere else." },
+    joined: {
+      heading: "Other accounts",
+      lead: "Sign in with an account that you have elsewhere, instead of your password.",
+      join: (title: string) => `Connect ${title}`,
+      since: (at: string) => `Connected ${moment(at)}`,
+      part: "Disconnect",
+      partFrom: (title: string) => `Disconnect ${title}`,
+      parted: "It is not connected any more.",
+    },
+    password: { none: "You sign in with an account that you have elsewhere, and have no password here. Some things take one: another address, a second factor, deleting the account.", choose: "Choose a password by a letter", heading: "Password", now: "Present password", new: "New password", submit: "Change password", done: "Your password is changed. You were signed out everywhere else." },
     second: {
       heading: "Second factor",
       off: "Signing in takes your password alone. With a second factor it takes a code of an authenticator app, too.",

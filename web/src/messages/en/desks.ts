@@ -7,4 +7,5 @@ export const desks = {
   coupons: "Coupons",
   venues: "Venues",
   counter: "Box office and guest list",
+  team: "Team and keys",
 };

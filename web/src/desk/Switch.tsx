@@ -1,0 +1,16 @@
+import { choose, chosen, chosenName } from "../api/staff";
+import { staff as words } from "../messages/en";
+
+/** For whom somebody works who works for several, and the way to another: the page asks for whom, then. */
+export function Switch() {
+  if (chosen() === "") return null;
+  const other = () => {
+    choose("");
+    location.reload();
+  };
+  return (
+    <button type="button" onClick={other}>
+      {words.where.other(chosenName() || words.where.installation)}
+    </button>
+  );
+}
