@@ -86,6 +86,7 @@ var layout = []room{
 	{"booking/order", []string{"booking", "booking/abuse", "booking/coupon", "booking/hold", "booking/inventory", "booking/catalogue", "booking/payment", "booking/tariff", "booking/ticket", "internal/batch"}, "checkout joins them; the provider comes through its interface"},
 	{"booking/insight", []string{"booking", "booking/catalogue", "booking/order", "booking/tariff"}, "it adds up what orders have written, and nobody needs it to sell"},
 	{"booking/find", []string{"booking"}, "it reads what guide and catalogue have written, and knows neither: both are told of by triggers"},
+	{"booking/presale", []string{"booking", "booking/audit"}, "it makes codes and knows no line: where they are looked up comes through its interface"},
 	{"booking/webhook", []string{"booking", "booking/catalogue", "booking/inventory", "internal/outward"}, "it sends what the database wrote down, and knows nobody who made it happen"},
 	{"booking/api", []string{"booking", "booking/*", "admission/token", "admission/gate", "admission/gate/fibergate", "internal/qr", "internal/tenant", "look"}, "the core sees a public key, never package admission, which can sign"},
 	{"docs/gate", nil, "files that are documentation and configuration"},

@@ -197,7 +197,9 @@ func newScene(t *testing.T) *scene {
 		c.do(http.MethodPost, "/api/v1/coupons/"+s.offer.ID+"/claim", s.bag, "", "Idempotency-Key", key).is(http.StatusCreated, nil)
 	}
 	c.secondShop()
+	c.laned()
 	for _, name := range []string{"B", "A", "C"} {
+		c.organize(http.MethodPost, salesPath+string(c.sale.ID)+"/codes", c.json(m{"name": strings.ToLower(name), "lane": "members", "count": 2}), "Idempotency-Key", "codes"+name).is(http.StatusCreated, nil)
 		c.organize(http.MethodPost, organizer+"/performances/"+string(c.show.ID)+"/reserves",
 			c.json(m{"name": name, "kind": "guests", "area": c.show.Tiers[3].Name, "places": 1}), "Idempotency-Key", name).is(http.StatusCreated, nil)
 	}
@@ -350,6 +352,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-organizations":      {organizationsPath, "key-sre"},
 		"list-members":            {s.team + "/members", "key-olga"},
 		"list-api-keys":           {s.team + "/keys", "key-olga"},
+		"list-codes":              {salesPath + string(s.sale.ID) + "/codes", "key-olga"},
 		"list-plan-periods":       {organizer + "/accounts/opera-0/plan/periods", "key-olga"},
 	}
 }
@@ -557,6 +560,7 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-organization":    {organizationsPath, "key-sre", m{"slug": "opera", "name": "Opera"}, m{"slug": "opera", "name": "Other"}, "idempotency-key-missing", "idempotency-key-reused"},
 		"invite-member":          {s.team + "/invitations", "key-olga", m{"email": "d@example.org", "roles": []string{"door"}}, m{"email": "d@example.org", "roles": []string{"venue"}}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-api-key":         {s.team + "/keys", "key-olga", m{"name": "till", "scopes": []string{"counter:write"}}, m{"name": "till", "scopes": []string{"counter:read"}}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-codes":           {salesPath + string(s.sale.ID) + "/codes", "key-olga", m{"name": "fans", "lane": "members", "count": 2}, m{"name": "fans", "lane": "members", "count": 3}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
 		"create-notice":          {eventsPath + "/" + s.event + "/notices", "key-olga", m{"subject": "Rain", "text": "Bring a coat."}, m{"subject": "Rain", "text": "Bring a hat."}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +38,7 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/presale"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
@@ -115,6 +118,50 @@ func (h *heard) Bought(_ context.Context, _ ropeline.SaleID, place ropeline.Plac
 	if h.fails {
 		return ropeline.ErrStoreAway
 	}
+	return nil
+}
+
+// bookOf stands for where the line keeps codes.
+type bookOf struct {
+	mu      sync.Mutex
+	batches map[ropeline.SaleID]map[string]*presale.Batch
+	codes   map[string]bool
+}
+
+func (b *bookOf) AddCodes(_ context.Context, sale ropeline.SaleID, r presale.Rules, codes []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.batches == nil {
+		b.batches, b.codes = map[ropeline.SaleID]map[string]*presale.Batch{}, map[string]bool{}
+	}
+	if b.batches[sale] == nil {
+		b.batches[sale] = map[string]*presale.Batch{}
+	}
+	if b.batches[sale][r.Name] == nil {
+		b.batches[sale][r.Name] = &presale.Batch{Rules: r}
+	}
+	for _, c := range codes {
+		if !b.codes[c] {
+			b.codes[c] = true
+			b.batches[sale][r.Name].Codes++
+		}
+	}
+	return nil
+}
+
+func (b *bookOf) CodeBatches(_ context.Context, sale ropeline.SaleID) (list []presale.Batch, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(b.batches[sale])) {
+		list = append(list, *b.batches[sale][name])
+	}
+	return list, nil
+}
+
+func (b *bookOf) RevokeCodes(_ context.Context, sale ropeline.SaleID, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.batches[sale][name].Withdrawn = true
 	return nil
 }
 
@@ -199,7 +246,7 @@ func startWith(t testing.TB, log *slog.Logger, prepare func(*core, *Config)) *co
 		People: keys, Site: "https://tickets.example.org",
 		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
-		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Log: log,
+		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Codes: &bookOf{}, Log: log,
 		Abuse: abuse.Default(), Edges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}
 	prepare(c, &config)

@@ -136,7 +136,7 @@ func TestTenantIsolation(t *testing.T) {
 		"somebody of no organization": c.member(ada),
 	}
 	ids := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", held.ID, "{event}", guided.event, "{notice}", guided.event, "{sale}", string(c.sale.ID),
-		"{reserve}", reserve.ID, "{organization}", tenant.House, "{member}", theirs.ID, "{key}", key.ID, "{account}", "house-account", "{plan}", "free")
+		"{reserve}", reserve.ID, "{organization}", tenant.House, "{member}", theirs.ID, "{key}", key.ID, "{account}", "house-account", "{plan}", "free", "{batch}", "fans")
 	words := map[string]string{"orders": bought.ID, "counter/orders": sold.ID, "events": guided.event, "performances": string(c.show.ID), "performers": guided.performer, "tours": guided.tour,
 		"venues": guided.venue, "coupons": offered.ID, "tickets": bought.Tickets[0].ID, "holds": held.ID, "pictures": guided.picture}
 	at := func(r Route) string {
@@ -231,7 +231,7 @@ func TestTenantIsolation(t *testing.T) {
 // organization's in its path is known, so that the guard can ask whose it is.
 func TestEveryRouteOfStaffIsGuarded(t *testing.T) {
 	t.Parallel()
-	within := []string{"{reserve}", "{hold}", "{member}", "{key}", "{organization}", "{plan}", "{notice}"} // of what stands before it, or looked at by its handler, or everybody's
+	within := []string{"{reserve}", "{hold}", "{member}", "{key}", "{organization}", "{plan}", "{notice}", "{batch}"} // of what stands before it, or looked at by its handler, or everybody's
 	for _, r := range Routes {
 		if r.Access != Organizer && r.Access != Venues && r.Access != BoxOffice && r.Access != Team {
 			continue

@@ -83,6 +83,7 @@ const (
 	salesPath      = organizer + "/sales/"
 	lookPath       = salesPath + "{sale}/look"
 
+	codesPath       = salesPath + "{sale}/codes"
 	publicationPath = salesPath + "{sale}/publication"
 	draftPath       = eventsPath + "/{id}/draft"
 	noticesPath     = eventsPath + "/{id}/notices"
@@ -243,6 +244,9 @@ var Routes = []Route{
 	{"preview-look", http.MethodPost, lookPath + "/preview", Organizer, http.StatusOK, "What pages would get of a look, with the logo that there is; nothing is kept"},
 	{"get-publication", http.MethodGet, publicationPath, Organizer, http.StatusOK, "Whether the line is told of a sale, and of which version"},
 	{"put-publication", http.MethodPut, publicationPath, Organizer, http.StatusOK, "Ask for a sale to be made known to the line as it is, with its terms: it opens by itself then. The admission part does it, within seconds"},
+	{"list-codes", http.MethodGet, codesPath, Organizer, http.StatusOK, "The presale codes of a sale, batch by batch, and how often they were used"},
+	{"create-codes", http.MethodPost, codesPath, Organizer, http.StatusCreated, "Make presale codes that lead to a lane of a sale; they are shown once"},
+	{"withdraw-codes", http.MethodDelete, codesPath + "/{batch}", Organizer, http.StatusNoContent, "Take a batch of codes back; whoever came in by one, stays"},
 	{"get-readiness", http.MethodGet, salesPath + "{sale}/readiness", Organizer, http.StatusOK, "The checklist of a sale: what is well, what is worth a look, and what would go wrong, with what to do"},
 	{"get-logo", http.MethodGet, lookPath + "/logo", Organizer, http.StatusOK, "The logo, as it was drawn"},
 	{"put-logo", http.MethodPut, lookPath + "/logo", Organizer, http.StatusOK, "A logo: a JPEG, PNG or WebP, which is drawn anew; the look gets its next version"},

@@ -36,6 +36,7 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/presale"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/webhook"
@@ -56,6 +57,7 @@ type Config struct {
 	Metrics        prometheus.Registerer    // absent: nothing is registered
 	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
 	Looks          LookBoard                // told how pages look; nil: nobody
+	Codes          presale.Book             // of presale codes; nil: they are made elsewhere
 	Around         Surroundings             // for the checklist of a sale
 	Line           Line                     // told the stock and who bought; nil: nobody
 	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
@@ -100,6 +102,7 @@ type server struct {
 	people    *people.Store   // nil: there are no accounts
 	outside   *oidc.Providers // nil: nobody signs in elsewhere
 	coupons   *coupon.Store
+	codes     *presale.Store
 	endpoints *webhook.Store
 	returns   *returns.Store
 	insight   *insight.Store
@@ -143,6 +146,7 @@ func New(c Config) (*Core, error) {
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
+	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices = insight.New(c.Postgres, time.Now), notice.New(c.Postgres)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.Site != "" && c.People.Are() {
@@ -196,7 +200,7 @@ func (s *server) app() (*fiber.App, error) {
 	app.Server().HeaderReceived = s.bodies
 	app.Use(s.measured, recovery.New(), deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -210,7 +210,7 @@ var areas = map[string]string{
 	noticesPath:                            "orders", eventsPath + "/{id}/holders": "orders",
 	organizer + "/venues":   "venues",
 	organizer + "/programs": "sales", organizer + "/performances/{id}/reserves": "sales", organizer + "/plans": "sales", organizer + "/accounts/{account}/plan": "sales",
-	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
+	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", codesPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
 	organizer + "/exports": "orders", organizer + "/popularity": "orders", organizer + "/audience": "orders",
 	counter: "counter", organizer + "/counter": "counter",
 	organizer + "/changes": "changes",
@@ -278,15 +278,20 @@ func (s *server) mine(ctx context.Context, m member, word, id string) error {
 	if m.organization == "" {
 		return nil
 	}
-	o := owned[word]
-	owner, err := tenant.Owner(ctx, s.db, o.kind, id)
+	owner, err := s.owner(ctx, word, id)
+	if err == nil && owner != "" && owner != m.organization {
+		err = owned[word].unknown
+	}
+	return err
+}
+
+// owner is whose something is, empty if it is not there.
+func (s *server) owner(ctx context.Context, word, id string) (string, error) {
+	organization, err := tenant.Owner(ctx, s.db, owned[word].kind, id)
 	if err != nil {
-		return ropeline.ErrStoreAway.Because(err)
+		return "", ropeline.ErrStoreAway.Because(err)
 	}
-	if owner != "" && owner != m.organization {
-		return o.unknown
-	}
-	return nil
+	return organization, nil
 }
 
 // unconfined are routes that write, or read, what Postgres grants to nobody but the owner

@@ -231,7 +231,7 @@ func codes(f Facts) Item {
 	}
 	switch {
 	case len(without) > 0:
-		return Item{"codes", Stop, "No code is good at the opening for: " + strings.Join(without, ", ") + ". Nobody could come in there, and its share goes to the others.", "Make a batch: ropeline codes."}
+		return Item{"codes", Stop, "No code is good at the opening for: " + strings.Join(without, ", ") + ". Nobody could come in there, and its share goes to the others.", "Open the room, and make some: at the last step of the set-up, or by ropeline codes."}
 	case with == 0:
 		return Item{Name: "codes", State: OK, Reason: "No lane asks for a code."}
 	}

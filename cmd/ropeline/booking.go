@@ -28,6 +28,7 @@ import (
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/presale"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/monitor"
@@ -37,7 +38,7 @@ import (
 type bookingCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines and of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key, staff and, where people sign in elsewhere, providers.json."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key, staff and, where people sign in elsewhere, providers.json; code.key where organizers make presale codes."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
@@ -146,14 +147,23 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	reg = monitor.Part(reg, "booking")
 	monitor.Redis(reg, rdb)
 	monitor.Postgres(reg, db)
-	line := queue.New(rdb, queue.Keys{})
+	code, err := keys.codes()
+	if err != nil {
+		return nil, err
+	}
+	line := queue.New(rdb, queue.Keys{Code: code})
+	line.UseCodeBook(admission.NewCodeBook(db))
+	var presales presale.Book
+	if code != nil {
+		presales = codeDesk{line}
+	}
 	ended := queue.NewRevocations(line, name, log)
 	watchGate(reg, ended)
 	watchKeys(reg, "trusts", trusted.IDs)
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Line: line, Looks: line, Codes: presales, Sessions: line, Metrics: reg, Log: log,
 		Around: surroundings(line, trusted),
 		Abuse:  policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))
@@ -168,6 +178,27 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 		}},
 		{"booking", func(ctx context.Context) error { return core.Serve(ctx, ln) }},
 	}, paid.parts...), nil
+}
+
+// codeDesk keeps the codes that organizers make.
+type codeDesk struct{ line *queue.Store }
+
+func (d codeDesk) AddCodes(ctx context.Context, sale ropeline.SaleID, r presale.Rules, codes []string) error {
+	_, err := d.line.AddCodes(ctx, sale, queue.CodeBatch{ID: r.Name, Lane: r.Lane, Uses: r.Uses, From: r.From, Until: r.Until}, codes)
+	return err
+}
+
+func (d codeDesk) CodeBatches(ctx context.Context, sale ropeline.SaleID) ([]presale.Batch, error) {
+	kept, err := d.line.CodeBatches(ctx, sale)
+	batches := make([]presale.Batch, len(kept))
+	for i, b := range kept {
+		batches[i] = presale.Batch{Rules: presale.Rules{Name: b.ID, Lane: b.Lane, Uses: b.Uses, From: b.From, Until: b.Until}, Codes: b.Codes, Used: b.Used, Withdrawn: b.Revoked}
+	}
+	return batches, err
+}
+
+func (d codeDesk) RevokeCodes(ctx context.Context, sale ropeline.SaleID, name string) error {
+	return d.line.RevokeCodes(ctx, sale, name, "")
 }
 
 // surroundings are what a booking core can know of the parts around it.

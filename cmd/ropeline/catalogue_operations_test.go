@@ -7,8 +7,13 @@ import (
 	"image/png"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // organizerOperations make and change what there is to sell, under names that are
@@ -36,7 +41,8 @@ func (s *shop) organizerOperations() []operation {
 		return map[string]any{"currency": "EUR",
 			"performances": []any{map[string]any{"venue": b.order, "starts_at": "2037-05-01T18:00:00Z", "prices": map[string]int{"Stalls": price, "Circle": 5500, "Floor": 4500}}},
 			"sale": map[string]any{"id": b.key, "title": "Evenings", "lobby_closes_at": "2037-01-10T08:59:55Z", "opens_at": "2037-01-10T09:00:00Z", "ends_at": "2037-05-01T16:00:00Z",
-				"cap": 500, "rate": 1200, "claim_window": 60, "token_life": 60, "session_max": 1800, "hold": 600, "units_per_hold": 6}}
+				"cap": 500, "rate": 1200, "claim_window": 60, "token_life": 60, "session_max": 1800, "hold": 600, "units_per_hold": 6,
+				"lanes": []any{map[string]any{"name": "members", "title": "Members", "share": 30, "entry": []string{"code"}}}}}
 	}
 	makeSale := func(b *buyer) int {
 		status, answer := send(http.MethodPut, "/programs/"+b.key, program(b, 7500), "", "If-None-Match", "*")
@@ -99,6 +105,41 @@ func (s *shop) organizerOperations() []operation {
 		status, _ := send(http.MethodPut, "/sales/"+b.key+"/publication", map[string]any{"version": 1}, "")
 		return status
 	}
+	told := func(b *buyer) int { // the line, as whoever publishes a sale does
+		seed, err := s.keys.secret(seedKey)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		sale, err := s.shows.Sale(s.t.Context(), ropeline.SaleID(b.key))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		rdb, err := dial.Redis(s.redis)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer rdb.Close()
+		line := queue.New(rdb, queue.Keys{Seed: seed})
+		defer line.Close()
+		if err := line.PublishSale(s.t.Context(), sale); err != nil {
+			s.t.Fatal(err)
+		}
+		return http.StatusOK
+	}
+	shown := map[*buyer]any{} // the codes, when they were told first
+	makeCodes := func(b *buyer) int {
+		status, answer := send(http.MethodPost, "/sales/"+b.key+"/codes", map[string]any{"name": "fans", "lane": "members", "count": 3}, b.key+"-codes")
+		if codes, ok := answer["codes"]; ok && shown[b] == nil {
+			shown[b] = codes
+		} else if ok && !reflect.DeepEqual(codes, shown[b]) {
+			s.t.Errorf("told %v, and before %v", codes, shown[b])
+		}
+		return status
+	}
+	withdrawCodes := func(b *buyer) int {
+		status, _ := send(http.MethodDelete, "/sales/"+b.key+"/codes/fans?reason=they+got+out", nil, "")
+		return status
+	}
 	after := func(steps ...func(*buyer) int) func(*buyer) {
 		return func(b *buyer) {
 			for _, step := range steps {
@@ -111,7 +152,7 @@ func (s *shop) organizerOperations() []operation {
 	// once asks again, and counts what was written down of it.
 	once := func(act func(*buyer) int, want int, what string, of func(*buyer) string) func(*buyer) string {
 		return func(b *buyer) string {
-			if status := act(b); status != http.StatusOK && status != http.StatusCreated {
+			if status := act(b); status != http.StatusOK && status != http.StatusCreated && status != http.StatusNoContent {
 				s.t.Errorf("asked again: %d", status)
 			}
 			var n int
@@ -133,6 +174,8 @@ func (s *shop) organizerOperations() []operation {
 		{name: "put a logo", routes: []string{"put-logo"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLogo, want: http.StatusCreated, finish: once(makeLogo, 1, "look", saleOf)},
 		{name: "take a logo away", routes: []string{"delete-logo"}, prepare: after(makeVenue, makeSale, built(1), makeLogo), act: dropLogo, want: http.StatusOK, finish: once(dropLogo, 2, "look", saleOf)},
 		{name: "ask for a publication", routes: []string{"put-publication"}, prepare: after(makeVenue, makeSale, built(1)), act: askFor, want: http.StatusOK, finish: once(askFor, 1, "publication", saleOf)},
+		{name: "make codes", routes: []string{"create-codes"}, prepare: after(makeVenue, makeSale, built(1), told), act: makeCodes, want: http.StatusCreated, finish: once(makeCodes, 1, "codes", saleOf)},
+		{name: "withdraw codes", routes: []string{"withdraw-codes"}, prepare: after(makeVenue, makeSale, built(1), told, makeCodes), act: withdrawCodes, want: http.StatusNoContent, finish: once(withdrawCodes, 2, "codes", saleOf)},
 		{name: "reserve units", routes: []string{"create-reserve"}, prepare: after(makeVenue, makeSale, built(1)), act: reserve, want: http.StatusCreated, finish: once(reserve, 1, "reserve", showOf)},
 		{name: "make a plan", routes: []string{"put-plan"}, prepare: after(), act: makePlan, want: http.StatusCreated, finish: once(makePlan, 1, "plan", saleOf)},
 		{name: "choose a plan", routes: []string{"choose-plan"}, prepare: after(account, makePlan), act: choosePlan, want: http.StatusOK, finish: once(choosePlan, 1, "subscription", saleOf)},

@@ -30,7 +30,7 @@ const (
 	seedKey         = "seed.key"       // encrypts the draw's seed: the admission part's
 	ledgerKey       = "ledger.key"     // signs the ledgers' heads: the admission part's
 	ledgerPublic    = "ledger.pub"     // JWKS, for everybody who checks a ledger
-	codeKey         = "code.key"       // what is kept of presale codes is made with it: the edges' and the admission part's
+	codeKey         = "code.key"       // what is kept of presale codes is made with it: the edges', the admission part's and the booking core's
 	orderKey        = "order.key"      // makes order links: the booking core's
 	peopleKey       = "people.key"     // seals what is known of people who have accounts: the booking core's and the worker's
 	termsKey        = "terms.key"      // signs terms sheets: whoever publishes sales

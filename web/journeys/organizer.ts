@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
-import { setup as words } from "../src/messages/en";
+import { lane, setup as words } from "../src/messages/en";
 import { shown } from "../src/setup/zone";
 import { Fan } from "./fan";
 import { fits, look, movedInLoad } from "./look";
@@ -33,6 +34,7 @@ export async function organizer(fan: Fan): Promise<void> {
     await prices(page);
     await terms(page);
     await opening(mine);
+    await codes(mine);
     await moved(mine);
   } finally {
     await stack.stop();
@@ -130,6 +132,13 @@ async function prices(page: Page): Promise<void> {
     await page.getByLabel(words.prices.price("Stalls", house)).fill("75");
     await page.getByLabel(words.prices.price("Floor", house)).fill("45,50");
   }
+  await page.getByRole("checkbox", { name: /^Date 2 / }).check();
+  const second = page.locator("#own-1-0");
+  assert.equal(await second.inputValue(), "75", "a date's own prices begin as those of its venue");
+  await second.fill("a lot");
+  await onward(page);
+  await page.getByText(words.wrong.price).waitFor();
+  await second.fill("95");
   await page.getByRole("button", { name: words.prices.add }).click();
   await page.getByLabel(words.prices.part).selectOption("Floor");
   await page.getByLabel(words.prices.count).fill("50");
@@ -152,6 +161,7 @@ async function terms(page: Page): Promise<void> {
   await page.locator("#lobbyCloses").fill(shown(days(9), lisbon));
   await page.locator("#perPerson").fill("8");
   await page.locator("#refundDays").fill("7");
+  await page.locator("#laneTitle").fill("Fan club");
   await look(page, "setup-sale");
   await fits(page);
 
@@ -169,6 +179,7 @@ async function opening(mine: Fan): Promise<void> {
   await page.getByRole("heading", { name: words.open.seen }).waitFor();
   await page.frameLocator("iframe").locator("section.stand h1").waitFor();
   await page.getByText("€45.50").first().waitFor();
+  assert.equal(await page.getByText("€95.00").count(), 1, "the second date alone has prices of its own");
   await page.getByRole("button", { name: words.open.make }).click();
   await page.locator('[data-item="published"][data-state="stop"]').waitFor();
   assert.equal(await page.locator(".ready li").count(), 11);
@@ -179,6 +190,50 @@ async function opening(mine: Fan): Promise<void> {
   await page.getByText(words.open.gone).waitFor();
   await page.locator('[data-item="published"][data-state="ok"]').waitFor();
   await look(page, "setup-opened", page.getByText(words.open.gone));
+}
+
+/** Codes for the line of its own: made and saved once, counted, and withdrawn. */
+async function codes(mine: Fan): Promise<void> {
+  const { page } = mine;
+  await page.locator("#codes-name").fill("Fan Club");
+  await page.getByRole("button", { name: words.codes.make }).click();
+  await page.getByText(words.wrong.codes).waitFor();
+  await page.locator("#codes-name").fill("fan-club");
+  await page.locator("#codes-count").fill("3");
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: words.codes.make }).click()]);
+  assert.equal(file.suggestedFilename(), `${sale}-fan-club.csv`);
+  const lines = (await readFile(await file.path(), "utf8")).trim().split("\r\n");
+  assert.equal(lines.length, 4);
+  assert.match(lines[3]!, /^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/);
+  await page.getByText(words.codes.counts(3, 0)).waitFor();
+  await page.locator('[data-item="codes"][data-state="ok"]').waitFor();
+  await look(page, "setup-codes", page.locator("#codes"));
+  await fits(page);
+
+  const member = await mine.another(390);
+  await member.arrive();
+  await member.sees("lobby");
+  await member.button(lane.enter).click();
+  await member.page.getByLabel(lane.label).fill(lines[1]!);
+  await member.button(lane.look).click();
+  await member.page.getByText(lane.leads("Fan club")).waitFor();
+  await member.button(lane.move).click();
+  await member.page.getByText(lane.here("Fan club", 30)).waitFor();
+  await member.context.close();
+  await page.reload();
+  await page.getByText(words.codes.counts(3, 1)).waitFor();
+
+  await page.getByRole("button", { name: words.codes.withdrawOf("fan-club") }).click();
+  await page.getByText(words.codes.over, { exact: true }).waitFor();
+  const late = await mine.another(390);
+  await late.arrive();
+  await late.sees("lobby");
+  await late.button(lane.enter).click();
+  await late.page.getByLabel(lane.label).fill(lines[2]!);
+  await late.button(lane.look).click();
+  await late.page.getByRole("alert").filter({ hasText: "taken this code back" }).waitFor();
+  mine.troubles.length = 0; // the browser itself tells of a 410
+  await late.context.close();
 }
 
 /** A fan waits in the lobby; the organizer opens earlier, says why, and the fan comes in. */

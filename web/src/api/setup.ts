@@ -178,6 +178,23 @@ export async function putProgram(program: Program, version: number, reason: stri
 }
 const versionOf = (headers: Headers) => Number((headers.get("ETag") ?? "").replace(/\D/g, ""));
 
+/** Presale codes of one name. */
+export interface CodeBatch {
+  name: string;
+  lane: string;
+  /** Of each code. */
+  uses: number;
+  codes: number;
+  used: number;
+  withdrawn?: boolean;
+}
+
+export const codes = (sale: string) => all<"batches", CodeBatch>(`${root}/sales/${enc(sale)}/codes`, "batches");
+export const makeCodes = (sale: string, of: { name: string; lane: string; count: number; uses: number }, key: string) => create<{ name: string; codes: string[] }>(`/sales/${enc(sale)}/codes`, of, key);
+export const withdrawCodes = async (sale: string, name: string, reason: string) => {
+  await call("DELETE", `${root}/sales/${enc(sale)}/codes/${enc(name)}${because(reason)}`);
+};
+
 export async function publication(sale: string): Promise<Publication | undefined> {
   const answer = await call<Publication>("GET", `${root}/sales/${enc(sale)}/publication`, { accept: [404] });
   return answer.status === 404 ? undefined : answer.body;

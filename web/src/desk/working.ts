@@ -6,6 +6,7 @@ import * as api from "../api/staff";
 import { staff as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
 import { Acting } from "../shop/acting";
+import { save } from "./save";
 
 /**
  * The sign-in: not known yet, none, without a role for the page, without a second factor,
@@ -50,13 +51,7 @@ export abstract class Working extends Acting {
 
   /** Sends for a file, and hands it to the browser by this name. */
   download(path: string, name: string): Promise<void> {
-    return this.act(async () => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await api.file(path));
-      link.download = name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it later
-    });
+    return this.act(async () => save(await api.file(path), name));
   }
 
   protected async signIn(key: string): Promise<void> {

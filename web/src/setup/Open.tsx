@@ -3,7 +3,8 @@ import { Preview } from "../desk/Preview";
 import { Ready } from "../desk/Ready";
 import { setup as words } from "../messages/en";
 import { language, money, moment } from "../messages/format";
-import { minor, placesText } from "./draft";
+import { Codes } from "./Codes";
+import { minor, placesText, priceOf } from "./draft";
 import { Text } from "./Field";
 import type { Setup } from "./model";
 
@@ -42,6 +43,7 @@ export function Open({ setup }: { setup: Setup }) {
         <>
           <Ready desk={setup} />
           <Go setup={setup} />
+          <Codes setup={setup} />
         </>
       )}
     </>
@@ -61,7 +63,7 @@ function Nights({ setup }: { setup: Setup }) {
             <b dir="auto">{venue.name}</b>, {when} <span class="note">({venue.zone})</span>
             <ul>
               {venue.categories.map(({ name, places }) => {
-                const amount = minor(draft.prices[venue.id]?.[name] ?? "", draft.currency);
+                const amount = minor(priceOf(draft, night, name), draft.currency);
                 return (
                   <li key={name}>
                     <span dir="auto">{name}</span>: {amount === undefined ? words.wrong.missing : money({ amount, currency: draft.currency })} <span class="note">{placesText(places)}</span>

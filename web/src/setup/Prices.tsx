@@ -1,6 +1,6 @@
 import { setup as words } from "../messages/en";
 import { count, money } from "../messages/format";
-import { type Batch, partOf, placesText, venuesOf, worth } from "./draft";
+import { type Batch, partOf, placesText, type Venue, venuesOf, worth } from "./draft";
 import { Choice, Form, marks, Text } from "./Field";
 import type { Setup } from "./model";
 
@@ -24,41 +24,76 @@ export function Prices({ setup }: { setup: Setup }) {
       </datalist>
       {all.length === 0 && <p class="wrong">{of.none}</p>}
       {all.map((venue, v) => (
-        <table key={venue.id}>
-          <caption dir="auto">{venue.name}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{of.category}</th>
-              <th scope="col">{of.places}</th>
-              <th scope="col">{of.column}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {venue.categories.map(({ name, places }, c) => {
-              const field = `price-${v}-${c}`;
-              return (
-                <tr key={name}>
-                  <th scope="row" dir="auto">
-                    {name}
-                  </th>
-                  <td>{count(places)}</td>
-                  <td>
-                    <input {...marks(setup, field)} type="text" inputMode="decimal" autocomplete="off" maxLength={14} aria-label={of.price(name, venue.name)} value={draft.prices[venue.id]?.[name] ?? ""} onInput={(event) => put(venue.id, name, event.currentTarget.value)} />
-                    {setup.wrong[field] && (
-                      <p class="wrong" id={`${field}-wrong`}>
-                        {setup.wrong[field]}
-                      </p>
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
+        <List key={venue.id} setup={setup} venue={venue} name={venue.name} field={`price-${v}`} prices={draft.prices[venue.id] ?? {}} put={(category, price) => put(venue.id, category, price)} />
       ))}
+      {draft.nights.length > 1 && all.length > 0 && <Own setup={setup} />}
       {places > 0 && /^[A-Z]{3}$/.test(draft.currency) && <p role="status">{of.worth(placesText(places), money({ amount, currency: draft.currency }))}</p>}
       {all.length > 0 && <Later setup={setup} fixed={fixed} />}
     </Form>
+  );
+}
+
+/** The prices of a venue, or of one night there. */
+function List(props: { setup: Setup; venue: Venue; name: string; field: string; prices: Record<string, string>; put: (category: string, price: string) => void }) {
+  const { setup, venue, name: of, prices, put } = props;
+  return (
+    <table>
+      <caption dir="auto">{of}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{words.prices.category}</th>
+          <th scope="col">{words.prices.places}</th>
+          <th scope="col">{words.prices.column}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {venue.categories.map(({ name, places }, c) => {
+          const field = `${props.field}-${c}`;
+          return (
+            <tr key={name}>
+              <th scope="row" dir="auto">
+                {name}
+              </th>
+              <td>{count(places)}</td>
+              <td>
+                <input {...marks(setup, field)} type="text" inputMode="decimal" autocomplete="off" maxLength={14} aria-label={words.prices.price(name, of)} value={prices[name] ?? ""} onInput={(event) => put(name, event.currentTarget.value)} />
+                {setup.wrong[field] && (
+                  <p class="wrong" id={`${field}-wrong`}>
+                    {setup.wrong[field]}
+                  </p>
+                )}
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+/** Dates that cost something else than the others in their venue. */
+function Own({ setup }: { setup: Setup }) {
+  const { draft, venues } = setup;
+  const of = words.prices;
+  return (
+    <fieldset>
+      <legend>{of.own}</legend>
+      <p class="note">{of.ownHint}</p>
+      {draft.nights.map((night, i) => {
+        const venue = venues.get(night.venue);
+        if (!venue) return null;
+        const name = `${words.nights.night(i + 1)} · ${night.starts.replace("T", " ")} · ${venue.name}`;
+        const { prices } = night;
+        return (
+          <div key={i}>
+            <label class="tick">
+              <input type="checkbox" checked={prices !== undefined} onChange={(event) => setup.night(i, { prices: event.currentTarget.checked ? { ...draft.prices[venue.id] } : undefined })} /> <span dir="auto">{name}</span>
+            </label>
+            {prices && <List setup={setup} venue={venue} name={name} field={`own-${i}`} prices={prices} put={(category, price) => setup.night(i, { prices: { ...prices, [category]: price } })} />}
+          </div>
+        );
+      })}
+    </fieldset>
   );
 }
 

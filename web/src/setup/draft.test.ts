@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { setup as words } from "../messages/en";
-import { blank, type Draft, draftOf, faultsOf, minor, programOf, says, slugOf, type Venue, venueOf, without, worth } from "./draft";
+import { blank, codeFaults, type Draft, draftOf, faultsOf, minor, programOf, says, slugOf, type Venue, venueOf, without, worth } from "./draft";
 
 const seats = (n: number) => Array.from({ length: n }, () => ({}));
 const house = venueOf("v1", "Europe/Lisbon", {
@@ -88,6 +88,23 @@ test("a night that is taken away takes its releases along", () => {
   expect(without(two, 0).batches.map((batch) => batch.night)).toEqual(["", "0"]);
 });
 
+test("a date may have prices of its own", () => {
+  const [night] = good.nights as [Draft["nights"][number]];
+  const two: Draft = { ...good, nights: [night, { ...night, starts: "2027-07-02T21:00", doors: "", prices: { ...good.prices.v1!, Stalls: "95" } }] };
+  expect(faultsOf("prices", two, known)).toEqual({});
+  expect(programOf(two, "e1", venues).performances.map((show) => show.prices)).toEqual([{ Stalls: 7500, Box: 11_050, Floor: 4550 }, { Stalls: 9500, Box: 11_050, Floor: 4550 }]);
+  expect(worth(two, venues).amount).toBe(2 * worth(good, venues).amount + 8 * 2000);
+  const typed = { ...two, nights: [night, { ...two.nights[1]!, prices: { Stalls: "much" } }] };
+  expect(faultsOf("prices", typed, known)).toEqual({ "own-1-0": words.wrong.price, "own-1-1": words.wrong.price, "own-1-2": words.wrong.price });
+  const all = { ...two, prices: {}, nights: [{ ...night, prices: two.nights[1]!.prices }] };
+  expect(faultsOf("prices", all, known)).toEqual({}); // nobody is asked for prices that no date has
+});
+
+test("codes have a name and are so many", () => {
+  expect(codeFaults({ name: " fan-club ", count: "10000", uses: "1" })).toEqual({});
+  expect(codeFaults({ name: "Fan Club", count: "10001", uses: "0" })).toEqual({ "codes-name": words.wrong.codes, "codes-count": words.wrong.between(1, 10_000), "codes-uses": words.wrong.between(1, 1_000_000) });
+});
+
 test("a draft of another page's making is filled up", () => {
   expect(draftOf(null, "Gala")).toEqual(blank("Gala"));
   expect(draftOf({ cap: "7", later: true }, "Gala")).toMatchObject({ cap: "7", rate: "600", title: "Gala" });
@@ -106,6 +123,7 @@ test("a sale says what a draft does, or not", () => {
     { visitor: "" },
     { prices: { v1: { ...good.prices.v1!, Box: "1" } } },
     { nights: [{ ...good.nights[0]!, doors: "" }] },
+    { nights: [{ ...good.nights[0]!, prices: { ...good.prices.v1!, Box: "1" } }] },
     { nights: [{ ...good.nights[0]!, ends: "2027-07-01T23:00" }] },
   ];
   for (const change of changes) expect([change, says(made, { ...good, ...change }, venues)]).toEqual([change, false]);

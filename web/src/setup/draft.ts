@@ -15,6 +15,8 @@ export interface Night {
   starts: string;
   doors: string;
   ends: string;
+  /** By category, as typed, where they are not those of the venue. */
+  prices?: Record<string, string> | undefined;
 }
 
 /** Places that come on sale later. night is the number of one, "" of all. */
@@ -198,6 +200,9 @@ function ofDates(d: Draft, { venues }: Known): Faults {
   return wrong;
 }
 
+/** What a place of a category costs on a night, as typed. */
+export const priceOf = (d: Draft, night: Night, category: string) => (night.prices ?? d.prices[night.venue])?.[category] ?? "";
+
 /** The venues of all nights, each once. */
 export const venuesOf = (d: Draft, venues: ReadonlyMap<string, Venue>) => [...new Set(d.nights.map((night) => night.venue))].flatMap((id) => venues.get(id) ?? []);
 
@@ -206,7 +211,14 @@ function ofPrices(d: Draft, { venues }: Known): Faults {
   if (!/^[A-Z]{3}$/.test(d.currency)) wrong.currency = words.wrong.currency;
   venuesOf(d, venues).forEach((venue, v) => {
     venue.categories.forEach(({ name }, c) => {
-      if (minor(d.prices[venue.id]?.[name] ?? "", d.currency) === undefined) wrong[`price-${v}-${c}`] = words.wrong.price;
+      const asked = d.nights.some((night) => night.venue === venue.id && !night.prices);
+      if (asked && minor(d.prices[venue.id]?.[name] ?? "", d.currency) === undefined) wrong[`price-${v}-${c}`] = words.wrong.price;
+    });
+  });
+  d.nights.forEach((night, i) => {
+    if (!night.prices) return;
+    venues.get(night.venue)?.categories.forEach(({ name }, c) => {
+      if (minor(priceOf(d, night, name), d.currency) === undefined) wrong[`own-${i}-${c}`] = words.wrong.price;
     });
   });
   d.batches.forEach((batch, i) => {
@@ -296,7 +308,7 @@ export function programOf(d: Draft, event: string, venues: ReadonlyMap<string, V
       return {
         venue: night.venue,
         local: { starts_at: night.starts, ...(night.doors && { doors_at: night.doors }), ...(night.ends && { ends_at: night.ends }) },
-        prices: Object.fromEntries(venue.categories.map(({ name }) => [name, minor(d.prices[venue.id]?.[name] ?? "", d.currency)!])),
+        prices: Object.fromEntries(venue.categories.map(({ name }) => [name, minor(priceOf(d, night, name), d.currency)!])),
         ...(reserves.length > 0 && { reserves }),
       };
     }),
@@ -350,13 +362,22 @@ export function says(made: MadeProgram, d: Draft, venues: ReadonlyMap<string, Ve
   );
 }
 
+/** What is wrong with codes that are asked for. */
+export function codeFaults(asked: { name: string; count: string; uses: string }): Faults {
+  const wrong: Faults = {};
+  if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(asked.name.trim())) wrong["codes-name"] = words.wrong.codes;
+  if (whole(asked.count, 1, 10_000) === undefined) wrong["codes-count"] = words.wrong.between(1, 10_000);
+  if (whole(asked.uses, 1, 1_000_000) === undefined) wrong["codes-uses"] = words.wrong.between(1, 1_000_000);
+  return wrong;
+}
+
 /** Places in all, and what they come to if all are sold. */
 export function worth(d: Draft, venues: ReadonlyMap<string, Venue>): { places: number; amount: number } {
   let [places, amount] = [0, 0];
   for (const night of d.nights) {
     for (const category of venues.get(night.venue)?.categories ?? []) {
       places += category.places;
-      amount += category.places * (minor(d.prices[night.venue]?.[category.name] ?? "", d.currency) ?? 0);
+      amount += category.places * (minor(priceOf(d, night, category.name), d.currency) ?? 0);
     }
   }
   return { places, amount };

@@ -5,11 +5,12 @@ import * as desk from "../api/desk";
 import { Refusal } from "../api/http";
 import { Once } from "../api/once";
 import * as api from "../api/setup";
+import { save } from "../desk/save";
 import { Working } from "../desk/working";
 import { setup as words } from "../messages/en";
 import { timeOfDay } from "../messages/format";
 import { problemOf } from "../messages/problem";
-import { blank, type Draft, draftOf, type Faults, faultsOf, programOf, says, type Step, steps, type Venue, venueOf, zoneOf } from "./draft";
+import { blank, codeFaults, type Draft, draftOf, type Faults, faultsOf, programOf, says, type Step, steps, type Venue, venueOf, zoneOf } from "./draft";
 
 /** Step one, as it is typed: performers and a tour by their names. */
 export interface Show {
@@ -51,6 +52,9 @@ export class Setup extends Working {
   made: { version: number; program?: api.MadeProgram } = { version: 0 };
   published: api.Publication | undefined;
   readiness: desk.Readiness | undefined;
+  /** Presale codes that are asked for, and those that were made. */
+  codes = { lane: "", name: "", count: "100", uses: "1" };
+  batches: api.CodeBatch[] = [];
   crowd = 0;
   reason = "";
 
@@ -161,7 +165,7 @@ export class Setup extends Working {
   }
 
   async chooseVenue(i: number, venue: string): Promise<void> {
-    this.night(i, { venue });
+    this.night(i, { venue, prices: undefined }); // the house before has other categories
     await this.act(() => this.#meet([venue]));
     void this.warn(i);
   }
@@ -275,6 +279,41 @@ export class Setup extends Working {
     });
   }
 
+  ask(change: Partial<Setup["codes"]>): void {
+    this.codes = { ...this.codes, ...change };
+    this.changed();
+  }
+
+  /** Makes codes, and hands them to the browser as a file: they are shown this once. */
+  makeCodes(): Promise<void> {
+    return this.act(async () => {
+      const { lane, name, count, uses } = this.codes;
+      this.wrong = codeFaults(this.codes);
+      if (Object.keys(this.wrong).length > 0) throw new Wrong();
+      const sale = this.made.program!.sale.id;
+      const rules = { lane: lane || this.coded[0]!.name, name: name.trim(), count: Number(count), uses: Number(uses) };
+      const made = await this.#once("codes", JSON.stringify([sale, rules]), (key) => api.makeCodes(sale, rules, key));
+      save(new Blob([`code\r\n${made.codes.join("\r\n")}\r\n`], { type: "text/csv" }), `${sale}-${made.name}.csv`);
+      this.codes = { ...this.codes, name: "" };
+      this.notice = words.codes.made(made.codes.length, made.name);
+      await this.#check(); // which had found none
+    });
+  }
+
+  withdrawCodes(name: string): Promise<void> {
+    return this.act(async () => {
+      const sale = this.made.program!.sale.id;
+      await api.withdrawCodes(sale, name, words.codes.reason);
+      this.notice = words.codes.withdrawn(name);
+      await this.#check();
+    });
+  }
+
+  /** The lanes that one comes into by a code, once the room knows them. */
+  get coded(): api.Lane[] {
+    return this.published?.published ? (this.made.program?.sale.lanes ?? []).filter((lane) => lane.entry.includes("code")) : [];
+  }
+
   async #open(id: string): Promise<void> {
     const [event, kept] = await Promise.all([api.event(id), api.draft(id)]);
     [this.event, this.fresh, this.conflict, this.wrong] = [event, false, "", {}];
@@ -386,6 +425,7 @@ export class Setup extends Working {
   }
 
   async #check(): Promise<void> {
+    if (this.coded.length > 0) this.batches = await api.codes(this.made.program!.sale.id);
     this.readiness = await desk.readiness(this.made.program!.sale.id, this.crowd);
   }
 
