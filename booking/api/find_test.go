@@ -2,12 +2,14 @@ package api
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"github.com/ropeline/ropeline"
@@ -80,6 +82,82 @@ func TestWhatIsOnIsFound(t *testing.T) {
 	c.get("/api/v1/suggest?q=ga", "").is(http.StatusOK, &s)
 	if len(s.Suggestions) != 1 || s.Suggestions[0].Name != "Gala" {
 		t.Errorf("suggested %+v", s)
+	}
+}
+
+// Each filter of a search finds the one show by what it is, and does not by what it is not.
+func TestEveryFilterOfASearchCounts(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, slog.New(slog.DiscardHandler), func(c *core, config *Config) {
+		config.Line = nil // nobody counts what is left, but this test
+		if _, err := c.db.Exec(t.Context(), `update venues set city = 'Lisboa', country = 'PT', time_zone = 'Europe/Lisbon', latitude = 38.72, longitude = -9.14`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.db.Exec(t.Context(), `update events set category_id = 'theater'`); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f := c.search("", func(f find.Found) bool {
+		return len(f.Entries) == 1 && f.Entries[0].Show.City == "Lisboa" && f.Entries[0].Category == "theater"
+	})
+	zone, err := time.LoadLocation("Europe/Lisbon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(n int) string {
+		return f.Entries[0].Show.StartsAt.In(zone).AddDate(0, 0, n).Format(time.DateOnly)
+	}
+	found := func(query string) int {
+		var f find.Found
+		c.get("/api/v1/search?"+query, "").is(http.StatusOK, &f)
+		return len(f.Entries)
+	}
+	for _, order := range []string{"popular", "soonest"} {
+		for is, not := range map[string]string{
+			"kind=event": "kind=tour&q=gala", "q=gala": "q=xylophon", "category=theater": "category=sport", "city=lisboa": "city=Porto", "country=PT": "country=ES",
+			"from=" + day(0): "from=" + day(1), "to=" + day(0): "to=" + day(-1), "near=38.72,-9.14": "near=38.72,-8.9", "near=38.72,-8.9&radius=25": "near=38.72,-8.9&radius=20",
+			"price_from=3500&currency=EUR": "price_from=3501&currency=EUR", "price_to=3500&currency=EUR": "price_to=3499&currency=EUR", "price_to=9000&currency=EUR": "price_to=9000&currency=USD",
+		} {
+			if order == "soonest" && strings.HasPrefix(not, "kind=") {
+				continue // of events alone
+			}
+			if n, none := found(is+"&order="+order), found(not+"&order="+order); n != 1 || none != 0 {
+				t.Errorf("%s: %s finds %d, %s finds %d", order, is, n, not, none)
+			}
+		}
+	}
+	// The lists of events, which pages of performers, tours and venues are made of.
+	var performer, tour struct{ ID string }
+	c.organize(http.MethodPost, performersPath, c.json(m{"name": "We"}), "Idempotency-Key", "we").is(http.StatusCreated, &performer)
+	c.organize(http.MethodPost, toursPath, c.json(m{"name": "Ours"}), "Idempotency-Key", "ours").is(http.StatusCreated, &tour)
+	event := f.Entries[0].ID
+	if _, err := c.db.Exec(t.Context(), `insert into event_performers (event_id, performer_id, position) values ($1, $2, 0)`, event, performer.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.db.Exec(t.Context(), `update events set tour_id = $2 where id = $1`, event, tour.ID); err != nil {
+		t.Fatal(err)
+	}
+	for what, is := range map[string]string{"performer": performer.ID, "tour": tour.ID, "venue": f.Entries[0].Show.VenueID, "category": "theater"} {
+		not := uuid.NewString()
+		if what == "category" {
+			not = "sport"
+		}
+		for id, want := range map[string]int{is: 1, not: 0} {
+			var l EventList
+			if c.get("/api/v1/events?"+what+"="+id, "").is(http.StatusOK, &l); len(l.Events) != want {
+				t.Errorf("events of the %s %s: %d, want %d", what, id, len(l.Events), want)
+			}
+		}
+	}
+	for _, soldOut := range []bool{false, true} {
+		if _, err := c.db.Exec(t.Context(), `update find_shows set sold_out = $1`, soldOut); err != nil {
+			t.Fatal(err)
+		}
+		for _, order := range []string{"popular", "soonest"} {
+			if left, all := found("available=true&order="+order), found("available=false&order="+order); (left == 0) != soldOut || all != 1 {
+				t.Errorf("sold out %t: %d that are available, %d of all", soldOut, left, all)
+			}
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func TestLooksAreEditedOverHTTP(t *testing.T) {
 	c.organize(http.MethodGet, path+"/logo", "").refused(404, "logo-unknown")
 	c.organize(http.MethodPut, path+"/logo"+why, "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "If-Match", `"1"`).refused(422, "picture-invalid")
 	c.organize(http.MethodPut, path+"/logo"+why, pngOf(t, 4001, 120), "If-Match", `"1"`).refused(413, "logo-large")
-	c.organize(http.MethodPut, path+"/logo"+why, pngOf(t, 120, 120)+strings.Repeat("x", catalogue.MaxLogoBytes), "If-Match", `"1"`).refused(413, "body-too-large")
+	c.announce(http.MethodPut, path+"/logo"+why, "key-olga", catalogue.MaxLogoBytes+2).refused(413, "body-too-large") // before it is sent
 	c.organize(http.MethodPut, path+"/logo"+why, pngOf(t, 960, 320), "If-Match", `"9"`).refused(412, "changed-meanwhile")
 	var drawn ShownLook
 	c.organize(http.MethodPut, path+"/logo"+why, pngOf(t, 960, 320), "If-Match", `"1"`).is(http.StatusOK, &drawn)

@@ -334,18 +334,24 @@ func (s *server) putProgram(ctx context.Context, in *putProgram) (*versioned[cat
 }
 
 // mayUse refuses a program of another organization's event, or that pays its account:
-// that a row is there is all that a reference checks, whosever it is.
+// that a row is there is all that a reference checks, whosever it is. One that is not there
+// is refused here, too: else what is refused later, of a program that is made, would tell
+// the one from the other.
 func (s *server) mayUse(ctx context.Context, p catalogue.Program) error {
-	m, all := memberOf(ctx), tenant.With(ctx, "")
-	if p.EventID != "" {
-		if err := s.mine(all, m, "events", p.EventID); err != nil {
+	m := memberOf(ctx)
+	for _, used := range []struct{ word, id string }{{"events", p.EventID}, {"accounts", p.Account}} {
+		if used.id == "" || m.organization == "" {
+			continue
+		}
+		owner, err := s.owner(tenant.With(ctx, ""), used.word, used.id)
+		if err != nil {
 			return err
 		}
+		if owner != m.organization {
+			return owned[used.word].unknown
+		}
 	}
-	if p.Account == "" {
-		return nil
-	}
-	return s.mine(all, m, "accounts", p.Account)
+	return nil
 }
 
 // Reserve is a set of units that is not on sale.
