@@ -8,7 +8,7 @@ import { lastAttempt } from "./attempt";
 import { HoldClock, Lines, ToPay } from "./Basket";
 import { Buyer, useBuyer } from "./Buyer";
 import { Card } from "./Card";
-import { CouponField } from "./CouponField";
+import { CouponField, type Lowering } from "./CouponField";
 import { type CardFields, CardRefused } from "./fields";
 import type { Shop } from "./model";
 import { Problem } from "./Problem";
@@ -16,9 +16,6 @@ import type { Show } from "./show";
 
 type Method = keyof typeof words.pay.methods;
 const methods = Object.keys(words.pay.methods) as Method[];
-
-/** What a coupon can lower. */
-export type Lowering = Pick<Shop, "busy" | "lower" | "raise">;
 
 /** Where a hold is paid for: the shop, an offer of the returns list, or an exchange, which no coupon lowers and nothing extends. */
 export type Till = Pick<Shop, "email" | "action" | "problem" | "notice" | "busy" | "clock" | "pay"> & Partial<Pick<Shop, "extend" | "lower" | "raise">> & { go(step: "pick"): void };

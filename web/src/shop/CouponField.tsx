@@ -5,7 +5,10 @@ import { keptBag } from "../coupons/keep";
 import { couponProblem } from "../coupons/problem";
 import { amount } from "../coupons/Worth";
 import { coupons as words } from "../messages/en";
-import type { Lowering } from "./Checkout";
+import type { Shop } from "./model";
+
+/** What a coupon can lower. */
+export type Lowering = Pick<Shop, "busy" | "lower" | "raise">;
 
 /** Lowers what is to pay: by a coupon of this browser's bag, or by the code of one. */
 export function CouponField({ shop, hold }: { shop: Lowering; hold: Hold }) {
