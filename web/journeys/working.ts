@@ -161,9 +161,12 @@ async function worksForTwo(fan: Fan, email: string): Promise<void> {
   await page.getByText(salesWords.none).waitFor(); // the opera has none
   await page.reload(); // the tab keeps it
   await page.getByText(salesWords.none).waitFor();
+  await page.setViewportSize({ width: 390, height: 844 });
+  assert.ok((await page.getByRole("button", { name: salesWords.signOut }).boundingBox())!.x < 380, "the way out is in sight");
+  await page.setViewportSize({ width: 1280, height: 900 });
   await look(page, "staff-switch");
   await fits(page);
-  await page.getByRole("button", { name: text.where.other(name) }).press("Enter");
+  await page.getByRole("button", { name: desks.other(name) }).press("Enter");
   await page.getByRole("heading", { name: text.where.heading }).waitFor();
   await page.locator("main button").first().click(); // the house
   await works(page);

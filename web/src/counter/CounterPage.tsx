@@ -1,7 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Tier } from "../api/documents";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, counter as words, shop as shopWords } from "../messages/en";
@@ -23,7 +22,6 @@ export function CounterPage({ signInKey }: { signInKey: string }) {
     <>
       <Top>
         <span class="note who">{counter.desk && words.who(counter.desk.who)}</span>
-        <Switch />
         <button type="button" onClick={() => void counter.leave()} disabled={counter.staff !== "yes"}>
           {words.signOut}
         </button>

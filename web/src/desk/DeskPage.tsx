@@ -7,7 +7,6 @@ import { LookForm } from "./LookForm";
 import { Desk } from "./model";
 import { Preview } from "./Preview";
 import { Ready } from "./Ready";
-import { Switch } from "./Switch";
 
 export function DeskPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
@@ -17,7 +16,6 @@ export function DeskPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void desk.leave()} disabled={desk.staff !== "yes"}>
           {words.signOut}
         </button>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { chosen, installation, places } from "../api/staff";
 import { desks as words } from "../messages/en";
+import { Switch } from "./Switch";
 
 /** The pages of the desk in their order, and the roles that open them. */
 const pages = [
@@ -38,6 +39,7 @@ export function Desks({ here, staff }: { here?: Name; staff: boolean }) {
           {words[each.name]}
         </a>
       ))}
+      {staff && <Switch />}
     </nav>
   );
 }

@@ -2,7 +2,6 @@ import { useEffect, useState } from "preact/hooks";
 import type { Account, AccountPlan, Plan } from "../api/plans";
 import { file } from "../api/plans";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { FileLink } from "../desk/FileLink";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
@@ -23,7 +22,6 @@ export function MoneyPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void desk.leave()} disabled={desk.staff !== "yes"}>
           {words.signOut}
         </button>

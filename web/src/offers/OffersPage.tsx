@@ -2,7 +2,6 @@ import { useEffect, useState } from "preact/hooks";
 import type { Coupon } from "../api/documents";
 import { Worth } from "../coupons/Worth";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { Desks } from "../look/Desks";
 import { Dialog } from "../look/Dialog";
 import { Top } from "../look/Top";
@@ -22,7 +21,6 @@ export function OffersPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void offers.leave()} disabled={offers.staff !== "yes"}>
           {words.signOut}
         </button>

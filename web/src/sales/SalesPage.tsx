@@ -1,7 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { file } from "../api/sales";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { FileLink } from "../desk/FileLink";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
@@ -27,7 +26,6 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void sales.leave()} disabled={sales.staff !== "yes"}>
           {words.signOut}
         </button>

@@ -1,6 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, setup as words } from "../messages/en";
@@ -29,7 +28,6 @@ export function SetupPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void setup.leave()} disabled={setup.staff !== "yes"}>
           {words.signOut}
         </button>

@@ -1,6 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
 import { Door, isOpen } from "../desk/Door";
-import { Switch } from "../desk/Switch";
 import { Desks } from "../look/Desks";
 import { Top } from "../look/Top";
 import { common, venues as words } from "../messages/en";
@@ -24,7 +23,6 @@ export function VenuesPage({ signInKey }: { signInKey: string }) {
   return (
     <>
       <Top>
-        <Switch />
         <button type="button" onClick={() => void venues.leave()} disabled={venues.staff !== "yes"}>
           {words.signOut}
         </button>

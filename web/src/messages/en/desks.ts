@@ -8,4 +8,6 @@ export const desks = {
   venues: "Venues",
   counter: "Box office and guest list",
   team: "Team and keys",
+  installation: "the whole installation",
+  other: (name: string) => `Working for ${name}: change`,
 };

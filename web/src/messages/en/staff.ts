@@ -16,7 +16,6 @@ export const staff = {
     lead: "You work for several. What you see and do here is that one's, in this tab, until you sign out.",
     installation: "The whole installation",
     unnamed: "Another organization",
-    other: (name: string) => `Working for ${name}: change`,
     gone: "You do not work any more for whom you had chosen.",
     none: "There is no organization any more for which you have a role on this page.",
   },

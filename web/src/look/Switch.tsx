@@ -1,5 +1,5 @@
 import { choose, chosen, chosenName } from "../api/staff";
-import { staff as words } from "../messages/en";
+import { desks as words } from "../messages/en";
 
 /** For whom somebody works who works for several, and the way to another: the page asks for whom, then. */
 export function Switch() {
@@ -10,7 +10,7 @@ export function Switch() {
   };
   return (
     <button type="button" onClick={other}>
-      {words.where.other(chosenName() || words.where.installation)}
+      {words.other(chosenName() || words.installation)}
     </button>
   );
 }
