@@ -137,7 +137,7 @@ func (s *Store) join(ctx context.Context, tx pgx.Tx, o Outside, person string) (
 
 // ofAddress finds the account of an address that is proven, or makes one without a
 // password. What somebody has registered there and never confirmed counts for nothing: they
-// may be anybody.
+// may be anybody. Their letter opens nothing either, as of an account that is not new (Confirm).
 func (s *Store) ofAddress(ctx context.Context, tx pgx.Tx, o Outside) (person string, err error) {
 	p := Profile{Email: o.Email, Name: shortened(o.Name)}
 	person, _, err = s.insert(ctx, tx, s.keys.emailMAC(o.Email), p, "")
@@ -155,9 +155,6 @@ func (s *Store) ofAddress(ctx context.Context, tx pgx.Tx, o Outside) (person str
 			return "", ErrSignIn
 		}
 		if err := s.keep(ctx, tx, had.ID, own, p); err != nil {
-			return "", err
-		}
-		if _, err := tx.Exec(ctx, `update letters set used_at = now() where person_id = $1 and used_at is null`, had.ID); err != nil {
 			return "", err
 		}
 		person = had.ID
