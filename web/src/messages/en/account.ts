@@ -117,7 +117,7 @@ export const account = {
     zone: "Time zone",
     anyZone: "As the browser says",
     more: "About you",
-    moreLead: "Nobody sees this but you.",
+    moreLead: "Nobody sees this but you. Country and age may be counted, if you let that be done.",
     counted: "Let organizers count me",
     countedHint: "Organizers then learn how many of those who hold their tickets are of which age and from where, so that they can plan for them. They never see who you are: only groups of ten people or more are told. It ends when you take the tick away, or delete your account.",
     phone: "Phone",
