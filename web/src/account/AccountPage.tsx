@@ -12,17 +12,11 @@ import { failedOf } from "./Joined";
 import { backOf, letterOf } from "./letter";
 import { Orders } from "./Orders";
 import { ProfileForm } from "./Profile";
+import type { Own } from "./own";
 import { Security } from "./Security";
 
 const parts = ["orders", "following", "profile", "security", "data"] as const;
 type Part = (typeof parts)[number];
-
-/** What a part of the account gets. */
-export interface Own {
-  mine: api.Mine;
-  /** It has changed, as told or as is to be asked for. */
-  changed: (mine?: api.Mine) => void;
-}
 
 export function AccountPage({ at }: { at: string }) {
   const [letter, setLetter] = useState(letterOf(location.hash));

@@ -2,7 +2,7 @@ import { useRef } from "preact/hooks";
 import * as api from "../api/account";
 import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
-import type { Own } from "./AccountPage";
+import type { Own } from "./own";
 import { signedOut, useAccountAct } from "./act";
 
 const text = words.following;

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/account";
 import { account as words } from "../messages/en";
-import type { Own } from "./AccountPage";
+import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
 import { backOf } from "./letter";

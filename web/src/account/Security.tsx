@@ -5,7 +5,7 @@ import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
 import { account as words, common } from "../messages/en";
 import { unanswered } from "../messages/problem";
-import type { Own } from "./AccountPage";
+import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { browserOf } from "./browser";
 import { Field } from "./Field";
