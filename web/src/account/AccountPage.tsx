@@ -11,8 +11,8 @@ import { Following } from "./Following";
 import { failedOf } from "./Joined";
 import { backOf, letterOf } from "./letter";
 import { Orders } from "./Orders";
-import { ProfileForm } from "./Profile";
 import type { Own } from "./own";
+import { ProfileForm } from "./Profile";
 import { Security } from "./Security";
 
 const parts = ["orders", "following", "profile", "security", "data"] as const;

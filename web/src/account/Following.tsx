@@ -2,8 +2,8 @@ import { useRef } from "preact/hooks";
 import * as api from "../api/account";
 import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
-import type { Own } from "./own";
 import { signedOut, useAccountAct } from "./act";
+import type { Own } from "./own";
 
 const text = words.following;
 

@@ -4,9 +4,9 @@ import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
 import { account as words, elsewhere } from "../messages/en";
 import { unanswered } from "../messages/problem";
-import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
+import type { Own } from "./own";
 
 const text = words.security.joined;
 

@@ -6,8 +6,8 @@ import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
 import { money } from "../messages/format";
 import { localMoment } from "../messages/local";
-import type { Own } from "./own";
 import { signedOut, useAccountAct } from "./act";
+import type { Own } from "./own";
 
 /** What the account has bought: unused tickets first, as the server has them. */
 export function Orders({ changed }: Own) {

@@ -3,10 +3,10 @@ import * as api from "../api/account";
 import type { Profile } from "../api/documents";
 import { Refusal } from "../api/http";
 import { account as words } from "../messages/en";
-import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { type Choices, countryChoices, languageChoices, zoneChoices } from "./choices";
 import { Field } from "./Field";
+import type { Own } from "./own";
 
 const text = words.profile;
 

@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/account";
+import { Keep } from "../look/Keep";
 import { account as words } from "../messages/en";
-import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
 import { backOf } from "./letter";
+import type { Own } from "./own";
 
 const text = words.security.second;
 
@@ -125,8 +126,6 @@ function Prove({ of, proved }: { of: { address: string; qr: string }; proved: (c
 }
 
 function Codes({ codes, kept }: { codes: string[]; kept: () => void }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () => navigator.clipboard?.writeText(codes.join("\n")).then(() => setCopied(true), () => {});
   return (
     <>
       <h3>{text.codes}</h3>
@@ -138,20 +137,7 @@ function Codes({ codes, kept }: { codes: string[]; kept: () => void }) {
           </li>
         ))}
       </ul>
-      <div class="acts">
-        {/* Missing on plain http other than localhost. */}
-        {navigator.clipboard && (
-          <button type="button" onClick={() => void copy()}>
-            {text.copy}
-          </button>
-        )}
-        <button type="button" class="primary" onClick={kept}>
-          {text.kept}
-        </button>
-      </div>
-      <p class="note" role="status">
-        {copied ? text.copied : ""}
-      </p>
+      <Keep value={codes.join("\n")} text={text} kept={kept} />
     </>
   );
 }

@@ -5,11 +5,11 @@ import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
 import { account as words, common } from "../messages/en";
 import { unanswered } from "../messages/problem";
-import type { Own } from "./own";
 import { useAccountAct } from "./act";
 import { browserOf } from "./browser";
 import { Field } from "./Field";
 import { Joined } from "./Joined";
+import type { Own } from "./own";
 import { SecondFactor } from "./SecondFactor";
 
 const text = words.security;

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Key } from "../api/team";
 import { Dialog } from "../look/Dialog";
+import { Keep } from "../look/Keep";
 import { team as words } from "../messages/en";
 import { Choices } from "./Choices";
 import type { Team } from "./model";
@@ -99,10 +100,8 @@ function Make({ team }: { team: Team }) {
 }
 
 function Made({ made, kept }: { made: { name: string; secret: string }; kept: () => void }) {
-  const [copied, setCopied] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
-  const copy = () => navigator.clipboard?.writeText(made.secret).then(() => setCopied(true), () => {});
   return (
     <div class="made">
       <h3 ref={heading} tabIndex={-1}>
@@ -112,20 +111,7 @@ function Made({ made, kept }: { made: { name: string; secret: string }; kept: ()
       <p>
         <code>{made.secret}</code>
       </p>
-      <div class="acts">
-        {/* Missing on plain http other than localhost. */}
-        {navigator.clipboard && (
-          <button type="button" onClick={() => void copy()}>
-            {text.copy}
-          </button>
-        )}
-        <button type="button" class="primary" onClick={kept}>
-          {text.kept}
-        </button>
-      </div>
-      <p class="note" role="status">
-        {copied ? text.copied : ""}
-      </p>
+      <Keep value={made.secret} text={text} kept={kept} />
     </div>
   );
 }
