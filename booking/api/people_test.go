@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
@@ -378,5 +379,39 @@ func (a answer) notThere() {
 	a.t.Helper()
 	if a.Status != http.StatusUnprocessableEntity {
 		a.refused(http.StatusNotFound, "accounts-off")
+	}
+}
+
+// Whom somebody follows is on their own list, and nobody's whom nobody knows.
+func TestPerformersAreFollowedByWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	her, grace := c.member(ada), c.member("grace@example.org")
+	var band guide.KeptPerformer
+	c.do(http.MethodPost, performersPath, "key-olga", c.json(m{"name": "The Lanterns"}), "Idempotency-Key", "k").is(http.StatusCreated, &band)
+	path := mePath + "/performers/" + band.ID
+	is := func(who string, want bool) {
+		t.Helper()
+		var one IsFollowed
+		var all FollowedList
+		c.get(path, who).is(http.StatusOK, &one)
+		if c.get(mePath+"/performers", who).is(http.StatusOK, &all); one.Followed != want || (len(all.Performers) == 1 && all.Performers[0].ID == band.ID) != want {
+			t.Errorf("followed is %v, and %+v", one, all)
+		}
+	}
+	is(her, false)
+	for range 2 {
+		c.do(http.MethodPut, path, her, "").is(http.StatusNoContent, nil)
+	}
+	is(her, true)
+	is(grace, false)
+	c.do(http.MethodDelete, path, grace, "").is(http.StatusNoContent, nil) // hers stays
+	is(her, true)
+	c.do(http.MethodDelete, path, her, "").is(http.StatusNoContent, nil)
+	is(her, false)
+	for _, nobody := range []string{uuid.NewString(), "x", "%27%20or%20true"} {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+			c.do(method, mePath+"/performers/"+nobody, her, "").refused(http.StatusNotFound, "performer-unknown")
+		}
 	}
 }

@@ -49,6 +49,15 @@ func TestPerformersAreFollowed(t *testing.T) {
 			}
 		}
 	}
+	other := hired(t, store, letters, organization(t, store, "opera"), "eve@example.org", people.Door)
+	wants(t, "another follows two", store.Follow(t.Context(), other.Person, two), nil)
+	wants(t, "another lets one go", store.Unfollow(t.Context(), other.Person, one), nil)
+	if got, _, err := store.Following(t.Context(), other.Person, booking.Page{}); err != nil || len(got) != 1 || got[0].ID != two {
+		t.Errorf("another follows %+v, %v", got, err)
+	}
+	if yes, err := store.Follows(t.Context(), other.Person, one); yes || err != nil {
+		t.Errorf("another follows one: %v", err)
+	}
 	found := list()
 	if f := found["One"]; len(found) != 2 || f.ID != one || f.Shows != 1 || f.Next == nil || f.Next.Year() != 2031 || f.Next.Month() != 5 {
 		t.Errorf("she follows %+v", found)
