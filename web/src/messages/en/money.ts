@@ -46,7 +46,7 @@ export const money = {
   feeElsewhere: "Your plan names none: each sale says its own when it is set up.",
   feeRate: (rate: string) => `${rate} of each order, in every currency.`,
   feeEach: "Of each order, both together:",
-  feeColumns: ["Currency", "Of the price", "Per order"],
+  feeColumns: ["Currency", "Of the price", "Fixed"],
   feeOnly: "Nothing is sold in other currencies.",
   feeStays: "A sale keeps the fee with which it was made.",
 
