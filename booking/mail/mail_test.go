@@ -157,8 +157,12 @@ func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 	for _, to := range []string{"later@example.org", "never@example.org", "ada@example.org"} {
 		r.post(to, nil)
 	}
-	r.until(sender.Run, func() bool { return r.states() == "due* failed sent" })
-	if n := tries["later@example.org"]; n != 1 {
+	var states string
+	r.until(sender.Run, func() bool { // on a slow machine it may be time to try again before anybody looks
+		states = r.states()
+		return states == "due* failed sent" || states == "failed sent sent"
+	})
+	if n := tries["later@example.org"]; n != 1 && states == "due* failed sent" {
 		t.Errorf("it was tried %d times at once", n)
 	}
 	r.exec(`update mails set next_at = now() where state = 'due'`)
@@ -183,7 +187,7 @@ func TestALetterWaitsForAServerThatIsAwayButNotForever(t *testing.T) {
 	r.post("ada@example.org", nil)
 	r.post("over@example.org", nil)
 	tried := func() (n int) {
-		if err := r.db.QueryRow(t.Context(), `select count(*) from mails where tries = 1 and problem <> ''`).Scan(&n); err != nil {
+		if err := r.db.QueryRow(t.Context(), `select count(*) from mails where tries >= 1 and problem <> ''`).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
