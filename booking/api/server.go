@@ -191,6 +191,7 @@ func (s *server) app() (*fiber.App, error) {
 		AppName:               "ropeline booking",
 		BodyLimit:             ropeline.MaxBody,
 		ReadBufferSize:        40 << 10, // of a request's header: no less than the edge lets through
+		WriteBufferSize:       32 << 10, // of an answer: a page is written in one piece, not what fits and the rest
 		Immutable:             true,     // Fiber reuses its strings after the handler; ours outlive it
 		DisableStartupMessage: true,
 		ErrorHandler:          s.refuse,
