@@ -446,6 +446,8 @@ func TestEveryPublicAnswerIsTagged(t *testing.T) {
 		"get-tour":         "/api/v1/tours/" + s.guide.tour,
 		"get-place":        "/api/v1/venues/" + s.guide.venue,
 		"get-picture":      "/api/v1/pictures/" + s.guide.picture + "?width=100",
+
+		"get-sign-in-providers": "/api/v1/accounts/providers",
 	}
 	for id, where := range s.lists() {
 		paths[id] = where[0]

@@ -115,7 +115,7 @@ func whileSeatsChange(ctx context.Context, holds *hold.Store, show ropeline.Perf
 				return
 			case <-tick.C:
 			}
-			if err := c.change(changing); err != nil && changing.Err() == nil {
+			if err := c.change(ctx); err != nil { // to its end: what was taken by one cut short is not known
 				done <- err
 				return
 			}
