@@ -34,7 +34,8 @@ export function SalesPage({ signInKey }: { signInKey: string }) {
       <main class="shop sales">
         <div class="heading">
           <h1>{words.heading}</h1>
-          <p class={sales.fresh ? "note" : "wrong"}>{!live ? common.loading : sales.fresh ? words.asOf(timeOfDay(new Date(live.as_of))) : words.late}</p>
+          {live && <p class={sales.fresh ? "note" : "wrong"}>{sales.fresh ? words.asOf(timeOfDay(new Date(live.as_of))) : words.late}</p>}
+          {!live && sales.shows?.length !== 0 && <p class="note">{common.loading}</p>}
         </div>
         <Problem text={sales.problem} />
         <p class="said" role="status">
