@@ -64,6 +64,7 @@ export async function venueDraw(fan: Fan): Promise<void> {
   await desk.locator("canvas").scrollIntoViewIfNeeded();
   const box = (await desk.locator("canvas").boundingBox())!;
   const drag = async (...path: [number, number][]) => {
+    await settled(desk); // the canvas has the tool a moment after it was taken
     const [first, ...rest] = path.map(([x, y]) => [box.x + box.width * x, box.y + box.height * y] as const);
     await desk.mouse.move(...first!);
     await desk.mouse.down();
