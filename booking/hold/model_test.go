@@ -618,6 +618,11 @@ func (m *model) offer(t *rapid.T) {
 	r := hold.Request{ID: uuid.NewString(), Performance: m.id, Sale: "gala", SessionEnds: m.now.Add(time.Hour), Life: life, Extensions: 1}
 	r.Session = hold.Listed + r.ID
 	n := rapid.IntRange(1, 3).Draw(t, "n")
+	kind := rapid.IntRange(0, 2).Draw(t, "kind")
+	var wanted []int
+	if kind == 2 {
+		wanted = rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), n, n, rapid.ID).Draw(t, "units") // may give up: nothing is changed yet
+	}
 	var pool []int
 	before := maps.Clone(m.owner)
 	for u := range seats {
@@ -631,13 +636,12 @@ func (m *model) offer(t *rapid.T) {
 	var part hold.Part
 	var units []int
 	none := hold.ErrSoldOut
-	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	switch kind {
 	case 0:
 		part, units = hold.Among(n, floor), m.firstAny(n)
 	case 1:
 		part, units = hold.Beside(n, rows), m.bestRun(n)
 	default: // one that Redis had lost is made again
-		wanted := rapid.SliceOfNDistinct(rapid.IntRange(0, seats-1), n, n, rapid.ID).Draw(t, "units")
 		part, none = hold.These(wanted), hold.ErrUnitsTaken
 		if !slices.ContainsFunc(wanted, func(u int) bool { return !slices.Contains(pool, u) }) {
 			slices.Sort(wanted)
