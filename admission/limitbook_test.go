@@ -119,7 +119,7 @@ func TestNoChangeOfLimitsIsUndoneByAFailover(t *testing.T) {
 	d.want("POST", "schedule", fmt.Sprintf(`{"at":%q,"set":{"claim":20},"reason":"as planned"}`, time.Now().Add(50*time.Millisecond).Format(time.RFC3339Nano)), 201, "")
 	waitUntil(t, "the plan is made, and the archived ledger tells of it", func() bool { return fmt.Sprint(d.told(archive)) == "[1 2 3 4]" })
 	d.want("POST", "steer", `{"set":{"mode":"stop"},"expect":{"mode":"run"},"reason":"INC-7","public_reason":{"de":"Gleich geht es weiter.","en":"Back soon."}}`, 200, "")
-	before := edge.View().Version
+	waitUntil(t, "the edge knows of it", func() bool { return edge.View().Version == 5 })
 
 	p.failOver()
 	join := func(i int) {
@@ -145,11 +145,11 @@ func TestNoChangeOfLimitsIsUndoneByAFailover(t *testing.T) {
 	if err != nil || board.Pause == nil || board.Pause.Texts["de"] != "Gleich geht es weiter." {
 		t.Errorf("the board has %+v, %v", board, err)
 	}
-	if edge.View().Version != before {
-		t.Error("the edge was not cut off")
-	}
 	d.want("POST", "steer", `{"set":{"mode":"run"},"expect":{"version":5},"reason":"on again"}`, 200, "")
 	awaitLine(t, d.store, d.sale.ID, func(s queue.State) bool { return s.Offered == 1 && s.Waiting() == 3 })
+	if edge.View().Version != 5 {
+		t.Error("the edge was not cut off")
+	}
 	heal()
 	waitUntil(t, "the edge is back", func() bool { return edge.View().Version == 6 && !edge.View().Away })
 	s := awaitLine(t, d.store, d.sale.ID, func(s queue.State) bool { return s.Version == 6 })
