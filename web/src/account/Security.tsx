@@ -14,15 +14,15 @@ import { SecondFactor } from "./SecondFactor";
 
 const text = words.security;
 
-/** Address and password, the second factor, and where somebody is signed in. */
+/** Password, the second factor and the address; and, last since they grow when they are read, where somebody is signed in and by what else. */
 export function Security({ failed, ...own }: Own & { failed: string }) {
   return (
     <>
       <h1>{text.heading}</h1>
       {own.mine.account.password ? <Password /> : <NoPassword />}
       <SecondFactor {...own} />
-      <Places {...own} />
       <Email now={own.mine.account.email} />
+      <Places {...own} />
       <Joined {...own} failed={failed} />
     </>
   );
