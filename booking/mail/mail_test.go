@@ -63,8 +63,13 @@ func (r *rig) until(run func(context.Context) error, so func() bool) {
 	ctx, stop := context.WithTimeout(r.t.Context(), 20*time.Second)
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for !so() && ctx.Err() == nil {
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
 	late := ctx.Err()
 	stop()

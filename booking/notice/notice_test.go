@@ -181,8 +181,13 @@ func (r *rig) serve(so func() bool) {
 		return nil
 	})
 	g.Go(func() error { return sender.Run(ctx) })
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for !so() && ctx.Err() == nil {
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
 	late := ctx.Err()
 	stop()
