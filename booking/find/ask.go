@@ -150,7 +150,7 @@ func readDays(q *Query, a Asked) error {
 		}
 	}
 	if q.from != "" && q.to != "" && q.to < q.from {
-		return invalid("to is a day before from")
+		return invalid("The last day (to) is before the first (from)")
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func readPrice(q *Query, a Asked) error {
 		return invalid("A price needs its currency")
 	}
 	if q.priceTo >= 0 && q.priceTo < q.priceFrom {
-		return invalid("price_to is less than price_from")
+		return invalid("The highest price (price_to) is below the lowest (price_from)")
 	}
 	return nil
 }

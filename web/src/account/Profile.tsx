@@ -2,9 +2,9 @@ import { useId, useState } from "preact/hooks";
 import * as api from "../api/account";
 import type { Profile } from "../api/documents";
 import { Refusal } from "../api/http";
+import { type Choices, countryChoices, languageChoices, zoneChoices } from "../look/choices";
 import { account as words } from "../messages/en";
 import { useAccountAct } from "./act";
-import { type Choices, countryChoices, languageChoices, zoneChoices } from "./choices";
 import { Field } from "./Field";
 import type { Own } from "./own";
 

@@ -15,8 +15,10 @@ export interface Wanted {
   from?: string;
   to?: string;
   city?: string;
+  country?: string;
   near?: string;
   radius?: string;
+  price_from?: string;
   price_to?: string;
   currency?: string;
   available?: string;

@@ -3,6 +3,7 @@ import type { Category, Found } from "../api/documents";
 import { listing, search, type Wanted } from "../api/guide";
 import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
+import { countryChoices } from "../look/choices";
 import { common, home } from "../messages/en";
 import { unanswered } from "../messages/problem";
 import { Cards } from "./Card";
@@ -112,26 +113,45 @@ function Filters({ wanted, choose }: { wanted: Wanted; choose: (change: Wanted) 
   const [categories, setCategories] = useState<Category[]>([]);
   const [city, setCity] = useState(wanted.city ?? "");
   const currency = wanted.currency ?? currencies[0]!;
-  const [price, setPrice] = useState(major(wanted.price_to, currency));
+  const [prices, setPrices] = useState(typed(wanted, currency));
   const [unit, setUnit] = useState(currency);
   const [told, setTold] = useState("");
   useEffect(() => void listing().then((all) => setCategories(all.categories), () => {}), []); // one can look without
   useEffect(() => setCity(wanted.city ?? ""), [wanted.city]);
-  useEffect(() => setPrice(major(wanted.price_to, wanted.currency ?? unit)), [wanted.price_to, wanted.currency]);
+  useEffect(() => setPrices(typed(wanted, wanted.currency ?? unit)), [wanted.price_from, wanted.price_to, wanted.currency]);
   const narrowed = Object.keys(wanted).some((name) => name !== "q" && name !== "order");
-  const setAmount = (text: string, of: string) => {
+  const [open, setOpen] = useState(narrowed);
+  useEffect(() => {
+    if (narrowed) setOpen(true); // and it stays so under the hands of whoever takes all of it away
+  }, [narrowed]);
+  const setAmounts = (of: string) => {
     setUnit(of);
-    const amount = minor(text, of);
-    if (amount === "") setPrice("");
-    choose({ price_to: amount, currency: amount === "" ? "" : of });
+    const [price_from, price_to] = [minor(prices.from, of), minor(prices.to, of)];
+    const wrong = (prices.from.trim() !== "" && price_from === "") || (prices.to.trim() !== "" && price_to === "");
+    setTold(wrong ? words.priceWrong : "");
+    if (!wrong) choose({ price_from, price_to, currency: price_from + price_to === "" ? "" : of });
   };
+  const price = (name: "from" | "to", label: string) => (
+    <label>
+      {label}
+      <input
+        name={`price-${name}`}
+        inputMode="decimal"
+        autocomplete="off"
+        maxLength={10}
+        value={prices[name]}
+        onInput={(event) => setPrices({ ...prices, [name]: event.currentTarget.value })}
+        onChange={() => setAmounts(unit)}
+      />
+    </label>
+  );
   const here = async () => {
     const at = await whereabouts();
     setTold(at === undefined ? home.nearRefused : "");
     if (at !== undefined) choose({ near: at, radius: wanted.radius ?? "50" });
   };
   return (
-    <details class="filters" open={narrowed}>
+    <details class="filters" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{words.filters}</summary>
       <form onSubmit={(event) => event.preventDefault()}>
         <Choice label={words.category} value={wanted.category ?? ""} of={[["", words.any], ...named(categories, wanted.category)]} choose={(category) => choose({ category })} />
@@ -141,6 +161,7 @@ function Filters({ wanted, choose }: { wanted: Wanted; choose: (change: Wanted) 
           {words.city}
           <input name="city" autocomplete="address-level2" maxLength={100} value={city} onInput={(event) => setCity(event.currentTarget.value)} onChange={() => choose({ city: city.trim() })} />
         </label>
+        <Choice label={words.country} value={wanted.country ?? ""} of={[["", words.any], ...countryChoices(wanted.country ?? "")]} choose={(country) => choose({ country })} />
         {wanted.near ? (
           <Choice
             label={words.within}
@@ -155,12 +176,10 @@ function Filters({ wanted, choose }: { wanted: Wanted; choose: (change: Wanted) 
             </button>
           </div>
         )}
+        {price("from", words.atLeast)}
         <div class="price">
-          <label>
-            {words.price}
-            <input name="price" inputMode="decimal" maxLength={10} value={price} onInput={(event) => setPrice(event.currentTarget.value)} onChange={() => setAmount(price, unit)} />
-          </label>
-          <Choice label={words.currency} value={unit} of={(currencies.includes(unit) ? currencies : [...currencies, unit]).map((each) => [each, each])} choose={(of) => setAmount(price, of)} />
+          {price("to", words.atMost)}
+          <Choice label={words.currency} value={unit} of={(currencies.includes(unit) ? currencies : [...currencies, unit]).map((each) => [each, each])} choose={setAmounts} />
         </div>
         <Choice
           label={words.order}
@@ -179,6 +198,8 @@ function Filters({ wanted, choose }: { wanted: Wanted; choose: (change: Wanted) 
     </details>
   );
 }
+
+const typed = (of: Wanted, currency: string) => ({ from: major(of.price_from, currency), to: major(of.price_to, currency) });
 
 /** Those within others behind them. What was chosen by the address is there, whatever there is. */
 function named(all: Category[], chosen: string | undefined): [string, string][] {

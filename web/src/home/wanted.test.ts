@@ -13,6 +13,10 @@ test("a place is a city or a circle, and what belonged to what went goes too", (
   expect(near).toEqual({ near: "38.72,-9.14", radius: "50" });
   expect(changed(near, { city: "Berlin" })).toEqual({ city: "Berlin" });
   expect(changed(near, { near: "" })).toEqual({});
+  expect(changed(near, { country: "PT" })).toEqual({ country: "PT" });
+  expect(changed({ country: "PT", city: "Porto" }, near)).toEqual(near);
+  expect(changed({ country: "PT" }, { city: "Porto" })).toEqual({ country: "PT", city: "Porto" });
+  expect(changed({ price_from: "1000", price_to: "4500", currency: "EUR" }, { price_to: "" })).toEqual({ price_from: "1000", currency: "EUR" });
   expect(changed({ price_to: "4500", currency: "EUR" }, { price_to: "" })).toEqual({});
   expect(changed({ q: "a", order: "relevant" }, { q: "" })).toEqual({});
 });

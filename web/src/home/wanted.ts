@@ -2,7 +2,7 @@
 
 import { query, type Wanted } from "../api/guide";
 
-const names = ["q", "kind", "category", "from", "to", "city", "near", "radius", "price_to", "currency", "available", "order"] as const;
+const names = ["q", "kind", "category", "from", "to", "city", "country", "near", "radius", "price_from", "price_to", "currency", "available", "order"] as const;
 
 export function wantedOf(search: string): Wanted {
   const asked = new URLSearchParams(search);
@@ -24,12 +24,14 @@ export function changed(before: Wanted, change: Wanted): Wanted {
   const next = { ...before, ...change };
   for (const name of names) if (next[name] === "") delete next[name];
   if (!next.near) delete next.radius;
-  if (next.near && change.near) delete next.city;
-  if (next.city && change.city) {
+  if (next.near && change.near) {
+    delete next.city;
+    delete next.country;
+  } else if (change.city || change.country) {
     delete next.near;
     delete next.radius;
   }
-  if (!next.price_to) delete next.currency;
+  if (!next.price_from && !next.price_to) delete next.currency;
   if (next.order === "relevant" && !next.q) delete next.order;
   return next;
 }

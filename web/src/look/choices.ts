@@ -1,4 +1,4 @@
-// What people choose from in their profile, in the words of the page's language.
+// Languages, countries and time zones to choose from, in the words of the page's language.
 
 import { language } from "../messages/format";
 
