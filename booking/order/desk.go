@@ -230,11 +230,11 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 // a hold are. They are unpaid.
 func (d *Desk) tickets(order string, lines []catalogue.Line) (tickets []Ticket, err error) {
 	for _, l := range lines {
-		t := Ticket{Order: order, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid}
+		t := Ticket{Order: order, Unit: l.Unit, Label: l.Label, Tier: l.Tier, Price: l.Price, State: ticket.Unpaid, Issue: 1}
 		if t.ID, err = booking.NewID(); err != nil {
 			return nil, err
 		}
-		if t.Code, err = ticket.Code(d.random); err != nil {
+		if t.Code, err = ticket.DrawPrinted(d.random); err != nil {
 			return nil, err
 		}
 		tickets = append(tickets, t)

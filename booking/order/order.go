@@ -67,7 +67,8 @@ type Ticket struct {
 	Tier  string
 	Price booking.Money
 	State ticket.State
-	Code  string
+	Code  string // the printed one
+	Issue int    // of the codes on phones; 1 of a new ticket
 }
 
 // Request is a fan's wish to pay for a hold.

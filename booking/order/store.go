@@ -106,13 +106,13 @@ func (s *Store) tickets(ctx context.Context, where string, args ...any) ([]Ticke
 
 func ticketsOf(ctx context.Context, db querier, where string, args ...any) ([]Ticket, error) {
 	rows, err := db.Query(ctx, `
-		select id, order_id, unit, label, tier_id, amount, currency, state, code
+		select id, order_id, unit, label, tier_id, amount, currency, state, code, issue
 		from tickets where `+where+` order by unit`, args...)
 	if err != nil {
 		return nil, away("reading tickets of", fmt.Sprint(args[0]), err)
 	}
 	tickets, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Ticket, err error) {
-		return t, r.Scan(&t.ID, &t.Order, &t.Unit, &t.Label, &t.Tier, &t.Price.Amount, &t.Price.Currency, &t.State, &t.Code)
+		return t, r.Scan(&t.ID, &t.Order, &t.Unit, &t.Label, &t.Tier, &t.Price.Amount, &t.Price.Currency, &t.State, &t.Code, &t.Issue)
 	})
 	if err != nil {
 		return nil, away("reading tickets of", fmt.Sprint(args[0]), err)

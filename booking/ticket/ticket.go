@@ -1,12 +1,19 @@
-// Package ticket makes the secret code that is printed on a ticket.
+// Package ticket makes and checks what a holder shows at the door.
 //
-// The code is a bearer secret of 160 random bits: whoever shows it first gets
-// in. So it leaves the server only for the holder of the order link and only
-// once the ticket is paid. Scanning it at the door is not here yet.
+// There are two codes. The printed one, of paper and of the PDF, is 160 random bits:
+// whoever shows it first gets in, where the organizer lets paper in at all. The one on
+// the phone is signed anew every 15 seconds, without a connection, so that a picture of
+// it is worthless half a minute later (docs/tickets.md says what it does not prevent).
+//
+// The phone's key is the ticket's own, and of one issue of it: a ticket that changes
+// hands is issued again, and the codes of the issue before are dead at once. Private
+// halves are derived from the installation's key when their holder asks and are kept
+// nowhere. Doors know public halves only, so a stolen scanner can forge nothing; a
+// shared secret, as TOTP has it, would be on each of them. P-256 because phones of 2022
+// have no Ed25519 in their browsers.
 package ticket
 
 import (
-	"encoding/base32"
 	"fmt"
 	"io"
 )
@@ -23,14 +30,14 @@ const (
 	Canceled State = "canceled"
 )
 
-// codeBytes makes a code of 32 characters without padding.
-const codeBytes = 20
+// printedBytes makes a printed code of 32 characters without padding.
+const printedBytes = 20
 
-// Code draws a new code from random.
-func Code(random io.Reader) (string, error) {
-	var b [codeBytes]byte
+// DrawPrinted draws a new printed code from random.
+func DrawPrinted(random io.Reader) (string, error) {
+	var b [printedBytes]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return "", fmt.Errorf("drawing a ticket code: %w", err)
 	}
-	return base32.StdEncoding.EncodeToString(b[:]), nil
+	return text.EncodeToString(b[:]), nil
 }

@@ -12,7 +12,7 @@ func TestCodesAreRandom(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 20 {
-		code, err := ticket.Code(rand.Reader)
+		code, err := ticket.DrawPrinted(rand.Reader)
 		if err != nil || len(code) != 32 || seen[code] {
 			t.Fatalf("code %q, %v", code, err)
 		}
@@ -22,7 +22,7 @@ func TestCodesAreRandom(t *testing.T) {
 
 func TestNoRandomnessIsAnError(t *testing.T) {
 	t.Parallel()
-	if code, err := ticket.Code(bytes.NewReader(make([]byte, 19))); err == nil {
+	if code, err := ticket.DrawPrinted(bytes.NewReader(make([]byte, 19))); err == nil {
 		t.Errorf("code %q out of too few random bytes", code)
 	}
 }

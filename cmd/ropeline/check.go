@@ -130,6 +130,10 @@ func (c *checkInstallation) keys(context.Context) (string, error) {
 		_, err := c.Keys.people()
 		errs = append(errs, err, c.private(peopleKey))
 	}
+	if _, err := os.Stat(c.Keys.path(ticketKey)); err == nil { // and these
+		_, err := c.Keys.tickets()
+		errs = append(errs, err, c.private(ticketKey))
+	}
 	signer, unread := c.Keys.admission()
 	errs = append(errs, unread, c.private(admissionKey))
 	trusted, err := token.LoadKeySet(c.Keys.path(admissionPublic))

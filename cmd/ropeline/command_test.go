@@ -83,7 +83,7 @@ func TestKeysAreMadeOnceAndChecked(t *testing.T) {
 [1]
 `)
 	expect(t, session(t, dir, "keygen", "init", "--keys", "DIR"),
-		"made in DIR: place.key seed.key code.key order.key people.key admission.key admission.pub terms.key terms.pub ledger.key ledger.pub invite.key invite.pub staff\n")
+		"made in DIR: place.key seed.key code.key order.key people.key ticket.key admission.key admission.pub terms.key terms.pub ledger.key ledger.pub invite.key invite.pub staff\n")
 	before, err := os.ReadFile(filepath.Join(dir, "place.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +149,38 @@ func TestStaffGetAKeyOnce(t *testing.T) {
 		"ropeline: ada is in DIR/staff already; remove that line first\n[1]\n")
 	expect(t, session(t, dir, "keygen", "staff", "--keys", "DIR", "bob", "king"),
 		"ropeline: staff role \"king\": the roles are: sre, shop, vendor, boxoffice, organizer\n[1]\n")
+}
+
+func TestKeysOfTicketsAreAdded(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	session(t, dir, "keygen", "init", "--keys", "DIR")
+	count := func() int {
+		file, err := os.ReadFile(filepath.Join(dir, "ticket.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(file), "\n")
+	}
+	for _, c := range []struct {
+		flags []string
+		says  string
+		keys  int
+	}{
+		{nil, "the new key is there; bring ticket.key to all booking cores and start them again before ", 2},
+		{nil, "the new key is there; bring ticket.key to all booking cores and start them again before ", 3},
+		{[]string{"--at-once"}, "the new key is there; bring ticket.key to all booking cores and start them again at once", 1},
+	} {
+		says := session(t, dir, append([]string{"keygen", "tickets", "--keys", "DIR"}, c.flags...)...)
+		if !strings.HasPrefix(says, c.says) || count() != c.keys {
+			t.Errorf("%v: %d keys, %s", c.flags, count(), says)
+		}
+		expect(t, session(t, dir, "check", "--keys", "DIR"), "ok     keys: they are there and fit together\n")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ticket.key"), []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, session(t, dir, "check", "--keys", "DIR"), "error  keys: DIR/ticket.key: there is none in it\n[1]\n")
 }
 
 func TestCheckLooksAtTheServers(t *testing.T) {

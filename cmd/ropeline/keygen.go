@@ -10,6 +10,7 @@ type keygenCommand struct {
 	Rotate  keygenRotate  `cmd:"" help:"Add the next admission key: it is published, and signs nothing yet."`
 	Promote keygenPromote `cmd:"" help:"Let the next admission key sign; the old one is still accepted."`
 	Retire  keygenRetire  `cmd:"" help:"Take away old admission keys whose tokens have all expired."`
+	Tickets keygenTickets `cmd:"" help:"Add a key that codes of tickets on phones are made with."`
 	Staff   keygenStaff   `cmd:"" help:"Add a member of staff, and print their key once."`
 }
 

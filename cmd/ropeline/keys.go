@@ -15,6 +15,7 @@ import (
 	"github.com/ropeline/ropeline/admission/token"
 	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/edge/visitor"
 )
 
@@ -33,6 +34,7 @@ const (
 	codeKey         = "code.key"       // what is kept of presale codes is made with it: the edges', the admission part's and the booking core's
 	orderKey        = "order.key"      // makes order links: the booking core's
 	peopleKey       = "people.key"     // seals what is known of people who have accounts: the booking core's and the worker's
+	ticketKey       = "ticket.key"     // the keys of tickets on phones are derived from it: the booking core's
 	termsKey        = "terms.key"      // signs terms sheets: whoever publishes sales
 	termsPublic     = "terms.pub"      // JWKS: the edges serve it
 	inviteKey       = "invite.key"     // signs invitations: the organizer's
@@ -49,7 +51,7 @@ func (k keyFolder) init() (made []string, err error) {
 	if err := os.MkdirAll(string(k), 0o700); err != nil {
 		return nil, fmt.Errorf("making the key folder: %w", err)
 	}
-	for _, name := range []string{placeKey, seedKey, codeKey, orderKey, peopleKey} {
+	for _, name := range []string{placeKey, seedKey, codeKey, orderKey, peopleKey, ticketKey} {
 		text := hex.EncodeToString(random(32)) + "\n"
 		if made, err = k.add(made, name, []byte(text)); err != nil {
 			return made, err
@@ -160,6 +162,26 @@ func (k keyFolder) codes() ([]byte, error) {
 		return nil, nil
 	}
 	return k.secret(codeKey)
+}
+
+// tickets reads the keys of tickets on phones. A folder that was made before there were
+// any has none: tickets have their printed code only then.
+func (k keyFolder) tickets() (ticket.Keys, error) {
+	content, err := os.ReadFile(k.path(ticketKey))
+	if errors.Is(err, os.ErrNotExist) {
+		return ticket.Keys{}, nil
+	}
+	if err != nil {
+		return ticket.Keys{}, fmt.Errorf("reading key: %w", err)
+	}
+	keys, err := ticket.ParseKeys(string(content))
+	if err == nil && !keys.Are() {
+		err = errors.New("there is none in it")
+	}
+	if err != nil {
+		return ticket.Keys{}, fmt.Errorf("%s: %w", k.path(ticketKey), err)
+	}
+	return keys, nil
 }
 
 // people reads the key of accounts. A folder that was made before there were any has

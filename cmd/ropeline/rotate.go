@@ -79,6 +79,28 @@ func (c *keygenRetire) Run(con console) error {
 	return nil
 }
 
+type keygenTickets struct {
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
+	AtOnce bool      `help:"The old keys have leaked: forget them. Whoever has a ticket open has to load it again, and doors their lists."`
+}
+
+func (c *keygenTickets) Run(con console) error {
+	keys, err := c.Keys.tickets()
+	if err != nil {
+		return err
+	}
+	keys, since := keys.Add(time.Now(), c.AtOnce)
+	if err := c.Keys.replace(ticketKey, []byte(keys.Text())); err != nil {
+		return err
+	}
+	when := "before " + since.Format(time.RFC3339) + ", when phones get keys of it"
+	if c.AtOnce {
+		when = "at once: the old keys are believed until then"
+	}
+	fmt.Fprintf(con.out, "the new key is there; bring %s to all booking cores and start them again %s\n", ticketKey, when)
+	return nil
+}
+
 // admission reads the admission keys.
 func (k keyFolder) admission() (admission.Keys, error) {
 	text, err := os.ReadFile(k.path(admissionKey))
