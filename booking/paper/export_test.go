@@ -1,0 +1,13 @@
+package paper
+
+import "github.com/ropeline/ropeline/booking/order"
+
+// Print writes tickets of an event that nobody has read.
+func (e Occasion) Print(o order.Order, picture []byte, page string) ([]byte, error) {
+	return e.pdf(o, o.Tickets, picture, page)
+}
+
+// Note writes the calendar entry of such.
+func (e Occasion) Note(o order.Order, page string) ([]byte, error) {
+	return e.calendar(o, o.Tickets, page)
+}
