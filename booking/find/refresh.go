@@ -73,20 +73,27 @@ func makeAnew(ctx context.Context, tx pgx.Tx, notes []note) error {
 	c := change{ctx: ctx, tx: tx}
 	events := c.ids(`select id from unnest($1::uuid[]) id union select event_id from performances where id = any($2::uuid[])`,
 		list(of["event"]), list(of["performance"]))
-	venues := c.ids(`select id from unnest($1::uuid[]) id union select venue_id from find_shows where event_id = any($2::uuid[])
-		union select venue_id from performances where event_id = any($2::uuid[])`, list(of["venue"]), events)
-	performers := c.ids(`select id from unnest($1::uuid[]) id union select performer_id from event_performers where event_id = any($2::uuid[])`,
-		list(of["performer"]), events)
-	tours := c.ids(`select id from unnest($1::uuid[]) id union select tour_id from events where id = any($2::uuid[]) and tour_id is not null`,
-		list(of["tour"]), events)
+	c.do(noteSums, events)
 	c.do(makeShows, events)
 	c.remake(Event, events, eventEntries)
-	c.remake(Performer, performers, performerEntries)
-	c.remake(Venue, venues, venueEntries)
-	c.remake(Tour, tours, tourEntries)
+	c.remake(Performer, list(of["performer"]), performerEntries)
+	c.remake(Venue, list(of["venue"]), venueEntries)
+	c.remake(Tour, list(of["tour"]), tourEntries)
 	c.do(turn)
 	return c.err
 }
+
+// noteSums notes what is summed up of events, unless it is noted: it is made after all that
+// was noted before. Made with the events, a venue of ten thousand shows would be counted anew
+// for each few hundred of them. A note that is there already will do: it is taken after this
+// is committed, since one process at a time takes notes. What an event was part of before is
+// noted by the triggers.
+const noteSums = `insert into find_stale (kind, id, spread)
+	select kind, id, false from (
+		select 'venue' as kind, venue_id as id from performances where event_id = any($1::uuid[])
+		union select 'performer', performer_id from event_performers where event_id = any($1::uuid[])
+		union select 'tour', tour_id from events where id = any($1::uuid[]) and tour_id is not null) of
+	where not exists (select from find_stale s where s.kind = of.kind and s.id = of.id)`
 
 // list is never nil, which would be null.
 func list(ids []string) []string { return append([]string{}, ids...) }
