@@ -83,6 +83,14 @@ func (s *Store) writeSeen(ctx context.Context) error {
 		update find_turn set version = version + 1 where exists (select from changed)`, ids, weights)
 }
 
+// MarkPopular marks the most popular eighth of all entries, among which it is looked first
+// for what thousands have.
+func (s *Store) MarkPopular(ctx context.Context) error {
+	return s.write(ctx, "marking what is popular", `with bar as (
+			select min(popularity) as bar from (select popularity from find_entries order by popularity desc limit (select count(*) / 8 from find_entries)) p)
+		update find_entries set popular = not popular from bar where popular <> coalesce(popularity >= bar, false)`)
+}
+
 func (s *Store) write(ctx context.Context, what, sql string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, making)
 	defer cancel()

@@ -21,8 +21,11 @@ type Found struct {
 
 const (
 	// ranked is how many of what has the words are put in order by how well they fit: the
-	// most popular ones, so that a word that all have costs no more than one of a thousand.
-	ranked = 1000
+	// most popular ones, so that a word that all have costs no more than a rare one.
+	ranked = 200
+	// common is how many have the words, perhaps, if there are likely to be enough of them
+	// among the most popular eighth.
+	common = 8 * ranked
 	// few is up to how many shows that are as asked for are listed before anything is
 	// looked for among their events. If there are more, one in some dozens is as asked
 	// for, and going through events by their popularity meets enough of them.
@@ -54,7 +57,7 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 		if found.corrected {
 			f.Corrected = found.text()
 		}
-		t.words, t.key = found.tsquery(""), found.text()
+		t.words, t.key, t.common = found.tsquery(""), found.text(), found.atMost > common
 	}
 	if q.category != "" {
 		if t.categories, err = s.categories(ctx, q.category); err != nil {
@@ -115,6 +118,7 @@ type statement struct {
 	query      Query
 	words      string // a tsquery; empty: no text
 	key        string // a name that has exactly these words
+	common     bool   // thousands may have these words
 	categories []string
 	events     []string // nil: any
 	args       []any
@@ -236,7 +240,9 @@ func (t *statement) byPopularity() string {
 }
 
 // relevant ranks the most popular of what has the words for its name, and of what else has
-// them. A word of the name counts ten times one of the place: that is worth ten times the views.
+// them. A word of the name counts ten times one of the place: that is worth ten times the
+// views. Where thousands have the words those are tried first that are popular: enough of
+// them are the most popular of all.
 func (t *statement) relevant() string {
 	after := "true"
 	if m := t.query.after; m != nil {
@@ -247,11 +253,17 @@ func (t *statement) relevant() string {
 	best := func(condition string) string {
 		return fmt.Sprintf("(select * from find_entries e where %s order by e.popularity desc, e.id limit %d)", condition, ranked)
 	}
+	others := "e.key <> " + key + " and " + t.matching()
+	having := best(others)
+	if t.common {
+		having = fmt.Sprintf("(with known as materialized %s select * from known where (select count(*) from known) = %d union all %s)",
+			best("e.popular and "+others), ranked, best(fmt.Sprintf("(select count(*) from known) < %d and ", ranked)+others))
+	}
 	return fmt.Sprintf(`select e.*, row_number() over (order by e.score desc, e.id) as place from (select * from (
 			select e.*, e.popularity + 3 * ln(greatest(ts_rank(e.words, to_tsquery('guide', %s)), 1e-6)) / ln(2::double precision)
 				+ case when e.key = %s then 10 else 0 end as score from (%s union all %s) e) e
 			where %s order by e.score desc, e.id limit %d) e`,
-		words, key, best("e.key = "+key+" and "+t.entries()), best("e.key <> "+key+" and "+t.matching()), after, t.query.size+1)
+		words, key, best("e.key = "+key+" and "+t.entries()), having, after, t.query.size+1)
 }
 
 // soonest goes through shows, and takes each event at the first one that is as asked for.

@@ -2,6 +2,7 @@ package find
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ type sought struct {
 	words     []string // corrected; the last may go on
 	corrected bool
 	ignored   []string // nothing has them, nor anything like them
+	atMost    int64    // entries that have all words
 }
 
 // tsquery is what Postgres looks for. A word has letters and digits only.
@@ -34,21 +36,23 @@ func (s sought) text() string { return strings.Join(s.words, " ") }
 
 // word is one of a text, as it is kept.
 type word struct {
-	Text  string
-	Known bool
-	Near  []string // by how near they are, and how many entries have them
-	Apart []int    // how many letters: 1 or 2
+	Text    string
+	Known   bool
+	Entries int64    // that have it; of the last word not those in which it goes on
+	Near    []string // by how near they are, and how many entries have them
+	Apart   []int    // how many letters: 1 or 2
+	Have    []int64  // how many entries do
 }
 
 // seeking looks each word up in the index of words. Asked with exists, Postgres takes the
 // text for a thousand words and reads all that there are into a hash, for each search; and
 // for ^@ it has no index unless the beginning is a constant.
 const seeking = `with w as (select word, n, max(n) over () as most from regexp_split_to_table(guide_fold($1), ' ') with ordinality w (word, n) where word <> '' limit 2 * $2)
-	select w.word, k.known, near.words, near.apart from w
-	cross join lateral (select (select true from find_words f where f.word = w.word and f.entries > 0 limit 1) is not null
+	select w.word, k.known, coalesce(f.entries, 0), near.words, near.apart, near.have from w left join find_words f on f.word = w.word
+	cross join lateral (select coalesce(f.entries, 0) > 0
 		or w.n = w.most and (select true from find_words f where f.word >= w.word and f.word < w.word || chr(1114111) and f.entries > 0 limit 1) is not null as known) k
-	left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart
-		from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, place)) near on true
+	left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart, array_agg(have order by apart, place) as have
+		from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, have, place)) near on true
 	order by w.n`
 
 // seek folds a text into words and corrects those that nothing has. The last one may be
@@ -62,14 +66,19 @@ func (s *Store) seek(ctx context.Context, text string) (found sought, err error)
 	if err != nil {
 		return sought{}, err
 	}
-	for _, w := range words {
-		switch to := w.correction(); {
-		case w.Known:
-			found.words = append(found.words, w.Text)
-		case to != "":
-			found.words, found.corrected = append(found.words, to), true
-		default:
-			found.ignored = append(found.ignored, w.Text)
+	found.atMost = math.MaxInt64
+	for i, w := range words {
+		text, entries := w.Text, w.Entries
+		if !w.Known {
+			if text, entries = w.correction(); text == "" {
+				found.ignored = append(found.ignored, w.Text)
+				continue
+			}
+			found.corrected = true
+		}
+		found.words = append(found.words, text)
+		if i < len(words)-1 { // the last may go on
+			found.atMost = min(found.atMost, entries)
 		}
 	}
 	return found, nil
@@ -82,18 +91,18 @@ const (
 	twoOf = 7
 )
 
-// correction is the word that was meant, empty if there is none.
-func (w word) correction() string {
+// correction is the word that was meant, empty if there is none, and how many entries have it.
+func (w word) correction() (string, int64) {
 	n := utf8.RuneCountInString(w.Text)
 	if n < oneOf || strings.Trim(w.Text, "0123456789") == "" { // another year is another one
-		return ""
+		return "", 0
 	}
 	for i, near := range w.Near {
 		if w.Apart[i] == 1 || n >= twoOf || swapped(near, w.Text) {
-			return near
+			return near, w.Have[i]
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // swapped reports whether two words differ by the order of two letters beside each other,

@@ -27,6 +27,10 @@ type guide struct {
 
 type event struct{ id, title string }
 
+// year is how many evenings a performer and a hall have, in all of which the events are: by
+// Zipf's law alone somebody would have 14,000 of 200,000.
+const year = 365
+
 func newGuide(ctx context.Context, events int, out io.Writer) (g *guide, err error) {
 	g = &guide{names: names{rand.New(rand.NewPCG(1, 2))}}
 	defer func() {
@@ -87,15 +91,16 @@ func (g *guide) fill(ctx context.Context, db *pgx.Conn, events int) error {
 		}
 		g.events = make([]event, events)
 		categories, whose, where := make([]string, events), make([]event, events), make([]int, events)
+		plays, holds := make([]int, len(performers)), make([]int, len(venues))
 		for i := range g.events {
-			whose[i], where[i] = pick(g.names, performers), g.names.skewed(len(venues))
+			whose[i], where[i] = performers[g.names.free(plays)], g.names.free(holds)
 			g.events[i].id = uuid.NewString()
 			g.events[i].title, categories[i] = g.names.event(whose[i].title, cities[in[where[i]]].name)
 		}
 		shows := make([]string, events)
 		if err := copied("performances", []string{"id", "event_id", "venue_id", "starts_at", "units"}, events, func(i int) []any {
 			shows[i] = uuid.NewString()
-			return []any{shows[i], g.events[i].id, venues[where[i]], now.Add(time.Duration(1+g.names.IntN(24*365)) * time.Hour), 1000}
+			return []any{shows[i], g.events[i].id, venues[where[i]], now.Add(time.Duration(1+g.names.IntN(24*year)) * time.Hour), 1000}
 		}); err != nil {
 			return err
 		}
@@ -141,6 +146,9 @@ func (g *guide) index(ctx context.Context, db *pgx.Conn) error {
 	_, err := db.Exec(ctx, `update find_entries f set popularity = find_warmer(f.popularity, 1e6 / n, now())
 		from unnest($1::uuid[]) with ordinality u (id, n) where f.kind = 'event' and f.id = u.id`, ids)
 	if err != nil {
+		return err
+	}
+	if err := s.MarkPopular(ctx); err != nil {
 		return err
 	}
 	for _, sql := range []string{`update find_turn set version = version + 1`, `vacuum analyze`} {

@@ -57,6 +57,16 @@ func (n names) skewed(most int) int {
 	return int(math.Exp(n.Float64()*math.Log(float64(most)+1))) - 1
 }
 
+// free is one that has an evening left, the earlier ones more often, and takes it.
+func (n names) free(taken []int) int {
+	for {
+		if i := n.skewed(len(taken)); taken[i] < year {
+			taken[i]++
+			return i
+		}
+	}
+}
+
 // evenly takes one, each as often.
 func evenly[T any](n names, of []T) T { return of[n.IntN(len(of))] }
 
