@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/internal/migrations"
 )
@@ -98,6 +99,56 @@ func TestWhatFitsBestComesFirst(t *testing.T) {
 	}
 	if names, _ = g.search(Asked{Text: "hamlet", Kind: "event"}); names[0] != "An Evening at Elsinore" {
 		t.Errorf("what everybody looks for comes first: %q", names)
+	}
+}
+
+// Of words that thousands have the popular ones are visited first: what is found is the
+// same as if all had been, whether enough of the popular ones have them or too few.
+func TestThoseOfACommonWordAreTheMostPopular(t *testing.T) {
+	t.Parallel()
+	g := newStage(t, devtest.Postgres(t))
+	many, some := 8*ranked+800, 4*ranked // of 3,300 entries an eighth is popular
+	_, err := g.db.Exec(t.Context(), `insert into find_entries (kind, id, name, line, key, words, popularity, category_id, shows)
+		select 'event', gen_random_uuid(), name, '', guide_fold(name), guide_words(name), n * 7919 % 3000 / 300.0, 'music', 1
+		from (select n, case when n <= $1 then 'Gala ' else 'Soiree ' end || n as name from generate_series(1, $1 + $2::int) n) s`, many, some)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.db.Exec(t.Context(), `insert into find_words (word, entries) values ('gala', $1), ('soiree', $2)`, many, some); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"gala", "soiree"} {
+		all := g.pages(text)
+		if len(all) != ranked {
+			t.Errorf("%s: %d of all are listed, want %d", text, len(all), ranked)
+		}
+		if err := g.s.MarkPopular(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var popular int
+		if err := g.db.QueryRow(t.Context(), `select count(*) from find_entries where popular and words @@ to_tsquery('guide', $1)`, text).Scan(&popular); err != nil {
+			t.Fatal(err)
+		}
+		if enough := text == "gala"; popular >= ranked != enough || popular == 0 {
+			t.Fatalf("%s: %d of the popular ones have it", text, popular)
+		}
+		if got := g.pages(text); !slices.Equal(got, all) {
+			t.Errorf("%s: the popular ones first: %q, want %q", text, got, all)
+		}
+		if _, err := g.db.Exec(t.Context(), `update find_entries set popular = false`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// pages are the names of all that is listed, page by page.
+func (g *stage) pages(text string) (all []string) {
+	for a := (Asked{Text: text, Page: booking.Page{Limit: 100}}); ; {
+		names, f := g.search(a)
+		all = append(all, names...)
+		if a.Page.Cursor = f.Next; f.Next == "" {
+			return all
+		}
 	}
 }
 
