@@ -1,6 +1,7 @@
 package find
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -12,53 +13,76 @@ import (
 
 // sought is a text that is looked for.
 type sought struct {
-	words     []string // corrected; the last may go on
+	words     []term
 	corrected bool
 	ignored   []string // nothing has them, nor anything like them
 	atMost    int64    // entries that have all words
 }
 
-// tsquery is what Postgres looks for. A word has letters and digits only.
-func (s sought) tsquery(weight string) string {
-	terms := make([]string, len(s.words))
-	for i, w := range s.words {
-		terms[i] = "'" + w + "'"
-		if i == len(s.words)-1 {
-			terms[i] += ":*" + weight
-		} else if weight != "" {
-			terms[i] += ":" + weight
-		}
-	}
-	return strings.Join(terms, " & ")
+// term is a word, corrected, and what it may be: itself, or the last whatever begins with it.
+type term struct {
+	text  string
+	forms []string // none: more than can be told
 }
 
-func (s sought) text() string { return strings.Join(s.words, " ") }
+// tsquery is what Postgres looks for. A word has letters and digits only.
+func (s sought) tsquery(weight string) string {
+	if weight != "" {
+		weight = ":" + weight
+	}
+	all := make([]string, len(s.words))
+	for i, w := range s.words {
+		if len(w.forms) == 0 {
+			all[i] = "'" + w.text + "'" + cmp.Or(weight, ":") + "*"
+			continue
+		}
+		forms := make([]string, len(w.forms))
+		for j, f := range w.forms {
+			forms[j] = "'" + f + "'" + weight
+		}
+		all[i] = "(" + strings.Join(forms, " | ") + ")"
+	}
+	return strings.Join(all, " & ")
+}
+
+func (s sought) text() string {
+	all := make([]string, len(s.words))
+	for i, w := range s.words {
+		all[i] = w.text
+	}
+	return strings.Join(all, " ")
+}
+
+// ways is how many words that begin with the last one are looked for one by one. Looking for
+// a beginning, Postgres gathers all that have one of them, whatever the other words leave of
+// it: 3 of 4 ms of a search of two words, of which thousands have the last.
+const ways = 16
 
 // word is one of a text, as it is kept.
 type word struct {
 	Text    string
-	Known   bool
-	Entries int64    // that have it; of the last word not those in which it goes on
-	Near    []string // by how near they are, and how many entries have them
+	Forms   []string // itself, if anything has it, or of the last some that begin with it
+	Entries int64    // that have them
+	Near    []string // if there are no forms: by how near they are, and how many entries have them
 	Apart   []int    // how many letters: 1 or 2
 	Have    []int64  // how many entries do
 }
 
-// seeking looks each word up in the index of words. Asked with exists, Postgres takes the
-// text for a thousand words and reads all that there are into a hash, for each search; and
-// for ^@ it has no index unless the beginning is a constant.
+// seeking looks each word up in the index of words: for ^@ Postgres has none unless the
+// beginning is a constant.
 const seeking = `with w as (select word, n, max(n) over () as most from regexp_split_to_table(guide_fold($1), ' ') with ordinality w (word, n) where word <> '' limit 2 * $2)
-	select w.word, k.known, coalesce(f.entries, 0), near.words, near.apart, near.have from w left join find_words f on f.word = w.word
-	cross join lateral (select coalesce(f.entries, 0) > 0
-		or w.n = w.most and (select true from find_words f where f.word >= w.word and f.word < w.word || chr(1114111) and f.entries > 0 limit 1) is not null as known) k
+	select w.word, forms.words, forms.entries, near.words, near.apart, near.have from w
+	cross join lateral (select array_agg(word) as words, coalesce(sum(entries), 0)::bigint as entries from (
+		select f.word, f.entries from find_words f where f.word between w.word and w.word || case when w.n = w.most then chr(1114111) else '' end and f.entries > 0
+		order by f.word limit $3 + 1) f) forms
 	left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart, array_agg(have order by apart, place) as have
-		from find_nearest(case when not k.known then w.word end) with ordinality near (near, apart, have, place)) near on true
+		from find_nearest(case when forms.words is null then w.word end) with ordinality near (near, apart, have, place)) near on true
 	order by w.n`
 
 // seek folds a text into words and corrects those that nothing has. The last one may be
 // the beginning of one. A word that is like none is left out, unless all are.
 func (s *Store) seek(ctx context.Context, text string) (found sought, err error) {
-	rows, err := s.db.Query(ctx, seeking, text, MaxWords)
+	rows, err := s.db.Query(ctx, seeking, text, MaxWords, ways)
 	if err != nil {
 		return sought{}, err
 	}
@@ -67,19 +91,19 @@ func (s *Store) seek(ctx context.Context, text string) (found sought, err error)
 		return sought{}, err
 	}
 	found.atMost = math.MaxInt64
-	for i, w := range words {
-		text, entries := w.Text, w.Entries
-		if !w.Known {
-			if text, entries = w.correction(); text == "" {
+	for _, w := range words {
+		t, entries := term{w.Text, w.Forms}, w.Entries
+		switch {
+		case len(w.Forms) == 0:
+			if t.text, entries = w.correction(); t.text == "" {
 				found.ignored = append(found.ignored, w.Text)
 				continue
 			}
-			found.corrected = true
+			t.forms, found.corrected = []string{t.text}, true
+		case len(w.Forms) > ways:
+			t.forms, entries = nil, math.MaxInt64
 		}
-		found.words = append(found.words, text)
-		if i < len(words)-1 { // the last may go on
-			found.atMost = min(found.atMost, entries)
-		}
+		found.words, found.atMost = append(found.words, t), min(found.atMost, entries)
 	}
 	return found, nil
 }

@@ -13,16 +13,17 @@ create index find_entries_words_popular on find_entries using gin (words) where 
 create index find_entries_named on find_entries (key, popularity desc, id);
 drop index find_entries_key;
 
--- Of a short word little is left if it is mistyped, and much is like that: two turned
--- letters of four leave one trigram of nine. Two wrong ones of eight leave three of
--- fifteen, by which a tenth as many words have to be looked at.
+-- What is left of a word that is mistyped, in trigrams: of four letters of which two are
+-- turned one of nine, of seven of which two are wrong two of fourteen; of all others a fifth
+-- at least, by which a tenth as many words have to be looked at. (Of less than seven
+-- letters only one may be wrong.)
 drop function find_nearest;
 -- +goose StatementBegin
 do $$
 declare
     name text; threshold real;
 begin
-    for name, threshold in values ('find_nearest_short', 0.1), ('find_nearest_long', 0.18) loop
+    for name, threshold in values ('find_nearest_little', 0.1), ('find_nearest_much', 0.18) loop
         execute format('create function %I(mistyped text) returns table (near text, apart integer, have bigint) language sql stable strict
             set pg_trgm.similarity_threshold = %L as $f$
                 select word::text, levenshtein_less_equal(word, mistyped, 2), entries from find_words
@@ -36,8 +37,8 @@ $$;
 -- +goose StatementEnd
 -- +goose StatementBegin
 create function find_nearest(mistyped text) returns table (near text, apart integer, have bigint) language sql stable as $$
-    select * from find_nearest_short(case when length(mistyped) < 8 then mistyped end)
-    union all select * from find_nearest_long(case when length(mistyped) >= 8 then mistyped end)
+    select * from find_nearest_little(case when length(mistyped) in (4, 7) then mistyped end)
+    union all select * from find_nearest_much(case when length(mistyped) in (5, 6) or length(mistyped) > 7 then mistyped end)
 $$;
 -- +goose StatementEnd
 comment on function find_nearest is 'words that differ by two letters at most, the nearest first, then those that most entries have; and how many have them';
