@@ -76,6 +76,7 @@ type Store struct {
 
 	popular  atomic.Pointer[snapshot]
 	snapping singleflight.Group
+	answers  atomic.Pointer[answers]
 
 	mu   sync.Mutex         // guards what follows
 	seen map[string]float64 // of events and performances, since it was written down last

@@ -65,7 +65,7 @@ func (s *Store) Listing(ctx context.Context, category string) (*Listing, error) 
 	return l, nil
 }
 
-// follow makes the listings anew if something has changed.
+// follow makes the listings anew if something has changed, and forgets what was found before.
 func (s *Store) follow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,10 +73,15 @@ func (s *Store) follow(ctx context.Context) error {
 	if err := s.db.QueryRow(ctx, `select version from find_turn`).Scan(&version); err != nil {
 		return storeError("asking whether listings have changed", err)
 	}
-	if now := s.popular.Load(); now != nil && now.version == version {
+	now := s.popular.Load()
+	if now != nil && now.version == version && s.answers.Load() != nil {
 		return nil
 	}
-	return s.snap(ctx)
+	if err := s.snap(ctx); err != nil {
+		return err
+	}
+	s.answers.Store(newAnswers())
+	return nil
 }
 
 // snap looks once for all who wait.

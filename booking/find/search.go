@@ -69,21 +69,35 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 			return f, err
 		}
 	}
-	rows, err := s.db.Query(ctx, t.sql(), t.all()...)
+	sql := t.sql()
+	p, err := s.kept().pages.of(ctx, fmt.Sprintf("%s %#v", sql, t.args), func(ctx context.Context) (page, error) { return s.page(ctx, q, sql, t.all()) })
+	f.Entries, f.Next = p.entries, p.next
+	return f, err
+}
+
+// page is of what was found; nobody changes it.
+type page struct {
+	entries []Entry
+	next    string
+}
+
+// page looks one up.
+func (s *Store) page(ctx context.Context, q Query, sql string, args []any) (p page, err error) {
+	rows, err := s.db.Query(ctx, sql, args...)
 	if err != nil {
-		return f, err
+		return p, err
 	}
 	marks := map[string]mark{}
-	f.Entries, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (e Entry, err error) {
+	p.entries, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (e Entry, err error) {
 		e, m, err := scan(r)
 		marks[string(e.Kind)+e.ID] = m
 		return e, err
 	})
 	if err != nil {
-		return f, err
+		return p, err
 	}
-	f.Entries, f.Next = booking.Cut(f.Entries, q.size, func(e Entry) string { return marks[string(e.Kind)+e.ID].text(q.order) })
-	return f, nil
+	p.entries, p.next = booking.Cut(p.entries, q.size, func(e Entry) string { return marks[string(e.Kind)+e.ID].text(q.order) })
+	return p, nil
 }
 
 // categories are the ids of a category and of those below it.

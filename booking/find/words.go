@@ -81,7 +81,11 @@ const seeking = `with w as (select word, n, max(n) over () as most from regexp_s
 
 // seek folds a text into words and corrects those that nothing has. The last one may be
 // the beginning of one. A word that is like none is left out, unless all are.
-func (s *Store) seek(ctx context.Context, text string) (found sought, err error) {
+func (s *Store) seek(ctx context.Context, text string) (sought, error) {
+	return s.kept().texts.of(ctx, text, func(ctx context.Context) (sought, error) { return s.lookUp(ctx, text) })
+}
+
+func (s *Store) lookUp(ctx context.Context, text string) (found sought, err error) {
 	rows, err := s.db.Query(ctx, seeking, text, MaxWords, ways)
 	if err != nil {
 		return sought{}, err
