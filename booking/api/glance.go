@@ -75,6 +75,14 @@ func (g *glances) look(ctx context.Context, key string, see func(context.Context
 	return anew()
 }
 
+// fresh is what was seen if it need not be looked at anew.
+func (g *glances) fresh(key string) (sight, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s, found := g.kept[key]
+	return s, found && g.now().Sub(s.at) < glanceFresh
+}
+
 // last is what was seen, unless that is too long ago. If it is a while ago, it is seen
 // anew meanwhile.
 func (g *glances) last(key string, anew func()) (s sight, found bool) {

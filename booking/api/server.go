@@ -199,7 +199,9 @@ func (s *server) app() (*fiber.App, error) {
 		IdleTimeout:           2 * time.Minute,
 	})
 	app.Server().HeaderReceived = s.bodies
-	app.Use(s.measured, recovery.New(), deadline, named)
+	app.Use(s.measured, recovery.New())
+	s.quick(app)
+	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
 	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {

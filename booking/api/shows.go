@@ -65,7 +65,9 @@ type TierLeft struct {
 	Closed int `json:"closed,omitempty" doc:"not for sale, or not yet"`
 }
 
-// getAvailability lets nobody keep what is a moment old already, but by its tag.
+// availabilityCaching lets nobody keep what is a moment old already, but by its tag.
+const availabilityCaching = "max-age=0"
+
 func (s *server) getAvailability(ctx context.Context, in *tagged) (*seen, error) {
 	p, err := s.shows.Performance(ctx, ropeline.PerformanceID(in.ID))
 	if err != nil {
@@ -83,7 +85,7 @@ func (s *server) getAvailability(ctx context.Context, in *tagged) (*seen, error)
 	if err != nil {
 		return nil, err
 	}
-	return units.answer(in.Have, "max-age=0"), nil
+	return units.answer(in.Have, availabilityCaching), nil
 }
 
 func tiersLeft(m *catalogue.Map, units inventory.Bitmaps) []TierLeft {

@@ -65,6 +65,14 @@ func (s *Store) Listing(ctx context.Context, category string) (*Listing, error) 
 	return l, nil
 }
 
+// Popular is the listing of all categories, nil as long as nobody has asked for one.
+func (s *Store) Popular() *Listing {
+	if now := s.popular.Load(); now != nil {
+		return now.listings[""]
+	}
+	return nil
+}
+
 // follow makes the listings anew if something has changed, and forgets what was found before.
 func (s *Store) follow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
