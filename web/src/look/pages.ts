@@ -8,6 +8,19 @@ export interface Part<T> {
   next: string | undefined;
 }
 
+/** The first pages of a list, and where it goes on, "" at its end; undefined: it is over meanwhile. */
+export async function upTo<T>(pages: number, read: (cursor: string) => Promise<Part<T>>, over: () => boolean): Promise<{ list: T[]; next: string } | undefined> {
+  const list: T[] = [];
+  let next = "";
+  for (let page = 0; page === 0 || (page < pages && next !== ""); page++) {
+    const got = await read(next);
+    if (over()) return undefined;
+    list.push(...got.list);
+    next = got.next ?? "";
+  }
+  return { list, next };
+}
+
 /**
  * A list that is read page by page, and anew, as far as somebody has come, whenever the page
  * comes into sight or look is called. again says in how many ms to do so by itself; refused
@@ -26,19 +39,13 @@ export function usePages<T>(read: (cursor: string) => Promise<Part<T>>, of: unkn
   const look = useAsking(async (over) => {
     setBusy(true);
     try {
-      const all: T[] = [];
-      let cursor = "";
-      for (let page = 0; page === 0 || (page < pages.current && cursor !== ""); page++) {
-        const got = await read(cursor);
-        if (over()) return;
-        all.push(...got.list);
-        cursor = got.next ?? "";
-      }
-      setList(all);
-      setNext(cursor);
+      const all = await upTo(pages.current, read, over);
+      if (all === undefined) return;
+      setList(all.list);
+      setNext(all.next);
       setProblem("");
       setBusy(false);
-      return then.again?.(all);
+      return then.again?.(all.list);
     } catch (cause) {
       if (over()) return;
       setBusy(false);
