@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
@@ -97,6 +98,17 @@ var elsewhere = map[Access][]int{
 	ListKey: {http.StatusUnauthorized}, ClaimPass: {http.StatusUnauthorized}, Signed: {http.StatusBadRequest}, Address: {http.StatusNotFound},
 }
 
+// forEverybody are the routes that ask for no credential, and why.
+var forEverybody = map[string]string{
+	"list-events": "what is published", "get-event": "the same", "list-event-categories": "the same for all", "list-performers": "everybody's", "get-performer": "everybody's",
+	"list-tours": "what is published", "get-tour": "the same", "list-places": "where published shows are", "get-place": "the same", "get-picture": "what is published shows them",
+	"get-performance": "the map that is sold by", "get-payment": "how it is paid", "get-availability": "which seats are free",
+	"search": "what is published", "suggest": "the same", "get-listing": "the same", "show-returns": "how many wait, and no names", "join-returns": "whoever waits gets a key of their own",
+	"list-coupons": "what is given out", "get-coupon": "the same", "list-shops": "the same", "list-products": "the same", "list-categories": "the same", "create-bag": "an empty one, with a key of its own",
+	"get-sign-in-providers": "where else one may sign in", "sign-up": "always the same answer", "confirm-address": "the letter's token counts", "confirm-move": "the same", "reset-password": "the same",
+	"forgot-password": "always the same answer", "sign-in": "the password counts", "sign-in-second": "the code counts", "sign-out": "of what is shown", "begin-outside-sign-in": "leads away", "end-outside-sign-in": "what was sealed for that browser counts",
+}
+
 // Whoever works for one organization finds nothing of another's, whatever they ask: every
 // route of the OpenAPI document is called with the ids of the house by the staff of a
 // rival, who may do everything there: with a key of the file, an API key of all scopes,
@@ -163,8 +175,10 @@ func TestTenantIsolation(t *testing.T) {
 	}
 	refused := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
 	for _, r := range Routes {
-		if r.Access == Public || r.Access == Doorstep {
-			continue // what everybody may read, and how anybody signs in
+		if open := r.Access == Public || r.Access == Doorstep; open != (forEverybody[r.ID] != "") {
+			t.Errorf("nobody says why %s is for everybody, or it is not", r.ID)
+		} else if open {
+			continue
 		}
 		isStaff := rolesOf[r.Access].refusal != nil || r.Access == Crew
 		for who, bearer := range strangers {
@@ -198,7 +212,7 @@ func TestTenantIsolation(t *testing.T) {
 				if want != nil && !slices.Contains(want, a.Status) {
 					t.Errorf("%s, want one of %v", what, want)
 				}
-				for _, leak := range []string{secret, "secret@example.org", "fan@example.org", bought.ID, sold.ID, reserve.ID, guided.event, guided.tour, guided.venue, string(c.show.ID)} {
+				for _, leak := range []string{secret, "house-account", "secret@example.org", "fan@example.org", bought.ID, sold.ID, reserve.ID, guided.event, guided.tour, guided.venue, string(c.show.ID)} {
 					if strings.Contains(string(a.Body), leak) {
 						t.Errorf("%s: tells %s", what, leak)
 					}
@@ -225,6 +239,122 @@ func TestTenantIsolation(t *testing.T) {
 	c.do(http.MethodGet, eventsPath+"/"+own.ID, "key-sre", "").is(http.StatusOK, nil)
 	c.do(http.MethodGet, eventsPath+"/"+own.ID, strangers["an organizer"], "").is(http.StatusOK, nil)
 	c.do(http.MethodGet, eventsPath, "key-lost", "").refused(http.StatusUnauthorized, "staff-required") // of an organization that there is not
+}
+
+// belongings are what a fan has of a sale: the credentials, and what they open.
+type belongings struct {
+	*core
+	token, bag string
+	hold       Hold
+	order      Order
+	waits      Return
+	offer      ReturnsOffer
+}
+
+// belongs buys, holds and waits at a small sale of its own, which an organization has.
+func (c *core) belongs(organization string) *belongings {
+	c.t.Helper()
+	own := *c
+	own.sale, own.show = c.seed(8, 4)
+	c.built(own.show.ID)
+	for _, sql := range []string{`update sales set organization_id = $1 where id = $2`, `update performances set organization_id = $1 where id in (select performance_id from sale_performances where sale_id = $2)`,
+		`update events set organization_id = $1 where id in (select p.event_id from performances p join sale_performances s on s.performance_id = p.id where s.sale_id = $2)`} {
+		if _, err := c.db.Exec(c.t.Context(), sql, organization, own.sale.ID); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	floor := own.show.Tiers[slices.IndexFunc(own.show.Tiers, func(t catalogue.Tier) bool { return t.First+t.Count == own.show.Units })]
+	b := &belongings{core: &own, token: own.fan(), bag: own.bag()}
+	b.hold = own.hold(b.token, 0)
+	b.order = own.sellOut(floor)[0]
+	own.wait(floor, "ada", 1).is(http.StatusCreated, &b.waits)
+	own.listed()
+	own.do(http.MethodPost, "/api/v1/organizer/orders/"+b.order.ID+"/cancel", "key-sre", own.json(m{"reason": "a test", "tickets": []string{b.order.Tickets[0].ID}})).is(http.StatusOK, nil)
+	own.tend()
+	now := own.placeOf(b.waits)
+	if now.Offer == nil {
+		c.t.Fatalf("nothing is offered: %+v", now)
+	}
+	b.offer = *now.Offer
+	own.do(http.MethodPost, "/api/v1/returns/"+b.waits.ID+"/claim", b.offer.Pass, "").is(http.StatusCreated, nil)
+	return b
+}
+
+// holds looks that all of it still opens what it is for.
+func (b *belongings) holds() {
+	b.t.Helper()
+	b.get("/api/v1/holds/"+b.hold.ID, b.token).is(http.StatusOK, nil)
+	b.get("/api/v1/orders/"+b.order.ID, b.order.Key).is(http.StatusOK, nil)
+	b.get("/api/v1/bag", b.bag).is(http.StatusOK, nil)
+	b.get("/api/v1/returns/"+b.waits.ID, b.waits.Key).is(http.StatusOK, nil)
+	b.get("/api/v1/holds/"+b.offer.Hold, b.offer.Pass).is(http.StatusOK, nil)
+}
+
+// ownAnswers are routes that name nothing and answer with what is whose credential it is, and
+// those that are about what is given out to everybody.
+var ownAnswers = map[string]string{"list-holds": "of the session", "list-bag": "of the bag", "claim-coupon": "given out to everybody"}
+
+// What lets a fan of one organization's sale in opens nothing of another's: every route is
+// called with ids of the house and a token, an order's key, a bag, a place on a list and an
+// offer that are good at a rival's. All of it is as it was then.
+func TestWhatAFanHasOpensNothingElse(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	house, rival := c.belongs(tenant.House), c.belongs(c.founded("rival"))
+	offered := c.offer(m{})
+	c.do(http.MethodPost, "/api/v1/coupons/"+offered.ID+"/claim", house.bag, "{}", "Idempotency-Key", "k").is(http.StatusCreated, nil)
+	shown := map[string]string{"a token": rival.token, "an order's key": rival.order.Key, "a bag": rival.bag, "a place on a list": rival.waits.Key, "a pass": rival.offer.Pass}
+	bodies := map[string]string{
+		"create-hold": c.json(m{"performance": house.show.ID, "units": []int{3}}), "create-order": c.json(m{"hold": house.hold.ID, "email": "x@example.org", "payment_method": sandbox.OK}),
+		"set-hold-coupon": `{"code":"ABCD-EFGH"}`, "collect-order": c.json(m{"order": house.order.ID, "key": rival.order.Key}), "take-coupon": `{"code":"ABCD-EFGH"}`,
+		"hold-exchange": c.json(m{"tickets": []string{house.order.Tickets[1].ID}, "for": m{"performance": house.show.ID, "units": []int{3}}}), "exchange-tickets": c.json(m{"hold": house.hold.ID, "tickets": []string{house.order.Tickets[1].ID}}),
+	}
+	before, refused := c.rows(), []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
+	unchanged := func(what string) {
+		t.Helper()
+		after := c.rows()
+		for table, hash := range after {
+			if before[table] != hash {
+				t.Errorf("%s: %s is changed", what, table)
+			}
+		}
+		before = after
+	}
+	for _, r := range Routes {
+		if r.Access == Public || r.Access == Doorstep {
+			continue // TestTenantIsolation says why
+		}
+		id := house.hold.ID
+		for word, of := range map[string]string{"/orders/{id}": house.order.ID, "/tickets/{id}": house.order.Tickets[1].ID, "/returns/{id}": house.waits.ID, "/coupons/{id}": offered.ID, "/performances/{id}": string(house.show.ID)} {
+			if strings.Contains(r.Path, word) {
+				id = of
+			}
+		}
+		path := strings.NewReplacer("{id}", id, "{shop}", "opera", "{product}", "tickets", "{number}", "1", "{state}", "claimed", "{hold}", house.hold.ID, "{sale}", string(house.sale.ID), "{organization}", tenant.House).Replace(r.Path)
+		for what, credential := range shown {
+			body := bodies[r.ID]
+			if body == "" && r.Method != http.MethodGet {
+				body = "{}"
+			}
+			a := c.do(r.Method, path, credential, body, "Idempotency-Key", "k", "If-Match", `"1"`)
+			if !slices.Contains(refused, a.Status) && (ownAnswers[r.ID] == "" || a.Status >= 300) && (r.Access != Signed || a.Status != http.StatusBadRequest) {
+				t.Errorf("%s with %s: %d %.200s", r.ID, what, a.Status, a.Body)
+			}
+			for _, leak := range []string{house.hold.ID, house.order.ID, house.order.Key, house.waits.ID, house.offer.Hold, string(house.sale.ID), "fan@example.org", "ada@example.org"} {
+				if strings.Contains(string(a.Body), leak) {
+					t.Errorf("%s with %s tells %s", r.ID, what, leak)
+				}
+			}
+		}
+		if ownAnswers[r.ID] != "" {
+			before = c.rows()
+		} else if r.Method != http.MethodGet && elsewhere[r.Access] != nil {
+			unchanged(r.ID)
+		}
+	}
+	unchanged("what staff and accounts do")
+	house.holds()
+	rival.holds()
 }
 
 // Each route of staff says what an API key needs for it, and what names something of an
