@@ -17,6 +17,13 @@ import (
 // HttpOnly and SameSite=Strict, and goes to the operations and to the counter only.
 const StaffCookie = "ropeline_staff"
 
+// BadgeCookie carries the badge of an account that may steer the line (package
+// admission/badge); a booking core sets it, and it goes to the operations alone.
+const BadgeCookie = "ropeline_badge"
+
+// OpsPath is where the operations are.
+const OpsPath = "/api/v1/ops"
+
 // AccountCookie says who is signed in. It is HttpOnly and SameSite=Lax, and its prefix
 // makes browsers take it from this very host only, over TLS, for all of its paths.
 const AccountCookie = "__Host-ropeline_account"

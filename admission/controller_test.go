@@ -201,19 +201,30 @@ func newOps(t *testing.T, store *queue.Store) (ops http.Handler, key string) {
 
 func newOpsWith(t *testing.T, store *queue.Store, log *slog.Logger) (ops http.Handler, key string) {
 	t.Helper()
-	key, line, err := admission.NewStaffKey("ada", admission.RoleSRE, "")
-	if err != nil {
-		t.Fatal(err)
+	staff, keys := staffOf(t, admission.Member{Name: "ada", Role: admission.RoleSRE})
+	return admission.NewOps(store, staff, log), keys[0]
+}
+
+// staffOf is a list of these, and their keys.
+func staffOf(t *testing.T, members ...admission.Member) (staff *admission.Staff, keys []string) {
+	t.Helper()
+	text := "# staff\n\n"
+	for _, m := range members {
+		key, line, err := admission.NewStaffKey(m.Name, m.Role, m.Organization)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, text = append(keys, key), text+line
 	}
 	path := filepath.Join(t.TempDir(), "staff")
-	if err := os.WriteFile(path, []byte("# staff\n\n"+line), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	staff, err := admission.LoadStaff(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return admission.NewOps(store, staff, log), key
+	return staff, keys
 }
 
 func TestAnSRETunesPausesAndResumes(t *testing.T) {
@@ -340,7 +351,7 @@ func TestOnlyStaffOperates(t *testing.T) {
 	w := httptest.NewRecorder()
 	ops.ServeHTTP(w, r)
 	set := w.Header().Values("Set-Cookie")
-	if w.Code != 204 || len(set) != 2 {
+	if w.Code != 204 || len(set) != 3 || !strings.HasPrefix(set[2], ropeline.BadgeCookie+"=; Path=/api/v1/ops; Max-Age=0") { // whoever shows a key is not an account any more
 		t.Fatalf("sign-in: %d, cookies %q", w.Code, set)
 	}
 	for i, path := range []string{"Path=/api/v1/ops;", "Path=/api/v1/organizer;"} { // and nowhere else
@@ -357,7 +368,7 @@ func TestOnlyStaffOperates(t *testing.T) {
 			t.Errorf("sign-out: cookie %q", gone)
 		}
 	}
-	if len(w.Header().Values("Set-Cookie")) != 2 {
+	if len(w.Header().Values("Set-Cookie")) != 3 {
 		t.Error("sign-out leaves a cookie")
 	}
 	if code, _, _ := api(t, ops, "POST", "/api/v1/ops/sign-in", "", `{"key":"wrong"}`); code != 401 {

@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	_ "embed"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/admission/badge"
 	"github.com/ropeline/ropeline/queue"
 )
 
@@ -18,12 +20,14 @@ import (
 type Ops struct {
 	store    *queue.Store
 	staff    *Staff
+	badges   *badge.Verifier // nil: keys of the file alone
 	audit    *Audit
 	schedule *Schedule
 	presets  presets
 	terms    Terms    // nil: they are not published here
 	payments Payments // nil: nobody knows them here
 	plans    Plans    // nil: nothing is limited
+	owners   Owners   // nil: whose a sale is is not known
 	log      *slog.Logger
 	mux      *http.ServeMux
 
@@ -31,11 +35,7 @@ type Ops struct {
 	faults throttle   // of lists, which are asked for twice a second
 }
 
-const opsPath = "/api/v1/ops"
-
-// staffPaths are where the cookie of a sign-in goes: the operations, and what the booking
-// core has for staff, of which the counter takes it.
-var staffPaths = []string{opsPath, "/api/v1/organizer"}
+const opsPath = ropeline.OpsPath
 
 //go:embed openapi.json
 var openAPI []byte
@@ -62,6 +62,7 @@ type opsRoute struct {
 var opsRoutes = []opsRoute{
 	{"POST", opsPath + "/sign-in", public, (*Ops).signIn},
 	{"DELETE", opsPath + "/sign-in", public, (*Ops).signOut},
+	{"GET", opsPath + "/sign-in", staff, (*Ops).showSignIn},
 	{"GET", opsPath + "/sales", staff, (*Ops).list},
 	{"GET", opsPath + "/sales/{sale}", staff, (*Ops).show},
 	{"POST", opsPath + "/sales/{sale}/sessions/{id}/revoke", seller, (*Ops).revoke},
@@ -131,7 +132,7 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if route.who != public {
-		m, err := o.staff.Find(staffKey(r))
+		m, err := o.whoIs(r)
 		if err != nil {
 			return err
 		}
@@ -145,9 +146,42 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 		case m.Role == RoleShop && route.who != seller:
 			return errShopOnly
 		}
+		if err := o.mine(r, m); err != nil {
+			return err
+		}
 		r = r.WithContext(context.WithValue(r.Context(), memberKey{}, m))
 	}
 	return route.serve(o, w, r)
+}
+
+// Owners tell whether a sale is an organization's, by the organization's slug. An error is of
+// a store that is away.
+type Owners interface {
+	Owns(ctx context.Context, organization string, sale ropeline.SaleID) (bool, error)
+}
+
+// WithOwners knows whose sales are.
+func (o *Ops) WithOwners(w Owners) *Ops {
+	o.owners = w
+	return o
+}
+
+// mine refuses who works for an organization the sales of another, as if there were none.
+func (o *Ops) mine(r *http.Request, m Member) error {
+	if m.Organization == "" {
+		return nil
+	}
+	if o.owners == nil {
+		return ropeline.ErrStoreAway.Because(errors.New("without a database, whose a sale is is not known"))
+	}
+	owns, err := o.owners.Owns(r.Context(), m.Organization, ropeline.SaleID(r.PathValue("sale")))
+	if err != nil {
+		return ropeline.ErrStoreAway.Because(err)
+	}
+	if !owns {
+		return ropeline.ErrSaleUnknown
+	}
+	return nil
 }
 
 type memberKey struct{}
@@ -156,48 +190,6 @@ type memberKey struct{}
 func member(r *http.Request) Member {
 	m, _ := r.Context().Value(memberKey{}).(Member)
 	return m
-}
-
-// staffKey finds the key in the Authorization header or else the cookie.
-func staffKey(r *http.Request) string {
-	if key := ropeline.Bearer(r.Header.Get("Authorization")); key != "" {
-		return key
-	}
-	c, err := r.Cookie(ropeline.StaffCookie)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
-func (o *Ops) signIn(w http.ResponseWriter, r *http.Request) error {
-	var body struct {
-		Key string `json:"key"`
-	}
-	if err := ropeline.ReadJSON(w, r, &body); err != nil {
-		return err
-	}
-	m, err := o.staff.Find(body.Key)
-	if err != nil {
-		return err
-	}
-	o.log.Info("staff signed in", "who", m.Name, "role", m.Role)
-	setStaffCookie(w, body.Key, 12*time.Hour)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (o *Ops) signOut(w http.ResponseWriter, _ *http.Request) error {
-	setStaffCookie(w, "", -time.Second)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func setStaffCookie(w http.ResponseWriter, value string, life time.Duration) {
-	for _, path := range staffPaths {
-		http.SetCookie(w, &http.Cookie{Name: ropeline.StaffCookie, Value: value, Path: path, MaxAge: int(life.Seconds()),
-			HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode})
-	}
 }
 
 // live is what an SRE sees of a sale.

@@ -79,17 +79,21 @@ func (s *Signer) KeySet() token.KeySet {
 // Sign returns the token for these claims. EdDSA is deterministic: the same
 // claims give the same token, so a repeated claim cannot make a second one.
 func (s *Signer) Sign(c token.Claims) (string, error) {
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, token.JWT{
+	return s.sign("admission token", token.JWT{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: token.Issuer, Subject: string(c.Place), Audience: jwt.ClaimStrings{string(c.Sale)},
 			IssuedAt: jwt.NewNumericDate(c.IssuedAt), ExpiresAt: jwt.NewNumericDate(c.Expires),
 		},
 		Session: c.Session, SessionEnds: jwt.NewNumericDate(c.SessionEnds),
 	})
+}
+
+func (s *Signer) sign(what string, claims jwt.Claims) (string, error) {
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
 	t.Header["kid"] = s.id
 	raw, err := t.SignedString(s.key)
 	if err != nil {
-		return "", fmt.Errorf("signing admission token: %w", err)
+		return "", fmt.Errorf("signing %s: %w", what, err)
 	}
 	return raw, nil
 }

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ropeline/ropeline"
 )
@@ -24,6 +25,7 @@ type Member struct {
 	Role         string
 	Organization string            // its slug; empty: whoever runs the installation
 	hash         [sha256.Size]byte // of the key
+	until        time.Time         // of who came with an account; zero: with a key
 }
 
 // Staff is the list of those who may steer a sale, by their keys. The file has

@@ -79,7 +79,11 @@ func bookingCookies(h http.Header) []string {
 	return []string{admissionCookie(h), ropeline.AccountCookie, ropeline.FlowCookie}
 }
 
-func staffCookies(http.Header) []string { return []string{ropeline.StaffCookie} }
+// staffCookies are of who steers the line: a key, or the badge of an account. The sign-in of
+// the account itself is none of the admission part's business.
+func staffCookies(http.Header) []string {
+	return []string{ropeline.StaffCookie, ropeline.BadgeCookie}
+}
 
 // deskCookies are that, and who is signed in: an account may work for an organization.
 func deskCookies(http.Header) []string {

@@ -251,6 +251,7 @@ var Routes = []Route{
 	{"get-logo", http.MethodGet, lookPath + "/logo", Organizer, http.StatusOK, "The logo, as it was drawn"},
 	{"put-logo", http.MethodPut, lookPath + "/logo", Organizer, http.StatusOK, "A logo: a JPEG, PNG or WebP, which is drawn anew; the look gets its next version"},
 	{"delete-logo", http.MethodDelete, lookPath + "/logo", Organizer, http.StatusOK, "Take the logo away; the look gets its next version"},
+	{"put-badge", http.MethodPut, staffPath + "/badge", SRE, http.StatusOK, "Get, as a cookie, what opens the operations for a quarter of an hour: for an SRE who signed in to their account"},
 	{"get-staff", http.MethodGet, staffPath, Crew, http.StatusOK, "Who this is of the staff, for which organizations, and in which roles or scopes"},
 	{"list-organizations", http.MethodGet, organizationsPath, Admin, http.StatusOK, "Organizations that sell here"},
 	{"create-organization", http.MethodPost, organizationsPath, Admin, http.StatusCreated, "A new organization, which has nobody yet"},

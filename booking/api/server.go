@@ -54,6 +54,7 @@ type Config struct {
 	Sandbox        *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
 	CardFields     string                   // the provider's publishable key; empty: no page shows its fields
 	Staff          Staff                    // absent: nobody has a desk
+	Badges         Badges                   // nil: no account opens the operations
 	Metrics        prometheus.Registerer    // absent: nothing is registered
 	WebhooksInside bool                     // receivers of webhooks may be on our own network, and need no TLS: for development
 	Looks          LookBoard                // told how pages look; nil: nobody
@@ -113,6 +114,7 @@ type server struct {
 	around    Surroundings
 	redis     redis.UniversalClient
 	staff     Staff
+	badges    Badges // nil, too
 	desk      *order.Desk
 	links     order.Links
 	criers    map[string]payment.Crier
@@ -141,7 +143,7 @@ func New(c Config) (*Core, error) {
 	guard := abuse.New(abuse.Config{Postgres: c.Postgres, Redis: c.Redis, Policy: c.Abuse, Keys: abuse.Keys(c.OrderKey), Metrics: c.Metrics, Log: c.Log})
 	s := &server{
 		db: c.Postgres, abuse: guard, edges: c.Edges,
-		shows: shows, guide: guide.New(c.Postgres), drawing: make(chan struct{}, 1), inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, gate: c.Gate, metrics: newMetrics(c.Metrics),
+		shows: shows, guide: guide.New(c.Postgres), drawing: make(chan struct{}, 1), inventory: units, glances: newGlances(time.Now), line: c.Line, name: rand.Text(), holds: holds, orders: orders, coupons: coupons, endpoints: webhook.New(c.Postgres, webhook.Keys(c.OrderKey), c.WebhooksInside), staff: c.Staff, badges: c.Badges, gate: c.Gate, metrics: newMetrics(c.Metrics),
 		links: order.Links(c.OrderKey), criers: c.Webhooks, sandbox: c.Sandbox, fields: c.CardFields, now: time.Now, log: c.Log,
 		desk: order.NewDesk(order.Config{Store: orders, Catalogue: shows, Holds: holds, Provider: c.Provider, Coupons: coupons, Guard: guard,
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),

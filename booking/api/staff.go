@@ -66,9 +66,10 @@ type place struct {
 
 // identity is who of the staff a request comes from, wherever they work.
 type identity struct {
-	name   string // as it is written down
-	places []place
-	scopes []string // of an API key, which has no roles
+	name    string // as it is written down
+	places  []place
+	scopes  []string // of an API key, which has no roles
+	account bool     // they signed in to one, with a second factor
 }
 
 // member is who of the staff a request comes from, and for whom they do what it asks. Who
@@ -142,7 +143,7 @@ func (s *server) signedInStaff(ctx context.Context, token string) (identity, err
 		return identity{}, err
 	}
 	roles, err := s.people.Roles(ctx, here)
-	who := identity{name: strings.TrimPrefix(people.Account(here.Person), "staff:")}
+	who := identity{name: strings.TrimPrefix(people.Account(here.Person), "staff:"), account: true}
 	for _, r := range roles {
 		who.places = append(who.places, place{r.Organization, r.Roles, r.Name})
 	}

@@ -12,6 +12,7 @@ import (
 func (s *server) routeTeam() error {
 	return all(
 		handle(s, "get-staff", s.getStaff),
+		handle(s, "put-badge", s.putBadge),
 		handle(s, "list-organizations", s.listOrganizations),
 		handle(s, "create-organization", s.createOrganization),
 		handle(s, "list-members", s.listMembers),

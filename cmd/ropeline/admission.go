@@ -12,16 +12,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/admission"
+	"github.com/ropeline/ropeline/admission/badge"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/internal/dial"
 	"github.com/ropeline/ropeline/internal/monitor"
+	"github.com/ropeline/ropeline/internal/tenant"
 	"github.com/ropeline/ropeline/queue"
 )
 
 type admissionCommand struct {
 	Redis  string    `required:"" placeholder:"URL" help:"Redis of the lines, redis:// or unix://."`
-	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key, staff and, for publishing what staff and organizers ask for, terms.key."`
+	Keys   keyFolder `required:"" placeholder:"DIR" help:"Folder with seed.key, ledger.key, staff, badge.pub and, for publishing what staff and organizers ask for, terms.key."`
 	Listen string    `default:"127.0.0.1:8082" help:"Address to serve the staff's API on, for the edges."`
 
 	Postgres string            `placeholder:"DSN" help:"The database, where the entrants of draws, ledgers and presale codes are kept; without one they are in Redis only."`
@@ -134,7 +137,25 @@ func newAdmission(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, f
 		parts = append(parts, part{"publisher", p.Run})
 	}
 	if db != nil {
-		ops.WithPayments(paymentList{db}).WithPlans(planBook{catalogue.New(db, time.Now)})
+		ops.WithPayments(paymentList{db}).WithPlans(planBook{catalogue.New(db, time.Now)}).WithOwners(saleOwners{db})
+	}
+	if badges, err := keys.badges(log); err != nil {
+		return nil, err
+	} else if badges != nil {
+		ops.WithBadges(badge.NewVerifier(badges, time.Now))
+		parts = append(parts, part{"badges", badges.Run})
 	}
 	return append(parts, part{"ops", func(ctx context.Context) error { return serve(ctx, ln, ops, log) }}), nil
+}
+
+// saleOwners tells whose sales are.
+type saleOwners struct{ db *pgxpool.Pool }
+
+func (s saleOwners) Owns(ctx context.Context, organization string, sale ropeline.SaleID) (bool, error) {
+	id, err := tenant.Named(ctx, s.db, organization)
+	if err != nil || id == "" { // it is not made yet
+		return false, err
+	}
+	owner, err := tenant.Owner(ctx, s.db, tenant.Sale, string(sale))
+	return owner == id, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,8 @@ const (
 	ledgerKey       = "ledger.key"     // signs the ledgers' heads: the admission part's
 	ledgerPublic    = "ledger.pub"     // JWKS, for everybody who checks a ledger
 	codeKey         = "code.key"       // what is kept of presale codes is made with it: the edges', the admission part's and the booking core's
+	badgeKey        = "badge.key"      // signs who may steer by an account: the booking core's
+	badgePublic     = "badge.pub"      // JWKS: the admission part's
 	orderKey        = "order.key"      // makes order links: the booking core's
 	peopleKey       = "people.key"     // seals what is known of people who have accounts: the booking core's and the worker's
 	ticketKey       = "ticket.key"     // the keys of tickets on phones are derived from it: the booking core's
@@ -57,7 +60,7 @@ func (k keyFolder) init() (made []string, err error) {
 			return made, err
 		}
 	}
-	for _, pair := range [][2]string{{admissionKey, admissionPublic}, {termsKey, termsPublic}, {ledgerKey, ledgerPublic}} {
+	for _, pair := range [][2]string{{admissionKey, admissionPublic}, {termsKey, termsPublic}, {ledgerKey, ledgerPublic}, {badgeKey, badgePublic}} {
 		if made, err = k.addPair(made, pair[0], pair[1]); err != nil {
 			return made, err
 		}
@@ -116,6 +119,24 @@ func (k keyFolder) ledgerSigner() (*admission.Signer, error) {
 		return nil, nil //nolint:nilnil // as said
 	}
 	return signer, err
+}
+
+// badgeSigner loads the key of badges; nil if there is none: the operations are for keys
+// of the file alone then.
+func (k keyFolder) badgeSigner() (*admission.Signer, error) {
+	signer, err := admission.LoadSigner(k.path(badgeKey))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // as said
+	}
+	return signer, err
+}
+
+// badges opens what badges are checked with; nil if there is nothing.
+func (k keyFolder) badges(log *slog.Logger) (*token.File, error) {
+	if _, err := os.Stat(k.path(badgePublic)); errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // as said
+	}
+	return token.OpenFile(k.path(badgePublic), log)
 }
 
 // add makes one file whole or not at all, unless it is there.

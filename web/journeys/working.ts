@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { account as words, desks, sales as salesWords, staff as text, venues as venueWords } from "../src/messages/en";
+import { account as words, desks, ops as opsWords, sales as salesWords, staff as text, venues as venueWords } from "../src/messages/en";
 import { type Fan, until } from "./fan";
 import { codeOf, linkTo } from "./letters";
 import { fits, look, shiftsOfLoad } from "./look";
@@ -26,6 +26,7 @@ export async function staffTotp(fan: Fan): Promise<void> {
   await comesBack(fan, email, codes[1]!);
   await another(fan, `rui.${email}`); // an organization keeps one organizer
   await losesTheRole(page, () => managesVenues(fan, house, email));
+  await steers(fan, email, codes[2]!);
 }
 
 export const team = (organization: string) => `/api/v1/organizer/organizations/${organization}`;
@@ -185,6 +186,59 @@ async function worksForTwo(fan: Fan, email: string): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
   assert.match(Buffer.concat(chunks).toString(), /^\W*\w+(,\w+)+/, "a table with a heading");
+}
+
+/** As an SRE she opens the operations with her account, and what she does there is hers; without the role she gets no more time. */
+async function steers(fan: Fan, email: string, code: string): Promise<void> {
+  const { page, stack } = fan;
+  const installation = "installation";
+  const before = await linkTo(stack, email, "invited");
+  await page.goto(`${stack.url}/ops`);
+  await page.getByRole("link", { name: text.account }).waitFor();
+  await look(page, "ops-door");
+  await fits(page);
+  await page.getByRole("link", { name: text.account }).press("Enter");
+  await page.waitForURL("**/account?**");
+  await signsIn(page, email);
+  await page.getByLabel(words.code).fill(code);
+  await page.getByLabel(words.code).press("Enter");
+  await page.getByText(opsWords.account.other).waitFor(); // she manages venues
+  await look(page, "ops-door-other");
+  await fits(page);
+  await ask(fan, "POST", `${team(installation)}/invitations`, { email, roles: ["sre"] });
+  let link = before;
+  await until(async () => (link = await linkTo(stack, email, "invited")) !== before, "the letter to the SRE");
+  await page.goto("about:blank");
+  await page.goto(link);
+  await page.getByRole("button", { name: words.invited.submit }).press("Enter");
+  await page.getByText(words.invited.submit).waitFor({ state: "detached" });
+
+  await page.goto(`${stack.url}/ops#sale=${stack.sale}`);
+  const mode = (name: keyof typeof opsWords.mode.name) => page.getByRole("button", { name: opsWords.mode.name[name], exact: true });
+  const change = async (to: "pause" | "run", reason: string) => {
+    await page.getByLabel(opsWords.mode.reason).fill(reason);
+    await mode(to).press("Enter");
+    await page.locator(".audit").getByText(reason).first().waitFor();
+  };
+  await mode("pause").waitFor();
+  await change("pause", "The band is stuck in traffic.");
+  try {
+    await page.locator(".audit").getByText(/account-[0-9a-f-]{36}/).first().waitFor();
+    await look(page, "ops-by-account");
+    assert.equal((await page.context().cookies(`${stack.url}/api/v1/ops`)).find((each) => each.name === "ropeline_badge")?.httpOnly, true, "no script reads the badge");
+    assert.equal((await page.context().cookies(`${stack.url}/api/v1/me`)).find((each) => each.name === "ropeline_badge"), undefined, "the badge goes to the operations alone");
+  } finally {
+    await change("run", "The band is here.");
+  }
+  const { id, version } = await memberOf(fan, installation, email);
+  await ask(fan, "DELETE", `${team(installation)}/members/${id}?reason=has+left`, undefined, { "If-Match": `"${version}"` });
+  const renewed = () => page.evaluate(async () => (await fetch("/api/v1/organizer/staff/badge", { method: "PUT" })).status);
+  assert.equal(await renewed(), 403, "nobody else is given more time");
+  await page.context().clearCookies({ name: "ropeline_badge" }); // a quarter of an hour later
+  await page.getByText(opsWords.account.other).waitFor();
+  await page.getByText(opsWords.signIn.over).waitFor();
+  await page.getByRole("button", { name: opsWords.account.signOut }).press("Enter");
+  await page.getByRole("link", { name: text.account }).waitFor();
 }
 
 const memberOf = async (fan: Fan, organization: string, email: string) => {

@@ -4,13 +4,16 @@ import type { AuditRow, EdgeReport, Live, PaymentTrouble, Planned, Preset, Sampl
 import { call } from "./http";
 
 const root = "/api/v1/ops";
+/** What is asked for twice a second is not waited for long: the page says so, and asks again. */
+const patience = 3_000;
 const at = (sale: string) => `${root}/sales/${encodeURIComponent(sale)}`;
 
 export const signIn = async (key: string) => void (await call("POST", `${root}/sign-in`, { body: { key } }));
+/** Who this is, by a key or by an account; left: how many seconds an account is let in for. */
+export const signedIn = async () => (await call<{ who: string; by: "key" | "account"; left?: number }>("GET", `${root}/sign-in`, { patience })).body;
+/** Has a booking core say, in a cookie that no script reads, that this account may steer. */
+export const badge = async () => void (await call("PUT", "/api/v1/organizer/staff/badge"));
 export const signOut = async () => void (await call("DELETE", `${root}/sign-in`));
-/** What is asked for twice a second is not waited for long: the page says so, and asks again. */
-const patience = 3_000;
-
 /** All sales, and those that cannot be read now. */
 export const sales = async () => (await call<{ sales: Live[]; failed?: Unread[] }>("GET", `${root}/sales`, { patience })).body;
 export const sale = async (id: string) => (await call<Live>("GET", at(id))).body;

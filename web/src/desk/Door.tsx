@@ -1,9 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { signOut as dropKey } from "../api/ops";
 import { type Place } from "../api/staff";
+import { ByAccount } from "../look/ByAccount";
 import { Desks } from "../look/Desks";
-import { Elsewhere } from "../look/Elsewhere";
 import { SignIn, type SignInWords } from "../look/SignIn";
 import { Top } from "../look/Top";
 import { staff as words } from "../messages/en";
@@ -68,26 +67,6 @@ export function Door(props: { of: Signing; page: string; words: SignInWords }) {
         <ByAccount back={back} />
       )}
     </SignIn>
-  );
-}
-
-function ByAccount({ back }: { back: string }) {
-  const to = `/account?back=${encodeURIComponent(back)}`;
-  const go = async (event: Event) => {
-    event.preventDefault();
-    await dropKey().catch(() => {}); // one that is over would count before the account
-    location.assign(to);
-  };
-  return (
-    <>
-      <p>
-        {words.or}{" "}
-        <a href={to} onClick={(event) => void go(event)}>
-          {words.account}
-        </a>
-      </p>
-      <Elsewhere next={back} first={() => dropKey().catch(() => {})} />
-    </>
   );
 }
 

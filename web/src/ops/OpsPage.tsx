@@ -2,10 +2,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/ops";
 import type { EdgeReport, Live, Unread } from "../api/documents";
 import { Refusal } from "../api/http";
+import { signOut as leaveAccount } from "../api/staff";
+import { ByAccount } from "../look/ByAccount";
 import { SignIn } from "../look/SignIn";
 import { Top } from "../look/Top";
-import { common, ops as words } from "../messages/en";
+import { common, ops as words, staff as staffWords } from "../messages/en";
 import { count } from "../messages/format";
+import { type Came, renew, useBadge } from "./badge";
 import { Edges } from "./Edges";
 import { Payments } from "./Payments";
 import { SaleDesk, State } from "./SaleDesk";
@@ -26,6 +29,8 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const [asOf, setAsOf] = useState<Date>();
   const [stale, setStale] = useState(false);
   const [picked, setPicked] = useState(named);
+  const [came, setCame] = useState<Came>("off"); // of an account, where there is no key
+  const { by, ends } = useBadge(staff === "yes");
   const key = useRef(signInKey);
   const heading = useRef<HTMLHeadingElement>(null);
   const late = useLate(asOf);
@@ -39,6 +44,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   useEffect(() => {
     let stopped = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let tried = false; // an account, since the last answer
     const look = async () => {
       try {
         if (key.current !== "") {
@@ -54,9 +60,17 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
         setAsOf(new Date());
         setStale(false);
         setStaff("yes");
+        tried = false;
       } catch (cause) {
         if (stopped) return;
-        if (cause instanceof Refusal && (cause.status === 401 || cause.status === 403)) return setStaff("no");
+        if (cause instanceof Refusal && (cause.status === 401 || cause.status === 403)) {
+          const now = tried ? "off" : await renew();
+          if (stopped) return;
+          tried = true;
+          if (now === "in") return void look();
+          setCame(now);
+          return setStaff("no");
+        }
         setStale(true);
       }
       timer = setTimeout(() => void look(), every);
@@ -73,6 +87,15 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
     setStaff("unknown");
     requestAnimationFrame(() => heading.current?.focus()); // once it is shown
   };
+  const leave = async () => {
+    try {
+      await (by === "account" ? leaveAccount() : api.signOut());
+      setCame("out");
+      signedOut();
+    } catch {
+      setStale(true);
+    }
+  };
   const signedOut = () => {
     setSales([]);
     setUnread([]);
@@ -84,11 +107,11 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const live = sales.find((each) => each.sale === picked) ?? sales[0];
   return (
     <>
-      {staff === "no" && <SignedOut over={asOf !== undefined} onDone={signedIn} />}
+      {staff === "no" && <SignedOut over={asOf !== undefined} came={came} onDone={signedIn} />}
       {/* Whose sign-in is over finds what they typed as it was. */}
       <div hidden={staff === "no"}>
         <Top>
-          <button type="button" onClick={() => void api.signOut().then(signedOut, () => setStale(true))} disabled={staff !== "yes"}>
+          <button type="button" onClick={() => void leave()} disabled={staff !== "yes"}>
             {words.signOut}
           </button>
         </Top>
@@ -100,7 +123,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
             <div>
               {!silent && <p class="note">{asOf ? words.asOf(asOf) : common.loading}</p>}
               <p class="wrong" role="status">
-                {silent && (asOf ? words.stale(asOf) : common.offline)}
+                {silent ? (asOf ? words.stale(asOf) : common.offline) : ends && words.account.ends(ends)}
               </p>
             </div>
           </div>
@@ -153,7 +176,7 @@ function Sales({ sales, picked }: { sales: Live[]; picked: Live | undefined }) {
   );
 }
 
-function SignedOut({ over, onDone }: { over: boolean; onDone: () => void }) {
+function SignedOut({ over, came, onDone }: { over: boolean; came: Came; onDone: () => void }) {
   const [problem, setProblem] = useState(over ? words.signIn.over : "");
   const submit = async (key: string) => {
     try {
@@ -163,5 +186,32 @@ function SignedOut({ over, onDone }: { over: boolean; onDone: () => void }) {
       setProblem(cause instanceof Refusal && cause.status < 500 ? words.signIn.wrong : common.offline);
     }
   };
-  return <SignIn page="ops" words={words.signIn} problem={problem} submit={submit} />;
+  const leave = async () => {
+    try {
+      await leaveAccount();
+      location.reload();
+    } catch {
+      setProblem(common.offline);
+    }
+  };
+  return (
+    <SignIn page="ops" words={words.signIn} problem={problem} submit={submit}>
+      {came === "out" && <ByAccount back={location.pathname + location.search} />}
+      {came === "away" && <p class="note">{words.account.away}</p>}
+      {came === "second" && (
+        <>
+          <p>{words.account.second}</p>
+          <a class="button" href={`/account/security?back=${encodeURIComponent(location.pathname)}`}>
+            {staffWords.second.go}
+          </a>
+        </>
+      )}
+      {came === "other" && <p>{words.account.other}</p>}
+      {(came === "second" || came === "other") && (
+        <button type="button" onClick={() => void leave()}>
+          {words.account.signOut}
+        </button>
+      )}
+    </SignIn>
+  );
 }

@@ -5,6 +5,13 @@ export const ops = {
   noscript: "This page needs JavaScript. Please switch it on and load the page again.",
   heading: "Operations",
   signIn: { heading: "Sign in as staff", key: "Staff key", submit: "Sign in", wrong: "This key is not known.", over: "Your sign-in is over. Sign in again: what you typed is kept.", hint: "Made by: ropeline keygen staff NAME ROLE" },
+  account: {
+    away: "No booking core answers, so nobody can sign in with an account now. A key opens this page all the same.",
+    other: "The account that you are signed in to is not an SRE's. Sign out of it to come in with another.",
+    signOut: "Sign out of the account",
+    second: "Your account opens this page once it has a second factor.",
+    ends: (at: Date) => `Your sign-in ends at ${timeOfDay(at)}, and cannot be renewed now. A key opens this page then.`,
+  },
   signOut: "Sign out",
   asOf: (at: Date) => `As of ${timeOfDay(at)}`,
   stale: (at: Date) => `No answer. These are the numbers of ${timeOfDay(at)}`,
