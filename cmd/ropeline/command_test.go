@@ -83,7 +83,7 @@ func TestKeysAreMadeOnceAndChecked(t *testing.T) {
 [1]
 `)
 	expect(t, session(t, dir, "keygen", "init", "--keys", "DIR"),
-		"made in DIR: place.key seed.key code.key order.key people.key ticket.key admission.key admission.pub terms.key terms.pub ledger.key ledger.pub invite.key invite.pub staff\n")
+		"made in DIR: place.key seed.key code.key order.key people.key ticket.key admission.key admission.pub terms.key terms.pub ledger.key ledger.pub badge.key badge.pub invite.key invite.pub staff\n")
 	before, err := os.ReadFile(filepath.Join(dir, "place.key"))
 	if err != nil {
 		t.Fatal(err)
