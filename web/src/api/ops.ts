@@ -12,7 +12,7 @@ export const signIn = async (key: string) => void (await call("POST", `${root}/s
 /** Who this is, by a key or by an account; left: how many seconds an account is let in for. */
 export const signedIn = async () => (await call<{ who: string; by: "key" | "account"; left?: number }>("GET", `${root}/sign-in`, { patience })).body;
 /** Has a booking core say, in a cookie that no script reads, that this account may steer. */
-export const badge = async () => void (await call("PUT", "/api/v1/organizer/staff/badge"));
+export const badge = async () => void (await call("PUT", "/api/v1/organizer/staff/badge", { patience }));
 export const signOut = async () => void (await call("DELETE", `${root}/sign-in`));
 /** All sales, and those that cannot be read now. */
 export const sales = async () => (await call<{ sales: Live[]; failed?: Unread[] }>("GET", `${root}/sales`, { patience })).body;
