@@ -145,6 +145,8 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 			return errBoxOfficeOnly
 		case m.Role == RoleShop && route.who != seller:
 			return errShopOnly
+		case m.Role != RoleShop && m.Role != RoleSRE:
+			return ropeline.ErrStaffRequired // a role that somebody adds opens nothing here by itself
 		}
 		if err := o.mine(r, m); err != nil {
 			return err

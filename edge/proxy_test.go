@@ -71,13 +71,13 @@ func TestProxyRemovesWhatOnlyWeMaySay(t *testing.T) {
 func TestCookiesGoOnlyWhereTheyBelong(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
-	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; ropeline_admission_other=token2; other=1; ropeline_staff=key; __Host-ropeline_account=who; __Host-ropeline_flow=kept"
+	const all = "ropeline_place_demo=ticket; ropeline_admission_demo=token; ropeline_admission_other=token2; other=1; ropeline_staff=key; ropeline_badge=sre; __Host-ropeline_account=who; __Host-ropeline_flow=kept"
 	g.browser().do("GET", "/api/v1/holds", "", "Cookie", all, "Ropeline-Sale", "demo")
 	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_admission_demo=token; __Host-ropeline_account=who; __Host-ropeline_flow=kept" {
 		t.Errorf("cookies at booking: %q", got)
 	}
 	g.browser().do("GET", "/api/v1/ops/sales", "", "Cookie", all)
-	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_staff=key" {
+	if got := g.upstream.last().Header.Values("Cookie"); len(got) != 1 || got[0] != "ropeline_staff=key; ropeline_badge=sre" {
 		t.Errorf("cookies at ops: %q", got)
 	}
 	for _, desk := range []string{"performances/x/counter", "venues", "pictures/x"} {
