@@ -103,7 +103,7 @@ export const ops = {
     changed: (what: string) => `Somebody was faster${what && `: ${what}`}. Look again; the next time it is done.`,
     whole: "Please enter whole numbers from 0.",
     preview: {
-      none: "Move a slider to see what it would do. The reason is kept in the audit with the name of your key.",
+      none: "Move a slider to see what it would do. The reason is kept in the audit with the name of your key, or the id of your account.",
       room: (n: number) => `Room for ${count(n)} more.`,
       above: (n: number) => `${count(n)} inside are above the new cap: they stay until they leave, nobody goes in before.`,
       filled: (time: string) => `At this rate it is filled in ${time}.`,
