@@ -108,6 +108,7 @@ var layout = []room{
 	{"internal/bench/caller", nil, "asks, whatever is measured"},
 	{"internal/bench/catalogue", []string{"internal/bench", "internal/bench/caller", "booking", "booking/*", "admission", "admission/token", "admission/gate"}, "how people find what is on, beside the plain way to answer"},
 	{"internal/bench/booking", []string{"internal/bench", "internal/bench/caller", "internal/bench/sockets", "booking", "booking/*", "queue", "admission", "admission/token", "admission/gate"}, "what the booking core writes, beside the plain way to write it"},
+	{"internal/bench/letters", []string{"internal/bench", "booking/mail", "booking/people", "internal/devstack/mailbox"}, "letters from outside, beside the plain way to send them"},
 	{"cmd/ropeline", []string{"*"}, "wires everything"},
 	{"cmd/ropeline-loadtest", []string{"loadtest"}, "wires the load test"},
 }
@@ -128,7 +129,8 @@ var owners = map[string][]string{
 	"github.com/stripe/":            {"booking/payment/stripe", "booking/payment/stripe/stripetest"},
 	"github.com/alexedwards/":       {"booking/people"},
 	"github.com/pquerna/":           {"booking/people"},
-	"github.com/wneessen/":          {"booking/mail"},
+	"github.com/wneessen/":          {"booking/mail", "internal/bench/letters"},
+	"github.com/riverqueue/":        {"booking/mail", "internal/migrations"},
 	"github.com/emersion/":          {"internal/devstack/mailbox"},
 	"go.yaml.in/":                   {"edge/passage"},
 	"codeberg.org/go-pdf/":          {"booking/insight", "booking/paper"},
@@ -140,7 +142,7 @@ var owners = map[string][]string{
 	"github.com/standard-webhooks/": {"booking/webhook"},
 	"github.com/Shopify/":           {"internal/devstack/devtest"},
 	"github.com/rs/zerolog":         {"internal/devstack/devtest"},
-	module + "/internal/devstack":   {"cmd/ropeline", "internal/devstack/devtest", "internal/devstack/elsewhere/serve", "internal/bench"},
+	module + "/internal/devstack":   {"cmd/ropeline", "internal/devstack/devtest", "internal/devstack/elsewhere/serve", "internal/bench", "internal/bench/letters"},
 }
 
 func matches(pkg, pattern string) bool {

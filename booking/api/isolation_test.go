@@ -68,7 +68,7 @@ func (c *core) rows() map[string]string {
 	c.t.Helper()
 	rows, err := c.db.Query(c.t.Context(), `select c.relname, query_to_xml(format('select md5(string_agg(x::text, '''' order by x::text)) from %I x', c.relname), true, false, '')::text
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = current_schema() and c.relkind in ('r', 'p') and not c.relispartition and c.relname !~ '^(find_|insight_|goose|sign_ins$|api_keys$|health|webhook_deliveries$|mails$)'`)
+		where n.nspname = current_schema() and c.relkind in ('r', 'p') and not c.relispartition and c.relname !~ '^(find_|insight_|goose|river_|sign_ins$|api_keys$|health|webhook_deliveries$|mails$)'`)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ var ErrNoAccounts = &ropeline.Error{Kind: ropeline.NotFound, Code: "accounts-off
 func posted(out *mail.Store, site string) people.Post {
 	return func(ctx context.Context, tx pgx.Tx, l people.Letter) error {
 		subject, text := l.Text(site)
-		_, err := out.Post(ctx, tx, l.Person, mail.Message{To: l.To, Subject: subject, Text: text}, l.For)
+		_, err := out.Post(ctx, tx, mail.Message{To: l.To, Subject: subject, Text: text}, mail.Slip{Person: l.Person, For: l.For})
 		return err
 	}
 }

@@ -22,7 +22,7 @@ import (
 func (c *core) kept() map[string]bool {
 	c.t.Helper()
 	rows, err := c.db.Query(c.t.Context(), `select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') and not relispartition
-		and relname !~ '^(find_|insight_|goose|sign_ins$|api_keys$|health|webhook_deliveries$|mails$|organizations$)'`)
+		and relname !~ '^(find_|insight_|goose|river_|sign_ins$|api_keys$|health|webhook_deliveries$|mails$|organizations$)'`)
 	if err != nil {
 		c.t.Fatal(err)
 	}

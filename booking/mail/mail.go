@@ -1,9 +1,14 @@
 // Package mail sends letters over SMTP.
 //
 // A letter is written down in the transaction of what it tells of (Post), sealed, so that
-// none is lost and none is sent of what was rolled back; a Sender hands it over and tries
-// again until it is taken, refused for good, or of no use any more. It may be sent twice:
-// if the sender dies after the mail server has taken it. Both have one Message-ID.
+// none is lost and none is sent of what was rolled back. With it goes a job (river), that
+// names it; a Sender hands it over and tries again until it is taken, refused for good, or of
+// no use any more. It may be sent twice: if the sender dies after the mail server has taken
+// it. Both have one Message-ID.
+//
+// River wakes the senders, shares letters among them and keeps what somebody waits for apart
+// from what goes to many. Whether a letter may be tried is for the letter's own row to say, by
+// Postgres's clock (claim): river finds what the dead have left by the clock of a worker.
 package mail
 
 import (
@@ -11,10 +16,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -27,24 +35,59 @@ type Message struct {
 	Text    string `json:"text"`
 }
 
+// Slip goes with a letter that is posted.
+type Slip struct {
+	Person string        // whom it is about, who may be erased with it; empty: nobody who has an account
+	Cause  string        // what it tells of, and whom: of one cause one letter is sent; empty: this one is
+	For    time.Duration // until it is given up
+	Bulk   bool          // it goes to many, and leaves when nobody waits for another
+}
+
 // Sealer keeps messages, by their ids, from whoever has the database alone.
 type Sealer interface {
 	Seal(id string, text []byte) ([]byte, error)
 	Open(id string, sealed []byte) ([]byte, error)
 }
 
-// Store keeps what is to be sent in Postgres, by whose clock it is due.
+// Store keeps what is to be sent in Postgres.
 type Store struct {
 	db   *pgxpool.Pool
 	seal Sealer
+	jobs *river.Client[pgx.Tx] // that writes jobs, and does none
 }
 
-// New returns a Store over a pool.
-func New(db *pgxpool.Pool, s Sealer) *Store { return &Store{db, s} }
+// The queues of jobs.
+const (
+	letters = "letters" // somebody waits for each
+	bulk    = "bulk"
+)
 
-// Post writes a message about a person, if it is about one, down, to be sent once tx is committed. It is given
-// up after so long. Its id is returned, by which it is known for a week after that.
-func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, after time.Duration) (id string, err error) {
+// letter is what a job says.
+type letter struct {
+	ID string `json:"letter"`
+}
+
+// Kind names the jobs.
+func (letter) Kind() string { return "letter" }
+
+// enough is how often river may find a letter with a dead sender, or Postgres away, before
+// the sweep has it fail in its time. A try of ours counts for none.
+const enough = 1000
+
+// New returns a Store over a pool.
+func New(db *pgxpool.Pool, s Sealer) *Store {
+	// Senders are woken for every transaction: river would wake them ten times a second at most,
+	// and a letter that commits after the last of these would wait until somebody looks.
+	jobs, err := river.NewClient(riverpgxv5.New(db), &river.Config{FetchCooldown: river.FetchCooldownMin, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		panic(err) // of a configuration that is ours, and always the same
+	}
+	return &Store{db, s, jobs}
+}
+
+// Post writes a message down, to be sent once tx is committed. Its id is returned, by which
+// it is known for a week after it was sent or given up; none, if there is one of its cause.
+func (s *Store) Post(ctx context.Context, tx pgx.Tx, m Message, slip Slip) (id string, err error) {
 	if id, err = booking.NewID(); err != nil {
 		return "", err
 	}
@@ -56,8 +99,19 @@ func (s *Store) Post(ctx context.Context, tx pgx.Tx, person string, m Message, a
 	if err != nil {
 		return "", err
 	}
-	_, err = tx.Exec(ctx, `insert into mails (id, person_id, sealed, give_up_at) values ($1, nullif($2, '')::uuid, $3, now() + $4)`, id, person, sealed, after)
-	return id, err
+	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at) values ($1, nullif($2, '')::uuid, nullif($3, ''), $4, now() + $5)
+		on conflict (cause) do nothing`, id, slip.Person, slip.Cause, sealed, slip.For)
+	if err != nil || tag.RowsAffected() == 0 {
+		return "", err
+	}
+	queue := letters
+	if slip.Bulk {
+		queue = bulk
+	}
+	if _, err := s.jobs.InsertTx(ctx, tx, letter{id}, &river.InsertOpts{Queue: queue, MaxAttempts: enough}); err != nil {
+		return "", fmt.Errorf("having a letter sent: %w", err)
+	}
+	return id, nil
 }
 
 // parcel is a message that was taken to be sent.
@@ -77,19 +131,22 @@ const (
 	firstDelay, lastDelay = 5 * time.Second, 15 * time.Minute
 )
 
-// take takes messages that are due, so that nobody else does for as long as a lease.
-func (s *Store) take(ctx context.Context, most int) ([]parcel, error) {
-	rows, err := s.db.Query(ctx, `
-		update mails m set tries = tries + 1, next_at = now() + make_interval(secs => $2), updated_at = now()
-		from (select id from mails where state = 'due' and next_at <= now() order by next_at limit $1 for update skip locked) d
-		where m.id = d.id returning m.id, m.tries, m.sealed`, most, lease.Seconds())
-	if err != nil {
-		return nil, away("taking letters", err)
+// claim takes a message so that nobody else does for as long as a lease. If it is not to be
+// tried now it says in how long it may be, if ever.
+func (s *Store) claim(ctx context.Context, id string) (p parcel, wait time.Duration, ok bool, err error) {
+	p.id = id
+	err = s.db.QueryRow(ctx, `update mails set tries = tries + 1, next_at = now() + $2, updated_at = now() where id = $1 and state = 'due' and next_at <= now() returning tries, sealed`,
+		id, lease).Scan(&p.tries, &p.sealed)
+	if err == nil {
+		return p, 0, true, nil
 	}
-	all, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (p parcel, err error) {
-		return p, r.Scan(&p.id, &p.tries, &p.sealed)
-	})
-	return all, away("taking letters", err)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = s.db.QueryRow(ctx, `select next_at - now() from mails where id = $1 and state = 'due'`, id).Scan(&wait)
+		if errors.Is(err, pgx.ErrNoRows) { // it was sent, or given up, or whom it is about was erased
+			return p, 0, false, nil
+		}
+	}
+	return p, max(wait, time.Millisecond), false, away("taking a letter", err)
 }
 
 // read opens a message. One that cannot be read never can.
@@ -108,25 +165,33 @@ type outcome struct {
 }
 
 // tried writes down what came of a try, and forgets what the message said if that was the
-// last one.
-func (s *Store) tried(ctx context.Context, p parcel, o outcome) error {
-	wait := firstDelay
+// last one. If it was not it says in how long the next may be.
+func (s *Store) tried(ctx context.Context, p parcel, o outcome) (wait time.Duration, err error) {
+	wait = firstDelay
 	for i := 1; i < p.tries && wait < lastDelay; i++ {
 		wait *= 4
 	}
 	wait = min(wait, lastDelay)
-	_, err := s.db.Exec(ctx, `
-		update mails m set state = e.state, sealed = case e.state when 'due' then sealed end, problem = $3, next_at = now() + make_interval(secs => $5), updated_at = now()
-		from (select case when $3 = '' then 'sent' when $4 or give_up_at <= now() + make_interval(secs => $5) then 'failed' else 'due' end as state
+	tag, err := s.db.Exec(ctx, `
+		update mails m set state = e.state, sealed = case e.state when 'due' then sealed end, problem = $3, next_at = now() + $5, updated_at = now()
+		from (select case when $3 = '' then 'sent' when $4 or give_up_at <= now() + $5 then 'failed' else 'due' end as state
 			from mails where id = $1) e
-		where m.id = $1 and m.state = 'due' and m.tries = $2`, p.id, p.tries, o.problem, o.final, wait.Seconds())
-	return away("writing down what came of a letter", err)
+		where m.id = $1 and m.state = 'due' and m.tries = $2`, p.id, p.tries, o.problem, o.final, wait)
+	if o.problem == "" || o.final || tag.RowsAffected() == 0 {
+		wait = 0
+	}
+	return wait, away("writing down what came of a letter", err)
 }
 
-// forget deletes what was sent, or given up, long ago.
-func (s *Store) forget(ctx context.Context) error {
-	_, err := s.db.Exec(ctx, `delete from mails where id in (select id from mails where state <> 'due' and updated_at < now() - make_interval(secs => $1) limit 10000)`, kept.Seconds())
-	return away("forgetting old letters", err)
+// sweep deletes what was sent, or given up, long ago, and gives up what is of no use any
+// more, which nobody tries: its job was given up.
+func (s *Store) sweep(ctx context.Context) error {
+	_, err := s.db.Exec(ctx, `delete from mails where id in (select id from mails where state <> 'due' and updated_at < now() - $1::interval limit 10000)`, kept)
+	if err != nil {
+		return away("forgetting old letters", err)
+	}
+	_, err = s.db.Exec(ctx, `update mails set state = 'failed', sealed = null, problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
+	return away("giving up old letters", err)
 }
 
 // waiting counts what is due, and for how long the oldest has been.

@@ -85,6 +85,7 @@ func (r *rig) untilAtOnce(run func(context.Context) error, so func() bool) {
 	r.t.Helper()
 	r.until(run, func() bool {
 		r.exec(`update mails set next_at = now() where state = 'due' and next_at > now()`)
+		r.exec(`update river_job set state = 'available', scheduled_at = now() where state in ('available', 'scheduled', 'retryable')`)
 		return so()
 	})
 }
@@ -125,7 +126,7 @@ func (r *rig) post(to string, fails error) {
 	r.t.Helper()
 	err := pgx.BeginFunc(r.t.Context(), r.db, func(tx pgx.Tx) error {
 		m := mail.Message{To: to, Subject: "Größe & <b>", Text: "Ein Brief über\n" + strings.Repeat("lang", 40) + "\n"}
-		_, err := r.store.Post(r.t.Context(), tx, r.who, m, time.Hour)
+		_, err := r.store.Post(r.t.Context(), tx, m, mail.Slip{Person: r.who, For: time.Hour})
 		return errors.Join(err, fails)
 	})
 	if !errors.Is(err, fails) {

@@ -13,16 +13,28 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	gomail "github.com/wneessen/go-mail"
 )
 
 const (
-	// Every is how often a Sender looks for what is due.
+	// Every is how often a Sender looks whether it has not heard of a letter, and counts them.
 	Every = time.Second
-	// patience is how long the mail server may take for a batch.
+	// patience is how long the mail server may take for a letter.
 	patience = time.Minute
-	// batch is how many letters one connection carries.
-	batch = 20
+	// farewell is how long a Sender that ends waits for it.
+	farewell = 5 * time.Second
+	// sulk is for how long a mail server that could not be reached is not asked again: who is
+	// left waiting by one that is dead holds up nobody else.
+	sulk = 5 * time.Second
+
+	// Hands is how many letters are sent at a time that somebody waits for, bulkHands how many
+	// of the others: so many connections has the mail server, at most.
+	Hands, bulkHands = 16, 4
+	// pause is for how long letters gather that are taken together; bulkPause bounds those that
+	// go to many to bulkHands in it, which is 200 a second: 100,000 in less than nine minutes.
+	pause, bulkPause = 10 * time.Millisecond, 20 * time.Millisecond
 )
 
 // Server is the mail server that letters are handed to.
@@ -79,18 +91,20 @@ type Sender struct {
 	from   string
 	every  time.Duration
 	log    *slog.Logger
+	lines  *lines
 
 	tries       *prometheus.CounterVec
 	due, oldest prometheus.Gauge
 }
 
-// NewSender returns a Sender for letters from an address, that looks every so often.
+// NewSender returns a Sender for letters from an address, that looks every so often for what
+// it has not heard of.
 func NewSender(s *Store, server Server, from string, every time.Duration, reg prometheus.Registerer, log *slog.Logger) (*Sender, error) {
 	if _, err := mail.ParseAddress(from); err != nil {
 		return nil, fmt.Errorf("letters cannot come from %q: %w", from, err)
 	}
 	add := promauto.With(reg)
-	out := &Sender{store: s, server: server, from: from, every: every, log: log,
+	out := &Sender{store: s, server: server, from: from, every: every, log: log, lines: &lines{server: server},
 		tries: add.NewCounterVec(prometheus.CounterOpts{Name: "ropeline_mail_tries_total",
 			Help: "Times that a letter was sent, by whether the mail server took it (yes) or not (no)."}, []string{"taken"}),
 		due: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_mail_due", Help: "Letters that are still to be sent."}),
@@ -104,105 +118,158 @@ func NewSender(s *Store, server Server, from string, every time.Duration, reg pr
 
 // Run sends until ctx ends.
 func (s *Sender) Run(ctx context.Context) error {
+	defer s.lines.close()
+	for {
+		err := s.work(ctx)
+		if ctx.Err() != nil {
+			if err != nil {
+				s.log.Warn("letters may be sent again", "err", err)
+			}
+			return nil
+		}
+		s.log.Warn("letters are not sent", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(s.every):
+		}
+	}
+}
+
+// work has river's jobs done until ctx ends.
+func (s *Sender) work(ctx context.Context) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{sender: s}); err != nil {
+		return fmt.Errorf("sending letters: %w", err)
+	}
+	client, err := river.NewClient(riverpgxv5.New(s.store.db), &river.Config{
+		Workers: workers, Logger: slog.New(quiet{s.log.Handler()}), JobTimeout: patience, FetchPollInterval: max(s.every, pause, bulkPause), FetchCooldown: pause,
+		RescueStuckJobsAfter: lease, CompletedJobRetentionPeriod: time.Hour,
+		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: Hands}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}},
+	})
+	if err != nil {
+		return fmt.Errorf("sending letters: %w", err)
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("sending letters: %w", err)
+	}
+	s.watch(ctx)
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if client.Stop(soon) == nil {
+		return nil
+	}
+	return client.StopAndCancel(context.WithoutCancel(ctx))
+}
+
+// watch counts letters until ctx ends.
+func (s *Sender) watch(ctx context.Context) {
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	var swept time.Time
 	for {
-		if err := s.round(ctx, &swept); err != nil && ctx.Err() == nil {
-			s.log.Warn("letters are not sent", "err", err)
+		s.lines.tidy()
+		due, oldest, err := s.store.waiting(ctx)
+		if err == nil {
+			s.due.Set(float64(due))
+			s.oldest.Set(oldest)
+			if time.Since(swept) > time.Hour {
+				swept = time.Now()
+				err = s.store.sweep(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("letters are not counted", "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
 }
 
-// round sends what is due.
-func (s *Sender) round(ctx context.Context, swept *time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	due, oldest, err := s.store.waiting(ctx)
+// worker does jobs.
+type worker struct {
+	river.WorkerDefaults[letter]
+	sender *Sender
+}
+
+// Work sends a letter, if it may be sent now.
+func (w *worker) Work(ctx context.Context, job *river.Job[letter]) error {
+	began := time.Now()
+	p, wait, ok, err := w.sender.store.claim(ctx, job.Args.ID)
 	if err != nil {
 		return err
 	}
-	s.due.Set(float64(due))
-	s.oldest.Set(oldest)
-	if time.Since(*swept) > time.Hour {
-		*swept = time.Now()
-		if err := s.store.forget(ctx); err != nil {
-			return err
-		}
+	if ok {
+		wait, err = w.sender.hand(ctx, p)
 	}
-	for due > 0 {
-		parcels, err := s.store.take(ctx, batch)
-		if err != nil || len(parcels) == 0 {
-			return err
-		}
-		s.hand(ctx, parcels)
+	if err != nil || wait == 0 {
+		return err
 	}
-	return nil
+	// River reckons from our clock, and compares with Postgres's, by which it was attempted.
+	next := job.AttemptedAt.Add(time.Since(began) + wait)
+	return river.JobSnooze(max(0, time.Until(next)))
 }
 
-// hand sends letters over one connection. Where that cannot be had each is tried again.
-func (s *Sender) hand(ctx context.Context, parcels []parcel) {
-	client, err := s.server.client()
-	if err == nil {
-		err = client.DialWithContext(ctx)
+// hand sends a letter, and says in how long it is to be tried again.
+func (s *Sender) hand(ctx context.Context, p parcel) (wait time.Duration, err error) {
+	o := s.send(ctx, p)
+	if ctx.Err() != nil && o.problem != "" {
+		return 0, ctx.Err() // we end: it is due again when its lease is over
 	}
-	if err == nil {
-		defer func() { _ = client.Close() }() // the letters are taken, or not, whatever it says to QUIT
+	s.tries.WithLabelValues(map[bool]string{true: "yes", false: "no"}[o.problem == ""]).Inc()
+	if o.problem != "" {
+		s.log.Debug("a letter was not taken", "letter", p.id, "try", p.tries, "problem", o.problem)
 	}
-	for _, p := range parcels {
-		o := outcome{problem: "the mail server cannot be reached"}
-		if err == nil {
-			o = s.send(client, p)
-		}
-		if ctx.Err() != nil && o.problem != "" {
-			return // we end: it is due again when its lease is over
-		}
-		s.tries.WithLabelValues(map[bool]string{true: "yes", false: "no"}[o.problem == ""]).Inc()
-		if o.problem != "" {
-			s.log.Debug("a letter was not taken", "letter", p.id, "try", p.tries, "problem", o.problem, "err", err)
-		}
-		if err := s.note(ctx, p, o); err != nil {
-			s.log.Warn("a letter may be sent again", "letter", p.id, "err", err)
-		}
+	if wait, err = s.note(ctx, p, o); err != nil {
+		s.log.Warn("a letter may be sent again", "letter", p.id, "err", err)
 	}
-	if err != nil {
-		s.log.Warn("the mail server cannot be reached", "err", err)
-	}
+	return wait, err
 }
 
 // note writes down what came of a try, even if we end.
-func (s *Sender) note(ctx context.Context, p parcel, o outcome) error {
+func (s *Sender) note(ctx context.Context, p parcel, o outcome) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return s.store.tried(ctx, p, o)
 }
 
-func (s *Sender) send(client *gomail.Client, p parcel) outcome {
+func (s *Sender) send(ctx context.Context, p parcel) outcome {
 	if err := p.read(s.store.seal); err != nil {
 		return outcome{"it cannot be read", true}
 	}
-	m := gomail.NewMsg()
-	if err := errors.Join(m.From(s.from), m.To(p.To)); err != nil {
+	m, err := s.compose(p)
+	if err != nil {
 		return outcome{"its address is none", true}
 	}
-	m.Subject(p.Subject)
-	m.SetMessageIDWithValue(p.id + "@" + hostOf(s.from))
-	m.SetDate()
-	m.SetGenHeader("Auto-Submitted", "auto-generated") // so that no robot answers
-	m.SetBodyString(gomail.TypeTextPlain, p.Text)
-	err := client.Send(m)
+	err = s.lines.send(ctx, m)
 	if err == nil {
 		return outcome{}
 	}
 	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 {
 		return outcome{"the mail server refused it for good, with " + strconv.Itoa(e.ErrorCode()), true}
 	}
+	if errors.Is(err, errNoLine) {
+		s.log.Warn("the mail server cannot be reached", "err", err)
+		return outcome{"the mail server cannot be reached", false}
+	}
 	return outcome{"the mail server did not take it", false}
+}
+
+// compose makes what goes over the wire.
+func (s *Sender) compose(p parcel) (*gomail.Msg, error) {
+	m := gomail.NewMsg()
+	if err := errors.Join(m.From(s.from), m.To(p.To)); err != nil {
+		return nil, err
+	}
+	m.Subject(p.Subject)
+	m.SetMessageIDWithValue(p.id + "@" + hostOf(s.from))
+	m.SetDate()
+	m.SetGenHeader("Auto-Submitted", "auto-generated") // so that no robot answers
+	m.SetBodyString(gomail.TypeTextPlain, p.Text)
+	return m, nil
 }
 
 // hostOf is the domain of an address that may have a name before it.
@@ -212,4 +279,11 @@ func hostOf(from string) string {
 		return "localhost"
 	}
 	return a.Address[strings.LastIndexByte(a.Address, '@')+1:]
+}
+
+// quiet tells of warnings and errors alone.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
 }

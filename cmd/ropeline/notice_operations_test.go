@@ -71,7 +71,9 @@ func (s *shop) noticeOperations() []operation {
 		return http.StatusOK
 	}
 	came := func(b *buyer) string {
-		if _, err := s.db.Exec(s.t.Context(), `with leased as (update notices set due_at = now()) update mails set next_at = now() where state = 'due'`); err != nil {
+		_, err := s.db.Exec(s.t.Context(), `with leased as (update notices set due_at = now()), tried as (update mails set next_at = now() where state = 'due')
+			update river_job set state = 'available', scheduled_at = now() where state in ('running', 'retryable', 'scheduled')`)
+		if err != nil {
 			s.t.Fatal(err)
 		}
 		pid := s.work()

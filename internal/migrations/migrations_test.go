@@ -1,8 +1,12 @@
 package migrations_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
@@ -60,5 +64,33 @@ func TestPartitionsCheckTheirKeys(t *testing.T) {
 		if err != nil || checked != 16 {
 			t.Errorf("%d partitions of %s know their %s, %v; want all 16", checked, table, other, err)
 		}
+	}
+}
+
+// A program with a newer river needs what that brings: another migration of ours. A process
+// that dies between two of river's steps leaves those before to whoever tries again.
+func TestRiverHasAllOfItsMigrations(t *testing.T) {
+	t.Parallel()
+	all, err := rivermigrate.New(riverpgxv5.New(nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if versions := all.AllVersions(); versions[len(versions)-1].Version != migrations.JobsNewest {
+		t.Errorf("river is at its migration %d, our newest makes %d", versions[len(versions)-1].Version, migrations.JobsNewest)
+	}
+	dsn := devtest.PostgresDSN(t)
+	db := devtest.PostgresAt(t, dsn)
+	if _, err := db.Exec(t.Context(), "drop schema public cascade; create schema public"); err != nil {
+		t.Fatal(err)
+	}
+	err = pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		_, err := all.MigrateTx(t.Context(), tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 4})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if applied, err := migrations.Run(t.Context(), dsn); err != nil || !slices.Contains(applied, "0054_jobs") {
+		t.Errorf("going on: %v, %v", applied, err)
 	}
 }

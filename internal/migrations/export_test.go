@@ -1,0 +1,4 @@
+package migrations
+
+// What tests have to see.
+const JobsNewest = jobsNewest
