@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/wording"
 )
 
 func (s *server) routeAccounts() error {
@@ -34,10 +36,25 @@ var ErrNoAccounts = &ropeline.Error{Kind: ropeline.NotFound, Code: "accounts-off
 // posted has letters sent, with links to a site.
 func posted(out *mail.Store, site string) people.Post {
 	return func(ctx context.Context, tx pgx.Tx, l people.Letter) error {
-		subject, text := l.Text(site)
-		_, err := out.Post(ctx, tx, mail.Message{To: l.To, Subject: subject, Text: text}, mail.Slip{Person: l.Person, For: l.For})
+		lang := wording.Choose(l.Language)
+		says, err := wording.Ours(accountLetters[l.Purpose], lang)
+		if err != nil {
+			return err
+		}
+		values := wording.Values{"site": site, "link": l.Link(site), "organization": cmp.Or(l.About, site), "roles": strings.Join(l.Roles, ", ")}
+		written, err := says.Write(values, wording.Frame{Language: lang, Sender: site})
+		if err != nil {
+			return err
+		}
+		_, err = out.Post(ctx, tx, mail.Message{To: l.To, Subject: written.Subject, Text: written.Text, HTML: written.HTML}, mail.Slip{Person: l.Person, For: l.For})
 		return err
 	}
+}
+
+// accountLetters are what letters about accounts say.
+var accountLetters = map[people.Purpose]wording.Kind{
+	people.Confirm: wording.Confirm, people.Reset: wording.Reset, people.Email: wording.Email,
+	people.Invited: wording.Invited, people.Left: wording.Left, people.Exists: wording.Exists,
 }
 
 type (

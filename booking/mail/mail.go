@@ -30,9 +30,11 @@ import (
 
 // Message is a letter.
 type Message struct {
-	To      string `json:"to"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
+	To          string `json:"to"`
+	Subject     string `json:"subject"`
+	Text        string `json:"text"`
+	HTML        string `json:"html,omitempty"`        // that says the same; empty: the text is all
+	Unsubscribe string `json:"unsubscribe,omitempty"` // where one POST ends letters of its kind (RFC 8058); empty: it is no promotion
 }
 
 // Slip goes with a letter that is posted.

@@ -157,6 +157,38 @@ func TestALetterIsSentOnceItIsCommittedAndForgottenThen(t *testing.T) {
 	}
 }
 
+// A letter has its text first and its HTML then, can be ended by a mail program, and no
+// header that somebody has typed.
+func TestALetterIsWrittenTwice(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	err := pgx.BeginFunc(t.Context(), r.db, func(tx pgx.Tx) error {
+		m := mail.Message{To: "ada@example.org", Subject: "News\r\nBcc: all@example.org", Text: "Grüße\n", HTML: "<p>Grüße</p>", Unsubscribe: "https://tickets.example.org/leave?t=1"}
+		id, err := r.store.Post(t.Context(), tx, m, mail.Slip{For: time.Hour, Cause: "once"})
+		if again, also := r.store.Post(t.Context(), tx, m, mail.Slip{For: time.Hour, Cause: "once"}); id == "" || again != "" || also != nil {
+			t.Errorf("of one cause there are %q and %q, %v", id, again, also)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.until(sender.Run, func() bool { return r.states() == "sent" })
+	got := r.box.Letters()
+	if len(got) != 1 || got[0].To != "ada@example.org" || got[0].Subject != "News Bcc: all@example.org" || got[0].Text != "Grüße\n" || got[0].HTML != "<p>Grüße</p>" {
+		t.Fatalf("there came %+v", got)
+	}
+	for _, line := range []string{"List-Unsubscribe: <https://tickets.example.org/leave?t=1>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "Auto-Submitted: auto-generated"} {
+		if !strings.Contains(got[0].Header, line) {
+			t.Errorf("its header lacks %q:\n%s", line, got[0].Header)
+		}
+	}
+	if strings.Contains(got[0].Header, "\nBcc:") {
+		t.Errorf("its header is\n%s", got[0].Header)
+	}
+}
+
 func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 	t.Parallel()
 	r := open(t)

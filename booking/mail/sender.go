@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -264,11 +265,18 @@ func (s *Sender) compose(p parcel) (*gomail.Msg, error) {
 	if err := errors.Join(m.From(s.from), m.To(p.To)); err != nil {
 		return nil, err
 	}
-	m.Subject(p.Subject)
+	m.Subject(strings.Join(strings.FieldsFunc(p.Subject, unicode.IsControl), " ")) // whoever wrote it: a line that ends here would begin a header
 	m.SetMessageIDWithValue(p.id + "@" + hostOf(s.from))
 	m.SetDate()
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // so that no robot answers
 	m.SetBodyString(gomail.TypeTextPlain, p.Text)
+	if p.HTML != "" {
+		m.AddAlternativeString(gomail.TypeTextHTML, p.HTML)
+	}
+	if p.Unsubscribe != "" {
+		m.SetGenHeader(gomail.HeaderListUnsubscribe, "<"+p.Unsubscribe+">")
+		m.SetGenHeader(gomail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
+	}
 	return m, nil
 }
 

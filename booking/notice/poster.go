@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/wording"
 )
 
 const (
@@ -80,7 +80,11 @@ func (p *Poster) round(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, away("taking", "a message to holders", err)
 	}
-	m.Text = m.Text + "\n\n-- \n" + fmt.Sprintf("You get this because you hold a ticket of %s. %s has written it.", oneLine(title), oneLine(sender)) + "\n"
+	written, err := wording.Plain(m.Subject, m.Text, wording.Frame{Reason: fmt.Sprintf("You get this because you hold a ticket of %s.", title), Sender: sender + " has written it."})
+	if err != nil {
+		return true, err
+	}
+	m.Text, m.HTML = written.Text, written.HTML
 	if err := p.gather(ctx, id); err != nil {
 		return true, err
 	}
@@ -93,9 +97,6 @@ func (p *Poster) round(ctx context.Context) (more bool, err error) {
 		where id = $1`, id, Every.Seconds(), again.Seconds())
 	return true, away("going on with message", id, err)
 }
-
-// oneLine is a name as it stands in a sentence.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // gather looks what became of letters. One that is gone was of somebody who was erased.
 func (p *Poster) gather(ctx context.Context, id string) error {

@@ -94,6 +94,17 @@ type Letter struct {
 	For     time.Duration // how long it is of use
 	About   string        // the organization that invites, by its name; empty: whoever runs the installation
 	Roles   []string      // in which it does
+
+	Language string // which its reader has chosen, as BCP 47; empty: they have not
+}
+
+// Link leads to a page of the site. What a letter carries stands behind #, so that no server
+// on the way writes it down.
+func (l Letter) Link(site string) string {
+	if l.Token == "" {
+		return site + "/account#forgot"
+	}
+	return site + "/account#" + string(l.Purpose) + "=" + l.Token
 }
 
 // Post sends letters: in the transaction that makes one, so that none is lost and none is
@@ -180,7 +191,7 @@ func (s *Store) Register(ctx context.Context, from netip.Addr, p Profile, passwo
 		if state == "new" {
 			return s.invite(ctx, tx, had.ID, own, p, hash)
 		}
-		return s.write(ctx, tx, Letter{Person: had.ID, Purpose: Exists, To: had.Email}, enclosed{})
+		return s.write(ctx, tx, Letter{Person: had.ID, Purpose: Exists, To: had.Email, Language: had.Language}, enclosed{})
 	})
 }
 
@@ -221,7 +232,7 @@ func (s *Store) invite(ctx context.Context, tx pgx.Tx, id string, o own, p Profi
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, tx, Letter{Person: id, Purpose: Confirm, To: p.Email}, enclosed{sealed, hash})
+	return s.write(ctx, tx, Letter{Person: id, Purpose: Confirm, To: p.Email, Language: p.Language}, enclosed{sealed, hash})
 }
 
 // writeTo does, in one transaction, what ends in a letter to an address. Who writes to one
@@ -312,7 +323,7 @@ func (s *Store) Forgot(ctx context.Context, from netip.Addr, email string) error
 	return s.writeTo(ctx, "writing to somebody who forgot", email, func(tx pgx.Tx) error {
 		p, state, err := s.byEmail(ctx, tx, email)
 		if err == nil && state != "closed" {
-			return s.write(ctx, tx, Letter{Person: p.ID, Purpose: Reset, To: p.Email}, enclosed{})
+			return s.write(ctx, tx, Letter{Person: p.ID, Purpose: Reset, To: p.Email, Language: p.Language}, enclosed{})
 		}
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return err
@@ -459,7 +470,7 @@ func (s *Store) Move(ctx context.Context, id, password, email string) error {
 		return err
 	}
 	return s.writeTo(ctx, "writing to another address", email, func(tx pgx.Tx) error {
-		_, _, own, err := s.locked(ctx, tx, `id = $1`, id)
+		p, _, own, err := s.locked(ctx, tx, `id = $1`, id)
 		if err != nil {
 			return err
 		}
@@ -467,7 +478,7 @@ func (s *Store) Move(ctx context.Context, id, password, email string) error {
 		if err != nil {
 			return err
 		}
-		return s.write(ctx, tx, Letter{Person: id, Purpose: Email, To: email}, enclosed{sealed: sealed})
+		return s.write(ctx, tx, Letter{Person: id, Purpose: Email, To: email, Language: p.Language}, enclosed{sealed: sealed})
 	})
 }
 
@@ -495,7 +506,7 @@ func (s *Store) Moved(ctx context.Context, token string) error {
 		if err := s.keep(ctx, tx, id, own, p.Profile); err != nil {
 			return err
 		}
-		return s.write(ctx, tx, Letter{Person: id, Purpose: Left, To: left}, enclosed{})
+		return s.write(ctx, tx, Letter{Person: id, Purpose: Left, To: left, Language: p.Language}, enclosed{})
 	})
 	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.ConstraintName == "people_email_once" {
 		err = ErrLetter

@@ -4,13 +4,16 @@ package mailbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
 	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	"net/http"
@@ -33,6 +36,8 @@ type Letter struct {
 	To      string    `json:"to"`
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
+	HTML    string    `json:"html,omitempty"`
+	Header  string    `json:"header"` // the lines before it, as they came
 	At      time.Time `json:"at"`
 }
 
@@ -98,11 +103,15 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (s *session) Data(r io.Reader) error {
-	m, err := mail.ReadMessage(r)
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, Message: "this is no letter"}
 	}
-	text, err := body(m)
+	text, html, err := bodies(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body)
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, Message: "this letter cannot be read"}
 	}
@@ -110,18 +119,45 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		subject = m.Header.Get("Subject")
 	}
+	header, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 	s.box.mu.Lock()
 	defer s.box.mu.Unlock()
-	s.box.all = append(s.box.all, Letter{ID: strings.Trim(m.Header.Get("Message-Id"), "<>"), From: s.from, To: strings.Join(s.to, ", "), Subject: subject, Text: text, At: time.Now().UTC()})
+	s.box.all = append(s.box.all, Letter{ID: strings.Trim(m.Header.Get("Message-Id"), "<>"), From: s.from, To: strings.Join(s.to, ", "), Subject: subject, Text: text, HTML: html, Header: string(header), At: time.Now().UTC()})
 	if len(s.box.all) > most {
 		s.box.all = s.box.all[1:]
 	}
 	return nil
 }
 
-func body(m *mail.Message) (string, error) {
-	r := m.Body
-	switch strings.ToLower(m.Header.Get("Content-Transfer-Encoding")) {
+// bodies are what a letter says: as text, and as HTML if it has that.
+func bodies(kind, encoding string, r io.Reader) (text, html string, err error) {
+	media, params, err := mime.ParseMediaType(kind)
+	if err != nil || !strings.HasPrefix(media, "multipart/") {
+		text, err = body(encoding, r)
+		if media == "text/html" {
+			return "", text, err
+		}
+		return text, "", err
+	}
+	parts := multipart.NewReader(r, params["boundary"])
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return text, html, nil
+		}
+		if err != nil {
+			return "", "", err
+		}
+		t, h, err := bodies(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part)
+		if err != nil {
+			return "", "", err
+		}
+		text, html = cmp.Or(text, t), cmp.Or(html, h)
+	}
+}
+
+func body(encoding string, r io.Reader) (string, error) {
+	switch strings.ToLower(encoding) {
 	case "quoted-printable":
 		r = quotedprintable.NewReader(r)
 	case "base64":
