@@ -71,7 +71,7 @@ var layout = []room{
 	{"booking/guide", []string{"booking", "booking/audit", "booking/picture"}, "what is on, as people read it, knows nothing of what is sold"},
 	{"booking/people", []string{"booking", "booking/audit", "internal/tries"}, "who somebody is does not depend on what they do"},
 	{"booking/mail", []string{"booking"}, "it sends what it is given, and knows nobody who writes"},
-	{"booking/wording", []string{"booking"}, "what letters say knows neither who gets them nor how they are sent"},
+	{"booking/wording", []string{"booking", "booking/audit"}, "what letters say knows neither who gets them nor how they are sent"},
 	{"booking/notice", []string{"booking", "booking/audit", "booking/mail", "booking/wording"}, "it asks the database who holds a ticket, and nobody needs it to sell one"},
 	{"booking/inventory", nil, "what is free knows nothing of holds' rules or orders"},
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},

@@ -40,6 +40,7 @@ import (
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/webhook"
+	"github.com/ropeline/ropeline/booking/wording"
 )
 
 // Config is what a booking core needs.
@@ -108,6 +109,7 @@ type server struct {
 	returns   *returns.Store
 	insight   *insight.Store
 	notices   *notice.Store
+	wordings  *wording.Store
 	finder    *find.Store
 	counts    *insight.Counter
 	posts     *lookPosts // nil: nobody is told
@@ -149,7 +151,7 @@ func New(c Config) (*Core, error) {
 			Key: c.OrderKey, Random: rand.Reader, Log: c.Log}),
 	}
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
-	s.insight, s.notices = insight.New(c.Postgres, time.Now), notice.New(c.Postgres)
+	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
@@ -205,7 +207,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

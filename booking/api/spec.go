@@ -109,6 +109,7 @@ var also = map[string][]int{
 	"put-program":          {http.StatusCreated},
 	"put-plan":             {http.StatusCreated},
 	"put-look":             {http.StatusCreated},
+	"put-wording":          {http.StatusCreated},
 	"put-draft":            {http.StatusCreated},
 	"put-logo":             {http.StatusCreated},
 	"claim-coupon":         {http.StatusOK},

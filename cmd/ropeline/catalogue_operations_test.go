@@ -163,6 +163,21 @@ func (s *shop) organizerOperations() []operation {
 			return "made once"
 		}
 	}
+	word := func(b *buyer) int {
+		status, _ := send(http.MethodPut, "/letters/confirmation/en", map[string]string{"subject": "For " + b.key, "text": "{link}"}, "", "If-None-Match", "*")
+		return status
+	}
+	unworded := func(*buyer) {
+		if _, err := s.db.Exec(s.t.Context(), `delete from wordings`); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	worded := func(b *buyer) string {
+		if status := word(b); status != http.StatusOK && status != http.StatusCreated || s.count(`select count(*) from wordings where subject = $1`, "For "+b.key) != 1 {
+			s.t.Errorf("asked again: %d", status)
+		}
+		return "made once"
+	}
 	venueOf, saleOf, showOf := func(b *buyer) string { return b.order }, func(b *buyer) string { return b.key }, func(b *buyer) string { return b.link }
 	return []operation{
 		{name: "make a venue", routes: []string{"create-venue"}, prepare: after(), act: makeVenue, want: http.StatusCreated, finish: once(makeVenue, 1, "venue", venueOf)},
@@ -173,6 +188,7 @@ func (s *shop) organizerOperations() []operation {
 		{name: "change a look", prepare: after(makeVenue, makeSale, built(1), makeLook), act: changeLook, want: http.StatusOK, finish: once(changeLook, 2, "look", saleOf)},
 		{name: "put a logo", routes: []string{"put-logo"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLogo, want: http.StatusCreated, finish: once(makeLogo, 1, "look", saleOf)},
 		{name: "take a logo away", routes: []string{"delete-logo"}, prepare: after(makeVenue, makeSale, built(1), makeLogo), act: dropLogo, want: http.StatusOK, finish: once(dropLogo, 2, "look", saleOf)},
+		{name: "word a letter", routes: []string{"put-wording"}, prepare: unworded, act: word, want: http.StatusCreated, finish: worded},
 		{name: "ask for a publication", routes: []string{"put-publication"}, prepare: after(makeVenue, makeSale, built(1)), act: askFor, want: http.StatusOK, finish: once(askFor, 1, "publication", saleOf)},
 		{name: "make codes", routes: []string{"create-codes"}, prepare: after(makeVenue, makeSale, built(1), told), act: makeCodes, want: http.StatusCreated, finish: once(makeCodes, 1, "codes", saleOf)},
 		{name: "withdraw codes", routes: []string{"withdraw-codes"}, prepare: after(makeVenue, makeSale, built(1), told, makeCodes), act: withdrawCodes, want: http.StatusNoContent, finish: once(withdrawCodes, 2, "codes", saleOf)},

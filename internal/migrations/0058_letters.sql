@@ -17,3 +17,36 @@ insert into river_job (kind, queue, max_attempts, args, scheduled_at)
 grant insert on mails to ropeline_tenant;
 grant insert, select, update (kind) on river_job to ropeline_tenant;
 grant usage on sequence river_job_id_seq to ropeline_tenant;
+
+-- How an organization words what it writes: every version. What it has none of is worded as
+-- the installation does.
+create table wordings (
+    organization_id uuid        not null,
+    letter          text        not null,
+    language        text        not null,
+    version         integer     not null,
+    subject         text        not null,
+    body            text        not null,
+    created_at      timestamptz not null default now(),
+    constraint wordings_pkey primary key (organization_id, letter, language, version),
+    constraint wordings_organization_fkey foreign key (organization_id) references organizations (id),
+    constraint wordings_version_positive check (version >= 1),
+    constraint wordings_subject_bounded check (length(subject) between 1 and 150),
+    constraint wordings_body_bounded check (length(body) between 1 and 5000)
+);
+alter table wordings enable row level security;
+create policy tenant on wordings to ropeline_tenant using (organization_id = tenant());
+grant select, insert on wordings to ropeline_tenant;
+
+-- +goose StatementBegin
+do $$
+declare
+    known text;
+begin
+    select pg_get_constraintdef(oid) into strict known from pg_constraint
+    where conrelid = 'catalogue_changes'::regclass and conname = 'catalogue_changes_what_known';
+    alter table catalogue_changes drop constraint catalogue_changes_what_known;
+    execute format('alter table catalogue_changes add constraint catalogue_changes_what_known check (what = ''wording'' or %s)', substring(known from 'CHECK (.*)'));
+end
+$$;
+-- +goose StatementEnd
