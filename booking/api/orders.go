@@ -12,6 +12,7 @@ import (
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
+	"github.com/ropeline/ropeline/booking/wording"
 	"github.com/ropeline/ropeline/internal/qr"
 )
 
@@ -67,8 +68,9 @@ type OrderRequest struct {
 }
 
 type createOrder struct {
-	Key  string `header:"Idempotency-Key" doc:"required; the same key with the same body gets the same answer"`
-	Body OrderRequest
+	Key      string `header:"Idempotency-Key" doc:"required; the same key with the same body gets the same answer"`
+	Language string `header:"Accept-Language" doc:"as a browser says it: letters about the order are in the one of it that there are texts in"`
+	Body     OrderRequest
 }
 
 type createdOrder struct {
@@ -87,7 +89,7 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	}
 	wish := order.Request{
 		Sale: fan.Sale, Place: fan.Place, Session: fan.Session, Key: in.Key,
-		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return, Person: person,
+		Hold: in.Body.Hold, Email: in.Body.Email, Method: in.Body.Method, Return: in.Body.Return, Person: person, Language: wording.Choose(in.Language),
 		From: addressOf(ctx),
 	}
 	if in.Body.Total != nil {

@@ -34,7 +34,8 @@ func TestAnOrganizerWordsLetters(t *testing.T) {
 	c.organize(http.MethodPut, path, c.json(m{"subject": "S\r\nBcc: all@example.org", "text": "T"}), "If-None-Match", "*").refused(http.StatusUnprocessableEntity, "wording-invalid")
 
 	var made wording.Wording
-	if a := c.organize(http.MethodPut, path, text, "If-None-Match", "*"); a.is(http.StatusCreated, &made).Header.Get("ETag") != `"1"` || made.Text != "<b>{event}</b>\n\n{link}" {
+	put := c.organize(http.MethodPut, path, text, "If-None-Match", "*")
+	if put.is(http.StatusCreated, &made); put.Header.Get("ETag") != `"1"` || made.Text != "<b>{event}</b>\n\n{link}" {
 		t.Errorf("made %+v", made)
 	}
 	c.organize(http.MethodPut, path, text, "If-None-Match", "*").is(http.StatusOK, nil) // again: nothing new
@@ -42,7 +43,8 @@ func TestAnOrganizerWordsLetters(t *testing.T) {
 	c.organize(http.MethodPut, path, other, "If-None-Match", "*").refused(http.StatusPreconditionFailed, "changed-meanwhile")
 	c.organize(http.MethodPut, path, other, "If-Match", `"1"`).refused(http.StatusUnprocessableEntity, "reason-invalid")
 	c.organize(http.MethodPut, path+"?reason=shorter", other, "If-Match", `"1"`).is(http.StatusOK, &made)
-	if c.organize(http.MethodGet, path, "").is(http.StatusOK, &made); made.Version != 2 || made.Subject != "Other" {
+	c.organize(http.MethodGet, path, "").is(http.StatusOK, &made)
+	if made.Version != 2 || made.Subject != "Other" {
 		t.Errorf("now it is %+v", made)
 	}
 	var log ChangeList

@@ -72,6 +72,23 @@ type letter struct {
 // Kind names the jobs.
 func (letter) Kind() string { return "letter" }
 
+// Cause is what a letter is to be written of. Its job is written by the database, in the
+// transaction in which it happened.
+type Cause struct {
+	What         string `json:"what"`
+	Performance  string `json:"performance"`
+	Order        string `json:"order"`
+	Cancellation string `json:"cancellation,omitempty"`
+}
+
+// Kind names the jobs.
+func (Cause) Kind() string { return "cause" }
+
+// Writer writes letters: of one cause one, however often it is asked.
+type Writer interface {
+	Write(ctx context.Context, c Cause) error
+}
+
 // enough is how often river may find a letter with a dead sender, or Postgres away, before
 // the sweep has it fail in its time. A try of ours counts for none.
 const enough = 1000

@@ -87,6 +87,10 @@ func (s Server) client() (*gomail.Client, error) {
 
 // Sender hands over what is due. Several may run.
 type Sender struct {
+	// Writer writes the letters of what has happened; nil: whoever else sends them does. It is
+	// set before Run.
+	Writer Writer
+
 	store  *Store
 	server Server
 	from   string
@@ -143,9 +147,14 @@ func (s *Sender) work(ctx context.Context) error {
 	if err := river.AddWorkerSafely(workers, &worker{sender: s}); err != nil {
 		return fmt.Errorf("sending letters: %w", err)
 	}
+	if s.Writer != nil {
+		if err := river.AddWorkerSafely(workers, &scribe{writer: s.Writer}); err != nil {
+			return fmt.Errorf("writing letters: %w", err)
+		}
+	}
 	client, err := river.NewClient(riverpgxv5.New(s.store.db), &river.Config{
 		Workers: workers, Logger: slog.New(quiet{s.log.Handler()}), JobTimeout: patience, FetchPollInterval: max(s.every, pause, bulkPause), FetchCooldown: pause,
-		RescueStuckJobsAfter: lease, CompletedJobRetentionPeriod: time.Hour,
+		RescueStuckJobsAfter: lease, CompletedJobRetentionPeriod: time.Hour, FetchOnlyKnownKinds: true,
 		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: Hands}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}},
 	})
 	if err != nil {
@@ -212,6 +221,23 @@ func (w *worker) Work(ctx context.Context, job *river.Job[letter]) error {
 	// River reckons from our clock, and compares with Postgres's, by which it was attempted.
 	next := job.AttemptedAt.Add(time.Since(began) + wait)
 	return river.JobSnooze(max(0, time.Until(next)))
+}
+
+// scribe has letters written.
+type scribe struct {
+	river.WorkerDefaults[Cause]
+	writer Writer
+}
+
+// stale is how old what happened may be when it is first told.
+const stale = 3 * 24 * time.Hour
+
+// Work writes the letter of a cause, unless all that is long ago: no mail server was named.
+func (s *scribe) Work(ctx context.Context, job *river.Job[Cause]) error {
+	if time.Since(job.CreatedAt) > stale {
+		return nil
+	}
+	return s.writer.Write(ctx, job.Args)
 }
 
 // hand sends a letter, and says in how long it is to be tried again.

@@ -211,7 +211,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances,
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, Place: r.Place, State: Pending, Total: total, Discount: off,
-		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email, Person: r.Person}
+		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email, Language: r.Language, Person: r.Person}
 	if p.Map.Account != "" && total.Amount > 0 {
 		payee, err := d.catalogue.Account(ctx, p.Map.Account)
 		if err == nil && !payee.Charges {

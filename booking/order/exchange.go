@@ -357,7 +357,7 @@ func (d *Desk) planExchange(ctx context.Context, x Exchange, h hold.Hold) (a Att
 		Amount: booking.Money{Amount: q.ToPay, Currency: q.Total.Currency}, Method: x.Method, Return: x.Return, Step: Started, From: old.ID,
 		Sold: p.Sale.Performances}
 	o = Order{Performance: h.Performance, Sale: h.Sale, Place: old.Place, State: Pending, Total: q.Total,
-		Discount: booking.Money{Currency: q.Total.Currency}, Fee: p.Map.Tariff.Fee(q.Total.Amount), Email: old.Email, Person: old.Person}
+		Discount: booking.Money{Currency: q.Total.Currency}, Fee: p.Map.Tariff.Fee(q.Total.Amount), Email: old.Email, Language: old.Language, Person: old.Person}
 	for _, id := range []*string{&a.ID, &o.ID} {
 		if *id, err = booking.NewID(); err != nil {
 			return a, o, g, err

@@ -42,6 +42,7 @@ type Order struct {
 	Fee         int64         // what of Total is the platform's, minor units
 	Tender      Tender        // how it was paid at the counter; empty: through the provider
 	Email       string        // may be empty if it was sold at the counter
+	Language    string        // in which they are written to, as en; empty: nobody has said
 	Person      string        // whose account it is of; empty: a guest's
 	CreatedAt   time.Time
 	Tickets     []Ticket
@@ -73,17 +74,18 @@ type Ticket struct {
 
 // Request is a fan's wish to pay for a hold.
 type Request struct {
-	Sale    ropeline.SaleID
-	Place   ropeline.PlaceID
-	Session string
-	Key     string // the fan's idempotency key
-	Hold    string
-	Email   string
-	Person  string        // the account that buys; empty: a guest. A repeat by somebody else is the same request
-	Method  string        // a token of the payment provider's; empty where nothing is to pay
-	Total   booking.Money // what the fan was shown and agreed to; zero: nothing was said
-	Return  string        // where the fan comes back to after confirming; empty: what has to be confirmed is declined
-	From    netip.Addr    // the fan's address, if it is known; not kept
+	Sale     ropeline.SaleID
+	Place    ropeline.PlaceID
+	Session  string
+	Key      string // the fan's idempotency key
+	Hold     string
+	Email    string
+	Language string        // which they read, as en; a repeat in another is the same request
+	Person   string        // the account that buys; empty: a guest. A repeat by somebody else is the same request
+	Method   string        // a token of the payment provider's; empty where nothing is to pay
+	Total    booking.Money // what the fan was shown and agreed to; zero: nothing was said
+	Return   string        // where the fan comes back to after confirming; empty: what has to be confirmed is declined
+	From     netip.Addr    // the fan's address, if it is known; not kept
 }
 
 // What can be wrong with an order.

@@ -73,9 +73,9 @@ func (s *Store) Order(ctx context.Context, id string) (Order, error) {
 func (s *Store) order(ctx context.Context, where string, args ...any) (Order, error) {
 	var o Order
 	err := s.db.QueryRow(ctx, `
-		select o.id, o.performance_id, o.sale_id, o.place_id, o.state, o.amount, o.fee, o.currency, o.tender, b.email, coalesce(b.person_id::text, ''), o.created_at
+		select o.id, o.performance_id, o.sale_id, o.place_id, o.state, o.amount, o.fee, o.currency, o.tender, b.email, b.language, coalesce(b.person_id::text, ''), o.created_at
 		from orders o join buyers b on b.id = o.buyer_id where `+where, args...,
-	).Scan(&o.ID, &o.Performance, &o.Sale, &o.Place, &o.State, &o.Total.Amount, &o.Fee, &o.Total.Currency, &o.Tender, &o.Email, &o.Person, &o.CreatedAt)
+	).Scan(&o.ID, &o.Performance, &o.Sale, &o.Place, &o.State, &o.Total.Amount, &o.Fee, &o.Total.Currency, &o.Tender, &o.Email, &o.Language, &o.Person, &o.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Order{}, ErrUnknown
 	}

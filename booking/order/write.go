@@ -179,8 +179,8 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		with asked as (
 			select *, sum(units) over (partition by card order by id) as together
 			from unnest($2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $15::text[], $16::bigint[], $17::bigint[],
-				$18::text[], $19::bigint[], $20::float8[], $21::integer[], $23::text[])
-				as p (id, ref, order_id, buyer_id, email, action, fee, total, card, most, life, units, person)
+				$18::text[], $19::bigint[], $20::float8[], $21::integer[], $23::text[], $24::text[])
+				as p (id, ref, order_id, buyer_id, email, action, fee, total, card, most, life, units, person, language)
 		), counted as materialized (
 			select of_card, had from units_of_cards($22::uuid[], array(select card from asked where card <> '' and most > 0))
 		), known as materialized (
@@ -191,10 +191,10 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			from asked p left join counted on of_card = p.card
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
 				and (p.card = '' or p.most = 0 or p.together + coalesce(had, 0) <= p.most)
-			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, a.from_order, p.order_id, p.buyer_id, p.email, p.person, p.fee, p.total,
+			returning a.id, a.state, a.sale_id, a.session_id, a.place_id, a.amount, a.currency, a.from_order, p.order_id, p.buyer_id, p.email, p.language, p.person, p.fee, p.total,
 				p.card, p.most, p.life
 		), buyer as (
-			insert into buyers (id, email, person_id) select buyer_id, email, known.id from moved left join known on known.id::text = moved.person
+			insert into buyers (id, email, language, person_id) select buyer_id, email, language, known.id from moved left join known on known.id::text = moved.person
 		), placed as (
 			insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, fee, currency, card, card_most, card_until)
 			select $1, order_id, sale_id, session_id, place_id, id, buyer_id, 'pending', total, fee, currency,
@@ -235,7 +235,8 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 		column(of, func(p purchase) float64 { return p.Card.For.Seconds() }),
 		column(of, func(p purchase) int { return len(p.Units) }),
 		of[0].counted(),
-		column(of, func(p purchase) string { return p.order.Person }))
+		column(of, func(p purchase) string { return p.order.Person }),
+		column(of, func(p purchase) string { return p.order.Language }))
 	var recorded []string
 	if err == nil {
 		recorded, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {

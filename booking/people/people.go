@@ -539,7 +539,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, `update buyers set email = '', person_id = null where person_id = $1`, id)
+		_, err = tx.Exec(ctx, `update buyers set email = '', language = '', person_id = null where person_id = $1`, id)
 		return err
 	}))
 }

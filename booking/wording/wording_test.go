@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 )
@@ -173,4 +174,19 @@ func FuzzTemplate(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDatesAndMoneyAreSaidAsTheirReadersSayThem(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 5, 1, 19, 30, 0, 0, time.UTC)
+	for _, c := range []struct{ got, want string }{
+		{Date("en", at, "Europe/Lisbon"), "Wednesday, 1 May 2030, 20:30"},
+		{Date("de", at, "Asia/Tokyo"), "Donnerstag, 2. Mai 2030, 04:30 Uhr"},
+		{Date("xx", at, "Nowhere/Else"), "Wednesday, 1 May 2030, 19:30"},
+		{Money("en", 4505, "EUR"), "45.05 EUR"}, {Money("de", 5, "EUR"), "0,05 EUR"}, {Money("en", -1200, "EUR"), "-12.00 EUR"}, {Money("en", 4500, "JPY"), "4500 JPY"}, {Money("en", 4500, "KWD"), "4.500 KWD"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
 }

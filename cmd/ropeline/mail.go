@@ -12,6 +12,8 @@ import (
 
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/notice"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
 
@@ -19,6 +21,7 @@ import (
 type mailFlags struct {
 	SMTP         string `name:"smtp" placeholder:"URL" help:"The mail server, as smtp://user@mail.example.org:587 or smtps://…:465. Without it no letter is sent."`
 	SMTPPassword string `name:"smtp-password" type:"existingfile" placeholder:"FILE" help:"File with the password of the user."`
+	MailSite     string `name:"mail-site" placeholder:"URL" help:"Where fans find our pages, as https://tickets.example.org: letters about orders lead there. Without it none is written about orders."`
 	MailFrom     string `placeholder:"ADDRESS" help:"Whom letters come from, as 'Opera <tickets@example.org>'."`
 }
 
@@ -49,6 +52,13 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	sender, err := mail.NewSender(letters, server, f.MailFrom, mail.Every, monitor.Part(reg, "worker"), log.With("part", "worker"))
 	if err != nil {
 		return nil, fmt.Errorf("--mail-from: %w", err)
+	}
+	if f.MailSite != "" {
+		links, err := keys.secret(orderKey)
+		if err != nil {
+			return nil, err
+		}
+		sender.Writer = tidings.New(db, letters, func(id string) string { return f.MailSite + "/orders/" + id + "#" + order.Links(links).Key(id) })
 	}
 	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
 	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}}, nil

@@ -50,3 +50,56 @@ begin
 end
 $$;
 -- +goose StatementEnd
+
+alter table buyers add column language text not null default '';
+comment on column buyers.language is 'in which they are written to, as en; empty: nobody has said';
+
+-- What happens to an order is told in a letter: a job, in the same transaction, that names it
+-- (package tidings). At the counter there may be nobody to write to. River's senders listen.
+-- +goose StatementBegin
+create function letter_of(what text, performance uuid, order_ uuid, cancellation uuid) returns void language sql as $$
+    insert into river_job (kind, queue, max_attempts, args)
+    values ('cause', 'letters', 1000, jsonb_strip_nulls(jsonb_build_object('what', what, 'performance', performance, 'order', order_, 'cancellation', cancellation)));
+    select pg_notify(current_schema() || '.river_insert', '{"queue": "letters"}');
+$$;
+
+create function letters_of_orders_made() returns trigger language plpgsql as $$
+begin
+    perform letter_of('confirmation', f.performance_id, f.id, null) from fresh f where f.state = 'paid';
+    return null;
+end
+$$;
+
+create function letters_of_orders_moved() returns trigger language plpgsql as $$
+begin
+    perform letter_of('confirmation', f.performance_id, f.id, null)
+        from fresh f join was w on w.performance_id = f.performance_id and w.id = f.id where f.state = 'paid' and w.state <> 'paid';
+    return null;
+end
+$$;
+
+create function letters_of_cancellations_made() returns trigger language plpgsql as $$
+begin
+    perform letter_of('cancellation', f.performance_id, f.order_id, f.id) from fresh f;
+    perform letter_of('refund', f.performance_id, f.order_id, f.id) from fresh f where f.state = 'refunded' and f.amount > 0;
+    return null;
+end
+$$;
+
+create function letters_of_cancellations_moved() returns trigger language plpgsql as $$
+begin
+    perform letter_of('refund', f.performance_id, f.order_id, f.id)
+        from fresh f join was w on w.performance_id = f.performance_id and w.id = f.id where f.state = 'refunded' and w.state <> 'refunded' and f.amount > 0;
+    return null;
+end
+$$;
+-- +goose StatementEnd
+
+create trigger orders_made_written after insert on orders referencing new table as fresh
+    for each statement execute function letters_of_orders_made();
+create trigger orders_moved_written after update on orders referencing old table as was new table as fresh
+    for each statement execute function letters_of_orders_moved();
+create trigger cancellations_made_written after insert on cancellations referencing new table as fresh
+    for each statement execute function letters_of_cancellations_made();
+create trigger cancellations_moved_written after update on cancellations referencing old table as was new table as fresh
+    for each statement execute function letters_of_cancellations_moved();

@@ -1,0 +1,257 @@
+package tidings_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/audit"
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/tidings"
+	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/internal/devstack/mailbox"
+	"github.com/ropeline/ropeline/internal/tenant"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+// open seals nothing.
+type open struct{}
+
+func (open) Seal(_ string, text []byte) ([]byte, error)   { return text, nil }
+func (open) Open(_ string, sealed []byte) ([]byte, error) { return sealed, nil }
+
+// rig is a performance whose orders are written as package order leaves them.
+type rig struct {
+	t      *testing.T
+	db     *pgxpool.Pool
+	show   *catalogue.Map
+	writer *tidings.Writer
+	sender *mail.Sender
+	box    *mailbox.Box
+	ln     net.Listener
+	units  int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, db: devtest.Postgres(t), box: &mailbox.Box{}}
+	store, opens := catalogue.New(r.db, time.Now), time.Now().UTC().Truncate(time.Second)
+	sale, err := store.Seed(t.Context(), catalogue.Plan{
+		Sale: ropeline.Sale{ID: "gala", Version: 1, Title: "Gala", LobbyClosesAt: opens.Add(-time.Second), OpensAt: opens, EndsAt: opens.Add(time.Hour), Cap: 10, Rate: 60,
+			ClaimWindow: 60, TokenLife: 60, SessionMax: 1800, Hold: 600, HoldExtensions: 1, UnitsPerHold: 6},
+		Venue: "Opera", StartsAt: time.Date(2030, 5, 1, 19, 0, 0, 0, time.UTC), General: 50,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := store.Performance(t.Context(), sale.Performances[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.show = p.Map
+	r.exec(`update venues set time_zone = 'Europe/Lisbon', address = 'Largo 1', city = 'Lisboa'`)
+	letters := mail.New(r.db, open{})
+	r.writer = tidings.New(r.db, letters, func(order string) string { return "https://tickets.example.org/orders/" + order + "#key" })
+	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	server, err := mail.ParseServer("smtp://" + r.ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sender, err = mail.NewSender(letters, server, "tickets@example.org", 5*time.Millisecond, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sender.Writer = r.writer
+	return r
+}
+
+func (r *rig) exec(sql string, args ...any) {
+	r.t.Helper()
+	if _, err := r.db.Exec(r.t.Context(), sql, args...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) count(sql string) (n int) {
+	r.t.Helper()
+	if err := r.db.QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+// sell writes an order of one ticket that is not paid yet.
+func (r *rig) sell(email, language string) (order string) {
+	r.t.Helper()
+	attempt, buyer, order := uuid.NewString(), uuid.NewString(), uuid.NewString()
+	lines, _, err := r.show.Lines([]int{r.units})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.exec(`insert into buyers (id, email, language) values ($1, $2, $3)`, buyer, email, language)
+	r.exec(`insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac, units, amount, currency, method, state)
+		values ($1, $2::uuid, gen_random_uuid(), 's', gen_random_uuid()::text, '', 'k', '', $3, 4500, 'EUR', 'm', 'done')`, r.show.ID, attempt, []int{r.units})
+	r.exec(`insert into orders (performance_id, id, sale_id, session_id, place_id, attempt_id, buyer_id, state, amount, currency) values ($1, $2, 's', '', '', $3, $4, 'pending', 4500, 'EUR')`,
+		r.show.ID, order, attempt, buyer)
+	r.exec(`insert into tickets (performance_id, id, order_id, unit, tier_id, label, amount, currency, state, code) values ($1, $2, $3, $4, $5, $6, 4500, 'EUR', 'unpaid', $7)`,
+		r.show.ID, uuid.NewString(), order, r.units, lines[0].Tier, lines[0].Label, uuid.NewString())
+	r.units++
+	return order
+}
+
+// pay makes an order paid.
+func (r *rig) pay(order string) {
+	r.t.Helper()
+	r.exec(`with k as (update tickets set state = 'valid' where order_id = $1) update orders set state = 'paid' where id = $1`, order)
+}
+
+// cancel has an order's ticket canceled; its money is to go back.
+func (r *rig) cancel(order, reason string) {
+	r.t.Helper()
+	r.exec(`with k as (update tickets set state = 'canceled' where order_id = $1 returning unit)
+		insert into cancellations (performance_id, id, order_id, attempt_id, place_id, units, amount, kept, currency, who, reason, state, refund_id)
+		select performance_id, gen_random_uuid(), id, attempt_id, '', array(select unit from k), 4000, 500, 'EUR', 'staff:olga', $2, 'refunding', gen_random_uuid() from orders where id = $1`, order, reason)
+}
+
+// serve has a mail server and a sender until something is so.
+func (r *rig) serve(so func() bool) {
+	r.t.Helper()
+	ctx, stop := context.WithTimeout(r.t.Context(), 20*time.Second)
+	defer stop()
+	var g errgroup.Group
+	g.Go(func() error {
+		if err := r.box.Serve(ctx, r.ln); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error { return r.sender.Run(ctx) })
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !so() && ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	late := ctx.Err()
+	stop()
+	if err := g.Wait(); err != nil || late != nil {
+		r.t.Fatal(err, late)
+	}
+}
+
+// done says whether all jobs are.
+func (r *rig) done() bool {
+	return r.count(`select count(*) from river_job where state <> 'completed'`) == 0
+}
+
+// Who buys hears of it, and of what comes after, in their language and in the words of whose
+// event it is; once of each, and of nothing that was not.
+func TestABuyerHearsWhatHappensToTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, _, err := wording.New(r.db).Put(t.Context(), tenant.House, wording.Refund, "de", wording.Template{Subject: "Geld zurück", Text: "{amount} <b>\n\n{link}"}, audit.Change{Who: "staff:olga"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada, bert, nobody, unpaid := r.sell("ada@example.org", "en"), r.sell("bert@example.org", "de"), r.sell("", ""), r.sell("eve@example.org", "")
+	r.pay(ada)
+	r.pay(bert)
+	r.pay(nobody)
+	err = pgx.BeginFunc(t.Context(), r.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `update orders set state = 'paid' where id = $1`, unpaid); err != nil {
+			return err
+		}
+		return errors.New("rolled back")
+	})
+	if err == nil {
+		t.Fatal("it was not rolled back")
+	}
+	r.cancel(bert, "Die Sängerin ist krank.")
+	r.exec(`update cancellations set state = 'refunded'`)
+	r.exec(`update cancellations set updated_at = now()`) // which tells nobody anything
+	r.serve(r.done)
+	got := map[string]mailbox.Letter{}
+	for _, l := range r.box.Letters() {
+		if _, twice := got[l.To+": "+l.Subject]; twice {
+			t.Errorf("twice there came %q", l.Subject)
+		}
+		got[l.To+": "+l.Subject] = l
+	}
+	for name, says := range map[string][]string{
+		"ada@example.org: Your tickets for Gala":                    {"Opera, Largo 1, Lisboa\nWednesday, 1 May 2030, 20:00\n", "45.00 EUR", "https://tickets.example.org/orders/" + ada + "#key", ada},
+		"bert@example.org: Ihre Bestellung für Gala ist aufgehoben": {"Mittwoch, 1. Mai 2030, 20:00 Uhr", "Die Sängerin ist krank.", bert},
+		"bert@example.org: Geld zurück":                             {"40,00 EUR <b>\n"},
+		"bert@example.org: Ihre Karten für Gala":                    {"45,00 EUR"},
+	} {
+		for _, part := range says {
+			if !strings.Contains(got[name].Text, part) {
+				t.Errorf("%s lacks %q:\n%s", name, part, got[name].Text)
+			}
+		}
+		if got[name].HTML == "" || strings.Contains(got[name].HTML, "<b>") {
+			t.Errorf("%s is as HTML %s", name, got[name].HTML)
+		}
+	}
+	if len(got) != 4 {
+		t.Errorf("there came %d letters", len(got))
+	}
+}
+
+// Whoever dies after a letter was written, and before its job was done, leaves it to somebody
+// who writes none; what cannot be read is tried again, and an erased buyer hears nothing.
+func TestOfOneCauseThereIsOneLetter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	order, erased := r.sell("ada@example.org", "en"), r.sell("gone@example.org", "en")
+	r.pay(order)
+	r.pay(erased)
+	r.exec(`update buyers set email = '' where email like 'gone@%'`)
+	cause := mail.Cause{What: "confirmation", Performance: string(r.show.ID), Order: order}
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error { return r.writer.Write(t.Context(), cause) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.serve(r.done)
+	if n := r.count(`select count(*) from mails`); n != 1 || len(r.box.Letters()) != 1 {
+		t.Errorf("%d letters were written, %d came", n, len(r.box.Letters()))
+	}
+	if err := r.writer.Write(t.Context(), mail.Cause{What: "nothing", Performance: cause.Performance, Order: order}); err == nil {
+		t.Error("a letter about nothing was written")
+	}
+	cause.Order = uuid.NewString()
+	if err := r.writer.Write(t.Context(), cause); err != nil {
+		t.Errorf("about an order that there is not: %v", err)
+	}
+}
+
+// What happened long ago, before there was a mail server, is told to nobody.
+func TestOldTidingsAreNone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.pay(r.sell("ada@example.org", "en"))
+	r.exec(`update river_job set created_at = now() - interval '4 days'`)
+	r.serve(r.done)
+	if got := r.box.Letters(); len(got) != 0 {
+		t.Errorf("there came %+v", got)
+	}
+}

@@ -1,0 +1,43 @@
+package wording
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/tariff"
+)
+
+var (
+	weekdays = map[string][7]string{
+		"en": {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+		"de": {"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
+	}
+	months = map[string][12]string{
+		"en": {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
+		"de": {"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
+	}
+	dates = map[string]string{"en": "%[1]s, %[2]d %[3]s %[4]d, %[5]s", "de": "%[1]s, %[2]d. %[3]s %[4]d, %[5]s Uhr"}
+)
+
+// Date says when something is, by the clock of a place (IANA); of one that nobody knows, UTC.
+func Date(lang string, at time.Time, zone string) string {
+	place, err := time.LoadLocation(zone)
+	if err != nil {
+		place = time.UTC
+	}
+	if _, ok := dates[lang]; !ok {
+		lang = Languages()[0]
+	}
+	at = at.In(place)
+	return fmt.Sprintf(dates[lang], weekdays[lang][at.Weekday()], at.Day(), months[lang][at.Month()-1], at.Year(), at.Format("15:04"))
+}
+
+// Money says an amount of minor units, as 45.00 EUR.
+func Money(lang string, amount int64, code string) string {
+	text := tariff.Decimal(amount, code)
+	if lang == "de" {
+		text = strings.Replace(text, ".", ",", 1)
+	}
+	return text + " " + code
+}
