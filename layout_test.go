@@ -70,7 +70,7 @@ var layout = []room{
 	{"booking/oidc", nil, "who somebody is elsewhere; whose account that is here, others say"},
 	{"booking/guide", []string{"booking", "booking/audit", "booking/picture"}, "what is on, as people read it, knows nothing of what is sold"},
 	{"booking/people", []string{"booking", "booking/audit", "internal/tries"}, "who somebody is does not depend on what they do"},
-	{"booking/mail", []string{"booking"}, "it sends what it is given, and knows nobody who writes"},
+	{"booking/mail", []string{"booking", "internal/batch"}, "it sends what it is given, and knows nobody who writes"},
 	{"booking/wording", []string{"booking", "booking/audit", "booking/tariff"}, "what letters say knows neither who gets them nor how they are sent"},
 	{"booking/notice", []string{"booking", "booking/audit", "booking/mail", "booking/wording"}, "it asks the database who holds a ticket, and nobody needs it to sell one"},
 	{"booking/tidings", []string{"booking/mail", "booking/wording"}, "it asks the database what was bought, and nobody needs it to sell"},

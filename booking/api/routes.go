@@ -67,6 +67,8 @@ const organizer = "/api/v1/organizer"
 const (
 	blocks  = organizer + "/blocks"
 	exports = organizer + "/exports"
+
+	deadLetters = organizer + "/dead-letters"
 )
 
 // Where organizers keep what there is to sell.
@@ -141,6 +143,8 @@ var Routes = []Route{
 	{"staff-exchange-tickets", http.MethodPost, organizer + "/orders/{id}/exchange", SRE, http.StatusCreated, "Exchange tickets for a reason, at any time"},
 	{"get-order-ledger", http.MethodGet, organizer + "/orders/{id}/ledger", Organizer, http.StatusOK, "Everything that happened to an order and its money, and who did it"},
 	{"list-failed-refunds", http.MethodGet, organizer + "/refunds", SRE, http.StatusOK, "Refunds that the payment provider refuses"},
+	{"list-dead-letters", http.MethodGet, deadLetters, SRE, http.StatusOK, "Letters that were given up, of the last week"},
+	{"retry-letter", http.MethodPost, deadLetters + "/{letter}/retry", SRE, http.StatusOK, "Have a letter sent that was given up; asked twice it is sent once"},
 	{"retry-refund", http.MethodPost, organizer + "/refunds/{id}/retry", SRE, http.StatusOK, "Ask for a refund that failed once more"},
 	{"list-accounts", http.MethodGet, organizer + "/accounts", Organizer, http.StatusOK, "Organizers' own accounts at the payment provider, and whether they can take payments"},
 	{"list-disputes", http.MethodGet, organizer + "/disputes", SRE, http.StatusOK, "Orders whose buyers' banks want the money back, and what became of them"},

@@ -110,6 +110,7 @@ type server struct {
 	insight   *insight.Store
 	notices   *notice.Store
 	wordings  *wording.Store
+	letters   *mail.Store // nil: nobody here can read them
 	finder    *find.Store
 	counts    *insight.Counter
 	posts     *lookPosts // nil: nobody is told
@@ -153,8 +154,11 @@ func New(c Config) (*Core, error) {
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
+	if c.People.Are() {
+		s.letters = mail.New(c.Postgres, c.People)
+	}
 	if c.Site != "" && c.People.Are() {
-		s.people = people.New(c.Postgres, c.Redis, c.People, posted(mail.New(c.Postgres, c.People), c.Site))
+		s.people = people.New(c.Postgres, c.Redis, c.People, posted(s.letters, c.Site))
 		s.outside = c.Outside
 	}
 	s.posts, s.around, s.redis = newLookPosts(shows, c.Looks), c.Around, c.Redis
@@ -207,7 +211,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -143,29 +143,53 @@ type parcel struct {
 
 const (
 	// lease is for how long nobody else takes a message that is tried: longer than patience.
-	lease = 2 * time.Minute
+	lease = 3 * time.Minute
 	// kept is how long it is known that a message was sent, and what became of it.
 	kept = 7 * 24 * time.Hour
 
 	firstDelay, lastDelay = 5 * time.Second, 15 * time.Minute
 )
 
-// claim takes a message so that nobody else does for as long as a lease. If it is not to be
-// tried now it says in how long it may be, if ever.
-func (s *Store) claim(ctx context.Context, id string) (p parcel, wait time.Duration, ok bool, err error) {
-	p.id = id
-	err = s.db.QueryRow(ctx, `update mails set tries = tries + 1, next_at = now() + $2, updated_at = now() where id = $1 and state = 'due' and next_at <= now() returning tries, sealed`,
-		id, lease).Scan(&p.tries, &p.sealed)
-	if err == nil {
-		return p, 0, true, nil
+// claimed is what came of the wish to try a message.
+type claimed struct {
+	parcel
+	ok   bool          // it was taken, and nobody else takes it for as long as a lease
+	wait time.Duration // else in how long it may be, if ever
+}
+
+// claim takes messages that are due.
+func (s *Store) claim(ctx context.Context, ids []string) (map[string]claimed, error) {
+	all := map[string]claimed{}
+	rows, err := s.db.Query(ctx, `
+		update mails m set tries = tries + 1, next_at = now() + $2, updated_at = now()
+		from (select id from mails where id = any($1::uuid[]) and state = 'due' and next_at <= now() for update skip locked) d
+		where m.id = d.id returning m.id::text, m.tries, m.sealed`, ids, lease)
+	if err != nil {
+		return nil, away("taking letters", err)
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = s.db.QueryRow(ctx, `select next_at - now() from mails where id = $1 and state = 'due'`, id).Scan(&wait)
-		if errors.Is(err, pgx.ErrNoRows) { // it was sent, or given up, or whom it is about was erased
-			return p, 0, false, nil
+	var c claimed
+	_, err = pgx.ForEachRow(rows, []any{&c.id, &c.tries, &c.sealed}, func() error {
+		c.ok, all[c.id] = true, claimed{parcel: parcel{id: c.id, tries: c.tries, sealed: c.sealed}, ok: true}
+		c.sealed = nil
+		return nil
+	})
+	if err != nil || len(all) == len(ids) {
+		return all, away("taking letters", err)
+	}
+	// The others are tried by somebody, are not due yet, or are gone: sent, given up, or with whom they were about.
+	rows, err = s.db.Query(ctx, `select id::text, next_at - now() from mails where id = any($1::uuid[]) and state = 'due'`, ids)
+	if err != nil {
+		return nil, away("taking letters", err)
+	}
+	var id string
+	var wait time.Duration
+	_, err = pgx.ForEachRow(rows, []any{&id, &wait}, func() error {
+		if _, ours := all[id]; !ours {
+			all[id] = claimed{wait: max(wait, time.Millisecond)}
 		}
-	}
-	return p, max(wait, time.Millisecond), false, away("taking a letter", err)
+		return nil
+	})
+	return all, away("taking letters", err)
 }
 
 // read opens a message. One that cannot be read never can.
@@ -183,23 +207,43 @@ type outcome struct {
 	final   bool   // it will never be
 }
 
-// tried writes down what came of a try, and forgets what the message said if that was the
-// last one. If it was not it says in how long the next may be.
-func (s *Store) tried(ctx context.Context, p parcel, o outcome) (wait time.Duration, err error) {
-	wait = firstDelay
-	for i := 1; i < p.tries && wait < lastDelay; i++ {
+// attempt is a try, with what came of it.
+type attempt struct {
+	parcel
+	outcome
+}
+
+// delay is in how long a message is tried again.
+func (a attempt) delay() time.Duration {
+	wait := firstDelay
+	for i := 1; i < a.tries && wait < lastDelay; i++ {
 		wait *= 4
 	}
-	wait = min(wait, lastDelay)
-	tag, err := s.db.Exec(ctx, `
-		update mails m set state = e.state, sealed = case e.state when 'due' then sealed end, problem = $3, next_at = now() + $5, updated_at = now()
-		from (select case when $3 = '' then 'sent' when $4 or give_up_at <= now() + $5 then 'failed' else 'due' end as state
-			from mails where id = $1) e
-		where m.id = $1 and m.state = 'due' and m.tries = $2`, p.id, p.tries, o.problem, o.final, wait)
-	if o.problem == "" || o.final || tag.RowsAffected() == 0 {
-		wait = 0
+	return min(wait, lastDelay)
+}
+
+// tried writes down what came of tries. What the message said is forgotten once it is sent.
+// The rows are locked in one order, whoever else does.
+func (s *Store) tried(ctx context.Context, all []attempt) error {
+	of := func(read func(attempt) string) (values []string) {
+		for _, a := range all {
+			values = append(values, read(a))
+		}
+		return values
 	}
-	return wait, away("writing down what came of a letter", err)
+	_, err := s.db.Exec(ctx, `
+		with t as (
+			select m.id, m.give_up_at, u.problem, u.wait::interval, u.final::boolean
+			from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[]) u (id, tries, problem, final, wait)
+			join mails m on m.id = u.id and m.state = 'due' and m.tries = u.tries order by m.id for update of m
+		), e as (
+			select *, case when problem = '' then 'sent' when final or give_up_at <= now() + wait then 'failed' else 'due' end as state from t
+		)
+		update mails m set state = e.state, sealed = case e.state when 'sent' then null else sealed end, problem = e.problem, next_at = now() + e.wait, updated_at = now()
+		from e where m.id = e.id`,
+		of(func(a attempt) string { return a.id }), of(func(a attempt) string { return fmt.Sprint(a.tries) }), of(func(a attempt) string { return a.problem }),
+		of(func(a attempt) string { return fmt.Sprint(a.final) }), of(func(a attempt) string { return fmt.Sprint(int(a.delay().Seconds()), " seconds") }))
+	return away("writing down what came of letters", err)
 }
 
 // sweep deletes what was sent, or given up, long ago, and gives up what is of no use any
@@ -209,7 +253,7 @@ func (s *Store) sweep(ctx context.Context) error {
 	if err != nil {
 		return away("forgetting old letters", err)
 	}
-	_, err = s.db.Exec(ctx, `update mails set state = 'failed', sealed = null, problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
+	_, err = s.db.Exec(ctx, `update mails set state = 'failed', problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
 	return away("giving up old letters", err)
 }
 

@@ -17,25 +17,29 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/ropeline/ropeline/internal/batch"
 )
 
 const (
 	// Every is how often a Sender looks whether it has not heard of a letter, and counts them.
 	Every = time.Second
-	// patience is how long the mail server may take for a letter.
-	patience = time.Minute
+	// patience is how long a letter may take, also where the mail server is slow.
+	patience = 2 * time.Minute
 	// farewell is how long a Sender that ends waits for it.
 	farewell = 5 * time.Second
 	// sulk is for how long a mail server that could not be reached is not asked again: who is
 	// left waiting by one that is dead holds up nobody else.
 	sulk = 5 * time.Second
 
-	// Hands is how many letters are sent at a time that somebody waits for, bulkHands how many
-	// of the others: so many connections has the mail server, at most.
+	// Hands is how many letters are handed over at a time that somebody waits for, bulkHands how
+	// many of the others: so many connections has the mail server, at most. Others are fetched
+	// meanwhile, so that Postgres is asked for several together: abreast of them.
 	Hands, bulkHands = 16, 4
-	// pause is for how long letters gather that are taken together; bulkPause bounds those that
-	// go to many to bulkHands in it, which is 200 a second: 100,000 in less than nine minutes.
-	pause, bulkPause = 10 * time.Millisecond, 20 * time.Millisecond
+	abreast          = 2 * Hands
+	// pause is for how long letters gather that are fetched together; bulkPause bounds those that
+	// go to many to bulkHands in it, which is 200 a second.
+	pause, bulkPause = 5 * time.Millisecond, 20 * time.Millisecond
 )
 
 // Server is the mail server that letters are handed to.
@@ -97,6 +101,7 @@ type Sender struct {
 	every  time.Duration
 	log    *slog.Logger
 	lines  *lines
+	hands  chan struct{} // one for each letter that is handed over, of those that somebody waits for
 
 	tries       *prometheus.CounterVec
 	due, oldest prometheus.Gauge
@@ -109,7 +114,7 @@ func NewSender(s *Store, server Server, from string, every time.Duration, reg pr
 		return nil, fmt.Errorf("letters cannot come from %q: %w", from, err)
 	}
 	add := promauto.With(reg)
-	out := &Sender{store: s, server: server, from: from, every: every, log: log, lines: &lines{server: server},
+	out := &Sender{store: s, server: server, from: from, every: every, log: log, lines: &lines{server: server}, hands: make(chan struct{}, Hands),
 		tries: add.NewCounterVec(prometheus.CounterOpts{Name: "ropeline_mail_tries_total",
 			Help: "Times that a letter was sent, by whether the mail server took it (yes) or not (no)."}, []string{"taken"}),
 		due: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_mail_due", Help: "Letters that are still to be sent."}),
@@ -143,8 +148,10 @@ func (s *Sender) Run(ctx context.Context) error {
 
 // work has river's jobs done until ctx ends.
 func (s *Sender) work(ctx context.Context) error {
+	books := newBooks(s.store)
+	defer books.close()
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{sender: s}); err != nil {
+	if err := river.AddWorkerSafely(workers, &worker{sender: s, books: books}); err != nil {
 		return fmt.Errorf("sending letters: %w", err)
 	}
 	if s.Writer != nil {
@@ -155,7 +162,7 @@ func (s *Sender) work(ctx context.Context) error {
 	client, err := river.NewClient(riverpgxv5.New(s.store.db), &river.Config{
 		Workers: workers, Logger: slog.New(quiet{s.log.Handler()}), JobTimeout: patience, FetchPollInterval: max(s.every, pause, bulkPause), FetchCooldown: pause,
 		RescueStuckJobsAfter: lease, CompletedJobRetentionPeriod: time.Hour, FetchOnlyKnownKinds: true,
-		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: Hands}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}},
+		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: abreast}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}},
 	})
 	if err != nil {
 		return fmt.Errorf("sending letters: %w", err)
@@ -199,28 +206,101 @@ func (s *Sender) watch(ctx context.Context) {
 	}
 }
 
+// books write down what several workers have to say, together.
+type books struct {
+	claims *batch.Gatherer[string, claimed]
+	tries  *batch.Gatherer[attempt, struct{}]
+}
+
+func newBooks(s *Store) *books {
+	return &books{
+		claims: batch.New(abreast, 10*abreast, 10*time.Second, func(ctx context.Context, ids []string) []batch.Result[claimed] {
+			all, err := s.claim(ctx, ids)
+			out := make([]batch.Result[claimed], len(ids))
+			for i, id := range ids {
+				out[i] = batch.Result[claimed]{Value: all[id], Err: err}
+			}
+			return out
+		}),
+		tries: batch.New(abreast, 10*abreast, 10*time.Second, func(ctx context.Context, all []attempt) []batch.Result[struct{}] {
+			out := make([]batch.Result[struct{}], len(all))
+			err := s.tried(ctx, all)
+			for i, a := range all {
+				if err != nil && len(all) > 1 { // what was in the way of one is not in the way of all
+					err = s.tried(ctx, []attempt{a})
+				}
+				out[i].Err = err
+			}
+			return out
+		}),
+	}
+}
+
+func (b *books) close() {
+	b.claims.Close()
+	b.tries.Close()
+}
+
 // worker does jobs.
 type worker struct {
 	river.WorkerDefaults[letter]
 	sender *Sender
+	books  *books
 }
 
 // Work sends a letter, if it may be sent now.
 func (w *worker) Work(ctx context.Context, job *river.Job[letter]) error {
 	began := time.Now()
-	p, wait, ok, err := w.sender.store.claim(ctx, job.Args.ID)
+	c, err := w.books.claims.Do(ctx, job.Args.ID)
 	if err != nil {
 		return err
 	}
-	if ok {
-		wait, err = w.sender.hand(ctx, p)
+	wait := c.wait
+	if c.ok {
+		if wait, err = w.hand(ctx, c.parcel, job.Queue); err != nil {
+			return err
+		}
 	}
-	if err != nil || wait == 0 {
-		return err
+	if wait == 0 {
+		return nil
 	}
 	// River reckons from our clock, and compares with Postgres's, by which it was attempted.
 	next := job.AttemptedAt.Add(time.Since(began) + wait)
 	return river.JobSnooze(max(0, time.Until(next)))
+}
+
+// hand sends a letter, and says in how long somebody is to look at it again.
+func (w *worker) hand(ctx context.Context, p parcel, queue string) (wait time.Duration, err error) {
+	s := w.sender
+	if queue == letters {
+		select {
+		case s.hands <- struct{}{}:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	o := s.send(ctx, p)
+	if queue == letters {
+		<-s.hands
+	}
+	if ctx.Err() != nil && o.problem != "" {
+		return 0, ctx.Err() // we end: it is due again when its lease is over
+	}
+	s.tries.WithLabelValues(map[bool]string{true: "yes", false: "no"}[o.problem == ""]).Inc()
+	a := attempt{p, o}
+	if o.problem != "" {
+		s.log.Debug("a letter was not taken", "letter", p.id, "try", p.tries, "problem", o.problem)
+	}
+	if o.problem != "" && !o.final {
+		wait = a.delay() // if it was given up by then, that is all there is to see
+	}
+	// It is written down even if we end.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if _, err = w.books.tries.Do(ctx, a); err != nil {
+		s.log.Warn("a letter may be sent again", "letter", p.id, "err", err)
+	}
+	return wait, err
 }
 
 // scribe has letters written.
@@ -238,29 +318,6 @@ func (s *scribe) Work(ctx context.Context, job *river.Job[Cause]) error {
 		return nil
 	}
 	return s.writer.Write(ctx, job.Args)
-}
-
-// hand sends a letter, and says in how long it is to be tried again.
-func (s *Sender) hand(ctx context.Context, p parcel) (wait time.Duration, err error) {
-	o := s.send(ctx, p)
-	if ctx.Err() != nil && o.problem != "" {
-		return 0, ctx.Err() // we end: it is due again when its lease is over
-	}
-	s.tries.WithLabelValues(map[bool]string{true: "yes", false: "no"}[o.problem == ""]).Inc()
-	if o.problem != "" {
-		s.log.Debug("a letter was not taken", "letter", p.id, "try", p.tries, "problem", o.problem)
-	}
-	if wait, err = s.note(ctx, p, o); err != nil {
-		s.log.Warn("a letter may be sent again", "letter", p.id, "err", err)
-	}
-	return wait, err
-}
-
-// note writes down what came of a try, even if we end.
-func (s *Sender) note(ctx context.Context, p parcel, o outcome) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return s.store.tried(ctx, p, o)
 }
 
 func (s *Sender) send(ctx context.Context, p parcel) outcome {

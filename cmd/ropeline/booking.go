@@ -54,7 +54,7 @@ type bookingCommand struct {
 
 // siteFlags say where fans find us.
 type siteFlags struct {
-	Site string `placeholder:"URL" help:"Where fans find our pages, as https://tickets.example.org: letters lead there. Without it nobody has an account."`
+	Site string `placeholder:"URL" help:"Where fans find our pages, as https://tickets.example.org: letters lead there. Without it nobody has an account, and no letter is written about orders."`
 }
 
 // site is the address without an end of its own.

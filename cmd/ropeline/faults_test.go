@@ -750,6 +750,8 @@ const onDisk = `
 	union all
 		select 7, n.created_at, 'holder ' || r.state || coalesce(', letter ' || m.state, '') from notices n join notice_recipients r on r.notice_id = n.id left join mails m on m.id = r.mail_id where n.subject = @key
 	union all
+		select 8, now(), 'letter ' || state from mails where cause = @key
+	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`
 
@@ -771,19 +773,22 @@ func (s *shop) agree(after string) {
 		"payments without an order": `select count(*) from sandbox_payments p where p.state = 'captured' and not exists (select from orders o where o.attempt_id = p.attempt_id and o.amount = p.amount + ` + cameIn + `
 			and (o.state = 'paid' or p.amount = coalesce((select sum(amount) from sandbox_refunds r where r.attempt_id = p.attempt_id), 0) + ` + wentOn + ` or exists (select from sandbox_disputes d where d.attempt_id = p.attempt_id and d.state = 'lost')
 			or exists (select from cancellations c where c.attempt_id = p.attempt_id and c.state = 'failed' and c.reason = '` + refusedAtFirst + `')))`,
-		"payments that are reserved for nothing":     `select count(*) from sandbox_payments p join attempts a on a.id = p.attempt_id where p.state = 'authorized' and a.state in ('done', 'closed')`,
-		"refunds of more than was canceled":          `select count(*) from (select attempt_id, sum(amount) as back from sandbox_refunds group by attempt_id) r where back <> coalesce((select sum(amount) from cancellations c where c.attempt_id = r.attempt_id and c.state = 'refunded'), 0)`,
-		"cancellations that are not through":         `select count(*) from cancellations where state <> 'refunded' and not (state = 'failed' and reason = '` + refusedAtFirst + `') or not freed`,
-		"orders without their payment":               `select count(*) from orders o where o.state = 'paid' and o.tender = '' and o.amount <> ` + cameIn + ` and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount + ` + cameIn + ` = o.amount)`,
-		"exchanges after which both are good":        `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'done' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'canceled')`,
-		"exchanges after which neither is good":      `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'closed' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'valid') and not exists (select from exchanges y join attempts b on b.id = y.attempt_id and b.state = 'done' where y.tickets = x.tickets)`,
-		"canceled orders with a ticket that is good": `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
-		"paid orders without all of their tickets":   `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
-		"valid tickets without a paid order":         `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
-		"webhooks of what is not so":                 `select count(*) from webhook_events v where v.kind = 'order.paid' and not exists (select from orders o where o.id = v.subject and o.state in ('paid', 'canceled'))`,
-		"places that are offered what is not held":   `select count(*) from returns_entries where state = 'offering'`,
-		"units with two tickets":                     `select count(*) from (select from tickets where state <> 'canceled' group by performance_id, unit having count(*) > 1) twice`,
-		"paid orders without one line of the money":  `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')`,
+		"payments that are reserved for nothing":          `select count(*) from sandbox_payments p join attempts a on a.id = p.attempt_id where p.state = 'authorized' and a.state in ('done', 'closed')`,
+		"refunds of more than was canceled":               `select count(*) from (select attempt_id, sum(amount) as back from sandbox_refunds group by attempt_id) r where back <> coalesce((select sum(amount) from cancellations c where c.attempt_id = r.attempt_id and c.state = 'refunded'), 0)`,
+		"cancellations that are not through":              `select count(*) from cancellations where state <> 'refunded' and not (state = 'failed' and reason = '` + refusedAtFirst + `') or not freed`,
+		"orders without their payment":                    `select count(*) from orders o where o.state = 'paid' and o.tender = '' and o.amount <> ` + cameIn + ` and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount + ` + cameIn + ` = o.amount)`,
+		"exchanges after which both are good":             `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'done' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'canceled')`,
+		"exchanges after which neither is good":           `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'closed' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'valid') and not exists (select from exchanges y join attempts b on b.id = y.attempt_id and b.state = 'done' where y.tickets = x.tickets)`,
+		"canceled orders with a ticket that is good":      `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
+		"paid orders without all of their tickets":        `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
+		"valid tickets without a paid order":              `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
+		"webhooks of what is not so":                      `select count(*) from webhook_events v where v.kind = 'order.paid' and not exists (select from orders o where o.id = v.subject and o.state in ('paid', 'canceled'))`,
+		"places that are offered what is not held":        `select count(*) from returns_entries where state = 'offering'`,
+		"paid orders of which nobody is told, or twice":   `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'confirmation', 'order', o.id))`,
+		"cancellations of which nobody is told, or twice": `select count(*) from cancellations c where 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'cancellation', 'cancellation', c.id))`,
+		"refunds of which nobody is told, or twice":       `select count(*) from cancellations c where c.amount > 0 and c.state = 'refunded' and 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'refund', 'cancellation', c.id))`,
+		"units with two tickets":                          `select count(*) from (select from tickets where state <> 'canceled' group by performance_id, unit having count(*) > 1) twice`,
+		"paid orders without one line of the money":       `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')`,
 	} {
 		n, err := 1, error(nil)
 		for deadline := time.Now().Add(10 * time.Second); n > 0 && err == nil && time.Now().Before(deadline); { // a webhook may be under way

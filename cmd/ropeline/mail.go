@@ -19,9 +19,9 @@ import (
 
 // mailFlags say how letters are sent.
 type mailFlags struct {
+	siteFlags
 	SMTP         string `name:"smtp" placeholder:"URL" help:"The mail server, as smtp://user@mail.example.org:587 or smtps://…:465. Without it no letter is sent."`
 	SMTPPassword string `name:"smtp-password" type:"existingfile" placeholder:"FILE" help:"File with the password of the user."`
-	MailSite     string `name:"mail-site" placeholder:"URL" help:"Where fans find our pages, as https://tickets.example.org: letters about orders lead there. Without it none is written about orders."`
 	MailFrom     string `placeholder:"ADDRESS" help:"Whom letters come from, as 'Opera <tickets@example.org>'."`
 }
 
@@ -53,12 +53,18 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	if err != nil {
 		return nil, fmt.Errorf("--mail-from: %w", err)
 	}
-	if f.MailSite != "" {
+	site, err := f.site()
+	if err != nil {
+		return nil, err
+	}
+	if site != "" {
 		links, err := keys.secret(orderKey)
 		if err != nil {
 			return nil, err
 		}
-		sender.Writer = tidings.New(db, letters, func(id string) string { return f.MailSite + "/orders/" + id + "#" + order.Links(links).Key(id) })
+		sender.Writer = tidings.New(db, letters, func(id string) string { return site + "/orders/" + id + "#" + order.Links(links).Key(id) })
+	} else {
+		log.Warn("there is no --site, so no letter is written about orders")
 	}
 	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
 	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}}, nil

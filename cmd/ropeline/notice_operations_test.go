@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/ropeline/ropeline/internal/devstack/mailbox"
 )
 
@@ -98,7 +100,27 @@ func (s *shop) noticeOperations() []operation {
 		}
 		return end
 	}
+	givenUp := func(b *buyer) {
+		b.link = uuid.NewString()
+		_, err := s.db.Exec(s.t.Context(), `insert into mails (id, cause, state, sealed, give_up_at) values ($1, $2, 'failed', 'x', now())`, b.link, b.key)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	retry := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/dead-letters/"+b.link+"/retry", struct{}{}, "")
+		return status
+	}
 	return []operation{
+		{name: "send a letter again", routes: []string{"retry-letter"}, prepare: givenUp, act: retry, want: http.StatusOK, finish: func(b *buyer) string {
+			if status := retry(b); status != http.StatusOK || s.count(`select count(*) from river_job where args ->> 'letter' = $1`, b.link) != 1 {
+				s.t.Errorf("asked again: %d", status)
+			}
+			if _, err := s.db.Exec(s.t.Context(), `delete from mails where id = $1`, b.link); err != nil { // nobody could read it
+				s.t.Fatal(err)
+			}
+			return "one job"
+		}},
 		{name: "write to holders", routes: []string{"create-notice"}, prepare: held, act: send, want: http.StatusCreated, finish: func(b *buyer) string {
 			if status := send(b); status != http.StatusCreated || !state(b, "due") {
 				s.t.Errorf("asked again: %d", status)

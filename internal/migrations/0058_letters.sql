@@ -8,6 +8,24 @@ comment on column mails.next_at is 'while it is tried, and until it is tried aga
 drop index mails_due;
 create index mails_due on mails (created_at) where state = 'due';
 
+-- What was given up may be sent again, for as long as it is known.
+alter table mails drop constraint mails_sealed_while_due;
+alter table mails add constraint mails_sealed_until_sent check (state = 'failed' or (state = 'due') = (sealed is not null));
+comment on column mails.sealed is 'address and text, encrypted under people.key; forgotten once it is sent';
+create index mails_dead on mails (id) where state = 'failed';
+
+-- How far a message to holders is follows its letters.
+-- +goose StatementBegin
+create function mails_sent_again() returns trigger language plpgsql as $$
+begin
+    update notice_recipients set state = 'posted', problem = '' where mail_id = new.id and state = 'failed';
+    update notices set done_at = null, due_at = now() where id in (select notice_id from notice_recipients where mail_id = new.id);
+    return null;
+end
+$$;
+-- +goose StatementEnd
+create trigger mails_sent_again after update on mails for each row when (old.state = 'failed' and new.state = 'due') execute function mails_sent_again();
+
 -- Letters of an older program.
 insert into river_job (kind, queue, max_attempts, args, scheduled_at)
     select 'letter', 'letters', 1000, jsonb_build_object('letter', id), next_at from mails where state = 'due';
