@@ -220,6 +220,31 @@ func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 	}
 }
 
+// River may give a job to a second worker while the first one is at it: its leader goes by a
+// clock of its own. The letter is left to whoever has its lease.
+func TestALetterThatSomebodyTriesIsLeftToThem(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.post("ada@example.org", nil)
+	r.exec(`update mails set next_at = now() + interval '1 hour'`)
+	snoozed := func() (n int) {
+		if err := r.db.QueryRow(t.Context(), `select count(*) from river_job where state = 'scheduled' and scheduled_at > now() + interval '50 minutes'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	r.until(sender.Run, func() bool { return snoozed() == 1 })
+	if got := r.box.Letters(); len(got) != 0 || r.states() != "due*" {
+		t.Errorf("there came %+v, and it is %s", got, r.states())
+	}
+	r.exec(`insert into river_job (kind, queue, max_attempts, args) select kind, queue, max_attempts, args from river_job, generate_series(1, 5)`)
+	r.untilAtOnce(sender.Run, func() bool { return r.states() == "sent" })
+	if got := r.box.Letters(); len(got) != 1 {
+		t.Errorf("of six jobs there came %d letters", len(got))
+	}
+}
+
 func TestALetterWaitsForAServerThatIsAwayButNotForever(t *testing.T) {
 	t.Parallel()
 	r := open(t)
