@@ -219,6 +219,9 @@ func newBooks(s *Store) *books {
 			out := make([]batch.Result[claimed], len(ids))
 			for i, id := range ids {
 				out[i] = batch.Result[claimed]{Value: all[id], Err: err}
+				if all[id].ok { // it was taken once, and two jobs may have asked
+					all[id] = claimed{wait: firstDelay}
+				}
 			}
 			return out
 		}),
