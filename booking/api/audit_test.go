@@ -278,6 +278,9 @@ func (s *scene) written() {
 		c.organize(http.MethodPost, eventsPath+"/"+s.event+"/notices", c.json(m{"subject": fmt.Sprint(i), "text": "x"}), "Idempotency-Key", fmt.Sprint("n", i)).is(http.StatusCreated, &n)
 		s.notice = n.ID
 	}
+	if _, err := c.db.Exec(c.t.Context(), `insert into mails (id, state, give_up_at) select gen_random_uuid(), 'failed', now() from generate_series(1, 3)`); err != nil {
+		c.t.Fatal(err)
+	}
 	if _, err := c.db.Exec(c.t.Context(), `update notice_recipients set state = 'failed', mail_id = gen_random_uuid() where notice_id = $1`, s.notice); err != nil {
 		c.t.Fatal(err)
 	}
@@ -325,6 +328,7 @@ func (s *scene) lists() map[string][2]string {
 		"get-order-ledger":        {organizerAPI + "/orders/" + s.order.ID + "/ledger", "key-sre"},
 		"list-failed-refunds":     {organizerAPI + "/refunds", "key-sre"},
 		"list-blocks":             {blocks, "key-sre"},
+		"list-dead-letters":       {deadLetters, "key-sre"},
 		"list-accounts":           {organizerAPI + "/accounts", "key-sre"},
 		"list-webhooks":           {endpoints, "key-sre"},
 		"list-webhook-deliveries": {endpoints + "/" + s.endpoint + "/deliveries", "key-sre"},

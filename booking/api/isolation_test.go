@@ -89,6 +89,7 @@ var ownLists = map[string]string{
 	"list-own-performers": "everybody's, who may have them in their events", "get-own-performer": "everybody's", "create-performer": "theirs from then on",
 	"create-picture": "theirs from then on", "list-changes": "theirs", "list-popularity": "theirs",
 	"get-orders-csv": "of what the query names, which is tried", "get-accounting-csv": "of what the query names", "get-report-pdf": "of what the query names", "get-audience": "of what the query names", "get-audience-csv": "of what the query names",
+	"list-wordings": "theirs", "get-wording": "theirs", "put-wording": "theirs from then on", "preview-wording": "nothing is kept",
 	"get-staff": "who asks", "list-approvals": "what is said of their own events, and to who manages the venue of all",
 }
 
@@ -361,7 +362,7 @@ func TestWhatAFanHasOpensNothingElse(t *testing.T) {
 // organization's in its path is known, so that the guard can ask whose it is.
 func TestEveryRouteOfStaffIsGuarded(t *testing.T) {
 	t.Parallel()
-	within := []string{"{reserve}", "{hold}", "{member}", "{key}", "{organization}", "{plan}", "{notice}", "{batch}"} // of what stands before it, or looked at by its handler, or everybody's
+	within := []string{"{reserve}", "{hold}", "{member}", "{key}", "{organization}", "{plan}", "{notice}", "{batch}", "{letter}", "{language}"} // of what stands before it, or looked at by its handler, or everybody's
 	for _, r := range Routes {
 		if r.Access != Organizer && r.Access != Venues && r.Access != BoxOffice && r.Access != Team {
 			continue
