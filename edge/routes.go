@@ -46,6 +46,8 @@ func (s *Server) routes() []route {
 		{"GET", "/sales/{sale}/logo", public, s.showLogo},
 		{"GET", "/returns/{id}", public, s.page("returns.html")},
 		{"GET", "/orders/{id}", public, s.page("order.html")},
+		{"GET", "/tickets/{id}", public, s.page("ticket.html")},
+		{"GET", "/tickets/worker.js", public, s.ticketWorker},
 		{"GET", "/coupons", public, s.page("coupons.html")},
 		{"GET", "/coupons/{id}", public, s.page("coupons.html")},
 		{"GET", "/account", public, s.page("account.html")},

@@ -74,6 +74,7 @@ var boundedLists = map[string]string{
 	"BagCoupon.history":                "one copy's: a few lines, 200 at most",
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",
+	"Passes.tickets":                   "100 at most",
 	"Receipt.lines":                    "100 at most",
 	"Receipt.refunds":                  "one at most for each ticket",
 	"Receipt.exchanged_from":           "one at most: an order is made for one exchange",

@@ -244,7 +244,7 @@ func startWith(t testing.TB, log *slog.Logger, prepare func(*core, *Config)) *co
 	}
 	config := Config{
 		People: keys, Site: "https://tickets.example.org",
-		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
+		Postgres: db, Redis: c.rdb, OrderKey: bytes.Repeat([]byte{7}, 32), Tickets: phones, Provider: c.sandbox, Sandbox: c.sandbox, Staff: theStaff,
 		Webhooks: map[string]payment.Crier{"sandbox": c.sandbox, "stripe": stripeEars(t)},
 		Gate:     gate.New(token.NewVerifier(token.KeySet{"k1": public}, time.Now), c.ended, nil), Line: c.line, Codes: &bookOf{}, Log: log,
 		Abuse: abuse.Default(), Edges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

@@ -136,10 +136,7 @@ type orderID struct {
 type gotOrder struct{ Body Order }
 
 func (s *server) getOrder(ctx context.Context, in *orderID) (*gotOrder, error) {
-	if err := s.opens(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	o, err := s.orders.Order(ctx, in.ID)
+	o, err := s.opened(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

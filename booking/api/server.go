@@ -33,12 +33,14 @@ import (
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/paper"
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/presale"
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
+	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/booking/wording"
 )
@@ -50,6 +52,7 @@ type Config struct {
 	Gate           *gate.Gate
 	Sessions       hold.Sessions // kept for as long as what they hold; nil: none is
 	OrderKey       []byte        // 32 bytes; keys of order links are made with it
+	Tickets        ticket.Keys   // of the codes on phones; their zero value: there are printed ones only
 	Provider       payment.Provider
 	Webhooks       map[string]payment.Crier // who may tell us something, by the last part of its path
 	Sandbox        *sandbox.Provider        // whose payments are confirmed here; nil: nobody's
@@ -108,6 +111,8 @@ type server struct {
 	endpoints *webhook.Store
 	returns   *returns.Store
 	insight   *insight.Store
+	papers    *paper.Store
+	tickets   ticket.Keys
 	notices   *notice.Store
 	wordings  *wording.Store
 	letters   *mail.Store // nil: nobody here can read them
@@ -153,6 +158,7 @@ func New(c Config) (*Core, error) {
 	}
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
+	s.papers, s.tickets = paper.New(c.Postgres, c.Site), c.Tickets
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.People.Are() {
 		s.letters = mail.New(c.Postgres, c.People)
@@ -211,7 +217,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

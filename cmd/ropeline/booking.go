@@ -119,6 +119,13 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	if err != nil {
 		return nil, err
 	}
+	phones, err := keys.tickets()
+	if err != nil {
+		return nil, err
+	}
+	if !phones.Are() {
+		log.Warn("there is no ticket.key, so phones show the printed codes of tickets; make it with: ropeline keygen init", "keys", string(keys))
+	}
 	site, err := at.site()
 	if err != nil {
 		return nil, err
@@ -169,7 +176,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Badges: badges, Line: line, Looks: line, Codes: presales, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, Tickets: phones, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Badges: badges, Line: line, Looks: line, Codes: presales, Sessions: line, Metrics: reg, Log: log,
 		Around: surroundings(line, trusted),
 		Abuse:  policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))

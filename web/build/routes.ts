@@ -10,6 +10,7 @@ const pages: [RegExp, string][] = [
   [/^\/sales\/[^/]+\/returns\/?$/, "/returns.html"],
   [/^\/returns\/[^/]+\/?$/, "/returns.html"],
   [/^\/orders\/[^/]+\/?$/, "/order.html"],
+  [/^\/tickets\/[^/.]+\/?$/, "/ticket.html"],
   [/^\/coupons(\/[^/]+)?\/?$/, "/coupons.html"],
   [/^\/account(\/[^/]+)?\/?$/, "/account.html"],
   [/^\/ops\/?$/, "/ops.html"],

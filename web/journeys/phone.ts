@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { shop as words } from "../src/messages/en";
 import { hasTickets } from "./buy";
+import { carries } from "./carry";
 import type { Fan } from "./fan";
 import { settled } from "./look";
 
-/** With fingers on a small screen: the first tap zooms in, the next ones pick, and the way on stays in sight. */
+/** With fingers on a small screen: the first tap zooms in, the next ones pick, the way on stays in sight, and the tickets are carried to the door. */
 export async function phone(fan: Fan): Promise<void> {
   const { page } = fan;
   await fan.arrive();
@@ -38,4 +39,5 @@ export async function phone(fan: Fan): Promise<void> {
   await page.getByRole("heading", { name: words.paid.heading }).waitFor();
   await page.getByRole("link", { name: words.paid.see }).tap();
   await hasTickets(fan, 2);
+  await carries(fan);
 }

@@ -65,6 +65,11 @@ function Part({ heading, of }: { heading: string; of: MyOrder[] }) {
               </p>
               <p class="note">{words.orders.bought(order.created_at)}</p>
             </a>
+            {order.unused && (
+              <a class="button" href={`/tickets/${order.id}`} aria-label={words.orders.carryOf(order.event)}>
+                {words.orders.carry}
+              </a>
+            )}
           </li>
         ))}
       </ul>

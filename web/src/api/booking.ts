@@ -2,7 +2,8 @@
 // that the right one of this browser's admission cookies is used.
 
 import { lower, raise } from "./coupons";
-import type { Availability, ExchangeQuote, Hold, Money, Order, Payment, Performance, Receipt } from "./documents";
+import type { Availability, ExchangeQuote, Hold, Money, Order, Passes, Payment, Performance, Receipt } from "./documents";
+import { download } from "./download";
 import { call } from "./http";
 
 export const performance = async (id: string) => (await call<Performance>("GET", `/api/v1/performances/${encodeURIComponent(id)}`)).body;
@@ -77,6 +78,11 @@ const bearer = (key: string) => ({ headers: { Authorization: `Bearer ${key}` } }
 export const order = async (id: string, key: string) => (await call<Order>("GET", orders(id), bearer(key))).body;
 
 export const receipt = async (id: string, key: string) => (await call<Receipt>("GET", `${orders(id)}/receipt`, bearer(key))).body;
+
+export const passes = async (id: string, key: string) => (await call<Passes>("GET", `${orders(id)}/passes`, bearer(key))).body;
+
+/** A file of an order's, as it is to be kept. */
+export const paper = (id: string, key: string, file: "tickets.pdf" | "calendar.ics"): Promise<Blob> => download(`${orders(id)}/${file}`, bearer(key).headers);
 
 /** refund: what the fan was shown that comes back, or more. Of tickets that are canceled already nothing changes, so this may be repeated. */
 export const cancel = async (id: string, key: string, tickets: string[], refund: number) =>

@@ -318,6 +318,40 @@ export interface Ticket {
   qr: string;
 }
 
+/** What tickets are for, as their holder reads it. */
+export interface Occasion {
+  title: string;
+  state: "scheduled" | "postponed" | "canceled";
+  starts_at: string;
+  doors_at?: string;
+  time_zone: string;
+  venue: string;
+  address?: string;
+  city?: string;
+  picture?: string;
+}
+
+/** The tickets of an order as a phone shows them. now: by the server's clock. */
+export interface Passes {
+  order: string;
+  now: string;
+  for: Occasion;
+  tickets: Pass[];
+}
+
+/** tier: its name. key: there while the ticket is valid. code: the printed one, if phones have none. */
+export interface Pass {
+  id: string;
+  state: Ticket["state"];
+  label: string;
+  tier: string;
+  issue: number;
+  key_id?: string;
+  key?: JsonWebKey;
+  code?: string;
+  used?: { at: string; door: string };
+}
+
 /** How a performance is paid for. */
 export interface Payment {
   provider: "sandbox" | "stripe";

@@ -2,7 +2,8 @@
 // desk asks goes through here; the cookie of the sign-in is the credential: of a key, or of
 // an account.
 
-import { type Answer, call as ask, Disconnected, type Options, Refusal } from "./http";
+import { download } from "./download";
+import { type Answer, call as ask, type Options } from "./http";
 import * as ops from "./ops";
 
 /** What roles are in; the installation has no organization. */
@@ -69,15 +70,5 @@ export async function signOut(): Promise<void> {
   choose("");
 }
 
-/** A file that a link alone would not get, since it does not say for whom. */
-export async function file(path: string): Promise<Blob> {
-  let response: Response;
-  try {
-    response = await fetch(path, { headers: forWhom(), credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(60_000) });
-    if (response.ok) return await response.blob();
-  } catch (cause) {
-    throw new Disconnected("no answer", { cause });
-  }
-  const { type = "", detail = "" } = (await response.json().catch(() => ({}))) as { type?: string; detail?: string };
-  throw new Refusal(response.status, type.replace("urn:ropeline:problem:", ""), detail, undefined);
-}
+/** A file for whom somebody works. */
+export const file = (path: string): Promise<Blob> => download(path, forWhom());

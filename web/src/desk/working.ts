@@ -6,7 +6,7 @@ import * as api from "../api/staff";
 import { staff as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
 import { Acting } from "../shop/acting";
-import { save } from "./save";
+import { save } from "../look/save";
 
 /**
  * The sign-in: not known yet, none, without a role for the page, without a second factor,

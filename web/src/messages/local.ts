@@ -1,6 +1,6 @@
 // When something is, by the clocks where it is.
 
-import { language } from "./format";
+import { language } from "./format.ts";
 
 /** Saturday, 27 March 2027 at 21:00, in Lisbon if it is there. */
 export function localMoment(at: string, zone: string): string {

@@ -1,8 +1,10 @@
 import { useState } from "preact/hooks";
-import { order as fetchOrder, performance as fetchPerformance, receipt as fetchReceipt } from "../api/booking";
+import { order as fetchOrder, paper, performance as fetchPerformance, receipt as fetchReceipt } from "../api/booking";
 import type { Order, Performance, Receipt, Ticket } from "../api/documents";
 import { final } from "../api/refusal";
+import { useAct } from "../look/act";
 import { useAsking } from "../look/asking";
+import { save } from "../look/save";
 import { Top } from "../look/Top";
 import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
@@ -67,6 +69,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
           </p>
         )}
         {order ? <Paper order={order} show={show} /> : <p class="note">{common.loading}</p>}
+        {order?.tickets.some((ticket) => ticket.state === "valid") && <Take id={id} orderKey={orderKey} />}
         {order && coupons && <Coupons order={order} orderKey={orderKey} />}
         {receipt && <Bill receipt={receipt} onPrint={() => printOnly("receipt")} />}
         {receipt && <Give receipt={receipt} onGive={give} />}
@@ -114,6 +117,28 @@ function Paper({ order, show }: { order: Order; show: Performance | undefined })
         ))}
       </ul>
     </>
+  );
+}
+
+/** The tickets in other forms. */
+function Take({ id, orderKey }: { id: string; orderKey: string }) {
+  const { busy, problem, act } = useAct(() => undefined, words.unloaded);
+  const take = (file: "tickets.pdf" | "calendar.ics") => act(async () => save(await paper(id, orderKey, file), file));
+  return (
+    <section class="take">
+      <a class="button primary" href={`/tickets/${encodeURIComponent(id)}#${orderKey}`}>
+        {words.phone}
+      </a>
+      <button type="button" disabled={busy} onClick={() => take("tickets.pdf")}>
+        {words.pdf}
+      </button>
+      <button type="button" disabled={busy} onClick={() => take("calendar.ics")}>
+        {words.calendar}
+      </button>
+      <p class="wrong" role="status">
+        {problem}
+      </p>
+    </section>
   );
 }
 

@@ -5,7 +5,7 @@ import * as desk from "../api/desk";
 import { Refusal } from "../api/http";
 import { Once } from "../api/once";
 import * as api from "../api/setup";
-import { save } from "../desk/save";
+import { save } from "../look/save";
 import { Working } from "../desk/working";
 import { setup as words } from "../messages/en";
 import { timeOfDay } from "../messages/format";

@@ -1,3 +1,4 @@
+import { correction, generate } from "lean-qr";
 import { expect, test } from "vitest";
 import made from "../../../booking/ticket/testdata/phone.json";
 import { codeOf, importKey, periodOf } from "./code";
@@ -20,11 +21,18 @@ test("a phone signs what the door reads", async () => {
     const open = await crypto.subtle.importKey("jwk", half, algorithm, false, ["verify"]);
     for (const text of [code, each.phone]) {
       const bytes = read(text.slice(3));
-      const signed = Buffer.concat([Buffer.from("RT1"), bytes.subarray(0, 24)]);
+      const signed = Uint8Array.from([...new TextEncoder().encode("RT1"), ...bytes.subarray(0, 24)]);
       expect(await crypto.subtle.verify(hash, open, bytes.subarray(24), signed)).toBe(true);
       signed[3 + 23]! ^= 1; // the period after
       expect(await crypto.subtle.verify(hash, open, bytes.subarray(24), signed)).toBe(false);
     }
+  }
+});
+
+test("a code is a picture of version 6, as that of the Go side is", () => {
+  for (const each of made) {
+    const code = generate(each.phone, { minCorrectionLevel: correction.M, maxCorrectionLevel: correction.M });
+    expect(code.size).toBe(17 + 4 * 6);
   }
 });
 
@@ -33,7 +41,7 @@ test("periods are counted from 1970", () => {
 });
 
 /** The slow way: a number of all bits. */
-function read(text: string): Buffer {
+function read(text: string): Uint8Array<ArrayBuffer> {
   const bits = [...text].map((digit) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(digit).toString(2).padStart(5, "0")).join("");
-  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+  return Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
 }

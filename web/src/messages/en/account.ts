@@ -92,6 +92,8 @@ export const account = {
     state: { paid: "Paid", pending: "Being confirmed", canceled: "Canceled" },
     show: { postponed: "Postponed: the new date is not known yet", canceled: "Canceled by the organizer" },
     bought: (at: string) => `Bought ${moment(at)}`,
+    carry: "Show the tickets",
+    carryOf: (event: string) => `Show the tickets: ${event}`,
     more: "Show more",
     claim: "Bought before without the account?",
     claimLead: "What was bought as a guest with this account’s e-mail address can come here, too.",

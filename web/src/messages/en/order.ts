@@ -13,6 +13,10 @@ export const order = {
   total: "Total",
   tickets: (n: number) => `${count(n)} ${plural(n, { one: "ticket", other: "tickets" })}`,
   print: "Print tickets",
+  phone: "Tickets on the phone",
+  pdf: "Tickets as PDF",
+  calendar: "Into my calendar",
+  unloaded: "That did not work. Please try again in a moment.",
   keep: "Whoever has the address of this page has your tickets. Keep it, and keep it to yourself.",
   pending: "The payment is being confirmed. This page looks again by itself.",
   ticket: {

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/paper"
+	"github.com/ropeline/ropeline/booking/ticket"
+)
+
+func (s *server) routeTickets() error {
+	return all(
+		handle(s, "get-passes", s.getPasses),
+		handle(s, "get-tickets-pdf", s.getTicketsPDF),
+		handle(s, "get-calendar", s.getCalendar),
+	)
+}
+
+// Passes are the tickets of an order as a phone shows them, with all that it needs to do so
+// without a connection.
+type Passes struct {
+	Order   string         `json:"order"`
+	Now     time.Time      `json:"now" doc:"by our clock: codes are made by it, and that of a phone may be wrong"`
+	For     paper.Occasion `json:"for"`
+	Tickets []Pass         `json:"tickets"`
+}
+
+// Pass is one of them. The key is there only while the ticket is valid.
+type Pass struct {
+	ID    string       `json:"id"`
+	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled" doc:"blocked: the buyer's bank wants the money back; void: it has got it"`
+	Label string       `json:"label"`
+	Tier  string       `json:"tier" doc:"its name"`
+	Issue int          `json:"issue" doc:"goes up with each holder: codes of the issue before open nothing"`
+	KeyID string       `json:"key_id,omitempty" doc:"four hexadecimal digits, which are part of each code"`
+	Key   *ticket.JWK  `json:"key,omitempty" doc:"signs the codes, one each 15 seconds; docs/tickets.md says how. A new one makes the old one worthless"`
+	Code  string       `json:"code,omitempty" doc:"the printed code, where the installation has no keys for phones"`
+}
+
+type gotPasses struct{ Body Passes }
+
+func (s *server) getPasses(ctx context.Context, in *orderID) (*gotPasses, error) {
+	o, err := s.opened(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	of, err := s.papers.Occasion(ctx, o.Performance)
+	if err != nil {
+		return nil, err
+	}
+	body := Passes{Order: o.ID, Now: s.now().UTC(), For: of, Tickets: make([]Pass, len(o.Tickets))}
+	for i, t := range o.Tickets {
+		if body.Tickets[i], err = s.pass(t, of.Tiers[t.Tier]); err != nil {
+			return nil, err
+		}
+	}
+	return &gotPasses{body}, nil
+}
+
+func (s *server) pass(t order.Ticket, tier string) (Pass, error) {
+	p := Pass{ID: t.ID, State: t.State, Label: t.Label, Tier: tier, Issue: t.Issue}
+	if t.State != ticket.Valid {
+		return p, nil
+	}
+	if !s.tickets.Are() {
+		p.Code = t.Code
+		return p, nil
+	}
+	private, err := s.tickets.Private(t.ID, t.Issue, s.now())
+	if err != nil {
+		return p, err
+	}
+	key, err := private.JWK()
+	p.KeyID, p.Key = private.KeyID().String(), &key
+	return p, err
+}
+
+// opened reads the order that a request has the key of.
+func (s *server) opened(ctx context.Context, id string) (order.Order, error) {
+	if err := s.opens(ctx, id); err != nil {
+		return order.Order{}, err
+	}
+	return s.orders.Order(ctx, id)
+}
+
+type getPaper struct {
+	ID   string `path:"id" doc:"of the order"`
+	Have string `header:"If-None-Match"`
+}
+
+func (s *server) getTicketsPDF(ctx context.Context, in *getPaper) (*seen, error) {
+	return s.paper(ctx, in, "application/pdf", s.papers.PDF)
+}
+
+func (s *server) getCalendar(ctx context.Context, in *getPaper) (*seen, error) {
+	return s.paper(ctx, in, "text/calendar; charset=utf-8; method=PUBLISH", s.papers.Calendar)
+}
+
+// paper is made anew for each who asks, and no cache keeps it; who has it need not be sent
+// it again.
+func (s *server) paper(ctx context.Context, in *getPaper, kind string, write func(context.Context, order.Order) ([]byte, error)) (*seen, error) {
+	o, err := s.opened(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	file, err := write(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	answer := sight{etag: tagOf(file), text: file}.answer(in.Have, "no-store")
+	answer.ContentType = kind
+	return answer, nil
+}
