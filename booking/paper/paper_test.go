@@ -95,6 +95,9 @@ func TestTheSameTicketsAreTheSameBytes(t *testing.T) {
 	if !bytes.Equal(files[0], files[1]) || !bytes.Equal(files[0], files[2]) {
 		t.Error("they are not")
 	}
+	if all, orders := bytes.Count(files[0], []byte("(D:")), bytes.Count(files[0], []byte("(D:20261127200000")); all != 2 || orders != 2 {
+		t.Errorf("%d of its %d dates are the order's", orders, all)
+	}
 }
 
 func TestATicketIsPrintedWithAnyPicture(t *testing.T) {
