@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -105,9 +106,12 @@ func (s *Store) Put(ctx context.Context, organization string, k Kind, lang strin
 }
 
 // examples are what stands in a letter that nobody gets.
-var examples = Values{
-	"event": "Nozze di Figaro", "venue": "Opera, Largo 1, Lisboa", "date": "2030-05-01 20:00", "tickets": "Stalls, row 7, seat 12\nStalls, row 7, seat 13", "total": "90.00 EUR", "amount": "45.00 EUR",
-	"order": "01939f4e-7a00-7000-8000-000000000001", "reason": "The singer is ill.", "link": "https://tickets.example.org/order", "organization": "Opera",
+func examples(lang, sender string) Values {
+	return Values{
+		"event": "Nozze di Figaro", "venue": "Opera, Largo 1, Lisboa", "date": Date(lang, time.Date(2030, 5, 1, 19, 0, 0, 0, time.UTC), "Europe/Lisbon"),
+		"tickets": "Stalls, row 7, seat 12\nStalls, row 7, seat 13", "total": Money(lang, 9000, "EUR"), "amount": Money(lang, 4500, "EUR"),
+		"order": "01939f4e-7a00-7000-8000-000000000001", "reason": "The singer is ill.", "link": "https://tickets.example.org/order", "organization": sender,
+	}
 }
 
 // Preview is a letter with examples put in.
@@ -119,7 +123,7 @@ func Preview(k Kind, lang, sender string, t Template) (Letter, error) {
 	if err := t.Validate(k); err != nil {
 		return Letter{}, err
 	}
-	return t.Write(examples, Frame{Language: lang, Sender: sender})
+	return t.Write(examples(lang, sender), Frame{Language: lang, Sender: sender})
 }
 
 // first is the first of errors that are joined: people are told one at a time.

@@ -190,3 +190,12 @@ func TestDatesAndMoneyAreSaidAsTheirReadersSayThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAPreviewIsInItsLanguage(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{"en": "Wednesday, 1 May 2030, 20:00 for 90.00 EUR", "de": "Mittwoch, 1. Mai 2030, 20:00 Uhr for 90,00 EUR"} {
+		if l, err := Preview(Confirmation, lang, "Opera", Template{"S", "{date} for {total}"}); err != nil || !strings.Contains(l.Text, want) {
+			t.Errorf("%v: %q", err, l.Text)
+		}
+	}
+}
