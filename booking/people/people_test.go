@@ -354,6 +354,12 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, "following a band", store.Follow(t.Context(), here.Person, band(t, db, "A band")), nil)
+	for _, sql := range []string{`insert into identities (id, person_id, issuer, subject_mac) values (gen_random_uuid(), $1, 'elsewhere', '\x01')`,
+		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`} {
+		if _, err := db.Exec(t.Context(), sql, here.Person); err != nil {
+			t.Fatal(err)
+		}
+	}
 	readable := func() (n int) {
 		if err := db.QueryRow(t.Context(), `select count(*) from people
 			where password || encode(email_mac, 'escape') || encode(wrapped, 'escape') || encode(sealed, 'escape') ~* 'ada@example|lisbon'`).Scan(&n); err != nil {
@@ -384,6 +390,21 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `select (select count(*) from buyers where email <> ''), (select count(*) from second_factors) + (select count(*) from follows)
 		+ (select count(*) from letters) + (select count(*) from recovery_codes)`).Scan(&buyers, &rows); err != nil || buyers != 0 || rows != 0 {
 		t.Errorf("left are %d addresses and %d rows, %v", buyers, rows, err)
+	}
+	rest, err := db.Query(t.Context(), `select c.table_name, (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I where person_id = %L', c.table_name, $1::text), true, true, '')))[1]::text
+		from information_schema.columns c where c.table_schema = current_schema() and c.column_name = 'person_id'`, here.Person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table, left string
+	tables := 0
+	if _, err := pgx.ForEachRow(rest, []any{&table, &left}, func() error {
+		if tables++; left != "0" {
+			t.Errorf("%s rows of hers are left in %s", left, table)
+		}
+		return nil
+	}); err != nil || tables < 8 {
+		t.Errorf("of %d tables with something of a person: %v", tables, err)
 	}
 	wants(t, "coming again", store.Register(t.Context(), nowhere, people.Profile{Email: ada}, password), nil)
 }
