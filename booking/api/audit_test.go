@@ -50,6 +50,7 @@ func takes(op *huma.Operation, in, name string) bool {
 
 // boundedLists are the lists in answers that need no pages, and why.
 var boundedLists = map[string]string{
+	"WordingList.letters":              "one of each kind in each language: six",
 	"Live.money":                       "one at most for each currency",
 	"Live.tiers":                       "as many as the map has",
 	"Live.points":                      "240 at most for each currency",

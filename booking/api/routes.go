@@ -233,7 +233,7 @@ var Routes = []Route{
 	{"create-notice", http.MethodPost, noticesPath, Organizer, http.StatusCreated, "Write to everybody who holds a ticket of an event, or of one of its performances: each has one letter"},
 	{"get-notice", http.MethodGet, noticesPath + "/{notice}", Organizer, http.StatusOK, "A message to holders, and how far it is"},
 	{"list-notice-failures", http.MethodGet, noticesPath + "/{notice}/failures", Organizer, http.StatusOK, "Addresses that a message does not come to, and why"},
-	{"list-wordings", http.MethodGet, wordingsPath, Organizer, http.StatusOK, "What letters of the organization say, of each kind and in each language"},
+	{"get-wordings", http.MethodGet, wordingsPath, Organizer, http.StatusOK, "What letters of the organization say, of each kind and in each language"},
 	{"get-wording", http.MethodGet, wordingPath, Organizer, http.StatusOK, "What a letter says, as it can be put"},
 	{"put-wording", http.MethodPut, wordingPath, Organizer, http.StatusOK, "Word a letter in the organization's own way, with placeholders"},
 	{"preview-wording", http.MethodPost, wordingPath + "/preview", Organizer, http.StatusOK, "A letter as it would come, with examples put in; nothing is kept"},

@@ -10,7 +10,7 @@ import (
 
 func (s *server) routeWordings() error {
 	return all(
-		handle(s, "list-wordings", s.listWordings),
+		handle(s, "get-wordings", s.getWordings),
 		handle(s, "get-wording", s.getWording),
 		handle(s, "put-wording", s.putWording),
 		handle(s, "preview-wording", s.previewWording),
@@ -33,7 +33,7 @@ type WordingList struct {
 
 type gotWordings struct{ Body WordingList }
 
-func (s *server) listWordings(ctx context.Context, _ *struct{}) (*gotWordings, error) {
+func (s *server) getWordings(ctx context.Context, _ *struct{}) (*gotWordings, error) {
 	list, err := s.wordings.List(ctx, here(ctx))
 	return &gotWordings{Body: WordingList{append([]wording.Wording{}, list...)}}, err
 }
