@@ -120,7 +120,7 @@ func understood(t *testing.T, line string, whole bool) error {
 }
 
 var (
-	route = regexp.MustCompile("(?:(GET|POST|PUT|DELETE|PATCH) )?(/api/v1/[A-Za-z0-9/{}-]*)")
+	route = regexp.MustCompile("(?:(GET|POST|PUT|DELETE|PATCH) )?(/api/v1/[A-Za-z0-9/{}-]*(?:[.][a-z]+)?)")
 	named = regexp.MustCompile(`\{[a-z_]+\}|/[A-Z][A-Z0-9-]*|/lanterns`) // of a sale, a session and the like
 )
 

@@ -163,7 +163,7 @@ func problemOf(e *ropeline.Error) string { return e.Code + ": " + e.Detail }
 func TestEveryRouteOfTheStaffHasItsCommand(t *testing.T) {
 	t.Parallel()
 	does := map[string]string{
-		"POST /sign-in": "", "DELETE /sign-in": "", // the key goes along with every request
+		"POST /sign-in": "", "DELETE /sign-in": "", "GET /sign-in": "", // the key goes along with every request
 		"GET /sales": "ops status", "GET /sales/{sale}": "ops status", "GET /sales/{sale}/history": "ops history", "GET /edges": "ops edges", "GET /payments": "ops payments list",
 		"POST /sales/{sale}/steer": "ops set", "GET /sales/{sale}/audit": "ops audit", "POST /sales/{sale}/beacon": "ops beacon",
 		"GET /sales/{sale}/schedule": "ops schedule list", "POST /sales/{sale}/schedule": "ops schedule add",

@@ -73,12 +73,13 @@ alter table buyers add column language text not null default '';
 comment on column buyers.language is 'in which they are written to, as en; empty: nobody has said';
 
 -- What happens to an order is told in a letter: a job, in the same transaction, that names it
--- (package tidings). At the counter there may be nobody to write to. River's senders listen.
+-- (package tidings). At the counter there may be nobody to write to. Nobody is woken by
+-- NOTIFY, which holds a lock of the whole database until the commit is on disk: all purchases
+-- would stand in one line. Senders look once a second.
 -- +goose StatementBegin
 create function letter_of(what text, performance uuid, order_ uuid, cancellation uuid) returns void language sql as $$
     insert into river_job (kind, queue, max_attempts, args)
     values ('cause', 'letters', 1000, jsonb_strip_nulls(jsonb_build_object('what', what, 'performance', performance, 'order', order_, 'cancellation', cancellation)));
-    select pg_notify(current_schema() || '.river_insert', '{"queue": "letters"}');
 $$;
 
 create function letters_of_orders_made() returns trigger language plpgsql as $$

@@ -15,6 +15,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -67,21 +68,21 @@ func with(dsn string, do func(*goose.Provider) error) (err error) {
 	}
 	db := stdlib.OpenDB(*cfg)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	p, err := provider(db)
+	p, err := provider(db, dsn)
 	if err != nil {
 		return err
 	}
 	return do(p)
 }
 
-func provider(db *sql.DB) (*goose.Provider, error) {
+func provider(db *sql.DB, dsn string) (*goose.Provider, error) {
 	// Ask for the lock each second, for five minutes: a big migration of another process takes that long.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("making the migration lock: %w", err)
 	}
 	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker),
-		goose.WithGoMigrations(goose.NewGoMigration(jobs, &goose.GoFunc{RunDB: makeJobs}, nil)))
+		goose.WithGoMigrations(goose.NewGoMigration(jobs, &goose.GoFunc{RunDB: makeJobs(dsn)}, nil)))
 }
 
 // jobs is the number of the migration that makes river's tables, as its own migrations do.
@@ -94,30 +95,20 @@ const (
 // makeJobs has river migrate to that, each of its steps in a transaction of its own: one uses
 // a value that another adds to a type, which Postgres refuses in one. River counts what was
 // done, so that the next try goes on after it.
-func makeJobs(ctx context.Context, db *sql.DB) (err error) {
-	all, err := rivermigrate.New(riverpgxv5.New(nil), nil)
-	if err != nil {
-		return fmt.Errorf("reading the migrations of jobs: %w", err)
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("migrating jobs: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	return conn.Raw(func(raw any) error {
-		for version := 1; version <= jobsNewest; version++ {
-			err := pgx.BeginFunc(ctx, raw.(*stdlib.Conn).Conn(), func(tx pgx.Tx) error {
-				done, err := all.ExistingVersionsTx(ctx, tx)
-				if err != nil || len(done) >= version {
-					return err
-				}
-				_, err = all.MigrateTx(ctx, tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 1})
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("migrating jobs to %d: %w", version, err)
-			}
+func makeJobs(dsn string) func(context.Context, *sql.DB) error {
+	return func(ctx context.Context, _ *sql.DB) error {
+		pool, err := pgxpool.New(ctx, dsn)
+		if err != nil {
+			return fmt.Errorf("migrating jobs: %w", err)
+		}
+		defer pool.Close()
+		river, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+		if err != nil {
+			return fmt.Errorf("reading the migrations of jobs: %w", err)
+		}
+		if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: jobsNewest}); err != nil {
+			return fmt.Errorf("migrating jobs: %w", err)
 		}
 		return nil
-	})
+	}
 }

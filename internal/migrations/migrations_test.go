@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 	"golang.org/x/sync/errgroup"
@@ -83,11 +82,11 @@ func TestRiverHasAllOfItsMigrations(t *testing.T) {
 	if _, err := db.Exec(t.Context(), "drop schema public cascade; create schema public"); err != nil {
 		t.Fatal(err)
 	}
-	err = pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-		_, err := all.MigrateTx(t.Context(), tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 4})
-		return err
-	})
+	some, err := rivermigrate.New(riverpgxv5.New(db), nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := some.Migrate(t.Context(), rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 4}); err != nil {
 		t.Fatal(err)
 	}
 	if applied, err := migrations.Run(t.Context(), dsn); err != nil || !slices.Contains(applied, "0054_jobs") {
