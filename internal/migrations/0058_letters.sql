@@ -35,6 +35,13 @@ insert into river_job (kind, queue, max_attempts, args, scheduled_at)
 grant insert on mails to ropeline_tenant;
 grant insert, select, update (kind) on river_job to ropeline_tenant;
 grant usage on sequence river_job_id_seq to ropeline_tenant;
+alter table mails enable row level security;
+create policy writes on mails for insert to ropeline_tenant with check (true);
+-- River reads what it has written back: of its own transaction, as created_at says.
+alter table river_job enable row level security;
+create policy writes on river_job for insert to ropeline_tenant with check (true);
+create policy wrote on river_job for select to ropeline_tenant using (created_at = now());
+create policy same on river_job for update to ropeline_tenant using (created_at = now());
 
 -- How an organization words what it writes: every version. What it has none of is worded as
 -- the installation does.
