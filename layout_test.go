@@ -73,7 +73,7 @@ var layout = []room{
 	{"booking/mail", []string{"booking", "internal/batch"}, "it sends what it is given, and knows nobody who writes"},
 	{"booking/wording", []string{"booking", "booking/audit", "booking/tariff"}, "what letters say knows neither who gets them nor how they are sent"},
 	{"booking/notice", []string{"booking", "booking/audit", "booking/mail", "booking/wording"}, "it asks the database who holds a ticket, and nobody needs it to sell one"},
-	{"booking/tidings", []string{"booking/mail", "booking/wording"}, "it asks the database what was bought, and nobody needs it to sell"},
+	{"booking/tidings", []string{"booking/mail", "booking/order", "booking/paper", "booking/wording"}, "it asks the database what was bought, and nobody needs it to sell"},
 	{"booking/inventory", nil, "what is free knows nothing of holds' rules or orders"},
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
 	{"booking/payment/signature", nil, "a leaf that knows one thing"},

@@ -35,6 +35,19 @@ type Message struct {
 	Text        string `json:"text"`
 	HTML        string `json:"html,omitempty"`        // that says the same; empty: the text is all
 	Unsubscribe string `json:"unsubscribe,omitempty"` // where one POST ends letters of its kind (RFC 8058); empty: it is no promotion
+	Encloses    string `json:"encloses,omitempty"`    // of what files go with it, as an Encloser knows it; empty: none do
+}
+
+// Enclosure is a file that goes with a letter.
+type Enclosure struct {
+	Name, Type string
+	Content    []byte
+}
+
+// Encloser makes what goes with letters, at the moment at which one is sent: files are never
+// kept. What cannot be made may be by the next try; the letter does not wait for it forever.
+type Encloser interface {
+	Enclose(ctx context.Context, of string) ([]Enclosure, error)
 }
 
 // Slip goes with a letter that is posted.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,6 +245,59 @@ func TestALetterThatSomebodyTriesIsLeftToThem(t *testing.T) {
 	r.until(sender.Run, func() bool { return r.states() == "sent" })
 	if got := r.box.Letters(); len(got) != 1 {
 		t.Errorf("of six jobs there came %d letters", len(got))
+	}
+}
+
+// encloser makes files, or does not.
+type encloser func(of string) ([]mail.Enclosure, error)
+
+func (e encloser) Enclose(_ context.Context, of string) ([]mail.Enclosure, error) { return e(of) }
+
+// What goes with a letter is made when it is sent, and nothing that cannot be made loses it:
+// by the third try it goes alone.
+func TestALetterGoesAloneWhereWhatGoesWithItCannotBeMade(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails int // how often
+		with  string
+	}{"at once": {0, "tickets.pdf application/pdf %PDF-ada"}, "at the third": {2, "tickets.pdf application/pdf %PDF-ada"}, "never": {99, ""}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t)
+			sender := r.sender(r.serve("127.0.0.1:0"))
+			var made atomic.Int64
+			sender.Encloser = encloser(func(of string) ([]mail.Enclosure, error) {
+				switch n := made.Add(1); {
+				case int(n) > c.fails:
+					return []mail.Enclosure{{Name: "tickets.pdf", Type: "application/pdf", Content: []byte("%PDF-" + of)}}, nil
+				case n%2 == 0:
+					panic("a font is missing")
+				}
+				return nil, errors.New("a picture is broken")
+			})
+			err := pgx.BeginFunc(t.Context(), r.db, func(tx pgx.Tx) error {
+				_, err := r.store.Post(t.Context(), tx, mail.Message{To: "ada@example.org", Subject: "Tickets", Text: "Here\n", HTML: "<p>Here</p>", Encloses: "ada"}, mail.Slip{For: time.Hour})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.untilAtOnce(sender.Run, func() bool { return r.states() == "sent" })
+			got := r.box.Letters()
+			if len(got) != 1 || got[0].Text != "Here\n" || got[0].HTML != "<p>Here</p>" {
+				t.Fatalf("there came %+v", got)
+			}
+			var with []string
+			for _, f := range got[0].Files {
+				with = append(with, f.Name+" "+strings.Split(f.Type, ";")[0]+" "+string(f.Content))
+			}
+			if strings.Join(with, ", ") != c.with {
+				t.Errorf("with it came %q, not %q", with, c.with)
+			}
+			if n := made.Load(); n > 3 {
+				t.Errorf("it was tried %d times", n)
+			}
+		})
 	}
 }
 

@@ -1,12 +1,14 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/mail"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,8 @@ const (
 	Every = time.Second
 	// patience is how long a letter may take, also where the mail server is slow.
 	patience = 2 * time.Minute
+	// drawing is how long what goes with a letter may take to be made.
+	drawing = 20 * time.Second
 	// farewell is how long a Sender that ends waits for it.
 	farewell = 5 * time.Second
 	// sulk is for how long a mail server that could not be reached is not asked again: who is
@@ -94,6 +98,8 @@ type Sender struct {
 	// Writer writes the letters of what has happened; nil: whoever else sends them does. It is
 	// set before Run.
 	Writer Writer
+	// Encloser makes what goes with letters; nil: nothing does. It is set before Run.
+	Encloser Encloser
 
 	store  *Store
 	server Server
@@ -331,6 +337,12 @@ func (s *Sender) send(ctx context.Context, p parcel) outcome {
 	if err != nil {
 		return outcome{"its address is none", true}
 	}
+	if err := s.enclose(ctx, p, m); err != nil {
+		s.log.Warn("what goes with a letter cannot be made", "letter", p.id, "try", p.tries, "err", err)
+		if p.tries < bare {
+			return outcome{"what goes with it could not be made", false}
+		}
+	}
 	err = s.lines.send(ctx, m)
 	if err == nil {
 		return outcome{}
@@ -343,6 +355,36 @@ func (s *Sender) send(ctx context.Context, p parcel) outcome {
 		return outcome{"the mail server cannot be reached", false}
 	}
 	return outcome{"the mail server did not take it", false}
+}
+
+// bare is the try at which a letter goes alone if what goes with it still cannot be made: 25 s
+// after the first. It says where that is to be had.
+const bare = 3
+
+// enclose puts files to a letter, all or none. A library that panics takes no letter with it.
+func (s *Sender) enclose(ctx context.Context, p parcel, m *gomail.Msg) (err error) {
+	if p.Encloses == "" || s.Encloser == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			m.SetAttachments(nil)
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, drawing)
+	defer cancel()
+	files, err := s.Encloser.Enclose(ctx, p.Encloses)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := m.AttachReader(f.Name, bytes.NewReader(f.Content), gomail.WithFileContentType(gomail.ContentType(f.Type))); err != nil {
+			m.SetAttachments(nil)
+			return err
+		}
+	}
+	return nil
 }
 
 // compose makes what goes over the wire.

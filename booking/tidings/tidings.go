@@ -72,7 +72,11 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	if err != nil {
 		return err
 	}
-	return w.post(ctx, c, t, mail.Message{Subject: l.Subject, Text: l.Text, HTML: l.HTML})
+	m := mail.Message{Subject: l.Subject, Text: l.Text, HTML: l.HTML}
+	if kind == wording.Confirmation {
+		m.Encloses = t.order
+	}
+	return w.post(ctx, c, t, m)
 }
 
 // look reads what a letter is about: of a cancellation its own tickets, else those that are

@@ -1,6 +1,7 @@
 package tidings_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,8 @@ import (
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/paper"
 	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/booking/wording"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
@@ -77,6 +80,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.sender.Writer = r.writer
+	r.sender.Encloser = tidings.NewPapers(order.NewStore(r.db, store), paper.New(r.db, "https://tickets.example.org"))
 	return r
 }
 
@@ -211,6 +215,30 @@ func TestABuyerHearsWhatHappensToTheirOrder(t *testing.T) {
 	}
 	if len(got) != 4 {
 		t.Errorf("there came %d letters", len(got))
+	}
+	for name, want := range map[string]int{"ada@example.org: Your tickets for Gala": 2, "bert@example.org: Ihre Karten für Gala": 0, "bert@example.org: Geld zurück": 0} {
+		if n := len(got[name].Files); n != want { // of bert's nothing was valid any more when they were sent
+			t.Errorf("with %s came %d files, not %d", name, n, want)
+		}
+	}
+}
+
+// With a confirmation come the tickets that are valid when it is sent, and an entry for the calendar.
+func TestTicketsComeWithTheConfirmation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.pay(r.sell("ada@example.org", "en"))
+	r.serve(r.done)
+	got := r.box.Letters()
+	if len(got) != 1 || len(got[0].Files) != 2 {
+		t.Fatalf("there came %+v", got)
+	}
+	tickets, entry := got[0].Files[0], got[0].Files[1]
+	if tickets.Name != "tickets.pdf" || !strings.HasPrefix(tickets.Type, "application/pdf") || !bytes.HasPrefix(tickets.Content, []byte("%PDF-")) || bytes.Count(tickets.Content, []byte("/Type /Page\n")) != 1 {
+		t.Errorf("the tickets are %s, %s: %.60q…", tickets.Name, tickets.Type, tickets.Content)
+	}
+	if entry.Name != "calendar.ics" || !strings.HasPrefix(entry.Type, "text/calendar") || !bytes.Contains(entry.Content, []byte("DTSTART:20300501T190000Z\r\n")) || !bytes.Contains(entry.Content, []byte("SUMMARY:Gala\r\n")) {
+		t.Errorf("the entry is %s, %s:\n%s", entry.Name, entry.Type, entry.Content)
 	}
 }
 

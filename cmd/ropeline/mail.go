@@ -6,13 +6,16 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/paper"
 	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
@@ -63,6 +66,7 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 			return nil, err
 		}
 		sender.Writer = tidings.New(db, letters, func(id string) string { return site + "/orders/" + id + "#" + order.Links(links).Key(id) })
+		sender.Encloser = tidings.NewPapers(order.NewStore(db, catalogue.New(db, time.Now)), paper.New(db, site))
 	} else {
 		log.Warn("there is no --site, so no letter is written about orders")
 	}

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
+	"net/textproto"
 	"slices"
 	"strings"
 	"sync"
@@ -37,8 +38,16 @@ type Letter struct {
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
 	HTML    string    `json:"html,omitempty"`
-	Header  string    `json:"header"` // the lines before it, as they came
+	Files   []File    `json:"files,omitempty"` // that go with it
+	Header  string    `json:"header"`          // the lines before it, as they came
 	At      time.Time `json:"at"`
+}
+
+// File goes with a letter.
+type File struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Content []byte `json:"content"`
 }
 
 // Box is a mail server with what came.
@@ -63,7 +72,7 @@ func (b *Box) Letters() []Letter {
 // Serve takes letters from ln until ctx ends.
 func (b *Box) Serve(ctx context.Context, ln net.Listener) error {
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{box: b}, nil }))
-	s.Domain, s.MaxMessageBytes, s.MaxRecipients, s.EnableSMTPUTF8 = "localhost", 1<<20, 10, true
+	s.Domain, s.MaxMessageBytes, s.MaxRecipients, s.EnableSMTPUTF8 = "localhost", 10<<20, 10, true
 	s.ReadTimeout, s.WriteTimeout = time.Minute, time.Minute
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ln) }()
@@ -111,8 +120,8 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, Message: "this is no letter"}
 	}
-	text, html, err := bodies(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body)
-	if err != nil {
+	var l Letter
+	if err := l.read(textproto.MIMEHeader(m.Header), m.Body); err != nil {
 		return &smtp.SMTPError{Code: 554, Message: "this letter cannot be read"}
 	}
 	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
@@ -122,56 +131,66 @@ func (s *session) Data(r io.Reader) error {
 	header, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 	s.box.mu.Lock()
 	defer s.box.mu.Unlock()
-	s.box.all = append(s.box.all, Letter{ID: strings.Trim(m.Header.Get("Message-Id"), "<>"), From: s.from, To: strings.Join(s.to, ", "), Subject: subject, Text: text, HTML: html, Header: string(header), At: time.Now().UTC()})
+	l.ID, l.From, l.To, l.Subject, l.Header, l.At = strings.Trim(m.Header.Get("Message-Id"), "<>"), s.from, strings.Join(s.to, ", "), subject, string(header), time.Now().UTC()
+	s.box.all = append(s.box.all, l)
 	if len(s.box.all) > most {
 		s.box.all = s.box.all[1:]
 	}
 	return nil
 }
 
-// bodies are what a letter says: as text, and as HTML if it has that.
-func bodies(kind, encoding string, r io.Reader) (text, html string, err error) {
-	media, params, err := mime.ParseMediaType(kind)
-	if err != nil || !strings.HasPrefix(media, "multipart/") {
-		text, err = body(encoding, r)
-		if media == "text/html" {
-			return "", text, err
-		}
-		return text, "", err
+// read reads a part of a letter, or all of it: its text, its HTML, and the files.
+func (l *Letter) read(header textproto.MIMEHeader, r io.Reader) error {
+	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err == nil && strings.HasPrefix(media, "multipart/") {
+		return l.parts(multipart.NewReader(r, params["boundary"]))
 	}
-	parts := multipart.NewReader(r, params["boundary"])
+	content, err := body(header.Get("Content-Transfer-Encoding"), r)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(content), "\r\n", "\n")
+	switch how, params, _ := mime.ParseMediaType(header.Get("Content-Disposition")); {
+	case how == "attachment":
+		l.Files = append(l.Files, File{params["filename"], header.Get("Content-Type"), content})
+	case media == "text/html":
+		l.HTML = cmp.Or(l.HTML, text)
+	default:
+		l.Text = cmp.Or(l.Text, text)
+	}
+	return nil
+}
+
+func (l *Letter) parts(r *multipart.Reader) error {
 	for {
-		part, err := parts.NextRawPart()
+		part, err := r.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			return text, html, nil
+			return nil
 		}
 		if err != nil {
-			return "", "", err
+			return err
 		}
-		t, h, err := bodies(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part)
-		if err != nil {
-			return "", "", err
+		if err := l.read(part.Header, part); err != nil {
+			return err
 		}
-		text, html = cmp.Or(text, t), cmp.Or(html, h)
 	}
 }
 
-func body(encoding string, r io.Reader) (string, error) {
+func body(encoding string, r io.Reader) ([]byte, error) {
 	switch strings.ToLower(encoding) {
 	case "quoted-printable":
 		r = quotedprintable.NewReader(r)
 	case "base64":
 		r = base64.NewDecoder(base64.StdEncoding, r)
 	}
-	text, err := io.ReadAll(r)
-	return string(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))), err
+	return io.ReadAll(r)
 }
 
 var page = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Letters</title>
 <style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
 <h1>Letters</h1>
-{{range .}}<article><h2>{{.Subject}}</h2><p>to {{.To}}, {{.At.Format "15:04:05"}}</p><pre>{{.Text}}</pre></article>
+{{range .}}<article><h2>{{.Subject}}</h2><p>to {{.To}}, {{.At.Format "15:04:05"}}</p><pre>{{.Text}}</pre>{{range .Files}}<p>with it: {{.Name}}, {{len .Content}} bytes</p>{{end}}</article>
 {{else}}<p>None came yet.</p>{{end}}`))
 
 // Handler shows what came: a page at /, and JSON at /letters.
