@@ -19,7 +19,7 @@ func (s *server) routeWordings() error {
 
 // AtLetter names a letter in the path.
 type AtLetter struct {
-	Letter   string `path:"letter" doc:"what it is about: confirmation, cancellation or refund"`
+	Letter   string `path:"letter" doc:"what it is about, as confirmation: one of those that the list of all has"`
 	Language string `path:"language" doc:"en or de"`
 }
 

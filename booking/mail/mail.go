@@ -92,12 +92,14 @@ type Cause struct {
 	Performance  string `json:"performance"`
 	Order        string `json:"order"`
 	Cancellation string `json:"cancellation,omitempty"`
+	Change       string `json:"change,omitempty"` // of a performance; without an order: whoever holds tickets of it is to be told
 }
 
 // Kind names the jobs.
 func (Cause) Kind() string { return "cause" }
 
-// Writer writes letters: of one cause one, however often it is asked.
+// Writer writes letters: of one cause one, however often it is asked. Of one that many are to
+// be told of it has a cause written for each.
 type Writer interface {
 	Write(ctx context.Context, c Cause) error
 }

@@ -1,5 +1,6 @@
 // Package tidings writes the letters about orders: that one is paid, that tickets of one were
-// canceled, and that money of one went back.
+// canceled, that money of one went back, and that what it is for was changed, postponed or
+// canceled.
 //
 // What happens to an order has a job written, by a trigger, in the transaction in which it
 // happens (migration 58): none is forgotten, and there is none of what was rolled back. From
@@ -44,6 +45,9 @@ type told struct {
 
 	organization, sender, event, venue, zone string
 	starts                                   time.Time
+	state                                    string     // of the performance
+	wasStart                                 *time.Time // before a change
+	wasPlace                                 string
 	amount                                   int64
 	currency, reason                         string
 	labels                                   []string
@@ -51,9 +55,12 @@ type told struct {
 
 // Write writes the letter of a cause.
 func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
-	kind := wording.Kind(c.What)
-	switch kind {
-	case wording.Confirmation, wording.Cancellation, wording.Refund:
+	switch c.What {
+	case "confirmation", "cancellation", "refund":
+	case "change":
+		if c.Order == "" {
+			return w.spread(ctx, c)
+		}
 	default:
 		return fmt.Errorf("nobody knows a letter about %q", c.What)
 	}
@@ -61,13 +68,13 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	if err != nil || !found || t.email == "" {
 		return err
 	}
-	lang := wording.Choose(t.language)
+	lang, kind := wording.Choose(t.language), t.kind(c)
 	says, err := w.words.One(ctx, t.organization, kind, lang)
 	if err != nil {
 		return err
 	}
 	money := wording.Money(lang, t.amount, t.currency)
-	l, err := says.Write(wording.Values{"event": t.event, "venue": t.venue, "date": wording.Date(lang, t.starts, t.zone), "tickets": strings.Join(t.labels, "\n"),
+	l, err := says.Write(wording.Values{"event": t.event, "venue": t.venue, "date": wording.Date(lang, t.starts, t.zone), "before": t.was(lang), "tickets": strings.Join(t.labels, "\n"),
 		"total": money, "amount": money, "order": t.order, "reason": t.reason, "link": w.link(t.order), "organization": t.sender}, wording.Frame{Language: lang, Sender: t.sender})
 	if err != nil {
 		return err
@@ -84,15 +91,16 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, err error) {
 	err = w.db.QueryRow(ctx, `
 		select o.id::text, b.id::text, coalesce(b.person_id::text, ''), b.email, b.language, p.organization_id::text, g.name, e.title,
-			v.name || case when v.address = '' then '' else ', ' || v.address end || case when v.city = '' then '' else ', ' || v.city end, v.time_zone, p.starts_at,
+			venue_line(v.name, v.address, v.city), v.time_zone, p.starts_at, p.state, h.starts_at, coalesce(h.place, ''),
 			coalesce(x.amount, o.amount), o.currency, coalesce(x.reason, ''),
 			array(select k.label from tickets k where k.performance_id = o.performance_id and k.order_id = o.id
 				and case when x.id is null then k.state in ('valid', 'blocked') else k.unit = any(x.units) end order by k.unit)
 		from orders o join buyers b on b.id = o.buyer_id join performances p on p.id = o.performance_id join events e on e.id = p.event_id
 			join organizations g on g.id = p.organization_id join venues v on v.id = p.venue_id
 			left join cancellations x on x.performance_id = o.performance_id and x.order_id = o.id and x.id = nullif($3, '')::uuid
-		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation).
-		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.amount, &t.currency, &t.reason, &t.labels)
+			left join performance_changes h on h.performance_id = p.id and h.id = nullif($4, '')::uuid
+		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change).
+		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.amount, &t.currency, &t.reason, &t.labels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
 	}
@@ -114,7 +122,7 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 		if err := tx.QueryRow(ctx, `select email, coalesce(person_id::text, '') from buyers where id = $1`, t.buyer).Scan(&m.To, &person); err != nil || m.To == "" {
 			return err
 		}
-		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation, For: tried})
+		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change, For: tried, Bulk: c.Change != ""})
 		return err
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func newRig(t *testing.T) *rig {
 	r.exec(`update venues set time_zone = 'Europe/Lisbon', address = 'Largo 1', city = 'Lisboa'`)
 	letters := mail.New(r.db, open{})
 	r.writer = tidings.New(r.db, letters, func(order string) string { return "https://tickets.example.org/orders/" + order + "#key" })
-	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if r.ln, err = net.Listen("tcp", "127.0.0.78:0"); err != nil {
 		t.Fatal(err)
 	}
 	server, err := mail.ParseServer("smtp://" + r.ln.Addr().String())
@@ -132,9 +132,17 @@ func (r *rig) cancel(order, reason string) {
 		select performance_id, gen_random_uuid(), id, attempt_id, '', array(select unit from k), 4000, 500, 'EUR', 'staff:olga', $2, 'refunding', gen_random_uuid() from orders where id = $1`, order, reason)
 }
 
-// serve has a mail server and a sender until something is so.
+// serve has a mail server and a sender until something is so. It may be called again: the
+// address is one at which no other test takes the port meanwhile.
 func (r *rig) serve(so func() bool) {
 	r.t.Helper()
+	defer func() {
+		var err error
+		if r.ln, err = net.Listen("tcp", r.ln.Addr().String()); err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = r.ln.Close() }) // if nobody serves there any more
+	}()
 	ctx, stop := context.WithTimeout(r.t.Context(), 20*time.Second)
 	defer stop()
 	var g errgroup.Group
@@ -269,6 +277,127 @@ func TestOfOneCauseThereIsOneLetter(t *testing.T) {
 	cause.Order = uuid.NewString()
 	if err := r.writer.Write(t.Context(), cause); err != nil {
 		t.Errorf("about an order that there is not: %v", err)
+	}
+}
+
+// heard are the letters that came, by address and subject.
+func (r *rig) heard() map[string]mailbox.Letter {
+	r.t.Helper()
+	got := map[string]mailbox.Letter{}
+	for _, l := range r.box.Letters() {
+		if _, twice := got[l.To+": "+l.Subject]; twice {
+			r.t.Errorf("twice there came %q to %s", l.Subject, l.To)
+		}
+		got[l.To+": "+l.Subject] = l
+	}
+	return got
+}
+
+// now has jobs done that wait for their time, as if it had come.
+func (r *rig) now() { r.exec(`update river_job set scheduled_at = now() where state <> 'completed'`) }
+
+// again has jobs done once more that were, as if nobody had noted it.
+func (r *rig) again() {
+	r.exec(`insert into river_job (kind, queue, max_attempts, priority, args) select kind, queue, max_attempts, priority, args from river_job where kind = 'cause'`)
+}
+
+// Each address that holds tickets is told once of a change, also of several in a minute, in
+// its language; who has given theirs back, or has no address, is not.
+func TestHoldersAreToldOfAChangeOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, o := range []string{r.sell("ada@example.org", "en"), r.sell("Ada@Example.org", "en"), r.sell("bert@example.org", "de"), r.sell("", "")} {
+		r.pay(o)
+	}
+	back := r.sell("eve@example.org", "en")
+	r.pay(back)
+	r.cancel(back, "")
+	r.sell("pending@example.org", "en")
+	r.exec(`update performances set starts_at = starts_at + interval '1 day'`)
+	r.exec(`update venues set name = 'Grand Opera'`)
+	r.exec(`delete from river_job where args->>'what' <> 'change'`)
+	if n := r.count(`select count(*) from river_job where scheduled_at > now() + interval '50 seconds'`); n != 1 {
+		t.Fatalf("%d jobs wait for more changes", n)
+	}
+	r.now()
+	r.again()
+	r.serve(r.done)
+	r.again()
+	// Who dies before the job of the change is noted has it done again, with another that begins.
+	r.exec(`update performance_changes set told_at = null`)
+	r.serve(r.done)
+	if n := r.count(`select count(*) from performance_changes where told_at is not null`); n != 1 {
+		t.Errorf("%d changes were told", n)
+	}
+	ada, bert := "", ""
+	got := map[string]mailbox.Letter{}
+	for _, l := range r.box.Letters() {
+		key := strings.ToLower(l.To) + ": " + l.Subject
+		if _, twice := got[key]; twice {
+			t.Errorf("twice there came %s", key)
+		}
+		got[key] = l
+	}
+	ada, bert = got["ada@example.org: Changed: Gala"].Text, got["bert@example.org: Geändert: Gala"].Text
+	if !strings.Contains(ada, "Grand Opera, Largo 1, Lisboa\nThursday, 2 May 2030, 20:00\n\nUntil now it was: Wednesday, 1 May 2030, 20:00 · Opera, Largo 1, Lisboa\n") {
+		t.Errorf("ada reads\n%s", ada)
+	}
+	if !strings.Contains(bert, "Bisher war es: Mittwoch, 1. Mai 2030, 20:00 Uhr · Opera") {
+		t.Errorf("bert reads\n%s", bert)
+	}
+	if len(got) != 2 {
+		t.Errorf("there came %d letters: %v", len(got), got)
+	}
+	if n := r.count(`select count(*) from river_job where kind = 'letter' and queue <> 'bulk'`); n != 0 {
+		t.Errorf("%d letters are in the way of confirmations", n)
+	}
+}
+
+func TestHoldersAreToldWhatIsPostponedAndCanceledAndNothingElse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.exec(`update performances set starts_at = starts_at + interval '1 day'`) // of which nobody holds anything yet
+	r.pay(r.sell("ada@example.org", "en"))
+	r.serve(r.done) // the confirmation
+	tell := func(want ...string) {
+		t.Helper()
+		r.now()
+		r.serve(r.done)
+		got := r.heard()
+		if len(got) != len(want)+1 {
+			t.Errorf("there came %d letters, want %d", len(got), len(want)+1)
+		}
+		for _, subject := range want {
+			if _, ok := got["ada@example.org: "+subject]; !ok {
+				t.Errorf("there did not come %q", subject)
+			}
+		}
+	}
+	r.exec(`update performances set starts_at = starts_at + interval '1 day'`)
+	r.exec(`update performances set starts_at = starts_at - interval '1 day'`)
+	r.exec(`update performances set doors_at = starts_at - interval '1 hour'`)
+	r.exec(`update venues set country = 'PT', name = name`)
+	tell()
+	r.exec(`update performances set state = 'postponed'`)
+	tell("Postponed: Gala")
+	r.exec(`update performances set state = 'scheduled', starts_at = starts_at + interval '30 days'`)
+	tell("Postponed: Gala", "Changed: Gala")
+	r.exec(`update performances set state = 'canceled'`)
+	tell("Postponed: Gala", "Changed: Gala", "Canceled: Gala")
+	r.exec(`update venues set name = 'Another'`) // in which it is not any more
+	tell("Postponed: Gala", "Changed: Gala", "Canceled: Gala")
+}
+
+// A past show moves nobody.
+func TestNobodyIsToldWhatIsOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.exec(`update performances set starts_at = now() - interval '2 days'`)
+	r.pay(r.sell("ada@example.org", "en"))
+	r.exec(`update performances set starts_at = now() - interval '1 day'`)
+	r.exec(`update venues set name = 'Another'`)
+	if n := r.count(`select count(*) from performance_changes`); n != 0 {
+		t.Errorf("%d changes are to be told", n)
 	}
 }
 

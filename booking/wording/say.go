@@ -41,3 +41,11 @@ func Money(lang string, amount int64, code string) string {
 	}
 	return text + " " + code
 }
+
+// Before says what was before a change; nothing: nothing.
+func Before(lang, what string) string {
+	if what == "" {
+		return ""
+	}
+	return say(lang, "before") + " " + what
+}

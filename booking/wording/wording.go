@@ -18,12 +18,15 @@ import (
 // Kind is what a letter is about.
 type Kind string
 
-// The kinds of letters. Those of orders an organizer may word in their own way; those of
+// The kinds of letters. Those of orders, and of what is changed, an organizer may word in their own way; those of
 // accounts and of messages are the installation's.
 const (
 	Confirmation Kind = "confirmation"
 	Cancellation Kind = "cancellation"
 	Refund       Kind = "refund"
+	Changed      Kind = "change"
+	Postponed    Kind = "postponement"
+	CalledOff    Kind = "called-off"
 
 	Confirm Kind = "account-confirm"
 	Reset   Kind = "account-reset"
@@ -38,6 +41,9 @@ var placeholders = map[Kind][]string{
 	Confirmation: {"event", "venue", "date", "tickets", "total", "order", "link", "organization"},
 	Cancellation: {"event", "venue", "date", "tickets", "order", "reason", "link", "organization"},
 	Refund:       {"event", "amount", "order", "link", "organization"},
+	Changed:      {"event", "venue", "date", "before", "order", "link", "organization"},
+	Postponed:    {"event", "venue", "date", "order", "link", "organization"},
+	CalledOff:    {"event", "venue", "date", "order", "link", "organization"},
 
 	Confirm: {"site", "link"},
 	Reset:   {"site", "link"},
@@ -48,7 +54,7 @@ var placeholders = map[Kind][]string{
 }
 
 // editable are the kinds that organizers may word.
-var editable = []Kind{Confirmation, Cancellation, Refund}
+var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff}
 
 // MostSubject and MostText bound a template, in characters.
 const (

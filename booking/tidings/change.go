@@ -1,0 +1,63 @@
+package tidings
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/wording"
+)
+
+// kind is what a letter of a cause is about. Of a change it is how things stand when it is
+// written: whoever postpones and cancels within minutes tells the latter twice, and nothing
+// that is not so.
+func (t told) kind(c mail.Cause) wording.Kind {
+	switch {
+	case c.What != "change":
+		return wording.Kind(c.What)
+	case t.state == "canceled":
+		return wording.CalledOff
+	case t.state == "postponed":
+		return wording.Postponed
+	}
+	return wording.Changed
+}
+
+// was is what was otherwise before a change.
+func (t told) was(lang string) string {
+	var parts []string
+	if t.wasStart != nil && !t.wasStart.Equal(t.starts) {
+		parts = append(parts, wording.Date(lang, *t.wasStart, t.zone))
+	}
+	if t.wasPlace != "" && t.wasPlace != t.venue {
+		parts = append(parts, t.wasPlace)
+	}
+	return wording.Before(lang, strings.Join(parts, " · "))
+}
+
+// spread has a letter written to each address that holds tickets of what was changed: in the
+// transaction that says so, thus once, however often it is done. What was changed back
+// meanwhile is told to nobody.
+func (w *Writer) spread(ctx context.Context, c mail.Cause) error {
+	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `update performance_changes set told_at = now() where id = $1 and told_at is null`, c.Change)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			select letter_to_many(jsonb_build_object('what', $2::text, 'performance', p.id, 'order', min(o.id::text), 'change', $1::text), now())
+			from performance_changes h join performances p on p.id = h.performance_id join venues v on v.id = p.venue_id
+				join orders o on o.performance_id = p.id join buyers b on b.id = o.buyer_id
+			where h.id = $1::uuid and (p.starts_at, p.state, venue_line(v.name, v.address, v.city)) is distinct from (h.starts_at, h.state, h.place)
+				and o.state = 'paid' and b.email <> '' and exists (select from tickets k where k.performance_id = o.performance_id and k.order_id = o.id and k.state in ('valid', 'blocked'))
+			group by p.id, lower(b.email)`, c.Change, c.What)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("looking who is told of a change: %w", err)
+	}
+	return nil
+}
