@@ -108,11 +108,18 @@ const policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'
 // script, its frames, and what the script asks of it. Nothing of it is ever served by us.
 const fieldsPolicy = policy + "; script-src 'self' https://js.stripe.com; frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com"
 
+// letterPolicy lets the page that shows letters in a frame have their style
+// (booking/wording/letter.html); a frame without an address of its own has its page's policy.
+const letterPolicy = policy + "; style-src 'self' 'sha256-FsiVGvRV7cVPUWFug6AzNQjA5uaESeDHRNGRmrmYixk='"
+
 // policyOf is the policy of a page: cards are typed in on the shop's, and where
 // an offer of the returns list, or the difference of an exchange, is paid for.
 func (s *Server) policyOf(name string) string {
 	if name == "preview.html" { // in the desk's own frame; there is nothing in it to be clicked
 		return strings.Replace(policy, "frame-ancestors 'none'", "frame-ancestors 'self'", 1)
+	}
+	if name == "letters.html" {
+		return letterPolicy
 	}
 	if s.cardFields && (name == "shop.html" || name == "returns.html" || name == "order.html") {
 		return fieldsPolicy

@@ -3,8 +3,11 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -33,6 +36,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"money.html":               {Data: []byte("<title>money</title>")},
 		"offers.html":              {Data: []byte("<title>offers</title>")},
 		"venues.html":              {Data: []byte("<title>venues</title>")},
+		"letters.html":             {Data: []byte("<title>letters</title>")},
 		"team.html":                {Data: []byte("<title>team</title>")},
 		"ropeline/app-x1.js":       {Data: []byte(strings.Repeat("export{};", 300))},
 		"ropeline/deep/font.woff2": {Data: []byte(strings.Repeat("w", 3000))},
@@ -74,6 +78,25 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	head := wantStatus(t, f.do("HEAD", "/", ""), http.StatusOK)
 	if len(head.body) != 0 || head.Header.Get("Content-Length") == "" {
 		t.Errorf("HEAD: %q %v", head.body, head.Header)
+	}
+}
+
+// A letter is shown in a frame of the desk's page, which has to do with that page's policy:
+// it may have the one style that letters have, and nothing else that is inline.
+func TestALetterIsShownInItsOwnStyle(t *testing.T) {
+	t.Parallel()
+	letter, err := os.ReadFile("../booking/wording/letter.html")
+	must(t, err)
+	_, rest, _ := strings.Cut(string(letter), "<style>")
+	style, _, found := strings.Cut(rest, "</style>")
+	if !found || strings.Contains(style, "{{") || strings.Contains(string(letter), "style=") {
+		t.Fatal("letters have one style, which is the same in all")
+	}
+	sum := sha256.Sum256([]byte(style))
+	want := policy + "; style-src 'self' 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	r := wantStatus(t, newRig(t, withPages).browser().do("GET", "/desk/letters", ""), http.StatusOK)
+	if got := r.Header.Get("Content-Security-Policy"); got != want {
+		t.Errorf("the policy is %q, want %q", got, want)
 	}
 }
 

@@ -63,6 +63,7 @@ func (s *Server) routes() []route {
 		{"GET", "/embed.js", public, s.embed},
 		{"GET", "/desk/venues", public, s.page("venues.html")},
 		{"GET", "/desk/team", public, s.page("team.html")},
+		{"GET", "/desk/letters", public, s.page("letters.html")},
 		{"GET", "/ropeline/{path...}", public, s.asset},
 
 		{"GET", "/api/v1/sales", public, s.listSales},

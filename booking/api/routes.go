@@ -236,6 +236,7 @@ var Routes = []Route{
 	{"get-wordings", http.MethodGet, wordingsPath, Organizer, http.StatusOK, "What letters of the organization say, of each kind and in each language"},
 	{"get-wording", http.MethodGet, wordingPath, Organizer, http.StatusOK, "What a letter says, as it can be put"},
 	{"put-wording", http.MethodPut, wordingPath, Organizer, http.StatusOK, "Word a letter in the organization's own way, with placeholders"},
+	{"reset-wording", http.MethodDelete, wordingPath, Organizer, http.StatusOK, "Word a letter as the installation does again"},
 	{"preview-wording", http.MethodPost, wordingPath + "/preview", Organizer, http.StatusOK, "A letter as it would come, with examples put in; nothing is kept"},
 	{"list-own-performers", http.MethodGet, performersPath, Organizer, http.StatusOK, "Performers, everybody's"},
 	{"create-performer", http.MethodPost, performersPath, Organizer, http.StatusCreated, "A new performer"},

@@ -13,6 +13,7 @@ func (s *server) routeWordings() error {
 		handle(s, "get-wordings", s.getWordings),
 		handle(s, "get-wording", s.getWording),
 		handle(s, "put-wording", s.putWording),
+		handle(s, "reset-wording", s.resetWording),
 		handle(s, "preview-wording", s.previewWording),
 	)
 }
@@ -69,6 +70,25 @@ func (s *server) putWording(ctx context.Context, in *putWording) (*versioned[wor
 		return nil, err
 	}
 	return putAnswer(w.Version, fresh, &w), nil
+}
+
+func (s *server) resetWording(ctx context.Context, in *struct {
+	AtLetter
+	Edited
+}) (*versioned[wording.Wording], error) {
+	by, err := in.replacing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.wordings.Reset(ctx, here(ctx), wording.Kind(in.Letter), in.Language, by)
+	if err != nil {
+		return nil, err
+	}
+	out := putAnswer(w.Version, false, &w)
+	if w.Version == 0 {
+		out.ETag = ""
+	}
+	return out, nil
 }
 
 // ShownLetter is a letter as it would come.

@@ -53,6 +53,21 @@ func TestAnOrganizerWordsLetters(t *testing.T) {
 		t.Errorf("written down is %+v", log.Changes)
 	}
 
+	c.organize(http.MethodDelete, path, "").refused(http.StatusPreconditionRequired, "if-match-missing")
+	c.organize(http.MethodDelete, path, "", "If-Match", `"2"`).refused(http.StatusUnprocessableEntity, "reason-invalid")
+	c.organize(http.MethodDelete, path+"?reason=tried", "", "If-Match", `"1"`).refused(http.StatusPreconditionFailed, "changed-meanwhile")
+	for range 2 { // the second time there is nothing to do
+		var back wording.Wording
+		c.organize(http.MethodDelete, path+"?reason=tried", "", "If-Match", `"2"`).is(http.StatusOK, &back)
+		if ours, err := wording.Ours(wording.Confirmation, "de"); err != nil || back.Own || back.Version != 3 || back.Template != ours {
+			t.Errorf("after the reset it is %+v: %v", back, err)
+		}
+	}
+	c.organize(http.MethodPut, path+"?reason=again", text, "If-Match", `"3"`).is(http.StatusOK, &made)
+	if !made.Own || made.Version != 4 {
+		t.Errorf("worded again it is %+v", made)
+	}
+
 	var shown ShownLetter
 	c.organize(http.MethodPost, path+"/preview", text).is(http.StatusOK, &shown)
 	if shown.Subject != "Bis bald bei Nozze di Figaro" || !strings.Contains(shown.Text, "<b>Nozze") || !strings.Contains(shown.HTML, "&lt;b&gt;Nozze") || !strings.Contains(shown.HTML, ">Öffnen</a>") {

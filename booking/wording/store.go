@@ -18,7 +18,8 @@ import (
 type Wording struct {
 	Letter       Kind     `json:"letter" doc:"what it is about"`
 	Language     string   `json:"language" doc:"en or de"`
-	Version      int      `json:"version" doc:"of the organization's own; 0: it has none, and this is the installation's"`
+	Version      int      `json:"version" doc:"of what the organization has said of it; 0: it never said anything"`
+	Own          bool     `json:"own" doc:"it is the organization's own; else the installation's"`
 	Placeholders []string `json:"placeholders" nullable:"false" doc:"what may stand in it in braces, as {event}"`
 	Template
 }
@@ -63,10 +64,14 @@ func (s *Store) One(ctx context.Context, organization string, k Kind, lang strin
 
 // readNewest has the newest version of an organization's own, if it has one.
 func readNewest(ctx context.Context, tx pgx.Tx, organization string, w *Wording) error {
+	var subject, text *string
 	err := tx.QueryRow(ctx, `select version, subject, body from wordings where organization_id = $1 and letter = $2 and language = $3 order by version desc limit 1`,
-		organization, w.Letter, w.Language).Scan(&w.Version, &w.Subject, &w.Text)
+		organization, w.Letter, w.Language).Scan(&w.Version, &subject, &text)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
+	}
+	if subject != nil && text != nil {
+		w.Own, w.Template = true, Template{*subject, *text}
 	}
 	return err
 }
@@ -81,25 +86,49 @@ func (s *Store) Put(ctx context.Context, organization string, k Kind, lang strin
 	if err := errors.Join(t.Validate(k), by.Validate(by.Seen > 0)); err != nil {
 		return w, false, first(err)
 	}
+	return s.next(ctx, organization, w, &t, by)
+}
+
+// Reset makes a version that is the installation's words, whatever these become. Of what is
+// worded so already nothing is made.
+func (s *Store) Reset(ctx context.Context, organization string, k Kind, lang string, by audit.Change) (w Wording, err error) {
+	if w, err = wording(k, lang); err != nil {
+		return w, err
+	}
+	if err := by.Validate(true); err != nil {
+		return w, err
+	}
+	w, _, err = s.next(ctx, organization, w, nil, by)
+	return w, err
+}
+
+// next makes the next version of w, which is the installation's as it is given; t: nil to stay so.
+func (s *Store) next(ctx context.Context, organization string, w Wording, t *Template, by audit.Change) (_ Wording, fresh bool, err error) {
+	ours := w.Template
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		// Of two at once one waits for the other.
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1), hashtext($2))`, "wording "+organization, string(k)+" "+lang); err != nil {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1), hashtext($2))`, "wording "+organization, string(w.Letter)+" "+w.Language); err != nil {
 			return err
 		}
 		if err := readNewest(ctx, tx, organization, &w); err != nil {
 			return err
 		}
-		if w.Version > 0 && w.Template == t {
+		if t == nil && !w.Own || t != nil && w.Own && w.Template == *t {
 			return nil
 		}
 		if !by.Blind && by.Seen != w.Version {
 			return audit.ErrChanged
 		}
-		w.Version, w.Template, fresh = w.Version+1, t, true
-		if _, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfWording, Subject: organization, Version: w.Version, Name: string(k) + " " + lang}); err != nil {
+		w.Version, w.Own, w.Template, fresh = w.Version+1, t != nil, ours, true
+		var subject, text *string
+		if t != nil {
+			w.Template, subject, text = *t, &t.Subject, &t.Text
+		}
+		if _, _, err := by.Note(ctx, tx, audit.Edit{What: audit.OfWording, Subject: organization, Version: w.Version, Name: string(w.Letter) + " " + w.Language}); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `insert into wordings (organization_id, letter, language, version, subject, body) values ($1, $2, $3, $4, $5, $6)`, organization, k, lang, w.Version, t.Subject, t.Text)
+		_, err := tx.Exec(ctx, `insert into wordings (organization_id, letter, language, version, subject, body) values ($1, $2, $3, $4, $5, $6)`,
+			organization, w.Letter, w.Language, w.Version, subject, text)
 		return err
 	})
 	return w, fresh, away("keeping a letter's wording", err)

@@ -178,6 +178,16 @@ func (s *shop) organizerOperations() []operation {
 		}
 		return "made once"
 	}
+	giveUp := func(b *buyer) int {
+		status, _ := send(http.MethodDelete, "/letters/confirmation/en?reason=ours+were+worse", nil, "", "If-Match", `"1"`)
+		return status
+	}
+	givenUp := func(b *buyer) string {
+		if status := giveUp(b); status != http.StatusOK || s.count(`select count(*) from wordings where version = 2 and subject is null and $1 <> ''`, b.key) != 1 || s.count(`select count(*) from wordings where $1 <> ''`, b.key) != 2 {
+			s.t.Errorf("asked again: %d", status)
+		}
+		return "made once"
+	}
 	venueOf, saleOf, showOf := func(b *buyer) string { return b.order }, func(b *buyer) string { return b.key }, func(b *buyer) string { return b.link }
 	return []operation{
 		{name: "make a venue", routes: []string{"create-venue"}, prepare: after(), act: makeVenue, want: http.StatusCreated, finish: once(makeVenue, 1, "venue", venueOf)},
@@ -189,6 +199,7 @@ func (s *shop) organizerOperations() []operation {
 		{name: "put a logo", routes: []string{"put-logo"}, prepare: after(makeVenue, makeSale, built(1)), act: makeLogo, want: http.StatusCreated, finish: once(makeLogo, 1, "look", saleOf)},
 		{name: "take a logo away", routes: []string{"delete-logo"}, prepare: after(makeVenue, makeSale, built(1), makeLogo), act: dropLogo, want: http.StatusOK, finish: once(dropLogo, 2, "look", saleOf)},
 		{name: "word a letter", routes: []string{"put-wording"}, prepare: unworded, act: word, want: http.StatusCreated, finish: worded},
+		{name: "give words up", routes: []string{"reset-wording"}, prepare: func(b *buyer) { unworded(b); after(word)(b) }, act: giveUp, want: http.StatusOK, finish: givenUp},
 		{name: "ask for a publication", routes: []string{"put-publication"}, prepare: after(makeVenue, makeSale, built(1)), act: askFor, want: http.StatusOK, finish: once(askFor, 1, "publication", saleOf)},
 		{name: "make codes", routes: []string{"create-codes"}, prepare: after(makeVenue, makeSale, built(1), told), act: makeCodes, want: http.StatusCreated, finish: once(makeCodes, 1, "codes", saleOf)},
 		{name: "withdraw codes", routes: []string{"withdraw-codes"}, prepare: after(makeVenue, makeSale, built(1), told, makeCodes), act: withdrawCodes, want: http.StatusNoContent, finish: once(withdrawCodes, 2, "codes", saleOf)},

@@ -23,6 +23,7 @@ const pages: [RegExp, string][] = [
   [/^\/desk\/preview\/?$/, "/preview.html"],
   [/^\/desk\/venues\/?$/, "/venues.html"],
   [/^\/desk\/team\/?$/, "/team.html"],
+  [/^\/desk\/letters\/?$/, "/letters.html"],
 ];
 
 export function routes(): Plugin {

@@ -10,6 +10,7 @@ const pages = [
   { name: "sales", at: "/desk/sales", roles: ["organizer", "sre"] },
   { name: "money", at: "/desk/money", roles: ["organizer", "sre"] },
   { name: "coupons", at: "/desk/coupons", roles: ["organizer", "sre", "vendor"] },
+  { name: "letters", at: "/desk/letters", roles: ["organizer", "sre"] },
   { name: "venues", at: "/desk/venues", roles: ["venue", "organizer", "sre"] },
   { name: "team", at: "/desk/team", roles: ["organizer", "admin", "sre"] },
   { name: "counter", at: "/counter", roles: ["boxoffice", "sre"] },

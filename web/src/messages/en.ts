@@ -18,6 +18,7 @@ export { lane } from "./en/lane.ts";
 export { leaving } from "./en/leaving.ts";
 export { ledger } from "./en/ledger.ts";
 export { money } from "./en/money.ts";
+export { letters } from "./en/letters.ts";
 export { news } from "./en/news.ts";
 export { ops } from "./en/ops.ts";
 export { offers } from "./en/offers.ts";

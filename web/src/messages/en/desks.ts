@@ -7,6 +7,7 @@ export const desks = {
   coupons: "Coupons",
   venues: "Venues",
   counter: "Box office and guest list",
+  letters: "Letters",
   team: "Team and keys",
   installation: "the whole installation",
   other: (name: string) => `Working for ${name}: change`,
