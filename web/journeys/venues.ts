@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { shop, venues as words } from "../src/messages/en";
 import type { Fan } from "./fan";
 import { fits, look, settled, shiftsOfLoad } from "./look";
-import { middle, tasks, told, watchTasks } from "./smooth";
+import { middle, tasksDuring, told } from "./smooth";
 import type { Stack } from "./stack";
 
 const seats = { sections: 20, rows: 25, seats: 40 };
@@ -77,21 +77,21 @@ export async function venueImport(fan: Fan): Promise<void> {
   const box = (await desk.locator("canvas").boundingBox())!;
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   await desk.mouse.move(x, y);
-  await watchTasks(desk);
-  for (let i = 0; i < 20; i++) {
-    await desk.mouse.wheel(0, -120);
-    await desk.waitForTimeout(50);
-  }
-  await desk.mouse.down();
-  for (let i = 0; i < 60; i++) {
-    await desk.mouse.move(x + 90 * Math.sin(i / 5), y + 60 * Math.cos(i / 7));
-    await desk.waitForTimeout(16);
-  }
-  await desk.mouse.up();
-  const figures = await tasks(desk);
+  const figures = await tasksDuring(desk, async () => {
+    for (let i = 0; i < 20; i++) {
+      await desk.mouse.wheel(0, -120);
+      await desk.waitForTimeout(50);
+    }
+    await desk.mouse.down();
+    for (let i = 0; i < 60; i++) {
+      await desk.mouse.move(x + 90 * Math.sin(i / 5), y + 60 * Math.cos(i / 7));
+      await desk.waitForTimeout(16);
+    }
+    await desk.mouse.up();
+  });
   console.log(`     venue-import, zooming and dragging: ${told(figures)}`);
-  // As in the journey hall, whose canvas it is. What else the machine does is in these figures: on a quiet one no task is long, at a load of 20 the longest was 140 ms.
-  assert.ok(Math.max(0, ...figures.long) < 200 && middle(figures.frames) < 40, `it is not smooth: ${told(figures)}`);
+  // As in the journey hall, whose canvas it is.
+  assert.ok(Math.max(0, ...figures.long) < 100 && middle(figures.frames) < 40, `it is not smooth: ${told(figures)}`);
   await desk.getByRole("button", { name: shop.map.whole }).click();
 
   // The same file once more is no other version; another one is.

@@ -211,7 +211,7 @@ async function steers(fan: Fan, email: string, code: string): Promise<void> {
   await page.goto("about:blank");
   await page.goto(link);
   await page.getByRole("button", { name: words.invited.submit }).press("Enter");
-  await page.getByText(words.invited.submit).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: words.invited.submit }).waitFor({ state: "detached" });
 
   await page.goto(`${stack.url}/ops#sale=${stack.sale}`);
   const mode = (name: keyof typeof opsWords.mode.name) => page.getByRole("button", { name: opsWords.mode.name[name], exact: true });
