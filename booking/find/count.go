@@ -83,12 +83,15 @@ func (s *Store) writeSeen(ctx context.Context) error {
 		update find_turn set version = version + 1 where exists (select from changed)`, ids, weights)
 }
 
-// MarkPopular marks the most popular eighth of all entries, among which it is looked first
-// for what thousands have.
+// MarkPopular marks the most popular 64th, 16th and quarter of all entries, among which it
+// is looked first for what thousands have.
 func (s *Store) MarkPopular(ctx context.Context) error {
-	return s.write(ctx, "marking what is popular", `with bar as (
-			select min(popularity) as bar from (select popularity from find_entries order by popularity desc limit (select count(*) / 8 from find_entries)) p)
-		update find_entries set popular = not popular from bar where popular <> coalesce(popularity >= bar, false)`)
+	return s.write(ctx, "marking what is popular", `with n as (select count(*) as n from find_entries),
+		bars as materialized (select (select min(popularity) from (select popularity from find_entries order by popularity desc limit n / 64) p) as b0,
+			(select min(popularity) from (select popularity from find_entries order by popularity desc limit n / 16) p) as b1,
+			(select min(popularity) from (select popularity from find_entries order by popularity desc limit n / 4) p) as b2 from n),
+		marked as (select kind, id, case when popularity >= b0 then 0 when popularity >= b1 then 1 when popularity >= b2 then 2 else 3 end as tier from find_entries, bars)
+		update find_entries e set tier = m.tier from marked m where m.kind = e.kind and m.id = e.id and m.tier <> e.tier`)
 }
 
 func (s *Store) write(ctx context.Context, what, sql string, args ...any) error {

@@ -341,7 +341,10 @@ func seek(items []item, text string) (words, ignored []string, goesOn bool) {
 		best, bestAt := "", [2]int{9, 0}
 		for _, o := range all {
 			at := [2]int{distance(w, o), -count[o]}
-			may := at[0] <= 1 && len(w) >= 4 || at[0] <= 2 && len(w) >= 7 || at[0] == 2 && len(w) >= 4 && turned(w, o)
+			if turned(w, o) {
+				at[0] = 1 // one slip of the hand
+			}
+			may := at[0] <= 1 && len(w) >= 4 || at[0] <= 2 && len(w) >= 7
 			if may && strings.Trim(w, "0123456789") != "" && slices.Compare(at[:], bestAt[:]) < 0 {
 				best, bestAt = o, at
 			}

@@ -23,9 +23,8 @@ const (
 	// ranked is how many of what has the words are put in order by how well they fit: the
 	// most popular ones, so that a word that all have costs no more than a rare one.
 	ranked = 200
-	// common is how many have the words, perhaps, if there are likely to be enough of them
-	// among the most popular eighth.
-	common = 8 * ranked
+	// plenty is how many there should be, likely, among which it is looked for as many.
+	plenty = ranked * 3 / 2
 	// few is up to how many shows that are as asked for are listed before anything is
 	// looked for among their events. If there are more, one in some dozens is as asked
 	// for, and going through events by their popularity meets enough of them.
@@ -44,7 +43,7 @@ func (s *Store) Search(ctx context.Context, q Query) (f Found, err error) {
 }
 
 func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
-	t := statement{query: q}
+	t := statement{query: q, tier: len(tiers)}
 	if q.text != "" {
 		found, err := s.seek(ctx, q.text)
 		if err != nil {
@@ -57,7 +56,7 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 		if found.corrected {
 			f.Corrected = found.text()
 		}
-		t.words, t.key, t.common = found.tsquery(""), found.text(), found.atMost > common
+		t.words, t.key, t.tier = found.tsquery(""), found.text(), tier(found.atMost)
 	}
 	if q.category != "" {
 		if t.categories, err = s.categories(ctx, q.category); err != nil {
@@ -69,8 +68,11 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 			return f, err
 		}
 	}
-	sql := t.sql()
-	p, err := s.kept().pages.of(ctx, fmt.Sprintf("%s %#v", sql, t.args), func(ctx context.Context) (page, error) { return s.page(ctx, q, sql, t.all()) })
+	p, err := s.pages(ctx, t)
+	if err == nil && len(p.entries) == 0 && t.tier < len(tiers) { // too few of the popular ones have the words
+		t.tier = len(tiers)
+		p, err = s.pages(ctx, t)
+	}
 	f.Entries, f.Next = p.entries, p.next
 	return f, err
 }
@@ -81,7 +83,12 @@ type page struct {
 	next    string
 }
 
-// page looks one up.
+// pages looks a page up, unless it is kept.
+func (s *Store) pages(ctx context.Context, t statement) (page, error) {
+	sql := t.sql()
+	return s.kept().pages.of(ctx, fmt.Sprintf("%s %#v", sql, t.args), func(ctx context.Context) (page, error) { return s.page(ctx, t.query, sql, t.all()) })
+}
+
 func (s *Store) page(ctx context.Context, q Query, sql string, args []any) (p page, err error) {
 	rows, err := s.db.Query(ctx, sql, args...)
 	if err != nil {
@@ -132,7 +139,7 @@ type statement struct {
 	query      Query
 	words      string // a tsquery; empty: no text
 	key        string // a name that has exactly these words
-	common     bool   // thousands may have these words
+	tier       int    // among which it is looked for; see tiers
 	categories []string
 	events     []string // nil: any
 	args       []any
@@ -253,10 +260,25 @@ func (t *statement) byPopularity() string {
 			select * from find_entries e where %s and %s order by e.popularity desc, e.id limit %d) e`, t.matching(), after, t.query.size+1)
 }
 
+// tiers are the parts of all entries that are marked as popular, the smallest first: one
+// in how many.
+var tiers = [...]int64{64, 16, 4}
+
+// tier is the smallest of them that is likely to have enough of what has the words, and all
+// of the entries if there is none.
+func tier(atMost int64) int {
+	for i, share := range tiers {
+		if atMost/share >= plenty {
+			return i
+		}
+	}
+	return len(tiers)
+}
+
 // relevant ranks the most popular of what has the words for its name, and of what else has
 // them. A word of the name counts ten times one of the place: that is worth ten times the
-// views. Where thousands have the words those are tried first that are popular: enough of
-// them are the most popular of all.
+// views. Of one tier, nothing is found unless it has enough, which are then the most popular
+// of all.
 func (t *statement) relevant() string {
 	after := "true"
 	if m := t.query.after; m != nil {
@@ -265,19 +287,19 @@ func (t *statement) relevant() string {
 	}
 	key, words := t.arg(t.key), t.arg(t.words)
 	best := func(condition string) string {
-		return fmt.Sprintf("(select * from find_entries e where %s order by e.popularity desc, e.id limit %d)", condition, ranked)
+		return fmt.Sprintf("select * from find_entries e where %s order by e.popularity desc, e.id limit %d", condition, ranked)
 	}
-	others := "e.key <> " + key + " and " + t.matching()
-	having := best(others)
-	if t.common {
-		having = fmt.Sprintf("(with known as materialized %s select * from known where (select count(*) from known) = %d union all %s)",
-			best("e.popular and "+others), ranked, best(fmt.Sprintf("(select count(*) from known) < %d and ", ranked)+others))
+	others, enough := "e.key <> "+key+" and "+t.matching(), "true"
+	if t.tier < len(tiers) {
+		others = fmt.Sprintf("e.tier <= %d and %s", t.tier, others)
+		enough = fmt.Sprintf("(select count(*) from known) = %d", ranked)
 	}
-	return fmt.Sprintf(`select e.*, row_number() over (order by e.score desc, e.id) as place from (select * from (
+	return fmt.Sprintf(`with known as materialized (%s)
+		select e.*, row_number() over (order by e.score desc, e.id) as place from (select * from (
 			select e.*, e.popularity + 3 * ln(greatest(ts_rank(e.words, to_tsquery('guide', %s)), 1e-6)) / ln(2::double precision)
-				+ case when e.key = %s then 10 else 0 end as score from (%s union all %s) e) e
+				+ case when e.key = %s then 10 else 0 end as score from ((%s) union all select * from known) e where %s) e
 			where %s order by e.score desc, e.id limit %d) e`,
-		words, key, best("e.key = "+key+" and "+t.entries()), having, after, t.query.size+1)
+		best(others), words, key, best("e.key = "+key+" and "+t.entries()), enough, after, t.query.size+1)
 }
 
 // soonest goes through shows, and takes each event at the first one that is as asked for.

@@ -3,6 +3,7 @@ package find
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -58,12 +59,16 @@ func (s sought) text() string {
 // it: 3 of 4 ms of a search of two words, of which thousands have the last.
 const ways = 16
 
+// slips is how many words are looked at that become the same as a mistyped one if a letter
+// is taken out of each. Hardly any word has more than a dozen.
+const slips = 100
+
 // word is one of a text, as it is kept.
 type word struct {
 	Text    string
 	Forms   []string // itself, if anything has it, or of the last some that begin with it
 	Entries int64    // that have them
-	Near    []string // if there are no forms: by how near they are, and how many entries have them
+	Near    []string // if there are no forms: words that lack a letter as this one does, by how many entries have them
 	Apart   []int    // how many letters: 1 or 2
 	Have    []int64  // how many entries do
 }
@@ -75,8 +80,9 @@ const seeking = `with w as (select word, n, max(n) over () as most from regexp_s
 	cross join lateral (select array_agg(word) as words, coalesce(sum(entries), 0)::bigint as entries from (
 		select f.word, f.entries from find_words f where f.word between w.word and w.word || case when w.n = w.most then chr(1114111) else '' end and f.entries > 0
 		order by f.word limit $3 + 1) f) forms
-	left join lateral (select array_agg(near order by apart, place) as words, array_agg(apart order by apart, place) as apart, array_agg(have order by apart, place) as have
-		from find_nearest(case when forms.words is null then w.word end) with ordinality near (near, apart, have, place)) near on true
+	left join lateral (select array_agg(word order by entries desc, word) as words, array_agg(apart order by entries desc, word) as apart, array_agg(entries order by entries desc, word) as have from (
+		select s.word::text, levenshtein_less_equal(s.word, w.word, 2) as apart, s.entries from find_words s
+		where find_slips(s.word) && case when forms.words is null then find_slips(w.word) end and s.entries > 0 order by s.entries desc, s.word limit $4) s) near on true
 	order by w.n`
 
 // seek folds a text into words and corrects those that nothing has. The last one may be
@@ -86,7 +92,7 @@ func (s *Store) seek(ctx context.Context, text string) (sought, error) {
 }
 
 func (s *Store) lookUp(ctx context.Context, text string) (found sought, err error) {
-	rows, err := s.db.Query(ctx, seeking, text, MaxWords, ways)
+	rows, err := s.db.Query(ctx, seeking, text, MaxWords, ways, slips)
 	if err != nil {
 		return sought{}, err
 	}
@@ -99,7 +105,10 @@ func (s *Store) lookUp(ctx context.Context, text string) (found sought, err erro
 		t, entries := term{w.Text, w.Forms}, w.Entries
 		switch {
 		case len(w.Forms) == 0:
-			if t.text, entries = w.correction(); t.text == "" {
+			if t.text, entries, err = s.correction(ctx, w); err != nil {
+				return sought{}, err
+			}
+			if t.text == "" {
 				found.ignored = append(found.ignored, w.Text)
 				continue
 			}
@@ -120,21 +129,28 @@ const (
 )
 
 // correction is the word that was meant, empty if there is none, and how many entries have it.
-func (w word) correction() (string, int64) {
+func (s *Store) correction(ctx context.Context, w word) (near string, have int64, err error) {
 	n := utf8.RuneCountInString(w.Text)
-	if n < oneOf || strings.Trim(w.Text, "0123456789") == "" { // another year is another one
-		return "", 0
+	switch {
+	case n < oneOf || strings.Trim(w.Text, "0123456789") == "": // another year is another one
+		return "", 0, nil
 	}
 	for i, near := range w.Near {
-		if w.Apart[i] == 1 || n >= twoOf || swapped(near, w.Text) {
-			return near, w.Have[i]
+		if w.Apart[i] <= 1 || swapped(near, w.Text) {
+			return near, w.Have[i], nil
 		}
 	}
-	return "", 0
+	if n < twoOf {
+		return "", 0, nil
+	}
+	err = s.db.QueryRow(ctx, `select near, have from find_nearest($1) limit 1`, w.Text).Scan(&near, &have)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return near, have, err
 }
 
-// swapped reports whether two words differ by the order of two letters beside each other,
-// which is one slip of the hand and two letters apart.
+// swapped reports whether two words differ by the order of two letters beside each other.
 func swapped(a, b string) bool {
 	x, y := []rune(a), []rune(b)
 	if len(x) != len(y) {
