@@ -31,6 +31,7 @@ type Cancel struct {
 	Order   string
 	Tickets []string // empty: all
 	Who     string
+	Holder  string // of a transfer, by whom it is that wants it; empty: the buyer, or staff
 	Reason  string // of staff
 	Full    bool   // staff only: the buyer gets back all that was paid
 	Tender  Tender // how the money is given back at the counter; empty: by the provider
@@ -112,11 +113,17 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 		if err := c.fits(o.Tender); err != nil {
 			return err
 		}
+		own := c.Who == Buyer || c.Who == Holder
+		if own {
+			if c.Tickets, err = o.theirs(c.Tickets, c.Holder); err != nil || len(c.Tickets) == 0 {
+				return err
+			}
+		}
 		picked, err := o.pick(c.Tickets)
 		if err != nil || len(picked) == 0 {
 			return err
 		}
-		if closes := p.Map.Tariff.Closes(p.Map.StartsAt); c.Who == Buyer && !now.Before(closes) {
+		if closes := p.Map.Tariff.Closes(p.Map.StartsAt); own && !now.Before(closes) {
 			return ErrCancelClosed
 		}
 		rules := p.Map.Tariff.Refund
@@ -158,6 +165,9 @@ func (s *Store) cancel(ctx context.Context, o Order, c Cancel, p catalogue.Perfo
 
 // ours is an error that is answered, or says that Postgres is away.
 func ours(what, id string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, ours := errors.AsType[*ropeline.Error](err); ours {
 		return err
 	}

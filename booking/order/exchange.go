@@ -312,6 +312,11 @@ func (x Exchange) give(o locked, rules tariff.Tariff) (giving, error) {
 	if o.Tender != "" {
 		return giving{}, ErrAtCounter
 	}
+	for _, i := range picked {
+		if o.Tickets[i].Holder != "" { // whose money is not theirs
+			return giving{}, ErrGiven
+		}
+	}
 	swap := rules.Exchange
 	if x.NoFee {
 		swap.Fee = 0

@@ -56,3 +56,6 @@ func (d *Desk) At(now func() time.Time) *Desk {
 
 // BulkRound goes through some orders of one performance, as RunBulkRefunds does.
 func (d *Desk) BulkRound(ctx context.Context) (bool, error) { return d.bulkRound(ctx) }
+
+// EndOffers writes down which offers of tickets are over.
+func (s *Store) EndOffers(ctx context.Context) error { return s.endOffers(ctx) }

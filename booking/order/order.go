@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -70,6 +71,25 @@ type Ticket struct {
 	State ticket.State
 	Code  string // the printed one
 	Issue int    // of the codes on phones; 1 of a new ticket
+
+	Holder string // the transfer by which its holder got it; empty: the buyer has it
+	Name   string // whose name it bears; empty: nobody's
+}
+
+// HeldBy is the order, or the transfer, whose link opens a ticket.
+func (t Ticket) HeldBy() string { return cmp.Or(t.Holder, t.Order) }
+
+// Seen is a ticket as whoever has the link of an order, or of a transfer, may see it: one
+// that is somebody else's by now has neither code nor name.
+func (t Ticket) Seen(by string) Ticket {
+	if t.HeldBy() == by {
+		return t
+	}
+	t.Code, t.Issue, t.Name = "", 0, ""
+	if t.State != ticket.Canceled {
+		t.State = ticket.Given
+	}
+	return t
 }
 
 // Request is a fan's wish to pay for a hold.

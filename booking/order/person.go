@@ -51,7 +51,7 @@ func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (pa
 				t.good > 0 and (p.state = 'postponed' or p.state = 'scheduled' and p.starts_at > now() - interval '`+showLasts+`') as unused
 			from buyers b join orders o on o.buyer_id = b.id
 			join performances p on p.id = o.performance_id join events e on e.id = p.event_id join venues v on v.id = p.venue_id
-			cross join lateral (select count(*) as all_, count(*) filter (where state = 'valid') as good
+			cross join lateral (select count(*) as all_, count(*) filter (where state = 'valid' and holder is null) as good
 				from tickets t where t.performance_id = o.performance_id and t.order_id = o.id) t
 			where b.person_id = $1
 		), placed as (
@@ -97,10 +97,13 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // Claim gives an account what its address, which has to be confirmed, has bought as a
-// guest, and says how many orders that were.
+// guest, and says how many orders that were. What others have given it goes along.
 func (s *Store) Claim(ctx context.Context, person, email string) (n int64, err error) {
 	tag, err := s.db.Exec(ctx, `
-		with known as materialized (select id from people where id = $1 and state = 'active' for share)
+		with known as materialized (select id from people where id = $1 and state = 'active' for share),
+		got as (
+			update transfers t set person_id = known.id from known where t.person_id is null and t.state = 'accepted' and lower(t.email) = lower($2)
+		)
 		update buyers b set person_id = known.id from known where b.person_id is null and b.email <> '' and lower(b.email) = lower($2)`, person, email)
 	if err != nil {
 		return 0, away("claiming the orders of", person, err)

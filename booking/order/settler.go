@@ -87,6 +87,7 @@ func (s *Settler) comparison(ctx context.Context, every time.Duration) (int, err
 	defer cancel()
 	seen, err := s.Compare(ctx, every)
 	_, forgetErr := s.store.forget(ctx)
+	forgetErr = errors.Join(forgetErr, s.store.endOffers(ctx))
 	open, countErr := s.store.troubled(ctx)
 	if countErr == nil {
 		for _, kind := range []TroubleKind{Late, Unknown, Unpaid, Amount, RefundRefused, Disputed} {

@@ -65,7 +65,8 @@ func (s *Store) Of(ctx context.Context, a Attempt) (Order, error) {
 	return s.order(ctx, `o.performance_id = $1 and o.attempt_id = $2`, a.Performance, a.ID)
 }
 
-// Order reads an order by its id alone, which looks into every partition.
+// Order reads an order by its id alone, which looks into every partition. Its tickets are
+// as its buyer sees them.
 func (s *Store) Order(ctx context.Context, id string) (Order, error) {
 	return s.order(ctx, `o.id = $1`, id)
 }
@@ -85,13 +86,15 @@ func (s *Store) order(ctx context.Context, where string, args ...any) (Order, er
 	o.CreatedAt = o.CreatedAt.UTC()
 	o.Tickets, err = s.tickets(ctx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID)
 	o.Discount = booking.Money{Amount: -o.Total.Amount, Currency: o.Total.Currency}
-	for _, t := range o.Tickets {
+	for i, t := range o.Tickets {
 		o.Discount.Amount += t.Price.Amount
+		o.Tickets[i] = t.Seen(o.ID)
 	}
 	return o, err
 }
 
-// Ticket reads a ticket by its id alone, which looks into every partition.
+// Ticket reads a ticket by its id alone, which looks into every partition. It is as its
+// holder sees it.
 func (s *Store) Ticket(ctx context.Context, id string) (t Ticket, found bool, err error) {
 	tickets, err := s.tickets(ctx, `id = $1`, id)
 	if err != nil || len(tickets) == 0 {
@@ -106,13 +109,13 @@ func (s *Store) tickets(ctx context.Context, where string, args ...any) ([]Ticke
 
 func ticketsOf(ctx context.Context, db querier, where string, args ...any) ([]Ticket, error) {
 	rows, err := db.Query(ctx, `
-		select id, order_id, unit, label, tier_id, amount, currency, state, code, issue
+		select id, order_id, unit, label, tier_id, amount, currency, state, code, issue, coalesce(holder::text, ''), name
 		from tickets where `+where+` order by unit`, args...)
 	if err != nil {
 		return nil, away("reading tickets of", fmt.Sprint(args[0]), err)
 	}
 	tickets, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t Ticket, err error) {
-		return t, r.Scan(&t.ID, &t.Order, &t.Unit, &t.Label, &t.Tier, &t.Price.Amount, &t.Price.Currency, &t.State, &t.Code, &t.Issue)
+		return t, r.Scan(&t.ID, &t.Order, &t.Unit, &t.Label, &t.Tier, &t.Price.Amount, &t.Price.Currency, &t.State, &t.Code, &t.Issue, &t.Holder, &t.Name)
 	})
 	if err != nil {
 		return nil, away("reading tickets of", fmt.Sprint(args[0]), err)

@@ -539,8 +539,22 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, `update buyers set email = '', language = '', person_id = null where person_id = $1`, id)
-		return err
+		for _, forget := range []string{
+			// The names that tickets bear, and the addresses of transfers, before it is forgotten whose they are.
+			`update tickets k set name = '' from orders o join buyers b on b.id = o.buyer_id
+				where b.person_id = $1 and k.performance_id = o.performance_id and k.order_id = o.id and k.holder is null and k.name <> ''`,
+			`update tickets k set name = '' from transfers t where t.person_id = $1 and k.performance_id = t.performance_id and k.id = t.ticket_id and k.holder = t.id and k.name <> ''`,
+			`update transfers t set giver = '' from orders o join buyers b on b.id = o.buyer_id
+				where b.person_id = $1 and t.performance_id = o.performance_id and t.order_id = o.id and t.from_transfer is null`,
+			`update transfers t set giver = '' from transfers f where f.person_id = $1 and t.from_transfer = f.id`,
+			`update transfers set email = '', language = '', person_id = null where person_id = $1`,
+			`update buyers set email = '', language = '', person_id = null where person_id = $1`,
+		} {
+			if _, err := tx.Exec(ctx, forget, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }
 

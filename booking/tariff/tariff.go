@@ -13,6 +13,7 @@
 package tariff
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"time"
@@ -27,6 +28,8 @@ type Tariff struct {
 	TaxRate  int      `json:"tax_rate,omitempty" doc:"tax that is included in the price, in basis points"`
 	Refund   Refund   `json:"refund"`
 	Exchange Exchange `json:"exchange"`
+	Transfer Transfer `json:"transfer,omitzero"`
+	Names    Names    `json:"names,omitzero"`
 }
 
 // Refund are the rules of canceling.
@@ -42,9 +45,26 @@ type Exchange struct {
 	Fee    int64 `json:"fee,omitempty" doc:"what the organizer keeps for each ticket, in minor units; never more than was paid for it"`
 }
 
+// Transfer are the rules of giving tickets to other people. No money passes with that: who
+// has one cannot ask for more than it cost, since they cannot ask for anything.
+type Transfer struct {
+	Before int `json:"before,omitempty" doc:"tickets may be given to others until so many seconds before the start; 0: they may not"`
+	Times  int `json:"times,omitempty" doc:"so often a ticket may change hands, up to 100; 0: as often as its holders like"`
+	Days   int `json:"days,omitempty" doc:"so many days, up to 60, who is asked may take to accept; 0: 7"`
+}
+
+// Names are the rules of the names that tickets bear. Changing one costs nothing.
+type Names struct {
+	On     bool `json:"on,omitempty" doc:"tickets bear the names of their holders"`
+	Before int  `json:"before,omitempty" doc:"a name may be changed until so many seconds before the start; 0: once it was said it stays, but for another holder"`
+}
+
 const (
 	whole     = 10_000 // all of an amount, in basis points
 	maxBefore = 5 * 366 * 24 * 60 * 60
+	maxTimes  = 100
+	maxDays   = 60
+	someDays  = 7 // to accept a ticket, where nothing is said
 )
 
 // MaxAmount bounds fixed fees, as it bounds prices.
@@ -52,7 +72,7 @@ const MaxAmount = 1_000_000_000_000
 
 // ErrInvalid refuses a tariff.
 var ErrInvalid = &ropeline.Error{Kind: ropeline.Invalid, Code: "tariff-invalid",
-	Detail: "Rates are basis points from 0 to 10000, fee_fixed and exchange.fee lie between 0 and 1000000000000, and refund.before and exchange.before between 0 and five years, in seconds."}
+	Detail: "Rates are basis points from 0 to 10000, fee_fixed and exchange.fee lie between 0 and 1000000000000, and refund.before, exchange.before, transfer.before and names.before between 0 and five years, in seconds; transfer.times is 100 at most and transfer.days 60."}
 
 // ErrOverflow refuses amounts that cannot be added up.
 var ErrOverflow = &ropeline.Error{Kind: ropeline.Invalid, Code: "amount-too-large", Detail: "These amounts are too large to be added up."}
@@ -63,7 +83,8 @@ func (t Tariff) Validate() error {
 	fixed := func(a int64) bool { return a >= 0 && a <= MaxAmount }
 	before := func(s int) bool { return s >= 0 && s <= maxBefore }
 	if !rate(t.FeeRate) || !rate(t.TaxRate) || !rate(t.Refund.KeepRate) || !fixed(t.FeeFixed) || !fixed(t.Exchange.Fee) ||
-		!before(t.Refund.Before) || !before(t.Exchange.Before) {
+		!before(t.Refund.Before) || !before(t.Exchange.Before) || !before(t.Transfer.Before) || !before(t.Names.Before) ||
+		t.Transfer.Times < 0 || t.Transfer.Times > maxTimes || t.Transfer.Days < 0 || t.Transfer.Days > maxDays {
 		return ErrInvalid
 	}
 	return nil
@@ -74,6 +95,17 @@ func (t Tariff) Closes(starts time.Time) time.Time { return closes(t.Refund.Befo
 
 // ExchangeCloses is when buyers may not exchange any more; zero if they never may.
 func (t Tariff) ExchangeCloses(starts time.Time) time.Time { return closes(t.Exchange.Before, starts) }
+
+// TransferCloses is when tickets may not be given to others any more; zero if they never may.
+func (t Tariff) TransferCloses(starts time.Time) time.Time { return closes(t.Transfer.Before, starts) }
+
+// NamesClose is when a name may not be changed any more; zero if it never may.
+func (t Tariff) NamesClose(starts time.Time) time.Time { return closes(t.Names.Before, starts) }
+
+// Patience is how long who is asked may take to accept a ticket.
+func (x Transfer) Patience() time.Duration {
+	return time.Duration(cmp.Or(x.Days, someDays)) * 24 * time.Hour
+}
 
 func closes(before int, starts time.Time) time.Time {
 	if before == 0 {

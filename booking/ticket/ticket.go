@@ -28,6 +28,9 @@ const (
 	Blocked  State = "blocked" // the buyer's bank wants the money back, and it is not decided yet
 	Void     State = "void"    // the bank has got it; the unit is nobody else's before staff release it
 	Canceled State = "canceled"
+	// Given is what it is to whoever has given it to somebody else: theirs no more. Kept is
+	// its own state.
+	Given State = "given"
 )
 
 // printedBytes makes a printed code of 32 characters without padding.
