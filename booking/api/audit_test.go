@@ -76,6 +76,8 @@ var boundedLists = map[string]string{
 	"BagList.coupons":                  "where there is no cursor: of one order, which has 100 tickets at most",
 	"Order.tickets":                    "100 at most",
 	"Passes.tickets":                   "100 at most",
+	"Handing.tickets":                  "100 at most",
+	"MyTickets.tickets":                "100 at most",
 	"Receipt.lines":                    "100 at most",
 	"Receipt.refunds":                  "one at most for each ticket",
 	"Receipt.exchanged_from":           "one at most: an order is made for one exchange",

@@ -27,6 +27,7 @@ func (s *server) routeMe() error {
 		handle(s, "list-my-orders", s.listMyOrders),
 		handle(s, "get-my-order", s.getMyOrder),
 		handle(s, "claim-orders", s.claimOrders),
+		handle(s, "get-my-tickets", s.getMyTickets),
 		handle(s, "list-followed", s.listFollowed),
 		handle(s, "get-followed", s.getFollowed),
 		handle(s, "follow", s.follow),
@@ -261,6 +262,7 @@ type Export struct {
 	SignIns []MySignIn   `json:"sign_ins" doc:"50 at most"`
 	Orders  []order.Mine `json:"orders"`
 
+	Tickets    []MyTicket        `json:"tickets" doc:"that others have given them"`
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
 	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
 }
@@ -280,6 +282,9 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 		return nil, err
 	}
 	if out.Body.Identities, err = s.identities(ctx); err != nil {
+		return nil, err
+	}
+	if out.Body.Tickets, err = s.given(ctx, account.Body.ID, exportMost); err != nil {
 		return nil, err
 	}
 	for page := (booking.Page{Limit: booking.PageMost}); ; {

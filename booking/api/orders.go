@@ -53,7 +53,8 @@ type Ticket struct {
 	Unit  int          `json:"unit"`
 	Label string       `json:"label"`
 	Tier  string       `json:"tier"`
-	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled" doc:"blocked: the buyer's bank wants the money back; void: it has got it"`
+	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled,given" doc:"blocked: the buyer's bank wants the money back; void: it has got it; given: it is somebody else's now"`
+	Name  string       `json:"name,omitempty" doc:"that it bears"`
 	Code  string       `json:"code,omitempty"`
 	QR    string       `json:"qr,omitempty" doc:"the code as a QR code, SVG"`
 }
@@ -152,17 +153,15 @@ type gotTicket struct{ Body Ticket }
 
 // getTicket answers alike for a ticket of another order and for none at all.
 func (s *server) getTicket(ctx context.Context, in *ticketID) (*gotTicket, error) {
-	if !booking.IsID(in.ID) {
-		return nil, order.ErrTicketUnknown
-	}
-	t, found, err := s.orders.Ticket(ctx, in.ID)
+	by, err := s.holder(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !found || !s.links.Opens(t.Order, keyOf(ctx)) {
-		return nil, order.ErrTicketUnknown
+	t, _, err := s.orders.Ticket(ctx, in.ID)
+	if err != nil {
+		return nil, err
 	}
-	body, err := ticketAnswer(t)
+	body, err := ticketAnswer(t.Seen(by))
 	return &gotTicket{Body: body}, err
 }
 
@@ -184,7 +183,7 @@ func orderAnswer(o order.Order) (Order, error) {
 }
 
 func ticketAnswer(t order.Ticket) (Ticket, error) {
-	answer := Ticket{ID: t.ID, Order: t.Order, Unit: t.Unit, Label: t.Label, Tier: t.Tier, State: t.State}
+	answer := Ticket{ID: t.ID, Order: t.Order, Unit: t.Unit, Label: t.Label, Tier: t.Tier, State: t.State, Name: t.Name}
 	if t.State != ticket.Valid {
 		return answer, nil
 	}

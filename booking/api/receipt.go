@@ -43,7 +43,7 @@ type Receipt struct {
 type ReceiptLine struct {
 	Ticket string       `json:"ticket"`
 	Label  string       `json:"label"`
-	State  ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled" doc:"blocked: the buyer's bank wants the money back; void: it has got it"`
+	State  ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled,given" doc:"blocked: the buyer's bank wants the money back; void: it has got it; given: it is somebody else's now"`
 	Price  int64        `json:"price"`
 	Paid   int64        `json:"paid" doc:"price less its part of the discount"`
 	Tax    int64        `json:"tax" doc:"in what was paid"`

@@ -103,6 +103,9 @@ const (
 // ordersPath is where holds are paid for.
 const ordersPath = "/api/v1/orders"
 
+// transfersPath is where who is offered a ticket takes it, or has it.
+const transfersPath = "/api/v1/transfers/{id}"
+
 // mePath is what belongs to whoever is signed in.
 const mePath = "/api/v1/me"
 
@@ -139,6 +142,13 @@ var Routes = []Route{
 	{"drop-exchange", http.MethodDelete, "/api/v1/orders/{id}/exchange/hold", OrderLink, http.StatusNoContent, "Give back what is held for an exchange"},
 	{"exchange-tickets", http.MethodPost, "/api/v1/orders/{id}/exchange", OrderLink, http.StatusCreated, "Give tickets up for what is held, and pay or get back the difference"},
 	{"get-ticket", http.MethodGet, "/api/v1/tickets/{id}", OrderLink, http.StatusOK, "A ticket"},
+	{"get-handing", http.MethodGet, "/api/v1/orders/{id}/handing", OrderLink, http.StatusOK, "What a holder may do with their tickets: give them to others, name them; and what they have done"},
+	{"offer-ticket", http.MethodPost, "/api/v1/tickets/{id}/transfer", OrderLink, http.StatusOK, "Offer a ticket to somebody, who is written to; the same again changes nothing"},
+	{"recall-ticket", http.MethodDelete, "/api/v1/tickets/{id}/transfer", OrderLink, http.StatusNoContent, "Call a ticket back that nobody has accepted"},
+	{"put-ticket-name", http.MethodPut, "/api/v1/tickets/{id}/name", OrderLink, http.StatusNoContent, "Put a name on a ticket, for nothing, by the rules of its performance"},
+	{"accept-ticket", http.MethodPost, transfersPath + "/accept", OrderLink, http.StatusOK, "Accept a ticket: it is issued again, and theirs from now on"},
+	{"refuse-ticket", http.MethodPost, transfersPath + "/refuse", OrderLink, http.StatusNoContent, "Refuse a ticket"},
+	{"return-ticket", http.MethodPost, transfersPath + "/return", OrderLink, http.StatusOK, "Give a ticket back that somebody has given, by the rules of its performance; what comes back goes to who paid"},
 	{"staff-cancel-order", http.MethodPost, organizer + "/orders/{id}/cancel", Organizer, http.StatusOK, "Cancel tickets for a reason, at any time"},
 	{"put-bulk-refund", http.MethodPut, organizer + "/performances/{id}/refund", Organizer, http.StatusOK, "Give everybody back what they paid for a performance that is canceled; the same again tells how far it is"},
 	{"get-bulk-refund", http.MethodGet, organizer + "/performances/{id}/refund", Organizer, http.StatusOK, "How far that is, and which orders were left"},
@@ -325,6 +335,7 @@ var Routes = []Route{
 	{"get-identities", http.MethodGet, mePath + "/identities", Account, http.StatusOK, "The accounts elsewhere with which this person signs in"},
 	{"join-identity", http.MethodPut, mePath + "/providers/{name}", Account, http.StatusOK, "Begin to join this account with one at a provider, and get the address to go to"},
 	{"part-identity", http.MethodDelete, mePath + "/identities/{id}", Account, http.StatusNoContent, "Sign in with an account elsewhere no more; what came by it ends"},
+	{"get-my-tickets", http.MethodGet, mePath + "/tickets", Account, http.StatusOK, "Tickets that others have given to this account"},
 	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
 	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
 	{"accept-invitation", http.MethodPost, mePath + "/invitations/accept", Account, http.StatusOK, "Take an invitation to work for an organization, by the link of its letter"},
@@ -403,7 +414,7 @@ func (s *server) guarded(app *fiber.App) guarded {
 		case ListKey:
 			chain = append(chain, s.needListKey)
 		case OrderLink:
-			chain = append(chain, needOrderKey)
+			chain = append(chain, needOrderKey, cookied)
 		case Signed: // the handler checks it: the signature is of the body
 		case Address:
 			chain = append(chain, sameOrigin)

@@ -155,6 +155,9 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 					call(forged).refused(http.StatusUnauthorized, "order-key-invalid")
 				}
 				unknown := "order-unknown"
+				if strings.Contains(r.Path, "/transfers/") {
+					unknown = "transfer-unknown"
+				}
 				if strings.Contains(r.Path, "/tickets/") {
 					unknown = "ticket-unknown"
 				}

@@ -24,24 +24,40 @@ type Passes struct {
 	Now     time.Time      `json:"now" doc:"by our clock: codes are made by it, and that of a phone may be wrong"`
 	For     paper.Occasion `json:"for"`
 	Tickets []Pass         `json:"tickets"`
+	Offer   *Offer         `json:"offer,omitempty" doc:"of a transfer: how the holder got the ticket, or may get it"`
+}
+
+// Offer is a transfer as who is asked, or has the ticket by it, sees it.
+type Offer struct {
+	State     order.TransferState `json:"state" enum:"offered,accepted,recalled,refused,over" doc:"only of one that was accepted there is a ticket"`
+	Giver     string              `json:"giver,omitempty" doc:"address of who gives it"`
+	Label     string              `json:"label,omitempty"`
+	Tier      string              `json:"tier,omitempty" doc:"its name"`
+	Named     bool                `json:"named" doc:"whoever accepts says a name for the ticket"`
+	ExpiresAt time.Time           `json:"expires_at" doc:"until when it may be accepted"`
 }
 
 // Pass is one of them. The key is there only while the ticket is valid.
 type Pass struct {
 	ID    string       `json:"id"`
-	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled" doc:"blocked: the buyer's bank wants the money back; void: it has got it"`
+	State ticket.State `json:"state" enum:"valid,unpaid,blocked,void,canceled,given" doc:"blocked: the buyer's bank wants the money back; void: it has got it; given: it is somebody else's now"`
 	Label string       `json:"label"`
 	Tier  string       `json:"tier" doc:"its name"`
 	Issue int          `json:"issue" doc:"goes up with each holder: codes of the issue before open nothing"`
 	KeyID string       `json:"key_id,omitempty" doc:"four hexadecimal digits, which are part of each code"`
 	Key   *ticket.JWK  `json:"key,omitempty" doc:"signs the codes, one each 15 seconds; docs/tickets.md says how. A new one makes the old one worthless"`
+	Name  string       `json:"name,omitempty" doc:"that the ticket bears"`
 	Code  string       `json:"code,omitempty" doc:"the printed code, where the installation has no keys for phones"`
+}
+
+type heldID struct {
+	ID string `path:"id" doc:"of the order, or of a transfer"`
 }
 
 type gotPasses struct{ Body Passes }
 
-func (s *server) getPasses(ctx context.Context, in *orderID) (*gotPasses, error) {
-	o, err := s.opened(ctx, in.ID)
+func (s *server) getPasses(ctx context.Context, in *heldID) (*gotPasses, error) {
+	o, by, err := s.held(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +71,25 @@ func (s *server) getPasses(ctx context.Context, in *orderID) (*gotPasses, error)
 			return nil, err
 		}
 	}
-	return &gotPasses{body}, nil
+	if by != nil {
+		body.Offer, err = s.offer(ctx, *by, of)
+	}
+	return &gotPasses{body}, err
+}
+
+// offer says what somebody is offered.
+func (s *server) offer(ctx context.Context, t order.Transfer, of paper.Occasion) (*Offer, error) {
+	o := &Offer{State: t.State, Giver: t.Giver, Named: of.Names(), ExpiresAt: t.Expires}
+	if t.State != order.Offered {
+		return o, nil
+	}
+	k, _, err := s.orders.Ticket(ctx, t.Ticket)
+	o.Label, o.Tier = k.Label, of.Tiers[k.Tier]
+	return o, err
 }
 
 func (s *server) pass(t order.Ticket, tier string) (Pass, error) {
-	p := Pass{ID: t.ID, State: t.State, Label: t.Label, Tier: tier, Issue: t.Issue}
+	p := Pass{ID: t.ID, State: t.State, Label: t.Label, Tier: tier, Issue: t.Issue, Name: t.Name}
 	if t.State != ticket.Valid {
 		return p, nil
 	}
@@ -85,7 +115,7 @@ func (s *server) opened(ctx context.Context, id string) (order.Order, error) {
 }
 
 type getPaper struct {
-	ID   string `path:"id" doc:"of the order"`
+	ID   string `path:"id" doc:"of the order, or of a transfer"`
 	Have string `header:"If-None-Match"`
 }
 
@@ -100,7 +130,7 @@ func (s *server) getCalendar(ctx context.Context, in *getPaper) (*seen, error) {
 // paper is made anew for each who asks, and no cache keeps it; who has it need not be sent
 // it again.
 func (s *server) paper(ctx context.Context, in *getPaper, kind string, write func(context.Context, order.Order) ([]byte, error)) (*seen, error) {
-	o, err := s.opened(ctx, in.ID)
+	o, _, err := s.held(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,8 @@ type Cause struct {
 	Performance  string `json:"performance"`
 	Order        string `json:"order"`
 	Cancellation string `json:"cancellation,omitempty"`
-	Change       string `json:"change,omitempty"` // of a performance; without an order: whoever holds tickets of it is to be told
+	Change       string `json:"change,omitempty"`   // of a performance; without an order: whoever holds tickets of it is to be told
+	Transfer     string `json:"transfer,omitempty"` // of a ticket
 }
 
 // Kind names the jobs.

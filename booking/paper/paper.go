@@ -62,6 +62,9 @@ type Occasion struct {
 	sequence int // goes up with each change
 }
 
+// Names says whether tickets bear the names of their holders.
+func (e Occasion) Names() bool { return e.rules.Names.On }
+
 // zone is the venue's, by which whoever goes there is told the time.
 func (e Occasion) zone() *time.Location {
 	zone, err := time.LoadLocation(e.Zone)

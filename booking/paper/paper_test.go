@@ -67,6 +67,7 @@ func TestEachPageHasItsCodeWhateverTheNames(t *testing.T) {
 	for first := 0; first < len(names); first += 3 { // each name in one place at least, and beside others
 		name := func(i int) string { return scripts[names[(first+i)%len(names)]] }
 		e, o := event(name(0)), of(2, name(1))
+		o.Tickets[0].Name = strings.Repeat(name(2), 3)
 		e.Venue, e.Address, e.City, e.Organizer, e.Tiers["t"] = name(2), strings.Repeat(name(0)+"\n", 100), name(1), name(2), name(0)
 		file, err := e.Print(o, picture(t, 300, 100), site+"/tickets/"+o.ID)
 		if err != nil {

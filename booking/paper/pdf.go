@@ -194,6 +194,9 @@ func (p *pdf) seat(t order.Ticket, number, of int, y float64) {
 	if tier != seat {
 		p.write("", 13, 6.5, 2, tier)
 	}
+	if t.Name != "" {
+		p.write("B", 13, 6.5, 2, t.Name)
+	}
 	p.Ln(3)
 	p.write("", 11, 5.5, 1, tariff.Decimal(t.Price.Amount, t.Price.Currency)+" "+t.Price.Currency)
 	p.write("", 11, 5.5, 1, fmt.Sprintf("Ticket %d of %d", number, of))

@@ -29,11 +29,13 @@ type Writer struct {
 	out   *mail.Store
 	words *wording.Store
 	link  func(order string) string // the page of an order, with what opens it
+
+	Tickets func(transfer string) string // the page of a ticket that somebody has given, with what opens it
 }
 
 // New returns a Writer whose letters lead to pages of orders.
 func New(db *pgxpool.Pool, out *mail.Store, link func(order string) string) *Writer {
-	return &Writer{db, out, wording.New(db), link}
+	return &Writer{db: db, out: out, words: wording.New(db), link: link}
 }
 
 // tried is for how long the mail server may take to take a letter.
@@ -61,6 +63,8 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 		if c.Order == "" {
 			return w.spread(ctx, c)
 		}
+	case "transfer", "given":
+		return w.passOn(ctx, c)
 	default:
 		return fmt.Errorf("nobody knows a letter about %q", c.What)
 	}

@@ -68,6 +68,7 @@ func newRig(t *testing.T) *rig {
 	r.exec(`update venues set time_zone = 'Europe/Lisbon', address = 'Largo 1', city = 'Lisboa'`)
 	letters := mail.New(r.db, open{})
 	r.writer = tidings.New(r.db, letters, func(order string) string { return "https://tickets.example.org/orders/" + order + "#key" })
+	r.writer.Tickets = func(transfer string) string { return "https://tickets.example.org/tickets/" + transfer + "#key" }
 	if r.ln, err = net.Listen("tcp", "127.0.0.78:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -410,5 +411,49 @@ func TestOldTidingsAreNone(t *testing.T) {
 	r.serve(r.done)
 	if got := r.box.Letters(); len(got) != 0 {
 		t.Errorf("there came %+v", got)
+	}
+}
+
+// Who is asked hears who gives what, and where it is accepted; whoever gave it hears that it
+// is not theirs any more, as the one whose link was stolen has to.
+func TestATicketThatIsGivenIsToldToBoth(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	o := r.sell("ada@example.org", "en")
+	r.pay(o)
+	id, late, next := uuid.NewString(), uuid.NewString(), uuid.NewString()
+	offer := func(id, email, from string) {
+		r.exec(`insert into transfers (performance_id, id, order_id, ticket_id, from_transfer, giver, email, language, expires_at)
+			select $1, $2, $3, id, nullif($5, '')::uuid, 'giver@example.org', $4, 'de', now() + interval '1 day' from tickets where order_id = $3`, r.show.ID, id, o, email, from)
+	}
+	offer(id, "bert@example.org", "")
+	r.serve(r.done)
+	r.exec(`update transfers set state = 'accepted', language = 'de' where id = $1`, id)
+	r.exec(`update tickets set holder = $1`, id)
+	r.exec(`update transfers set updated_at = now()`) // which tells nobody anything
+	offer(late, "eve@example.org", id)
+	r.exec(`update transfers set state = 'recalled', email = '', giver = '' where id = $1`, late)
+	offer(next, "cleo@example.org", id)
+	r.exec(`update transfers set state = 'accepted' where id = $1`, next)
+	r.serve(r.done)
+	got := map[string]string{}
+	for _, l := range r.box.Letters() {
+		if l.Subject != "Your tickets for Gala" {
+			got[l.To+": "+l.Subject] += l.Text
+		}
+	}
+	for name, says := range map[string][]string{
+		"bert@example.org: Eine Karte für Gala ist Ihre, wenn Sie mögen": {"ada@example.org gibt", "https://tickets.example.org/tickets/" + id + "#key"},
+		"ada@example.org: Your ticket for Gala is given":                 {"bert@example.org has accepted", "https://tickets.example.org/orders/" + o + "#key"},
+		"bert@example.org: Ihre Karte für Gala ist weitergegeben":        {"cleo@example.org hat", "https://tickets.example.org/tickets/" + id + "#key"},
+	} {
+		for _, part := range says {
+			if strings.Count(got[name], part) != 1 {
+				t.Errorf("%s lacks %q, or has it twice:\n%s", name, part, got[name])
+			}
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("there came %v", got)
 	}
 }

@@ -28,6 +28,9 @@ const (
 	Postponed    Kind = "postponement"
 	CalledOff    Kind = "called-off"
 
+	Offered Kind = "transfer" // a ticket, to who may accept it
+	Given   Kind = "given"    // that they have, to who gave it
+
 	Confirm Kind = "account-confirm"
 	Reset   Kind = "account-reset"
 	Email   Kind = "account-email"
@@ -44,6 +47,9 @@ var placeholders = map[Kind][]string{
 	Changed:      {"event", "venue", "date", "before", "order", "link", "organization"},
 	Postponed:    {"event", "venue", "date", "order", "link", "organization"},
 	CalledOff:    {"event", "venue", "date", "order", "link", "organization"},
+
+	Offered: {"event", "venue", "date", "tickets", "giver", "link", "organization"},
+	Given:   {"event", "tickets", "holder", "link", "organization"},
 
 	Confirm: {"site", "link"},
 	Reset:   {"site", "link"},

@@ -59,7 +59,8 @@ var usualDemo = demo{
 	Seats: 2000, General: 500,
 	Tariff: tariff.Tariff{FeeRate: 250, FeeFixed: 49, TaxRate: 1900,
 		Refund:   tariff.Refund{Before: 2 * 24 * 60 * 60, KeepRate: 1000},
-		Exchange: tariff.Exchange{Before: 24 * 60 * 60, Fee: 250}},
+		Exchange: tariff.Exchange{Before: 24 * 60 * 60, Fee: 250},
+		Transfer: tariff.Transfer{Before: 60 * 60, Times: 3, Days: 7}, Names: tariff.Names{On: true, Before: 24 * 60 * 60}},
 }
 
 // loadDemo reads a file that overrides parts of the usual demo. Who brings one

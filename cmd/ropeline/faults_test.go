@@ -228,6 +228,7 @@ func (m *matrix) kill(s *shop, o operation, step string, cut devtest.Cut) {
 
 // shop is a booking core of one process, and what is needed to look behind it.
 type shop struct {
+	links  []byte
 	t      *testing.T
 	tap    *devtest.Tap
 	redis  string // through the tap
@@ -309,6 +310,7 @@ func newShop(t *testing.T, r *devtest.RedisServer, dsn string, plan catalogue.Pl
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.links = links
 	s.lists = returns.New(s.db, s.shows, s.stock, s.holds, returns.Keys(links))
 	t.Cleanup(s.holds.Close)
 	t.Cleanup(s.orders.Close)
@@ -321,7 +323,7 @@ func newShop(t *testing.T, r *devtest.RedisServer, dsn string, plan catalogue.Pl
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.db.Exec(t.Context(), `update performances set tariff = '{"refund": {"before": 60}, "exchange": {"before": 60, "fee": 500}}'`); err != nil { // until a minute before it begins
+	if _, err := s.db.Exec(t.Context(), `update performances set tariff = '{"refund": {"before": 60}, "exchange": {"before": 60, "fee": 500}, "transfer": {"before": 60}, "names": {"on": true, "before": 60}}'`); err != nil { // until a minute before it begins
 		t.Fatal(err)
 	}
 	return s
@@ -440,6 +442,7 @@ type buyer struct {
 	token, session, hold, key, coupon, order, link, entry string
 	place                                                 ropeline.PlaceID
 	block                                                 string
+	transfer                                              string
 	endpoint, event                                       string // of webhooks
 	units                                                 []int
 	tickets                                               []any // of the order
@@ -752,6 +755,10 @@ const onDisk = `
 	union all
 		select 8, now(), 'letter ' || state from mails where cause = @key
 	union all
+		select 9, x.created_at, 'transfer ' || x.state || ', issue ' || k.issue from transfers x join tickets k on k.performance_id = x.performance_id and k.id = x.ticket_id where x.order_id::text = @order
+	union all
+		select 10, now(), 'a name' where exists (select from tickets where order_id::text = @order and holder is null and name <> '')
+	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`
 
@@ -773,20 +780,24 @@ func (s *shop) agree(after string) {
 		"payments without an order": `select count(*) from sandbox_payments p where p.state = 'captured' and not exists (select from orders o where o.attempt_id = p.attempt_id and o.amount = p.amount + ` + cameIn + `
 			and (o.state = 'paid' or p.amount = coalesce((select sum(amount) from sandbox_refunds r where r.attempt_id = p.attempt_id), 0) + ` + wentOn + ` or exists (select from sandbox_disputes d where d.attempt_id = p.attempt_id and d.state = 'lost')
 			or exists (select from cancellations c where c.attempt_id = p.attempt_id and c.state = 'failed' and c.reason = '` + refusedAtFirst + `')))`,
-		"payments that are reserved for nothing":          `select count(*) from sandbox_payments p join attempts a on a.id = p.attempt_id where p.state = 'authorized' and a.state in ('done', 'closed')`,
-		"refunds of more than was canceled":               `select count(*) from (select attempt_id, sum(amount) as back from sandbox_refunds group by attempt_id) r where back <> coalesce((select sum(amount) from cancellations c where c.attempt_id = r.attempt_id and c.state = 'refunded'), 0)`,
-		"cancellations that are not through":              `select count(*) from cancellations where state <> 'refunded' and not (state = 'failed' and reason = '` + refusedAtFirst + `') or not freed`,
-		"orders without their payment":                    `select count(*) from orders o where o.state = 'paid' and o.tender = '' and o.amount <> ` + cameIn + ` and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount + ` + cameIn + ` = o.amount)`,
-		"exchanges after which both are good":             `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'done' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'canceled')`,
-		"exchanges after which neither is good":           `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'closed' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'valid') and not exists (select from exchanges y join attempts b on b.id = y.attempt_id and b.state = 'done' where y.tickets = x.tickets)`,
-		"canceled orders with a ticket that is good":      `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
-		"paid orders without all of their tickets":        `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))`,
+		"payments that are reserved for nothing":     `select count(*) from sandbox_payments p join attempts a on a.id = p.attempt_id where p.state = 'authorized' and a.state in ('done', 'closed')`,
+		"refunds of more than was canceled":          `select count(*) from (select attempt_id, sum(amount) as back from sandbox_refunds group by attempt_id) r where back <> coalesce((select sum(amount) from cancellations c where c.attempt_id = r.attempt_id and c.state = 'refunded'), 0)`,
+		"cancellations that are not through":         `select count(*) from cancellations where state <> 'refunded' and not (state = 'failed' and reason = '` + refusedAtFirst + `') or not freed`,
+		"orders without their payment":               `select count(*) from orders o where o.state = 'paid' and o.tender = '' and o.amount <> ` + cameIn + ` and not exists (select from sandbox_payments p where p.attempt_id = o.attempt_id and p.state = 'captured' and p.amount + ` + cameIn + ` = o.amount)`,
+		"exchanges after which both are good":        `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'done' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'canceled')`,
+		"exchanges after which neither is good":      `select count(*) from exchanges x join attempts a on a.id = x.attempt_id where a.state = 'closed' and exists (select from tickets t where t.id = any(x.tickets) and t.state <> 'valid') and not exists (select from exchanges y join attempts b on b.id = y.attempt_id and b.state = 'done' where y.tickets = x.tickets)`,
+		"canceled orders with a ticket that is good": `select count(*) from orders o join tickets t on t.performance_id = o.performance_id and t.order_id = o.id where o.state = 'canceled' and t.state <> 'canceled'`,
+		"paid orders without all of their tickets": `select count(*) from orders o join attempts a on a.performance_id = o.performance_id and a.id = o.attempt_id where o.state = 'paid' and cardinality(a.units) <> (select count(*) from tickets t where t.performance_id = o.performance_id and t.order_id = o.id and t.state in ('valid', 'blocked', 'void') and t.unit = any(a.units))
+			+ coalesce((select sum(cardinality(c.units)) from cancellations c where c.performance_id = o.performance_id and c.order_id = o.id), 0)`,
 		"valid tickets without a paid order":              `select count(*) from tickets t join orders o on o.performance_id = t.performance_id and o.id = t.order_id where t.state = 'valid' and o.state <> 'paid'`,
 		"webhooks of what is not so":                      `select count(*) from webhook_events v where v.kind = 'order.paid' and not exists (select from orders o where o.id = v.subject and o.state in ('paid', 'canceled'))`,
 		"places that are offered what is not held":        `select count(*) from returns_entries where state = 'offering'`,
 		"paid orders of which nobody is told, or twice":   `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'confirmation', 'order', o.id))`,
 		"cancellations of which nobody is told, or twice": `select count(*) from cancellations c where 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'cancellation', 'cancellation', c.id))`,
 		"refunds of which nobody is told, or twice":       `select count(*) from cancellations c where c.amount > 0 and c.state = 'refunded' and 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'refund', 'cancellation', c.id))`,
+		"tickets whose holder did not accept them":        `select count(*) from tickets k where (k.holder is not null or k.issue > 1) and not exists (select from transfers x where x.id = k.holder and x.ticket_id = k.id and x.state = 'accepted')`,
+		"offers of which nobody is told, or twice":        `select count(*) from transfers x where 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'transfer', 'transfer', x.id))`,
+		"transfers of which nobody is told, or twice":     `select count(*) from transfers x where state = 'accepted' and 1 <> (select count(*) from river_job j where j.args @> jsonb_build_object('what', 'given', 'transfer', x.id))`,
 		"units with two tickets":                          `select count(*) from (select from tickets where state <> 'canceled' group by performance_id, unit having count(*) > 1) twice`,
 		"paid orders without one line of the money":       `select count(*) from orders o where o.state = 'paid' and 1 <> (select count(*) from order_ledger l where l.performance_id = o.performance_id and l.order_id = o.id and l.entry = 'captured')`,
 	} {

@@ -65,7 +65,12 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 		if err != nil {
 			return nil, err
 		}
-		sender.Writer = tidings.New(db, letters, func(id string) string { return site + "/orders/" + id + "#" + order.Links(links).Key(id) })
+		page := func(under string) func(string) string {
+			return func(id string) string { return site + under + id + "#" + order.Links(links).Key(id) }
+		}
+		writer := tidings.New(db, letters, page("/orders/"))
+		writer.Tickets = page("/tickets/")
+		sender.Writer = writer
 		sender.Encloser = tidings.NewPapers(order.NewStore(db, catalogue.New(db, time.Now)), paper.New(db, site))
 	} else {
 		log.Warn("there is no --site, so no letter is written about orders")
