@@ -1,6 +1,6 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import * as api from "../api/account";
-import type { MyOrder } from "../api/documents";
+import type { Gift, MyOrder } from "../api/documents";
 import { soon } from "../look/asking";
 import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
@@ -19,6 +19,10 @@ export function Orders({ changed }: Own) {
     [],
     { again: (all) => (all.some((order) => order.state === "pending") ? soon : undefined), refused: signedOut(changed) },
   );
+  const [gifts, setGifts] = useState<Gift[]>([]);
+  useEffect(() => {
+    api.gifts().then(setGifts, () => {}); // without them the orders are as good
+  }, []);
   const unused = list?.filter((order) => order.unused) ?? [];
   const others = list?.filter((order) => !order.unused) ?? [];
   return (
@@ -33,6 +37,23 @@ export function Orders({ changed }: Own) {
             {words.orders.look}
           </a>
         </p>
+      )}
+      {gifts.length > 0 && (
+        <section class="orders">
+          <h2>{words.orders.gifts}</h2>
+          <ul>
+            {gifts.map((gift) => (
+              <li key={gift.id}>
+                <a class="card order" href={`/tickets/${gift.id}#${gift.key}`} data-gift={gift.good ? "good" : "gone"}>
+                  <h3 dir="auto">{gift.event}</h3>
+                  <p dir="auto">{[gift.venue, gift.label].filter(Boolean).join(" · ")}</p>
+                  <p>{localMoment(gift.starts_at, gift.time_zone)}</p>
+                  {!gift.good && <p class="note">{words.orders.gone}</p>}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
       {unused.length > 0 && <Part heading={words.orders.unused} of={unused} />}
       {others.length > 0 && <Part heading={words.orders.others} of={others} />}

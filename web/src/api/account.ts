@@ -1,6 +1,6 @@
 // The routes of accounts. Who is signed in has a cookie that no script reads.
 
-import type { Account, Followed, MyOrder, Order, Profile, SignInPlace } from "./documents";
+import type { Account, Followed, Gift, MyOrder, Order, Profile, SignInPlace } from "./documents";
 import { call, Refusal } from "./http";
 
 const accounts = "/api/v1/accounts";
@@ -91,6 +91,9 @@ export const removeSecond = (code: string) => call("POST", `${me}/second-factor/
 
 export const orders = async (cursor = "") => (await call<{ orders: MyOrder[]; next?: string }>("GET", `${me}/orders${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
 /** With its key. */
+/** Tickets that others have given to this account; good: valid, and still theirs. */
+export const gifts = async () => (await call<{ tickets: Gift[] }>("GET", `${me}/tickets`)).body.tickets;
+
 export const order = async (id: string) => (await call<Order>("GET", `${me}/orders/${encodeURIComponent(id)}`)).body;
 export const claimOrders = async () => (await call<{ claimed: number }>("POST", `${me}/orders/claim`, { body: {} })).body.claimed;
 

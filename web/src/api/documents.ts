@@ -313,7 +313,9 @@ export interface Ticket {
   unit: number;
   label: string;
   tier: string;
-  state: "valid" | "unpaid" | "blocked" | "void" | "canceled";
+  state: "valid" | "unpaid" | "blocked" | "void" | "canceled" | "given";
+  /** That it bears, where tickets bear names. */
+  name?: string;
   code: string;
   qr: string;
 }
@@ -337,6 +339,17 @@ export interface Passes {
   now: string;
   for: Occasion;
   tickets: Pass[];
+  offer?: Offer;
+}
+
+/** A ticket that somebody gives, as who is asked, or has it by that, sees it. */
+export interface Offer {
+  state: "offered" | "accepted" | "recalled" | "refused" | "over";
+  giver?: string;
+  label?: string;
+  tier?: string;
+  named: boolean;
+  expires_at: string;
 }
 
 /** tier: its name. key: there while the ticket is valid. code: the printed one, if phones have none. */
@@ -346,10 +359,23 @@ export interface Pass {
   label: string;
   tier: string;
   issue: number;
+  name?: string;
   key_id?: string;
   key?: JsonWebKey;
   code?: string;
   used?: { at: string; door: string };
+}
+
+/** A ticket that somebody has given to an account; id: of the transfer, whose page key opens. */
+export interface Gift {
+  id: string;
+  key: string;
+  event: string;
+  venue: string;
+  time_zone: string;
+  label: string;
+  starts_at: string;
+  good: boolean;
 }
 
 /** How a performance is paid for. */

@@ -32,6 +32,7 @@ export { shop } from "./en/shop.ts";
 export { staff } from "./en/staff.ts";
 export { team } from "./en/team.ts";
 export { ticket } from "./en/ticket.ts";
+export { transfer } from "./en/transfer.ts";
 export { venues } from "./en/venues.ts";
 export { visitor } from "./en/visitor.ts";
 export { waiting } from "./en/waiting.ts";

@@ -9,6 +9,7 @@ import { Top } from "../look/Top";
 import { common, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
 import { Bill } from "./Bill";
+import { Hands } from "../transfer/Hands";
 import { Change } from "./Change";
 import { Coupons, ofCoupons } from "./Coupons";
 import { Exchanging, Give } from "./Exchanging";
@@ -72,6 +73,7 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
         {order?.tickets.some((ticket) => ticket.state === "valid") && <Take id={id} orderKey={orderKey} />}
         {order && coupons && <Coupons order={order} orderKey={orderKey} />}
         {receipt && <Bill receipt={receipt} onPrint={() => printOnly("receipt")} />}
+        {order?.state === "paid" && <Hands id={id} orderKey={orderKey} place={(ticket) => placeOf(order, show, ticket)} onChanged={again} />}
         {receipt && <Give receipt={receipt} onGive={give} />}
         {receipt && (
           <Change
@@ -88,6 +90,12 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
       </main>
     </>
   );
+}
+
+/** Of a ticket: its seat, or the name of its tier. */
+function placeOf(order: Order, show: Performance | undefined, id: string): string {
+  const found = order.tickets.find((each) => each.id === id);
+  return found?.label || show?.tiers.find((each) => each.id === found?.tier)?.name || order.id;
 }
 
 /** The browser's own way of printing has both. */
@@ -164,6 +172,7 @@ function Stub({ ticket, show }: { ticket: Ticket; show: Performance | undefined 
         <p>{show ? moment(show.starts_at) : "\u00a0"}</p>
         <p class="label">{ticket.label || tier}</p>
         {ticket.label && <p class="note">{tier}</p>}
+        {ticket.name && <p dir="auto">{ticket.name}</p>}
         {why && <p class="wrong">{why}</p>}
       </div>
       {valid && (

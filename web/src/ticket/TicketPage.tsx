@@ -8,9 +8,11 @@ import { useAsking } from "../look/asking";
 import { Top } from "../look/Top";
 import { common, ticket as words } from "../messages/en";
 import { useAwake } from "./awake";
+import { Hands } from "../transfer/Hands";
 import { Code, Square } from "./Code";
 import { period } from "./code";
 import { erase, type Known, keep, known, read } from "./known";
+import { Offer, GiveBack } from "./Offer";
 import { keepPage } from "./offline";
 
 const every = 20_000; // what is known is asked for anew, by which a ticket says that it was used
@@ -72,13 +74,21 @@ export function TicketPage({ id, orderKey }: { id: string; orderKey: string }) {
   if (refused) return <Message {...words.refused} />;
   return (
     <>
-      <Top>
-        <a href={`/orders/${encodeURIComponent(id)}#${orderKey}`}>{words.order}</a>
-      </Top>
+      <Top>{has && !has.told.offer && <a href={`/orders/${encodeURIComponent(id)}#${orderKey}`}>{words.order}</a>}</Top>
       <main class="passes">
         <h1 class="unseen">{words.heading}</h1>
         {has ? <Tickets has={has} now={() => clock.now()} /> : <p class="note">{offline ? common.offline : common.loading}</p>}
-        {has && <Notes has={has} offline={offline} kept={kept} />}
+        {has?.told.offer && <Offer told={has.told} id={id} orderKey={orderKey} onChanged={again} />}
+        {has?.told.offer && has.told.tickets.some((each) => each.state !== "canceled") && (
+          <Hands key={has.told.tickets[0]!.state} id={id} orderKey={orderKey} place={() => has.told.tickets[0]!.label || has.told.tickets[0]!.tier} onChanged={again}>
+            {({ return_until }) =>
+              has.told.tickets[0]!.state === "valid" && return_until !== undefined && Date.parse(return_until) > Date.now() ? (
+                <GiveBack until={return_until} id={id} orderKey={orderKey} onChanged={again} />
+              ) : null
+            }
+          </Hands>
+        )}
+        {has && has.told.tickets.length > 0 && <Notes has={has} offline={offline} kept={kept} />}
       </main>
     </>
   );
@@ -156,6 +166,7 @@ function Ticket({ ticket, has, now }: { ticket: Omit<Pass, "key">; has: Known; n
           {place}
         </p>
         {ticket.label && <p dir="auto">{ticket.tier}</p>}
+        {ticket.name && <p dir="auto">{ticket.name}</p>}
         <h2 dir="auto">{show.title}</h2>
         {show.state !== "postponed" && <p>{words.starts(show.starts_at, show.time_zone)}</p>}
         {show.state !== "postponed" && <p class="note">{words.place}</p>}

@@ -84,6 +84,8 @@ export const account = {
 
   orders: {
     heading: "Your orders",
+    gifts: "Given to you",
+    gone: "Not valid, or given on",
     unused: "Tickets to be used",
     others: "Earlier orders",
     none: "There are no orders in this account yet.",

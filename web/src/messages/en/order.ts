@@ -26,6 +26,7 @@ export const order = {
     blocked: "Your bank has asked for the money back. The ticket opens no door until that is decided.",
     void: "Your bank has taken the money back. This ticket opens no door.",
     canceled: "Canceled. This ticket opens no door.",
+    given: "You have given this ticket to somebody else. Your code of it opens no door.",
   },
   noKey: { heading: "This address is incomplete", lead: "An order is opened by the full link, including everything after the # sign. Please use the link you were given." },
   refused: { heading: "This link opens no order", lead: "The link is not valid, or the order does not exist." },

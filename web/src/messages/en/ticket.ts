@@ -25,6 +25,7 @@ export const ticket = {
     blocked: "Your bank has asked for the money back. This ticket opens no door until that is decided.",
     void: "Your bank has taken the money back. This ticket opens no door.",
     canceled: "Canceled. This ticket opens no door.",
+    given: "You have given this ticket to somebody else: it is theirs.",
     gone: "This browser cannot make the code: open the page over https, or take the printed ticket along.",
   },
   show: { scheduled: "", postponed: "Postponed. The new date is not known yet; the ticket stays good.", canceled: "This show is canceled." },
