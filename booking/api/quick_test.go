@@ -37,3 +37,27 @@ func TestWhatIsInMemoryIsAnsweredAsItsHandlerDoes(t *testing.T) {
 	c.get(event, "", "Content-Encoding", "gzip").refused(http.StatusUnsupportedMediaType, "body-encoded")
 	c.get("/api/v1/events/none", "").refused(http.StatusNotFound, "event-unknown")
 }
+
+// A look that is answered from memory counts as one that is looked up.
+func TestALookFromMemoryMakesPopular(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	_, l := c.listing(1)
+	id, before := l.Events[0].ID, 0.0
+	popularity := `select popularity from find_entries where kind = 'event' and id = $1`
+	if err := c.db.QueryRow(t.Context(), popularity, id).Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	const looks = 40
+	for range looks {
+		c.get("/api/v1/events/"+id, "").is(http.StatusOK, nil)
+	}
+	if err := c.api.server.finder.WriteSeen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var counted float64
+	err := c.db.QueryRow(t.Context(), `select power(2, popularity - find_moment(now())) - power(2, $2::float8 - find_moment(now())) from find_entries where kind = 'event' and id = $1`, id, before).Scan(&counted)
+	if err != nil || counted < looks-0.01 || counted > looks+0.01 {
+		t.Errorf("%d looks counted %g, %v", looks, counted, err)
+	}
+}

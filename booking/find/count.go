@@ -63,9 +63,9 @@ func (s *Store) writeLeft(ctx context.Context) error {
 		update find_turn set version = version + 1 where exists (select from changed)`, ids, left)
 }
 
-// writeSeen makes what was seen more popular: events, who is in them, where they are and
+// WriteSeen makes what was seen more popular, as Run does each half minute: events, who is in them, where they are and
 // their tours. What cannot be written down is lost.
-func (s *Store) writeSeen(ctx context.Context) error {
+func (s *Store) WriteSeen(ctx context.Context) error {
 	ids, weights := take(s, &s.seen)
 	if len(ids) == 0 {
 		return nil

@@ -130,7 +130,7 @@ func (s *Store) round(ctx context.Context, round int) error {
 		errs = append(errs, s.writeLeft(ctx))
 	}
 	if round%seenEvery == 0 {
-		errs = append(errs, s.writeSeen(ctx), s.MarkPopular(ctx))
+		errs = append(errs, s.WriteSeen(ctx), s.MarkPopular(ctx))
 	}
 	for {
 		n, err := s.Refresh(ctx)

@@ -67,7 +67,7 @@ func (g *stage) seen(title string, weight float64) {
 			g.s.Seen(e.id, weight)
 		}
 	}
-	if err := g.s.writeSeen(g.t.Context()); err != nil {
+	if err := g.s.WriteSeen(g.t.Context()); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -501,7 +501,7 @@ func TestWhatIsFoundIsWhatThereIs(t *testing.T) {
 			if err := s.writeLeft(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.writeSeen(ctx); err != nil {
+			if err := s.WriteSeen(ctx); err != nil {
 				t.Fatal(err)
 			}
 			w.wordsAreCounted(t, db)
