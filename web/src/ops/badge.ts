@@ -29,6 +29,13 @@ const half = 450;
 /** After no answer, in ms. */
 const again = 10_000;
 
+/** In how many ms to look again at what ends in so many seconds, and what came of renewing it; undefined: there is nothing to wait for. */
+export function pause(left: number, renewed: Came | undefined): number | undefined {
+  if (renewed === undefined) return 1000 * (left - half);
+  if (renewed === "in") return 1000; // to read when that one ends
+  return renewed === "away" ? again : undefined;
+}
+
 /** Renews what an account is let in by while the page is open. ends: when it does, once it could not be renewed. */
 export function useBadge(open: boolean): { by: "key" | "account" | undefined; ends: Date | undefined } {
   const [by, setBy] = useState<"key" | "account">();
@@ -46,12 +53,12 @@ export function useBadge(open: boolean): { by: "key" | "account" | undefined; en
       if (left === undefined) return undefined;
       if (left > half) {
         setEnds(undefined);
-        return 1000 * (left - half);
+        return pause(left, undefined);
       }
       const now = await renew();
       if (gone) return undefined;
       if (now !== "in") setEnds(new Date(Date.now() + 1000 * left));
-      return now === "in" ? 1000 : now === "away" ? again : undefined;
+      return pause(left, now);
     };
     const next = async () => {
       const wait = await look().catch(() => again); // the page itself says that nobody answers
