@@ -263,6 +263,7 @@ type Export struct {
 	Orders  []order.Mine `json:"orders"`
 
 	Tickets    []MyTicket        `json:"tickets" doc:"that others have given them"`
+	Reminders  int               `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
 	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
 }
@@ -287,6 +288,11 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	if out.Body.Tickets, err = s.given(ctx, account.Body.ID, exportMost); err != nil {
 		return nil, err
 	}
+	reminders, err := s.reminders.OfPerson(ctx, account.Body.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Reminders = reminders.Days
 	for page := (booking.Page{Limit: booking.PageMost}); ; {
 		followed, next, err := s.people.Following(ctx, account.Body.ID, page)
 		if err != nil {

@@ -137,6 +137,8 @@ var Routes = []Route{
 	{"get-passes", http.MethodGet, "/api/v1/orders/{id}/passes", OrderLink, http.StatusOK, "The tickets of an order as a phone shows them, with the keys that sign their codes"},
 	{"get-tickets-pdf", http.MethodGet, "/api/v1/orders/{id}/tickets.pdf", OrderLink, http.StatusOK, "The valid tickets of an order, to be printed"},
 	{"get-calendar", http.MethodGet, "/api/v1/orders/{id}/calendar.ics", OrderLink, http.StatusOK, "An order as an entry for a calendar (RFC 5545)"},
+	{"get-reminder", http.MethodGet, "/api/v1/orders/{id}/reminder", OrderLink, http.StatusOK, "When the buyer of an order is reminded of it"},
+	{"put-reminder", http.MethodPut, "/api/v1/orders/{id}/reminder", OrderLink, http.StatusOK, "Be reminded of an order so many days before, or not at all"},
 	{"cancel-order", http.MethodPost, "/api/v1/orders/{id}/cancel", OrderLink, http.StatusOK, "Cancel tickets of an order by the rules of its performance; the same ones again change nothing"},
 	{"hold-exchange", http.MethodPut, "/api/v1/orders/{id}/exchange/hold", OrderLink, http.StatusOK, "Hold what tickets of an order may be exchanged for, instead of what was held for that before, and say what it comes to"},
 	{"drop-exchange", http.MethodDelete, "/api/v1/orders/{id}/exchange/hold", OrderLink, http.StatusNoContent, "Give back what is held for an exchange"},
@@ -343,6 +345,8 @@ var Routes = []Route{
 	{"get-followed", http.MethodGet, mePath + "/performers/{id}", Account, http.StatusOK, "Whether this account follows a performer"},
 	{"follow", http.MethodPut, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer"},
 	{"unfollow", http.MethodDelete, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer no more"},
+	{"get-my-reminders", http.MethodGet, mePath + "/reminders", Account, http.StatusOK, "How many days before this account is reminded of what it has bought"},
+	{"put-my-reminders", http.MethodPut, mePath + "/reminders", Account, http.StatusOK, "Be reminded so many days before, or not at all; orders of which something else was said stay with that"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
 
 	{"list-own-shops", http.MethodGet, organizer + "/shops", Desk, http.StatusOK, "The shops whose coupons somebody looks after"},

@@ -38,7 +38,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 	h := c.hold(fan, 1)
 	var o Order
 	c.pay(fan, "k", h.ID, sandbox.OK).is(http.StatusCreated, &o)
-	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID, "get-receipt": o.ID, "get-passes": o.ID, "get-tickets-pdf": o.ID, "get-calendar": o.ID, "cancel-order": o.ID,
+	ids := map[string]string{"get-order": o.ID, "get-ticket": o.Tickets[0].ID, "get-receipt": o.ID, "get-passes": o.ID, "get-tickets-pdf": o.ID, "get-calendar": o.ID, "cancel-order": o.ID, "get-reminder": o.ID, "put-reminder": o.ID,
 		"get-performance": string(c.show.ID), "get-availability": string(c.show.ID), "get-payment": string(c.show.ID)}
 	for _, r := range Routes {
 		if strings.Contains(r.Path, "/performances/{id}/returns") {

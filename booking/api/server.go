@@ -41,6 +41,7 @@ import (
 	"github.com/ropeline/ropeline/booking/returns"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/ticket"
+	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/booking/wording"
 )
@@ -112,6 +113,7 @@ type server struct {
 	returns   *returns.Store
 	insight   *insight.Store
 	papers    *paper.Store
+	reminders *tidings.Settings
 	tickets   ticket.Keys
 	notices   *notice.Store
 	wordings  *wording.Store
@@ -158,7 +160,7 @@ func New(c Config) (*Core, error) {
 	}
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
-	s.papers, s.tickets = paper.New(c.Postgres, c.Site), c.Tickets
+	s.papers, s.tickets, s.reminders = paper.New(c.Postgres, c.Site), c.Tickets, tidings.NewSettings(c.Postgres)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.People.Are() {
 		s.letters = mail.New(c.Postgres, c.People)
@@ -217,7 +219,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeReminders, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -94,6 +94,7 @@ type Cause struct {
 	Cancellation string `json:"cancellation,omitempty"`
 	Change       string `json:"change,omitempty"`   // of a performance; without an order: whoever holds tickets of it is to be told
 	Transfer     string `json:"transfer,omitempty"` // of a ticket
+	Day          string `json:"day,omitempty"`      // of which somebody is reminded, as 2030-05-01
 }
 
 // Kind names the jobs.

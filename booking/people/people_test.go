@@ -355,7 +355,8 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	}
 	wants(t, "following a band", store.Follow(t.Context(), here.Person, band(t, db, "A band")), nil)
 	for _, sql := range []string{`insert into identities (id, person_id, issuer, subject_mac) values (gen_random_uuid(), $1, 'elsewhere', '\x01')`,
-		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`} {
+		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`,
+		`insert into reminder_settings (person_id, days) values ($1, 7)`} {
 		if _, err := db.Exec(t.Context(), sql, here.Person); err != nil {
 			t.Fatal(err)
 		}

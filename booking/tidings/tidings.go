@@ -31,6 +31,9 @@ type Writer struct {
 	link  func(order string) string // the page of an order, with what opens it
 
 	Tickets func(transfer string) string // the page of a ticket that somebody has given, with what opens it
+	// Language is what an account reads, as BCP 47; empty: they have not said. It is set before
+	// letters are written; nil: nobody here can read accounts.
+	Language func(ctx context.Context, person string) (string, error)
 }
 
 // New returns a Writer whose letters lead to pages of orders.
@@ -50,6 +53,9 @@ type told struct {
 	state                                    string     // of the performance
 	wasStart                                 *time.Time // before a change
 	wasPlace                                 string
+	doors                                    *time.Time
+	day                                      string  // of the performance, where it is
+	left                                     float64 // seconds until it starts
 	amount                                   int64
 	currency, reason                         string
 	labels                                   []string
@@ -58,7 +64,7 @@ type told struct {
 // Write writes the letter of a cause.
 func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	switch c.What {
-	case "confirmation", "cancellation", "refund":
+	case "confirmation", "cancellation", "refund", "reminder":
 	case "change":
 		if c.Order == "" {
 			return w.spread(ctx, c)
@@ -69,17 +75,24 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 		return fmt.Errorf("nobody knows a letter about %q", c.What)
 	}
 	t, found, err := w.look(ctx, c)
-	if err != nil || !found || t.email == "" {
+	if err != nil || !found || t.email == "" || c.Day != "" && !t.stands(c.Day) {
 		return err
 	}
-	lang, kind := wording.Choose(t.language), t.kind(c)
+	lang, kind := w.reads(ctx, t), t.kind(c)
 	says, err := w.words.One(ctx, t.organization, kind, lang)
 	if err != nil {
 		return err
 	}
+	frame, doors := wording.Frame{Language: lang, Sender: t.sender}, ""
+	if kind == wording.Reminder { // where it is said when, or that there is to be none
+		frame.Unsubscribe = strings.Replace(w.link(t.order), "#", "?reminder#", 1)
+	}
+	if t.doors != nil {
+		doors = wording.Doors(lang, *t.doors, t.zone)
+	}
 	money := wording.Money(lang, t.amount, t.currency)
-	l, err := says.Write(wording.Values{"event": t.event, "venue": t.venue, "date": wording.Date(lang, t.starts, t.zone), "before": t.was(lang), "tickets": strings.Join(t.labels, "\n"),
-		"total": money, "amount": money, "order": t.order, "reason": t.reason, "link": w.link(t.order), "organization": t.sender}, wording.Frame{Language: lang, Sender: t.sender})
+	l, err := says.Write(wording.Values{"event": t.event, "venue": t.venue, "date": wording.Date(lang, t.starts, t.zone), "doors": doors, "before": t.was(lang), "tickets": strings.Join(t.labels, "\n"),
+		"total": money, "amount": money, "order": t.order, "reason": t.reason, "link": w.link(t.order), "organization": t.sender}, frame)
 	if err != nil {
 		return err
 	}
@@ -90,12 +103,30 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	return w.post(ctx, c, t, m)
 }
 
+// reads is the language in which somebody reads a letter: that of their account, or else of the
+// browser that they bought with. Which one is not worth to lose a letter for.
+func (w *Writer) reads(ctx context.Context, t told) string {
+	if t.person == "" || w.Language == nil {
+		return wording.Choose(t.language)
+	}
+	if own, err := w.Language(ctx, t.person); err == nil && own != "" {
+		return wording.Choose(own)
+	}
+	return wording.Choose(t.language)
+}
+
+// stands reports whether it is to be on a day still, and somebody holds tickets of it.
+func (t told) stands(day string) bool {
+	return t.state == "scheduled" && t.day == day && t.left > 0 && len(t.labels) > 0
+}
+
 // look reads what a letter is about: of a cancellation its own tickets, else those that are
 // the buyer's.
 func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, err error) {
 	err = w.db.QueryRow(ctx, `
 		select o.id::text, b.id::text, coalesce(b.person_id::text, ''), b.email, b.language, p.organization_id::text, g.name, e.title,
 			venue_line(v.name, v.address, v.city), v.time_zone, p.starts_at, p.state, h.starts_at, coalesce(h.place, ''),
+			p.doors_at, guide_date(p.starts_at, v.time_zone)::text, extract(epoch from p.starts_at - now())::float8,
 			coalesce(x.amount, o.amount), o.currency, coalesce(x.reason, ''),
 			array(select k.label from tickets k where k.performance_id = o.performance_id and k.order_id = o.id
 				and case when x.id is null then k.state in ('valid', 'blocked') else k.unit = any(x.units) end order by k.unit)
@@ -104,7 +135,7 @@ func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, er
 			left join cancellations x on x.performance_id = o.performance_id and x.order_id = o.id and x.id = nullif($3, '')::uuid
 			left join performance_changes h on h.performance_id = p.id and h.id = nullif($4, '')::uuid
 		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change).
-		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.amount, &t.currency, &t.reason, &t.labels)
+		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.doors, &t.day, &t.left, &t.amount, &t.currency, &t.reason, &t.labels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
 	}
@@ -117,6 +148,10 @@ func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, er
 // post has it sent. Whoever has an account is not erased meanwhile: erasing takes their
 // letters away, those that are written first.
 func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message) error {
+	useful := tried
+	if c.Day != "" {
+		useful = min(tried, time.Duration(t.left*float64(time.Second)))
+	}
 	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `select from people where id = (select person_id from buyers where id = $1) for share`, t.buyer)
 		if err != nil {
@@ -126,7 +161,7 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 		if err := tx.QueryRow(ctx, `select email, coalesce(person_id::text, '') from buyers where id = $1`, t.buyer).Scan(&m.To, &person); err != nil || m.To == "" {
 			return err
 		}
-		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change, For: tried, Bulk: c.Change != ""})
+		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Day, For: useful, Bulk: c.Change+c.Day != ""})
 		return err
 	})
 	if err != nil {

@@ -232,6 +232,41 @@ func TestABuyerHearsWhatHappensToTheirOrder(t *testing.T) {
 	}
 }
 
+// Who has an account is written to in its language, whatever their browser asked for; if that
+// cannot be read, or they have said none, in that of the browser.
+func TestAnAccountIsWrittenToInItsLanguage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	own := map[string]string{}
+	r.writer.Language = func(_ context.Context, person string) (string, error) {
+		lang, ok := own[person]
+		if !ok {
+			return "", errors.New("its key is another")
+		}
+		return lang, nil
+	}
+	for name, c := range map[string]struct{ profile, browser string }{"de": {"de-AT", "en"}, "en": {"en", "de"}, "none": {"", "de"}, "odd": {"xx", "de"}, "closed": {"-", "de"}, "guest": {"", "de"}} {
+		o := r.sell(name+"@example.org", c.browser)
+		if name != "guest" {
+			person := uuid.NewString()
+			r.exec(`insert into people (id, email_mac, wrapped, sealed) values ($1, $2, 'b', 'c')`, person, []byte(name))
+			r.exec(`update buyers set person_id = $1 where email = $2`, person, name+"@example.org")
+			if c.profile != "-" {
+				own[person] = c.profile
+			}
+		}
+		r.pay(o)
+	}
+	r.serve(r.done)
+	got := r.heard()
+	for _, want := range []string{"de@example.org: Ihre Karten für Gala", "en@example.org: Your tickets for Gala", "none@example.org: Ihre Karten für Gala", "odd@example.org: Your tickets for Gala",
+		"closed@example.org: Ihre Karten für Gala", "guest@example.org: Ihre Karten für Gala"} {
+		if _, ok := got[want]; !ok {
+			t.Errorf("there did not come %s", want)
+		}
+	}
+}
+
 // With a confirmation come the tickets that are valid when it is sent, and an entry for the calendar.
 func TestTicketsComeWithTheConfirmation(t *testing.T) {
 	t.Parallel()

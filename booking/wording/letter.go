@@ -176,6 +176,6 @@ func say(lang, what string) string {
 }
 
 var frames = map[string]map[string]string{
-	"en": {"open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:"},
-	"de": {"open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:"},
+	"en": {"open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:", "doors": "Doors open at %s."},
+	"de": {"open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:", "doors": "Einlass ist ab %s Uhr."},
 }

@@ -49,3 +49,12 @@ func Before(lang, what string) string {
 	}
 	return say(lang, "before") + " " + what
 }
+
+// Doors says when doors open, by the clock of a place.
+func Doors(lang string, at time.Time, zone string) string {
+	place, err := time.LoadLocation(zone)
+	if err != nil {
+		place = time.UTC
+	}
+	return fmt.Sprintf(say(lang, "doors"), at.In(place).Format("15:04"))
+}

@@ -27,6 +27,7 @@ const (
 	Changed      Kind = "change"
 	Postponed    Kind = "postponement"
 	CalledOff    Kind = "called-off"
+	Reminder     Kind = "reminder"
 
 	Offered Kind = "transfer" // a ticket, to who may accept it
 	Given   Kind = "given"    // that they have, to who gave it
@@ -47,6 +48,7 @@ var placeholders = map[Kind][]string{
 	Changed:      {"event", "venue", "date", "before", "order", "link", "organization"},
 	Postponed:    {"event", "venue", "date", "order", "link", "organization"},
 	CalledOff:    {"event", "venue", "date", "order", "link", "organization"},
+	Reminder:     {"event", "venue", "date", "doors", "tickets", "order", "link", "organization"},
 
 	Offered: {"event", "venue", "date", "tickets", "giver", "link", "organization"},
 	Given:   {"event", "tickets", "holder", "link", "organization"},
@@ -60,7 +62,7 @@ var placeholders = map[Kind][]string{
 }
 
 // editable are the kinds that organizers may word.
-var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff}
+var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder}
 
 // MostSubject and MostText bound a template, in characters.
 const (

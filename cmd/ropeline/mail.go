@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/paper"
+	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
@@ -70,11 +72,17 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 		}
 		writer := tidings.New(db, letters, page("/orders/"))
 		writer.Tickets = page("/tickets/")
+		accounts := people.New(db, nil, opens, nil) // nobody signs in here
+		writer.Language = func(ctx context.Context, id string) (string, error) {
+			p, err := accounts.Person(ctx, id)
+			return p.Language, err
+		}
 		sender.Writer = writer
 		sender.Encloser = tidings.NewPapers(order.NewStore(db, catalogue.New(db, time.Now)), paper.New(db, site))
 	} else {
 		log.Warn("there is no --site, so no letter is written about orders")
 	}
+	reminder := tidings.NewReminder(db, log.With("part", "worker"))
 	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
-	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}}, nil
+	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}, {"reminders", reminder.Run}}, nil
 }

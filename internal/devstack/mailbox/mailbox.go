@@ -81,6 +81,7 @@ func (b *Box) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("serving the mailbox: %w", err)
 	case <-ctx.Done():
 		err := s.Close()
+		_ = ln.Close() // which it does not know of yet, if it was not begun
 		<-ended
 		return err
 	}

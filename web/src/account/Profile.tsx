@@ -3,7 +3,8 @@ import * as api from "../api/account";
 import type { Profile } from "../api/documents";
 import { Refusal } from "../api/http";
 import { type Choices, countryChoices, languageChoices, zoneChoices } from "../look/choices";
-import { account as words } from "../messages/en";
+import { Reminders } from "../look/Reminders";
+import { account as words, reminder } from "../messages/en";
 import { useAccountAct } from "./act";
 import { Field } from "./Field";
 import type { Own } from "./own";
@@ -72,6 +73,7 @@ export function ProfileForm({ mine, changed }: Own) {
           {text.save}
         </button>
       </form>
+      <Reminders lead={reminder.account} load={api.reminder} save={api.remind} />
     </>
   );
 }

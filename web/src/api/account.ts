@@ -1,6 +1,6 @@
 // The routes of accounts. Who is signed in has a cookie that no script reads.
 
-import type { Account, Followed, Gift, MyOrder, Order, Profile, SignInPlace } from "./documents";
+import type { Account, Followed, Gift, MyOrder, Order, Profile, Reminder, SignInPlace } from "./documents";
 import { call, Refusal } from "./http";
 
 const accounts = "/api/v1/accounts";
@@ -98,6 +98,10 @@ export const order = async (id: string) => (await call<Order>("GET", `${me}/orde
 export const claimOrders = async () => (await call<{ claimed: number }>("POST", `${me}/orders/claim`, { body: {} })).body.claimed;
 
 const performer = (id: string) => `${me}/performers/${encodeURIComponent(id)}`;
+
+const reminders = `${me}/reminders`;
+export const reminder = async () => (await call<Reminder>("GET", reminders)).body;
+export const remind = async (days: number) => (await call<Reminder>("PUT", reminders, { body: { days } })).body;
 
 export const following = async (cursor = "") =>
   (await call<{ performers: Followed[]; next?: string }>("GET", `${me}/performers${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;

@@ -2,7 +2,7 @@
 // that the right one of this browser's admission cookies is used.
 
 import { lower, raise } from "./coupons";
-import type { Availability, ExchangeQuote, Hold, Money, Order, Passes, Payment, Performance, Receipt } from "./documents";
+import type { Availability, ExchangeQuote, Hold, Money, Order, Passes, Payment, Performance, Receipt, Reminder } from "./documents";
 import { download } from "./download";
 import { call } from "./http";
 
@@ -80,6 +80,10 @@ export const order = async (id: string, key: string) => (await call<Order>("GET"
 export const receipt = async (id: string, key: string) => (await call<Receipt>("GET", `${orders(id)}/receipt`, bearer(key))).body;
 
 export const passes = async (id: string, key: string) => (await call<Passes>("GET", `${orders(id)}/passes`, bearer(key))).body;
+
+const reminderOf = (id: string) => `${orders(id)}/reminder`;
+export const reminder = async (id: string, key: string) => (await call<Reminder>("GET", reminderOf(id), bearer(key))).body;
+export const remind = async (id: string, key: string, days: number) => (await call<Reminder>("PUT", reminderOf(id), { ...bearer(key), body: { days } })).body;
 
 /** A file of an order's, as it is to be kept. */
 export const paper = (id: string, key: string, file: "tickets.pdf" | "calendar.ics"): Promise<Blob> => download(`${orders(id)}/${file}`, bearer(key).headers);

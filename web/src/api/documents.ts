@@ -22,6 +22,12 @@ export interface SaleStatus {
   trouble?: "away" | "settling";
 }
 
+/** How many days before somebody is reminded, 0: not at all; of an order, when, if that is to come. */
+export interface Reminder {
+  days: number;
+  at?: string;
+}
+
 export type Chance = "good" | "even" | "slim" | "returns" | "sold-out";
 
 export interface Message {

@@ -25,6 +25,7 @@ export { offers } from "./en/offers.ts";
 export { order } from "./en/order.ts";
 export { over } from "./en/over.ts";
 export { party } from "./en/party.ts";
+export { reminder } from "./en/reminder.ts";
 export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";
 export { setup } from "./en/setup.ts";

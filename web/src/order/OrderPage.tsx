@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
-import { order as fetchOrder, paper, performance as fetchPerformance, receipt as fetchReceipt } from "../api/booking";
+import { order as fetchOrder, paper, performance as fetchPerformance, receipt as fetchReceipt, remind, reminder as fetchReminder } from "../api/booking";
 import type { Order, Performance, Receipt, Ticket } from "../api/documents";
 import { final } from "../api/refusal";
 import { useAct } from "../look/act";
 import { useAsking } from "../look/asking";
+import { Reminders } from "../look/Reminders";
 import { save } from "../look/save";
 import { Top } from "../look/Top";
-import { common, order as words } from "../messages/en";
+import { common, reminder, order as words } from "../messages/en";
 import { moment, money } from "../messages/format";
 import { Bill } from "./Bill";
 import { Hands } from "../transfer/Hands";
@@ -85,6 +86,9 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
             }}
             onStale={again}
           />
+        )}
+        {order?.tickets.some((ticket) => ticket.state === "valid") && (
+          <Reminders lead={reminder.order} load={() => fetchReminder(id, orderKey)} save={(days) => remind(id, orderKey, days)} seek={location.search === "?reminder"} />
         )}
         {order && <p class="note keep">{words.keep}</p>}
       </main>

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/tidings"
+)
+
+// Who has the key of an order says when they are reminded of it, and an account of all that it
+// buys; what is said of an order counts for that.
+func TestPeopleSayWhenTheyAreReminded(t *testing.T) {
+	t.Parallel()
+	c := startAfter(t, slog.New(slog.DiscardHandler), `update performances set starts_at = now() + interval '30 days', doors_at = null, ends_at = null`)
+	ada := c.member("ada@example.org")
+	var o Order
+	fan := c.fan()
+	c.pay(fan, "k", c.hold(fan, 2).ID, sandbox.OK).is(http.StatusCreated, &o)
+	at := "/api/v1/orders/" + o.ID + "/reminder"
+	set := func(path, key string, days int, want int) {
+		t.Helper()
+		var now tidings.Setting
+		if days >= 0 {
+			c.do(http.MethodPut, path, key, c.json(m{"days": days})).is(http.StatusOK, &now)
+		}
+		if c.get(path, key).is(http.StatusOK, &now); now.Days != want {
+			t.Errorf("%s: %+v, want %d days", path, now, want)
+		}
+		if path == at && (now.At != nil) != (want > 0) || now.At != nil && now.At.Before(time.Now()) {
+			t.Errorf("%s: it comes at %v", path, now.At)
+		}
+	}
+	set(at, o.Key, -1, 2)
+	set(at, o.Key, 0, 0)
+	set(at, o.Key, 14, 14)
+	set(mePath+"/reminders", ada, -1, 2)
+	set(mePath+"/reminders", ada, 7, 7)
+	c.do(http.MethodPut, at, o.Key, c.json(m{"days": 15})).refused(http.StatusUnprocessableEntity, "request-invalid")
+	c.do(http.MethodPut, mePath+"/reminders", ada, c.json(m{"days": -1})).refused(http.StatusUnprocessableEntity, "request-invalid")
+	c.do(http.MethodPut, at, "of another order", c.json(m{"days": 1})).refused(http.StatusUnauthorized, "order-key-invalid")
+	var export Export
+	if c.get(mePath+"/export", ada).is(http.StatusOK, &export); export.Reminders != 7 {
+		t.Errorf("the export has %d", export.Reminders)
+	}
+}
