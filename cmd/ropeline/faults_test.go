@@ -753,7 +753,7 @@ const onDisk = `
 	union all
 		select 7, n.created_at, 'holder ' || r.state || coalesce(', letter ' || m.state, '') from notices n join notice_recipients r on r.notice_id = n.id left join mails m on m.id = r.mail_id where n.subject = @key
 	union all
-		select 8, now(), 'letter ' || state from mails where cause = @key
+		select 8, now(), 'letter ' || state from mails where cause = @key or cause like 'confirmation:' || @order || ':%' or cause like 'reminder:' || @order || ':%'
 	union all
 		select 9, x.created_at, 'transfer ' || x.state || ', issue ' || k.issue from transfers x join tickets k on k.performance_id = x.performance_id and k.id = x.ticket_id where x.order_id::text = @order
 	union all

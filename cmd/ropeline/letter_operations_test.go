@@ -1,0 +1,88 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// letterOperations are what a worker writes of orders: that one is paid, and that it is soon.
+func (s *shop) letterOperations() []operation {
+	exec := func(sql string, args ...any) {
+		s.t.Helper()
+		if _, err := s.db.Exec(s.t.Context(), sql, args...); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	plain := s.post
+	// bought has an order, and no other cause of a letter; the worker has a site.
+	bought := func(b *buyer) {
+		s.bought(b)
+		exec(`with over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now() where state <> 'completed' and args ->> 'order' is distinct from $1`, b.order)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
+	}
+	soon := func(b *buyer) {
+		s.bought(b)
+		exec(`update performances set starts_at = now() + interval '30 hours', doors_at = null, ends_at = null where id = $1`, s.sale.Performances[0])
+		exec(`update buyers set reminder_days = case when id = (select buyer_id from orders where id = $1) then 2 else 0 end`, b.order)
+		exec(`update orders set created_at = now() - interval '9 days' where id = $1`, b.order)
+		exec(`with rounds as (delete from reminder_rounds), over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
+	}
+	sent := func(b *buyer, what string) bool {
+		return s.count(`select count(*) from mails where cause like $1 and state = 'sent'`, what+":"+b.order+":%") == 1
+	}
+	worker := func(what string) func(*buyer) int {
+		return func(b *buyer) int {
+			s.await("the letter is sent", func() bool { return s.dead.Load() || sent(b, what) })
+			if s.dead.Load() {
+				return 0
+			}
+			return http.StatusOK
+		}
+	}
+	came := func(what string) func(*buyer) string {
+		return func(b *buyer) string {
+			defer func() { s.post = plain }()
+			exec(`with tried as (update mails set next_at = now() where state = 'due')
+				update river_job set state = 'available', scheduled_at = now() where state in ('running', 'retryable', 'scheduled')`)
+			pid := s.work()
+			s.await("the letter is sent after all", func() bool { return sent(b, what) })
+			s.await("all jobs are done", func() bool { return s.count(`select count(*) from river_job where state <> 'completed'`) == 0 })
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			ids := map[string]int{}
+			for _, l := range s.box.Letters() {
+				if strings.Contains(l.Text, b.order) {
+					ids[l.ID]++
+				}
+			}
+			end := "the letter came"
+			for _, n := range ids {
+				if n == 2 {
+					end = "the letter came twice"
+				} else if n != 1 {
+					s.t.Errorf("a letter came %d times", n)
+				}
+			}
+			if len(ids) != 1 {
+				s.t.Errorf("%d letters came", len(ids))
+			}
+			return end
+		}
+	}
+	remind := func(b *buyer) int {
+		status, _ := s.do(&buyer{token: b.link}, http.MethodPut, "/api/v1/orders/"+b.order+"/reminder", map[string]any{"days": 7}, "")
+		return status
+	}
+	return []operation{
+		{name: "be reminded", routes: []string{"put-reminder"}, prepare: s.bought, act: remind, want: http.StatusOK, finish: func(b *buyer) string {
+			if status := remind(b); status != http.StatusOK || s.count(`select reminder_days from buyers where id = (select buyer_id from orders where id = $1)`, b.order) != 7 {
+				s.t.Errorf("asked again: %d", status)
+			}
+			return "a week before"
+		}},
+		{always: true, name: "worker confirms", worker: true, prepare: bought, act: worker("confirmation"), want: http.StatusOK, finish: came("confirmation")},
+		{name: "worker reminds", worker: true, prepare: soon, act: worker("reminder"), want: http.StatusOK, finish: came("reminder")},
+	}
+}
