@@ -22,8 +22,9 @@ func (s *shop) letterOperations() []operation {
 		exec(`with over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now() where state <> 'completed' and args ->> 'order' is distinct from $1`, b.order)
 		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
 	}
-	soon := func(b *buyer) {
+	soon := func(b *buyer) { // the days of the show are given back in the end
 		s.bought(b)
+		exec(`create table if not exists was as select id, starts_at, doors_at, ends_at from performances where id = $1`, s.sale.Performances[0])
 		exec(`update performances set starts_at = now() + interval '30 hours', doors_at = null, ends_at = null where id = $1`, s.sale.Performances[0])
 		exec(`update buyers set reminder_days = case when id = (select buyer_id from orders where id = $1) then 2 else 0 end`, b.order)
 		exec(`update orders set created_at = now() - interval '9 days' where id = $1`, b.order)
@@ -44,7 +45,11 @@ func (s *shop) letterOperations() []operation {
 	}
 	came := func(what string) func(*buyer) string {
 		return func(b *buyer) string {
-			defer func() { s.post = plain }()
+			defer func() {
+				s.post = plain
+				exec(`create table if not exists was as select id, starts_at, doors_at, ends_at from performances where false`)
+				exec(`update performances p set starts_at = w.starts_at, doors_at = w.doors_at, ends_at = w.ends_at from was w where w.id = p.id`)
+			}()
 			exec(`with tried as (update mails set next_at = now() where state = 'due')
 				update river_job set state = 'available', scheduled_at = now() where state in ('running', 'retryable', 'scheduled')`)
 			pid := s.work()
