@@ -169,18 +169,60 @@ func (s secret) private(ticket string, issue int) (Private, error) {
 		return Private{}, fmt.Errorf("ticket %q has no issue %d", ticket, issue)
 	}
 	info := binary.BigEndian.AppendUint16(append([]byte("ropeline ticket 1\x00"), id[:]...), uint16(issue))
-	wide, err := hkdf.Key(sha256.New, s.bytes, nil, string(info), 48)
-	if err != nil {
-		return Private{}, fmt.Errorf("deriving the key of ticket %s: %w", ticket, err)
-	}
-	most := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(1))
-	d := new(big.Int).SetBytes(wide)
-	d.Add(d.Mod(d, most), big.NewInt(1))
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
+	key, err := s.derive(string(info))
 	if err != nil {
 		return Private{}, fmt.Errorf("deriving the key of ticket %s: %w", ticket, err)
 	}
 	return Private{Code{Key: s.id, Ticket: id.String(), Issue: issue}, key}, nil
+}
+
+// derive makes the key of something that info names.
+func (s secret) derive(info string) (*ecdsa.PrivateKey, error) {
+	wide, err := hkdf.Key(sha256.New, s.bytes, nil, info, 48)
+	if err != nil {
+		return nil, err
+	}
+	most := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(1))
+	d := new(big.Int).SetBytes(wide)
+	d.Add(d.Mod(d, most), big.NewInt(1))
+	return ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
+}
+
+// listInfo names the key that signs what scanners decide by without a network.
+const listInfo = "ropeline door list 1"
+
+// SignList signs a door's list with the newest key in use: ECDSA, SHA-256, r and s of 32
+// bytes each, as WebCrypto verifies them.
+func (k Keys) SignList(list []byte, now time.Time) (KeyID, []byte, error) {
+	for _, s := range k.list {
+		if now.Before(s.since) {
+			continue
+		}
+		key, err := s.derive(listInfo)
+		if err != nil {
+			return s.id, nil, fmt.Errorf("deriving the key of lists: %w", err)
+		}
+		sum := sha256.Sum256(list)
+		r, rest, err := ecdsa.Sign(rand.Reader, key, sum[:])
+		if err != nil {
+			return s.id, nil, fmt.Errorf("signing a list: %w", err)
+		}
+		return s.id, append(r.FillBytes(make([]byte, 32)), rest.FillBytes(make([]byte, 32))...), nil
+	}
+	return KeyID{}, nil, errors.New("there is no ticket key in use")
+}
+
+// ListKeys are the public halves of all keys that may have signed a list.
+func (k Keys) ListKeys() (map[KeyID]Public, error) {
+	all := make(map[KeyID]Public, len(k.list))
+	for _, s := range k.list {
+		key, err := s.derive(listInfo)
+		if err != nil {
+			return nil, fmt.Errorf("deriving the key of lists: %w", err)
+		}
+		all[s.id] = Private{key: key}.Public()
+	}
+	return all, nil
 }
 
 // Public is the half that doors have.
