@@ -143,6 +143,8 @@ func (o *Ops) answer(route opsRoute, w http.ResponseWriter, r *http.Request) err
 			return errOrganizerOnly
 		case m.Role == RoleBoxOffice:
 			return errBoxOfficeOnly
+		case m.Role == RoleDoor || m.Role == RoleSupervisor:
+			return errDoorOnly
 		case m.Role == RoleShop && route.who != seller:
 			return errShopOnly
 		case m.Role != RoleShop && m.Role != RoleSRE:

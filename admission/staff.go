@@ -37,16 +37,19 @@ type Staff struct{ members []Member }
 // The roles. An SRE may do everything; the backend of a shop has a key of its own
 // and may end sessions; a vendor makes and redeems the coupons of the shop that
 // is their name up to its first dot; the box office sells at its counter;
-// an organizer makes venues, programs and reserves.
+// an organizer makes venues, programs and reserves; at the door tickets are scanned, and a
+// supervisor takes scans back.
 const (
-	RoleSRE       = "sre"
-	RoleShop      = "shop"
-	RoleVendor    = "vendor"
-	RoleBoxOffice = "boxoffice"
-	RoleOrganizer = "organizer"
+	RoleSRE        = "sre"
+	RoleShop       = "shop"
+	RoleVendor     = "vendor"
+	RoleBoxOffice  = "boxoffice"
+	RoleOrganizer  = "organizer"
+	RoleDoor       = "door"
+	RoleSupervisor = "supervisor"
 )
 
-var roles = []string{RoleSRE, RoleShop, RoleVendor, RoleBoxOffice, RoleOrganizer}
+var roles = []string{RoleSRE, RoleShop, RoleVendor, RoleBoxOffice, RoleOrganizer, RoleDoor, RoleSupervisor}
 
 func checkRole(role string) error {
 	if !slices.Contains(roles, role) {
@@ -58,6 +61,8 @@ func checkRole(role string) error {
 var errShopOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "shop-key", Detail: "The key of a shop ends sessions and does nothing else."}
 
 var errBoxOfficeOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "box-office-key", Detail: "The key of a box office sells at its counter and does nothing else."}
+
+var errDoorOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "door-key", Detail: "The key of a door scans tickets and does nothing else."}
 
 var errOrganizerOnly = &ropeline.Error{Kind: ropeline.Forbidden, Code: "organizer-key", Detail: "The key of an organizer is for venues, programs and reserves and nothing else."}
 

@@ -19,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/door"
 	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
@@ -51,6 +52,13 @@ func takes(op *huma.Operation, in, name string) bool {
 // boundedLists are the lists in answers that need no pages, and why.
 var boundedLists = map[string]string{
 	"WordingList.letters":              "one of each kind in each language: six",
+	"DoorCounts.zones":                 "as many as the rules have had",
+	"DoorCounts.doors":                 "as many as the rules have had",
+	"DoorCounts.minutes":               "120 at most",
+	"DoorCounts.refused":               "one for each reason",
+	"DoorSettings.doors":               "50 at most",
+	"DoorTickets.tickets":              "20 at most",
+	"Merged.answers":                   "100 at most",
 	"Live.money":                       "one at most for each currency",
 	"Live.tiers":                       "as many as the map has",
 	"Live.points":                      "240 at most for each currency",
@@ -245,6 +253,11 @@ func newScene(t *testing.T) *scene {
 		c.do(http.MethodPost, s.team+"/keys", "key-olga", c.json(m{"name": name, "scopes": []string{"events:read"}}), "Idempotency-Key", "k"+name).is(http.StatusCreated, nil)
 		c.do(http.MethodPost, organizationsPath, "key-sre", c.json(m{"slug": name, "name": name}), "Idempotency-Key", "o"+name).is(http.StatusCreated, nil)
 	}
+	var in []m // four times with one ticket, by a scanner without a network
+	for i := range 4 {
+		in = append(in, m{"id": uuid.NewString(), "ticket": s.order.Tickets[0].ID, "door": door.Main, "passed": true, "at": time.Now().Add(time.Duration(i-9) * time.Second)})
+	}
+	c.do(http.MethodPost, c.door("/scans/merge"), "key-door", c.json(m{"device": "gate 1", "decisions": in})).is(http.StatusOK, nil)
 	var bands PerformerList
 	c.get("/api/v1/performers", "").is(http.StatusOK, &bands)
 	for _, k := range bands.Performers {
@@ -343,6 +356,7 @@ func (s *scene) lists() map[string][2]string {
 		"list-returns":            {organizer + "/performances/" + string(s.show.ID) + "/returns", "key-sre"},
 		"list-returns-history":    {organizer + "/performances/" + string(s.show.ID) + "/returns/history", "key-sre"},
 		"list-sold-orders":        {organizer + "/performances/" + string(s.show.ID) + "/orders", "key-olga"},
+		"list-double-entries":     {s.door("/doubles"), "key-door"},
 		"list-notices":            {eventsPath + "/" + s.event + "/notices", "key-olga"},
 		"list-notice-failures":    {eventsPath + "/" + s.event + "/notices/" + s.notice + "/failures", "key-olga"},
 		"list-popularity":         {organizer + "/popularity", "key-olga"},

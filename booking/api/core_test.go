@@ -178,6 +178,7 @@ func (l staffList) Find(key string) (name, role, organization string, err error)
 
 var theStaff = staffList{
 	"key-sre": {name: "ada", role: roleSRE}, "key-rosa": {name: "opera.rosa", role: roleVendor}, "key-tom": {name: "cinema", role: roleVendor}, "key-shop": {name: "opera", role: "shop"}, "key-counter": {name: "kim", role: roleBoxOffice}, "key-olga": {name: "olga", role: roleOrganizer},
+	"key-door": {name: "dora", role: roleDoor}, "key-super": {name: "sue", role: roleSupervisor}, "key-rival-door": {name: "rudi", role: roleDoor, organization: "rival"},
 	"key-wim":   {name: "opera.wim", role: roleVendor},
 	"key-rival": {name: "rita", role: roleOrganizer, organization: "rival"}, "key-rival-counter": {name: "rob", role: roleBoxOffice, organization: "rival"},
 	"key-rival-shop": {name: "opera.rex", role: roleVendor, organization: "rival"}, "key-lost": {name: "lou", role: roleOrganizer, organization: "nobody"},

@@ -19,20 +19,22 @@ type Access string
 
 // The kinds of access.
 const (
-	Public    Access = "public"          // anybody
-	Admission Access = "admission token" // holders of a token; see package gate
-	OrderLink Access = "order link"      // holders of the order's key
-	Signed    Access = "provider signature"
-	Address   Access = "payment address" // whoever was sent there to confirm
-	Bag       Access = "bag key"         // holders of the key of a bag
-	Desk      Access = "staff key"       // vendors of the shop, organizers of whose it is, and SREs
-	SRE       Access = "SRE key"
-	BoxOffice Access = "box office key" // the box office, and SREs
-	Organizer Access = "organizer key"  // organizers, and SREs
-	Venues    Access = "venue key"      // who manages venues, organizers, and SREs
-	Team      Access = "team key"       // organizers of the organization in the path, admins, and SREs
-	Admin     Access = "admin key"      // admins, and SREs
-	Crew      Access = "any staff key"  // staff, whatever they do
+	Public     Access = "public"          // anybody
+	Admission  Access = "admission token" // holders of a token; see package gate
+	OrderLink  Access = "order link"      // holders of the order's key
+	Signed     Access = "provider signature"
+	Address    Access = "payment address" // whoever was sent there to confirm
+	Bag        Access = "bag key"         // holders of the key of a bag
+	Desk       Access = "staff key"       // vendors of the shop, organizers of whose it is, and SREs
+	SRE        Access = "SRE key"
+	BoxOffice  Access = "box office key" // the box office, and SREs
+	Door       Access = "door key"       // who works at the door, organizers, and SREs
+	Supervisor Access = "supervisor key" // supervisors of a door, organizers, and SREs
+	Organizer  Access = "organizer key"  // organizers, and SREs
+	Venues     Access = "venue key"      // who manages venues, organizers, and SREs
+	Team       Access = "team key"       // organizers of the organization in the path, admins, and SREs
+	Admin      Access = "admin key"      // admins, and SREs
+	Crew       Access = "any staff key"  // staff, whatever they do
 
 	Doorstep Access = "anybody, from a page of ours"
 	Account  Access = "sign-in" // whoever has the cookie of one
@@ -57,6 +59,9 @@ const desk = organizer + "/shops/{shop}"
 
 // counter is where the box office sells units of a performance.
 const counter = organizer + "/performances/{id}/counter"
+
+// doorPath is where scanners ask.
+const doorPath = organizer + "/performances/{id}/door"
 
 // endpoints are where those are told who want to know what happens.
 const endpoints = organizer + "/webhooks"
@@ -194,6 +199,15 @@ var Routes = []Route{
 	{"get-counter-order", http.MethodGet, organizer + "/counter/orders/{id}", BoxOffice, http.StatusOK, "An order that the counter sold, and its tickets"},
 	{"get-counter-receipt", http.MethodGet, organizer + "/counter/orders/{id}/receipt", BoxOffice, http.StatusOK, "The receipt of an order that the counter sold"},
 	{"cancel-at-counter", http.MethodPost, organizer + "/counter/orders/{id}/cancel", BoxOffice, http.StatusOK, "Cancel tickets that the counter sold, and give the money back; the same ones again change nothing"},
+	{"get-door", http.MethodGet, doorPath, Door, http.StatusOK, "The rules of a performance's doors, who is at them, and by which keys lists are signed"},
+	{"put-door", http.MethodPut, doorPath, Organizer, http.StatusOK, "Set the doors of a performance: where they lead, for whom they are, whether paper opens them, and whether people may come back"},
+	{"scan-ticket", http.MethodPost, doorPath + "/scans", Door, http.StatusOK, "Whether a ticket opens a door, by what a scanner has read; the same scan again is answered as before"},
+	{"merge-scans", http.MethodPost, doorPath + "/scans/merge", Door, http.StatusOK, "Hand in what a scanner has decided without a network; the same decisions again are answered as before"},
+	{"undo-scan", http.MethodPost, doorPath + "/scans/{scan}/undo", Supervisor, http.StatusNoContent, "Take a scan back, for a reason; again changes nothing"},
+	{"get-door-tickets", http.MethodGet, doorPath + "/tickets", Door, http.StatusOK, "Look tickets up by address, seat or number: twenty at most"},
+	{"get-door-list", http.MethodGet, doorPath + "/list", Door, http.StatusOK, "The signed list by which a scanner decides that has no network"},
+	{"get-door-counts", http.MethodGet, doorPath + "/counts", Door, http.StatusOK, "How many have come in, by door, zone and minute, and what was refused"},
+	{"list-double-entries", http.MethodGet, doorPath + "/doubles", Door, http.StatusOK, "Who came in by a scanner without a network and should not have, the newest first"},
 	{"show-returns", http.MethodGet, "/api/v1/performances/{id}/returns", Public, http.StatusOK, "The returns lists of a performance, and how many wait"},
 	{"join-returns", http.MethodPost, "/api/v1/performances/{id}/returns", Public, http.StatusCreated, "Wait for what comes back of a tier that is sold out"},
 	{"get-return", http.MethodGet, "/api/v1/returns/{id}", ListKey, http.StatusOK, "A place on a returns list, and what it is offered"},
@@ -424,7 +438,7 @@ func (s *server) guarded(app *fiber.App) guarded {
 			chain = append(chain, sameOrigin)
 		case Bag:
 			chain = append(chain, s.needBag)
-		case Desk, SRE, Organizer, Venues, BoxOffice, Team, Admin, Crew:
+		case Desk, SRE, Organizer, Venues, BoxOffice, Door, Supervisor, Team, Admin, Crew:
 			chain = append(chain, sameOrigin, s.need(r))
 		default:
 			continue // no guard: the route stays closed

@@ -68,7 +68,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans")
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans", "{scan}", h.ID)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {
@@ -88,7 +88,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if r.Access == Account {
 				mine = c.member(ada)
 			}
-			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Venues: "key-olga", Team: "key-olga", Admin: "key-sre", Crew: "key-shop", Account: mine}[r.Access]) // whatever comes of it
+			call(map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: c.api.server.returns.Keys().Place(id), ClaimPass: c.api.server.returns.Keys().Pass(id), OrderLink: o.Key, Bag: bag, Desk: "key-rosa", SRE: "key-sre", BoxOffice: "key-counter", Door: "key-door", Supervisor: "key-super", Organizer: "key-olga", Venues: "key-olga", Team: "key-olga", Admin: "key-sre", Crew: "key-shop", Account: mine}[r.Access]) // whatever comes of it
 			switch r.Access {
 			case Public:
 				if a := call(""); a.Status != r.Success && (r.ID != "join-returns" || a.Status != http.StatusUnprocessableEntity) { // what is missing is said
@@ -225,6 +225,17 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 				}
 				for _, other := range []string{"key-rosa", "key-shop"} {
 					call(other).refused(http.StatusForbidden, "box-office-required")
+				}
+			case Door, Supervisor:
+				for _, forged := range []string{"", fan, o.Key, bag, "key-doo"} {
+					call(forged).refused(http.StatusUnauthorized, "staff-required")
+				}
+				others, code := []string{"key-rosa", "key-shop", "key-counter"}, "door-required"
+				if r.Access == Supervisor {
+					others, code = append(others, "key-door"), "supervisor-required"
+				}
+				for _, other := range others {
+					call(other).refused(http.StatusForbidden, code)
 				}
 			default:
 				t.Errorf("nobody says who may call it: %q", r.Access)

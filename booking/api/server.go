@@ -24,6 +24,7 @@ import (
 	"github.com/ropeline/ropeline/booking/abuse"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/coupon"
+	"github.com/ropeline/ropeline/booking/door"
 	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/hold"
@@ -114,6 +115,7 @@ type server struct {
 	insight   *insight.Store
 	papers    *paper.Store
 	reminders *tidings.Settings
+	doors     *door.Store
 	tickets   ticket.Keys
 	notices   *notice.Store
 	wordings  *wording.Store
@@ -161,6 +163,7 @@ func New(c Config) (*Core, error) {
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
 	s.papers, s.tickets, s.reminders = paper.New(c.Postgres, c.Site), c.Tickets, tidings.NewSettings(c.Postgres)
+	s.doors = door.New(c.Postgres, c.Tickets, time.Now)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.People.Are() {
 		s.letters = mail.New(c.Postgres, c.People)
@@ -219,7 +222,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeReminders, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeReminders, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}
@@ -258,6 +261,7 @@ func handle[I, O any](s *server, id string, fn func(context.Context, *I) (*O, er
 // performance, which takes Redis and Postgres, nothing of it can be held.
 func (c *Core) Serve(ctx context.Context, ln net.Listener) error {
 	defer c.server.orders.Close()
+	defer c.server.doors.Close()
 	defer c.server.holds.Close()
 	defer c.server.coupons.Close()
 	defer c.server.glances.Close()

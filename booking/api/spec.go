@@ -58,6 +58,9 @@ func schemaName(t reflect.Type, hint string) string {
 	if strings.HasSuffix(t.PkgPath(), "/booking/plan") {
 		name = "Platform" + name
 	}
+	if strings.HasSuffix(t.PkgPath(), "/booking/door") && name != "Door" {
+		name = "Door" + name
+	}
 	if strings.HasSuffix(t.PkgPath(), "/booking/find") && name != "Found" {
 		name = "Found" + name
 	}
@@ -65,7 +68,7 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // schemes names each access in the document.
-var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Organizer: "staff", Venues: "staff", Team: "staff", Admin: "staff", Crew: "staff", Account: "account", ListKey: "place", ClaimPass: "pass"}
+var schemes = map[Access]string{Admission: "admission", OrderLink: "order", Signed: "signature", Bag: "bag", Desk: "staff", SRE: "staff", BoxOffice: "staff", Door: "staff", Supervisor: "staff", Organizer: "staff", Venues: "staff", Team: "staff", Admin: "staff", Crew: "staff", Account: "account", ListKey: "place", ClaimPass: "pass"}
 
 // operation describes a route of the table.
 func operation(r Route) huma.Operation {
@@ -106,6 +109,7 @@ func operation(r Route) huma.Operation {
 // document, or none where it leads elsewhere.
 var also = map[string][]int{
 	"create-order":         {http.StatusAccepted},
+	"put-door":             {http.StatusCreated},
 	"put-program":          {http.StatusCreated},
 	"put-plan":             {http.StatusCreated},
 	"put-look":             {http.StatusCreated},

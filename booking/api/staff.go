@@ -26,12 +26,14 @@ type Staff interface {
 
 // The roles that staff have. A vendor's name begins with the shop it is of.
 const (
-	roleSRE       = people.SRE
-	roleAdmin     = people.Admin
-	roleOrganizer = people.Organizer
-	roleVenue     = people.Venue
-	roleBoxOffice = people.BoxOffice
-	roleVendor    = "vendor"
+	roleSRE        = people.SRE
+	roleAdmin      = people.Admin
+	roleOrganizer  = people.Organizer
+	roleVenue      = people.Venue
+	roleBoxOffice  = people.BoxOffice
+	roleDoor       = people.Door
+	roleSupervisor = people.Supervisor
+	roleVendor     = "vendor"
 )
 
 // rolesOf are the roles that a kind of access is for, and what it refuses others with.
@@ -39,13 +41,15 @@ var rolesOf = map[Access]struct {
 	refusal error
 	roles   []string
 }{
-	Desk:      {ErrDeskOnly, []string{roleSRE, roleVendor, roleOrganizer}},
-	SRE:       {ErrSREOnly, []string{roleSRE}},
-	Organizer: {ErrOrganizerOnly, []string{roleSRE, roleOrganizer}},
-	Venues:    {ErrVenuesOnly, []string{roleSRE, roleOrganizer, roleVenue}},
-	BoxOffice: {ErrBoxOfficeOnly, []string{roleSRE, roleBoxOffice}},
-	Team:      {ErrTeamOnly, []string{roleSRE, roleAdmin, roleOrganizer}},
-	Admin:     {ErrAdminOnly, []string{roleSRE, roleAdmin}},
+	Desk:       {ErrDeskOnly, []string{roleSRE, roleVendor, roleOrganizer}},
+	SRE:        {ErrSREOnly, []string{roleSRE}},
+	Organizer:  {ErrOrganizerOnly, []string{roleSRE, roleOrganizer}},
+	Venues:     {ErrVenuesOnly, []string{roleSRE, roleOrganizer, roleVenue}},
+	BoxOffice:  {ErrBoxOfficeOnly, []string{roleSRE, roleBoxOffice}},
+	Door:       {ErrDoorOnly, []string{roleSRE, roleOrganizer, roleDoor, roleSupervisor}},
+	Supervisor: {ErrSupervisorOnly, []string{roleSRE, roleOrganizer, roleSupervisor}},
+	Team:       {ErrTeamOnly, []string{roleSRE, roleAdmin, roleOrganizer}},
+	Admin:      {ErrAdminOnly, []string{roleSRE, roleAdmin}},
 }
 
 // What is refused to staff.
@@ -213,14 +217,14 @@ var areas = map[string]string{
 	organizer + "/programs": "sales", organizer + "/performances/{id}/reserves": "sales", organizer + "/plans": "sales", organizer + "/accounts/{account}/plan": "sales",
 	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", codesPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
 	organizer + "/exports": "orders", organizer + "/popularity": "orders", organizer + "/audience": "orders",
-	counter: "counter", organizer + "/counter": "counter",
+	doorPath: "door", counter: "counter", organizer + "/counter": "counter",
 	organizer + "/changes": "changes", wordingsPath: "events",
 }
 
 // scopeOf is what an API key needs for a route, empty if no key may use it: what is
 // for vendors and for whoever runs the installation, and who works for an organization.
 func scopeOf(r Route) string {
-	if r.Access != Organizer && r.Access != Venues && r.Access != BoxOffice {
+	if r.Access != Organizer && r.Access != Venues && r.Access != BoxOffice && r.Access != Door {
 		return ""
 	}
 	area := ""
@@ -299,7 +303,7 @@ func (s *server) owner(ctx context.Context, word, id string) (string, error) {
 // of the tables: money, holds and who works for whom. They see what the guard has found to
 // be their organization's.
 func unconfined(r Route) bool {
-	return r.Access == BoxOffice || r.Access == Team || r.Access == Admin || r.Access == Crew || r.Access == Desk || r.ID == "staff-cancel-order" || r.ID == "list-accounts"
+	return r.Access == BoxOffice || r.Access == Door || r.Access == Supervisor || r.Access == Team || r.Access == Admin || r.Access == Crew || r.Access == Desk || r.ID == "staff-cancel-order" || r.ID == "list-accounts"
 }
 
 // atDesk are the routes of SREs that a page of the desk asks.

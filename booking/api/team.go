@@ -155,7 +155,7 @@ func (s *server) listMembers(ctx context.Context, in *someMembers) (*gotMembers,
 // InvitationRequest says who is invited to what.
 type InvitationRequest struct {
 	Email string   `json:"email"`
-	Roles []string `json:"roles" nullable:"false" doc:"organizer, venue, boxoffice, door; of the installation: sre, admin"`
+	Roles []string `json:"roles" nullable:"false" doc:"organizer, venue, boxoffice, door, supervisor; of the installation: sre, admin"`
 }
 
 type inviteMember struct {

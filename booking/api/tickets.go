@@ -48,6 +48,13 @@ type Pass struct {
 	Key   *ticket.JWK  `json:"key,omitempty" doc:"signs the codes, one each 15 seconds; docs/tickets.md says how. A new one makes the old one worthless"`
 	Name  string       `json:"name,omitempty" doc:"that the ticket bears"`
 	Code  string       `json:"code,omitempty" doc:"the printed code, where the installation has no keys for phones"`
+	Used  *PassUse     `json:"used,omitempty" doc:"when and where it opened a door first"`
+}
+
+// PassUse is what a holder is told of a scan.
+type PassUse struct {
+	At   time.Time `json:"at"`
+	Door string    `json:"door"`
 }
 
 type heldID struct {
@@ -66,9 +73,16 @@ func (s *server) getPasses(ctx context.Context, in *heldID) (*gotPasses, error) 
 		return nil, err
 	}
 	body := Passes{Order: o.ID, Now: s.now().UTC(), For: of, Tickets: make([]Pass, len(o.Tickets))}
+	uses, err := s.doors.Uses(ctx, o.Performance, o.ID)
+	if err != nil {
+		return nil, err
+	}
 	for i, t := range o.Tickets {
 		if body.Tickets[i], err = s.pass(t, of.Tiers[t.Tier]); err != nil {
 			return nil, err
+		}
+		if u, ok := uses[t.ID]; ok {
+			body.Tickets[i].Used = &PassUse{u.At, u.Door}
 		}
 	}
 	if by != nil {

@@ -204,7 +204,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		"document": `{"typed":1}`, "order": quote(bought.ID), "key": quote(bought.Key), "stock": "2", "per_person": "1", "roles": `["door"]`, "scopes": `["events:read"]`,
 		"publish_from": quote(time.Now().UTC().Format(time.RFC3339)), "publish_until": quote(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 		"expires_at": quote(time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339))}
-	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house", "organization": tenant.House, "member": bought.ID, "key": bought.ID, "notice": bought.ID, "batch": "fans"}
+	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house", "organization": tenant.House, "member": bought.ID, "key": bought.ID, "notice": bought.ID, "batch": "fans", "scan": held.ID, "door": "x"}
 	ada := c.member(ada)
 	if _, err := c.db.Exec(t.Context(), `update buyers set person_id = (select id from people) where id = (select buyer_id from orders where id = $1)`, bought.ID); err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 				}
 			}
 			keys := c.api.server.returns.Keys()
-			bearer := map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: keys.Place(names["id"]), ClaimPass: keys.Pass(names["id"]), OrderLink: bought.Key, Bag: bag, Desk: "key-wim", SRE: "key-sre", BoxOffice: "key-counter", Organizer: "key-olga", Venues: "key-olga", Team: "key-olga", Admin: "key-sre", Crew: "key-olga", Account: ada}[r.Access]
+			bearer := map[Access]string{Admission: fan, AdmissionOrPass: fan, ListKey: keys.Place(names["id"]), ClaimPass: keys.Pass(names["id"]), OrderLink: bought.Key, Bag: bag, Desk: "key-wim", SRE: "key-sre", BoxOffice: "key-counter", Door: "key-door", Supervisor: "key-super", Organizer: "key-olga", Venues: "key-olga", Team: "key-olga", Admin: "key-sre", Crew: "key-olga", Account: ada}[r.Access]
 			if bearer == "" && !slices.Contains([]Access{Public, Doorstep, Signed, Address}, r.Access) {
 				t.Errorf("%s: nobody says who may call it: %q", r.ID, r.Access)
 			}

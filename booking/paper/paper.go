@@ -59,7 +59,8 @@ type Occasion struct {
 	Tiers     map[string]string `json:"tiers" doc:"their names, by id"`
 
 	rules    tariff.Tariff
-	sequence int // goes up with each change
+	sequence int  // goes up with each change
+	noPaper  bool // by the rules of the doors
 }
 
 // Names says whether tickets bear the names of their holders.
@@ -94,11 +95,12 @@ func (s *Store) Occasion(ctx context.Context, id ropeline.PerformanceID) (e Occa
 			p.starts_at, p.doors_at, p.ends_at, v.time_zone, v.name, v.address, v.city, v.country, v.latitude, v.longitude, o.name,
 			coalesce(e.picture_id::text, t.picture_id::text, ''), p.tariff,
 			(select jsonb_object_agg(id, name) from tiers where performance_id = p.id),
-			e.version + v.details + coalesce((select max(g.version) from sale_performances sp join programs g on g.sale_id = sp.sale_id where sp.performance_id = p.id), 0)
+			e.version + v.details + coalesce((select max(g.version) from sale_performances sp join programs g on g.sale_id = sp.sale_id where sp.performance_id = p.id), 0),
+			exists (select from door_settings d where d.performance_id = p.id and not d.printed)
 		from performances p join events e on e.id = p.event_id join venues v on v.id = p.venue_id join organizations o on o.id = e.organization_id
 		left join tours t on t.id = e.tour_id
 		where p.id = $1`, id).Scan(&e.Title, &e.State, &e.StartsAt, &e.DoorsAt, &e.EndsAt, &e.Zone, &e.Venue, &e.Address, &e.City, &e.Country, &e.Latitude, &e.Longitude,
-		&e.Organizer, &e.Picture, &e.rules, &e.Tiers, &e.sequence)
+		&e.Organizer, &e.Picture, &e.rules, &e.Tiers, &e.sequence, &e.noPaper)
 	if err != nil {
 		return Occasion{}, away("reading what tickets are for of", string(id), err)
 	}

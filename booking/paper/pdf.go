@@ -126,7 +126,7 @@ func (p *pdf) ticket(t order.Ticket, number, of int, page string) error {
 	}
 	p.seat(t, number, of, y)
 	p.SetXY(margin, y+codeSize+12)
-	for _, rule := range append(p.says(page), p.rules()...) {
+	for _, rule := range append(p.says(page, p.event.noPaper), p.rules()...) {
 		p.write("", 9, 4.4, 6, rule)
 		p.Ln(1.2)
 	}
@@ -234,13 +234,16 @@ func (p *pdf) fitted(text string, room float64) string {
 }
 
 // says is what holds for every printed ticket.
-func (p *pdf) says(page string) []string {
+func (p *pdf) says(page string, noPaper bool) []string {
 	says := []string{"Whoever shows this code first gets in. Show no picture of it to anybody, and buy no ticket of which you have been shown one."}
 	phone := "The code of the ticket on a phone changes every 15 seconds and cannot be copied like that"
 	if page != "" {
 		phone += ": " + page
 	}
-	return append(says, phone+". Where the organizer lets in by phones only, this page opens no door.")
+	if noPaper {
+		return []string{"This page opens no door: the organizer lets in by phones only. " + phone + "."}
+	}
+	return append(says, phone+". This page opens the doors as well, unless the organizer says otherwise before the show.")
 }
 
 // rules are the organizer's, of giving tickets back.

@@ -18,15 +18,16 @@ import (
 
 // Roles of the staff of an organization, and those of the installation.
 const (
-	Organizer = "organizer" // all that its organization has, its staff too
-	Venue     = "venue"     // venues and their seating
-	BoxOffice = "boxoffice" // sells at the counter
-	Door      = "door"      // lets ticket holders in
-	SRE       = "sre"       // runs the installation
-	Admin     = "admin"     // makes organizations and says who their staff are
+	Organizer  = "organizer"  // all that its organization has, its staff too
+	Venue      = "venue"      // venues and their seating
+	BoxOffice  = "boxoffice"  // sells at the counter
+	Door       = "door"       // lets ticket holders in
+	Supervisor = "supervisor" // and takes back who was let in
+	SRE        = "sre"        // runs the installation
+	Admin      = "admin"      // makes organizations and says who their staff are
 )
 
-var ofOrganizations, ofInstallation = []string{Organizer, Venue, BoxOffice, Door}, []string{SRE, Admin}
+var ofOrganizations, ofInstallation = []string{Organizer, Venue, BoxOffice, Door, Supervisor}, []string{SRE, Admin}
 
 // inviteLife is how long an invitation can be taken.
 const inviteLife = 7 * 24 * time.Hour
@@ -36,7 +37,7 @@ const mostStaff = 1000
 
 // Refusals of what is done to members.
 var (
-	ErrRole          = &ropeline.Error{Kind: ropeline.Invalid, Code: "role-unknown", Detail: "The roles in an organization are organizer, venue, boxoffice and door, those of the installation sre and admin: one at least, each once."}
+	ErrRole          = &ropeline.Error{Kind: ropeline.Invalid, Code: "role-unknown", Detail: "The roles in an organization are organizer, venue, boxoffice, door and supervisor, those of the installation sre and admin: one at least, each once."}
 	ErrMember        = &ropeline.Error{Kind: ropeline.NotFound, Code: "member-unknown", Detail: "This organization has no such member or invitation."}
 	ErrMemberChanged = &ropeline.Error{Kind: ropeline.Conflict, Code: "changed-meanwhile", Status: 412, Detail: "The roles of this member are not what you have seen any more. Read them again first. Nothing was changed."}
 	ErrLastOrganizer = &ropeline.Error{Kind: ropeline.Conflict, Code: "organizer-needed", Detail: "This is the only organizer of the organization. Make another one first. Nothing was changed."}

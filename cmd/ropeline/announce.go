@@ -144,6 +144,7 @@ Ropeline is running.
   fans    %[1]s/sales/%[2]s   (the sale %[3]s)
   staff   %[1]s/ops#key=%[4]s
   counter %[1]s/counter#key=%[4]s
+  door    %[1]s/door#key=%[4]s
   API     %[1]s/openapi.json
   letters %[7]s
   metrics %[6]s/metrics

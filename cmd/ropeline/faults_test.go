@@ -759,6 +759,8 @@ const onDisk = `
 	union all
 		select 10, now(), 'a name' where exists (select from tickets where order_id::text = @order and holder is null and name <> '')
 	union all
+		select 11, now(), case when undone_at is null then 'scan passed' else 'scan taken back' end from scans where device = @key
+	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`
 

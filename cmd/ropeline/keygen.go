@@ -31,7 +31,7 @@ func (c *keygenInit) Run(con console) error {
 type keygenStaff struct {
 	Keys keyFolder `required:"" placeholder:"DIR" help:"Folder of the keys."`
 	Name string    `arg:"" help:"Who it is: lower-case letters, digits and hyphens; of a vendor its shop, a dot and that."`
-	Role string    `arg:"" help:"What they may do: sre, organizer, shop, vendor or boxoffice."`
+	Role string    `arg:"" help:"What they may do: sre, organizer, shop, vendor, boxoffice, door or supervisor."`
 
 	Organization string `placeholder:"SLUG" help:"Whom they work for; left out: whoever runs the installation."`
 }

@@ -31,7 +31,7 @@ import (
 // TestNoStepOfABookingIsLostWhenItsProcessIsKilled.
 
 func (s *shop) operations() []operation {
-	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.transferOperations(), s.counterOperations(),
+	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.transferOperations(), s.counterOperations(), s.doorOperations(),
 		s.webhookOperations(), s.noticeOperations(), s.letterOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.guideOperations(), s.returnsOperations(), s.workerOperations())
 }
 
