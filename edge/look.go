@@ -280,7 +280,7 @@ func (s *Server) hosted(r *http.Request) error {
 		return passage.ErrHostUnknown
 	}
 	path := r.URL.Path
-	for _, staff := range []string{"/ops", "/counter", "/desk", staffPath, deskPath} {
+	for _, staff := range []string{"/ops", "/counter", "/door", "/desk", staffPath, deskPath} {
 		if path == staff || strings.HasPrefix(path, staff+"/") {
 			return ropeline.ErrRouteUnknown
 		}

@@ -51,7 +51,7 @@ func readDescribed(t *testing.T, raw []byte) described {
 }
 
 // pagePaths are of pages and what they load, which no program asks for.
-var pagePaths = []string{"/{$}", "/search", "/events", "/performers", "/venues", "/tours", "/sales", "/orders", "/tickets", "/returns", "/coupons", "/account", "/ops", "/counter", "/desk", "/embed.js", "/ropeline"}
+var pagePaths = []string{"/{$}", "/search", "/events", "/performers", "/venues", "/tours", "/sales", "/orders", "/tickets", "/returns", "/coupons", "/account", "/ops", "/counter", "/door", "/door.js", "/desk", "/embed.js", "/ropeline"}
 
 func TestDocumentAndTableNameTheSameRoutes(t *testing.T) {
 	t.Parallel()

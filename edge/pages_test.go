@@ -32,6 +32,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"ops.html":                 {Data: []byte("<title>ops</title>")},
 		"ticket.html":              {Data: []byte("<title>ticket</title>")},
 		"counter.html":             {Data: []byte("<title>counter</title>")},
+		"door.html":                {Data: []byte("<title>door</title>")},
 		"sales.html":               {Data: []byte("<title>sales</title>")},
 		"money.html":               {Data: []byte("<title>money</title>")},
 		"offers.html":              {Data: []byte("<title>offers</title>")},
@@ -48,7 +49,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/tickets/o1": "ticket", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues", "/desk/team": "team"} {
+	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/tickets/o1": "ticket", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/door": "door", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues", "/desk/team": "team"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)
@@ -68,9 +69,12 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 		t.Errorf("asset header %v", r.Header)
 	}
 	wantStatus(t, f.do("GET", "/ropeline/deep/font.woff2", ""), http.StatusOK)
-	worker := wantStatus(t, f.do("GET", "/tickets/worker.js", ""), http.StatusOK) // reaches no further than where it is
-	if worker.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || worker.Header.Get("Cache-Control") != "no-cache" || worker.Header.Get("Service-Worker-Allowed") != "" || !bytes.Equal(worker.body, ticketScript) {
-		t.Errorf("worker %v", worker.Header)
+	for path, cache := range map[string]string{"/tickets/worker.js": `"ropeline-tickets-1"`, "/door.js": `"ropeline-door-1"`} { // neither asks to reach further than where it is
+		worker := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
+		if worker.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || worker.Header.Get("Cache-Control") != "no-cache" || worker.Header.Get("Service-Worker-Allowed") != "" ||
+			!bytes.Contains(worker.body, []byte(cache)) || bytes.Contains(worker.body, []byte("{page}")) || bytes.Contains(worker.body, []byte("{name}")) {
+			t.Errorf("worker %v %s", worker.Header, worker.body)
+		}
 	}
 	for _, path := range []string{"/ropeline/none.js", "/ropeline/", "/ropeline/deep", "/index.html", "/.keep", "/ropeline/.keep"} {
 		wantProblem(t, f.do("GET", path, ""), http.StatusNotFound, "route-unknown")
@@ -109,7 +113,7 @@ func TestCardFieldsAreWhereOnePays(t *testing.T) {
 		c.CardFields = true
 	})
 	f := g.browser()
-	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": fieldsPolicy, "/returns/r1": fieldsPolicy, "/ops": policy, "/counter": policy} {
+	for path, want := range map[string]string{"/": policy, "/sales/demo": policy, "/sales/demo/shop": fieldsPolicy, "/orders/o1": fieldsPolicy, "/returns/r1": fieldsPolicy, "/ops": policy, "/counter": policy, "/door": policy} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if got := r.Header.Get("Content-Security-Policy"); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)

@@ -11,6 +11,7 @@ import { card } from "./card";
 import { counter } from "./counter";
 import { coupons } from "./coupons";
 import { decline } from "./decline";
+import { door } from "./door";
 import { draw } from "./draw";
 import { dressed } from "./dressed";
 import { venueDraw } from "./drawing";
@@ -47,7 +48,7 @@ import { deskLetters } from "./wording";
 import { staffTotp } from "./working";
 
 // buy comes first: it wants to see the lobby of a stack that was just started. sales comes last: it cancels the show.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, "venue-import": venueImport, "venue-draw": venueDraw, sales };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, "venue-import": venueImport, "venue-draw": venueDraw, sales };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "staff-oidc": staffOidc, "organizer-tour": organizer, "fan-finds-and-buys": find };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

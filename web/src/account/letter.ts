@@ -16,6 +16,7 @@ export function workOf(roles: readonly string[]): string {
   if (roles.includes("organizer") || roles.includes("sre")) return "/desk/sales";
   if (roles.includes("venue")) return "/desk/venues";
   if (roles.includes("boxoffice")) return "/counter";
+  if (roles.some((each) => each === "door" || each === "supervisor")) return "/door";
   return roles.includes("admin") ? "/desk/team" : "";
 }
 

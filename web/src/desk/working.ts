@@ -18,6 +18,7 @@ const byCode: Record<string, Staff> = {
   "organizer-required": "other",
   "vendor-required": "other",
   "box-office-required": "other",
+  "door-required": "other",
   "second-factor-needed": "second",
   "organization-needed": "where",
   "organization-unknown": "where", // the one that was chosen is not theirs any more

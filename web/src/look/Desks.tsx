@@ -14,6 +14,7 @@ const pages = [
   { name: "venues", at: "/desk/venues", roles: ["venue", "organizer", "sre"] },
   { name: "team", at: "/desk/team", roles: ["organizer", "admin", "sre"] },
   { name: "counter", at: "/counter", roles: ["boxoffice", "sre"] },
+  { name: "door", at: "/door", roles: ["door", "supervisor", "organizer", "sre"] },
 ] as const;
 
 type Name = (typeof pages)[number]["name"];

@@ -10,6 +10,7 @@ export { counter } from "./en/counter.ts";
 export { coupons } from "./en/coupons.ts";
 export { desk } from "./en/desk.ts";
 export { desks } from "./en/desks.ts";
+export { door } from "./en/door.ts";
 export { draw } from "./en/draw.ts";
 export { elsewhere } from "./en/elsewhere.ts";
 export { handover } from "./en/handover.ts";

@@ -8,7 +8,7 @@ import type { Team } from "./model";
 
 const text = words.members;
 
-const rolesAt = (team: Team) => (team.at === staff.installation ? ["admin", "sre"] : ["organizer", "venue", "boxoffice", "door"]);
+const rolesAt = (team: Team) => (team.at === staff.installation ? ["admin", "sre"] : ["organizer", "venue", "boxoffice", "door", "supervisor"]);
 
 export function Members({ team }: { team: Team }) {
   const [open, setOpen] = useState("");

@@ -7,6 +7,7 @@ export const desks = {
   coupons: "Coupons",
   venues: "Venues",
   counter: "Box office and guest list",
+  door: "Door",
   letters: "Letters",
   team: "Team and keys",
   installation: "the whole installation",
