@@ -148,7 +148,7 @@ func TestStaffGetAKeyOnce(t *testing.T) {
 	expect(t, session(t, dir, "keygen", "staff", "--keys", "DIR", "ada", "sre"),
 		"ropeline: ada is in DIR/staff already; remove that line first\n[1]\n")
 	expect(t, session(t, dir, "keygen", "staff", "--keys", "DIR", "bob", "king"),
-		"ropeline: staff role \"king\": the roles are: sre, shop, vendor, boxoffice, organizer\n[1]\n")
+		"ropeline: staff role \"king\": the roles are: sre, shop, vendor, boxoffice, organizer, door, supervisor\n[1]\n")
 }
 
 func TestKeysOfTicketsAreAdded(t *testing.T) {
