@@ -37,6 +37,7 @@ var (
 type DoorDesk struct {
 	Who      string            `json:"who" doc:"staff: and a name, as in the ledger"`
 	MayUndo  bool              `json:"may_undo" doc:"whether they may take a scan back"`
+	MaySet   bool              `json:"may_set" doc:"whether they may set the rules"`
 	Now      time.Time         `json:"now" doc:"by our clock: without a network codes are judged by it"`
 	Settings door.Settings     `json:"settings"`
 	ListKeys map[string]string `json:"list_keys" doc:"public halves of the keys that sign lists: x and y of 64 bytes in base64url, by id; none where there are no lists"`
@@ -52,7 +53,7 @@ func (s *server) getDoor(ctx context.Context, in *performanceID) (*gotDoor, erro
 	if err != nil {
 		return nil, err
 	}
-	out := &gotDoor{Body: DoorDesk{Who: by(ctx), MayUndo: mayUndo(ctx), Now: s.now().UTC()}}
+	out := &gotDoor{Body: DoorDesk{Who: by(ctx), MayUndo: may(ctx, Supervisor), MaySet: may(ctx, Organizer), Now: s.now().UTC()}}
 	if out.Body.Settings, err = s.doors.Settings(ctx, p.Map.ID); err != nil {
 		return nil, err
 	}
@@ -63,9 +64,8 @@ func (s *server) getDoor(ctx context.Context, in *performanceID) (*gotDoor, erro
 	return out, err
 }
 
-func mayUndo(ctx context.Context) bool {
-	m := memberOf(ctx)
-	return slices.ContainsFunc(rolesOf[Supervisor].roles, m.is)
+func may(ctx context.Context, what Access) bool {
+	return slices.ContainsFunc(rolesOf[what].roles, memberOf(ctx).is)
 }
 
 // DoorRules are the rules of a performance's doors as they are put.

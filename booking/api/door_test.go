@@ -64,8 +64,17 @@ func TestTheDoorLetsHoldersInOnce(t *testing.T) {
 
 	var desk DoorDesk
 	c.get(c.door(""), "key-door").is(http.StatusOK, &desk)
-	if desk.Who != "staff:dora" || desk.MayUndo || !desk.Settings.Printed || len(desk.Settings.Doors) != 1 || len(desk.ListKeys) != 1 {
+	if desk.Who != "staff:dora" || desk.MayUndo || desk.MaySet || !desk.Settings.Printed || len(desk.Settings.Doors) != 1 || len(desk.ListKeys) != 1 {
 		t.Errorf("%+v", desk)
+	}
+	var others DoorDesk
+	c.get(c.door(""), "key-super").is(http.StatusOK, &others)
+	if !others.MayUndo || others.MaySet {
+		t.Errorf("%+v", others)
+	}
+	c.get(c.door(""), "key-olga").is(http.StatusOK, &others)
+	if !others.MayUndo || !others.MaySet {
+		t.Errorf("%+v", others)
 	}
 	id := uuid.NewString()
 	code := c.code(one)

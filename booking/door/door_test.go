@@ -205,13 +205,22 @@ func TestWhatIsNoTicketOpensNothing(t *testing.T) {
 	h.exec(`update tickets set state = 'valid', issue = 2 where id = $1`, s.id) // given to somebody else
 	h.says(scan(h, h.phone(s, 1, 0)), door.OldHolder)
 	h.says(scan(h, h.phone(s, 1, -time.Hour)), door.OldHolder)
+	h.exec(`insert into transfers (performance_id, id, order_id, ticket_id, giver, email, language, state, expires_at) values ($1, $2, $3, $4, 'ann@example.org', 'carl@example.org', 'en', 'accepted', now())`, h.show.ID, s.order, s.order, s.id)
+	h.exec(`update tickets set holder = $2 where id = $1`, s.id, s.order)
+	for q, want := range map[string]int{"ann@": 0, "carl@": 1} {
+		if found, err := h.Find(t.Context(), h.show.ID, q); err != nil || len(found) != want || want > 0 && found[0].Holder != "carl@example.org" {
+			t.Errorf("%q finds %+v, %v", q, found, err)
+		}
+	}
 	at := scan(h, h.phone(s, 2, 0))
 	at.Door = "Nowhere"
 	h.says(at, door.NoDoor)
 	h.count(`select count(*) from door_entries`, 1)                                        // of the phone that was a period ahead
 	h.count(`select count(*) from order_ledger where entry like 'scan%'`, 1)               // no other
 	h.count(`select count(*) from scans where reason = 'forged' and ticket_id is null`, 1) // whose it says it is, is not believed
-	h.says(scan(h, h.phone(s, 2, 0)), "")
+	if a := h.says(scan(h, h.phone(s, 2, 0)), ""); a.Holder != "carl@example.org" {
+		t.Errorf("%+v", a)
+	}
 
 	for name, bad := range map[string]func(*door.Scan){
 		"no id": func(s *door.Scan) { s.ID = "x" }, "nothing": func(s *door.Scan) { s.Code = "" }, "both": func(s *door.Scan) { s.Ticket = uuid.NewString() },

@@ -89,11 +89,12 @@ func (s *Store) Doubles(ctx context.Context, id ropeline.PerformanceID, p bookin
 		return nil, "", booking.ErrPage
 	}
 	rows, err := s.db.Query(ctx, `
-		select s.id::text, s.passed, s.reason, s.at, s.zone, s.ticket_id::text, coalesce(k.order_id::text, ''), coalesce(k.label, ''), coalesce(r.name, ''), coalesce(b.email, ''),
+		select s.id::text, s.passed, s.reason, s.at, s.zone, s.ticket_id::text, coalesce(k.order_id::text, ''), coalesce(k.label, ''), coalesce(r.name, ''), coalesce(nullif(k.name, ''), x.email, b.email, ''),
 			s.door, s.device, s.who, f.id::text, f.at, coalesce(f.door, ''), coalesce(f.who, '')
 		from scans s left join tickets k on k.performance_id = s.performance_id and k.id = s.ticket_id
 			left join tiers r on r.performance_id = k.performance_id and r.id = k.tier_id
 			left join orders o on o.performance_id = k.performance_id and o.id = k.order_id left join buyers b on b.id = o.buyer_id
+			left join transfers x on x.id = k.holder
 			left join scans f on f.performance_id = s.performance_id and f.id = s.before_scan
 		where s.performance_id = $1 and s.offline and s.passed and s.reason <> '' and s.undone_at is null
 			and ($2 = '' or (s.taken_at, s.id) < (select c.taken_at, c.id from scans c where c.performance_id = $1 and c.id = nullif($2, '')::uuid))

@@ -65,7 +65,7 @@ type Answer struct {
 	Order  string `json:"order,omitempty"`
 	Seat   string `json:"seat,omitempty" doc:"section, row and seat; left out: it has none"`
 	Tier   string `json:"tier,omitempty"`
-	Holder string `json:"holder,omitempty" doc:"the address that the order was made with"`
+	Holder string `json:"holder,omitempty" doc:"the name that the ticket bears, or the address of who has it"`
 
 	Used *Use  `json:"used,omitempty" doc:"by which scan the ticket was used before"`
 	Off  int64 `json:"off,omitempty" doc:"seconds that the phone's clock is ahead, to a period of 15; negative: behind"`

@@ -75,14 +75,6 @@ create table door_entries (
 comment on table door_entries is 'of each ticket that opened a door, where its holder is now: a row for each zone, so that it opens none twice';
 comment on column door_entries.scan_id is 'by which it is so';
 
--- Scans are entries of an order's ledger.
-alter table order_ledger
-    drop constraint order_ledger_entry_known,
-    add constraint order_ledger_entry_known check (entry in
-        ('placed', 'authorized', 'captured', 'canceled', 'kept', 'waived', 'refunding', 'refunded', 'refund_failed', 'refund_returned', 'fee', 'fee_returned',
-        'disputed', 'withdrawn', 'reinstated', 'dispute_fee', 'dispute_fee_returned', 'dispute_won', 'dispute_lost',
-        'exchanged_out', 'exchanged_in', 'scanned_in', 'scanned_out', 'scanned_twice', 'scan_undone'));
-
 -- +goose StatementBegin
 do $$
 declare
@@ -92,6 +84,16 @@ begin
     where conrelid = 'catalogue_changes'::regclass and conname = 'catalogue_changes_what_known';
     alter table catalogue_changes drop constraint catalogue_changes_what_known;
     execute format('alter table catalogue_changes add constraint catalogue_changes_what_known check (what in (''door'', ''scan'') or %s)', substring(known from 'CHECK (.*)'));
+
+    -- Scans are entries of an order's ledger.
+    select pg_get_constraintdef(oid) into strict known from pg_constraint
+    where conrelid = 'order_ledger'::regclass and conname = 'order_ledger_entry_known';
+    alter table order_ledger drop constraint order_ledger_entry_known;
+    execute format('alter table order_ledger add constraint order_ledger_entry_known check (entry in (''scanned_in'', ''scanned_out'', ''scanned_twice'', ''scan_undone'') or %s)',
+        substring(known from 'CHECK (.*)'));
+    execute format('comment on column order_ledger.entry is %L', col_description('order_ledger'::regclass,
+        (select attnum from pg_attribute where attrelid = 'order_ledger'::regclass and attname = 'entry'))
+        || '; scanned_in, scanned_out: the ticket opened a door; scanned_twice: and opened one that did not know of it; scan_undone: that was taken back. Amount is 0');
 end
 $$;
 -- +goose StatementEnd
@@ -120,11 +122,12 @@ begin
     end if;
     zone_ := coalesce(gate->>'zone', '');
 
-    select null::uuid as order_id, 0 as unit, null::text as label, null::text as state, 0 as issue, null::text as currency, null::text as tier, null::text as email into t;
+    select null::uuid as order_id, 0 as unit, null::text as label, null::text as state, 0 as issue, null::text as currency, null::text as tier, null::text as holder into t;
     if of_ticket is not null then
-        select k.order_id, k.unit, k.label, k.state, k.issue, k.currency, r.name as tier, b.email into t
+        select k.order_id, k.unit, k.label, k.state, k.issue, k.currency, r.name as tier, coalesce(nullif(k.name, ''), x.email, b.email) as holder into t
         from tickets k join tiers r on r.performance_id = k.performance_id and r.id = k.tier_id
             join orders o on o.performance_id = k.performance_id and o.id = k.order_id join buyers b on b.id = o.buyer_id
+            left join transfers x on x.id = k.holder
         where k.performance_id = of_performance and k.id = of_ticket for share of k;
         if not found then
             why := case when exists (select from tickets k where k.id = of_ticket) then 'other-performance' else 'unknown' end;
@@ -134,7 +137,7 @@ begin
     select s.* into was from scans s where s.performance_id = of_performance and s.id = of_scan;
     if found then
         select s.at, s.door, s.who into first from scans s where s.performance_id = of_performance and s.id = was.before_scan;
-        return query select was.passed, was.reason, was.at, was.zone, t.order_id, t.label, t.tier, t.email, was.before_scan, first.at, first.door, first.who,
+        return query select was.passed, was.reason, was.at, was.zone, t.order_id, t.label, t.tier, t.holder, was.before_scan, first.at, first.door, first.who,
             was.ticket_id is distinct from case when t.order_id is not null then of_ticket end or was.door <> at_door or was.direction <> to_direction;
         return;
     end if;
@@ -192,7 +195,7 @@ begin
         insert into order_ledger (performance_id, order_id, entry, ticket_id, amount, currency, who)
         values (of_performance, t.order_id, case when used then 'scanned_twice' when to_direction = 'in' then 'scanned_in' else 'scanned_out' end, of_ticket, 0, t.currency, by_who);
     end if;
-    return query select open, why, at_, zone_, t.order_id, t.label, t.tier, t.email,
+    return query select open, why, at_, zone_, t.order_id, t.label, t.tier, t.holder,
         case when used then e.scan_id end, case when used then e.at end, case when used then e.door end, case when used then e.who end, false;
 end
 $$;
