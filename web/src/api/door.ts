@@ -21,6 +21,7 @@ export interface Settings {
 export interface Desk {
   who: string;
   may_undo: boolean;
+  may_set: boolean;
   now: string;
   settings: Settings;
   list_keys: Record<string, string>;
@@ -127,6 +128,9 @@ export interface Counts {
 const patience = 3_000;
 
 export const desk = async (performance: string) => (await call<Desk>("GET", at(performance))).body;
+/** On top of what was seen; version 0: nobody has set any. */
+export const setRules = async (performance: string, seen: number, rules: Omit<Settings, "version">, reason: string) =>
+  (await call<Settings>("PUT", `${at(performance)}?reason=${encodeURIComponent(reason)}`, { body: rules, headers: seen === 0 ? { "If-None-Match": "*" } : { "If-Match": `"${seen}"` } })).body;
 export const scan = async (performance: string, what: ScanRequest) => (await call<Scanned>("POST", `${at(performance)}/scans`, { body: what, patience })).body;
 export const merge = async (performance: string, device: string, decisions: Decision[]) =>
   (await call<{ answers: Scanned[] }>("POST", `${at(performance)}/scans/merge`, { body: { device, decisions } })).body.answers;

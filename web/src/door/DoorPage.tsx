@@ -7,6 +7,7 @@ import { common, door as words } from "../messages/en";
 import { useAwake } from "../ticket/awake";
 import { Camera } from "./camera";
 import { DoorDesk, type Shown } from "./model";
+import { Rules } from "./Rules";
 
 /** What a reader types comes faster than people type. */
 const typing = 300;
@@ -58,6 +59,7 @@ function Open({ desk }: { desk: DoorDesk }) {
       <Last desk={desk} />
       <Counts desk={desk} />
       <Doubles desk={desk} />
+      {desk.desk!.may_set && <Rules desk={desk} />}
     </>
   );
 }

@@ -276,6 +276,15 @@ export class DoorDesk extends Working {
     void keep(this.kept!);
   }
 
+  setRules(rules: Omit<api.Settings, "version">, reason: string): Promise<void> {
+    return this.act(async () => {
+      const settings = await api.setRules(this.performance, this.desk!.settings.version, rules, reason);
+      await this.#goOn({ ...this.kept!, desk: { ...this.desk!, settings } });
+      await keep(this.kept!);
+      this.notice = words.rulesKept;
+    });
+  }
+
   lookUp(q: string): Promise<void> {
     return this.act(async () => {
       this.found = await api.find(this.performance, q);
