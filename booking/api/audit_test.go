@@ -106,6 +106,7 @@ var boundedLists = map[string]string{
 	"Export.sign_ins":                  "50 at most: the oldest end",
 	"Export.performers":                "500 at most: nobody follows more",
 	"Export.orders":                    "one person's own, which none may be missing of",
+	"Export.tickets":                   "the same",
 	"ReturnsLists.lists":               "one at most for each tier",
 	"ShownCounterBody.reserves":        "1,000 at most",
 	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",

@@ -308,6 +308,7 @@ func TestWhatAFanHasOpensNothingElse(t *testing.T) {
 	bodies := map[string]string{
 		"create-hold": c.json(m{"performance": house.show.ID, "units": []int{3}}), "create-order": c.json(m{"hold": house.hold.ID, "email": "x@example.org", "payment_method": sandbox.OK}),
 		"set-hold-coupon": `{"code":"ABCD-EFGH"}`, "collect-order": c.json(m{"order": house.order.ID, "key": rival.order.Key}), "take-coupon": `{"code":"ABCD-EFGH"}`,
+		"put-reminder":  `{"days":2}`,
 		"hold-exchange": c.json(m{"tickets": []string{house.order.Tickets[1].ID}, "for": m{"performance": house.show.ID, "units": []int{3}}}), "exchange-tickets": c.json(m{"hold": house.hold.ID, "tickets": []string{house.order.Tickets[1].ID}}),
 	}
 	before, refused := c.rows(), []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
