@@ -103,7 +103,7 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.healthz},
 		{"GET", "/readyz", public, s.readyz},
 	}
-	for _, prefix := range []string{"events", "performances", "search", "suggest", "listing", "holds", "orders", "tickets", "transfers", "returns", "coupons", "shops", "categories", "event-categories", "performers", "tours", "venues", "pictures", "bags", "bag", "accounts", "me", "webhooks", "sandbox"} {
+	for _, prefix := range []string{"events", "performances", "search", "suggest", "listing", "holds", "orders", "tickets", "transfers", "returns", "coupons", "shops", "categories", "event-categories", "performers", "tours", "venues", "pictures", "bags", "bag", "accounts", "me", "webhooks", "newsletters", "sandbox"} {
 		table = append(table, subtree("/api/v1/"+prefix, proxied, forward(s.booking))...)
 	}
 	table = append(table, subtree(deskPath, proxied, forward(s.desk))...)

@@ -62,7 +62,7 @@ var boundedLists = map[string]string{
 	"Live.money":                       "one at most for each currency",
 	"Live.tiers":                       "as many as the map has",
 	"Live.points":                      "240 at most for each currency",
-	"Sold.tickets":                     "100 at most",
+	"SoldShown.tickets":                "100 at most",
 	"Crowd.ages":                       "seven bands, those of no age, and the others",
 	"Crowd.countries":                  "as many as ISO 3166 has",
 	"GuideStanding.performances":       "1,000 at most",
@@ -105,6 +105,9 @@ var boundedLists = map[string]string{
 	"Export.identities":                "the same",
 	"Export.sign_ins":                  "50 at most: the oldest end",
 	"Export.performers":                "500 at most: nobody follows more",
+	"Export.messages":                  "of 90 days",
+	"SoldShown.marks":                  "one of each kind",
+	"Export.newsletters":               "the same",
 	"Export.orders":                    "one person's own, which none may be missing of",
 	"Export.tickets":                   "the same",
 	"ReturnsLists.lists":               "one at most for each tier",
@@ -204,6 +207,7 @@ func newScene(t *testing.T) *scene {
 		who := c.fan()
 		c.payAs(who, s.ada, fmt.Sprint("mine", i), c.hold(who, 10+i).ID).is(http.StatusCreated, nil)
 	}
+	s.newsletters()
 	s.offer = c.offer(m{"per_person": 2})
 	c.do(http.MethodPost, "/api/v1/coupons/"+c.offer(m{"per_person": 2}).ID+"/claim", s.bag, "", "Idempotency-Key", "k").is(http.StatusCreated, nil)
 	for _, key := range []string{"a", "b"} {
@@ -304,6 +308,21 @@ func (s *scene) written() {
 	}
 }
 
+// newsletters are two that were sent, and two that Ada has asked for.
+func (s *scene) newsletters() {
+	s.t.Helper()
+	c := s.core
+	for _, sql := range []string{`insert into inbox (id, person_id, sealed) select gen_random_uuid(), id, '\x01' from people, generate_series(1, 3)`, `insert into organizations (id, slug, name) values ('00000000-0000-7000-8000-0000000000aa', 'others', 'Others')`,
+		`insert into newsletter_consents (id, organization_id, email, person_id, state, place, words, language, given_at) select gen_random_uuid(), o.id, 'ada@example.org', p.id, 'given', 'account', 'W', 'en', now() from organizations o, people p where o.slug = 'others' or o.id = '00000000-0000-7000-8000-000000000001'`} {
+		if _, err := c.db.Exec(c.t.Context(), sql); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	for i := range 2 {
+		c.organize(http.MethodPost, newslettersPath, c.json(m{"subject": fmt.Sprint(i), "text": "x"}), "Idempotency-Key", fmt.Sprint("newsletter", i)).is(http.StatusCreated, nil)
+	}
+}
+
 func (c *core) performances() (ids []ropeline.PerformanceID) {
 	c.t.Helper()
 	ids, err := catalogue.New(c.db, time.Now).Performances(c.t.Context())
@@ -360,6 +379,9 @@ func (s *scene) lists() map[string][2]string {
 		"list-double-entries":     {s.door("/doubles"), "key-door"},
 		"list-notices":            {eventsPath + "/" + s.event + "/notices", "key-olga"},
 		"list-notice-failures":    {eventsPath + "/" + s.event + "/notices/" + s.notice + "/failures", "key-olga"},
+		"list-newsletters":        {newslettersPath, "key-olga"},
+		"list-my-messages":        {mePath + "/messages", s.ada},
+		"list-my-newsletters":     {mePath + "/newsletters", s.ada},
 		"list-popularity":         {organizer + "/popularity", "key-olga"},
 		"list-changes":            {organizer + "/changes", "key-olga"},
 		"list-plans":              {plansPath, "key-olga"},

@@ -12,6 +12,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/insight"
+	"github.com/ropeline/ropeline/booking/mail"
 )
 
 func (s *server) routeInsight() error {
@@ -186,11 +187,24 @@ func (s *server) listSoldOrders(ctx context.Context, in *someSold) (*gotSold, er
 	return &gotSold{Body: SoldList{list, next}}, err
 }
 
-type oneSold struct{ Body insight.Sold }
+// SoldShown is an order that was sold, and what is known of its address.
+type SoldShown struct {
+	insight.Sold
+	Marks []mail.Mark `json:"marks,omitempty" doc:"of the address: it refuses letters, or somebody complained about one; left out where neither is known"`
+}
+
+type oneSold struct{ Body SoldShown }
 
 func (s *server) getSoldOrder(ctx context.Context, in *orderID) (*oneSold, error) {
 	o, err := s.insight.Order(ctx, in.ID)
-	return &oneSold{Body: o}, err
+	if err != nil {
+		return nil, err
+	}
+	out := &oneSold{Body: SoldShown{Sold: o}}
+	if s.letters != nil {
+		out.Body.Marks, err = s.letters.Marks(ctx, o.Email)
+	}
+	return out, err
 }
 
 // PopularityList is a page of performances.

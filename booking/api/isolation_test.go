@@ -89,7 +89,7 @@ var ownLists = map[string]string{
 	"list-own-performers": "everybody's, who may have them in their events", "get-own-performer": "everybody's", "create-performer": "theirs from then on",
 	"create-picture": "theirs from then on", "list-changes": "theirs", "list-popularity": "theirs",
 	"get-orders-csv": "of what the query names, which is tried", "get-accounting-csv": "of what the query names", "get-report-pdf": "of what the query names", "get-audience": "of what the query names", "get-audience-csv": "of what the query names",
-	"get-wordings": "theirs", "get-wording": "theirs", "put-wording": "theirs from then on", "reset-wording": "theirs", "preview-wording": "nothing is kept",
+	"get-wordings": "theirs", "get-wording": "theirs", "put-wording": "theirs from then on", "reset-wording": "theirs", "list-newsletters": "theirs", "create-newsletter": "theirs from then on", "preview-newsletter": "nothing is kept", "preview-wording": "nothing is kept",
 	"get-staff": "who asks", "list-approvals": "what is said of their own events, and to who manages the venue of all",
 }
 

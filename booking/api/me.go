@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/internal/qr"
@@ -252,6 +254,9 @@ func (s *server) claimOrders(ctx context.Context, _ *struct{}) (*gotClaimedOrder
 	if err != nil {
 		return nil, err
 	}
+	if err := s.newsletters.Claim(ctx, p.ID, p.Email); err != nil {
+		return nil, err
+	}
 	n, err := s.orders.Claim(ctx, p.ID, p.Email)
 	return &gotClaimedOrders{Body: ClaimedOrders{n}}, err
 }
@@ -262,8 +267,12 @@ type Export struct {
 	SignIns []MySignIn   `json:"sign_ins" doc:"50 at most"`
 	Orders  []order.Mine `json:"orders"`
 
-	Tickets    []MyTicket        `json:"tickets" doc:"that others have given them"`
-	Reminders  int               `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
+	Tickets   []MyTicket      `json:"tickets" doc:"that others have given them"`
+	Reminders int             `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
+	Messages  []mail.Received `json:"messages" doc:"what was told to them, of the last 90 days"`
+
+	Newsletters []newsletter.Subscribed `json:"newsletters" doc:"that they get or may, with the words to which they agreed"`
+
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
 	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
 }
@@ -278,7 +287,7 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Performers: []people.Followed{}}}
+	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Messages: []mail.Received{}, Newsletters: []newsletter.Subscribed{}, Performers: []people.Followed{}}}
 	if out.Body.SignIns, err = s.signIns(ctx); err != nil {
 		return nil, err
 	}
@@ -293,6 +302,26 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 		return nil, err
 	}
 	out.Body.Reminders = reminders.Days
+	for page := (booking.Page{Limit: booking.PageMost}); ; {
+		some, next, _, err := s.letters.Inbox(ctx, account.Body.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Messages = append(out.Body.Messages, some...)
+		if page.Cursor = next; next == "" {
+			break
+		}
+	}
+	for page := (booking.Page{Limit: booking.PageMost}); ; {
+		some, next, err := s.newsletters.OfPerson(ctx, account.Body.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Newsletters = append(out.Body.Newsletters, some...)
+		if page.Cursor = next; next == "" {
+			break
+		}
+	}
 	for page := (booking.Page{Limit: booking.PageMost}); ; {
 		followed, next, err := s.people.Following(ctx, account.Body.ID, page)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/find"
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/booking/wording"
@@ -61,11 +62,12 @@ type Ticket struct {
 
 // OrderRequest is a fan's wish to pay for a hold.
 type OrderRequest struct {
-	Hold   string         `json:"hold"`
-	Email  string         `json:"email"`
-	Method string         `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
-	Total  *booking.Money `json:"total,omitempty" doc:"what the buyer was shown: if it is another by now nothing is charged (price-changed)"`
-	Return string         `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
+	Hold       string         `json:"hold"`
+	Email      string         `json:"email"`
+	Method     string         `json:"payment_method,omitempty" doc:"a token of the payment provider's, never a card number; left out where nothing is to pay"`
+	Total      *booking.Money `json:"total,omitempty" doc:"what the buyer was shown: if it is another by now nothing is charged (price-changed)"`
+	Newsletter string         `json:"newsletter,omitempty" doc:"the words beside the box that the buyer ticked, 500 characters at most: they want the organizer's newsletter, and a letter asks them whether that is so"`
+	Return     string         `json:"return_url,omitempty" doc:"where the buyer comes back to after confirming; without it, what has to be confirmed is declined"`
 }
 
 type createOrder struct {
@@ -96,9 +98,17 @@ func (s *server) createOrder(ctx context.Context, in *createOrder) (*createdOrde
 	if in.Body.Total != nil {
 		wish.Total = *in.Body.Total
 	}
+	if in.Body.Newsletter != "" {
+		if err := newsletter.CheckWords(in.Body.Newsletter); err != nil {
+			return nil, err
+		}
+	}
 	o, err := s.desk.Checkout(ctx, wish)
 	if err != nil {
 		return nil, err
+	}
+	if in.Body.Newsletter != "" {
+		s.wantsNewsletter(ctx, o, newsletter.Wish{Email: wish.Email, Person: person, Words: in.Body.Newsletter, Language: wish.Language})
 	}
 	if o.Action == "" {
 		s.finder.Seen(string(o.Performance), find.Sold*float64(len(o.Tickets)))

@@ -95,6 +95,8 @@ const (
 	draftPath       = eventsPath + "/{id}/draft"
 	noticesPath     = eventsPath + "/{id}/notices"
 	wordingsPath    = organizer + "/letters"
+	newslettersPath = organizer + "/newsletters"
+	newsletterStep  = "/api/v1/newsletters/{consent}/{step}"
 	wordingPath     = wordingsPath + "/{letter}/{language}"
 )
 
@@ -262,6 +264,9 @@ var Routes = []Route{
 	{"get-wordings", http.MethodGet, wordingsPath, Organizer, http.StatusOK, "What letters of the organization say, of each kind and in each language"},
 	{"get-wording", http.MethodGet, wordingPath, Organizer, http.StatusOK, "What a letter says, as it can be put"},
 	{"put-wording", http.MethodPut, wordingPath, Organizer, http.StatusOK, "Word a letter in the organization's own way, with placeholders"},
+	{"list-newsletters", http.MethodGet, newslettersPath, Organizer, http.StatusOK, "Newsletters of the organization, the newest first, and how far each is"},
+	{"create-newsletter", http.MethodPost, newslettersPath, Organizer, http.StatusCreated, "Write to everybody who has asked for it"},
+	{"preview-newsletter", http.MethodPost, newslettersPath + "/preview", Organizer, http.StatusOK, "A newsletter as it would arrive, and how many would get it; nothing is kept"},
 	{"reset-wording", http.MethodDelete, wordingPath, Organizer, http.StatusOK, "Word a letter as the installation does again"},
 	{"preview-wording", http.MethodPost, wordingPath + "/preview", Organizer, http.StatusOK, "A letter as it would come, with examples put in; nothing is kept"},
 	{"list-own-performers", http.MethodGet, performersPath, Organizer, http.StatusOK, "Performers, everybody's"},
@@ -305,6 +310,7 @@ var Routes = []Route{
 	{"list-changes", http.MethodGet, organizer + "/changes", Organizer, http.StatusOK, "Who has changed venues, programs, reserves and plans, and why"},
 
 	{"hear-stripe", http.MethodPost, "/api/v1/webhooks/stripe", Signed, http.StatusOK, "An event of Stripe's; it may come twice, late and in any order"},
+	{"hear-mail", http.MethodPost, "/api/v1/webhooks/mail", Signed, http.StatusOK, "What the mail provider has heard of addresses: bounces and complaints; each report counts once"},
 	{"hear-sandbox", http.MethodPost, "/api/v1/webhooks/sandbox", Signed, http.StatusOK, "An event of the sandbox's, where nobody pays"},
 	{"show-sandbox-payment", http.MethodGet, sandbox.PagePath + "{id}", Address, http.StatusOK, "The sandbox's page on which a payment is confirmed"},
 	{"confirm-sandbox-payment", http.MethodPost, sandbox.PagePath + "{id}", Address, http.StatusSeeOther, "Confirm a payment of the sandbox's, or refuse it"},
@@ -354,6 +360,13 @@ var Routes = []Route{
 	{"get-my-tickets", http.MethodGet, mePath + "/tickets", Account, http.StatusOK, "Tickets that others have given to this account"},
 	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
 	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
+	{"list-my-newsletters", http.MethodGet, mePath + "/newsletters", Account, http.StatusOK, "Newsletters that this person gets, or may: of whom they have bought from"},
+	{"subscribe", http.MethodPut, mePath + "/newsletters/{organization}", Account, http.StatusNoContent, "Ask for the newsletter of an organization"},
+	{"unsubscribe", http.MethodDelete, mePath + "/newsletters/{organization}", Account, http.StatusNoContent, "Have it no more"},
+	{"show-newsletter-step", http.MethodGet, newsletterStep, Address, http.StatusOK, "The page to which a letter links: it asks whether somebody wants a newsletter, or no more"},
+	{"take-newsletter-step", http.MethodPost, newsletterStep, Address, http.StatusOK, "The press of its button; to leave, also what mail programs send (RFC 8058)"},
+	{"list-my-messages", http.MethodGet, mePath + "/messages", Account, http.StatusOK, "What was told to this person, the newest first, and how much they have not read"},
+	{"mark-my-message", http.MethodPut, mePath + "/messages/{message}", Account, http.StatusNoContent, "Keep that a message was read, or was not"},
 	{"accept-invitation", http.MethodPost, mePath + "/invitations/accept", Account, http.StatusOK, "Take an invitation to work for an organization, by the link of its letter"},
 	{"list-followed", http.MethodGet, mePath + "/performers", Account, http.StatusOK, "The performers whom this account follows, and when they are on next"},
 	{"get-followed", http.MethodGet, mePath + "/performers/{id}", Account, http.StatusOK, "Whether this account follows a performer"},

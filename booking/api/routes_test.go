@@ -68,7 +68,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans", "{scan}", h.ID)
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans", "{scan}", h.ID, "{consent}", h.ID, "{step}", "leave", "{message}", h.ID)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {

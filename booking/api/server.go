@@ -31,6 +31,7 @@ import (
 	"github.com/ropeline/ropeline/booking/insight"
 	"github.com/ropeline/ropeline/booking/inventory"
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/order"
@@ -69,6 +70,7 @@ type Config struct {
 	Line           Line                     // told the stock and who bought; nil: nobody
 	Abuse          abuse.Policy             // what is too much; its zero value: nothing is
 	People         people.Keys              // of accounts; their zero value: there are none
+	MailReports    mail.Secrets             // that the mail provider signs its reports with; none: nobody is believed
 	Outside        *oidc.Providers          // where else people may sign in; nil: nowhere
 	Site           string                   // where fans find our pages, for the links of letters; empty: there are no accounts
 	Edges          []netip.Prefix           // who says for which address a request is; nobody else is believed
@@ -119,25 +121,28 @@ type server struct {
 	tickets   ticket.Keys
 	notices   *notice.Store
 	wordings  *wording.Store
-	letters   *mail.Store // nil: nobody here can read them
-	finder    *find.Store
-	counts    *insight.Counter
-	posts     *lookPosts // nil: nobody is told
-	around    Surroundings
-	redis     redis.UniversalClient
-	staff     Staff
-	badges    Badges // nil, too
-	desk      *order.Desk
-	links     order.Links
-	criers    map[string]payment.Crier
-	sandbox   *sandbox.Provider
-	fields    string // publishable key of the provider's fields for cards
-	gate      *gate.Gate
-	now       func() time.Time
-	log       *slog.Logger
-	spec      huma.API
-	metrics   *metrics
-	drawing   chan struct{} // holds one while a picture is drawn
+
+	newsletters *newsletter.Store
+	reports     mail.Secrets // of the mail provider
+	letters     *mail.Store  // nil: nobody here can read them
+	finder      *find.Store
+	counts      *insight.Counter
+	posts       *lookPosts // nil: nobody is told
+	around      Surroundings
+	redis       redis.UniversalClient
+	staff       Staff
+	badges      Badges // nil, too
+	desk        *order.Desk
+	links       order.Links
+	criers      map[string]payment.Crier
+	sandbox     *sandbox.Provider
+	fields      string // publishable key of the provider's fields for cards
+	gate        *gate.Gate
+	now         func() time.Time
+	log         *slog.Logger
+	spec        huma.API
+	metrics     *metrics
+	drawing     chan struct{} // holds one while a picture is drawn
 }
 
 // New builds a booking core. It does not connect to anything yet.
@@ -162,11 +167,12 @@ func New(c Config) (*Core, error) {
 	}
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
+	s.newsletters = newsletter.New(c.Postgres)
 	s.papers, s.tickets, s.reminders = paper.New(c.Postgres, c.Site), c.Tickets, tidings.NewSettings(c.Postgres)
 	s.doors = door.New(c.Postgres, c.Tickets, time.Now)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.People.Are() {
-		s.letters = mail.New(c.Postgres, c.People)
+		s.letters, s.reports = mail.New(c.Postgres, c.People), c.MailReports
 	}
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(s.letters, c.Site))
@@ -222,7 +228,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeDeadLetters, s.routeReminders, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeNewsletters, s.routeBounces, s.routeInbox, s.routeDeadLetters, s.routeReminders, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

@@ -218,7 +218,7 @@ var areas = map[string]string{
 	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", codesPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
 	organizer + "/exports": "orders", organizer + "/popularity": "orders", organizer + "/audience": "orders",
 	doorPath: "door", counter: "counter", organizer + "/counter": "counter",
-	organizer + "/changes": "changes", wordingsPath: "events",
+	organizer + "/changes": "changes", wordingsPath: "events", newslettersPath: "orders",
 }
 
 // scopeOf is what an API key needs for a route, empty if no key may use it: what is

@@ -158,7 +158,7 @@ func (c *core) books() string {
 		(select string_agg(id || name || category, ',' order by id) from products), (select count(*) from performances), (select count(*) from tiers),
 		(select count(*) from sales), (select count(*) from venues), (select count(*) from plans), (select count(*) from plan_periods), (select string_agg(account || plan || next, ',' order by account) from subscriptions),
 		(select string_agg(concat(id, version, password), ',' order by id) from people where state = 'active'), (select count(*) from second_factors where confirmed_at is not null),
-		(select count(*) from notices), (select count(*) from notice_recipients), (select count(*) from organizations), (select count(*) from memberships), (select count(*) from invitations), (select count(*) from api_keys where revoked_at is null))`).Scan(&rows)
+		(select count(*) from notices), (select count(*) from notice_recipients), (select count(*) from newsletters), (select count(*) from newsletter_consents where state <> 'withdrawn'), (select count(*) from organizations), (select count(*) from memberships), (select count(*) from invitations), (select count(*) from api_keys where revoked_at is null))`).Scan(&rows)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestNoTextOfARequestDoesHarm(t *testing.T) {
 		"document": `{"typed":1}`, "order": quote(bought.ID), "key": quote(bought.Key), "stock": "2", "per_person": "1", "roles": `["door"]`, "scopes": `["events:read"]`,
 		"publish_from": quote(time.Now().UTC().Format(time.RFC3339)), "publish_until": quote(time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
 		"expires_at": quote(time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339))}
-	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house", "organization": tenant.House, "member": bought.ID, "key": bought.ID, "notice": bought.ID, "batch": "fans", "scan": held.ID, "door": "x"}
+	names := map[string]string{"hold": held.ID, "shop": "opera", "product": "coffee", "number": "1", "state": "claimed", "plan": "x", "account": "house", "organization": tenant.House, "member": bought.ID, "key": bought.ID, "notice": bought.ID, "batch": "fans", "scan": held.ID, "door": "x", "consent": bought.ID, "step": "leave", "message": bought.ID}
 	ada := c.member(ada)
 	if _, err := c.db.Exec(t.Context(), `update buyers set person_id = (select id from people) where id = (select buyer_id from orders where id = $1)`, bought.ID); err != nil {
 		t.Fatal(err)

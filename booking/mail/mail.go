@@ -140,6 +140,9 @@ func (s *Store) Post(ctx context.Context, tx pgx.Tx, m Message, slip Slip) (id s
 	if err != nil || tag.RowsAffected() == 0 {
 		return "", err
 	}
+	if err := s.keep(ctx, tx, id, m, slip); err != nil {
+		return "", err
+	}
 	queue := letters
 	if slip.Bulk {
 		queue = bulk
@@ -269,6 +272,13 @@ func (s *Store) sweep(ctx context.Context) error {
 	_, err := s.db.Exec(ctx, `delete from mails where id in (select id from mails where state <> 'due' and updated_at < now() - $1::interval limit 10000)`, kept)
 	if err != nil {
 		return away("forgetting old letters", err)
+	}
+	_, err = s.db.Exec(ctx, `delete from inbox where id in (select id from inbox where created_at < now() - $1::interval limit 10000)`, inboxKept)
+	if err != nil {
+		return away("forgetting old messages", err)
+	}
+	if err := s.sweepMarks(ctx); err != nil {
+		return err
 	}
 	_, err = s.db.Exec(ctx, `update mails set state = 'failed', problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
 	return away("giving up old letters", err)

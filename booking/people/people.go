@@ -506,12 +506,25 @@ func (s *Store) Moved(ctx context.Context, token string) error {
 		if err := s.keep(ctx, tx, id, own, p.Profile); err != nil {
 			return err
 		}
+		if err := moveConsents(ctx, tx, id, p.Email); err != nil {
+			return err
+		}
 		return s.write(ctx, tx, Letter{Person: id, Purpose: Left, To: left, Language: p.Language}, enclosed{})
 	})
 	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.ConstraintName == "people_email_once" {
 		err = ErrLetter
 	}
 	return away("moving to another address", err)
+}
+
+// moveConsents has newsletters come to another address of a person, where it has asked for none
+// of the same organization.
+func moveConsents(ctx context.Context, tx pgx.Tx, id, email string) error {
+	_, err := tx.Exec(ctx, `delete from newsletter_consents c where person_id = $1 and exists (select from newsletter_consents o where o.organization_id = c.organization_id and o.email = lower($2) and o.id <> c.id)`, id, email)
+	if err == nil {
+		_, err = tx.Exec(ctx, `update newsletter_consents set email = lower($2) where person_id = $1`, id, email)
+	}
+	return err
 }
 
 // Erase forgets a person who shows their password: their profile, their key, how they sign
@@ -534,7 +547,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings"} {
+		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings", "newsletter_consents", "inbox"} {
 			if _, err := tx.Exec(ctx, `delete from `+pgx.Identifier{table}.Sanitize()+` where person_id = $1`, id); err != nil {
 				return err
 			}

@@ -39,6 +39,9 @@ func (k Keys) Are() bool { return len(k.wrap) > 0 }
 // one: no house of today keeps two.
 func (k Keys) emailMAC(email string) []byte { return mac(k.email, strings.ToLower(email)) }
 
+// EmailMAC is by what it is kept that an address refuses letters.
+func (k Keys) EmailMAC(email string) []byte { return k.emailMAC(email) }
+
 // tokenHash is what is kept of a secret that somebody else has. Secrets are random, so
 // that no salt is needed.
 func (k Keys) tokenHash(token string) []byte { return mac(k.token, token) }

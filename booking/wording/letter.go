@@ -175,7 +175,10 @@ func say(lang, what string) string {
 	return words[what]
 }
 
+// Asked says why somebody gets what they have asked for.
+func Asked(lang string) string { return say(lang, "asked") }
+
 var frames = map[string]map[string]string{
-	"en": {"open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:", "doors": "Doors open at %s."},
-	"de": {"open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:", "doors": "Einlass ist ab %s Uhr."},
+	"en": {"asked": "You get this because you have asked for it.", "open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:", "doors": "Doors open at %s."},
+	"de": {"asked": "Sie bekommen dies, weil Sie es bestellt haben.", "open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:", "doors": "Einlass ist ab %s Uhr."},
 }

@@ -38,6 +38,8 @@ const (
 	Invited Kind = "account-invited"
 	Left    Kind = "account-left"
 	Exists  Kind = "account-exists"
+
+	Newsletter Kind = "newsletter-confirm"
 )
 
 // placeholders are what may stand in a letter of each kind.
@@ -59,6 +61,8 @@ var placeholders = map[Kind][]string{
 	Invited: {"site", "link", "organization", "roles"},
 	Left:    {"site"},
 	Exists:  {"site", "link"},
+
+	Newsletter: {"organization", "link"},
 }
 
 // editable are the kinds that organizers may word.

@@ -38,7 +38,7 @@ import (
 type bookingCommand struct {
 	Redis    string    `required:"" placeholder:"URL" help:"Redis of the lines and of the inventory, redis:// or unix://."`
 	Postgres string    `required:"" placeholder:"DSN" help:"The database."`
-	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key, badge.key, staff and, where people sign in elsewhere, providers.json; code.key where organizers make presale codes."`
+	Keys     keyFolder `required:"" placeholder:"DIR" help:"Folder with admission.pub, order.key, people.key, badge.key, staff and, where people sign in elsewhere, providers.json; mail-reports where the mail provider tells of bounces; code.key where organizers make presale codes."`
 	Listen   string    `default:"127.0.0.1:8081" help:"Address to serve on, for the edges."`
 	Gate     string    `placeholder:"NAME" help:"Name of this process among all gates; host and process id if empty."`
 
@@ -141,6 +141,10 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	if err != nil {
 		return nil, err
 	}
+	reports, err := keys.mailReports()
+	if err != nil {
+		return nil, err
+	}
 	var badges api.Badges
 	if signer, err := keys.badgeSigner(); err != nil {
 		return nil, err
@@ -176,7 +180,7 @@ func newBooking(rdb redis.UniversalClient, db *pgxpool.Pool, paid payments, keys
 	core, err := api.New(paid.into(api.Config{
 		Postgres: db, Redis: rdb,
 		Gate:     gate.New(token.NewCache(token.NewVerifier(trusted, time.Now), 0), ended, ended).WithRate(perSession, time.Now),
-		OrderKey: links, Tickets: phones, People: accounts, Outside: outside, Site: site, Staff: deskStaff{members}, Badges: badges, Line: line, Looks: line, Codes: presales, Sessions: line, Metrics: reg, Log: log,
+		OrderKey: links, Tickets: phones, People: accounts, MailReports: reports, Outside: outside, Site: site, Staff: deskStaff{members}, Badges: badges, Line: line, Looks: line, Codes: presales, Sessions: line, Metrics: reg, Log: log,
 		Around: surroundings(line, trusted),
 		Abuse:  policy, Edges: against.Edges, WebhooksInside: told.WebhooksInside,
 	}))

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ropeline/ropeline/admission"
 	"github.com/ropeline/ropeline/admission/token"
+	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/oidc"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/ticket"
@@ -288,3 +290,23 @@ func random(n int) []byte {
 	rand.Read(b) // never fails; it ends the process instead
 	return b
 }
+
+// mailReports are the secrets that the mail provider signs its reports with, one a line; none
+// where there is no such file: nothing is heard of it then.
+func (k keyFolder) mailReports() (mail.Secrets, error) {
+	text, err := os.ReadFile(k.path(mailReportsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the secrets of the mail provider: %w", err)
+	}
+	secrets := mail.Secrets(strings.Fields(string(text)))
+	if err := mail.CheckSecrets(secrets); err != nil || len(secrets) == 0 {
+		return nil, fmt.Errorf("%s: %w", k.path(mailReportsFile), errors.Join(err, map[bool]error{true: errors.New("there is no secret in it")}[len(secrets) == 0]))
+	}
+	return secrets, nil
+}
+
+// mailReportsFile is where those are.
+const mailReportsFile = "mail-reports"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/notice"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/paper"
@@ -62,8 +63,9 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	if err != nil {
 		return nil, err
 	}
+	var links []byte // nil: letters lead nowhere
 	if site != "" {
-		links, err := keys.secret(orderKey)
+		links, err = keys.secret(orderKey)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +84,12 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	} else {
 		log.Warn("there is no --site, so no letter is written about orders")
 	}
+	parts := []part{{"letters", sender.Run}}
+	if links != nil {
+		newsletters := newsletter.NewPoster(newsletter.New(db), letters, newsletter.Keys(links), site, log.With("part", "worker"))
+		parts = append(parts, part{"newsletters", newsletters.Run})
+	}
 	reminder := tidings.NewReminder(db, log.With("part", "worker"))
 	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
-	return []part{{"letters", sender.Run}, {"messages to holders", poster.Run}, {"reminders", reminder.Run}}, nil
+	return append(parts, part{"messages to holders", poster.Run}, part{"reminders", reminder.Run}), nil
 }

@@ -28,6 +28,7 @@ import { leave } from "./leave";
 import { failedPicture, watch } from "./look";
 import { net } from "./net";
 import { news } from "./news";
+import { newsletter } from "./newsletter";
 import { nights } from "./nights";
 import { ops } from "./ops";
 import { organizer } from "./organizer";
@@ -48,7 +49,7 @@ import { deskLetters } from "./wording";
 import { staffTotp } from "./working";
 
 // buy comes first: it wants to see the lobby of a stack that was just started. sales comes last: it cancels the show.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, "venue-import": venueImport, "venue-draw": venueDraw, sales };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, newsletter, "venue-import": venueImport, "venue-draw": venueDraw, sales };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "staff-oidc": staffOidc, "organizer-tour": organizer, "fan-finds-and-buys": find };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

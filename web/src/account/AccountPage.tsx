@@ -10,12 +10,14 @@ import { Confirm, Forgot, Invited, Move, Reset, Second, SignIn, SignUp } from ".
 import { Following } from "./Following";
 import { failedOf } from "./Joined";
 import { backOf, letterOf } from "./letter";
+import { Messages } from "./Messages";
+import { Newsletters } from "./Newsletters";
 import { Orders } from "./Orders";
 import type { Own } from "./own";
 import { ProfileForm } from "./Profile";
 import { Security } from "./Security";
 
-const parts = ["orders", "following", "profile", "security", "data"] as const;
+const parts = ["orders", "messages", "following", "newsletters", "profile", "security", "data"] as const;
 type Part = (typeof parts)[number];
 
 export function AccountPage({ at }: { at: string }) {
@@ -102,6 +104,8 @@ export function AccountPage({ at }: { at: string }) {
         <Parts at={part} />
         {part === "orders" && <Orders {...own} />}
         {part === "following" && <Following {...own} />}
+        {part === "messages" && <Messages {...own} />}
+        {part === "newsletters" && <Newsletters {...own} />}
         {part === "profile" && <ProfileForm {...own} />}
         {part === "security" && <Security {...own} failed={failed} />}
         {part === "data" && <Data erased={() => setMine("erased")} />}

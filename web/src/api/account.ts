@@ -97,6 +97,33 @@ export const gifts = async () => (await call<{ tickets: Gift[] }>("GET", `${me}/
 export const order = async (id: string) => (await call<Order>("GET", `${me}/orders/${encodeURIComponent(id)}`)).body;
 export const claimOrders = async () => (await call<{ claimed: number }>("POST", `${me}/orders/claim`, { body: {} })).body.claimed;
 
+/** What was told to who has the account. */
+export interface Message {
+  id: string;
+  at: string;
+  read: boolean;
+  subject: string;
+  text: string;
+}
+
+export const messages = async (cursor = "") => (await call<{ messages: Message[]; unread: number; next?: string }>("GET", `${me}/messages${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
+export const markMessage = (id: string, read: boolean) => call("PUT", `${me}/messages/${encodeURIComponent(id)}`, { body: { read } });
+
+/** What an organization writes, for who has asked for it. */
+export interface Newsletter {
+  organization: string;
+  name: string;
+  state: "none" | "asked" | "given" | "withdrawn";
+  since?: string;
+}
+
+const newsletter = (organization: string) => `${me}/newsletters/${encodeURIComponent(organization)}`;
+
+export const newsletters = async (cursor = "") => (await call<{ newsletters: Newsletter[]; next?: string }>("GET", `${me}/newsletters${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
+/** words: that were shown. */
+export const subscribe = (organization: string, words: string) => call("PUT", newsletter(organization), { body: { words } });
+export const unsubscribe = (organization: string) => call("DELETE", newsletter(organization));
+
 const performer = (id: string) => `${me}/performers/${encodeURIComponent(id)}`;
 
 const reminders = `${me}/reminders`;

@@ -56,10 +56,10 @@ export class Booking {
     await call("DELETE", `/api/v1/holds/${hold}`, { headers: this.#headers });
   }
 
-  /** attempt: the idempotency key; the same one never charges twice. back: where a bank's page leads to, the same each time, too. */
-  async order(attempt: string, hold: { id: string; total?: Money }, email: string, method: string, back: string): Promise<Order> {
+  /** attempt: the idempotency key; the same one never charges twice. back: where a bank's page leads to, the same each time, too. newsletter: the words that the fan agreed to. */
+  async order(attempt: string, hold: { id: string; total?: Money }, email: string, method: string, back: string, newsletter = ""): Promise<Order> {
     const headers = { ...this.#headers, "Idempotency-Key": attempt };
-    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back } })).body;
+    return (await call<Order>("POST", "/api/v1/orders", { headers, body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back, newsletter: newsletter || undefined } })).body;
   }
 
   /** key: of the bag that has the coupon; a shareable one needs none. */

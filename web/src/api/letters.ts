@@ -23,6 +23,20 @@ export interface Shown extends Words {
   html: string;
 }
 
+/** A newsletter that was sent off, and how far it is. */
+export interface Newsletter extends Words {
+  id: string;
+  who: string;
+  at: string;
+  /** Of whom the others are parts. */
+  readers: number;
+  waiting: number;
+  posted: number;
+  sent: number;
+  failed: number;
+  left: number;
+}
+
 /** A letter that was given up. */
 export interface Dead {
   id: string;
@@ -47,6 +61,12 @@ export const put = async (of: Wording, words: Words, reason: string) => (await s
 export const reset = async (of: Wording, reason: string) => (await call<Wording>("DELETE", at(of) + because(reason), { headers: seen(of) })).body;
 /** Nothing is kept of it. */
 export const preview = async (of: Wording, words: Words) => (await sent<Shown>("POST", `${at(of)}/preview`, words, {})).body;
+
+/** As it would arrive, and how many would get it. */
+export const previewNewsletter = async (words: Words) => (await sent<Shown & { readers: number }>("POST", `${root}/newsletters/preview`, words, {})).body;
+/** The same key again sends nothing more. */
+export const sendNewsletter = async (words: Words, key: string) => (await sent<Newsletter>("POST", `${root}/newsletters`, words, { "Idempotency-Key": key })).body;
+export const newsletters = async (cursor = "") => (await call<{ newsletters: Newsletter[]; next?: string }>("GET", `${root}/newsletters?limit=20&cursor=${encodeURIComponent(cursor)}`)).body;
 
 export const dead = async (cursor = "") => (await call<{ letters: Dead[]; next?: string }>("GET", `${root}/dead-letters?limit=20&cursor=${encodeURIComponent(cursor)}`)).body;
 export const retry = async (id: string) => (await call<Dead>("POST", `${root}/dead-letters/${encodeURIComponent(id)}/retry`)).body;

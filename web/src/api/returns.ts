@@ -40,10 +40,10 @@ export async function extend(hold: string, pass: string): Promise<Hold> {
 }
 
 /** attempt: the idempotency key; the same one never charges twice. */
-export async function pay(attempt: string, pass: string, hold: { id: string; total: Money }, email: string, method: string, back: string): Promise<Order> {
+export async function pay(attempt: string, pass: string, hold: { id: string; total: Money }, email: string, method: string, back: string, newsletter = ""): Promise<Order> {
   const options = {
     headers: { ...bearer(pass), "Idempotency-Key": attempt },
-    body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back },
+    body: { hold: hold.id, total: hold.total, email, payment_method: method || undefined, return_url: back, newsletter: newsletter || undefined },
   };
   return (await call<Order>("POST", "/api/v1/orders", options)).body;
 }

@@ -75,6 +75,8 @@ export interface Sold {
   tender?: "cash" | "terminal" | "complimentary";
   amount: Money;
   email?: string;
+  /** What is known of the address. */
+  marks?: { kind: "bounce" | "complaint"; problem?: string; at: string }[];
   tickets: { id: string; label: string; state: string }[];
 }
 

@@ -7,6 +7,7 @@ import { Problem } from "../shop/Problem";
 import { DeadLetters } from "./DeadLetters";
 import { Editor } from "./Editor";
 import { Letters } from "./model";
+import { Newsletter } from "./Newsletter";
 
 export function LettersPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
@@ -29,6 +30,7 @@ export function LettersPage({ signInKey }: { signInKey: string }) {
           {letters.notice}
         </p>
         {letters.wording && <Editor letters={letters} />}
+        {letters.newsletters && <Newsletter letters={letters} />}
         {letters.dead && <DeadLetters letters={letters} />}
       </main>
     </>

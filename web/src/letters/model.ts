@@ -3,6 +3,7 @@
 import { Faulty } from "../api/files";
 import { Refusal } from "../api/http";
 import * as api from "../api/letters";
+import { Once } from "../api/once";
 import { Working } from "../desk/working";
 import { letters as words } from "../messages/en";
 import { problemOf } from "../messages/problem";
@@ -23,6 +24,8 @@ export class Letters extends Working {
   theirs: api.Words | undefined;
   /** undefined: not for who asks. */
   dead: { list: api.Dead[]; next: string } | undefined;
+  newsletters: { list: api.Newsletter[]; next: string } | undefined;
+  readonly #once = new Once();
   /** Typed, and not saved, by key. */
   readonly #drafts = new Map<string, api.Words>();
   #previews = 0;
@@ -44,6 +47,7 @@ export class Letters extends Working {
     return this.act(async () => {
       await this.signIn(key);
       await this.#look();
+      this.newsletters = await sentOff();
       this.dead = await given().catch(notForAll);
       this.staff = "yes";
       if (this.wordings[0]) this.choose(keyOf(this.wordings[0]));
@@ -124,6 +128,37 @@ export class Letters extends Working {
     });
   }
 
+  /** How a newsletter would arrive, and for how many; undefined: something is wrong with it, which is said. */
+  async lookAtNewsletter(draft: api.Words): Promise<(api.Shown & { readers: number }) | undefined> {
+    let shown: (api.Shown & { readers: number }) | undefined;
+    await this.act(async () => void (shown = await api.previewNewsletter(draft)));
+    return shown;
+  }
+
+  /** Whether it is on its way. */
+  async sendNewsletter(draft: api.Words): Promise<boolean> {
+    let sent = false;
+    await this.act(async () => {
+      await api.sendNewsletter(draft, this.#once.key(JSON.stringify(draft)));
+      this.#once.answered();
+      this.newsletters = await sentOff();
+      this.notice = words.newsletter.done;
+      sent = true;
+    });
+    return sent;
+  }
+
+  lookAgain(): Promise<void> {
+    return this.act(async () => void (this.newsletters = await sentOff()));
+  }
+
+  async moreNewsletters(): Promise<void> {
+    await this.act(async () => {
+      const { list, next } = await sentOff(this.newsletters?.next ?? "");
+      this.newsletters = { list: [...(this.newsletters?.list ?? []), ...list], next };
+    });
+  }
+
   async moreDead(): Promise<void> {
     await this.act(async () => {
       const { list, next } = await given(this.dead?.next ?? "");
@@ -154,12 +189,12 @@ export class Letters extends Working {
     this.wordings = [];
     this.chosen = "";
     this.#drafts.clear();
-    this.dead = this.shown = this.theirs = undefined;
+    this.newsletters = this.dead = this.shown = this.theirs = undefined;
   }
 
   protected async explain(cause: unknown): Promise<void> {
     if (await this.turnedAway(cause)) return this.#forget();
-    this.faults = faultsOf(cause);
+    this.faults = cause instanceof Refusal && cause.code === "newsletter-invalid" ? {} : faultsOf(cause);
     if (Object.keys(this.faults).length > 0) return;
     this.problem = problemOf(cause, () => undefined);
     if (cause instanceof Refusal && cause.status === 412 && this.wording) {
@@ -189,6 +224,11 @@ export function faultsOf(cause: unknown): Letters["faults"] {
 const given = async (cursor = "") => {
   const { letters, next } = await api.dead(cursor);
   return { list: letters, next: next ?? "" };
+};
+
+const sentOff = async (cursor = "") => {
+  const { newsletters, next } = await api.newsletters(cursor);
+  return { list: newsletters, next: next ?? "" };
 };
 
 /** Letters are of all organizations together, so they are for whoever runs the installation. */

@@ -32,7 +32,7 @@ export class Offer extends Acting implements Till {
     super(redraw);
     [this.hold, this.pass, this.clock, this.#over] = [hold, pass, clock, over];
     const before = lastAttempt(hold.id);
-    if (before && hold.state === "paying") void this.pay(before.email, before.method, true); // back from the bank
+    if (before && hold.state === "paying") void this.pay(before.email, before.method, "", true); // back from the bank
   }
 
   /** Goes back to the place without paying; the offer stays as long as it says. */
@@ -58,16 +58,16 @@ export class Offer extends Acting implements Till {
     });
   }
 
-  async pay(email: string, method: string, asks = false): Promise<void> {
+  async pay(email: string, method: string, newsletter = "", asks = false): Promise<void> {
     await this.act(async () => {
       const back = location.origin + location.pathname;
-      const order = await charge((attempt) => api.pay(attempt, this.pass, this.hold, email, method, back), this.hold.id, email, method);
+      const order = await charge((attempt) => api.pay(attempt, this.pass, this.hold, email, method, back, newsletter), this.hold.id, email, method);
       if (order.key !== undefined) keepOrder({ id: order.id, key: order.key, sale: order.sale, at: order.created_at });
       this.action = order.action;
       if (order.action !== undefined) {
         attemptFor(this.hold.id, email, method);
         if (!asks) location.assign(order.action);
-        else setTimeout(() => void this.pay(email, method, true), askEvery);
+        else setTimeout(() => void this.pay(email, method, newsletter, true), askEvery);
         return;
       }
       forgetAttempt(this.hold.id);

@@ -99,6 +99,11 @@ function Open({ sales, order }: { sales: Sales; order: Sold }) {
         {` · ${money(order.amount)} · ${words.states[order.state]}`}
       </p>
       <p class="note">{`${words.placed(order.placed_at)} · ${words.reference} ${order.id}`}</p>
+      {order.marks?.map((each) => (
+        <p key={each.kind} class="wrong">
+          {words.marks[each.kind](each.at, each.problem ?? "")}
+        </p>
+      ))}
       <ul>
         {order.tickets.map((ticket) => (
           <li key={ticket.id}>{`${ticket.label}, ${words.ticketStates[ticket.state] ?? ticket.state}`}</li>

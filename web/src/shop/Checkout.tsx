@@ -43,6 +43,7 @@ export function Checkout({ shop, show, hold, says, known = false, children }: Pr
   const [typed, setEmail] = useState<string | undefined>(before?.email ?? (shop.email || undefined));
   const email = typed ?? (buyer === "guest" ? "" : buyer?.email) ?? "";
   const [method, setMethod] = useState<Method>((before?.method as Method) || methods[0]!);
+  const [wants, setWants] = useState(false); // whoever says nothing has not agreed
   const [invalid, setInvalid] = useState(false);
   const [by, setBy] = useState<Payment | undefined>(knownPayment(hold.performance));
   const [fields, setFields] = useState<CardFields>();
@@ -64,10 +65,11 @@ export function Checkout({ shop, show, hold, says, known = false, children }: Pr
     const good = known || /^[^\s@]+@[^\s@]+$/.test(email.trim());
     setInvalid(!good);
     if (!good) return;
-    if (!cards) return void shop.pay(email.trim(), free ? "" : method);
+    const newsletter = wants && !known ? words.pay.newsletter : "";
+    if (!cards) return void shop.pay(email.trim(), free ? "" : method, newsletter);
     setRefused("");
     fields?.token(email.trim()).then(
-      (token) => void shop.pay(email.trim(), token),
+      (token) => void shop.pay(email.trim(), token, newsletter),
       (cause) => setRefused((cause instanceof CardRefused && cause.message) || words.pay.cardWrong),
     );
   };
@@ -115,6 +117,12 @@ export function Checkout({ shop, show, hold, says, known = false, children }: Pr
         <p class="wrong" id="email-wrong" role="alert">
           {words.problem.email}
         </p>
+      )}
+      {!known && (
+        <label class="newsletter">
+          <input type="checkbox" name="newsletter" checked={wants} onChange={(event) => setWants(event.currentTarget.checked)} />
+          {words.pay.newsletter}
+        </label>
       )}
       {cards && by && <Card of={by} ready={setFields} />}
       {sandbox && (

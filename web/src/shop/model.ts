@@ -188,18 +188,18 @@ export class Shop extends Acting {
     });
   }
 
-  pay(email: string, method: string): Promise<void> {
+  pay(email: string, method: string, newsletter = ""): Promise<void> {
     const hold = this.hold!;
     return this.act(async () => {
       this.#refused();
-      const order = await charge(this.#send(hold, email, method), hold.id, email, method);
+      const order = await charge(this.#send(hold, email, method, newsletter), hold.id, email, method);
       this.#bought(hold.id, order);
       if (order.action !== undefined) location.assign(order.action);
     });
   }
 
-  #send(hold: { id: string; total?: Money }, email: string, method: string): Send {
-    return (attempt) => this.#booking.order(attempt, hold, email, method, location.origin + location.pathname);
+  #send(hold: { id: string; total?: Money }, email: string, method: string, newsletter = ""): Send {
+    return (attempt) => this.#booking.order(attempt, hold, email, method, location.origin + location.pathname, newsletter);
   }
 
   /** What came of a payment that was not refused: an order, or a page to confirm it. */

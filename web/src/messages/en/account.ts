@@ -79,7 +79,7 @@ export const account = {
   linkOver: "This link was used already, or is too old.",
   askAgain: "Ask for a new one",
 
-  nav: { label: "Account", orders: "Orders", following: "Following", profile: "Profile", security: "Signing in", data: "Your data" },
+  nav: { label: "Account", orders: "Orders", messages: "Messages", following: "Following", newsletters: "Newsletters", profile: "Profile", security: "Signing in", data: "Your data" },
   signOut: "Sign out",
 
   orders: {
@@ -110,6 +110,31 @@ export const account = {
     nothing: "No dates at present",
     letGo: "Let go",
     letGoOf: (name: string) => `Let go of ${name}`,
+  },
+
+  messages: {
+    heading: "Messages",
+    lead: "What we have written to you in the last 90 days.",
+    none: "Nothing yet.",
+    unread: (n: number) => (n === 0 ? "You have read all of it." : `${count(n)} not read yet.`),
+    fresh: "New",
+    untold: "This cannot be read any more.",
+    again: "Mark as not read",
+  },
+
+  newsletters: {
+    heading: "Newsletters",
+    lead: "Of whom you have bought from. Nobody writes to you before you say so, and what concerns your tickets is told to you in any case.",
+    none: "You have bought from nobody yet with this account.",
+    box: (name: string) => `${name} may send me a newsletter now and then. A link in each one ends it.`,
+    state: {
+      none: () => "Not asked for",
+      asked: (at: string) => `Asked for ${moment(at)}; a letter waits for your yes`,
+      given: (at: string) => `You agreed ${moment(at)}`,
+      withdrawn: (at: string) => `Ended ${moment(at)}`,
+    },
+    on: (name: string) => `${name} may write to you now and then.`,
+    off: (name: string) => `${name} writes to you no more.`,
   },
 
   profile: {

@@ -81,6 +81,10 @@ export const sales = {
   foundNone: "No order is like that.",
   more: "Show more",
   noEmail: "No e-mail",
+  marks: {
+    bounce: (at: string, problem: string) => `This address refuses letters since ${moment(at)}${problem === "" ? "" : `: ${problem}`}.`,
+    complaint: (at: string) => `Somebody with this address called a letter spam, ${moment(at)}. They get no newsletter.`,
+  },
   placed: (at: string) => moment(at),
 
   cancel: {

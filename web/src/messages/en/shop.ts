@@ -130,6 +130,7 @@ export const shop = {
   pay: {
     heading: "Payment",
     email: "E-mail for the tickets",
+    newsletter: "The organizer may send me a newsletter now and then. A link in each one ends it.",
     account: (email: string) => `You are signed in as ${email}. This order will be in your account.`,
     guest: "You buy as a guest.",
     signIn: "Sign in first",

@@ -1,0 +1,43 @@
+package api
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/mail"
+)
+
+// Who is signed in reads what was told to them, and nothing that was told to others.
+func TestMyMessagesAreMine(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	ada, grace := c.member(ada), c.member("grace@example.org")
+	var me MyAccount
+	c.get(mePath, ada).is(http.StatusOK, &me)
+	if err := pgx.BeginFunc(t.Context(), c.db, func(tx pgx.Tx) error {
+		_, err := c.api.server.letters.Post(t.Context(), tx, mail.Message{To: me.Email, Subject: "Your tickets", Text: "Here"}, mail.Slip{Person: me.ID, Cause: "confirmation:1", For: 1e9})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const at = mePath + "/messages"
+	var list MessageList
+	if c.get(at, grace).is(http.StatusOK, &list); len(list.Messages) != 0 || list.Unread != 0 {
+		t.Errorf("another has %+v", list)
+	}
+	if c.get(at, ada).is(http.StatusOK, &list); len(list.Messages) != 1 || list.Unread != 1 || list.Messages[0].Subject != "Your tickets" || list.Messages[0].Text != "Here" {
+		t.Fatalf("she has %+v", list)
+	}
+	one := at + "/" + list.Messages[0].ID
+	c.do(http.MethodPut, one, grace, `{"read": true}`).refused(http.StatusNotFound, mail.ErrNotReceived.Code)
+	c.do(http.MethodPut, one, ada, `{"read": true}`).is(http.StatusNoContent, nil)
+	if c.get(at, ada).is(http.StatusOK, &list); list.Unread != 0 || !list.Messages[0].Read {
+		t.Errorf("read it is %+v", list)
+	}
+	var export Export
+	if c.get(mePath+"/export", ada).is(http.StatusOK, &export); len(export.Messages) != 1 {
+		t.Errorf("her file has %+v", export.Messages)
+	}
+}
