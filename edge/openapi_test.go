@@ -115,6 +115,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "POST", place, 400, "{")
 	check(f, "POST", place, 413, `"`+strings.Repeat("a", ropeline.MaxBody)+`"`)
 	check(f, "GET", place, 200, "")
+	check(f, "GET", place+"/receipt", 200, "")
+	check(stranger, "GET", place+"/receipt", 401, "")
 	check(stranger, "GET", place, 401, "")
 	check(f, "GET", place+"/live", 426, "")
 	check(f, "GET", "/api/v1/performances/{id}/availability/live", 426, "")

@@ -21,6 +21,7 @@ func withPages(c *Config, _ *ropeline.Sale) {
 		"waiting.html":             {Data: []byte("<title>waiting</title>")},
 		"shop.html":                {Data: []byte("<title>shop</title>")},
 		"draw.html":                {Data: []byte("<title>draw</title>")},
+		"receipt.html":             {Data: []byte("<title>receipt</title>")},
 		"ledger.html":              {Data: []byte("<title>ledger</title>")},
 		"order.html":               {Data: []byte("<title>order</title>")},
 		"returns.html":             {Data: []byte("<title>returns</title>")},
@@ -49,7 +50,7 @@ func TestPagesAreServedWithTheirPolicy(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, withPages)
 	f := g.browser()
-	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/orders/o1": "order", "/tickets/o1": "ticket", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/door": "door", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues", "/desk/team": "team"} {
+	for path, title := range map[string]string{"/": "index", "/search": "index", "/events/e1": "index", "/performers/p1": "index", "/venues/v1": "index", "/tours/t1": "index", "/sales/demo": "waiting", "/sales/demo/shop": "shop", "/sales/demo/draw": "draw", "/sales/demo/ledger": "ledger", "/sales/demo/receipt": "receipt", "/orders/o1": "order", "/tickets/o1": "ticket", "/coupons": "coupons", "/coupons/bag": "coupons", "/account": "account", "/account/orders": "account", "/ops": "ops", "/counter": "counter", "/door": "door", "/desk": "desk", "/desk/setup": "setup", "/desk/sales": "sales", "/desk/money": "money", "/desk/coupons": "offers", "/desk/venues": "venues", "/desk/team": "team"} {
 		r := wantStatus(t, f.do("GET", path, ""), http.StatusOK)
 		if !strings.Contains(string(r.body), "<title>"+title) {
 			t.Errorf("%s: %s", path, r.body)

@@ -31,7 +31,7 @@ export default defineConfig(({ mode }) => ({
       // The few lines that all pages share are one file: nine were 300 bytes more, and nine requests.
       output: { codeSplitting: { groups: [{ name: "shared", test: /src\/(waiting\/dom|messages\/(format|en\/common)|api\/(documents|line|http)|line\/clock|look\/mark)|preload-helper/ }] } },
       // gallery.html, a page of every state for those who draw them, is left out.
-      input: mode === preview ? ["preview.html"] : ["index.html", "waiting.html", "draw.html", "ledger.html", "shop.html", "order.html", "ticket.html", "returns.html", "coupons.html", "account.html", "ops.html", "counter.html", "door.html", "sales.html", "money.html", "offers.html", "desk.html", "venues.html", "setup.html", "team.html", "letters.html"],
+      input: mode === preview ? ["preview.html"] : ["index.html", "waiting.html", "draw.html", "ledger.html", "receipt.html", "shop.html", "order.html", "ticket.html", "returns.html", "coupons.html", "account.html", "ops.html", "counter.html", "door.html", "sales.html", "money.html", "offers.html", "desk.html", "venues.html", "setup.html", "team.html", "letters.html"],
     },
   },
 }));

@@ -368,6 +368,27 @@ type DrawProof struct {
 	Commitment string          `json:"commitment"`
 }
 
+// PlaceReceipt tells the holder of a place what became of it. When that was the public ledger
+// says: an offer's number, as its admissions count them, names the minute.
+type PlaceReceipt struct {
+	Sale     ropeline.SaleID     `json:"sale"`
+	Place    ropeline.PlaceID    `json:"place"`
+	Lane     string              `json:"lane,omitempty"` // left out: the one that everybody is in
+	State    ropeline.PlaceState `json:"state"`
+	Lobby    bool                `json:"lobby"`               // it was taken before the lobby closed: it takes part in the draw
+	Rank     *int64              `json:"rank,omitempty"`      // in the line, from 1, once there is an order
+	Offer    int64               `json:"offer,omitempty"`     // number of its last turn
+	Beside   bool                `json:"beside,omitempty"`    // that turn did not come by the order of the line
+	MissedAt *time.Time          `json:"missed_at,omitempty"` // passed over, or the turn not taken, then
+	Back     bool                `json:"back,omitempty"`      // and it stands before everybody now
+	Claimed  bool                `json:"claimed"`             // its fan came in
+	Bought   bool                `json:"bought"`
+	Reentry  string              `json:"reentry,omitempty"` // open or used: the shop failed its fan, who may come in again
+	Members  int                 `json:"members"`           // who share it
+	Moved    bool                `json:"moved,omitempty"`   // to another device
+	Terms    int                 `json:"terms,omitempty"`   // the version of the terms that it joined under
+}
+
 // AppHeader asks for credentials in the body rather than as cookies: a client
 // without cookies sends it with the value "1" on every place route.
 const AppHeader = "Ropeline-App"

@@ -18,6 +18,7 @@ export async function transfer(fan: Fan): Promise<void> {
   await page.getByRole("button", { name: /^Pay / }).click();
   await page.getByRole("link", { name: shop.paid.see }).click();
   await hasTickets(fan, 2);
+  await tellsOfThePlace(fan);
   const first = page.locator(".hands li").first();
   const place = await first.locator("b").innerText();
 
@@ -71,6 +72,18 @@ export async function transfer(fan: Fan): Promise<void> {
 
   await returned(there.page);
   await there.context.close();
+}
+
+/** From the order the fan reads what happened to the place in the line that led there. */
+async function tellsOfThePlace({ page }: Fan): Promise<void> {
+  await page.getByRole("link", { name: orderWords.line }).click();
+  await page.locator('.outcome[data-state="active"], .outcome[data-state="done"]').waitFor();
+  await page.locator('[data-of="sale"][data-what="opened"]').waitFor();
+  await page.getByText(/^Place /).waitFor();
+  await fits(page);
+  await look(page, "receipt");
+  await page.goBack();
+  await page.locator(".hands").waitFor();
 }
 
 /** The one who has it gives it back to the organizer. */

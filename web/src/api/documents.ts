@@ -168,6 +168,25 @@ export interface LaneOffer {
   now?: number;
 }
 
+/** What became of a place. offer: the number of its last turn, whose minute the ledger says. */
+export interface PlaceReceipt {
+  sale: string;
+  place: string;
+  lane?: string;
+  state: "collected" | "waiting" | "passed" | "offered" | "active" | "done" | "left" | "expired";
+  lobby: boolean;
+  rank?: number;
+  offer?: number;
+  beside?: boolean;
+  missed_at?: string;
+  back?: boolean;
+  claimed: boolean;
+  bought: boolean;
+  reentry?: "open" | "used";
+  members: number;
+  moved?: boolean;
+}
+
 export interface DrawProof {
   place: string;
   index: number;

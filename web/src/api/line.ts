@@ -1,6 +1,6 @@
 // The routes of the line: one sale, this browser's place in it, its session.
 
-import type { Admission, DrawProof, Ledger, Sale, Status } from "./documents";
+import type { Admission, DrawProof, Ledger, PlaceReceipt, Sale, Status } from "./documents";
 import type { Challenge } from "../visitor/solve";
 import { call, retryAfter } from "./http";
 
@@ -28,6 +28,9 @@ export const endSession = async (id: string) => void (await call("DELETE", `${sa
 
 /** What shows where the draw put this browser's place. */
 export const drawProof = async (id: string) => (await call<DrawProof>("GET", `${saleAt(id)}/draw/proof`)).body;
+
+/** What became of this browser's place. */
+export const placeReceipt = async (id: string) => (await call<PlaceReceipt>("GET", `${saleAt(id)}/place/receipt`)).body;
 
 /** Entries of the public ledger after a number; after −n, the newest n. */
 export const ledger = async (id: string, after: number, limit: number) =>

@@ -28,7 +28,7 @@ document.getElementById("page")!.append(
     h("ol", {}, ...words.steps.map((step) => h("li", {}, step))),
     h("p", { class: "note" }, words.noteThis),
     facts,
-    h("p", {}, h("a", { href: `${at}/ledger` }, words.ledger), " · ", h("a", { href: at }, words.back)),
+    h("p", {}, h("a", { href: `${at}/receipt` }, words.receipt), " · ", h("a", { href: `${at}/ledger` }, words.ledger), " · ", h("a", { href: at }, words.back)),
   ),
 );
 

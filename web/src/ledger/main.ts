@@ -39,7 +39,7 @@ document.getElementById("page")!.append(
     older,
     h("p", {}, h("a", { href: `/api/v1${at}/ledger/file` }, words.file)),
     h("p", { class: "note" }, words.fileNote),
-    h("p", {}, h("a", { href: `${at}/draw` }, words.draw), " · ", h("a", { href: at }, words.back)),
+    h("p", {}, h("a", { href: `${at}/receipt` }, words.receipt), " · ", h("a", { href: `${at}/draw` }, words.draw), " · ", h("a", { href: at }, words.back)),
   ),
 );
 

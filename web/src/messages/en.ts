@@ -26,6 +26,7 @@ export { offers } from "./en/offers.ts";
 export { order } from "./en/order.ts";
 export { over } from "./en/over.ts";
 export { party } from "./en/party.ts";
+export { receipt } from "./en/receipt.ts";
 export { reminder } from "./en/reminder.ts";
 export { returns } from "./en/returns.ts";
 export { sales } from "./en/sales.ts";

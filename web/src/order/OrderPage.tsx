@@ -90,6 +90,11 @@ export function OrderPage({ id, orderKey }: { id: string; orderKey: string }) {
         {order?.tickets.some((ticket) => ticket.state === "valid") && (
           <Reminders lead={reminder.order} load={() => fetchReminder(id, orderKey)} save={(days) => remind(id, orderKey, days)} seek={location.search === "?reminder"} />
         )}
+        {order && (
+          <p class="note line">
+            <a href={`/sales/${encodeURIComponent(order.sale)}/receipt`}>{words.line}</a>
+          </p>
+        )}
         {order && <p class="note keep">{words.keep}</p>}
       </main>
     </>

@@ -6,6 +6,7 @@ export const draw = {
   heading: "The draw",
   back: "Back to the line",
   ledger: "The ledger of this sale",
+  receipt: "What happened to my place",
   how: "How it works",
   steps: [
     "A secret number, the seed, was fixed when this sale was made. Its fingerprint, the commitment, has been public ever since, so nobody can change the seed any more.",

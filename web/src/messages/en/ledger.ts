@@ -18,6 +18,7 @@ export const ledger = {
   lead: "Everything that was decided about this sale, as it happened: who may come in, how fast, and why it paused. Each entry is sealed with the one before it, so nothing can be changed, taken out or put in later without its showing. It names nobody.",
   back: "Back to the line",
   draw: "The draw",
+  receipt: "What happened to my place",
   head: "The newest seal",
   noteThis: "Write it down, or take a picture. With it anybody can prove later that nothing up to here was changed.",
   noted: (seq: number, at: string) => `This browser noted entry ${count(seq)} ${moment(at)}.`,

@@ -17,6 +17,7 @@ export const order = {
   pdf: "Tickets as PDF",
   calendar: "Into my calendar",
   unloaded: "That did not work. Please try again in a moment.",
+  line: "What happened to my place in the line",
   keep: "Whoever has the address of this page has your tickets. Keep it, and keep it to yourself.",
   pending: "The payment is being confirmed. This page looks again by itself.",
   ticket: {
