@@ -64,6 +64,7 @@ var (
 	ErrTransferOver    = &ropeline.Error{Kind: ropeline.Conflict, Code: "transfer-over", Detail: "This ticket is not offered to you any more: it was called back, or you had so many days."}
 	ErrTransferCoupon  = &ropeline.Error{Kind: ropeline.Conflict, Code: "transfer-coupon", Detail: "What bought a coupon is not given on: give the coupon."}
 	ErrTicketGone      = &ropeline.Error{Kind: ropeline.Conflict, Code: "ticket-not-valid", Detail: "This ticket is not valid, or not any more."}
+	ErrTransferUsed    = &ropeline.Error{Kind: ropeline.Conflict, Code: "ticket-used", Detail: "This ticket has opened a door. It is not given to others any more."}
 	ErrName            = &ropeline.Error{Kind: ropeline.Invalid, Code: "name-invalid", Detail: "A name has 1 to 100 characters, in one line."}
 	ErrNames           = &ropeline.Error{Kind: ropeline.Conflict, Code: "names-none", Detail: "Tickets of this performance bear no names."}
 	ErrNameClosed      = &ropeline.Error{Kind: ropeline.Conflict, Code: "name-closed", Detail: "By the rules of this performance the name on a ticket cannot be changed, or not any more."}
@@ -96,6 +97,9 @@ func (d *Desk) Offer(ctx context.Context, g Giving) (t Transfer, err error) {
 		}
 		if _, err := tx.Exec(ctx, `update transfers set state = 'over', email = '', giver = '', updated_at = now()
 			where performance_id = $1 and ticket_id = $2 and state = 'offered' and expires_at <= now()`, h.Performance, g.Ticket); err != nil {
+			return err
+		}
+		if err := unused(ctx, tx, h.locked, g.Ticket); err != nil {
 			return err
 		}
 		old, found, err := oneTransfer(ctx, tx, `performance_id = $1 and ticket_id = $2 and state = 'offered'`, h.Performance, g.Ticket)
@@ -223,6 +227,9 @@ func (d *Desk) Accept(ctx context.Context, id string, a Acceptance) (t Transfer,
 		if _, err := l.good(t.Ticket); err != nil {
 			return err
 		}
+		if err := unused(ctx, tx, l, t.Ticket); err != nil {
+			return err
+		}
 		// An account that is erased at this moment is waited for: then it is a guest who accepts.
 		rows, err := ids(ctx, tx, `
 			with known as materialized (select id from people where id = nullif($2, '')::uuid and state = 'active' for share),
@@ -331,6 +338,16 @@ func (l locked) good(id string) (Ticket, error) {
 		return Ticket{}, err
 	}
 	return l.Tickets[picked[0]], nil
+}
+
+// unused refuses a ticket that has opened a door.
+func unused(ctx context.Context, tx pgx.Tx, l locked, id string) error {
+	var used bool
+	err := tx.QueryRow(ctx, `select exists (select from door_entries where performance_id = $1 and ticket_id = $2)`, l.Performance, id).Scan(&used)
+	if err == nil && used {
+		err = ErrTransferUsed
+	}
+	return err
 }
 
 // theirs are those of an order's tickets, of the named ones or of all, that a holder has:

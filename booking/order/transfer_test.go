@@ -207,6 +207,18 @@ func TestAnOfferMayComeToNothing(t *testing.T) {
 	}
 	_, err = d.db.Exec(t.Context(), `update tickets set state = 'valid' where id = $1`, third)
 	d.must(err)
+
+	// Used: while it is offered, and after that.
+	x = d.offers(third, o.ID, bert)
+	_, err = d.db.Exec(t.Context(), `insert into door_entries (performance_id, ticket_id, zone, inside, scan_id, at, door, who)
+		select performance_id, id, '', true, gen_random_uuid(), now(), 'A', 'staff:olga' from tickets where id = $1`, third)
+	d.must(err)
+	accept("what has opened a door", x.ID, order.ErrTransferUsed)
+	d.must(d.Recall(t.Context(), third, o.ID))
+	_, err = d.Offer(t.Context(), order.Giving{Ticket: third, By: o.ID, Email: bert})
+	wants(t, "what has opened a door", err, order.ErrTransferUsed)
+	_, err = d.db.Exec(t.Context(), `delete from door_entries`)
+	d.must(err)
 	d.At(func() time.Time { return time.Now().Add(59*time.Minute + time.Second) })
 	_, err = d.Offer(t.Context(), order.Giving{Ticket: third, By: o.ID, Email: bert})
 	wants(t, "a minute before the start", err, order.ErrTransferClosed)
