@@ -10,6 +10,8 @@ func (s *server) routeInbox() error {
 	return all(
 		handle(s, "list-my-messages", s.listMyMessages),
 		handle(s, "mark-my-message", s.markMyMessage),
+		handle(s, "get-my-channels", s.getMyChannels),
+		handle(s, "put-my-channels", s.putMyChannels),
 	)
 }
 
@@ -37,4 +39,16 @@ func (s *server) markMyMessage(ctx context.Context, in *struct {
 	Body    MarkRequest
 }) (*nothing, error) {
 	return &nothing{}, s.letters.Read(ctx, me(ctx).Person, in.Message, in.Body.Read)
+}
+
+type gotChannels struct{ Body mail.Channels }
+
+func (s *server) getMyChannels(ctx context.Context, _ *struct{}) (*gotChannels, error) {
+	c, err := s.letters.Channels(ctx, me(ctx).Person)
+	return &gotChannels{Body: c}, err
+}
+
+func (s *server) putMyChannels(ctx context.Context, in *gotChannels) (*gotChannels, error) {
+	c, err := s.letters.SetChannels(ctx, me(ctx).Person, in.Body)
+	return &gotChannels{Body: c}, err
 }

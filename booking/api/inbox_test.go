@@ -36,6 +36,20 @@ func TestMyMessagesAreMine(t *testing.T) {
 	if c.get(at, ada).is(http.StatusOK, &list); list.Unread != 0 || !list.Messages[0].Read {
 		t.Errorf("read it is %+v", list)
 	}
+	for _, bad := range []string{`{"phone": "12", "texts": [], "silent": []}`, `{"texts": ["change"], "silent": []}`, `{"phone": "+351912345678", "texts": ["other"], "silent": []}`} {
+		if a := c.do(http.MethodPut, mePath+"/channels", ada, bad); a.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s is answered with %d", bad, a.Status)
+		}
+	}
+	var chosen mail.Channels
+	c.do(http.MethodPut, mePath+"/channels", ada, `{"phone": "+351 912 345 678", "texts": ["turn", "change"], "silent": ["reminder"]}`).is(http.StatusOK, nil)
+	if c.get(mePath+"/channels", ada).is(http.StatusOK, &chosen); chosen.Phone != "+351912345678" || len(chosen.Texts) != 2 || len(chosen.Silent) != 1 {
+		t.Errorf("chosen are %+v", chosen)
+	}
+	chosen = mail.Channels{}
+	if c.get(mePath+"/channels", grace).is(http.StatusOK, &chosen); chosen.Phone != "" || len(chosen.Texts) != 0 {
+		t.Errorf("another has %+v", chosen)
+	}
 	var export Export
 	if c.get(mePath+"/export", ada).is(http.StatusOK, &export); len(export.Messages) != 1 {
 		t.Errorf("her file has %+v", export.Messages)

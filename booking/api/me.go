@@ -267,9 +267,11 @@ type Export struct {
 	SignIns []MySignIn   `json:"sign_ins" doc:"50 at most"`
 	Orders  []order.Mine `json:"orders"`
 
-	Tickets   []MyTicket      `json:"tickets" doc:"that others have given them"`
-	Reminders int             `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
-	Messages  []mail.Received `json:"messages" doc:"what was told to them, of the last 90 days"`
+	Tickets   []MyTicket    `json:"tickets" doc:"that others have given them"`
+	Reminders int           `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
+	Channels  mail.Channels `json:"channels" doc:"how they want to be told"`
+
+	Messages []mail.Received `json:"messages" doc:"what was told to them, of the last 90 days"`
 
 	Newsletters []newsletter.Subscribed `json:"newsletters" doc:"that they get or may, with the words to which they agreed"`
 
@@ -289,6 +291,9 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	}
 	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Messages: []mail.Received{}, Newsletters: []newsletter.Subscribed{}, Performers: []people.Followed{}}}
 	if out.Body.SignIns, err = s.signIns(ctx); err != nil {
+		return nil, err
+	}
+	if out.Body.Channels, err = s.letters.Channels(ctx, account.Body.ID); err != nil {
 		return nil, err
 	}
 	if out.Body.Identities, err = s.identities(ctx); err != nil {

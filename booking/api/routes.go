@@ -366,6 +366,8 @@ var Routes = []Route{
 	{"show-newsletter-step", http.MethodGet, newsletterStep, Address, http.StatusOK, "The page to which a letter links: it asks whether somebody wants a newsletter, or no more"},
 	{"take-newsletter-step", http.MethodPost, newsletterStep, Address, http.StatusOK, "The press of its button; to leave, also what mail programs send (RFC 8058)"},
 	{"list-my-messages", http.MethodGet, mePath + "/messages", Account, http.StatusOK, "What was told to this person, the newest first, and how much they have not read"},
+	{"get-my-channels", http.MethodGet, mePath + "/channels", Account, http.StatusOK, "How this person wants to be told of what"},
+	{"put-my-channels", http.MethodPut, mePath + "/channels", Account, http.StatusOK, "Choose how to be told: by mail, by text message, or here alone"},
 	{"mark-my-message", http.MethodPut, mePath + "/messages/{message}", Account, http.StatusNoContent, "Keep that a message was read, or was not"},
 	{"accept-invitation", http.MethodPost, mePath + "/invitations/accept", Account, http.StatusOK, "Take an invitation to work for an organization, by the link of its letter"},
 	{"list-followed", http.MethodGet, mePath + "/performers", Account, http.StatusOK, "The performers whom this account follows, and when they are on next"},

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 type Dead struct {
 	ID      string    `json:"id"`
 	State   string    `json:"state" enum:"failed,due,sent" doc:"due and sent: it is sent again, or was"`
-	To      string    `json:"to,omitempty" doc:"left out if it cannot be read any more"`
+	To      string    `json:"to,omitempty" doc:"an address, or the number of a phone; left out if it cannot be read any more"`
 	Subject string    `json:"subject,omitempty"`
 	Cause   string    `json:"cause,omitempty" doc:"what it tells of, as confirmation and the order; left out of letters about accounts"`
 	Problem string    `json:"problem,omitempty"`
@@ -40,7 +41,7 @@ func (s *Store) scanDead(r pgx.CollectableRow) (d Dead, err error) {
 	d.Written, d.Changed = d.Written.UTC(), d.Changed.UTC()
 	p := parcel{id: d.ID, sealed: sealed}
 	if p.read(s.seal) == nil {
-		d.To, d.Subject = p.To, p.Subject
+		d.To, d.Subject = cmp.Or(p.To, p.Phone), p.Subject
 	}
 	return d, nil
 }

@@ -33,6 +33,7 @@ type Message struct {
 	To          string `json:"to"`
 	Subject     string `json:"subject"`
 	Text        string `json:"text"`
+	Phone       string `json:"phone,omitempty"`       // a number: it is a text message, and has no To
 	HTML        string `json:"html,omitempty"`        // that says the same; empty: the text is all
 	Unsubscribe string `json:"unsubscribe,omitempty"` // where one POST ends letters of its kind (RFC 8058); empty: it is no promotion
 	Encloses    string `json:"encloses,omitempty"`    // of what files go with it, as an Encloser knows it; empty: none do
@@ -75,6 +76,7 @@ type Store struct {
 const (
 	letters = "letters" // somebody waits for each
 	bulk    = "bulk"
+	texts   = "texts" // to phones, by whom nobody else is held up
 )
 
 // letter is what a job says.
@@ -135,13 +137,29 @@ func (s *Store) Post(ctx context.Context, tx pgx.Tx, m Message, slip Slip) (id s
 	if err != nil {
 		return "", err
 	}
-	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at) values ($1, nullif($2, '')::uuid, nullif($3, ''), $4, now() + $5)
-		on conflict (cause) do nothing`, id, slip.Person, slip.Cause, sealed, slip.For)
+	by, err := s.waysOf(ctx, tx, slip)
+	if err != nil {
+		return "", err
+	}
+	state := "due"
+	if !by.mail { // there is a row all the same, by which its cause is known
+		state, sealed = "sent", nil
+	}
+	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at, state) values ($1, nullif($2, '')::uuid, nullif($3, ''), $4, now() + $5, $6)
+		on conflict (cause) do nothing`, id, slip.Person, slip.Cause, sealed, slip.For, state)
 	if err != nil || tag.RowsAffected() == 0 {
 		return "", err
 	}
+	if by.phone != "" {
+		if err := s.text(ctx, tx, by.phone, m, slip); err != nil {
+			return "", err
+		}
+	}
 	if err := s.keep(ctx, tx, id, m, slip); err != nil {
 		return "", err
+	}
+	if !by.mail {
+		return id, nil
 	}
 	queue := letters
 	if slip.Bulk {
@@ -223,8 +241,9 @@ func (p *parcel) read(s Sealer) error {
 
 // outcome is what came of a try.
 type outcome struct {
-	problem string // empty: it was taken
-	final   bool   // it will never be
+	problem string        // empty: it was taken
+	final   bool          // it will never be
+	after   time.Duration // not before, as it was said
 }
 
 // attempt is a try, with what came of it.
@@ -239,7 +258,7 @@ func (a attempt) delay() time.Duration {
 	for i := 1; i < a.tries && wait < lastDelay; i++ {
 		wait *= 4
 	}
-	return min(wait, lastDelay)
+	return min(max(wait, a.after), lastDelay)
 }
 
 // tried writes down what came of tries. What the message said is forgotten once it is sent.

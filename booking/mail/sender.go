@@ -42,6 +42,8 @@ const (
 	// meanwhile, so that Postgres is asked for several together: abreast of them.
 	Hands, bulkHands = 16, 4
 	abreast          = 2 * Hands
+	// textHands is how many text messages are handed over at a time: gateways take a few a second.
+	textHands = 4
 	// pause is for how long letters gather that are fetched together; bulkPause bounds those that
 	// go to many to bulkHands in it, which is 200 a second.
 	pause, bulkPause = 5 * time.Millisecond, 20 * time.Millisecond
@@ -101,6 +103,9 @@ type Sender struct {
 	Writer Writer
 	// Encloser makes what goes with letters; nil: nothing does. It is set before Run.
 	Encloser Encloser
+	// Texter hands over text messages; nil: nobody does, and they are given up in their time. It
+	// is set before Run.
+	Texter Texter
 
 	store  *Store
 	server Server
@@ -170,7 +175,7 @@ func (s *Sender) work(ctx context.Context) error {
 	client, err := river.NewClient(riverpgxv5.New(s.store.db), &river.Config{
 		Workers: workers, Logger: slog.New(quiet{s.log.Handler()}), JobTimeout: patience, FetchPollInterval: max(s.every, pause, bulkPause), FetchCooldown: pause,
 		RescueStuckJobsAfter: lease, CompletedJobRetentionPeriod: time.Hour, FetchOnlyKnownKinds: true,
-		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: abreast}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}},
+		Queues: map[string]river.QueueConfig{letters: {MaxWorkers: abreast}, bulk: {MaxWorkers: bulkHands, FetchCooldown: bulkPause}, texts: {MaxWorkers: textHands}},
 	})
 	if err != nil {
 		return fmt.Errorf("sending letters: %w", err)
@@ -342,16 +347,19 @@ func (s *scribe) Work(ctx context.Context, job *river.Job[Cause]) error {
 
 func (s *Sender) send(ctx context.Context, p parcel) outcome {
 	if err := p.read(s.store.seal); err != nil {
-		return outcome{"it cannot be read", true}
+		return outcome{problem: "it cannot be read", final: true}
+	}
+	if p.Phone != "" {
+		return s.text(ctx, p)
 	}
 	m, err := s.compose(p)
 	if err != nil {
-		return outcome{"its address is none", true}
+		return outcome{problem: "its address is none", final: true}
 	}
 	if err := s.enclose(ctx, p, m); err != nil {
 		s.log.Warn("what goes with a letter cannot be made", "letter", p.id, "try", p.tries, "err", err)
 		if p.tries < bare {
-			return outcome{"what goes with it could not be made", false}
+			return outcome{problem: "what goes with it could not be made"}
 		}
 	}
 	err = s.lines.send(ctx, m)
@@ -359,13 +367,32 @@ func (s *Sender) send(ctx context.Context, p parcel) outcome {
 		return outcome{}
 	}
 	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 {
-		return outcome{"the mail server refused it for good, with " + strconv.Itoa(e.ErrorCode()), true}
+		return outcome{problem: "the mail server refused it for good, with " + strconv.Itoa(e.ErrorCode()), final: true}
 	}
 	if errors.Is(err, errNoLine) {
 		s.log.Warn("the mail server cannot be reached", "err", err)
-		return outcome{"the mail server cannot be reached", false}
+		return outcome{problem: "the mail server cannot be reached"}
 	}
-	return outcome{"the mail server did not take it", false}
+	return outcome{problem: "the mail server did not take it"}
+}
+
+// text hands a text message over.
+func (s *Sender) text(ctx context.Context, p parcel) outcome {
+	if s.Texter == nil {
+		return outcome{problem: "there is no gateway for text messages"}
+	}
+	err := s.Texter.Text(ctx, Text{ID: p.id, To: p.Phone, Text: p.Text})
+	if err == nil {
+		return outcome{}
+	}
+	if e, ok := errors.AsType[*TextError](err); ok {
+		if e.Final {
+			return outcome{problem: "the gateway refused it for good, with " + strconv.Itoa(e.Status), final: true}
+		}
+		return outcome{problem: "the gateway answered with " + strconv.Itoa(e.Status), after: e.After}
+	}
+	s.log.Warn("the gateway of text messages cannot be reached", "err", err)
+	return outcome{problem: "the gateway cannot be reached"}
 }
 
 // bare is the try at which a letter goes alone if what goes with it still cannot be made: 25 s

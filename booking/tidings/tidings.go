@@ -161,6 +161,11 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 		if err := tx.QueryRow(ctx, `select email, coalesce(person_id::text, '') from buyers where id = $1`, t.buyer).Scan(&m.To, &person); err != nil || m.To == "" {
 			return err
 		}
+		if c.Day != "" { // nobody waits for a reminder: an address that refuses letters has none
+			if refusing, err := w.out.Refusing(ctx, tx, []string{m.To}); err != nil || refusing[m.To] {
+				return err
+			}
+		}
 		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Day, For: useful, Bulk: c.Change+c.Day != ""})
 		return err
 	})

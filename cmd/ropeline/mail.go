@@ -28,6 +28,7 @@ type mailFlags struct {
 	siteFlags
 	SMTP         string `name:"smtp" placeholder:"URL" help:"The mail server, as smtp://user@mail.example.org:587 or smtps://…:465. Without it no letter is sent."`
 	SMTPPassword string `name:"smtp-password" type:"existingfile" placeholder:"FILE" help:"File with the password of the user."`
+	Texts        string `type:"existingfile" placeholder:"FILE" help:"How text messages are handed to who sends them to phones, as JSON (docs/messages.md). Without it none is sent."`
 	MailFrom     string `placeholder:"ADDRESS" help:"Whom letters come from, as 'Opera <tickets@example.org>'."`
 }
 
@@ -58,6 +59,13 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	sender, err := mail.NewSender(letters, server, f.MailFrom, mail.Every, monitor.Part(reg, "worker"), log.With("part", "worker"))
 	if err != nil {
 		return nil, fmt.Errorf("--mail-from: %w", err)
+	}
+	if f.Texts != "" {
+		gateway, err := mail.OpenGateway(f.Texts)
+		if err != nil {
+			return nil, fmt.Errorf("--texts: %w", err)
+		}
+		sender.Texter = gateway
 	}
 	site, err := f.site()
 	if err != nil {

@@ -136,4 +136,25 @@ async function reads(page: Page): Promise<void> {
   await fits(page);
   await page.getByRole("button", { name: messages.again }).press("Enter");
   await page.getByText(messages.unread(1)).waitFor();
+  await chooses(page);
+}
+
+/** How they are told: a text message needs a number. */
+async function chooses(page: Page): Promise<void> {
+  const channels = account.channels;
+  const save = page.getByRole("button", { name: channels.save });
+  await page.getByLabel(channels.textOf(channels.kinds.turn)).check();
+  await page.getByLabel(channels.mailOf(channels.kinds.sale)).uncheck();
+  await save.click();
+  await page.getByText(channels.noPhone).waitFor();
+  await look(page, "account-channels", page.locator("#channels"));
+  await fits(page);
+  await page.getByLabel(channels.phone).fill("+351 912 345 678");
+  await page.getByLabel(channels.phone).press("Enter");
+  await page.getByText(channels.saved).waitFor();
+  await page.reload();
+  await page.getByLabel(channels.phone).waitFor();
+  assert.equal(await page.getByLabel(channels.phone).inputValue(), "+351912345678");
+  assert.equal(await page.getByLabel(channels.textOf(channels.kinds.turn)).isChecked(), true);
+  assert.equal(await page.getByLabel(channels.mailOf(channels.kinds.sale)).isChecked(), false);
 }

@@ -4,6 +4,7 @@ import { usePages } from "../look/pages";
 import { account as words, common } from "../messages/en";
 import { moment } from "../messages/format";
 import { signedOut, useAccountAct } from "./act";
+import { Channels } from "./Channels";
 import { parts } from "./links";
 import type { Own } from "./own";
 
@@ -75,6 +76,7 @@ export function Messages({ changed }: Own) {
           {words.orders.more}
         </button>
       )}
+      <Channels />
     </>
   );
 }

@@ -107,6 +107,21 @@ export interface Message {
 }
 
 export const messages = async (cursor = "") => (await call<{ messages: Message[]; unread: number; next?: string }>("GET", `${me}/messages${cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`}`)).body;
+export const tellings = ["change", "reminder", "sale", "turn"] as const;
+export type Telling = (typeof tellings)[number];
+
+/** How somebody is told of what. */
+export interface Channels {
+  phone?: string;
+  /** By text message, too. */
+  texts: Telling[];
+  /** By no mail. */
+  silent: Telling[];
+}
+
+export const channels = async () => (await call<Channels>("GET", `${me}/channels`)).body;
+export const putChannels = async (of: Channels) => (await call<Channels>("PUT", `${me}/channels`, { body: { ...of, phone: of.phone || undefined } })).body;
+
 export const markMessage = (id: string, read: boolean) => call("PUT", `${me}/messages/${encodeURIComponent(id)}`, { body: { read } });
 
 /** What an organization writes, for who has asked for it. */

@@ -122,6 +122,21 @@ export const account = {
     again: "Mark as not read",
   },
 
+  channels: {
+    heading: "How we tell you",
+    lead: "All of it is here in any case. What is about your orders and their money always comes by e-mail, too.",
+    kinds: { change: "A show of yours changes", reminder: "Reminders of a show", sale: "A sale opens that you follow", turn: "Your turn in a queue is near" },
+    mail: "By e-mail",
+    text: "As a text message",
+    mailOf: (what: string) => `By e-mail: ${what}`,
+    textOf: (what: string) => `As a text message: ${what}`,
+    phone: "Phone for text messages",
+    phoneHint: "With the country’s code, as +351 912 345 678.",
+    noPhone: "A text message needs a phone number, with a plus and the country’s code.",
+    save: "Save",
+    saved: "Saved.",
+  },
+
   newsletters: {
     heading: "Newsletters",
     lead: "Of whom you have bought from. Nobody writes to you before you say so, and what concerns your tickets is told to you in any case.",
