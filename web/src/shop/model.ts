@@ -397,6 +397,7 @@ export class Shop extends Acting {
     if (cause.code.startsWith("token-") || cause.code === "session-over") void this.#keeper.renew(); // it knows whether all is over
     if (holdOver(cause)) this.#setHold(undefined);
     if (cause.code === "price-changed" || cause.code.startsWith("coupon-")) await this.#findHold(); // with the new price
+    if (this.hold?.coupon?.problem?.endsWith(`:${cause.code}`)) this.problem = ""; // told where the coupon is
     if (cause.code === "units-taken") {
       this.#etag = undefined;
       this.picked = new Set();
