@@ -276,6 +276,7 @@ type Export struct {
 	Newsletters []newsletter.Subscribed `json:"newsletters" doc:"that they get or may, with the words to which they agreed"`
 
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
+	Events     []people.Watched  `json:"events" doc:"of which they are told when a sale opens"`
 	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
 }
 
@@ -289,7 +290,7 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Messages: []mail.Received{}, Newsletters: []newsletter.Subscribed{}, Performers: []people.Followed{}}}
+	out := &gotExport{Disposition: `attachment; filename="account.json"`, Body: Export{Account: account.Body, Orders: []order.Mine{}, Messages: []mail.Received{}, Newsletters: []newsletter.Subscribed{}, Performers: []people.Followed{}, Events: []people.Watched{}}}
 	if out.Body.SignIns, err = s.signIns(ctx); err != nil {
 		return nil, err
 	}
@@ -323,6 +324,16 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 			return nil, err
 		}
 		out.Body.Newsletters = append(out.Body.Newsletters, some...)
+		if page.Cursor = next; next == "" {
+			break
+		}
+	}
+	for page := (booking.Page{Limit: booking.PageMost}); ; {
+		watched, next, err := s.people.Watching(ctx, account.Body.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Events = append(out.Body.Events, watched...)
 		if page.Cursor = next; next == "" {
 			break
 		}

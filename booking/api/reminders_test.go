@@ -46,3 +46,35 @@ func TestPeopleSayWhenTheyAreReminded(t *testing.T) {
 		t.Errorf("the export has %d", export.Reminders)
 	}
 }
+
+// Who is signed in says of which events they are told when a sale opens.
+func TestPeopleSayOfWhichSalesTheyAreTold(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	ada := c.member("ada@example.org")
+	var list struct{ Events []struct{ ID string } }
+	c.get("/api/v1/events", "").is(http.StatusOK, &list)
+	at := mePath + "/events/" + list.Events[0].ID
+	is := func(want bool) {
+		t.Helper()
+		var now IsWatched
+		if c.get(at, ada).is(http.StatusOK, &now); now.Watched != want {
+			t.Errorf("watched: %v", now.Watched)
+		}
+		var export Export
+		if c.get(mePath+"/export", ada).is(http.StatusOK, &export); (len(export.Events) == 1 && export.Events[0].Title != "") != want {
+			t.Errorf("the export has %+v", export.Events)
+		}
+	}
+	is(false)
+	for range 2 {
+		c.do(http.MethodPut, at, ada, "").is(http.StatusNoContent, nil)
+		is(true)
+	}
+	for range 2 {
+		c.do(http.MethodDelete, at, ada, "").is(http.StatusNoContent, nil)
+		is(false)
+	}
+	c.do(http.MethodPut, mePath+"/events/01939f4e-7a00-7000-8000-000000000001", ada, "").refused(http.StatusNotFound, "event-unknown")
+	c.do(http.MethodPut, at, "", "").refused(http.StatusUnauthorized, "signed-out")
+}

@@ -376,6 +376,9 @@ var Routes = []Route{
 	{"unfollow", http.MethodDelete, mePath + "/performers/{id}", Account, http.StatusNoContent, "Follow a performer no more"},
 	{"get-my-reminders", http.MethodGet, mePath + "/reminders", Account, http.StatusOK, "How many days before this account is reminded of what it has bought"},
 	{"put-my-reminders", http.MethodPut, mePath + "/reminders", Account, http.StatusOK, "Be reminded so many days before, or not at all; orders of which something else was said stay with that"},
+	{"get-watched", http.MethodGet, mePath + "/events/{id}", Account, http.StatusOK, "Whether this account is told when a sale of an event opens"},
+	{"watch", http.MethodPut, mePath + "/events/{id}", Account, http.StatusNoContent, "Be told by letter when a sale of an event opens"},
+	{"unwatch", http.MethodDelete, mePath + "/events/{id}", Account, http.StatusNoContent, "Be told that no more"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},
 
 	{"list-own-shops", http.MethodGet, organizer + "/shops", Desk, http.StatusOK, "The shops whose coupons somebody looks after"},

@@ -31,9 +31,11 @@ type Writer struct {
 	link  func(order string) string // the page of an order, with what opens it
 
 	Tickets func(transfer string) string // the page of a ticket that somebody has given, with what opens it
-	// Language is what an account reads, as BCP 47; empty: they have not said. It is set before
-	// letters are written; nil: nobody here can read accounts.
-	Language func(ctx context.Context, person string) (string, error)
+	// Account is the address of an account and what it reads, as BCP 47; empty: they have not
+	// said. It is set before letters are written; nil: nobody here can read accounts.
+	Account func(ctx context.Context, person string) (email, language string, err error)
+	// Site is where our pages are.
+	Site string
 }
 
 // New returns a Writer whose letters lead to pages of orders.
@@ -65,6 +67,8 @@ type told struct {
 func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	switch c.What {
 	case "confirmation", "cancellation", "refund", "reminder":
+	case "opening":
+		return w.opening(ctx, c)
 	case "change":
 		if c.Order == "" {
 			return w.spread(ctx, c)
@@ -106,10 +110,10 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 // reads is the language in which somebody reads a letter: that of their account, or else of the
 // browser that they bought with. Which one is not worth to lose a letter for.
 func (w *Writer) reads(ctx context.Context, t told) string {
-	if t.person == "" || w.Language == nil {
+	if t.person == "" || w.Account == nil {
 		return wording.Choose(t.language)
 	}
-	if own, err := w.Language(ctx, t.person); err == nil && own != "" {
+	if _, own, err := w.Account(ctx, t.person); err == nil && own != "" {
 		return wording.Choose(own)
 	}
 	return wording.Choose(t.language)

@@ -239,12 +239,12 @@ func TestAnAccountIsWrittenToInItsLanguage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	own := map[string]string{}
-	r.writer.Language = func(_ context.Context, person string) (string, error) {
+	r.writer.Account = func(_ context.Context, person string) (string, string, error) {
 		lang, ok := own[person]
 		if !ok {
-			return "", errors.New("its key is another")
+			return "", "", errors.New("its key is another")
 		}
-		return lang, nil
+		return "", lang, nil
 	}
 	for name, c := range map[string]struct{ profile, browser string }{"de": {"de-AT", "en"}, "en": {"en", "de"}, "none": {"", "de"}, "odd": {"xx", "de"}, "closed": {"-", "de"}, "guest": {"", "de"}} {
 		o := r.sell(name+"@example.org", c.browser)

@@ -139,7 +139,8 @@ func examples(lang, sender string) Values {
 	return Values{
 		"event": "Nozze di Figaro", "venue": "Opera, Largo 1, Lisboa", "date": Date(lang, time.Date(2030, 5, 1, 19, 0, 0, 0, time.UTC), "Europe/Lisbon"),
 		"tickets": "Stalls, row 7, seat 12\nStalls, row 7, seat 13", "total": Money(lang, 9000, "EUR"), "amount": Money(lang, 4500, "EUR"),
-		"doors":  Doors(lang, time.Date(2030, 5, 1, 18, 30, 0, 0, time.UTC), "Europe/Lisbon"),
+		"doors": Doors(lang, time.Date(2030, 5, 1, 18, 30, 0, 0, time.UTC), "Europe/Lisbon"),
+		"lobby": Date(lang, time.Date(2030, 2, 1, 8, 45, 0, 0, time.UTC), "Europe/Lisbon"), "opens": Date(lang, time.Date(2030, 2, 1, 9, 0, 0, 0, time.UTC), "Europe/Lisbon"),
 		"before": Before(lang, Date(lang, time.Date(2030, 4, 24, 19, 0, 0, 0, time.UTC), "Europe/Lisbon")),
 		"order":  "01939f4e-7a00-7000-8000-000000000001", "reason": "The singer is ill.", "link": "https://tickets.example.org/order", "organization": sender,
 	}

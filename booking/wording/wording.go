@@ -28,6 +28,7 @@ const (
 	Postponed    Kind = "postponement"
 	CalledOff    Kind = "called-off"
 	Reminder     Kind = "reminder"
+	Opening      Kind = "opening"
 
 	Offered Kind = "transfer" // a ticket, to who may accept it
 	Given   Kind = "given"    // that they have, to who gave it
@@ -51,6 +52,7 @@ var placeholders = map[Kind][]string{
 	Postponed:    {"event", "venue", "date", "order", "link", "organization"},
 	CalledOff:    {"event", "venue", "date", "order", "link", "organization"},
 	Reminder:     {"event", "venue", "date", "doors", "tickets", "order", "link", "organization"},
+	Opening:      {"event", "venue", "date", "lobby", "opens", "link", "organization"},
 
 	Offered: {"event", "venue", "date", "tickets", "giver", "link", "organization"},
 	Given:   {"event", "tickets", "holder", "link", "organization"},
@@ -66,7 +68,7 @@ var placeholders = map[Kind][]string{
 }
 
 // editable are the kinds that organizers may word.
-var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder}
+var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder, Opening}
 
 // MostSubject and MostText bound a template, in characters.
 const (

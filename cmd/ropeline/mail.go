@@ -83,9 +83,10 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 		writer := tidings.New(db, letters, page("/orders/"))
 		writer.Tickets = page("/tickets/")
 		accounts := people.New(db, nil, opens, nil) // nobody signs in here
-		writer.Language = func(ctx context.Context, id string) (string, error) {
+		writer.Site = site
+		writer.Account = func(ctx context.Context, id string) (string, string, error) {
 			p, err := accounts.Person(ctx, id)
-			return p.Language, err
+			return p.Email, p.Language, err
 		}
 		sender.Writer = writer
 		sender.Encloser = tidings.NewPapers(order.NewStore(db, catalogue.New(db, time.Now)), paper.New(db, site))
@@ -99,5 +100,5 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	}
 	reminder := tidings.NewReminder(db, log.With("part", "worker"))
 	poster := notice.NewPoster(notice.New(db), letters, log.With("part", "worker"))
-	return append(parts, part{"messages to holders", poster.Run}, part{"reminders", reminder.Run}), nil
+	return append(parts, part{"messages to holders", poster.Run}, part{"reminders", reminder.Run}, part{"sales that open", tidings.NewOpener(db, log.With("part", "worker")).Run}), nil
 }

@@ -150,10 +150,19 @@ export const following = async (cursor = "") =>
 export const follow = (id: string) => call("PUT", performer(id));
 export const unfollow = (id: string) => call("DELETE", performer(id));
 
+const watched = (id: string) => `${me}/events/${encodeURIComponent(id)}`;
+export const watch = (id: string) => call("PUT", watched(id));
+export const unwatch = (id: string) => call("DELETE", watched(id));
+
+/** Whether who is signed in is told when a sale of an event opens. */
+export const watches = (id: string) => orNobody(async () => (await call<{ watched: boolean }>("GET", watched(id))).body.watched);
+
 /** Whether who is signed in follows a performer. */
-export async function follows(id: string): Promise<boolean | "nobody"> {
+export const follows = (id: string) => orNobody(async () => (await call<{ followed: boolean }>("GET", performer(id))).body.followed);
+
+async function orNobody(ask: () => Promise<boolean>): Promise<boolean | "nobody"> {
   try {
-    return (await call<{ followed: boolean }>("GET", performer(id))).body.followed;
+    return await ask();
   } catch (cause) {
     if (cause instanceof Refusal && cause.status === 401) return "nobody";
     throw cause;

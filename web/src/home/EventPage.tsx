@@ -5,6 +5,7 @@ import { Refusal } from "../api/http";
 import { soon, useAsking } from "../look/asking";
 import { common, home as words } from "../messages/en";
 import { unanswered } from "../messages/problem";
+import { Watch } from "./Follow";
 import { HomeTop } from "./HomeTop";
 import { About, Missing, Poster } from "./parts";
 import { Shows } from "./Shows";
@@ -68,6 +69,7 @@ export function EventPage({ id }: { id: string }) {
               </p>
             )}
             <About text={event.about} />
+            {event.state === "published" && <Watch id={event.id} name={event.title} />}
             <h2>{words.event.dates}</h2>
             <Shows of={event.performances.map((show) => ({ show }))} none={words.event.none} live />
           </article>

@@ -105,6 +105,13 @@ export const home = {
   },
   performer: { links: "More about them", none: "No dates at present." },
   follow: { off: "Follow", offOf: (name: string) => `Follow ${name}`, on: "Following", onOf: (name: string) => `Following ${name}: let go`, signIn: "Sign in to follow" },
+  watch: {
+    off: "Tell me when a sale opens",
+    offOf: (name: string) => `Tell me when a sale of ${name} opens`,
+    on: "You are told when a sale opens",
+    onOf: (name: string) => `You are told when a sale of ${name} opens: no more`,
+    signIn: "Sign in to be told when a sale opens",
+  },
   lost: "No answer came. Please try again.",
   venue: { map: "See on a map" },
   more: "Show more",

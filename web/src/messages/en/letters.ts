@@ -27,6 +27,7 @@ export const letters = {
       postponement: "A show is postponed",
       "called-off": "A show is canceled",
       reminder: "Reminder before the show",
+      opening: "A sale opens",
       payment: "Trouble with a payment",
     } as Record<string, string>,
     language: "Language",

@@ -1,0 +1,99 @@
+package tidings_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ropeline/ropeline/booking/tidings"
+)
+
+// Who has asked for it, or follows who performs, is told once of a sale, a day before its waiting
+// room closes, whoever else looks; not of one that is open, is not published, or has no room.
+func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.writer.Site = "https://tickets.example.org"
+	names := map[string]string{}
+	r.writer.Account = func(_ context.Context, person string) (string, string, error) {
+		return names[person] + "@example.org", map[string]string{"asked": "de"}[names[person]], nil
+	}
+	performer := uuid.NewString()
+	r.exec(`insert into performers (id, name) values ($1, 'A band')`, performer)
+	r.exec(`insert into event_performers (event_id, performer_id, position) select event_id, $1, 1 from performances`, performer)
+	ids := map[string]string{}
+	for _, name := range []string{"follows", "asked", "both", "neither", "erased"} {
+		ids[name] = uuid.NewString()
+		names[ids[name]] = name
+		r.exec(`insert into people (id, email_mac, wrapped, sealed, state) values ($1, $2, 'b', 'c', 'active')`, ids[name], []byte(name))
+	}
+	for _, name := range []string{"follows", "both", "erased"} {
+		r.exec(`insert into follows (person_id, performer_id) values ($1, $2)`, ids[name], performer)
+	}
+	for _, name := range []string{"asked", "both"} {
+		r.exec(`insert into event_watches (person_id, event_id) select $1, event_id from performances`, ids[name])
+	}
+	tell := func() (jobs int) {
+		t.Helper()
+		var g errgroup.Group
+		for range 3 {
+			g.Go(func() error { return tidings.NewOpener(r.db, slog.New(slog.DiscardHandler)).Tell(t.Context()) })
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		return r.count(`select count(*) from river_job`)
+	}
+	if n := tell(); n != 0 {
+		t.Errorf("%d are told of a sale that is open", n)
+	}
+	in := func(lobby string) {
+		r.exec(`update sales set document = document || jsonb_build_object('lobby_closes_at', now() + $1::interval, 'opens_at', now() + $1::interval + interval '15 minutes')`, lobby)
+	}
+	in("3 days")
+	if n := tell(); n != 0 {
+		t.Errorf("%d are told three days before", n)
+	}
+	in("20 hours")
+	for _, not := range []struct{ so, no string }{
+		{`update events set state = 'draft', published_at = null`, `update events set state = 'published', published_at = now()`},
+		{`update performances set state = 'postponed'`, `update performances set state = 'scheduled'`},
+		{`update sales set document = document || '{"safety_net": true}'`, `update sales set document = document - 'safety_net'`},
+	} {
+		r.exec(not.so)
+		if n := tell(); n != 0 {
+			t.Errorf("%d are told after %s", n, not.so)
+		}
+		r.exec(not.no)
+	}
+	if n := tell(); n != 4 {
+		t.Errorf("%d are told, want 4", n)
+	}
+	r.exec(`update people set state = 'closed' where id = $1`, ids["erased"])
+	r.again()
+	r.serve(r.done)
+	if n := tell(); n != 8+3 { // four, done twice, and three letters
+		t.Errorf("there are %d jobs", n)
+	}
+	got := r.heard()
+	for _, want := range []string{"follows@example.org: Tickets for Gala are on sale soon", "asked@example.org: Bald gibt es Karten für Gala", "both@example.org: Tickets for Gala are on sale soon"} {
+		l, ok := got[want]
+		if !ok || !strings.Contains(l.Text, "https://tickets.example.org/sales/gala\n") || !strings.Contains(l.Text, "https://tickets.example.org/account/following") {
+			t.Errorf("%s: %q", want, l.Text)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("there came %d letters", len(got))
+	}
+	r.exec(`delete from mails`)
+	in("-1 hours") // it has opened, and who was slow tells nobody
+	r.again()
+	r.serve(r.done)
+	if n := r.count(`select count(*) from mails`); n != 0 {
+		t.Errorf("%d letters were written of a sale that is open", n)
+	}
+}
