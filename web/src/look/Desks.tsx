@@ -3,7 +3,7 @@ import { chosen, installation, places } from "../api/staff";
 import { desks as words } from "../messages/en";
 import { Switch } from "./Switch";
 
-/** The pages of the desk in their order, and the roles that open them. */
+/** The pages of the desk in their order, and the roles that open them: what organizers open comes first, by whom it is drawn before roles are known. */
 const pages = [
   { name: "events", at: "/desk/setup", roles: ["organizer", "sre"] },
   { name: "desk", at: "/desk", roles: ["organizer", "sre"] },
@@ -13,8 +13,8 @@ const pages = [
   { name: "letters", at: "/desk/letters", roles: ["organizer", "sre"] },
   { name: "venues", at: "/desk/venues", roles: ["venue", "organizer", "sre"] },
   { name: "team", at: "/desk/team", roles: ["organizer", "admin", "sre"] },
-  { name: "counter", at: "/counter", roles: ["boxoffice", "sre"] },
   { name: "door", at: "/door", roles: ["door", "supervisor", "organizer", "sre"] },
+  { name: "counter", at: "/counter", roles: ["boxoffice", "sre"] },
 ] as const;
 
 type Name = (typeof pages)[number]["name"];
