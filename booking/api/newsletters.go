@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"strings"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/order"
-	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/wording"
 )
 
@@ -168,6 +166,3 @@ func stepAnswer(html []byte, err error) (*stepPage, error) {
 	return &stepPage{Type: "text/html; charset=utf-8", Body: html,
 		Policy: "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}, err
 }
-
-// sameAddress reports whether a person has this one.
-func sameAddress(p people.Person, email string) bool { return strings.EqualFold(p.Email, email) }
