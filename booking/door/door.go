@@ -56,7 +56,7 @@ type Store struct {
 }
 
 const (
-	scanGroup    = 64 // of one statement: what a minute before the show brings at once
+	scanGroup    = 16 // of one statement: two of them keep two processors busy, once the first is half full
 	scanBacklog  = 4096
 	scanPatience = 5 * time.Second
 )
