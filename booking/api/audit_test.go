@@ -110,6 +110,7 @@ var boundedLists = map[string]string{
 	"Export.newsletters":               "the same",
 	"Export.orders":                    "one person's own, which none may be missing of",
 	"Export.tickets":                   "the same",
+	"Export.events":                    "500 at most: nobody is told of more",
 	"ReturnsLists.lists":               "one at most for each tier",
 	"ShownCounterBody.reserves":        "1,000 at most",
 	"GotTakingsBody.takings":           "one for each member of the box office, tender and currency",
@@ -610,6 +611,7 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-codes":           {salesPath + string(s.sale.ID) + "/codes", "key-olga", m{"name": "fans", "lane": "members", "count": 2}, m{"name": "fans", "lane": "members", "count": 3}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
 		"create-notice":          {eventsPath + "/" + s.event + "/notices", "key-olga", m{"subject": "Rain", "text": "Bring a coat."}, m{"subject": "Rain", "text": "Bring a hat."}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-newsletter":      {newslettersPath, "key-olga", m{"subject": "A season", "text": "Come."}, m{"subject": "A season", "text": "Come and see."}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
 	}
