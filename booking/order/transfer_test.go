@@ -361,7 +361,7 @@ func TestTransfersFollowTheModel(t *testing.T) {
 			},
 			"accept": func(t *rapid.T) {
 				if asked == "" {
-					t.Skip("nobody is asked")
+					t.Skip("nobody is asked") // rapid takes another step
 				}
 				_, err := d.Accept(d.t.Context(), asked, order.Acceptance{})
 				if dead {
