@@ -31,6 +31,14 @@ func (s *Server) placeReceipt(w http.ResponseWriter, r *http.Request) error {
 	if ticket.Lane != queue.MainLane {
 		doc.Lane = ticket.Lane
 	}
+	if !story.Lobby {
+		view, err := room.view(r.Context())
+		if err != nil {
+			return err
+		}
+		at := view.ClosesAt.Add(story.Behind).UTC()
+		doc.JoinedAt = &at
+	}
 	if story.Ordinal >= 0 && story.Epoch != "" && !story.Back { // who is back stands before the line
 		rank := story.Ordinal + 1
 		doc.Rank = &rank

@@ -3,15 +3,24 @@ package edge
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/edge/wire"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // A place's receipt follows it to its end, and tells nobody else; asking changes nothing.
 func TestAFanReadsWhatBecameOfTheirPlace(t *testing.T) {
 	t.Parallel()
-	g := newRig(t, func(_ *Config, s *ropeline.Sale) { s.Cap = 1 })
+	rdb := devtest.Redis(t)
+	g := newRigOn(t, rdb, func(_ *Config, s *ropeline.Sale) { s.Cap = 1 })
+	redisTime := func() time.Time {
+		t.Helper()
+		at, err := rdb.Time(t.Context()).Result()
+		must(t, err)
+		return at
+	}
 	f, behind := g.phone(), g.phone()
 	f.join()
 	behind.join()
@@ -28,9 +37,13 @@ func TestAFanReadsWhatBecameOfTheirPlace(t *testing.T) {
 	}
 	g.draw()
 	late := g.phone()
+	before := redisTime()
 	late.join()
-	if r := told(late); r.State != ropeline.PlaceWaiting || r.Lobby || r.Rank == nil || *r.Rank != 3 {
-		t.Errorf("behind the lobby: %+v", r)
+	if r := told(late); r.State != ropeline.PlaceWaiting || r.Lobby || r.Rank == nil || *r.Rank != 3 || r.JoinedAt == nil || r.JoinedAt.Before(before) || r.JoinedAt.After(redisTime()) {
+		t.Errorf("behind the lobby, between %s and now: %+v", before, r)
+	}
+	if r := told(f); r.JoinedAt != nil {
+		t.Errorf("of who was in the lobby it is said when they came: %s", r.JoinedAt)
 	}
 	if first := told(f); *first.Rank == 2 { // the draw has turned them round
 		f, behind = behind, f
@@ -57,5 +70,10 @@ func TestAFanReadsWhatBecameOfTheirPlace(t *testing.T) {
 	if r := told(late); r.State != ropeline.PlaceLeft || r.Claimed {
 		t.Errorf("of who left: %+v", r)
 	}
+	// What Redis has lost is said to be lost: nothing is made up from the ticket.
+	for _, key := range []string{"order", "collected", "left", "comebacks", "late"} {
+		must(t, rdb.Del(t.Context(), "ropeline:{"+string(g.sale.ID)+".0}:"+key).Err())
+	}
+	wantProblem(t, behind.do("GET", "place/receipt", ""), http.StatusGone, "place-forgotten")
 	wantProblem(t, g.phone().do("GET", "place/receipt", ""), http.StatusUnauthorized, "place-ticket-missing")
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"time"
 
 	"github.com/ropeline/ropeline"
 )
@@ -10,8 +11,9 @@ import (
 // are their numbers, whose minutes the public ledger has.
 type Story struct {
 	Place
-	Lobby   bool // it was there before the lobby closed, and takes part in the draw
-	Claimed bool // its fan came in
+	Lobby   bool          // it was there before the lobby closed, and takes part in the draw
+	Behind  time.Duration // how long after the close it came, if it was not there
+	Claimed bool          // its fan came in
 	Bought  bool
 }
 
@@ -28,6 +30,9 @@ func (s *Store) StoryOf(ctx context.Context, sale ropeline.SaleID, id ropeline.P
 	}
 	score, ordered := scoreOf(p.Score)
 	story := Story{Place: p, Lobby: !ordered || score < firstLate, Claimed: p.State == ropeline.PlaceActive || p.State == ropeline.PlaceDone}
+	if !story.Lobby {
+		story.Behind = time.Duration(score-firstLate) * time.Microsecond
+	}
 	if p.Offer == nil {
 		return story, nil
 	}

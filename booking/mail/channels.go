@@ -22,8 +22,9 @@ import (
 // Tellings are the kinds of what somebody may choose how to be told of.
 var Tellings = []string{"change", "reminder", "sale", "turn"}
 
-// tellings are those kinds, by how the causes of letters begin. All else is told by mail.
-var tellings = map[string]string{"change": "change", "postponement": "change", "called-off": "change", "reminder": "reminder", "sale": "sale", "sale-opens": "sale", "turn": "turn", "turn-near": "turn"}
+// tellings are those kinds, by how the causes of letters begin, as those write them who post
+// them: what is postponed or called off is a change. All else is told by mail.
+var tellings = map[string]string{"change": "change", "reminder": "reminder", "opening": "sale", "turn-near": "turn"}
 
 // Channels are how somebody wants to be told. Whatever they choose, it is in their inbox.
 type Channels struct {

@@ -74,13 +74,18 @@ func (s *Store) Again(ctx context.Context, id string) (d Dead, err error) {
 		return d, ErrUnknown
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `update mails set state = 'due', tries = 0, next_at = now(), give_up_at = now() + interval '1 day', updated_at = now()
-			where id = $1 and state = 'failed' and sealed is not null`, id)
-		if err != nil {
+		p := parcel{id: id}
+		err := tx.QueryRow(ctx, `update mails set state = 'due', tries = 0, next_at = now(), give_up_at = now() + interval '1 day', updated_at = now()
+			where id = $1 and state = 'failed' and sealed is not null returning sealed`, id).Scan(&p.sealed)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		if tag.RowsAffected() == 1 {
-			if _, err := s.jobs.InsertTx(ctx, tx, letter{id}, &river.InsertOpts{Queue: letters, MaxAttempts: enough}); err != nil {
+		if err == nil {
+			queue := letters
+			if p.read(s.seal) == nil && p.Phone != "" {
+				queue = texts
+			}
+			if _, err := s.jobs.InsertTx(ctx, tx, letter{id}, &river.InsertOpts{Queue: queue, MaxAttempts: enough}); err != nil {
 				return fmt.Errorf("having a letter sent: %w", err)
 			}
 		}

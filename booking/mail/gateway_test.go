@@ -212,11 +212,22 @@ func TestTextsGoOutByWhatSomebodyHasChosen(t *testing.T) {
 	if n := count(`select count(*) from mails where cause like '%:text' and state = 'sent'`); len(asked) != 4 || n != 1 {
 		t.Errorf("asked %d times, and %d are sent", len(asked), n)
 	}
-	post("called-off:1", "It is off")
+	post("change:2", "It is off")
 	r.until(sender.Run, done(2))
 	dead, _, err := r.store.Dead(ctx, page)
 	if err != nil || len(dead) != 1 || dead[0].To != "+351912345678" || !strings.Contains(dead[0].Problem, "422") || dead[0].Tries != 1 {
 		t.Errorf("dead are %+v: %v", dead, err)
+	}
+	// Sent again it is one for the gateway still, in the queue in which no letter waits for it.
+	if _, err := r.store.Again(ctx, dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(`select count(*) from river_job where queue = 'texts' and state = 'available' and args ->> 'letter' = '` + dead[0].ID + `'`); n != 1 {
+		t.Errorf("%d jobs of texts send it again", n)
+	}
+	r.until(sender.Run, done(2))
+	if now := g.saw(); len(now) != 6 || now[5]["key"] != now[4]["key"] {
+		t.Errorf("sent again it was asked %v", now)
 	}
 	if n := count(`select count(*) from mails where cause = 'reminder:1' and state = 'sent' and sealed is null`); n != 1 {
 		t.Error("who wants no mail has one")

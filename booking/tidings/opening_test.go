@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/tidings"
 )
 
@@ -36,6 +37,10 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	}
 	for _, name := range []string{"asked", "both"} {
 		r.exec(`insert into event_watches (person_id, event_id) select $1, event_id from performances`, ids[name])
+	}
+	// Who wants it as a text message has that, too: the cause of the letter is known as a sale's.
+	if _, err := mail.New(r.db, open{}).SetChannels(t.Context(), ids["both"], mail.Channels{Phone: "+351912345678", Texts: []string{"sale"}}); err != nil {
+		t.Fatal(err)
 	}
 	tell := func() (jobs int) {
 		t.Helper()
@@ -73,10 +78,16 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	if n := tell(); n != 4 {
 		t.Errorf("%d are told, want 4", n)
 	}
+	written := func() bool { // nobody sends texts here
+		return r.count(`select count(*) from river_job where state <> 'completed' and queue <> 'texts'`) == 0
+	}
 	r.exec(`update people set state = 'closed' where id = $1`, ids["erased"])
 	r.again()
-	r.serve(r.done)
-	if n := tell(); n != 8+3 { // four, done twice, and three letters
+	r.serve(written)
+	if n := r.count(`select count(*) from mails where cause like 'opening:gala:%:text'`); n != 1 {
+		t.Errorf("%d text messages were written", n)
+	}
+	if n := tell(); n != 8+3+1 { // four, done twice, three letters and a text message
 		t.Errorf("there are %d jobs", n)
 	}
 	got := r.heard()
@@ -92,7 +103,7 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	r.exec(`delete from mails`)
 	in("-1 hours") // it has opened, and who was slow tells nobody
 	r.again()
-	r.serve(r.done)
+	r.serve(written)
 	if n := r.count(`select count(*) from mails`); n != 0 {
 		t.Errorf("%d letters were written of a sale that is open", n)
 	}

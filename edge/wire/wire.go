@@ -376,6 +376,7 @@ type PlaceReceipt struct {
 	Lane     string              `json:"lane,omitempty"` // left out: the one that everybody is in
 	State    ropeline.PlaceState `json:"state"`
 	Lobby    bool                `json:"lobby"`               // it was taken before the lobby closed: it takes part in the draw
+	JoinedAt *time.Time          `json:"joined_at,omitempty"` // left out in the lobby, where it decides nothing and is not kept
 	Rank     *int64              `json:"rank,omitempty"`      // in the line, from 1, once there is an order
 	Offer    int64               `json:"offer,omitempty"`     // number of its last turn
 	Beside   bool                `json:"beside,omitempty"`    // that turn did not come by the order of the line

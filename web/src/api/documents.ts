@@ -175,6 +175,7 @@ export interface PlaceReceipt {
   lane?: string;
   state: "collected" | "waiting" | "passed" | "offered" | "active" | "done" | "left" | "expired";
   lobby: boolean;
+  joined_at?: string;
   rank?: number;
   offer?: number;
   beside?: boolean;

@@ -79,7 +79,7 @@ function factsOf(place: PlaceReceipt, proof: DrawProof | undefined): string[] {
 }
 
 function item(each: Moment): HTMLElement {
-  const what = each.what === "turn" ? words.mine.turn(each.data.offer as number) : each.what === "missed" ? words.mine.missed : words.sale(each.what, each.data);
+  const what = each.what === "turn" ? words.mine.turn(each.data.offer as number) : each.what === "missed" ? words.mine.missed : each.what === "joined" ? words.mine.joined : words.sale(each.what, each.data);
   return h(
     "li",
     { "data-of": each.of, "data-what": each.what },

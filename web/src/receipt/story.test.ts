@@ -30,5 +30,7 @@ test("what happened to a place stands between what happened to everybody", () =>
   const missed = { ...place, state: "passed" as const, missed_at: at(2), claimed: false, bought: false };
   delete missed.offer;
   expect(story(missed, entries).filter(({ of }) => of === "mine")).toEqual([{ of: "mine", at: at(2), what: "missed", data: {} }]);
+  const late = { ...place, lobby: false, joined_at: at(1) };
+  expect(story(late, entries).filter(({ of }) => of === "mine").map(({ what, at }) => [what, at])).toEqual([["joined", at(1)], ["turn", at(3)]]);
   expect(story(undefined, entries).some(({ of }) => of === "mine")).toBe(false);
 });

@@ -8,7 +8,7 @@ export interface Moment {
   of: "mine" | "sale";
   at: string;
   until?: string;
-  what: "turn" | "missed" | string;
+  what: "joined" | "turn" | "missed" | string;
   data: Record<string, unknown>;
 }
 
@@ -27,6 +27,7 @@ export function story(place: PlaceReceipt | undefined, entries: LedgerEntry[]): 
   const all: Moment[] = entries.filter((entry) => told.includes(entry.kind)).map((entry) => ({ of: "sale", at: entry.time, what: entry.kind, data: entry.data }));
   const minute = place?.offer && minuteOf(place.offer, entries);
   if (minute) all.push({ of: "mine", at: minute.from, until: minute.to, what: "turn", data: { offer: place.offer } });
+  if (place?.joined_at) all.push({ of: "mine", at: place.joined_at, what: "joined", data: {} });
   if (place?.missed_at) all.push({ of: "mine", at: place.missed_at, what: "missed", data: {} });
   return all.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

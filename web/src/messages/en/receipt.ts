@@ -36,6 +36,7 @@ export const receipt = {
   when: "What happened, and when",
   mine: {
     turn: (n: number) => `Your turn came, number ${count(n)} of this sale, in or after this minute`,
+    joined: "You joined the line",
     beside: "It did not come by the order of the line: a return to the front, or put back after a loss.",
     missed: "Your turn passed: you were away, or did not take it",
   },
