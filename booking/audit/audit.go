@@ -74,6 +74,8 @@ const (
 	OfScan        = "scan"
 
 	OfNewsletter = "newsletter"
+	OfPost       = "post"
+	OfModeration = "moderation"
 )
 
 // Validate refuses a key or a reason that is none; needsReason says that there has to
@@ -93,10 +95,10 @@ type Edit struct {
 	ID      int64     `json:"id"`
 	At      time.Time `json:"at"`
 	Who     string    `json:"who" doc:"staff: and a name, or command"`
-	What    string    `json:"what" enum:"door,scan,venue,program,reserve,release,plan,subscription,event,performer,tour,picture,details,state,approval,look,publication,codes,notice,wording,newsletter,organization,member,invitation,key"`
-	Subject string    `json:"subject" doc:"the venue, the sale, the performance whose reserve it is, the plan, the account that has chosen one, the event, also of a message to its holders, the performer, the tour, the picture, the sale whose look, publication or codes it is, or the organization whose wording, newsletter, member, invitation or key it is"`
+	What    string    `json:"what" enum:"door,scan,venue,program,reserve,release,plan,subscription,event,performer,tour,picture,details,state,approval,look,publication,codes,notice,wording,newsletter,post,moderation,organization,member,invitation,key"`
+	Subject string    `json:"subject" doc:"the venue, the sale, the performance whose reserve it is, the plan, the account that has chosen one, the event, also of a message to its holders or of a post, the performer, the tour, the picture, the sale whose look, publication or codes it is, or the organization whose wording, newsletter, moderation, member, invitation or key it is"`
 	Version int       `json:"version,omitempty" doc:"of the venue's map, the program or the plan, since then"`
-	Name    string    `json:"name,omitempty" doc:"the name of codes, the letter and its language, the id of a reserve, a message, a newsletter, a member, an invitation or a key, the slug of an organization, or the plan that was chosen"`
+	Name    string    `json:"name,omitempty" doc:"the name of codes, the letter and its language, the id of a reserve, a message, a newsletter, a post, a member, an invitation or a key, the slug of an organization, or the plan that was chosen"`
 	Reason  string    `json:"reason,omitempty"`
 }
 

@@ -99,6 +99,7 @@ type Cause struct {
 	Day          string `json:"day,omitempty"`      // of which somebody is reminded, as 2030-05-01
 	Sale         string `json:"sale,omitempty"`     // that opens
 	Person       string `json:"person,omitempty"`   // who is told that
+	Post         string `json:"post,omitempty"`     // of what somebody has said of an event; Change says what became of it
 }
 
 // Kind names the jobs.

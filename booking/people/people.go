@@ -547,7 +547,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings", "event_watches", "newsletter_consents", "inbox", "channels"} {
+		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings", "event_watches", "newsletter_consents", "inbox", "channels", "post_reports"} {
 			if _, err := tx.Exec(ctx, `delete from `+pgx.Identifier{table}.Sanitize()+` where person_id = $1`, id); err != nil {
 				return err
 			}
@@ -562,6 +562,8 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 			`update transfers t set giver = '' from transfers f where f.person_id = $1 and t.from_transfer = f.id`,
 			`update transfers set email = '', language = '', person_id = null where person_id = $1`,
 			`update buyers set email = '', language = '', person_id = null where person_id = $1`,
+			// Where they wrote a gap is left, as if they had taken it back (package review).
+			`update posts set state = 'gone', body = '', name = '', stars = null, reason = '', reported = 0, person_id = null, key = null, request = null, version = version + 1 where person_id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, forget, id); err != nil {
 				return err

@@ -360,7 +360,10 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 		`insert into newsletter_consents (id, organization_id, email, person_id, state, place, words, language, given_at) select gen_random_uuid(), id, 'ada@example.org', $1, 'given', 'account', 'Write to me', 'en', now() from organizations limit 1`,
 		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`,
 		`insert into reminder_settings (person_id, days) values ($1, 7)`,
-		`with v as (insert into events (id, title) values (gen_random_uuid(), 'E') returning id) insert into event_watches (person_id, event_id) select $1, id from v`} {
+		`with v as (insert into events (id, title) values (gen_random_uuid(), 'E') returning id) insert into event_watches (person_id, event_id) select $1, id from v`,
+		`insert into posts (id, organization_id, event_id, kind, person_id, name, stars, body, state, reason, key, request)
+			select gen_random_uuid(), organization_id, id, 'review', $1, 'Ada L.', 5, 'I, Ada, was there.', 'refused', 'Ada was rude', 'ada-1', '\x01' from events where title = 'E'`,
+		`insert into post_reports (post_id, person_id) select id, $1 from posts`} {
 		if _, err := db.Exec(t.Context(), sql, here.Person); err != nil {
 			t.Fatal(err)
 		}
@@ -395,6 +398,10 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `select (select count(*) from buyers where email <> ''), (select count(*) from second_factors) + (select count(*) from follows)
 		+ (select count(*) from letters) + (select count(*) from recovery_codes)`).Scan(&buyers, &rows); err != nil || buyers != 0 || rows != 0 {
 		t.Errorf("left are %d addresses and %d rows, %v", buyers, rows, err)
+	}
+	var said int
+	if err := db.QueryRow(t.Context(), `select count(*) from posts p where p::text ~* 'ada' or state <> 'gone'`).Scan(&said); err != nil || said != 0 {
+		t.Errorf("%d posts are left with words of hers, %v", said, err)
 	}
 	rest, err := db.Query(t.Context(), `select c.table_name, (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I where person_id = %L', c.table_name, $1::text), true, true, '')))[1]::text
 		from information_schema.columns c where c.table_schema = current_schema() and c.column_name = 'person_id'`, here.Person)

@@ -1,6 +1,6 @@
 // Package tidings writes the letters about orders: that one is paid, that tickets of one were
 // canceled, that money of one went back, and that what it is for was changed, postponed or
-// canceled.
+// canceled; and about what people say of events.
 //
 // What happens to an order has a job written, by a trigger, in the transaction in which it
 // happens (migration 58): none is forgotten, and there is none of what was rolled back. From
@@ -75,6 +75,8 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 		}
 	case "transfer", "given":
 		return w.passOn(ctx, c)
+	case "post":
+		return w.decided(ctx, c)
 	default:
 		return fmt.Errorf("nobody knows a letter about %q", c.What)
 	}

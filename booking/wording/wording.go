@@ -41,6 +41,10 @@ const (
 	Exists  Kind = "account-exists"
 
 	Newsletter Kind = "newsletter-confirm"
+
+	PostShown    Kind = "post-shown" // to who wrote it
+	PostRefused  Kind = "post-refused"
+	PostAnswered Kind = "post-answered"
 )
 
 // placeholders are what may stand in a letter of each kind.
@@ -65,6 +69,10 @@ var placeholders = map[Kind][]string{
 	Exists:  {"site", "link"},
 
 	Newsletter: {"organization", "link"},
+
+	PostShown:    {"event", "link", "organization"},
+	PostRefused:  {"event", "reason", "link", "organization"},
+	PostAnswered: {"event", "answer", "link", "organization"},
 }
 
 // editable are the kinds that organizers may word.
