@@ -103,35 +103,46 @@ func TestWhatFitsBestComesFirst(t *testing.T) {
 }
 
 // Of words that thousands have the popular ones are visited first: what is found is the
-// same as if all had been, whether enough of the popular ones have them or too few.
+// same as if all had been, whether enough of the popular ones have them or too few. And of
+// two words the entries of the rarer one are visited, if they are not many.
 func TestThoseOfACommonWordAreTheMostPopular(t *testing.T) {
 	t.Parallel()
 	g := newStage(t, devtest.Postgres(t))
 	many, some := 16*(plenty+25), 4*(plenty+25) // enough for a sixteenth and for a quarter, but of these too few are popular
 	_, err := g.db.Exec(t.Context(), `insert into find_entries (kind, id, name, line, key, words, popularity, category_id, shows)
 		select 'event', gen_random_uuid(), name, '', guide_fold(name), guide_words(name), (n * 7919 % 3000) / case when n <= $1 then 300.0 else 375.0 end, 'music', 1
-		from (select n, case when n <= $1 then 'Gala ' else 'Soiree ' end || n as name from generate_series(1, $1 + $2::int) n) s`, many, some)
+		from (select n, case when n % 2 = 0 then 'Grand ' else 'Small ' end || case when n <= $1 then 'Gala ' else 'Soiree ' end || n as name from generate_series(1, $1 + $2::int) n) s`, many, some)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = g.db.Exec(t.Context(), `insert into find_words (word, entries) values ('gala', $1::int), ('soiree', $2)
+	_, err = g.db.Exec(t.Context(), `insert into find_words (word, entries) values ('gala', $1::int), ('soiree', $2), ('grand', ($1 + $2) / 2)
 		union all select 'gala' || n, 1 from generate_series(1, $3) n`, many, some, ways) // the one begins more words than are looked for one by one
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"gala", "soiree"} {
+	for _, text := range []string{"gala", "soiree", "grand", "grand gala", "grand soiree"} {
 		all := g.pages(text)
+		if grand := strings.HasPrefix(text, "grand"); grand && slices.ContainsFunc(all, func(name string) bool { return !strings.HasPrefix(name, "Grand ") }) {
+			t.Errorf("%s: %q", text, all)
+		}
 		if len(all) != ranked {
 			t.Errorf("%s: %d of all are listed, want %d", text, len(all), ranked)
 		}
 		if err := g.s.MarkPopular(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		var popular int
-		if err := g.db.QueryRow(t.Context(), `select count(*) from find_entries where tier <= $2 and words @@ to_tsquery('guide', $1)`, text, tier(int64(map[string]int{"gala": many, "soiree": some}[text]))).Scan(&popular); err != nil {
+		found, err := g.s.seek(t.Context(), text)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if enough := text == "gala"; popular >= ranked != enough || popular == 0 {
+		if rare := found.rare() != ""; rare != (text == "grand soiree") {
+			t.Errorf("%s: of a rare word: %v", text, rare)
+		}
+		var popular int
+		if err := g.db.QueryRow(t.Context(), `select count(*) from find_entries where tier <= $2 and words @@ to_tsquery('guide', $1)`, tsquery("", found.words...), tier(found.likely())).Scan(&popular); err != nil {
+			t.Fatal(err)
+		}
+		if enough := text != "gala" && text != "soiree"; popular >= ranked != enough || popular == 0 {
 			t.Fatalf("%s: %d of the popular ones have it", text, popular)
 		}
 		if got := g.pages(text); !slices.Equal(got, all) {

@@ -22,9 +22,15 @@ type Found struct {
 const (
 	// ranked is how many of what has the words are put in order by how well they fit: the
 	// most popular ones, so that a word that all have costs no more than a rare one.
-	ranked = 200
-	// plenty is how many there should be, likely, among which it is looked for as many.
+	ranked = 100
+	// plenty is how many there should be, likely, among which it is looked for as many: twice
+	// as many, as those that have the very name do not count, and a second look costs more
+	// than one among more.
 	plenty = ranked * 3 / 2
+	// rarely is how many entries have a word so that all of them are visited, and looked at
+	// for the others. The index takes 2 to 4 ms to tell which of them have one of 20,000, too,
+	// and visiting 1,000 takes 2.
+	rarely = 10 * ranked
 	// few is up to how many shows that are as asked for are listed before anything is
 	// looked for among their events. If there are more, one in some dozens is as asked
 	// for, and going through events by their popularity meets enough of them.
@@ -56,7 +62,7 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 		if found.corrected {
 			f.Corrected = found.text()
 		}
-		t.words, t.key, t.tier = found.tsquery(""), found.text(), tier(found.atMost)
+		t.words, t.rare, t.key, t.tier = tsquery("", found.words...), found.rare(), found.text(), tier(found.likely())
 	}
 	if q.category != "" {
 		if t.categories, err = s.categories(ctx, q.category); err != nil {
@@ -69,8 +75,8 @@ func (s *Store) search(ctx context.Context, q Query) (f Found, err error) {
 		}
 	}
 	p, err := s.pages(ctx, t)
-	if err == nil && len(p.entries) == 0 && t.tier < len(tiers) { // too few of the popular ones have the words
-		t.tier = len(tiers)
+	for err == nil && len(p.entries) == 0 && t.tier < len(tiers) { // too few of the popular ones have the words
+		t.tier++
 		p, err = s.pages(ctx, t)
 	}
 	f.Entries, f.Next = p.entries, p.next
@@ -138,6 +144,7 @@ func (s *Store) few(ctx context.Context, q Query) ([]string, error) {
 type statement struct {
 	query      Query
 	words      string // a tsquery; empty: no text
+	rare       string // a tsquery of one of them, which few entries have; empty: none is such
 	key        string // a name that has exactly these words
 	tier       int    // among which it is looked for; see tiers
 	categories []string
@@ -205,7 +212,12 @@ func (t *statement) matching() string {
 	if t.words == "" {
 		return t.entries()
 	}
-	return "e.words @@ to_tsquery('guide', " + t.arg(t.words) + ") and " + t.entries()
+	words := "e.words @@ to_tsquery('guide', " + t.arg(t.words) + ")"
+	if t.rare != "" {
+		// Postgres does not see that it could look the condition up, if it is told twice that it is one.
+		words = "e.words @@ to_tsquery('guide', " + t.arg(t.rare) + ") and (" + words + ") is true"
+	}
+	return words + " and " + t.entries()
 }
 
 // entries is the condition that an entry is as asked for, whatever its words.
@@ -266,9 +278,9 @@ var tiers = [...]int64{64, 16, 4}
 
 // tier is the smallest of them that is likely to have enough of what has the words, and all
 // of the entries if there is none.
-func tier(atMost int64) int {
+func tier(have int64) int {
 	for i, share := range tiers {
-		if atMost/share >= plenty {
+		if have/share >= plenty {
 			return i
 		}
 	}

@@ -39,7 +39,7 @@ func (s *Store) suggest(ctx context.Context, text string) ([]Suggestion, error) 
 		return []Suggestion{}, err
 	}
 	rows, err := s.db.Query(ctx, `select kind, id, name, line from find_entries where words @@ to_tsquery('guide', $1) order by popularity desc, id limit $2`,
-		pgx.QueryExecModeCacheDescribe, found.tsquery("A"), suggestions)
+		pgx.QueryExecModeCacheDescribe, tsquery("A", found.words...), suggestions)
 	if err != nil {
 		return nil, err
 	}

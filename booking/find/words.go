@@ -17,22 +17,22 @@ type sought struct {
 	words     []term
 	corrected bool
 	ignored   []string // nothing has them, nor anything like them
-	atMost    int64    // entries that have all words
 }
 
 // term is a word, corrected, and what it may be: itself, or the last whatever begins with it.
 type term struct {
 	text  string
 	forms []string // none: more than can be told
+	have  int64    // entries that have it
 }
 
 // tsquery is what Postgres looks for. A word has letters and digits only.
-func (s sought) tsquery(weight string) string {
+func tsquery(weight string, words ...term) string {
 	if weight != "" {
 		weight = ":" + weight
 	}
-	all := make([]string, len(s.words))
-	for i, w := range s.words {
+	all := make([]string, len(words))
+	for i, w := range words {
 		if len(w.forms) == 0 {
 			all[i] = "'" + w.text + "'" + cmp.Or(weight, ":") + "*"
 			continue
@@ -45,6 +45,23 @@ func (s sought) tsquery(weight string) string {
 	}
 	return strings.Join(all, " & ")
 }
+
+// rarest is the word that the fewest entries have.
+func (s sought) rarest() term {
+	return slices.MinFunc(s.words, func(a, b term) int { return cmp.Compare(a.have, b.have) })
+}
+
+// rare is what Postgres looks for of several words if few entries have one of them: that.
+func (s sought) rare() string {
+	if r := s.rarest(); len(s.words) > 1 && r.have <= rarely {
+		return tsquery("", r)
+	}
+	return ""
+}
+
+// likely is how many entries have all words. Of those that have the rarest one about half
+// have the next, too: somebody who looks for both knows of something.
+func (s sought) likely() int64 { return s.rarest().have >> (len(s.words) - 1) }
 
 func (s sought) text() string {
 	all := make([]string, len(s.words))
@@ -100,12 +117,11 @@ func (s *Store) lookUp(ctx context.Context, text string) (found sought, err erro
 	if err != nil {
 		return sought{}, err
 	}
-	found.atMost = math.MaxInt64
 	for _, w := range words {
-		t, entries := term{w.Text, w.Forms}, w.Entries
+		t := term{w.Text, w.Forms, w.Entries}
 		switch {
 		case len(w.Forms) == 0:
-			if t.text, entries, err = s.correction(ctx, w); err != nil {
+			if t.text, t.have, err = s.correction(ctx, w); err != nil {
 				return sought{}, err
 			}
 			if t.text == "" {
@@ -114,9 +130,9 @@ func (s *Store) lookUp(ctx context.Context, text string) (found sought, err erro
 			}
 			t.forms, found.corrected = []string{t.text}, true
 		case len(w.Forms) > ways:
-			t.forms, entries = nil, math.MaxInt64
+			t.forms, t.have = nil, math.MaxInt64
 		}
-		found.words, found.atMost = append(found.words, t), min(found.atMost, entries)
+		found.words = append(found.words, t)
 	}
 	return found, nil
 }
