@@ -18,6 +18,7 @@ export async function ops(fan: Fan): Promise<void> {
   await focused(desk, "key");
   assert.equal(await desk.getByLabel(words.signIn.key).getAttribute("type"), "password", "nobody reads it over a shoulder");
   await look(desk, "ops-sign-in");
+  await byAccount(desk, fan);
   await desk.goto("about:blank");
   await desk.goto(`${fan.stack.url}/ops#key=${fan.stack.staffKey}`);
   await desk.getByText(words.number.waiting, { exact: true }).first().waitFor();
@@ -114,6 +115,22 @@ export async function ops(fan: Fan): Promise<void> {
   }
   await desk.getByRole("button", { name: words.signOut }).click();
   await desk.getByLabel(words.signIn.key).waitFor();
+}
+
+/** Whoever is not let in by their account reads why, and what opens the page. */
+async function byAccount(desk: Page, fan: Fan): Promise<void> {
+  const badge = "**/api/v1/organizer/staff/badge";
+  const w = words.account;
+  const answers = { away: [503, "store-away", w.away], second: [403, "second-factor-needed", w.second], other: [403, "sre-required", w.other] } as const;
+  for (const [name, [status, code, says]] of Object.entries(answers)) {
+    await desk.route(badge, (route) => route.fulfill({ status, contentType: "application/problem+json", json: { type: `urn:ropeline:problem:${code}`, title: "", status } }));
+    await desk.goto("about:blank");
+    await desk.goto(`${fan.stack.url}/ops`);
+    await desk.getByText(says).waitFor();
+    await desk.getByLabel(words.signIn.key).waitFor();
+    await look(desk, `ops-account-${name}`);
+    await desk.unroute(badge);
+  }
 }
 
 /** A message is written in two languages, looked at, read by the fan, and taken away. */
