@@ -155,7 +155,7 @@ const wokenBacklog = 1000
 // steered it, which edges hear of by the tick, or came to a line where nobody stood.
 func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan struct{}) {
 	log := c.log.With("sale", sale)
-	var faults, mends throttle
+	var faults, mends, nears throttle
 	chart := chart{shop: c.shop}
 	pilot := &pilot{shop: c.shop, metrics: c.metrics, log: c.log}
 	var pacer pacer
@@ -169,6 +169,9 @@ func (c *Controller) move(ctx context.Context, sale ropeline.SaleID, wake <-chan
 		phase, next, err := c.step(ctx, sale, func(s queue.State) (steered bool, err error) {
 			now := time.Now()
 			err = errors.Join(chart.keep(ctx, c.store, sale, s), pilot.fly(ctx, c.store, c.name, sale, s, now), pacer.look(ctx, c.store, c.metrics, sale, s, now))
+			if nears.allow(now) {
+				err = errors.Join(err, c.store.FindNear(ctx, sale))
+			}
 			return pilot.flies(s), err
 		})
 		done()

@@ -10,13 +10,14 @@ package booking
 
 import (
 	"fmt"
-	"net/mail"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/ropeline/ropeline"
 )
 
 // Money is an amount in minor units (cents) of an ISO 4217 currency.
@@ -65,12 +66,4 @@ func IsPlain(s string) bool {
 
 // IsEmail accepts a bare address with a dot in its domain; whether it exists
 // only a mail can tell.
-func IsEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsAny(s, "\" ") ||
-		strings.ContainsFunc(s, func(r rune) bool { return r == '\ufffd' || !unicode.IsPrint(r) }) {
-		return false
-	}
-	domain := s[strings.LastIndexByte(s, '@')+1:]
-	return strings.Contains(strings.Trim(domain, "."), ".")
-}
+func IsEmail(s string) bool { return ropeline.IsEmail(s) }

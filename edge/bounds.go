@@ -29,7 +29,7 @@ func (l Limits) bounds() []bound {
 		{perMinute("visitor", "of yours, in all your tabs and browsers together", l.Visitor), byVisitor, ofVisitors},
 		{perMinute("key", "with this key", l.Key), byKey, ofStaff},
 		{perMinute("joins", "from your address", l.Joins), byAddress, only("POST "+salePath+"/place", "POST "+salePath+"/place/party/join")},
-		{perMinute("handovers", "from your address", l.Handovers), byAddress, only("POST "+salePath+"/place/handover", "POST "+salePath+"/place/handover/exchange")},
+		{perMinute("handovers", "from your address", l.Handovers), byAddress, only("POST "+salePath+"/place/handover", "POST "+salePath+"/place/handover/exchange", "POST "+salePath+"/place/letter")},
 	}
 	for i := range table {
 		table[i].closed = slices.Contains(l.Closed, table[i].name)
@@ -151,6 +151,7 @@ var formRoutes = map[string]string{
 	"claim":    "POST " + salePath + "/place/claim",
 	"leave":    "DELETE " + salePath + "/place",
 	"handover": "POST " + salePath + "/place/handover",
+	"letter":   "POST " + salePath + "/place/letter",
 	"exchange": "POST " + salePath + "/place/handover/exchange",
 	"invite":   "POST " + salePath + "/place/party",
 	"befriend": "POST " + salePath + "/place/party/join",

@@ -111,10 +111,12 @@ func (s *Server) takeOver(w http.ResponseWriter, r *http.Request, m *room, body 
 		return queue.Ticket{}, err
 	}
 	ticket, err := s.store.Exchange(r.Context(), m.id, code, body.Device, own)
-	if err == nil {
-		m.line.Changed(ticket.Place)
+	if err != nil {
+		return queue.Ticket{}, err
 	}
-	return ticket, err
+	m.line.Changed(ticket.Place)
+	s.forgetAddress(r, m, ticket.Place) // who held it is told nothing any more
+	return ticket, nil
 }
 
 // livingPlace is the place that the caller has and that can still become

@@ -128,6 +128,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check(f, "POST", place+"/handover/exchange", 404, `{"code":"ABCDE-FGHJK"}`)
 	f.ticket = read[struct{ Ticket string }](t, check(f, "POST", place+"/handover/exchange", 201, `{"code":"`+code.Code+`"}`)).Ticket
 	check(f, "POST", place+"/handover/exchange", 410, `{"code":"`+code.Code+`"}`)
+	check(f, "POST", place+"/letter", 422, `{"email":"nobody"}`)
+	check(f, "POST", place+"/letter", 503, `{"email":"ada@example.org"}`) // nobody writes letters here
+	check(f, "DELETE", place+"/letter", 204, "")
 	check(f, "POST", place+"/code", 404, `{"code":"ANY-CODE"}`)
 	check(f, "POST", place+"/code", 422, `{"code":"?"}`)
 	check(f, "POST", place+"/claim", 409, "")

@@ -307,6 +307,7 @@ func (s *Server) depart(w http.ResponseWriter, r *http.Request) (acknowledged bo
 	}
 	if given {
 		room.line.Left(ticket.Place)
+		s.forgetAddress(r, room, ticket.Place)
 	}
 	room.line.Changed(ticket.Place)
 	if !isApp(r) {

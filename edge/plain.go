@@ -55,6 +55,7 @@ type plainView struct {
 	Left    time.Duration // until the opening, or to come in
 	Again   int           // seconds until the page loads itself again, 0 for never
 	Code    wire.Handover
+	Minutes int // about so long before the turn a letter comes
 	Invite  wire.Invite
 	News    plainNews
 	Offer   wire.LaneOffer // where a code leads
@@ -129,7 +130,7 @@ func (v plainView) Asks(what string) bool {
 	if v.Again == 0 || v.Status.Elsewhere || !slices.Contains([]string{"lobby", "drawing", "waiting", "offered"}, v.Scene) {
 		return false
 	}
-	return what == "leave" || what == "code" && v.Codes() && v.Scene != "offered"
+	return what == "leave" || what == "letter" && v.Scene != "offered" || what == "code" && v.Codes() && v.Scene != "offered"
 }
 
 // plainView begins a view of the sale that the path names.
@@ -254,6 +255,8 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) error {
 		_, err = s.depart(w, r)
 	case "handover":
 		return s.plainHandover(w, r)
+	case "letter":
+		return s.plainLetter(w, r)
 	case "exchange":
 		err = s.plainExchange(w, r)
 	case "code":

@@ -92,6 +92,8 @@ func (s *Server) routes() []route {
 		{"POST", sale + "/place/code", placeTicket, s.tryCode},
 		{"POST", sale + "/place/handover", placeTicket, s.handOver},
 		{"POST", sale + "/place/handover/exchange", public, s.exchange},
+		{"POST", sale + "/place/letter", placeTicket, s.askLetter},
+		{"DELETE", sale + "/place/letter", placeTicket, s.forgetLetter},
 		{"POST", sale + "/session", placeTicket, s.renew},
 		{"DELETE", sale + "/session", placeTicket, s.end},
 

@@ -26,6 +26,8 @@ type Code string
 const (
 	codeLetters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford's: no I, L, O, U
 	codeLength  = 10
+	// mailLength is for codes that are good for hours, and are typed by nobody.
+	mailLength = 2 * codeLength
 
 	// CodeLife is how long a code can be used.
 	CodeLife = 2 * time.Minute
@@ -37,12 +39,17 @@ const (
 var codeText = base32.NewEncoding(codeLetters).WithPadding(base32.NoPadding)
 
 // NewCode makes a code from random.
-func NewCode(random io.Reader) (Code, error) {
-	var raw [(codeLength*5 + 7) / 8]byte
+func NewCode(random io.Reader) (Code, error) { return newCode(random, codeLength) }
+
+// NewMailCode makes a code for a letter, of 100 random bits.
+func NewMailCode(random io.Reader) (Code, error) { return newCode(random, mailLength) }
+
+func newCode(random io.Reader, length int) (Code, error) {
+	var raw [(mailLength*5 + 7) / 8]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", fmt.Errorf("making a hand-over code: %w", err)
 	}
-	return Code(codeText.EncodeToString(raw[:])[:codeLength]), nil
+	return Code(codeText.EncodeToString(raw[:])[:length]), nil
 }
 
 // ParseCode reads a code as people type it: in any case, with dashes and
@@ -52,7 +59,7 @@ func ParseCode(typed string) (Code, error) {
 		return "", ErrCodeUnknown
 	}
 	code := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(typed))
-	if len(code) != codeLength || strings.Trim(code, codeLetters) != "" {
+	if len(code) != codeLength && len(code) != mailLength || strings.Trim(code, codeLetters) != "" {
 		return "", ErrCodeUnknown
 	}
 	return Code(code), nil
@@ -130,13 +137,25 @@ var offerCodeScript = newScript("offer code", offerCodeSource)
 // one is worth nothing any more. It fails with ErrPlaceMoved, ErrTurnCame or
 // ErrPartyShared.
 func (s *Store) OfferCode(ctx context.Context, sale ropeline.SaleID, t Ticket, code Code) (until time.Time, err error) {
+	return s.offerCode(ctx, sale, t, code, "handover-of:", CodeLife, codeKept)
+}
+
+// MailCode makes code the one of a letter that carries the place of this ticket, for so
+// long: an earlier letter's is worth nothing any more, and so is this one once the place
+// has moved by another. It fails as OfferCode does.
+func (s *Store) MailCode(ctx context.Context, sale ropeline.SaleID, t Ticket, code Code, life time.Duration) error {
+	_, err := s.offerCode(ctx, sale, t, code, "mailed-of:", life, life)
+	return err
+}
+
+func (s *Store) offerCode(ctx context.Context, sale ropeline.SaleID, t Ticket, code Code, of string, life, kept time.Duration) (until time.Time, err error) {
 	text, err := s.SignTicket(t)
 	if err != nil {
 		return time.Time{}, err
 	}
-	keys := keysOf(sale, "handover:"+string(code), "handover-of:"+string(t.Place), "generations", "numbers", "parties")
+	keys := keysOf(sale, "handover:"+string(code), of+string(t.Place), "generations", "numbers", "parties")
 	reply, err := s.runOn(ctx, sale, offerCodeScript, keys, string(t.Place), t.Generation, text, string(code),
-		CodeLife.Milliseconds(), codeKept.Milliseconds(), key(sale, "handover:"))
+		life.Milliseconds(), kept.Milliseconds(), key(sale, "handover:"))
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -257,6 +257,10 @@ func storeError(doing string, err error) error {
 			return ropeline.ErrSaleUnknown
 		case "ENDED":
 			return ErrSaleEnded
+		case "NEARED":
+			return ErrNearTold
+		case "FULL":
+			return ErrNearFull
 		case "NOOFFER":
 			return ErrNoOffer
 		case "EXPIRED":

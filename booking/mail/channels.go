@@ -138,8 +138,8 @@ func (s *Store) text(ctx context.Context, tx pgx.Tx, number string, m Message, s
 	if err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at) values ($1, $2, $3, $4, now() + $5) on conflict (cause) do nothing`,
-		id, slip.Person, slip.Cause+":text", sealed, min(slip.For, textLife))
+	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at, brief) values ($1, $2, $3, $4, now() + $5, $6) on conflict (cause) do nothing`,
+		id, slip.Person, slip.Cause+":text", sealed, min(slip.For, textLife), slip.Brief)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}

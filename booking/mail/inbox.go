@@ -31,7 +31,7 @@ var ErrNotReceived = &ropeline.Error{Kind: ropeline.NotFound, Code: "message-unk
 // tells of no cause is about the account itself, and may have a link that opens it: that goes by
 // mail alone.
 func (s *Store) keep(ctx context.Context, tx pgx.Tx, id string, m Message, slip Slip) error {
-	if slip.Person == "" || slip.Cause == "" {
+	if slip.Person == "" || slip.Cause == "" || slip.Brief {
 		return nil
 	}
 	text, err := json.Marshal(Message{Subject: m.Subject, Text: m.Text})

@@ -56,6 +56,7 @@ type Slip struct {
 	Person string        // whom it is about, who may be erased with it; empty: nobody who has an account
 	Cause  string        // what it tells of, and whom: of one cause one letter is sent; empty: this one is
 	For    time.Duration // until it is given up
+	Brief  bool          // nothing of it is kept once it was sent or given up
 	Bulk   bool          // it goes to many, and leaves when nobody waits for another
 }
 
@@ -148,8 +149,8 @@ func (s *Store) Post(ctx context.Context, tx pgx.Tx, m Message, slip Slip) (id s
 	if !by.mail { // there is a row all the same, by which its cause is known
 		state, sealed = "sent", nil
 	}
-	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at, state) values ($1, nullif($2, '')::uuid, nullif($3, ''), $4, now() + $5, $6)
-		on conflict (cause) do nothing`, id, slip.Person, slip.Cause, sealed, slip.For, state)
+	tag, err := tx.Exec(ctx, `insert into mails (id, person_id, cause, sealed, give_up_at, state, brief) values ($1, nullif($2, '')::uuid, nullif($3, ''), $4, now() + $5, $6, $7)
+		on conflict (cause) do nothing`, id, slip.Person, slip.Cause, sealed, slip.For, state, slip.Brief)
 	if err != nil || tag.RowsAffected() == 0 {
 		return "", err
 	}
@@ -275,13 +276,13 @@ func (s *Store) tried(ctx context.Context, all []attempt) error {
 	}
 	_, err := s.db.Exec(ctx, `
 		with t as (
-			select m.id, m.give_up_at, u.problem, u.wait::interval, u.final::boolean
+			select m.id, m.brief, m.give_up_at, u.problem, u.wait::interval, u.final::boolean
 			from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[]) u (id, tries, problem, final, wait)
 			join mails m on m.id = u.id and m.state = 'due' and m.tries = u.tries order by m.id for update of m
 		), e as (
 			select *, case when problem = '' then 'sent' when final or give_up_at <= now() + wait then 'failed' else 'due' end as state from t
 		)
-		update mails m set state = e.state, sealed = case e.state when 'sent' then null else sealed end, problem = e.problem, next_at = now() + e.wait, updated_at = now()
+		update mails m set state = e.state, sealed = case when e.state = 'sent' or e.state = 'failed' and e.brief then null else sealed end, problem = e.problem, next_at = now() + e.wait, updated_at = now()
 		from e where m.id = e.id`,
 		of(func(a attempt) string { return a.id }), of(func(a attempt) string { return fmt.Sprint(a.tries) }), of(func(a attempt) string { return a.problem }),
 		of(func(a attempt) string { return fmt.Sprint(a.final) }), of(func(a attempt) string { return fmt.Sprint(int(a.delay().Seconds()), " seconds") }))
@@ -302,7 +303,7 @@ func (s *Store) sweep(ctx context.Context) error {
 	if err := s.sweepMarks(ctx); err != nil {
 		return err
 	}
-	_, err = s.db.Exec(ctx, `update mails set state = 'failed', problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
+	_, err = s.db.Exec(ctx, `update mails set state = 'failed', sealed = case when brief then null else sealed end, problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
 	return away("giving up old letters", err)
 }
 

@@ -416,6 +416,16 @@ func (s *Store) Person(ctx context.Context, id string) (Person, error) {
 	return p, away("reading an account", err)
 }
 
+// Known is the account of an address that is confirmed, "" if there is none. It is for what
+// goes to that address, and for nobody to be told.
+func (s *Store) Known(ctx context.Context, email string) (id string, err error) {
+	err = s.db.QueryRow(ctx, `select id::text from people where email_mac = $1 and state = 'active'`, s.keys.emailMAC(email)).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return id, away("looking for an account", err)
+}
+
 // Put replaces the version of a profile that was seen, but for its address: see Move.
 func (s *Store) Put(ctx context.Context, id string, seen int, p Profile) (Person, error) {
 	err := away("changing a profile", pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {

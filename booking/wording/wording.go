@@ -29,6 +29,7 @@ const (
 	CalledOff    Kind = "called-off"
 	Reminder     Kind = "reminder"
 	Opening      Kind = "opening"
+	Turn         Kind = "turn-near"
 
 	Offered Kind = "transfer" // a ticket, to who may accept it
 	Given   Kind = "given"    // that they have, to who gave it
@@ -57,6 +58,7 @@ var placeholders = map[Kind][]string{
 	CalledOff:    {"event", "venue", "date", "order", "link", "organization"},
 	Reminder:     {"event", "venue", "date", "doors", "tickets", "order", "link", "organization"},
 	Opening:      {"event", "venue", "date", "lobby", "opens", "link", "organization"},
+	Turn:         {"event", "venue", "date", "link", "organization"},
 
 	Offered: {"event", "venue", "date", "tickets", "giver", "link", "organization"},
 	Given:   {"event", "tickets", "holder", "link", "organization"},
@@ -76,7 +78,7 @@ var placeholders = map[Kind][]string{
 }
 
 // editable are the kinds that organizers may word.
-var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder, Opening}
+var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder, Opening, Turn}
 
 // MostSubject and MostText bound a template, in characters.
 const (

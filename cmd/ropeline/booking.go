@@ -288,7 +288,7 @@ func (c *workerCommand) Run(ctx context.Context, con console) (err error) {
 	} else if secrets, err = c.Keys.secret(orderKey); err != nil {
 		return err
 	}
-	letters, err := c.letters(on.postgres, c.Keys, reg, con.log)
+	letters, err := c.letters(on.redis, on.postgres, c.Keys, reg, con.log)
 	if err != nil {
 		return err
 	}

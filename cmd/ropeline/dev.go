@@ -156,7 +156,7 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	letters, err := mailFlags{siteFlags: siteFlags{address(d.edge).String()}, SMTP: "smtp://" + d.smtp.Addr().String(), MailFrom: "Ropeline <tickets@localhost.localdomain>"}.letters(pools[1], d.keys, d.registry, d.log)
+	letters, err := mailFlags{siteFlags: siteFlags{address(d.edge).String()}, SMTP: "smtp://" + d.smtp.Addr().String(), MailFrom: "Ropeline <tickets@localhost.localdomain>"}.letters(clients[2], pools[1], d.keys, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}

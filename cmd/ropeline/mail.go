@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/mail"
@@ -33,7 +34,7 @@ type mailFlags struct {
 }
 
 // letters is the part that sends them; none if there is no mail server.
-func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
+func (f mailFlags) letters(rdb redis.UniversalClient, db *pgxpool.Pool, keys keyFolder, reg prometheus.Registerer, log *slog.Logger) ([]part, error) {
 	if f.SMTP == "" {
 		return nil, nil
 	}
@@ -71,6 +72,7 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 	if err != nil {
 		return nil, err
 	}
+	var parts []part
 	var links []byte // nil: letters lead nowhere
 	if site != "" {
 		links, err = keys.secret(orderKey)
@@ -89,11 +91,16 @@ func (f mailFlags) letters(db *pgxpool.Pool, keys keyFolder, reg prometheus.Regi
 			return p.Email, p.Language, err
 		}
 		sender.Writer = writer
+		turns, err := newTurner(rdb, keys, writer, accounts, log.With("part", "worker"))
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, turns...)
 		sender.Encloser = tidings.NewPapers(order.NewStore(db, catalogue.New(db, time.Now)), paper.New(db, site))
 	} else {
 		log.Warn("there is no --site, so no letter is written about orders")
 	}
-	parts := []part{{"letters", sender.Run}}
+	parts = append(parts, part{"letters", sender.Run})
 	if links != nil {
 		newsletters := newsletter.NewPoster(newsletter.New(db), letters, newsletter.Keys(links), site, log.With("part", "worker"))
 		parts = append(parts, part{"newsletters", newsletters.Run})

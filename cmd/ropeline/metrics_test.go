@@ -104,7 +104,7 @@ func everything(t *testing.T) map[string]described {
 	if _, err := newBooking(rdb, db, payments{Provider: sandbox.New(db)}, keys, "gate", 0, siteFlags{}, abuseFlags{}, receiverFlags{}, ln, reg, log); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (mailFlags{SMTP: "smtp://127.0.0.1:1", MailFrom: "tickets@example.org"}).letters(db, keys, reg, log); err != nil {
+	if _, err := (mailFlags{SMTP: "smtp://127.0.0.1:1", MailFrom: "tickets@example.org"}).letters(rdb, db, keys, reg, log); err != nil {
 		t.Fatal(err)
 	}
 	newWorker(rdb, db, sandbox.New(db), make(webhook.Keys, 32), receiverFlags{}, reg, log)

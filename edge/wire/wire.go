@@ -262,6 +262,16 @@ type Handover struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// AskLetter asks for an e-mail when the turn is near.
+type AskLetter struct {
+	Email string `json:"email"`
+}
+
+// LetterAsked says that it comes.
+type LetterAsked struct {
+	Minutes int `json:"minutes"` // about so long before the turn
+}
+
 // Exchange is what the other device sends.
 type Exchange struct {
 	Code string `json:"code"`

@@ -6,7 +6,7 @@
 -- the same device again and again; or the error NOCODE, USED, LATE, TURN, OWN,
 -- SHARED.
 -- Cost O(1).
-local c = redis.call('HMGET', KEYS[1], 'place', 'ticket', 'until', 'generation', 'device')
+local c = redis.call('HMGET', KEYS[1], 'place', 'ticket', 'until', 'generation', 'device', 'born')
 local place = c[1]
 if not place then return redis.error_reply('NOCODE it was never made, or long ago') end
 if c[4] then
@@ -15,6 +15,8 @@ if c[4] then
 end
 if clock() / 1000 >= tonumber(c[3]) then return redis.error_reply('LATE its time is over') end
 if ARGV[3] ~= '' and ARGV[3] ~= place then return redis.error_reply('OWN the device has another place') end
+-- By another code it has moved since: who held it then may not take it back.
+if c[6] and number(KEYS[2], place) > tonumber(c[6]) then return redis.error_reply('USED it was moved') end
 if had_turn(KEYS[3], place) then return redis.error_reply('TURN it was offered') end
 if size_of(redis.call('HGET', KEYS[4], place)) > 1 then return redis.error_reply('SHARED it is of a party') end
 local generation = redis.call('HINCRBY', KEYS[2], place, 1)

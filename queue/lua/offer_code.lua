@@ -1,4 +1,5 @@
--- Makes a code the one that moves a place to another device.
+-- Makes a code the one that moves a place to another device, of its kind: one is shown,
+-- one is mailed.
 -- KEYS 1 the code's record  2 the code that the place had before
 --      3 generations  4 numbers  5 parties
 -- ARGV 1 clock (us) or ''  2 place  3 generation of the ticket  4 the ticket
@@ -13,7 +14,7 @@ if size_of(redis.call('HGET', KEYS[5], place)) > 1 then return redis.error_reply
 local before = redis.call('GET', KEYS[2])
 if before then redis.call('DEL', ARGV[8] .. before) end -- of the same slot, for it begins alike
 local ends = math.floor(clock() / 1000) + tonumber(ARGV[6])
-redis.call('HSET', KEYS[1], 'place', place, 'ticket', ARGV[4], 'until', ends)
+redis.call('HSET', KEYS[1], 'place', place, 'ticket', ARGV[4], 'until', ends, 'born', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
 return ends

@@ -169,6 +169,11 @@ export interface LaneOffer {
 }
 
 /** What became of a place. offer: the number of its last turn, whose minute the ledger says. */
+/** An e-mail that comes before the turn. */
+export interface LetterAsked {
+  minutes: number;
+}
+
 export interface PlaceReceipt {
   sale: string;
   place: string;

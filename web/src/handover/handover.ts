@@ -1,7 +1,7 @@
 // One place, two devices: shows the code that moves the place away, and takes a
 // place over with one. Loaded only by whoever asks for it.
 
-import type { Handover, Status } from "../api/documents";
+import type { Handover, LetterAsked, Status } from "../api/documents";
 import { call, nonce, Refusal } from "../api/http";
 import { leave } from "../api/line";
 import { handover as words } from "../messages/en";
@@ -10,7 +10,7 @@ import { h } from "../waiting/dom";
 
 const placeAt = (sale: string) => `/api/v1/sales/${encodeURIComponent(sale)}/place`;
 
-/** Shows a code that moves the place, and where to type one; to a device that only watches, only that. */
+/** Shows a code that moves the place, where to be told of its turn, and where to type one; to a device that only watches, only that. */
 export function open(dialog: HTMLDialogElement, sale: string, watching: boolean): void {
   const code = h("input", { id: "code", required: "", maxlength: "40", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
   const bring = h("form", {}, h("label", { for: "code" }, words.enter), code, h("div", { class: "choices" }, h("button", {}, words.bring)));
@@ -23,10 +23,30 @@ export function open(dialog: HTMLDialogElement, sale: string, watching: boolean)
   if (watching) dialog.replaceChildren(title(words.watching), bring, close);
   else {
     const shown = h("div", { class: "code", "aria-live": "polite" }, note(words.wait));
-    dialog.replaceChildren(title(words.heading), note(words.lead), shown, bring, close);
+    dialog.replaceChildren(title(words.heading), note(words.lead), shown, letter(sale), bring, close);
     void show(shown, sale);
   }
   dialog.showModal();
+}
+
+/** Asks where to write when it is nearly their turn. */
+function letter(sale: string): HTMLElement {
+  const email = h("input", { id: "email", type: "email", required: "", maxlength: "254", autocomplete: "email" });
+  const told = h("p", { class: "note", role: "status" }, words.letter.note);
+  const form = h("form", {}, h("label", { for: "email" }, words.letter.ask), email, told, h("div", { class: "choices" }, h("button", {}, words.letter.send)));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void (async () => {
+      try {
+        const { minutes } = (await call<LetterAsked>("POST", `${placeAt(sale)}/letter`, { body: { email: email.value } })).body;
+        form.replaceChildren(h("p", { role: "status" }, words.letter.comes(email.value, minutes)));
+      } catch (cause) {
+        told.className = "wrong";
+        told.textContent = why(cause);
+      }
+    })();
+  });
+  return form;
 }
 
 async function show(shown: HTMLElement, sale: string): Promise<void> {

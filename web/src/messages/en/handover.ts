@@ -10,6 +10,12 @@ export const handover = {
   bring: "Bring it here",
   close: "Close",
   wait: "Making a code…",
+  letter: {
+    ask: "Or have an e-mail sent when it is nearly your turn",
+    note: "One e-mail, with a link that opens your place on any device. Whoever opens it first has the place. We forget the address then.",
+    send: "E-mail me",
+    comes: (email: string, minutes: number) => `We write to ${email} about ${minutes} minutes before your turn.`,
+  },
 
   taking: { heading: "Moving the place here…", lead: "It keeps its position." },
   held: {

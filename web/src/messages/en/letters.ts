@@ -28,6 +28,7 @@ export const letters = {
       "called-off": "A show is canceled",
       reminder: "Reminder before the show",
       opening: "A sale opens",
+      "turn-near": "Your turn is near",
       payment: "Trouble with a payment",
     } as Record<string, string>,
     language: "Language",

@@ -159,7 +159,7 @@ export const waiting = {
     note: "Here you can only watch it.",
     back: "Bring it back here",
   },
-  move: "Move to another device",
+  move: "Another device or e-mail",
   invite: "Invite friends",
   party: (n: number) => `Party of ${count(n)}`,
   leave: "Leave the line",
