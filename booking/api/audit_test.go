@@ -108,6 +108,7 @@ var boundedLists = map[string]string{
 	"Export.messages":                  "of 90 days",
 	"SoldShown.marks":                  "one of each kind",
 	"Export.newsletters":               "the same",
+	"Export.posts":                     "one person's own, ten more a day at most",
 	"Export.orders":                    "one person's own, which none may be missing of",
 	"Export.tickets":                   "the same",
 	"Export.events":                    "500 at most: nobody is told of more",
@@ -183,6 +184,7 @@ type scene struct {
 	ada      string // who is signed in, and has bought three times
 	event    string // of the performance, whose holders have messages
 	notice   string // that did not come to them
+	post     string // that has comments
 }
 
 func newScene(t *testing.T) *scene {
@@ -301,6 +303,7 @@ func (s *scene) written() {
 		c.organize(http.MethodPost, eventsPath+"/"+s.event+"/notices", c.json(m{"subject": fmt.Sprint(i), "text": "x"}), "Idempotency-Key", fmt.Sprint("n", i)).is(http.StatusCreated, &n)
 		s.notice = n.ID
 	}
+	s.posts()
 	if _, err := c.db.Exec(c.t.Context(), `insert into mails (id, state, give_up_at) select gen_random_uuid(), 'failed', now() from generate_series(1, 3)`); err != nil {
 		c.t.Fatal(err)
 	}
@@ -321,6 +324,34 @@ func (s *scene) newsletters() {
 	}
 	for i := range 2 {
 		c.organize(http.MethodPost, newslettersPath, c.json(m{"subject": fmt.Sprint(i), "text": "x"}), "Idempotency-Key", fmt.Sprint("newsletter", i)).is(http.StatusCreated, nil)
+	}
+}
+
+// posts are two reviews of people who were there, and questions of Ada's: two that are shown,
+// one of them with two comments, and two that wait.
+func (s *scene) posts() {
+	s.t.Helper()
+	c := s.core
+	write := func(kind, parent, state, who string) (id string) {
+		err := c.db.QueryRow(c.t.Context(), `insert into posts (id, organization_id, event_id, parent_id, kind, person_id, name, stars, body, state)
+			select gen_random_uuid(), e.organization_id, e.id, nullif($2, '')::uuid, $3, coalesce(nullif($5, '')::uuid, p.id), 'Ada', case when $3 = 'review' then 4 end, 'It was good.', $4
+			from events e, people p where e.id = $1 and p.state = 'active' order by p.created_at limit 1 returning id::text`, s.event, parent, kind, state, who).Scan(&id)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return id
+	}
+	for range 2 {
+		var other string
+		if err := c.db.QueryRow(c.t.Context(), `insert into people (id, email_mac, wrapped, sealed, password) values (gen_random_uuid(), gen_random_uuid()::text::bytea, '', '', 'x') returning id::text`).Scan(&other); err != nil {
+			c.t.Fatal(err)
+		}
+		write("review", "", "shown", other)
+		write("question", "", "waiting", "")
+		s.post = write("question", "", "shown", "")
+	}
+	for range 2 {
+		write("comment", s.post, "shown", "")
 	}
 }
 
@@ -381,6 +412,10 @@ func (s *scene) lists() map[string][2]string {
 		"list-notices":            {eventsPath + "/" + s.event + "/notices", "key-olga"},
 		"list-notice-failures":    {eventsPath + "/" + s.event + "/notices/" + s.notice + "/failures", "key-olga"},
 		"list-newsletters":        {newslettersPath, "key-olga"},
+		"list-posts":              {"/api/v1/events/" + s.event + "/posts", ""},
+		"list-comments":           {"/api/v1/events/" + s.event + "/posts/" + s.post + "/comments", ""},
+		"list-my-posts":           {mePath + "/posts", s.ada},
+		"list-own-posts":          {ownPostsPath, "key-olga"},
 		"list-my-messages":        {mePath + "/messages", s.ada},
 		"list-my-newsletters":     {mePath + "/newsletters", s.ada},
 		"list-popularity":         {organizer + "/popularity", "key-olga"},
@@ -612,6 +647,7 @@ func TestEveryPostThatCreatesTakesAnIdempotencyKey(t *testing.T) {
 		"create-picture":         {picturesPath, "key-olga", drawing(t, 101), drawing(t, 102), "idempotency-key-missing", "idempotency-key-reused"},
 		"create-notice":          {eventsPath + "/" + s.event + "/notices", "key-olga", m{"subject": "Rain", "text": "Bring a coat."}, m{"subject": "Rain", "text": "Bring a hat."}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-newsletter":      {newslettersPath, "key-olga", m{"subject": "A season", "text": "Come."}, m{"subject": "A season", "text": "Come and see."}, "idempotency-key-missing", "idempotency-key-reused"},
+		"create-post":            {mePath + "/posts", s.ada, m{"kind": "question", "event": s.event, "name": "Ada", "text": "Why?"}, m{"kind": "question", "event": s.event, "name": "Ada", "text": "When?"}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-reserve":         {organizer + "/performances/" + string(s.show.ID) + "/reserves", "key-olga", guests, m{"name": "D", "kind": "blocked", "area": s.show.Tiers[3].Name, "places": 1}, "idempotency-key-missing", "idempotency-key-reused"},
 		"create-coupon":          {opera + "/coupons", "key-rosa", terms, more, "idempotency-key-missing", "idempotency-key-reused"},
 	}

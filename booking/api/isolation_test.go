@@ -89,7 +89,7 @@ var ownLists = map[string]string{
 	"list-own-performers": "everybody's, who may have them in their events", "get-own-performer": "everybody's", "create-performer": "theirs from then on",
 	"create-picture": "theirs from then on", "list-changes": "theirs", "list-popularity": "theirs",
 	"get-orders-csv": "of what the query names, which is tried", "get-accounting-csv": "of what the query names", "get-report-pdf": "of what the query names", "get-audience": "of what the query names", "get-audience-csv": "of what the query names",
-	"get-wordings": "theirs", "get-wording": "theirs", "put-wording": "theirs from then on", "reset-wording": "theirs", "list-newsletters": "theirs", "create-newsletter": "theirs from then on", "preview-newsletter": "nothing is kept", "preview-wording": "nothing is kept",
+	"get-wordings": "theirs", "get-wording": "theirs", "put-wording": "theirs from then on", "reset-wording": "theirs", "list-newsletters": "theirs", "create-newsletter": "theirs from then on", "list-own-posts": "theirs", "get-moderation": "theirs", "put-moderation": "theirs from then on", "preview-newsletter": "nothing is kept", "preview-wording": "nothing is kept",
 	"get-staff": "who asks", "list-approvals": "what is said of their own events, and to who manages the venue of all",
 }
 
@@ -101,7 +101,7 @@ var elsewhere = map[Access][]int{
 
 // forEverybody are the routes that ask for no credential, and why.
 var forEverybody = map[string]string{
-	"list-events": "what is published", "get-event": "the same", "list-event-categories": "the same for all", "list-performers": "everybody's", "get-performer": "everybody's",
+	"list-events": "what is published", "get-event": "the same", "list-posts": "what is shown of it", "list-comments": "the same", "list-event-categories": "the same for all", "list-performers": "everybody's", "get-performer": "everybody's",
 	"list-tours": "what is published", "get-tour": "the same", "list-places": "where published shows are", "get-place": "the same", "get-picture": "what is published shows them",
 	"get-performance": "the map that is sold by", "get-payment": "how it is paid", "get-availability": "which seats are free",
 	"search": "what is published", "suggest": "the same", "get-listing": "the same", "show-returns": "how many wait, and no names", "join-returns": "whoever waits gets a key of their own",
@@ -137,6 +137,7 @@ func TestTenantIsolation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	said := c.says(guided.event, "waiting", secret)
 	rival := c.founded("rival")
 	var theirs, key people.Member
 	c.organize(http.MethodPost, organizationsPath+"/"+tenant.House+"/invitations", c.json(m{"email": "secret@example.org", "roles": []string{"door"}}), "Idempotency-Key", "invite").is(http.StatusCreated, &theirs)
@@ -149,7 +150,7 @@ func TestTenantIsolation(t *testing.T) {
 		"somebody of no organization": c.member(ada),
 	}
 	ids := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", held.ID, "{event}", guided.event, "{notice}", guided.event, "{sale}", string(c.sale.ID),
-		"{reserve}", reserve.ID, "{organization}", tenant.House, "{member}", theirs.ID, "{key}", key.ID, "{account}", "house-account", "{plan}", "free", "{batch}", "fans", "{scan}", held.ID)
+		"{reserve}", reserve.ID, "{organization}", tenant.House, "{member}", theirs.ID, "{key}", key.ID, "{account}", "house-account", "{plan}", "free", "{batch}", "fans", "{scan}", held.ID, "{post}", said)
 	words := map[string]string{"orders": bought.ID, "counter/orders": sold.ID, "events": guided.event, "performances": string(c.show.ID), "performers": guided.performer, "tours": guided.tour,
 		"venues": guided.venue, "coupons": offered.ID, "tickets": bought.Tickets[0].ID, "holds": held.ID, "pictures": guided.picture}
 	at := func(r Route) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/review"
 	"github.com/ropeline/ropeline/internal/qr"
 )
 
@@ -275,6 +276,8 @@ type Export struct {
 
 	Newsletters []newsletter.Subscribed `json:"newsletters" doc:"that they get or may, with the words to which they agreed"`
 
+	Posts []review.Own `json:"posts" doc:"what they have said of events"`
+
 	Performers []people.Followed `json:"performers" doc:"whom they follow"`
 	Events     []people.Watched  `json:"events" doc:"of which they are told when a sale opens"`
 	Identities []MyIdentity      `json:"identities" doc:"accounts elsewhere with which they sign in"`
@@ -301,6 +304,9 @@ func (s *server) exportMe(ctx context.Context, _ *struct{}) (*gotExport, error) 
 		return nil, err
 	}
 	if out.Body.Tickets, err = s.given(ctx, account.Body.ID, exportMost); err != nil {
+		return nil, err
+	}
+	if out.Body.Posts, err = s.postsOf(ctx, account.Body.ID); err != nil {
 		return nil, err
 	}
 	reminders, err := s.reminders.OfPerson(ctx, account.Body.ID)

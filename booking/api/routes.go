@@ -96,6 +96,8 @@ const (
 	noticesPath     = eventsPath + "/{id}/notices"
 	wordingsPath    = organizer + "/letters"
 	newslettersPath = organizer + "/newsletters"
+	ownPostsPath    = organizer + "/posts"
+	moderationPath  = organizer + "/moderation"
 	newsletterStep  = "/api/v1/newsletters/{consent}/{step}"
 	wordingPath     = wordingsPath + "/{letter}/{language}"
 )
@@ -120,6 +122,8 @@ const mePath = "/api/v1/me"
 var Routes = []Route{
 	{"list-events", http.MethodGet, "/api/v1/events", Public, http.StatusOK, "Events and their performances: all, or those of a category, a performer, a tour or a venue"},
 	{"get-event", http.MethodGet, "/api/v1/events/{id}", Public, http.StatusOK, "An event, who performs in it and its performances"},
+	{"list-posts", http.MethodGet, "/api/v1/events/{id}/posts", Public, http.StatusOK, "Reviews of an event or questions about it, with the organizer's answers, and what all reviews come to"},
+	{"list-comments", http.MethodGet, "/api/v1/events/{id}/posts/{post}/comments", Public, http.StatusOK, "Comments on a review or a question"},
 	{"list-event-categories", http.MethodGet, "/api/v1/event-categories", Public, http.StatusOK, "The categories of events"},
 	{"list-performers", http.MethodGet, "/api/v1/performers", Public, http.StatusOK, "Performers"},
 	{"get-performer", http.MethodGet, "/api/v1/performers/{id}", Public, http.StatusOK, "A performer"},
@@ -266,6 +270,11 @@ var Routes = []Route{
 	{"put-wording", http.MethodPut, wordingPath, Organizer, http.StatusOK, "Word a letter in the organization's own way, with placeholders"},
 	{"list-newsletters", http.MethodGet, newslettersPath, Organizer, http.StatusOK, "Newsletters of the organization, the newest first, and how far each is"},
 	{"create-newsletter", http.MethodPost, newslettersPath, Organizer, http.StatusCreated, "Write to everybody who has asked for it"},
+	{"list-own-posts", http.MethodGet, ownPostsPath, Organizer, http.StatusOK, "What people say of the organization's events: what waits, was reported, is shown or is not"},
+	{"decide-post", http.MethodPut, ownPostsPath + "/{post}/state", Organizer, http.StatusOK, "Show what somebody has written, or hide it for a reason that they are told"},
+	{"answer-post", http.MethodPut, ownPostsPath + "/{post}/answer", Organizer, http.StatusOK, "Answer a review or a question for everybody to read; what waits is shown with it"},
+	{"get-moderation", http.MethodGet, moderationPath, Organizer, http.StatusOK, "Whether posts are looked at before they are shown"},
+	{"put-moderation", http.MethodPut, moderationPath, Organizer, http.StatusOK, "Have posts looked at before they are shown, or once they are reported"},
 	{"preview-newsletter", http.MethodPost, newslettersPath + "/preview", Organizer, http.StatusOK, "A newsletter as it would arrive, and how many would get it; nothing is kept"},
 	{"reset-wording", http.MethodDelete, wordingPath, Organizer, http.StatusOK, "Word a letter as the installation does again"},
 	{"preview-wording", http.MethodPost, wordingPath + "/preview", Organizer, http.StatusOK, "A letter as it would come, with examples put in; nothing is kept"},
@@ -360,6 +369,12 @@ var Routes = []Route{
 	{"get-my-tickets", http.MethodGet, mePath + "/tickets", Account, http.StatusOK, "Tickets that others have given to this account"},
 	{"list-my-orders", http.MethodGet, mePath + "/orders", Account, http.StatusOK, "What this account has bought: unused tickets first"},
 	{"get-my-order", http.MethodGet, mePath + "/orders/{id}", Account, http.StatusOK, "An order of this account, and its tickets"},
+	{"get-my-standing", http.MethodGet, mePath + "/events/{id}/review", Account, http.StatusOK, "Whether this person was at an event, and may review it; their review, if there is one"},
+	{"list-my-posts", http.MethodGet, mePath + "/posts", Account, http.StatusOK, "Reviews, questions and comments of this person, and how each stands"},
+	{"create-post", http.MethodPost, mePath + "/posts", Account, http.StatusCreated, "Review an event, by who was there; ask about one, or comment"},
+	{"put-my-post", http.MethodPut, mePath + "/posts/{post}", Account, http.StatusOK, "Change a review"},
+	{"withdraw-post", http.MethodDelete, mePath + "/posts/{post}", Account, http.StatusNoContent, "Take back what was written; its words are forgotten"},
+	{"report-post", http.MethodPut, mePath + "/reports/{post}", Account, http.StatusNoContent, "Have staff look at what somebody has written"},
 	{"list-my-newsletters", http.MethodGet, mePath + "/newsletters", Account, http.StatusOK, "Newsletters that this person gets, or may: of whom they have bought from"},
 	{"subscribe", http.MethodPut, mePath + "/newsletters/{organization}", Account, http.StatusNoContent, "Ask for the newsletter of an organization"},
 	{"unsubscribe", http.MethodDelete, mePath + "/newsletters/{organization}", Account, http.StatusNoContent, "Have it no more"},

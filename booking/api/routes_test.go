@@ -46,7 +46,8 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 		}
 	}
 	offer := c.offer(m{})
-	ids["get-event"] = offer.Event
+	ids["get-event"], ids["list-posts"], ids["list-comments"] = offer.Event, offer.Event, offer.Event
+	said := c.says(offer.Event, "shown", "It was good.")
 	scene := c.guideScene()
 	ids["get-performer"], ids["get-tour"], ids["get-place"], ids["get-picture"] = scene.performer, scene.tour, scene.venue, scene.picture
 	for _, r := range Routes {
@@ -68,7 +69,7 @@ func TestEveryRouteRefusesEverybodyElse(t *testing.T) {
 			if id == "" {
 				id = c.hold(c.fan(), 10+slices.Index(Routes, r)).ID
 			}
-			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans", "{scan}", h.ID, "{consent}", h.ID, "{step}", "leave", "{message}", h.ID)
+			others := strings.NewReplacer("{shop}", "opera", "{product}", "coffee", "{number}", "1", "{state}", "claimed", "{hold}", h.ID, "{event}", h.ID, "{notice}", h.ID, "{sale}", "gala", "{reserve}", h.ID, "{organization}", tenant.House, "{member}", h.ID, "{key}", h.ID, "{batch}", "fans", "{scan}", h.ID, "{consent}", h.ID, "{step}", "leave", "{message}", h.ID, "{post}", said)
 			path := others.Replace(strings.ReplaceAll(r.Path, "{id}", id))
 			body := ""
 			if r.Method == http.MethodPost || r.Method == http.MethodPut {

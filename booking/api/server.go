@@ -41,6 +41,7 @@ import (
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/presale"
 	"github.com/ropeline/ropeline/booking/returns"
+	"github.com/ropeline/ropeline/booking/review"
 	"github.com/ropeline/ropeline/booking/stock"
 	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/booking/tidings"
@@ -123,6 +124,7 @@ type server struct {
 	wordings  *wording.Store
 
 	newsletters *newsletter.Store
+	reviews     *review.Store
 	reports     mail.Secrets // of the mail provider
 	letters     *mail.Store  // nil: nobody here can read them
 	finder      *find.Store
@@ -168,6 +170,7 @@ func New(c Config) (*Core, error) {
 	s.codes = presale.New(c.Postgres, c.OrderKey, c.Codes, time.Now)
 	s.insight, s.notices, s.wordings = insight.New(c.Postgres, time.Now), notice.New(c.Postgres), wording.New(c.Postgres)
 	s.newsletters = newsletter.New(c.Postgres)
+	s.reviews = review.New(c.Postgres)
 	s.papers, s.tickets, s.reminders = paper.New(c.Postgres, c.Site), c.Tickets, tidings.NewSettings(c.Postgres)
 	s.doors = door.New(c.Postgres, c.Tickets, time.Now)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
@@ -228,7 +231,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeNewsletters, s.routeBounces, s.routeInbox, s.routeDeadLetters, s.routeReminders, s.routeWatch, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeNewsletters, s.routeReviews, s.routeBounces, s.routeInbox, s.routeDeadLetters, s.routeReminders, s.routeWatch, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

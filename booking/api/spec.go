@@ -114,6 +114,7 @@ var also = map[string][]int{
 	"put-plan":             {http.StatusCreated},
 	"put-look":             {http.StatusCreated},
 	"put-wording":          {http.StatusCreated},
+	"put-moderation":       {http.StatusCreated},
 	"put-draft":            {http.StatusCreated},
 	"put-logo":             {http.StatusCreated},
 	"claim-coupon":         {http.StatusOK},

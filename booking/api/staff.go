@@ -15,6 +15,7 @@ import (
 	"github.com/ropeline/ropeline/booking/guide"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/review"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
 
@@ -218,7 +219,7 @@ var areas = map[string]string{
 	organizer + "/orders": "orders", organizer + "/performances/{id}": "orders", salesPath + "{sale}/settlement": "orders", lookPath: "sales", publicationPath: "sales", codesPath: "sales", salesPath + "{sale}/readiness": "sales", organizer + "/accounts": "orders",
 	organizer + "/exports": "orders", organizer + "/popularity": "orders", organizer + "/audience": "orders",
 	doorPath: "door", counter: "counter", organizer + "/counter": "counter",
-	organizer + "/changes": "changes", wordingsPath: "events", newslettersPath: "orders",
+	organizer + "/changes": "changes", wordingsPath: "events", newslettersPath: "orders", ownPostsPath: "events", moderationPath: "events",
 }
 
 // scopeOf is what an API key needs for a route, empty if no key may use it: what is
@@ -256,7 +257,7 @@ var owned = map[string]struct {
 	"events": {tenant.Event, guide.ErrEventUnknown}, "performances": {tenant.Performance, catalogue.ErrPerformanceUnknown},
 	"performers": {tenant.Performer, guide.ErrPerformerUnknown}, "tours": {tenant.Tour, guide.ErrTourUnknown},
 	"venues": {tenant.Venue, guide.ErrVenueUnknown}, "programs": {tenant.Sale, catalogue.ErrProgramUnknown}, "sales": {tenant.Sale, ropeline.ErrSaleUnknown},
-	"orders": {tenant.Order, order.ErrUnknown}, "accounts": {tenant.Account, catalogue.ErrAccountUnknown}, "shops": {tenant.Shop, coupon.ErrShop},
+	"orders": {tenant.Order, order.ErrUnknown}, "accounts": {tenant.Account, catalogue.ErrAccountUnknown}, "shops": {tenant.Shop, coupon.ErrShop}, "posts": {tenant.Post, review.ErrUnknown},
 }
 
 // shared are words of paths whose things others may read: performers are everybody's, and

@@ -158,7 +158,7 @@ func (c *core) books() string {
 		(select string_agg(id || name || category, ',' order by id) from products), (select count(*) from performances), (select count(*) from tiers),
 		(select count(*) from sales), (select count(*) from venues), (select count(*) from plans), (select count(*) from plan_periods), (select string_agg(account || plan || next, ',' order by account) from subscriptions),
 		(select string_agg(concat(id, version, password), ',' order by id) from people where state = 'active'), (select count(*) from second_factors where confirmed_at is not null),
-		(select count(*) from notices), (select count(*) from notice_recipients), (select count(*) from newsletters), (select count(*) from newsletter_consents where state <> 'withdrawn'), (select count(*) from organizations), (select count(*) from memberships), (select count(*) from invitations), (select count(*) from api_keys where revoked_at is null))`).Scan(&rows)
+		(select count(*) from notices), (select count(*) from notice_recipients), (select count(*) from newsletters), (select string_agg(concat(state, name, body, answer), ',' order by id) from posts where state <> 'gone'), (select count(*) from review_settings), (select count(*) from newsletter_consents where state <> 'withdrawn'), (select count(*) from organizations), (select count(*) from memberships), (select count(*) from invitations), (select count(*) from api_keys where revoked_at is null))`).Scan(&rows)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ropeline/ropeline/booking/audit"
 )
 
-// Item is a post as staff read it. Whose account it is they are not told.
-type Item struct {
+// Case is a post as staff read it. Whose account it is they are not told.
+type Case struct {
 	Post
 	Event    string     `json:"event" doc:"its id"`
 	Title    string     `json:"title" doc:"of the event"`
@@ -45,8 +45,8 @@ const item = `p.id::text, p.kind, p.created_at, p.edited_at, p.name, coalesce(p.
 	(select count(*) from posts c where c.parent_id = p.id and c.state = 'shown'), p.event_id::text, e.title, coalesce(o.body, ''), p.state, p.reason, p.reported, p.version, p.decided_by, p.decided_at
 	from posts p join organizations g on g.id = p.organization_id join events e on e.id = p.event_id left join posts o on o.id = p.parent_id`
 
-func scanItem(r pgx.CollectableRow) (i Item, err error) {
-	var a Answer
+func scanCase(r pgx.CollectableRow) (i Case, err error) {
+	var a Reply
 	var at *time.Time
 	err = r.Scan(&i.ID, &i.Kind, &i.At, &i.Edited, &i.Name, &i.Stars, &i.Text, &a.Text, &at, &a.By,
 		&i.Comments, &i.Event, &i.Title, &i.On, &i.State, &i.Reason, &i.Reported, &i.Version, &i.By, &i.Decided)
@@ -65,7 +65,7 @@ func scanItem(r pgx.CollectableRow) (i Item, err error) {
 
 // Queue lists posts of an organization's events: those that wait the oldest first, and others
 // the newest.
-func (s *Store) Queue(ctx context.Context, organization string, w Which, p booking.Page) (page []Item, next string, err error) {
+func (s *Store) Queue(ctx context.Context, organization string, w Which, p booking.Page) (page []Case, next string, err error) {
 	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
@@ -86,22 +86,22 @@ func (s *Store) Queue(ctx context.Context, organization string, w Which, p booki
 	if err != nil {
 		return nil, "", away("listing posts", err)
 	}
-	all, err := pgx.CollectRows(rows, scanItem)
+	all, err := pgx.CollectRows(rows, scanCase)
 	if err != nil {
 		return nil, "", away("listing posts", err)
 	}
-	page, next = booking.Cut(all, size, func(i Item) string { return i.ID })
+	page, next = booking.Cut(all, size, func(i Case) string { return i.ID })
 	return page, next, nil
 }
 
 // One reads a post of an organization's events.
-func (s *Store) One(ctx context.Context, organization, id string) (i Item, err error) {
+func (s *Store) One(ctx context.Context, organization, id string) (i Case, err error) {
 	if !booking.IsID(id) {
 		return i, ErrUnknown
 	}
 	rows, err := s.db.Query(ctx, `select `+item+` where p.organization_id = $1 and p.id = $2 and p.state <> 'gone'`, organization, id)
 	if err == nil {
-		i, err = pgx.CollectExactlyOneRow(rows, scanItem)
+		i, err = pgx.CollectExactlyOneRow(rows, scanCase)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrUnknown
@@ -117,7 +117,7 @@ type Decision struct {
 
 // Decide shows a post, or does not. What was decided already is not decided again; of two who
 // decide differently the second has to look again.
-func (s *Store) Decide(ctx context.Context, organization, id string, d Decision, by audit.Change) (i Item, err error) {
+func (s *Store) Decide(ctx context.Context, organization, id string, d Decision, by audit.Change) (i Case, err error) {
 	switch {
 	case d.State == Shown && d.Reason != "":
 		return i, invalid("/reason", "What is shown needs no reason.")
@@ -127,7 +127,7 @@ func (s *Store) Decide(ctx context.Context, organization, id string, d Decision,
 		return i, invalid("/state", "A post is shown or refused.")
 	}
 	by.Reason = d.Reason
-	err = s.change(ctx, organization, id, by, func(tx pgx.Tx, was Item) error {
+	err = s.change(ctx, organization, id, by, func(tx pgx.Tx, was Case) error {
 		if was.State == d.State && was.Reason == d.Reason && was.Reported == 0 {
 			return audit.ErrBefore
 		}
@@ -141,13 +141,13 @@ func (s *Store) Decide(ctx context.Context, organization, id string, d Decision,
 
 // Answer has an organization answer a review or a question; an empty text takes the answer
 // away. What waited is shown with it.
-func (s *Store) Answer(ctx context.Context, organization, id, text string, by audit.Change) (i Item, err error) {
+func (s *Store) Answer(ctx context.Context, organization, id, text string, by audit.Change) (i Case, err error) {
 	if text != "" {
 		if text, err = plain("/text", text); err != nil {
 			return i, err
 		}
 	}
-	err = s.change(ctx, organization, id, by, func(tx pgx.Tx, was Item) error {
+	err = s.change(ctx, organization, id, by, func(tx pgx.Tx, was Case) error {
 		had := ""
 		if was.Answer != nil {
 			had = was.Answer.Text
@@ -169,7 +169,7 @@ func (s *Store) Answer(ctx context.Context, organization, id, text string, by au
 }
 
 // change has staff change a post that they have seen, and writes down that they did.
-func (s *Store) change(ctx context.Context, organization, id string, by audit.Change, judge func(pgx.Tx, Item) error, sql string, args ...any) error {
+func (s *Store) change(ctx context.Context, organization, id string, by audit.Change, judge func(pgx.Tx, Case) error, sql string, args ...any) error {
 	if err := by.Validate(false); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (s *Store) change(ctx context.Context, organization, id string, by audit.Ch
 		if err != nil {
 			return err
 		}
-		was, err := pgx.CollectExactlyOneRow(rows, scanItem)
+		was, err := pgx.CollectExactlyOneRow(rows, scanCase)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrUnknown
 		}
@@ -233,7 +233,12 @@ func (s *Store) PutSettings(ctx context.Context, organization string, before boo
 			tag, err = tx.Exec(ctx, `update review_settings set before = $2, version = version + 1, changed_at = now() where organization_id = $1 and version = $3`, organization, before, by.Seen)
 		}
 		if err == nil && tag.RowsAffected() == 0 {
-			return audit.ErrChanged
+			var again bool // the same request, whose answer was lost
+			err = tx.QueryRow(ctx, `select exists (select from review_settings where organization_id = $1 and version = $2 + 1 and before = $3)`, organization, by.Seen, before).Scan(&again)
+			if err == nil && !again {
+				err = audit.ErrChanged
+			}
+			return err
 		}
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,19 +21,19 @@ import (
 
 // What staff do they do as those of their organization: the database holds them to its rows.
 
-func (h *house) Queue(ctx context.Context, organization string, w review.Which, p booking.Page) ([]review.Item, string, error) {
+func (h *house) Queue(ctx context.Context, organization string, w review.Which, p booking.Page) ([]review.Case, string, error) {
 	return h.Store.Queue(tenant.With(ctx, organization), organization, w, p)
 }
 
-func (h *house) One(ctx context.Context, organization, id string) (review.Item, error) {
+func (h *house) One(ctx context.Context, organization, id string) (review.Case, error) {
 	return h.Store.One(tenant.With(ctx, organization), organization, id)
 }
 
-func (h *house) Decide(ctx context.Context, organization, id string, d review.Decision, by audit.Change) (review.Item, error) {
+func (h *house) Decide(ctx context.Context, organization, id string, d review.Decision, by audit.Change) (review.Case, error) {
 	return h.Store.Decide(tenant.With(ctx, organization), organization, id, d, by)
 }
 
-func (h *house) Answer(ctx context.Context, organization, id, text string, by audit.Change) (review.Item, error) {
+func (h *house) Answer(ctx context.Context, organization, id, text string, by audit.Change) (review.Case, error) {
 	return h.Store.Answer(tenant.With(ctx, organization), organization, id, text, by)
 }
 
@@ -75,7 +76,7 @@ func (h *house) queue(w review.Which) (ids []string) {
 	return ids
 }
 
-func (h *house) stands(what string, m review.Mine, person string, want review.State) review.Mine {
+func (h *house) stands(what string, m review.Own, person string, want review.State) review.Own {
 	h.Helper()
 	got, err := h.Mine(h.Context(), person, m.ID)
 	if err != nil || got.State != want {
@@ -143,12 +144,34 @@ func TestOfTwoStaffWhoDecideOneLooksAgain(t *testing.T) {
 	m := h.says(h.person(), h.draft(review.Question))
 	decisions := []review.Decision{{State: review.Shown}, {State: review.Refused, Reason: "Off topic"}, {State: review.Refused, Reason: "Rude"}}
 	errs := make([]error, len(decisions))
+	// They all begin before one of them ends: the post is held until all wait for it.
+	tx, err := h.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }() // after a commit it does nothing
+	if _, err := tx.Exec(t.Context(), `select from posts where id = $1 for update`, m.ID); err != nil {
+		t.Fatal(err)
+	}
 	var all errgroup.Group
 	for i, d := range decisions {
 		all.Go(func() error {
 			_, errs[i] = h.Decide(t.Context(), tenant.House, m.ID, d, seen(m.Version))
 			return nil
 		})
+	}
+	tick, end := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for waiting := 0; waiting < len(decisions); {
+		select {
+		case <-end:
+			t.Fatalf("%d wait for the post", waiting)
+		case <-tick.C:
+			h.get(&waiting, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	_ = all.Wait() // each has an answer of its own
 	won := -1
@@ -216,6 +239,7 @@ func TestShownAtOnceAndLookedAtLater(t *testing.T) {
 	h.wants("changing it", err, nil)
 	h.stands("changed", m, ada, review.Waiting)
 	put("before", true, 1, nil)
+	put("by who has seen the one of before", false, 1, audit.ErrChanged)
 }
 
 func TestTheOrganizerAnswers(t *testing.T) {

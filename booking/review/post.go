@@ -80,8 +80,8 @@ type Draft struct {
 	Words
 }
 
-// Answer is what the organizer says to a post.
-type Answer struct {
+// Reply is what the organizer says to a post.
+type Reply struct {
 	Text string    `json:"text"`
 	By   string    `json:"by" doc:"the name of the organization"`
 	At   time.Time `json:"at"`
@@ -97,12 +97,12 @@ type Post struct {
 	Name     string     `json:"name"`
 	Stars    int        `json:"stars,omitempty" doc:"1 to 5, of a review"`
 	Text     string     `json:"text"`
-	Answer   *Answer    `json:"answer,omitempty"`
+	Answer   *Reply     `json:"answer,omitempty"`
 	Comments int        `json:"comments" doc:"how many are shown"`
 }
 
-// Mine is a post as its writer reads it.
-type Mine struct {
+// Own is a post as its writer reads it.
+type Own struct {
 	ID      string    `json:"id"`
 	Kind    Kind      `json:"kind" enum:"review,question,comment"`
 	Event   string    `json:"event" doc:"its id"`

@@ -21,8 +21,8 @@ const (
 	Worst  Order = "worst"
 )
 
-// Summary is what the reviews of an event come to that are shown.
-type Summary struct {
+// Rating is what the reviews of an event come to that are shown.
+type Rating struct {
 	Count   int     `json:"count"`
 	Average float64 `json:"average" doc:"of their stars, to a tenth; 0 without one"`
 	Stars   [5]int  `json:"stars" doc:"how many have one star, two, and so on"`
@@ -38,7 +38,7 @@ const (
 )
 
 func scanPost(r pgx.CollectableRow) (p Post, err error) {
-	var a Answer
+	var a Reply
 	var at *time.Time
 	err = r.Scan(&p.ID, &p.Kind, &p.At, &p.Edited, &p.Gone, &p.Name, &p.Stars, &p.Text, &a.Text, &at, &a.By, &p.Comments)
 	p.At = p.At.UTC()
@@ -166,7 +166,7 @@ func (s *Store) Comments(ctx context.Context, event, post string, p booking.Page
 
 // Summary adds up the reviews of an event. There are as many at most as people were there: of
 // 40,000 that is an index read for some milliseconds, so no sum is kept that could be wrong.
-func (s *Store) Summary(ctx context.Context, event string) (sum Summary, err error) {
+func (s *Store) Summary(ctx context.Context, event string) (sum Rating, err error) {
 	rows, err := s.db.Query(ctx, `select stars, count(*) from posts where event_id = $1 and kind = 'review' and state = 'shown' group by stars`, event)
 	if err != nil {
 		return sum, away("adding up reviews", err)

@@ -177,7 +177,7 @@ func (h *house) draft(k review.Kind) review.Draft {
 	return d
 }
 
-func (h *house) says(person string, d review.Draft) review.Mine {
+func (h *house) says(person string, d review.Draft) review.Own {
 	h.Helper()
 	m, err := h.Create(h.Context(), person, uuid.NewString(), d)
 	if err != nil {
@@ -189,7 +189,7 @@ func (h *house) says(person string, d review.Draft) review.Mine {
 func seen(version int) audit.Change { return audit.Change{Who: "staff:olga", Seen: version} }
 
 // shown is a post that staff have let through.
-func (h *house) shown(person string, d review.Draft) review.Mine {
+func (h *house) shown(person string, d review.Draft) review.Own {
 	h.Helper()
 	m := h.says(person, d)
 	if m.State == review.Waiting {

@@ -33,14 +33,14 @@ const before = `coalesce((select s.before from review_settings s where s.organiz
 
 const mine = `p.id::text, p.kind, p.event_id::text, e.title, coalesce(p.parent_id::text, ''), p.created_at, p.name, coalesce(p.stars, 0), p.body, p.state, p.reason, p.answer, p.version`
 
-func scanMine(r pgx.CollectableRow) (m Mine, err error) {
+func scanMine(r pgx.CollectableRow) (m Own, err error) {
 	err = r.Scan(&m.ID, &m.Kind, &m.Event, &m.Title, &m.Parent, &m.At, &m.Name, &m.Stars, &m.Text, &m.State, &m.Reason, &m.Answer, &m.Version)
 	m.At = m.At.UTC()
 	return m, err
 }
 
 // Create keeps a post. The same request with the same key keeps one.
-func (s *Store) Create(ctx context.Context, person, key string, d Draft) (m Mine, err error) {
+func (s *Store) Create(ctx context.Context, person, key string, d Draft) (m Own, err error) {
 	if !booking.IsKey(key) {
 		return m, booking.ErrKey
 	}
@@ -169,7 +169,7 @@ func (d Draft) mayWrite(ctx context.Context, tx pgx.Tx, person string) error {
 
 // Put has a person change a review of theirs. It is looked at again, where reviews are looked
 // at before they are shown, and wherever it was refused.
-func (s *Store) Put(ctx context.Context, person, id string, w Words) (m Mine, err error) {
+func (s *Store) Put(ctx context.Context, person, id string, w Words) (m Own, err error) {
 	if !booking.IsID(id) {
 		return m, ErrUnknown
 	}
@@ -254,7 +254,7 @@ func (s *Store) Report(ctx context.Context, person, id string) error {
 }
 
 // Mine reads a post of a person.
-func (s *Store) Mine(ctx context.Context, person, id string) (m Mine, err error) {
+func (s *Store) Mine(ctx context.Context, person, id string) (m Own, err error) {
 	rows, err := s.db.Query(ctx, `select `+mine+` from posts p join events e on e.id = p.event_id where p.person_id = $1 and p.id = $2`, person, id)
 	if err == nil {
 		m, err = pgx.CollectExactlyOneRow(rows, scanMine)
@@ -266,7 +266,7 @@ func (s *Store) Mine(ctx context.Context, person, id string) (m Mine, err error)
 }
 
 // OfPerson lists what a person has written and not taken back, the newest first.
-func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (page []Mine, next string, err error) {
+func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (page []Own, next string, err error) {
 	size, err := p.Size()
 	if err != nil {
 		return nil, "", err
@@ -284,14 +284,14 @@ func (s *Store) OfPerson(ctx context.Context, person string, p booking.Page) (pa
 	if err != nil {
 		return nil, "", away("listing posts", err)
 	}
-	page, next = booking.Cut(all, size, func(m Mine) string { return m.ID })
+	page, next = booking.Cut(all, size, func(m Own) string { return m.ID })
 	return page, next, nil
 }
 
 // Standing is what a person may say of an event, and their review of it, if there is one.
 type Standing struct {
-	There  bool  `json:"there" doc:"a ticket of theirs has opened a door of it: they may write a review"`
-	Review *Mine `json:"review,omitempty"`
+	There  bool `json:"there" doc:"a ticket of theirs has opened a door of it: they may write a review"`
+	Review *Own `json:"review,omitempty"`
 }
 
 // Standing reads that.

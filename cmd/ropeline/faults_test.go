@@ -763,6 +763,8 @@ const onDisk = `
 	union all
 		select 11, now(), case when undone_at is null then 'scan passed' else 'scan taken back' end from scans where device = @key
 	union all
+		select 12, now(), 'post ' || state || case when answer <> '' then ', answered' else '' end from posts where name = @key and state <> 'waiting'
+	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`
 

@@ -23,6 +23,7 @@ const (
 	Sale        Kind = "sale"
 	Order       Kind = "order"
 	Shop        Kind = "shop"
+	Post        Kind = "post"    // what somebody says of an event of theirs
 	Account     Kind = "account" // one that is paid; an organization's own, or the house's
 )
 
@@ -34,6 +35,7 @@ var owners = map[Kind]string{
 	Venue:       `select organization_id from venues where id = $1::text::uuid`,
 	Sale:        `select organization_id from sales where id = $1`,
 	Order:       `select p.organization_id from orders o join performances p on p.id = o.performance_id where o.id = $1::text::uuid`,
+	Post:        `select organization_id from posts where id = $1::text::uuid`,
 	Shop:        `select organization_id from shops where id = $1`,
 	Account: `select coalesce(o.id, '` + House + `') from payment_accounts a left join organizations o on o.account = a.name
 		where a.name = $1 order by o.id limit 1`,

@@ -14,6 +14,8 @@ func TestWhoseSomethingIs(t *testing.T) {
 		`update organizations set account = 'theirs' where id = '` + theirs + `'`,
 		`insert into performers (id, name, organization_id) values ('00000000-0000-7000-8000-000000050001', 'Band', '` + theirs + `')`,
 		`insert into tours (id, name, organization_id) values ('00000000-0000-7000-8000-000000060001', 'Tour', '` + theirs + `')`,
+		`insert into people (id, email_mac, wrapped, sealed, password) values ('00000000-0000-7000-8000-000000070001', 'm', '', '', 'x')`,
+		`insert into posts (id, organization_id, event_id, kind, person_id, name, body, state) values ('00000000-0000-7000-8000-000000080001', '` + theirs + `', '00000000-0000-7000-8000-000000010001', 'question', '00000000-0000-7000-8000-000000070001', 'A', 'b', 'waiting')`,
 	} {
 		if _, err := db.Exec(t.Context(), insert); err != nil {
 			t.Fatal(insert, err)
@@ -26,7 +28,7 @@ func TestWhoseSomethingIs(t *testing.T) {
 		{tenant.Event, "00000000-0000-7000-8000-000000010000", ours}, {tenant.Event, "00000000-0000-7000-8000-000000010001", theirs},
 		{tenant.Venue, "00000000-0000-7000-8000-000000020001", theirs}, {tenant.Performance, "00000000-0000-7000-8000-000000030001", theirs},
 		{tenant.Performer, "00000000-0000-7000-8000-000000050001", theirs}, {tenant.Tour, "00000000-0000-7000-8000-000000060001", theirs},
-		{tenant.Sale, "org-0", ours}, {tenant.Shop, "org-1", theirs}, {tenant.Account, "theirs", theirs}, {tenant.Account, "free", tenant.House},
+		{tenant.Sale, "org-0", ours}, {tenant.Shop, "org-1", theirs}, {tenant.Post, "00000000-0000-7000-8000-000000080001", theirs}, {tenant.Post, "x", ""}, {tenant.Account, "theirs", theirs}, {tenant.Account, "free", tenant.House},
 		{tenant.Order, "00000000-0000-7000-8000-0000000a0001", ""}, {tenant.Event, "00000000-0000-7000-8000-0000000a0001", ""},
 		{tenant.Event, "{00000000-0000-7000-8000-000000010001}", theirs}, // as Postgres reads it, too
 		{tenant.Event, "x", ""}, {tenant.Order, "' or true --", ""}, {tenant.Sale, "a\x00b", ""}, {tenant.Sale, "\xff", ""}, {tenant.Account, "none", ""},
