@@ -76,7 +76,7 @@ var layout = []room{
 	{"booking/notice", []string{"booking", "booking/audit", "booking/mail", "booking/wording"}, "it asks the database who holds a ticket, and nobody needs it to sell one"},
 	{"booking/newsletter", []string{"booking", "booking/audit", "booking/mail", "booking/wording"}, "it asks the database who was sold an order, and nobody needs it to sell one"},
 	{"booking/review", []string{"booking", "booking/audit"}, "it asks the database who came in, and nobody needs it to sell a ticket or to open a door"},
-	{"booking/tidings", []string{"booking/mail", "booking/order", "booking/paper", "booking/wording", "internal/tenant"}, "it asks the database what was bought, and nobody needs it to sell"},
+	{"booking/tidings", []string{"booking/catalogue", "booking/hold", "booking/mail", "booking/order", "booking/paper", "booking/wording", "internal/tenant"}, "it asks the database what was bought, and nobody needs it to sell"},
 	{"booking/inventory", nil, "what is free knows nothing of holds' rules or orders"},
 	{"booking/payment", []string{"booking"}, "a provider knows amounts, not what they are for"},
 	{"booking/payment/signature", nil, "a leaf that knows one thing"},

@@ -97,6 +97,8 @@ type Cause struct {
 	Cancellation string `json:"cancellation,omitempty"`
 	Change       string `json:"change,omitempty"`   // of a performance; without an order: whoever holds tickets of it is to be told
 	Transfer     string `json:"transfer,omitempty"` // of a ticket
+	Attempt      string `json:"attempt,omitempty"`  // to pay, that has not gone through or waits for its buyer
+	Dispute      string `json:"dispute,omitempty"`  // of a payment
 	Day          string `json:"day,omitempty"`      // of which somebody is reminded, as 2030-05-01
 	Sale         string `json:"sale,omitempty"`     // that opens
 	Person       string `json:"person,omitempty"`   // who is told that

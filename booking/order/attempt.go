@@ -51,6 +51,7 @@ type Attempt struct {
 	Step        Step
 	Outcome     string // code of the error that a failed attempt was answered with
 	From        string // the order whose tickets it exchanges; empty: it buys
+	Payer       Payer  // written at its start and forgotten when there is an order; not read
 
 	// PerPlace is how many units a place of the line may have of the sale, 0 for any
 	// number, Card what the card may, once it is known, and Sold what performances that
@@ -61,6 +62,12 @@ type Attempt struct {
 
 	// Moved says that it was this very call that ended it, or confirmed it; not kept.
 	Moved bool
+}
+
+// Payer is who is written to if an attempt does not go through.
+type Payer struct {
+	Email, Language string
+	Person          string // whose account pays; empty: a guest
 }
 
 const attemptColumns = `performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac,

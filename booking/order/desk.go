@@ -208,7 +208,7 @@ func (d *Desk) plan(ctx context.Context, h hold.Hold, r Request) (Attempt, Order
 	a := Attempt{
 		ID: ids[0], Performance: h.Performance, Hold: h.ID, Sale: r.Sale, Session: r.Session, Place: r.Place,
 		Key: r.Key, MAC: r.mac(d.key), Units: h.Units, Amount: total, Method: r.Method, Return: r.Return, Step: Started,
-		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances,
+		PerPlace: p.Sale.UnitsPerPlace, Sold: p.Sale.Performances, Payer: Payer{r.Email, r.Language, r.Person},
 	}
 	o := Order{ID: ids[1], Performance: h.Performance, Sale: r.Sale, Place: r.Place, State: Pending, Total: total, Discount: off,
 		Fee: p.Map.Tariff.Fee(total.Amount), Email: r.Email, Language: r.Language, Person: r.Person}

@@ -31,6 +31,9 @@ const forgetMost = 5000
 // forget drops what was heard of events that would be refused for their age. A day
 // more is for clocks that differ.
 func (s *Store) forget(ctx context.Context) (int64, error) {
+	if err := s.forgetPayers(ctx); err != nil {
+		return 0, err
+	}
 	var forgotten int64
 	for {
 		tag, err := s.db.Exec(ctx, `
@@ -45,6 +48,17 @@ func (s *Store) forget(ctx context.Context) (int64, error) {
 			return forgotten, nil
 		}
 	}
+}
+
+// forgetPayers forgets who paid, or tried to, where nobody wrote to them: a letter forgets it,
+// too, a minute after a payment has failed.
+func (s *Store) forgetPayers(ctx context.Context) error {
+	_, err := s.db.Exec(ctx, `update attempts set email = '', language = '', person_id = null
+		where email <> '' and state in ('voiding', 'closed') and updated_at < now() - interval '1 hour'`)
+	if err != nil {
+		return away("forgetting", "who paid", err)
+	}
+	return nil
 }
 
 // Hear takes in what a provider tells by webhook. It is a hint where to look: what

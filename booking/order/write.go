@@ -90,13 +90,13 @@ func (s *Store) refusal(ctx context.Context, a Attempt) error {
 func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []purchase) ([]string, error) {
 	ids, err := ids(ctx, s.db, `
 		insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key,
-			request_mac, units, amount, currency, method, account, account_fee, state)
-		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, p.account, p.fee, 'started'
+			request_mac, units, amount, currency, method, account, account_fee, email, language, person_id, state)
+		select $1, p.id, p.hold, p.sale, p.session, p.place, p.key, p.mac, p.units::integer[], p.amount, p.currency, p.method, p.account, p.fee, p.email, p.language, nullif(p.person, '')::uuid, 'started'
 		from (
 			select *, sum(cardinality(units::integer[])) over (partition by place order by session, hold, key) as together
 			from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
-				$11::text[], $12::text[], $13::integer[], $15::text[], $16::bigint[])
-				as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most, account, fee)
+				$11::text[], $12::text[], $13::integer[], $15::text[], $16::bigint[], $17::text[], $18::text[], $19::text[])
+				as p (id, hold, sale, session, place, key, mac, units, amount, currency, method, most, account, fee, email, language, person)
 		) p
 		where on_sale($1) and case when p.most > 0 then p.together + units_of_place($14::uuid[], p.place) <= p.most else true end
 		order by p.session, p.hold, p.key
@@ -116,7 +116,10 @@ func (s *Store) takeStart(ctx context.Context, id ropeline.PerformanceID, of []p
 		column(of, func(p purchase) int { return p.PerPlace }),
 		of[0].counted(),
 		column(of, func(p purchase) string { return p.Account }),
-		column(of, func(p purchase) int64 { return p.AccountFee }))
+		column(of, func(p purchase) int64 { return p.AccountFee }),
+		column(of, func(p purchase) string { return p.Payer.Email }),
+		column(of, func(p purchase) string { return p.Payer.Language }),
+		column(of, func(p purchase) string { return p.Payer.Person }))
 	if err != nil {
 		return nil, away("writing attempts of", string(id), err)
 	}
@@ -187,7 +190,7 @@ func record(ctx context.Context, db querier, id ropeline.PerformanceID, of []pur
 			select id from people where id = any(array(select person::uuid from asked where person <> '')) and state = 'active' order by id for share
 		), moved as (
 			update attempts a set state = case p.action when '' then 'recorded' else 'acting' end,
-				provider_ref = p.ref, action = p.action, updated_at = now()
+				provider_ref = p.ref, action = p.action, email = '', language = '', person_id = null, updated_at = now()
 			from asked p left join counted on of_card = p.card
 			where a.performance_id = $1 and a.id = p.id and a.state = 'started'
 				and (p.card = '' or p.most = 0 or p.together + coalesce(had, 0) <= p.most)

@@ -571,6 +571,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 				where b.person_id = $1 and t.performance_id = o.performance_id and t.order_id = o.id and t.from_transfer is null`,
 			`update transfers t set giver = '' from transfers f where f.person_id = $1 and t.from_transfer = f.id`,
 			`update transfers set email = '', language = '', person_id = null where person_id = $1`,
+			`update attempts set email = '', language = '', person_id = null where email <> '' and person_id = $1`,
 			`update buyers set email = '', language = '', person_id = null where person_id = $1`,
 			// Where they wrote a gap is left, as if they had taken it back (package review).
 			`update posts set state = 'gone', body = '', name = '', stars = null, reason = '', reported = 0, person_id = null, key = null, request = null, version = version + 1 where person_id = $1`,

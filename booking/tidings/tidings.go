@@ -36,6 +36,8 @@ type Writer struct {
 	Account func(ctx context.Context, person string) (email, language string, err error)
 	// Site is where our pages are.
 	Site string
+	// Held says how a hold stands; nil: nobody here can tell.
+	Held func(ctx context.Context, a Attempt) (Held, error)
 }
 
 // New returns a Writer whose letters lead to pages of orders.
@@ -66,7 +68,9 @@ type told struct {
 // Write writes the letter of a cause.
 func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	switch c.What {
-	case "confirmation", "cancellation", "refund", "reminder":
+	case "confirmation", "cancellation", "refund", "refund-failed", "dispute", "reminder":
+	case "payment":
+		return w.payment(ctx, c)
 	case "opening":
 		return w.opening(ctx, c)
 	case "change":
@@ -133,14 +137,15 @@ func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, er
 		select o.id::text, b.id::text, coalesce(b.person_id::text, ''), b.email, b.language, p.organization_id::text, g.name, e.title,
 			venue_line(v.name, v.address, v.city), v.time_zone, p.starts_at, p.state, h.starts_at, coalesce(h.place, ''),
 			p.doors_at, guide_date(p.starts_at, v.time_zone)::text, extract(epoch from p.starts_at - now())::float8,
-			coalesce(x.amount, o.amount), o.currency, coalesce(x.reason, ''),
+			coalesce(d.amount, x.amount, o.amount), o.currency, coalesce(x.reason, ''),
 			array(select k.label from tickets k where k.performance_id = o.performance_id and k.order_id = o.id
 				and case when x.id is null then k.state in ('valid', 'blocked') else k.unit = any(x.units) end order by k.unit)
 		from orders o join buyers b on b.id = o.buyer_id join performances p on p.id = o.performance_id join events e on e.id = p.event_id
 			join organizations g on g.id = p.organization_id join venues v on v.id = p.venue_id
 			left join cancellations x on x.performance_id = o.performance_id and x.order_id = o.id and x.id = nullif($3, '')::uuid
+			left join order_disputes d on d.id = nullif($5, '')::uuid
 			left join performance_changes h on h.performance_id = p.id and h.id = nullif($4, '')::uuid
-		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change).
+		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change, c.Dispute).
 		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.doors, &t.day, &t.left, &t.amount, &t.currency, &t.reason, &t.labels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
@@ -172,7 +177,7 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 				return err
 			}
 		}
-		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Day, For: useful, Bulk: c.Change+c.Day != ""})
+		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Dispute + c.Day, For: useful, Bulk: c.Change+c.Day != ""})
 		return err
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ func (w *Writer) passOn(ctx context.Context, c mail.Cause) error {
 	var transfer, given, giver, state, label string
 	err := w.db.QueryRow(ctx, `
 		select x.id::text, x.email, case when x.giver = '' then '' else coalesce(f.email, b.email) end, x.state, x.language, coalesce(f.language, b.language),
-			coalesce(f.person_id::text, b.person_id::text, ''), coalesce(f.id::text, o.id::text), g.name, e.title,
+			coalesce(f.person_id::text, b.person_id::text, ''), coalesce(f.id::text, o.id::text), p.organization_id::text, g.name, e.title,
 			venue_line(v.name, v.address, v.city),
 			v.time_zone, p.starts_at, case when k.label = '' then r.name else k.label end
 		from transfers x join orders o on o.performance_id = x.performance_id and o.id = x.order_id join buyers b on b.id = o.buyer_id
@@ -27,7 +27,7 @@ func (w *Writer) passOn(ctx context.Context, c mail.Cause) error {
 			join tiers r on r.performance_id = k.performance_id and r.id = k.tier_id join performances p on p.id = x.performance_id
 			join events e on e.id = p.event_id join organizations g on g.id = p.organization_id join venues v on v.id = p.venue_id
 		where x.id = nullif($1, '')::uuid and x.performance_id = $2`, c.Transfer, c.Performance).
-		Scan(&transfer, &t.email, &giver, &state, &t.language, &given, &t.person, &t.order, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &label)
+		Scan(&transfer, &t.email, &giver, &state, &t.language, &given, &t.person, &t.order, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &label)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -47,7 +47,7 @@ func (w *Writer) passOn(ctx context.Context, c mail.Cause) error {
 		return nil
 	}
 	lang := wording.Choose(t.language)
-	says, err := wording.Ours(kind, lang)
+	says, err := w.words.One(ctx, t.organization, kind, lang)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,19 @@ func Before(lang, what string) string {
 	return say(lang, "before") + " " + what
 }
 
+// Trouble says why a payment has not gone through: it was declined, has failed, or is acting,
+// which waits for its buyer at the bank.
+func Trouble(lang, why string) string { return say(lang, why) }
+
+// Clock says a time of a day, by the clock of a place.
+func Clock(lang string, at time.Time, zone string) string {
+	place, err := time.LoadLocation(zone)
+	if err != nil {
+		place = time.UTC
+	}
+	return fmt.Sprintf(say(lang, "clock"), at.In(place).Format("15:04 MST"))
+}
+
 // Doors says when doors open, by the clock of a place.
 func Doors(lang string, at time.Time, zone string) string {
 	place, err := time.LoadLocation(zone)

@@ -143,6 +143,7 @@ func examples(lang, sender string) Values {
 		"lobby": Date(lang, time.Date(2030, 2, 1, 8, 45, 0, 0, time.UTC), "Europe/Lisbon"), "opens": Date(lang, time.Date(2030, 2, 1, 9, 0, 0, 0, time.UTC), "Europe/Lisbon"),
 		"before": Before(lang, Date(lang, time.Date(2030, 4, 24, 19, 0, 0, 0, time.UTC), "Europe/Lisbon")),
 		"order":  "01939f4e-7a00-7000-8000-000000000001", "reason": "The singer is ill.", "link": "https://tickets.example.org/order", "organization": sender,
+		"until": Clock(lang, time.Date(2030, 2, 1, 9, 12, 0, 0, time.UTC), "Europe/Lisbon"), "giver": "ada@example.org", "holder": "bert@example.org",
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 // Kind is what a letter is about.
 type Kind string
 
-// The kinds of letters. Those of orders, and of what is changed, an organizer may word in their own way; those of
-// accounts and of messages are the installation's.
+// The kinds of letters. Those of orders, of what is changed and of tickets that change
+// hands an organizer may word in their own way; those of accounts and of messages are the installation's.
 const (
 	Confirmation Kind = "confirmation"
 	Cancellation Kind = "cancellation"
@@ -30,6 +30,9 @@ const (
 	Reminder     Kind = "reminder"
 	Opening      Kind = "opening"
 	Turn         Kind = "turn-near"
+	Payment      Kind = "payment"       // that it has not gone through, to who may still pay
+	RefundFailed Kind = "refund-failed" // that money could not be given back
+	Dispute      Kind = "dispute"       // that the buyer's bank wants the money back
 
 	Offered Kind = "transfer" // a ticket, to who may accept it
 	Given   Kind = "given"    // that they have, to who gave it
@@ -60,6 +63,10 @@ var placeholders = map[Kind][]string{
 	Opening:      {"event", "venue", "date", "lobby", "opens", "link", "organization"},
 	Turn:         {"event", "venue", "date", "link", "organization"},
 
+	Payment:      {"event", "venue", "date", "tickets", "total", "reason", "until", "link", "organization"},
+	RefundFailed: {"event", "amount", "order", "link", "organization"},
+	Dispute:      {"event", "amount", "order", "link", "organization"},
+
 	Offered: {"event", "venue", "date", "tickets", "giver", "link", "organization"},
 	Given:   {"event", "tickets", "holder", "link", "organization"},
 
@@ -78,7 +85,7 @@ var placeholders = map[Kind][]string{
 }
 
 // editable are the kinds that organizers may word.
-var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder, Opening, Turn}
+var editable = []Kind{Confirmation, Cancellation, Refund, Changed, Postponed, CalledOff, Reminder, Opening, Turn, Payment, RefundFailed, Dispute, Offered, Given}
 
 // MostSubject and MostText bound a template, in characters.
 const (

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/newsletter"
 	"github.com/ropeline/ropeline/booking/notice"
@@ -90,6 +91,7 @@ func (f mailFlags) letters(rdb redis.UniversalClient, db *pgxpool.Pool, keys key
 			p, err := accounts.Person(ctx, id)
 			return p.Email, p.Language, err
 		}
+		writer.Held = tidings.NewHolds(hold.New(rdb), catalogue.New(db, time.Now)).Of
 		sender.Writer = writer
 		turns, err := newTurner(rdb, keys, writer, accounts, log.With("part", "worker"))
 		if err != nil {
