@@ -112,11 +112,9 @@ type Store struct{ db *pgxpool.Pool }
 // New returns a Store.
 func New(db *pgxpool.Pool) *Store { return &Store{db} }
 
-// holding says which orders o count: those that are paid, with a ticket that may open a door.
-const holding = `o.state = 'paid' and exists (select from tickets k where k.performance_id = o.performance_id and k.order_id = o.id and k.state in ('valid', 'blocked'))`
-
-// among are the performances of an event $1, or the one of them that is $2.
-const among = `o.performance_id in (select p.id from performances p where p.event_id = $1 and ($2::uuid is null or p.id = $2))`
+// holders h are those who hold tickets of the performances of an event $1, or of the one of
+// them that is $2: buyers, and those who were given one.
+const holders = `performances p cross join lateral holders_of(p.id) h where p.event_id = $1 and ($2::uuid is null or p.id = $2)`
 
 // optional is an id, or nothing.
 func optional[S ~string](id S) *string {
@@ -132,8 +130,7 @@ func (s *Store) Audience(ctx context.Context, event string, performance ropeline
 	if err := s.isOf(ctx, event, performance); err != nil {
 		return a, err
 	}
-	err = s.db.QueryRow(ctx, `select count(distinct lower(b.email)) filter (where b.email <> ''), count(*) filter (where b.email = '')
-		from orders o join buyers b on b.id = o.buyer_id where `+among+` and `+holding, event, optional(performance)).Scan(&a.Holders, &a.Silent)
+	err = s.db.QueryRow(ctx, `select count(distinct lower(h.email)) filter (where h.email <> ''), count(*) filter (where h.email = '') from `+holders, event, optional(performance)).Scan(&a.Holders, &a.Silent)
 	return a, away("counting the holders of", event, err)
 }
 
@@ -185,8 +182,7 @@ func (s *Store) Send(ctx context.Context, event string, d Draft, by audit.Change
 			return err
 		}
 		tag, err = tx.Exec(ctx, `insert into notice_recipients (notice_id, buyer_id, buyers)
-			select $3, (array_agg(b.id order by b.id))[1], array_agg(distinct b.id) from orders o join buyers b on b.id = o.buyer_id
-			where `+among+` and `+holding+` and b.email <> '' group by lower(b.email)`, event, optional(d.Performance), id)
+			select $3, (array_agg(h.id order by h.id))[1], array_agg(distinct h.id) from `+holders+` and h.email <> '' group by lower(h.email)`, event, optional(d.Performance), id)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNobody
 		}
@@ -261,8 +257,10 @@ func (s *Store) Failures(ctx context.Context, event, id string, p booking.Page) 
 		return nil, "", err
 	}
 	rows, err := s.db.Query(ctx, `
-		select b.email, o.id, r.problem, r.buyer_id from notice_recipients r join buyers b on b.id = r.buyer_id
-		cross join lateral (select o.id::text from orders o where o.buyer_id = r.buyer_id and o.performance_id in (select p.id from performances p where p.event_id = $1) order by o.id limit 1) o
+		select o.email, o.id, r.problem, r.buyer_id from notice_recipients r cross join lateral (
+			select o.id::text, b.email from buyers b join orders o on o.buyer_id = b.id where b.id = r.buyer_id and o.performance_id in (select p.id from performances p where p.event_id = $1)
+			union all select x.order_id::text, x.email from transfers x where x.id = r.buyer_id
+			order by 1 limit 1) o
 		where r.notice_id = $2 and r.state = 'failed' and ($3::uuid is null or r.buyer_id > $3) order by r.buyer_id limit $4`, event, id, after, size+1)
 	if err != nil {
 		return nil, "", away("listing who did not get message", id, err)

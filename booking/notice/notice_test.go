@@ -268,6 +268,66 @@ func TestEachHolderHasOneLetterOfAMessage(t *testing.T) {
 	}
 }
 
+// give has somebody else have the ticket of an order.
+func (r *rig) give(order, email string) (transfer string) {
+	r.t.Helper()
+	transfer = uuid.Must(uuid.NewV7()).String()
+	r.exec(`with t as (insert into transfers (performance_id, id, order_id, ticket_id, from_transfer, giver, email, language, state, expires_at)
+			select performance_id, $2, order_id, id, holder, '', $3, 'en', 'accepted', now() + interval '1 day' from tickets where order_id = $1)
+		update tickets set holder = $2 where order_id = $1`, order, transfer, email)
+	return transfer
+}
+
+// A message goes to who has a ticket, and not to who has bought it and given it away; who has
+// one of their own and one that was given to them has one letter.
+func TestAMessageGoesToWhoWasGivenATicket(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2)
+	gone, _ := r.sold(0, "gone@example.org", "paid", "valid")
+	r.give(gone, "middle@example.org")
+	r.give(gone, "Bert@example.org")
+	kept, _ := r.sold(0, "keeps@example.org", "paid", "valid")
+	both, _ := r.sold(1, "keeps@example.org", "paid", "valid")
+	r.give(both, "bert@example.org")
+	refused, _ := r.sold(0, "giver@example.org", "paid", "valid")
+	r.give(refused, "never@example.org")
+	late, _ := r.sold(0, "late@example.org", "paid", "valid")
+	r.exec(`update tickets set state = 'canceled' where order_id = $1`, late)
+	back, _ := r.sold(0, "back@example.org", "paid", "valid")
+	r.give(back, "erased@example.org")
+	offered, _ := r.sold(1, "offers@example.org", "paid", "valid")
+	r.exec(`insert into transfers (performance_id, id, order_id, ticket_id, giver, email, language, expires_at)
+		select performance_id, gen_random_uuid(), order_id, id, '', 'asked@example.org', 'en', now() + interval '1 day' from tickets where order_id = $1`, offered)
+	r.box.Refuse = func(to string) int {
+		if to == "never@example.org" {
+			return 550
+		}
+		return 0
+	}
+	if a, err := r.store.Audience(t.Context(), r.event, ""); err != nil || a != (notice.Audience{Holders: 5}) {
+		t.Errorf("the audience is %+v, %v", a, err)
+	}
+	n := r.send("")
+	r.give(kept, "new@example.org") // meanwhile: nobody hears of it by this message, whoever had it holds none
+	r.exec(`update transfers set email = '' where email = 'erased@example.org'`)
+	n = r.rounds(n)
+	r.serve(func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+	if n = r.rounds(n); n.Sent != 2 || n.Left != 2 || n.Failed != 1 {
+		t.Errorf("in the end: %+v", n)
+	}
+	to := map[string]int{}
+	for _, l := range r.box.Letters() {
+		to[strings.ToLower(l.To)]++
+	}
+	if want := map[string]int{"bert@example.org": 1, "offers@example.org": 1}; !maps.Equal(to, want) {
+		t.Errorf("letters came to %v, want %v", to, want)
+	}
+	failures, _, err := r.store.Failures(t.Context(), r.event, n.ID, booking.Page{})
+	if err != nil || len(failures) != 1 || failures[0].Email != "never@example.org" || failures[0].Order != refused {
+		t.Errorf("failures: %+v, %v", failures, err)
+	}
+}
+
 // Between the wish and the letter somebody may give all of their tickets back, or be erased.
 func TestWhoeverHoldsNothingAnyMoreHasNoLetter(t *testing.T) {
 	t.Parallel()

@@ -152,15 +152,19 @@ func (p *Poster) write(ctx context.Context, id, event, performance string, m mai
 // addresses reads where letters go, and who still holds something. Whoever has an account
 // is not erased meanwhile: erasing takes their letters away, those that are written first.
 func (p *Poster) addresses(ctx context.Context, tx pgx.Tx, id, event, performance string, due []string) ([]recipient, error) {
-	_, err := tx.Exec(ctx, `select from people where id in (select b.person_id from notice_recipients r join buyers b on b.id = any(r.buyers)
-		where r.notice_id = $1 and r.buyer_id = any($2::uuid[])) order by id for share`, id, due)
+	_, err := tx.Exec(ctx, `select from people where id in (
+		select b.person_id from notice_recipients r join buyers b on b.id = any(r.buyers) where r.notice_id = $1 and r.buyer_id = any($2::uuid[])
+		union select x.person_id from notice_recipients r join transfers x on x.id = any(r.buyers) where r.notice_id = $1 and r.buyer_id = any($2::uuid[])) order by id for share`, id, due)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, `
 		select r.buyer_id::text, coalesce(b.email, ''), coalesce(b.person_id::text, ''),
-			exists (select from orders o where o.buyer_id = any(r.buyers) and `+among+` and `+holding+`)
-		from notice_recipients r left join lateral (select email, person_id from buyers where id = any(r.buyers) and email <> '' order by person_id is null, id limit 1) b on true
+			exists (select from `+holders+` and h.id = any(r.buyers))
+		from notice_recipients r left join lateral (select email, person_id from (
+			select email, person_id, id from buyers where id = any(r.buyers) and email <> ''
+			union all select email, person_id, id from transfers where id = any(r.buyers) and email <> '') a
+			order by person_id is null, id limit 1) b on true
 		where r.notice_id = $3 and r.buyer_id = any($4::uuid[])`, event, optional(performance), id, due)
 	if err != nil {
 		return nil, err

@@ -359,6 +359,8 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 		`insert into inbox (id, person_id, sealed) values (gen_random_uuid(), $1, '\x01')`,
 		`insert into newsletter_consents (id, organization_id, email, person_id, state, place, words, language, given_at) select gen_random_uuid(), id, 'ada@example.org', $1, 'given', 'account', 'Write to me', 'en', now() from organizations limit 1`,
 		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`,
+		`insert into attempts (performance_id, id, hold_id, sale_id, session_id, place_id, idempotency_key, request_mac, units, amount, currency, method, state, email, language, person_id)
+			values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 's', 's', '', 'k', '', '{1}', 1, 'EUR', 'm', 'closed', 'ada@example.org', 'en', $1)`,
 		`insert into reminder_settings (person_id, days) values ($1, 7)`,
 		`with v as (insert into events (id, title) values (gen_random_uuid(), 'E') returning id) insert into event_watches (person_id, event_id) select $1, id from v`,
 		`insert into posts (id, organization_id, event_id, kind, person_id, name, stars, body, state, reason, key, request)

@@ -48,12 +48,13 @@ func (w *Writer) spread(ctx context.Context, c mail.Cause) error {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			select letter_to_many(jsonb_build_object('what', $2::text, 'performance', p.id, 'order', min(o.id::text), 'change', $1::text), now())
-			from performance_changes h join performances p on p.id = h.performance_id join venues v on v.id = p.venue_id
-				join orders o on o.performance_id = p.id join buyers b on b.id = o.buyer_id
-			where h.id = $1::uuid and (p.starts_at, p.state, venue_line(v.name, v.address, v.city)) is distinct from (h.starts_at, h.state, h.place)
-				and o.state = 'paid' and b.email <> '' and exists (select from tickets k where k.performance_id = o.performance_id and k.order_id = o.id and k.state in ('valid', 'blocked'))
-			group by p.id, lower(b.email)`, c.Change, c.What)
+			with told as materialized (
+				select distinct on (lower(t.email)) p.id, t.order_id, t.transfer_id
+				from performance_changes h join performances p on p.id = h.performance_id join venues v on v.id = p.venue_id cross join lateral holders_of(p.id) t
+				where h.id = $1::uuid and (p.starts_at, p.state, venue_line(v.name, v.address, v.city)) is distinct from (h.starts_at, h.state, h.place) and t.email <> ''
+				order by lower(t.email), t.transfer_id is not null, t.order_id, t.transfer_id
+			)
+			select letter_to_many(jsonb_build_object('what', $2::text, 'performance', id, 'order', order_id, 'transfer', transfer_id, 'change', $1::text), now()) from told`, c.Change, c.What)
 		return err
 	})
 	if err != nil {

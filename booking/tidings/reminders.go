@@ -108,16 +108,15 @@ func (r *Reminder) some(ctx context.Context, d round) (more bool, err error) {
 		var chosen int
 		err := tx.QueryRow(ctx, `
 			with due as materialized (
-				select o.id, lower(b.email) as address from orders o join buyers b on b.id = o.buyer_id left join reminder_settings s on s.person_id = b.person_id
-				where o.performance_id = $1::uuid and o.state = 'paid' and b.email <> '' and coalesce(b.reminder_days, s.days, $2) = $3 and o.created_at < $4
-					and not exists (select from reminders w where w.performance_id = o.performance_id and w.order_id = o.id and w.day = $5::date)
-					and exists (select from tickets k where k.performance_id = o.performance_id and k.order_id = o.id and k.state in ('valid', 'blocked'))
+				select h.order_id, h.transfer_id, lower(h.email) as address from holders_of($1::uuid) h left join reminder_settings s on s.person_id = h.person_id
+				where h.email <> '' and coalesce(h.reminder_days, s.days, $2) = $3 and h.since < $4
+					and not exists (select from reminders w where w.performance_id = $1::uuid and w.order_id = coalesce(h.transfer_id, h.order_id) and w.day = $5::date)
 			), chosen as materialized (
-				select address, min(id::text) as first from due group by address order by address limit $6
+				select distinct on (address) address, order_id, transfer_id from due order by address, transfer_id is not null, order_id, transfer_id limit $6
 			), noted as (
-				insert into reminders (performance_id, order_id, day) select $1::uuid, id, $5::date from due join chosen using (address)
+				insert into reminders (performance_id, order_id, day) select $1::uuid, coalesce(d.transfer_id, d.order_id), $5::date from due d join chosen using (address)
 			)
-			select count(*) from chosen cross join lateral letter_to_many(jsonb_build_object('what', 'reminder', 'performance', $1::text, 'order', first, 'day', $5::text), now())`,
+			select count(*) from chosen cross join lateral letter_to_many(jsonb_build_object('what', 'reminder', 'performance', $1::text, 'order', order_id, 'transfer', transfer_id, 'day', $5::text), now())`,
 			d.performance, Days, d.days, d.due, d.day, some).Scan(&chosen)
 		if more = chosen == some; err != nil || more {
 			return err

@@ -54,6 +54,7 @@ type told struct {
 
 	organization, sender, event, venue, zone string
 	starts                                   time.Time
+	transfer                                 string     // by which who is written to holds a ticket; empty: they bought
 	state                                    string     // of the performance
 	wasStart                                 *time.Time // before a change
 	wasPlace                                 string
@@ -93,16 +94,22 @@ func (w *Writer) Write(ctx context.Context, c mail.Cause) error {
 	if err != nil {
 		return err
 	}
-	frame, doors := wording.Frame{Language: lang, Sender: t.sender}, ""
-	if kind == wording.Reminder { // where it is said when, or that there is to be none
-		frame.Unsubscribe = strings.Replace(w.link(t.order), "#", "?reminder#", 1)
+	frame, doors, link := wording.Frame{Language: lang, Sender: t.sender}, "", w.link(t.order)
+	if t.transfer != "" {
+		link = w.Tickets(t.transfer)
+	}
+	switch { // where it is said when a reminder comes, or that there is to be none
+	case kind == wording.Reminder && t.transfer == "":
+		frame.Unsubscribe = strings.Replace(link, "#", "?reminder#", 1)
+	case kind == wording.Reminder && t.person != "":
+		frame.Unsubscribe = w.Site + "/account/profile"
 	}
 	if t.doors != nil {
 		doors = wording.Doors(lang, *t.doors, t.zone)
 	}
 	money := wording.Money(lang, t.amount, t.currency)
 	l, err := says.Write(wording.Values{"event": t.event, "venue": t.venue, "date": wording.Date(lang, t.starts, t.zone), "doors": doors, "before": t.was(lang), "tickets": strings.Join(t.labels, "\n"),
-		"total": money, "amount": money, "order": t.order, "reason": t.reason, "link": w.link(t.order), "organization": t.sender}, frame)
+		"total": money, "amount": money, "order": t.order, "reason": t.reason, "link": link, "organization": t.sender}, frame)
 	if err != nil {
 		return err
 	}
@@ -130,23 +137,24 @@ func (t told) stands(day string) bool {
 	return t.state == "scheduled" && t.day == day && t.left > 0 && len(t.labels) > 0
 }
 
-// look reads what a letter is about: of a cancellation its own tickets, else those that are
-// the buyer's.
+// look reads what a letter is about: of a cancellation its own tickets, else those that whoever
+// is written to holds, the buyer or who has one by a transfer.
 func (w *Writer) look(ctx context.Context, c mail.Cause) (t told, found bool, err error) {
 	err = w.db.QueryRow(ctx, `
-		select o.id::text, b.id::text, coalesce(b.person_id::text, ''), b.email, b.language, p.organization_id::text, g.name, e.title,
+		select o.id::text, b.id::text, coalesce(f.id::text, ''), coalesce(case when f.id is null then b.person_id else f.person_id end::text, ''), coalesce(f.email, b.email), coalesce(f.language, b.language), p.organization_id::text, g.name, e.title,
 			venue_line(v.name, v.address, v.city), v.time_zone, p.starts_at, p.state, h.starts_at, coalesce(h.place, ''),
 			p.doors_at, guide_date(p.starts_at, v.time_zone)::text, extract(epoch from p.starts_at - now())::float8,
 			coalesce(d.amount, x.amount, o.amount), o.currency, coalesce(x.reason, ''),
 			array(select k.label from tickets k where k.performance_id = o.performance_id and k.order_id = o.id
-				and case when x.id is null then k.state in ('valid', 'blocked') else k.unit = any(x.units) end order by k.unit)
+				and case when x.id is null then k.state in ('valid', 'blocked') and k.holder is not distinct from f.id else k.unit = any(x.units) end order by k.unit)
 		from orders o join buyers b on b.id = o.buyer_id join performances p on p.id = o.performance_id join events e on e.id = p.event_id
 			join organizations g on g.id = p.organization_id join venues v on v.id = p.venue_id
 			left join cancellations x on x.performance_id = o.performance_id and x.order_id = o.id and x.id = nullif($3, '')::uuid
+			left join transfers f on f.performance_id = o.performance_id and f.order_id = o.id and f.id = nullif($6, '')::uuid
 			left join order_disputes d on d.id = nullif($5, '')::uuid
 			left join performance_changes h on h.performance_id = p.id and h.id = nullif($4, '')::uuid
-		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change, c.Dispute).
-		Scan(&t.order, &t.buyer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.doors, &t.day, &t.left, &t.amount, &t.currency, &t.reason, &t.labels)
+		where o.performance_id = $1 and o.id = $2`, c.Performance, c.Order, c.Cancellation, c.Change, c.Dispute, c.Transfer).
+		Scan(&t.order, &t.buyer, &t.transfer, &t.person, &t.email, &t.language, &t.organization, &t.sender, &t.event, &t.venue, &t.zone, &t.starts, &t.state, &t.wasStart, &t.wasPlace, &t.doors, &t.day, &t.left, &t.amount, &t.currency, &t.reason, &t.labels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t, false, nil
 	}
@@ -164,12 +172,16 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 		useful = min(tried, time.Duration(t.left*float64(time.Second)))
 	}
 	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `select from people where id = (select person_id from buyers where id = $1) for share`, t.buyer)
+		table, id := "buyers", t.buyer
+		if t.transfer != "" {
+			table, id = "transfers", t.transfer
+		}
+		_, err := tx.Exec(ctx, `select from people where id = (select person_id from `+table+` where id = $1) for share`, id)
 		if err != nil {
 			return err
 		}
 		var person string
-		if err := tx.QueryRow(ctx, `select email, coalesce(person_id::text, '') from buyers where id = $1`, t.buyer).Scan(&m.To, &person); err != nil || m.To == "" {
+		if err := tx.QueryRow(ctx, `select email, coalesce(person_id::text, '') from `+table+` where id = $1`, id).Scan(&m.To, &person); err != nil || m.To == "" {
 			return err
 		}
 		if c.Day != "" { // nobody waits for a reminder: an address that refuses letters has none
@@ -177,7 +189,7 @@ func (w *Writer) post(ctx context.Context, c mail.Cause, t told, m mail.Message)
 				return err
 			}
 		}
-		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Dispute + c.Day, For: useful, Bulk: c.Change+c.Day != ""})
+		_, err = w.out.Post(ctx, tx, m, mail.Slip{Person: person, Cause: c.What + ":" + c.Order + ":" + c.Cancellation + c.Change + c.Dispute + c.Day + c.Transfer, For: useful, Bulk: c.Change+c.Day != ""})
 		return err
 	})
 	if err != nil {

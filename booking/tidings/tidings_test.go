@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -491,5 +493,70 @@ func TestATicketThatIsGivenIsToldToBoth(t *testing.T) {
 	}
 	if len(got) != 3 {
 		t.Errorf("there came %v", got)
+	}
+}
+
+// give has somebody else have the ticket of an order.
+func (r *rig) give(order, email, language string) (transfer string) {
+	r.t.Helper()
+	transfer = uuid.Must(uuid.NewV7()).String()
+	r.exec(`with t as (insert into transfers (performance_id, id, order_id, ticket_id, from_transfer, giver, email, language, state, expires_at, updated_at)
+			select performance_id, $2, order_id, id, holder, '', $3, $4, 'accepted', now() + interval '1 day', now() - interval '10 days' from tickets where order_id = $1)
+		update tickets set holder = $2 where order_id = $1`, order, transfer, email, language)
+	return transfer
+}
+
+// What concerns whoever comes is told to who has a ticket, with a link of their own, and not to
+// who has bought it and given it away; what is about the money is told to the buyer.
+func TestWhoWasGivenATicketHearsOfIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		then    func(r *rig)
+		subject map[string]string
+	}{
+		"a change":   {func(r *rig) { r.exec(`update performances set starts_at = starts_at + interval '1 day'`) }, map[string]string{"en": "Changed: Gala", "de": "Geändert: Gala"}},
+		"called off": {func(r *rig) { r.exec(`update performances set state = 'canceled'`) }, map[string]string{"en": "Canceled: Gala", "de": "Abgesagt: Gala"}},
+		"a reminder": {func(r *rig) {
+			r.soon()
+			r.old()
+			r.remind()
+			r.remind()
+		}, map[string]string{"en": "Soon: Gala", "de": "Bald: Gala"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			gone, own, more, off := r.sell("gone@example.org", "en"), r.sell("keeps@example.org", "en"), r.sell("gone@example.org", "en"), r.sell("gone@example.org", "en")
+			for _, o := range []string{gone, own, more, off} {
+				r.pay(o)
+			}
+			r.give(gone, "middle@example.org", "en")
+			given := r.give(gone, "bert@example.org", "de")
+			r.give(more, "Keeps@Example.org", "de") // who has one of their own
+			never := uuid.NewString()
+			r.exec(`insert into people (id, email_mac, wrapped, sealed, state) values ($1, 'm', 'b', 'c', 'active')`, never)
+			r.exec(`insert into reminder_settings (person_id, days) values ($1, 0)`, never)
+			r.give(off, "off@example.org", "en")
+			r.exec(`update transfers set person_id = $1 where email = 'off@example.org'`, never)
+			r.exec(`delete from river_job`)
+			c.then(r)
+			r.now()
+			r.serve(r.done)
+			r.again()
+			r.serve(r.done)
+			want := map[string]string{"bert@example.org: " + c.subject["de"]: "https://tickets.example.org/tickets/" + given + "#key", "keeps@example.org: " + c.subject["en"]: "https://tickets.example.org/orders/" + own + "#key"}
+			if name != "a reminder" {
+				want["off@example.org: "+c.subject["en"]] = "https://tickets.example.org/tickets/"
+			}
+			got := r.heard()
+			for to, link := range want {
+				if l, ok := got[to]; !ok || !strings.Contains(l.Text, link) {
+					t.Errorf("%s reads %q, without %s", to, l.Text, link)
+				}
+			}
+			if len(got) != len(want) || len(r.box.Letters()) != len(want) {
+				t.Errorf("there came %v", slices.Sorted(maps.Keys(got)))
+			}
+		})
 	}
 }

@@ -445,10 +445,11 @@ type buyer struct {
 	transfer                                              string
 	endpoint, event                                       string // of webhooks
 	units                                                 []int
-	tickets                                               []any // of the order
-	copy                                                  int   // of the coupon
-	changes                                               int   // of the catalogue that there were
-	wants                                                 []int // units instead
+	tickets                                               []any  // of the order
+	cause                                                 string // of a letter, as LIKE says it
+	copy                                                  int    // of the coupon
+	changes                                               int    // of the catalogue that there were
+	wants                                                 []int  // units instead
 }
 
 func (s *shop) buyer() *buyer {
@@ -697,7 +698,7 @@ func (s *shop) left(b *buyer) string {
 			parts = append(parts, "offer "+snap.Holds[i].State)
 		}
 	}
-	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "key": b.key, "offer": s.offer, "copy": b.copy, "entry": b.entry,
+	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "key": b.key, "offer": s.offer, "copy": b.copy, "entry": b.entry, "cause": b.cause,
 		"email": "fan" + b.key + "@example.org", "place": string(b.place), "changes": b.changes})
 	if err != nil {
 		s.t.Fatal(err)
@@ -755,7 +756,7 @@ const onDisk = `
 	union all
 		select 10, n.created_at, 'reader ' || r.state || coalesce(', letter ' || m.state, '') from newsletters n join newsletter_recipients r on r.newsletter_id = n.id left join mails m on m.id = r.mail_id where n.subject = @key
 	union all
-		select 8, now(), 'letter ' || state from mails where cause = @key or cause like 'confirmation:' || @order || ':%' or cause like 'reminder:' || @order || ':%'
+		select 8, now(), 'letter ' || state from mails where cause = @key or cause like 'confirmation:' || @order || ':%' or cause like 'reminder:' || @order || ':%' or cause like @cause
 	union all
 		select 9, x.created_at, 'transfer ' || x.state || ', issue ' || k.issue from transfers x join tickets k on k.performance_id = x.performance_id and k.id = x.ticket_id where x.order_id::text = @order
 	union all

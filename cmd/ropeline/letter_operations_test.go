@@ -1,10 +1,20 @@
 package main
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // letterOperations are what a worker writes of orders: that one is paid, and that it is soon.
@@ -31,50 +41,90 @@ func (s *shop) letterOperations() []operation {
 		exec(`with rounds as (delete from reminder_rounds), over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`)
 		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
 	}
-	sent := func(b *buyer, what string) bool {
-		return s.count(`select count(*) from mails where cause like $1 and state = 'sent'`, what+":"+b.order+":%") == 1
+	unpaid := func(b *buyer) { // its payment was declined, a minute ago
+		s.holdOperations()[1].prepare(b)
+		if status, answer := s.pay(b, sandbox.Declined); status != http.StatusPaymentRequired {
+			s.t.Fatalf("paying with a declined card: %d %v", status, answer)
+		}
+		b.cause = "payment:" + s.charge(b).Attempt
+		exec(`with over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now()
+			where state <> 'completed' and args ->> 'attempt' is distinct from $1`, s.charge(b).Attempt)
+		exec(`update river_job set scheduled_at = now() where args ->> 'attempt' = $1`, s.charge(b).Attempt)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
 	}
-	worker := func(what string) func(*buyer) int {
-		return func(b *buyer) int {
-			s.await("the letter is sent", func() bool { return s.dead.Load() || sent(b, what) })
-			if s.dead.Load() {
-				return 0
-			}
-			return http.StatusOK
+	changed := func(b *buyer) { // an hour later, a minute ago; all buyers have one address
+		bought(b)
+		exec(`create table if not exists was as select id, starts_at, doors_at, ends_at from performances where id = $1`, s.sale.Performances[0])
+		exec(`update performance_changes set told_at = now() where told_at is null`)
+		exec(`update performances set starts_at = starts_at + interval '1 hour' where id = $1`, s.sale.Performances[0])
+		var change string
+		if err := s.db.QueryRow(s.t.Context(), `select id::text from performance_changes where told_at is null`).Scan(&change); err != nil {
+			s.t.Fatal(err)
+		}
+		b.cause = "change:%:" + change
+		exec(`update river_job set state = 'completed', finalized_at = now() where state <> 'completed' and args ->> 'change' is distinct from $1`, change)
+		exec(`update river_job set scheduled_at = now() where args ->> 'change' = $1`, change)
+	}
+	var fan string // who waits for the sale that opens tomorrow
+	opens := func(b *buyer) {
+		if fan == "" {
+			fan = s.waits()
+		}
+		b.units, b.cause = nil, "opening:tomorrow:"+fan
+		exec(`with over as (update mails set state = 'failed' where state = 'due'), told as (delete from mails where cause = $1), open as (delete from sale_openings)
+			update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`, b.cause)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
+	}
+	as := func(prepare func(*buyer), what string) func(*buyer) {
+		return func(b *buyer) {
+			prepare(b)
+			b.cause = what + ":" + b.order + ":%"
 		}
 	}
-	came := func(what string) func(*buyer) string {
-		return func(b *buyer) string {
-			defer func() {
-				s.post = plain
-				exec(`create table if not exists was as select id, starts_at, doors_at, ends_at from performances where false`)
-				exec(`update performances p set starts_at = w.starts_at, doors_at = w.doors_at, ends_at = w.ends_at from was w where w.id = p.id`)
-			}()
-			exec(`with tried as (update mails set next_at = now() where state = 'due')
+	sent := func(b *buyer) bool {
+		return s.count(`select count(*) from mails where cause like $1 and state = 'sent'`, b.cause) == 1
+	}
+	worker := func(b *buyer) int {
+		s.await("the letter is sent", func() bool { return s.dead.Load() || sent(b) })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	came := func(b *buyer) string {
+		defer func() {
+			s.post = plain
+			exec(`create table if not exists was as select id, starts_at, doors_at, ends_at from performances where false`)
+			exec(`update performances p set starts_at = w.starts_at, doors_at = w.doors_at, ends_at = w.ends_at from was w where w.id = p.id`)
+		}()
+		exec(`with tried as (update mails set next_at = now() where state = 'due')
 				update river_job set state = 'available', scheduled_at = now() where state in ('running', 'retryable', 'scheduled')`)
-			pid := s.work()
-			s.await("the letter is sent after all", func() bool { return sent(b, what) })
-			s.await("all jobs are done", func() bool { return s.count(`select count(*) from river_job where state <> 'completed'`) == 0 })
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			ids := map[string]int{}
-			for _, l := range s.box.Letters() {
-				if strings.Contains(l.Text, b.order) {
-					ids[l.ID]++
-				}
-			}
-			end := "the letter came"
-			for _, n := range ids {
-				if n == 2 {
-					end = "the letter came twice"
-				} else if n != 1 {
-					s.t.Errorf("a letter came %d times", n)
-				}
-			}
-			if len(ids) != 1 {
-				s.t.Errorf("%d letters came", len(ids))
-			}
-			return end
+		pid := s.work()
+		s.await("the letter is sent after all", func() bool { return sent(b) })
+		s.await("all jobs are done", func() bool { return s.count(`select count(*) from river_job where state <> 'completed'`) == 0 })
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		var id string
+		if err := s.db.QueryRow(s.t.Context(), `select id::text from mails where cause like $1`, b.cause).Scan(&id); err != nil {
+			s.t.Fatal(err)
 		}
+		ids := map[string]int{}
+		for _, l := range s.box.Letters() {
+			if strings.Contains(l.ID, id) {
+				ids[l.ID]++
+			}
+		}
+		end := "the letter came"
+		for _, n := range ids {
+			if n == 2 {
+				end = "the letter came twice"
+			} else if n != 1 {
+				s.t.Errorf("a letter came %d times", n)
+			}
+		}
+		if len(ids) != 1 {
+			s.t.Errorf("%d letters came", len(ids))
+		}
+		return end
 	}
 	remind := func(b *buyer) int {
 		status, _ := s.do(&buyer{token: b.link}, http.MethodPut, "/api/v1/orders/"+b.order+"/reminder", map[string]any{"days": 7}, "")
@@ -87,7 +137,52 @@ func (s *shop) letterOperations() []operation {
 			}
 			return "a week before"
 		}},
-		{always: true, name: "worker confirms", worker: true, prepare: bought, act: worker("confirmation"), want: http.StatusOK, finish: came("confirmation")},
-		{name: "worker reminds", worker: true, prepare: soon, act: worker("reminder"), want: http.StatusOK, finish: came("reminder")},
+		{always: true, name: "worker confirms", worker: true, prepare: as(bought, "confirmation"), act: worker, want: http.StatusOK, finish: came},
+		{name: "worker reminds", worker: true, prepare: as(soon, "reminder"), act: worker, want: http.StatusOK, finish: came},
+		{always: true, name: "worker tells of a payment", worker: true, prepare: unpaid, act: worker, want: http.StatusOK, finish: func(b *buyer) string {
+			end := came(b)
+			if n := s.count(`select count(*) from attempts where session_id = $1 and email <> ''`, b.session); n != 0 {
+				s.t.Errorf("%d attempts know still who paid", n)
+			}
+			return end
+		}},
+		{name: "worker tells of a change", worker: true, prepare: changed, act: worker, want: http.StatusOK, finish: came},
+		{name: "worker tells that a sale opens", worker: true, prepare: opens, act: worker, want: http.StatusOK, finish: came},
 	}
+}
+
+// waits makes an account that waits for a sale which opens tomorrow, and that sale.
+func (s *shop) waits() (person string) {
+	s.t.Helper()
+	ctx, tomorrow := s.t.Context(), time.Now().UTC().Truncate(time.Second).Add(20*time.Hour)
+	sale := s.sale
+	sale.ID, sale.Title, sale.LobbyClosesAt, sale.OpensAt, sale.EndsAt = "tomorrow", "Tomorrow", tomorrow, tomorrow.Add(time.Minute), tomorrow.Add(time.Hour)
+	if _, err := s.shows.Seed(ctx, catalogue.Plan{Sale: sale, Venue: "Opera", StartsAt: tomorrow.Add(48 * time.Hour), General: 10}); err != nil {
+		s.t.Fatal(err)
+	}
+	seals, err := s.keys.people()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var letter people.Letter
+	accounts := people.New(s.db, devtest.Redis(s.t), seals, func(_ context.Context, _ pgx.Tx, l people.Letter) error {
+		letter = l
+		return nil
+	})
+	if err := accounts.Register(ctx, netip.Addr{}, people.Profile{Email: "waits@example.org", Name: "Ada", Language: "en", TimeZone: "Europe/Lisbon"}, "a long walk home"); err != nil {
+		s.t.Fatal(err)
+	}
+	in, err := accounts.Confirm(ctx, letter.Token, "a long walk home", "Chromium")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	here, err := accounts.Find(ctx, in.Token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = s.db.Exec(ctx, `insert into event_watches (person_id, event_id) select $1, p.event_id from sale_performances x join performances p on p.id = x.performance_id where x.sale_id = 'tomorrow' on conflict do nothing`, here.Person)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return here.Person
 }
