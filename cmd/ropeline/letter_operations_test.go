@@ -156,6 +156,7 @@ func (s *shop) waits() (person string) {
 	s.t.Helper()
 	ctx, tomorrow := s.t.Context(), time.Now().UTC().Truncate(time.Second).Add(20*time.Hour)
 	sale := s.sale
+	sale.Performances = nil
 	sale.ID, sale.Title, sale.LobbyClosesAt, sale.OpensAt, sale.EndsAt = "tomorrow", "Tomorrow", tomorrow, tomorrow.Add(time.Minute), tomorrow.Add(time.Hour)
 	if _, err := s.shows.Seed(ctx, catalogue.Plan{Sale: sale, Venue: "Opera", StartsAt: tomorrow.Add(48 * time.Hour), General: 10}); err != nil {
 		s.t.Fatal(err)
