@@ -17,7 +17,7 @@ func TestAnOrganizerWordsLetters(t *testing.T) {
 	c := start(t)
 	var list WordingList
 	c.organize(http.MethodGet, wordingsPath, "").is(http.StatusOK, &list)
-	if len(list.Letters) != 26 || list.Letters[0].Version != 0 || list.Letters[0].Text == "" || len(list.Letters[0].Placeholders) == 0 {
+	if len(list.Letters) != 28 || list.Letters[0].Version != 0 || list.Letters[0].Text == "" || len(list.Letters[0].Placeholders) == 0 {
 		t.Errorf("there are %+v", list)
 	}
 	path := wordingsPath + "/confirmation/de"
