@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -137,8 +138,49 @@ func (c Code) Verify(public Public, now time.Time) error {
 	if !ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(c.signature[:32]), new(big.Int).SetBytes(c.signature[32:])) {
 		return ErrForged
 	}
+	return c.inTime(now)
+}
+
+// inTime is a *PeriodError of a code that is more than a period off.
+func (c Code) inTime(now time.Time) error {
 	if off := c.Period - PeriodOf(now); off < -slack || off > slack {
 		return &PeriodError{off}
 	}
 	return nil
+}
+
+// Verify checks a phone's code as Code.Verify does with the public half that Public derives,
+// and a key that is not ours is ErrForeign. It knows the number d that the phone signs with:
+// so instead of the point z/s·G + r/s·Q it computes the same one as (z+r·d)/s·G, by one
+// multiplication, of the point whose multiples are at hand, instead of three. 25 µs, for 110.
+func (k Keys) Verify(c Code, now time.Time) error {
+	s, known := k.find(c.Key)
+	if !known {
+		return ErrForeign
+	}
+	if c.Printed != "" {
+		return ErrForged
+	}
+	d, err := s.number(c.Ticket, c.Issue)
+	if err != nil {
+		return err
+	}
+	n := elliptic.P256().Params().N
+	r, inverse := new(big.Int).SetBytes(c.signature[:32]), new(big.Int).SetBytes(c.signature[32:])
+	if r.Sign() == 0 || inverse.Sign() == 0 || r.Cmp(n) >= 0 || inverse.Cmp(n) >= 0 {
+		return ErrForged
+	}
+	sum := sha256.Sum256(c.signed())
+	u := new(big.Int).Mul(r, d)
+	u.Add(u, new(big.Int).SetBytes(sum[:]))
+	u.Mul(u, inverse.ModInverse(inverse, n)).Mod(u, n)
+	point, err := ecdh.P256().NewPrivateKey(u.FillBytes(make([]byte, 32))) // none of 0
+	if err != nil {
+		return ErrForged
+	}
+	x := new(big.Int).SetBytes(point.PublicKey().Bytes()[1:33])
+	if x.Mod(x, n).Cmp(r) != 0 {
+		return ErrForged
+	}
+	return c.inTime(now)
 }

@@ -1,8 +1,12 @@
 package ticket_test
 
 import (
+	"crypto/elliptic"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"testing"
@@ -146,6 +150,64 @@ func TestACodeWithOneOtherCharacterIsRefused(t *testing.T) {
 	})
 }
 
+// Whoever has the installation's keys verifies by another way than who has a ticket's public
+// half: whatever a code's numbers are, edges of their range above all, both say the same.
+func TestBothWaysToVerifySayTheSame(t *testing.T) {
+	t.Parallel()
+	k := keys(t)
+	n := elliptic.P256().Params().N
+	alphabet := base32.StdEncoding.WithPadding(base32.NoPadding)
+	said := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		p, err := k.Private(uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")).String(), rapid.IntRange(1, 0xffff).Draw(t, "issue"), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := p.Code(ticket.PeriodOf(now) + rapid.SampledFrom([]int64{0, 0, 0, 1, -1, 2, -300}).Draw(t, "off"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := alphabet.DecodeString(text[3:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, s := new(big.Int).SetBytes(b[24:56]), new(big.Int).SetBytes(b[56:])
+		number := func(was *big.Int, name string) *big.Int {
+			one := big.NewInt(1)
+			all := []*big.Int{was, was, new(big.Int).Sub(n, was), new(big.Int), one, n, new(big.Int).Sub(n, one), new(big.Int).Add(n, one), new(big.Int).Sub(new(big.Int).Lsh(one, 256), one), new(big.Int).SetBytes(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, name+" random"))}
+			return all[rapid.IntRange(0, len(all)-1).Draw(t, name)]
+		}
+		number(r, "r").FillBytes(b[24:56])
+		number(s, "s").FillBytes(b[56:])
+		if rapid.IntRange(0, 4).Draw(t, "changed") == 0 {
+			b[rapid.IntRange(2, 23).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "by"))
+		}
+		c, err := ticket.Parse("RT1" + alphabet.EncodeToString(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, want := k.Public(c.Key, c.Ticket, c.Issue)
+		if want == nil {
+			want = c.Verify(public, now)
+		}
+		got := k.Verify(c, now)
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%s is %v by one way and %v by the other", text, got, want)
+		}
+		said[got == nil]++
+	})
+	if said[true] < 5 || said[false] < 20 {
+		t.Errorf("too few of a kind: %v", said)
+	}
+	printed, err := ticket.Parse(strings.Repeat("A", 32))
+	if err != nil || !errors.Is(k.Verify(printed, now), ticket.ErrForeign) && !errors.Is(k.Verify(printed, now), ticket.ErrForged) {
+		t.Error(err, k.Verify(printed, now))
+	}
+	if _, c := show(t, private(t, keys(t), id, 1), ticket.PeriodOf(now)); !errors.Is(ticket.Keys{}.Verify(c, now), ticket.ErrForeign) {
+		t.Error("without keys a code is of ours")
+	}
+}
+
 func TestWhatIsNoCodeOfOursSaysSo(t *testing.T) {
 	t.Parallel()
 	text, _ := show(t, private(t, keys(t), id, 1), ticket.PeriodOf(now))
@@ -194,9 +256,14 @@ func FuzzParse(f *testing.F) {
 		if c.Printed != "" {
 			return
 		}
+		at := time.Unix(c.Period*15, 0)
 		public, err := k.Public(c.Key, c.Ticket, c.Issue)
-		if err == nil && c.Verify(public, time.Unix(c.Period*15, 0)) == nil && c.Ticket != id {
+		genuine := err == nil && c.Verify(public, at) == nil
+		if genuine && c.Ticket != id {
 			t.Fatalf("%q opens a ticket that nobody has signed for", read)
+		}
+		if (k.Verify(c, at) == nil) != genuine {
+			t.Fatalf("%q is genuine by one way only", read)
 		}
 	})
 }
@@ -313,12 +380,10 @@ func TestTheCodeIsASmallPicture(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	k := keys(b)
-	p := private(b, k, id, 1)
-	text, _ := show(b, p, ticket.PeriodOf(now))
-	public := p.Public()
+	text, _ := show(b, private(b, k, id, 1), ticket.PeriodOf(now))
 	for b.Loop() {
 		c, err := ticket.Parse(text)
-		if err != nil || c.Verify(public, now) != nil {
+		if err != nil || k.Verify(c, now) != nil {
 			b.Fatal(err)
 		}
 	}

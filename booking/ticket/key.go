@@ -161,35 +161,58 @@ type Private struct {
 	key *ecdsa.PrivateKey
 }
 
-// private derives by FIPS 186-5, A.2.1: 128 bits more than the order has, so that the
-// remainder prefers no number.
+// private derives the key of a ticket's issue.
 func (s secret) private(ticket string, issue int) (Private, error) {
-	id, err := uuid.Parse(ticket)
-	if err != nil || issue < 1 || issue > 0xffff {
-		return Private{}, fmt.Errorf("ticket %q has no issue %d", ticket, issue)
+	d, err := s.number(ticket, issue)
+	if err != nil {
+		return Private{}, err
 	}
-	info := binary.BigEndian.AppendUint16(append([]byte("ropeline ticket 1\x00"), id[:]...), uint16(issue))
-	key, err := s.derive(string(info))
+	key, err := keyOf(d)
 	if err != nil {
 		return Private{}, fmt.Errorf("deriving the key of ticket %s: %w", ticket, err)
 	}
-	return Private{Code{Key: s.id, Ticket: id.String(), Issue: issue}, key}, nil
+	return Private{Code{Key: s.id, Ticket: uuid.MustParse(ticket).String(), Issue: issue}, key}, nil
 }
 
-// derive makes the key of something that info names.
-func (s secret) derive(info string) (*ecdsa.PrivateKey, error) {
+// number derives what a ticket's issue is signed with.
+func (s secret) number(ticket string, issue int) (*big.Int, error) {
+	id, err := uuid.Parse(ticket)
+	if err != nil || issue < 1 || issue > 0xffff {
+		return nil, fmt.Errorf("ticket %q has no issue %d", ticket, issue)
+	}
+	d, err := s.derive(string(binary.BigEndian.AppendUint16(append([]byte("ropeline ticket 1\x00"), id[:]...), uint16(issue))))
+	if err != nil {
+		return nil, fmt.Errorf("deriving the key of ticket %s: %w", ticket, err)
+	}
+	return d, nil
+}
+
+// derive makes the number of something that info names, by FIPS 186-5, A.2.1: of 128 bits
+// more than the order has, so that the remainder prefers none.
+func (s secret) derive(info string) (*big.Int, error) {
 	wide, err := hkdf.Key(sha256.New, s.bytes, nil, info, 48)
 	if err != nil {
 		return nil, err
 	}
 	most := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(1))
 	d := new(big.Int).SetBytes(wide)
-	d.Add(d.Mod(d, most), big.NewInt(1))
+	return d.Add(d.Mod(d, most), big.NewInt(1)), nil
+}
+
+func keyOf(d *big.Int) (*ecdsa.PrivateKey, error) {
 	return ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
 }
 
 // listInfo names the key that signs what scanners decide by without a network.
 const listInfo = "ropeline door list 1"
+
+func (s secret) listKey() (*ecdsa.PrivateKey, error) {
+	d, err := s.derive(listInfo)
+	if err != nil {
+		return nil, err
+	}
+	return keyOf(d)
+}
 
 // SignList signs a door's list with the newest key in use: ECDSA, SHA-256, r and s of 32
 // bytes each, as WebCrypto verifies them.
@@ -198,7 +221,7 @@ func (k Keys) SignList(list []byte, now time.Time) (KeyID, []byte, error) {
 		if now.Before(s.since) {
 			continue
 		}
-		key, err := s.derive(listInfo)
+		key, err := s.listKey()
 		if err != nil {
 			return s.id, nil, fmt.Errorf("deriving the key of lists: %w", err)
 		}
@@ -216,7 +239,7 @@ func (k Keys) SignList(list []byte, now time.Time) (KeyID, []byte, error) {
 func (k Keys) ListKeys() (map[KeyID]Public, error) {
 	all := make(map[KeyID]Public, len(k.list))
 	for _, s := range k.list {
-		key, err := s.derive(listInfo)
+		key, err := s.listKey()
 		if err != nil {
 			return nil, fmt.Errorf("deriving the key of lists: %w", err)
 		}
