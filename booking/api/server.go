@@ -47,6 +47,7 @@ import (
 	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/tenant"
 )
 
 // Config is what a booking core needs.
@@ -120,6 +121,7 @@ type server struct {
 	reminders *tidings.Settings
 	doors     *door.Store
 	tickets   ticket.Keys
+	owners    *tenant.Owners
 	notices   *notice.Store
 	wordings  *wording.Store
 
@@ -172,6 +174,7 @@ func New(c Config) (*Core, error) {
 	s.newsletters = newsletter.New(c.Postgres)
 	s.reviews = review.New(c.Postgres)
 	s.papers, s.tickets, s.reminders = paper.New(c.Postgres, c.Site), c.Tickets, tidings.NewSettings(c.Postgres)
+	s.owners = tenant.NewOwners(c.Postgres, time.Now)
 	s.doors = door.New(c.Postgres, c.Tickets, time.Now)
 	s.counts = insight.NewCounter(c.Postgres, c.Log)
 	if c.People.Are() {

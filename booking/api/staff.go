@@ -293,7 +293,7 @@ func (s *server) mine(ctx context.Context, m member, word, id string) error {
 
 // owner is whose something is, empty if it is not there.
 func (s *server) owner(ctx context.Context, word, id string) (string, error) {
-	organization, err := tenant.Owner(ctx, s.db, owned[word].kind, id)
+	organization, err := s.owners.Of(ctx, owned[word].kind, id)
 	if err != nil {
 		return "", ropeline.ErrStoreAway.Because(err)
 	}

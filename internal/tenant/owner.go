@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,6 +52,57 @@ func Owner(ctx context.Context, db *pgxpool.Pool, kind Kind, id string) (organiz
 		return "", fmt.Errorf("nobody owns a %s", kind)
 	}
 	return look(ctx, db, sql, id)
+}
+
+// Owners remembers whose performances are: a scanner asks by each scan, which cost as much as
+// the scan. A performance is of its event's organization for good; for ownerLife only, since
+// who may do anything with the tables might say otherwise.
+type Owners struct {
+	// Static after NewOwners.
+	db  *pgxpool.Pool
+	now func() time.Time
+
+	mu    sync.Mutex // guards what follows
+	known map[string]owner
+}
+
+type owner struct {
+	organization string
+	at           time.Time // when it was looked up
+}
+
+const (
+	ownerLife = 10 * time.Second
+	ownersMax = 4096 // about 1 MB; then it begins anew
+)
+
+// NewOwners returns Owners who know nothing yet.
+func NewOwners(db *pgxpool.Pool, now func() time.Time) *Owners {
+	return &Owners{db: db, now: now, known: map[string]owner{}}
+}
+
+// Of is Owner. What is not there is looked up each time.
+func (o *Owners) Of(ctx context.Context, kind Kind, id string) (organization string, err error) {
+	if kind != Performance {
+		return Owner(ctx, o.db, kind, id)
+	}
+	now := o.now()
+	o.mu.Lock()
+	k, is := o.known[id]
+	o.mu.Unlock()
+	if is && now.Sub(k.at) < ownerLife {
+		return k.organization, nil
+	}
+	organization, err = Owner(ctx, o.db, kind, id)
+	if err == nil && organization != "" {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if len(o.known) >= ownersMax {
+			clear(o.known)
+		}
+		o.known[strings.Clone(id)] = owner{organization, now} // of a request, whose bytes are used again
+	}
+	return organization, err
 }
 
 // Named finds an organization by its slug; empty if there is none.

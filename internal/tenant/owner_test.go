@@ -2,6 +2,7 @@ package tenant_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ropeline/ropeline/internal/tenant"
 )
@@ -45,4 +46,33 @@ func TestWhoseSomethingIs(t *testing.T) {
 			t.Errorf("%q is %q, %v; want %q", slug, got, err, want)
 		}
 	}
+}
+
+// Whose a performance is, is remembered; that there is none is not, and for a while only.
+func TestOwnersRememberPerformances(t *testing.T) {
+	t.Parallel()
+	db := two(t)
+	now := time.Now()
+	o := tenant.NewOwners(db, func() time.Time { return now })
+	const show, event, later = "00000000-0000-7000-8000-000000030001", "00000000-0000-7000-8000-000000010001", "00000000-0000-7000-8000-000000030009"
+	is := func(kind tenant.Kind, id, want string) {
+		t.Helper()
+		if got, err := o.Of(t.Context(), kind, id); err != nil || got != want {
+			t.Errorf("%s %s is %q's, %v; want %q", kind, id, got, err, want)
+		}
+	}
+	is(tenant.Performance, show, theirs)
+	is(tenant.Performance, later, "")
+	is(tenant.Event, event, theirs)
+	for _, sql := range []string{`update events set organization_id = '` + ours + `' where id = '` + event + `'`, `update performances set organization_id = organization_id where id = '` + show + `'`,
+		`insert into performances select (jsonb_populate_record(p, jsonb_build_object('id', '` + later + `'))).* from performances p where id = '` + show + `'`} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(sql, err)
+		}
+	}
+	is(tenant.Performance, show, theirs)
+	is(tenant.Performance, later, ours)
+	is(tenant.Event, event, ours)
+	now = now.Add(10 * time.Second)
+	is(tenant.Performance, show, ours)
 }
