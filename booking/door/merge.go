@@ -37,35 +37,29 @@ func (s *Store) Merge(ctx context.Context, id ropeline.PerformanceID, device, wh
 	decisions = slices.Clone(decisions)
 	slices.SortStableFunc(decisions, func(a, b Decision) int { return a.At.Compare(b.At) })
 	now := s.now()
-	answers := make([]Answer, 0, len(decisions))
-	for len(decisions) > 0 {
-		var scans []Scan
-		of := map[string]bool{} // one of each code in a statement, which takes them by their tickets
-		for len(scans) < len(decisions) && !of[decisions[len(scans)].Code+decisions[len(scans)].Ticket] {
-			d := &decisions[len(scans)]
-			of[d.Code+d.Ticket] = true
-			if d.At.Before(now.Add(-mostAgo)) {
-				return nil, badScan("A decision is a week old at most.")
-			}
-			if d.At.After(now) { // it was not made tomorrow
-				d.At = now
-			}
-			scan := Scan{Performance: id, ID: d.ID, Code: d.Code, Ticket: d.Ticket, Door: d.Door, Out: d.Out, Device: device, Who: who, offline: d}
-			if err := scan.validate(); err != nil {
-				return nil, err
-			}
-			scans = append(scans, scan)
+	reads := make([]read, len(decisions))
+	for i := range decisions {
+		d := &decisions[i]
+		if d.At.Before(now.Add(-mostAgo)) {
+			return nil, badScan("A decision is a week old at most.")
 		}
-		some, err := s.write(ctx, scans)
-		if err != nil {
-			return nil, away("merging scans of", id, err)
+		if d.At.After(now) { // it was not made tomorrow
+			d.At = now
 		}
-		for _, a := range some {
-			if a.Reason == reused {
-				return nil, ErrReused
-			}
+		scan := Scan{Performance: id, ID: d.ID, Code: d.Code, Ticket: d.Ticket, Door: d.Door, Out: d.Out, Device: device, Who: who, offline: d}
+		if err := scan.validate(); err != nil {
+			return nil, err
 		}
-		answers, decisions = append(answers, some...), decisions[len(scans):]
+		reads[i] = s.read(scan)
+	}
+	answers, err := s.write(ctx, reads)
+	if err != nil {
+		return nil, away("merging scans of", id, err)
+	}
+	for _, a := range answers {
+		if a.Reason == reused {
+			return nil, ErrReused
+		}
 	}
 	return answers, nil
 }

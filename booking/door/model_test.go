@@ -62,21 +62,60 @@ func TestDoorsAreAsTheModel(t *testing.T) {
 			}
 			return a.Reason
 		}
+		of := map[string]string{} // the ticket of a scan
+		drawn := func(r *rapid.T) door.Scan {
+			ticket := rapid.SampledFrom(tickets).Draw(r, "ticket")
+			s := scan(h, ticket.printed)
+			if rapid.Bool().Draw(r, "phone") {
+				s.Code = h.phone(ticket, 1, 0)
+			}
+			s.Door = rapid.SampledFrom([]string{"North", "South", "Lounge"}).Draw(r, "door")
+			s.Out = rapid.Bool().Draw(r, "out")
+			of[s.ID] = ticket.id
+			return s
+		}
+		// foresee is what a scan should be told, by all before it.
+		foresee := func(s door.Scan) door.Reason {
+			if reason, is := told[s.ID]; is {
+				return reason
+			}
+			in := [2]string{of[s.ID], zones[s.Door]}
+			want := m.want(in, s.Out)
+			made, told[s.ID] = append(made, s), want
+			if want == "" {
+				m[in] = append(m[in], passage{s.ID, s.Out})
+			}
+			return want
+		}
 		r.Repeat(map[string]func(*rapid.T){
 			"scan": func(r *rapid.T) {
-				of := rapid.SampledFrom(tickets).Draw(r, "ticket")
-				at := rapid.SampledFrom([]string{"North", "South", "Lounge"}).Draw(r, "door")
-				out := rapid.Bool().Draw(r, "out")
-				s := scan(h, of.printed)
-				s.Door, s.Out = at, out
-				in := [2]string{of.id, zones[at]}
-				want := m.want(in, out)
+				s := drawn(r)
+				want := foresee(s)
 				if got := act(s); got != want {
-					r.Fatalf("out %v at %s is told %q, want %q", out, at, got, want)
+					r.Fatalf("out %v at %s is told %q, want %q", s.Out, s.Door, got, want)
 				}
-				made, told[s.ID] = append(made, s), want
-				if want == "" {
-					m[in] = append(m[in], passage{s.ID, out})
+			},
+			"together": func(r *rapid.T) { // each of a ticket sees what the one before it has done
+				var group []door.Scan
+				for range rapid.IntRange(2, 8).Draw(r, "scans") {
+					s := drawn(r)
+					if len(made) > 0 && rapid.IntRange(0, 5).Draw(r, "again") == 0 {
+						s = rapid.SampledFrom(made).Draw(r, "scan")
+					}
+					group = append(group, s)
+				}
+				var want []door.Reason
+				for _, s := range group {
+					want = append(want, foresee(s))
+				}
+				all, err := h.ScanTogether(t.Context(), group)
+				if err != nil {
+					r.Fatal(err)
+				}
+				for i, a := range all {
+					if a.Scan != group[i].ID || a.Reason != want[i] || a.Passed != (want[i] == "") {
+						r.Fatalf("of %d scans %d is told %+v, want %q", len(group), i, a, want[i])
+					}
 				}
 			},
 			"again": func(r *rapid.T) {
@@ -99,11 +138,11 @@ func TestDoorsAreAsTheModel(t *testing.T) {
 						if err != nil {
 							r.Fatalf("the last passage is not undone: %v", err)
 						}
-						m[of] = all[:n-1]
+						m[of], told[s.ID] = all[:n-1], door.Undone
 						return
 					}
 				}
-				if err == nil && told[s.ID] != "" {
+				if err == nil && told[s.ID] != door.Undone {
 					r.Fatal("a scan that opened nothing is undone")
 				}
 			},

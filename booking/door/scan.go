@@ -2,11 +2,13 @@ package door
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
@@ -51,13 +53,14 @@ const (
 	NotInside    Reason = "not-inside"          // nobody goes out who is not in
 	NoReentry    Reason = "no-reentry"          // nobody is scanned out where nobody may come back
 	RefusedThere Reason = "refused"             // by a scanner without a network, and not by us
+	Undone       Reason = "undone"              // it opened the door, was taken back since, and comes again
 )
 
 // Answer is what a scan comes to.
 type Answer struct {
 	Scan   string    `json:"scan"`
 	Passed bool      `json:"passed" doc:"whether the door opens; of a scan without a network: whether it did"`
-	Reason Reason    `json:"reason,omitempty" enum:"forged,foreign,code-version,unknown,other-performance,unpaid,canceled,disputed,old-holder,clock,printed-not-allowed,door-unknown,wrong-zone,used,not-inside,no-reentry,refused"`
+	Reason Reason    `json:"reason,omitempty" enum:"forged,foreign,code-version,unknown,other-performance,unpaid,canceled,disputed,old-holder,clock,printed-not-allowed,door-unknown,wrong-zone,used,not-inside,no-reentry,refused,undone"`
 	At     time.Time `json:"at"`
 	Zone   string    `json:"zone,omitempty"`
 
@@ -67,8 +70,9 @@ type Answer struct {
 	Tier   string `json:"tier,omitempty"`
 	Holder string `json:"holder,omitempty" doc:"the name that the ticket bears, or the address of who has it"`
 
-	Used *Use  `json:"used,omitempty" doc:"by which scan the ticket was used before"`
-	Off  int64 `json:"off,omitempty" doc:"seconds that the phone's clock is ahead, to a period of 15; negative: behind"`
+	Used   *Use       `json:"used,omitempty" doc:"by which scan the ticket was used before"`
+	Undone *time.Time `json:"undone,omitempty" doc:"of a scan that is sent again: when it was taken back since. It opens nothing any more"`
+	Off    int64      `json:"off,omitempty" doc:"seconds that the phone's clock is ahead, to a period of 15; negative: behind"`
 }
 
 // Use says when and where a ticket has opened a door.
@@ -108,10 +112,11 @@ func (s *Store) Scan(ctx context.Context, scan Scan) (Answer, error) {
 	if err := scan.validate(); err != nil {
 		return Answer{}, err
 	}
-	a, err := s.scans.Do(ctx, scan)
+	r := s.read(scan)
+	a, err := s.scans.Do(ctx, r)
 	if errors.Is(err, errAlone) || errors.Is(err, batch.ErrClosed) {
 		var alone []Answer
-		if alone, err = s.write(ctx, []Scan{scan}); err == nil {
+		if alone, err = s.write(ctx, []read{r}); err == nil {
 			a = alone[0]
 		}
 	}
@@ -124,16 +129,27 @@ func (s *Store) Scan(ctx context.Context, scan Scan) (Answer, error) {
 // errAlone sends those of a group that failed on by themselves.
 var errAlone = errors.New("the group was rolled back")
 
-// scanTogether decides on what was scanned at about the same time: one statement, one commit.
-func (s *Store) scanTogether(ctx context.Context, scans []Scan) []batch.Result[Answer] {
-	results := make([]batch.Result[Answer], len(scans))
-	answers, err := s.write(ctx, scans)
-	if err != nil && len(scans) > 1 {
-		err = errAlone
+// scanTogether decides on what was scanned at about the same time: for each performance one
+// statement, one commit.
+func (s *Store) scanTogether(ctx context.Context, reads []read) []batch.Result[Answer] {
+	of := map[ropeline.PerformanceID][]int{}
+	for i, r := range reads {
+		of[r.performance] = append(of[r.performance], i)
 	}
-	for i := range results {
-		if results[i].Err = err; err == nil {
-			results[i].Value = answers[i]
+	results := make([]batch.Result[Answer], len(reads))
+	for _, places := range of {
+		some := make([]read, len(places))
+		for i, place := range places {
+			some[i] = reads[place]
+		}
+		answers, err := s.write(ctx, some)
+		if err != nil && len(some) > 1 {
+			err = errAlone
+		}
+		for i, place := range places {
+			if results[place].Err = err; err == nil {
+				results[place].Value = answers[i]
+			}
 		}
 	}
 	return results
@@ -142,106 +158,129 @@ func (s *Store) scanTogether(ctx context.Context, scans []Scan) []batch.Result[A
 // reused is no reason: the id is of another scan.
 const reused Reason = "\x00"
 
-// read is what a code says by itself, before anything is asked.
+// read is a scan and what its code says by itself, before anything is asked: an object of what
+// door_scans is asked.
 type read struct {
-	way     string
-	ticket  *string
-	printed *string
-	issue   int
-	verdict Reason
-	off     int64
+	performance ropeline.PerformanceID
+	off         int64
+
+	N         int        `json:"n"`
+	Scan      string     `json:"scan"`
+	Way       string     `json:"way"`
+	Ticket    string     `json:"ticket,omitempty"`
+	Printed   string     `json:"printed,omitempty"`
+	Issue     int        `json:"issue,omitempty"`
+	Verdict   Reason     `json:"verdict"`
+	Door      string     `json:"door"`
+	Direction string     `json:"direction"`
+	Device    string     `json:"device"`
+	Who       string     `json:"who"`
+	Said      *bool      `json:"said,omitempty"`
+	Happened  *time.Time `json:"happened,omitempty"`
 }
 
 // read parses and verifies. A ticket of a code that is not genuine is not believed.
 func (s *Store) read(scan Scan) read {
+	r := read{performance: scan.Performance, Scan: scan.ID, Way: "none", Door: scan.Door, Direction: "in", Device: scan.Device, Who: scan.Who}
+	if scan.Out {
+		r.Direction = "out"
+	}
+	at := s.now()
+	if o := scan.offline; o != nil {
+		r.Said, r.Happened, at = &o.Passed, &o.At, o.At
+	}
 	if scan.Ticket != "" {
-		return read{way: "hand", ticket: &scan.Ticket}
+		r.Way, r.Ticket = "hand", scan.Ticket
+		return r
 	}
 	c, err := ticket.Parse(scan.Code)
 	switch {
 	case errors.Is(err, ticket.ErrVersion):
-		return read{way: "none", verdict: Newer}
+		r.Verdict = Newer
+		return r
 	case err != nil:
-		return read{way: "none", verdict: Foreign}
+		r.Verdict = Foreign
+		return r
 	case c.Printed != "":
-		return read{way: "printed", printed: &c.Printed, verdict: Unknown}
+		r.Way, r.Printed = "printed", c.Printed
+		return r
 	}
-	at := s.now()
-	if scan.offline != nil {
-		at = scan.offline.At
-	}
-	public, err := s.keys.Public(c.Key, c.Ticket, c.Issue)
-	if err == nil {
-		err = c.Verify(public, at)
-	}
-	r := read{way: "phone", ticket: &c.Ticket, issue: c.Issue}
+	r.Way = "phone"
+	err = s.keys.Verify(c, at)
 	var period *ticket.PeriodError
 	switch {
 	case errors.As(err, &period):
-		r.verdict, r.off = Clock, int64(period.Off()/time.Second)
+		r.Verdict, r.off = Clock, int64(period.Off()/time.Second)
 	case err != nil:
-		return read{way: "phone", verdict: Forged}
+		r.Verdict = Forged
+		return r
 	}
+	r.Ticket, r.Issue = c.Ticket, c.Issue
 	return r
 }
 
-// write decides on scans in one statement. They are taken in the order of their tickets, so
-// that no two statements wait for each other.
-func (s *Store) write(ctx context.Context, scans []Scan) ([]Answer, error) {
-	n := len(scans)
-	performances, ids, tickets, printed, issues, verdicts := make([]string, n), make([]string, n), make([]*string, n), make([]*string, n), make([]int, n), make([]string, n)
-	ways, doors, directions, devices, whos, said, at := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]*bool, n), make([]*time.Time, n)
-	reads := make([]read, n)
-	for i, scan := range scans {
-		r := s.read(scan)
-		reads[i] = r
-		performances[i], ids[i], tickets[i], printed[i], issues[i], verdicts[i] = string(scan.Performance), scan.ID, r.ticket, r.printed, r.issue, string(r.verdict)
-		ways[i], doors[i], directions[i], devices[i], whos[i] = r.way, scan.Door, "in", scan.Device, scan.Who
-		if scan.Out {
-			directions[i] = "out"
+// write decides on scans of one performance, in their order.
+func (s *Store) write(ctx context.Context, reads []read) ([]Answer, error) {
+	answers := make([]Answer, 0, len(reads))
+	for len(reads) > 0 {
+		n, of := 0, map[string]bool{} // each id once in a statement: which of two is the same again, none could tell
+		for n < len(reads) && !of[reads[n].Scan] {
+			of[reads[n].Scan] = true
+			n++
 		}
-		if o := scan.offline; o != nil {
-			said[i], at[i] = &o.Passed, &o.At
+		some, err := s.decide(ctx, reads[:n])
+		if odd, is := errors.AsType[*pgconn.PgError](err); is && (odd.Code == "23505" || odd.Code == "40P01") {
+			// Another core was sent the same scan, and has written it now; or holds tickets as an
+			// order does, one after the other.
+			some, err = s.decide(ctx, reads[:n])
 		}
+		if err != nil {
+			return nil, err
+		}
+		answers, reads = append(answers, some...), reads[n:]
 	}
-	rows, err := s.db.Query(ctx, `
-		with asked as materialized (
-			select s.*, coalesce(s.ticket, t.id) as found, case when t.id is null then s.verdict else '' end as why
-			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bool[], $13::timestamptz[])
-				with ordinality as s (performance, scan, ticket, printed, issue, verdict, way, door, direction, device, who, said, happened, n)
-				left join tickets t on t.performance_id = s.performance and t.code = s.printed
-			order by 15, n
-		)
-		select a.n, a.found::text, d.passed, d.reason, d.at, d.zone, d.order_id::text, coalesce(d.label, ''), coalesce(d.tier, ''), coalesce(d.holder, ''),
-			d.used_scan::text, d.used_at, coalesce(d.used_door, ''), coalesce(d.used_who, ''), d.reused
-		from asked a cross join lateral door_scan(a.performance, a.scan, a.found, a.issue, a.why, a.way, a.door, a.direction, a.device, a.who, a.said, a.happened) d`,
-		performances, ids, tickets, printed, issues, verdicts, ways, doors, directions, devices, whos, said, at)
+	return answers, nil
+}
+
+// decide decides on scans in one statement.
+func (s *Store) decide(ctx context.Context, reads []read) ([]Answer, error) {
+	for i := range reads {
+		reads[i].N = i + 1
+	}
+	asked, err := json.Marshal(reads)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]Answer, n)
+	rows, err := s.db.Query(ctx, `
+		select n, passed, reason, at, zone, coalesce(ticket_id::text, ''), coalesce(order_id::text, ''), coalesce(label, ''), coalesce(tier, ''), coalesce(holder, ''),
+			used_scan::text, used_at, coalesce(used_door, ''), coalesce(used_who, ''), undone_at, reused
+		from door_scans($1, $2)`, reads[0].performance, asked)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]Answer, len(reads))
 	got, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (int, error) {
 		var (
-			i                  int
-			a                  Answer
-			found, order, used *string
-			u                  Use
-			usedAt             *time.Time
-			other              bool
+			i      int
+			a      Answer
+			used   *string
+			u      Use
+			usedAt *time.Time
+			other  bool
 		)
-		if err := r.Scan(&i, &found, &a.Passed, &a.Reason, &a.At, &a.Zone, &order, &a.Seat, &a.Tier, &a.Holder, &used, &usedAt, &u.Door, &u.Who, &other); err != nil {
+		if err := r.Scan(&i, &a.Passed, &a.Reason, &a.At, &a.Zone, &a.Ticket, &a.Order, &a.Seat, &a.Tier, &a.Holder, &used, &usedAt, &u.Door, &u.Who, &a.Undone, &other); err != nil {
 			return 0, err
 		}
-		if i--; i < 0 || i >= n {
-			return 0, fmt.Errorf("an answer to scan %d of %d", i, n)
+		if i--; i < 0 || i >= len(reads) {
+			return 0, fmt.Errorf("an answer to scan %d of %d", i, len(reads))
 		}
-		a.Scan, a.At = ids[i], a.At.UTC()
-		if order != nil { // else it is none of this performance's
-			a.Ticket, a.Order = *found, *order
-		}
+		a.Scan, a.At = reads[i].Scan, a.At.UTC()
 		if used != nil && usedAt != nil {
 			u.Scan, u.At = *used, usedAt.UTC()
 			a.Used = &u
+		}
+		if a.Undone != nil {
+			*a.Undone = a.Undone.UTC()
 		}
 		if a.Reason == Clock {
 			a.Off = reads[i].off
@@ -252,8 +291,8 @@ func (s *Store) write(ctx context.Context, scans []Scan) ([]Answer, error) {
 		answers[i] = a
 		return i, nil
 	})
-	if err == nil && len(got) != n {
-		err = fmt.Errorf("%d answers to %d scans", len(got), n)
+	if err == nil && len(got) != len(reads) {
+		err = fmt.Errorf("%d answers to %d scans", len(got), len(reads))
 	}
 	return answers, err
 }

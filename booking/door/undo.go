@@ -40,8 +40,12 @@ func (s *Store) Undo(ctx context.Context, id ropeline.PerformanceID, scan string
 		case !passed || ticket == nil:
 			return ErrNothing
 		}
+		// Whoever moves a ticket holds its row, as door_scans does.
+		if _, err := tx.Exec(ctx, `select from tickets where performance_id = $1 and id = $2 for no key update`, id, *ticket); err != nil {
+			return err
+		}
 		if won {
-			err := tx.QueryRow(ctx, `select scan_id::text from door_entries where performance_id = $1 and ticket_id = $2 and zone = $3 for update`, id, *ticket, zone).Scan(&last)
+			err := tx.QueryRow(ctx, `select scan_id::text from door_entries where performance_id = $1 and ticket_id = $2 and zone = $3`, id, *ticket, zone).Scan(&last)
 			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				return err
 			}

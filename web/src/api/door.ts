@@ -44,7 +44,8 @@ export type Reason =
   | "used"
   | "not-inside"
   | "no-reentry"
-  | "refused";
+  | "refused"
+  | "undone";
 
 export interface Use {
   scan?: string;
@@ -66,6 +67,8 @@ export interface Scanned {
   tier?: string;
   holder?: string;
   used?: Use;
+  /** When it was taken back. */
+  undone?: string;
   off?: number;
 }
 

@@ -1,5 +1,5 @@
 // What a scanner without a network decides by: the list that the server has signed, and what
-// this scanner has let in since. It decides as door_scan does in the database.
+// this scanner has let in since. It decides as door_scans does in the database.
 
 import type { Reason, Settings, SignedList, Use } from "../api/door";
 import { base64, off, parse, unbase64, verifies } from "./code";

@@ -26,7 +26,6 @@ export interface Shown extends api.Scanned {
   door: string;
   out: boolean;
   offline: boolean;
-  undone?: boolean;
 }
 
 export class DoorDesk extends Working {
@@ -294,7 +293,7 @@ export class DoorDesk extends Working {
   undo(of: Shown, reason: string): Promise<void> {
     return this.act(async () => {
       await api.undo(this.performance, of.scan, reason);
-      of.undone = true;
+      Object.assign(of, { passed: false, reason: "undone", undone: new Date(this.clock.now()).toISOString() });
       if (of.ticket) delete this.kept!.seen[of.ticket];
       await keep(this.kept!);
       this.#last = { what: "", at: 0 };

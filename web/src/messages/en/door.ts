@@ -63,6 +63,7 @@ export const door = {
     "not-inside": "Nobody is inside with this ticket.",
     "no-reentry": "Nobody is scanned out here: whoever goes out stays out.",
     refused: "A scanner without a connection refused it.",
+    undone: "This scan was taken back.",
   },
   off: (seconds: number) => `The phone's clock is ${minutes(seconds)} ${seconds < 0 ? "slow" : "fast"}. Look the ticket up by name or number.`,
   used: (at: string, door: string) => `Used ${hour(at)}, ${door}`,
