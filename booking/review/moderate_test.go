@@ -262,6 +262,11 @@ func TestTheOrganizerAnswers(t *testing.T) {
 	if got := h.told(m.ID); !slices.Equal(got, []string{"answered"}) {
 		t.Errorf("told of %v", got)
 	}
+	_, err = h.Answer(ctx, tenant.House, m.ID, "Yes, of 25 minutes.", seen(2))
+	h.wants("answering anew", err, nil)
+	if got := h.told(m.ID); !slices.Equal(got, []string{"answered", "answered"}) {
+		t.Errorf("told of %v", got)
+	}
 	talk := h.shown(bob, review.Draft{Kind: review.Comment, Parent: m.ID, Words: review.Words{Name: "Bob", Text: "Thanks!"}})
 	_, err = h.Answer(ctx, tenant.House, talk.ID, "x", seen(2))
 	h.wants("answering a comment", err, review.ErrTalk)

@@ -39,6 +39,7 @@ import { polling } from "./polling";
 import { presale } from "./presale";
 import { queue } from "./queue";
 import { returns } from "./returns";
+import { reviews } from "./reviews";
 import { findStack, type Stack } from "./stack";
 import { sales } from "./sales";
 import { stopped } from "./stopped";
@@ -50,7 +51,7 @@ import { staffTotp } from "./working";
 
 // buy comes first: it wants to see the lobby of a stack that was just started. sales comes last: it cancels the show.
 const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, newsletter, "venue-import": venueImport, "venue-draw": venueDraw, sales };
-const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "staff-oidc": staffOidc, "organizer-tour": organizer, "fan-finds-and-buys": find };
+const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "staff-oidc": staffOidc, "organizer-tour": organizer, "fan-finds-and-buys": find, reviews };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };
 

@@ -8,6 +8,7 @@ import { unanswered } from "../messages/problem";
 import { Watch } from "./Follow";
 import { HomeTop } from "./HomeTop";
 import { About, Missing, Poster } from "./parts";
+import { Reviews } from "./Reviews";
 import { Shows } from "./Shows";
 
 /** An event changes while somebody reads: it may be postponed. In ms. */
@@ -72,6 +73,7 @@ export function EventPage({ id }: { id: string }) {
             {event.state === "published" && <Watch id={event.id} name={event.title} />}
             <h2>{words.event.dates}</h2>
             <Shows of={event.performances.map((show) => ({ show }))} none={words.event.none} live />
+            <Reviews event={event.id} />
           </article>
         )}
       </main>

@@ -8,6 +8,7 @@ import { DeadLetters } from "./DeadLetters";
 import { Editor } from "./Editor";
 import { Letters } from "./model";
 import { Newsletter } from "./Newsletter";
+import { Posts } from "./Posts";
 
 export function LettersPage({ signInKey }: { signInKey: string }) {
   const [, redraw] = useState(0);
@@ -32,6 +33,7 @@ export function LettersPage({ signInKey }: { signInKey: string }) {
         {letters.wording && <Editor letters={letters} />}
         {letters.newsletters && <Newsletter letters={letters} />}
         {letters.dead && <DeadLetters letters={letters} />}
+        {letters.staff === "yes" && <Posts />}
       </main>
     </>
   );

@@ -29,6 +29,7 @@ export { party } from "./en/party.ts";
 export { receipt } from "./en/receipt.ts";
 export { reminder } from "./en/reminder.ts";
 export { returns } from "./en/returns.ts";
+export { reviews } from "./en/reviews.ts";
 export { sales } from "./en/sales.ts";
 export { setup } from "./en/setup.ts";
 export { shop } from "./en/shop.ts";

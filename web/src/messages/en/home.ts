@@ -107,9 +107,9 @@ export const home = {
   follow: { off: "Follow", offOf: (name: string) => `Follow ${name}`, on: "Following", onOf: (name: string) => `Following ${name}: let go`, signIn: "Sign in to follow" },
   watch: {
     off: "Tell me when a sale opens",
-    offOf: (name: string) => `Tell me when a sale of ${name} opens`,
+    offOf: (name: string) => `Tell me when a sale opens: ${name}`,
     on: "You are told when a sale opens",
-    onOf: (name: string) => `You are told when a sale of ${name} opens: no more`,
+    onOf: (name: string) => `You are told when a sale opens: no more of ${name}`,
     signIn: "Sign in to be told when a sale opens",
   },
   lost: "No answer came. Please try again.",
