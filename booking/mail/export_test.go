@@ -1,6 +1,12 @@
 package mail
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Sweep forgets what is old, as a Sender does each hour.
 func (s *Store) Sweep(ctx context.Context) error { return s.sweep(ctx) }
+
+// Delay is in how long a letter is tried again after so many tries.
+func Delay(tries int) time.Duration { return attempt{parcel: parcel{tries: tries}}.delay() }

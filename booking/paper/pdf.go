@@ -246,7 +246,7 @@ func (p *pdf) says(page string, noPaper bool) []string {
 	return append(says, phone+". This page opens the doors as well, unless the organizer says otherwise before the show.")
 }
 
-// rules are the organizer's, of giving tickets back.
+// rules are the organizer's, of giving tickets back, and to others.
 func (p *pdf) rules() []string {
 	e, zone := p.event, p.event.zone()
 	cancel := "By the organizer’s rules tickets cannot be canceled."
@@ -267,7 +267,11 @@ func (p *pdf) rules() []string {
 		}
 		exchange += "."
 	}
-	return []string{cancel + " " + exchange}
+	give := "Tickets cannot be given to others."
+	if until := e.rules.TransferCloses(e.StartsAt); !until.IsZero() {
+		give = "Tickets can be given to others on their page until " + moment(until, zone) + "; this page is of no use to them then."
+	}
+	return []string{cancel + " " + exchange, give}
 }
 
 // when says when it starts by the clocks of the venue.

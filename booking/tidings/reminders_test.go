@@ -151,7 +151,7 @@ func TestNobodyIsRemindedOfWhatIsNotSo(t *testing.T) {
 		want int
 	}{
 		"as it was": {``, 1}, "postponed": {`update performances set state = 'postponed'`, 0}, "over": {`update performances set starts_at = now() - interval '1 hour', doors_at = null`, 0},
-		"on another day": {`update performances set starts_at = starts_at + interval '5 days'`, 0}, "given back": {`update tickets set state = 'canceled'`, 0},
+		"on another day": {`update performances set starts_at = starts_at + interval '5 days'`, 0}, "given to somebody": {`update tickets set holder = gen_random_uuid()`, 0}, "given back": {`update tickets set state = 'canceled'`, 0},
 		"erased": {`update buyers set email = ''`, 0}, "to an address that refuses letters": {`insert into mail_marks (email_mac, kind, problem) values ('mac of ada@example.org', 'bounce', '550')`, 0},
 		"to one beside it": {`insert into mail_marks (email_mac, kind, problem) values ('mac of ida@example.org', 'bounce', '550')`, 1},
 	} {

@@ -89,6 +89,7 @@ function Rules({ setup }: { setup: Setup }) {
     [of.ends, moment(sale.ends_at)],
     [of.limit, [of.perOrder(sale.units_per_hold), sale.units_per_place && of.perPerson(sale.units_per_place)].filter(Boolean).join(", ")],
     [of.refund, draft.refundDays === "" ? of.never : of.until(Number(draft.refundDays), Number(draft.refundKeep))],
+    [of.transfer, draft.transferDays === "" ? of.kept : of.given(Number(draft.transferDays), Number(draft.transferTimes))],
     ...(sale.lanes ?? []).map((lane): [string, string] => [of.presale, `${lane.title}, ${lane.share} %`]),
   ];
   return (

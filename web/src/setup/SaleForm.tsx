@@ -77,6 +77,8 @@ export function SaleForm({ setup }: { setup: Setup }) {
         <div class="times">
           {number("refundDays", of.refundDays, of.refundHint, fixed)}
           {draft.refundDays !== "" && number("refundKeep", of.refundKeep, undefined, fixed)}
+          {number("transferDays", of.transferDays, of.transferHint, fixed)}
+          {draft.transferDays !== "" && number("transferTimes", of.transferTimes, of.transferTimesHint, fixed)}
           {number("tax", of.tax, undefined, fixed)}
         </div>
       </fieldset>

@@ -21,6 +21,8 @@ const good: Draft = {
   ends: "2027-07-01T20:00",
   refundDays: "7",
   refundKeep: "10",
+  transferDays: "2",
+  transferTimes: "3",
   tax: "6",
 };
 
@@ -35,7 +37,7 @@ test("a draft without faults makes the program that it says", () => {
   expect(programOf(good, "e1", venues)).toMatchObject({
     event_id: "e1",
     currency: "EUR",
-    tariff: { tax_rate: 600, refund: { before: 7 * 86_400, keep_rate: 1000 }, exchange: {} },
+    tariff: { tax_rate: 600, refund: { before: 7 * 86_400, keep_rate: 1000 }, exchange: {}, transfer: { before: 2 * 86_400, times: 3 } },
     performances: [
       {
         venue: "v1",

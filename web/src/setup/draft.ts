@@ -56,6 +56,10 @@ export interface Draft {
   refundDays: string;
   /** Percent. */
   refundKeep: string;
+  /** Days before the start until which tickets may be given to others; empty: they may not. */
+  transferDays: string;
+  /** How often a ticket may change hands; empty: as often as its holders like. */
+  transferTimes: string;
   tax: string;
 }
 
@@ -83,6 +87,8 @@ export const blank = (title: string): Draft => ({
   laneEntry: "code",
   refundDays: "",
   refundKeep: "0",
+  transferDays: "",
+  transferTimes: "",
   tax: "",
 });
 
@@ -266,6 +272,8 @@ function ofSale(d: Draft, { venues, now }: Known): Faults {
     ["party", 2, 10, false],
     ["refundDays", 1, 365, false],
     ["refundKeep", 0, 100, true],
+    ["transferDays", 1, 365, false],
+    ["transferTimes", 1, 100, false],
     ["tax", 0, 100, false],
   ];
   for (const [name, least, most, needed] of numbers) {
@@ -301,6 +309,7 @@ export function programOf(d: Draft, event: string, venues: ReadonlyMap<string, V
       ...(d.tax !== "" && { tax_rate: Number(d.tax) * 100 }),
       refund: d.refundDays === "" ? {} : { before: Number(d.refundDays) * 86_400, ...(Number(d.refundKeep) > 0 && { keep_rate: Number(d.refundKeep) * 100 }) },
       exchange: {},
+      ...(d.transferDays !== "" && { transfer: { before: Number(d.transferDays) * 86_400, ...(d.transferTimes !== "" && { times: Number(d.transferTimes) }) } }),
     },
     performances: d.nights.map((night, i) => {
       const venue = venues.get(night.venue)!;

@@ -35,7 +35,7 @@ export const setup = {
   theirs: "Show theirs",
   mine: "Keep mine",
   look: "Something is missing, or cannot be as it is: see the fields.",
-  fixed: "The sale is made: venues, how many dates there are, currency, tax, refunds and releases stay as they are, because what is sold refers to them.",
+  fixed: "The sale is made: venues, how many dates there are, currency, tax, refunds, giving to others and releases stay as they are, because what is sold refers to them.",
 
   show: {
     heading: "What is it?",
@@ -141,6 +141,10 @@ export const setup = {
     refundDays: "Fans may give tickets back until so many days before",
     refundHint: "Empty: they may not.",
     refundKeep: "Of that you keep, in percent",
+    transferDays: "They may give tickets to others until so many days before",
+    transferHint: "Empty: they may not.",
+    transferTimes: "So often a ticket may change hands",
+    transferTimesHint: "Empty: as often as they like.",
     tax: "Tax that is in the price, in percent",
   },
   open: {
@@ -195,6 +199,9 @@ export const setup = {
     refund: "Giving back",
     never: "Tickets cannot be given back.",
     until: (days: number, keep: number) => `Until ${count(days)} ${plural(days, { one: "day", other: "days" })} before the start${keep > 0 ? `; ${count(keep)} % are kept` : ""}.`,
+    transfer: "Giving to others",
+    kept: "Tickets cannot be given to others.",
+    given: (days: number, times: number) => `Until ${count(days)} ${plural(days, { one: "day", other: "days" })} before the start${times > 0 ? `; ${plural(times, { one: "once", other: `${count(times)} times` })}` : ""}.`,
     presale: "Line of its own",
   },
   places: (text: string, n: number) => `${text} ${plural(n, { one: "place", other: "places" })}`,

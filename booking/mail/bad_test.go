@@ -1,0 +1,196 @@
+package mail_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/mail"
+)
+
+// write posts a letter to each of these.
+func (r *rig) write(bulk bool, to ...string) {
+	r.t.Helper()
+	err := pgx.BeginFunc(r.t.Context(), r.db, func(tx pgx.Tx) error {
+		for _, each := range to {
+			if _, err := r.store.Post(r.t.Context(), tx, mail.Message{To: each, Subject: "S", Text: "T\n"}, mail.Slip{For: 3 * 24 * time.Hour, Bulk: bulk}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) count(sql string) (n int) {
+	r.t.Helper()
+	if err := r.db.QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+func fans(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("fan-%d@example.org", i))
+	}
+	return all
+}
+
+// A mail server that is down for a day loses no letter: each is tried less and less often, by
+// Postgres's clock, and at least every quarter of an hour; and when it comes back those go first
+// that somebody waits for.
+func TestAMailServerThatIsDownForADayLosesNothing(t *testing.T) {
+	t.Parallel()
+	var waits []time.Duration
+	for tries := 1; tries <= 100; tries++ {
+		waits = append(waits, mail.Delay(tries))
+	}
+	if got := fmt.Sprint(waits[:6]); got != "[5s 20s 1m20s 5m20s 15m0s 15m0s]" || waits[99] != 15*time.Minute {
+		t.Errorf("it is tried again after %s, and %v in the end", got, waits[99])
+	}
+	const many = 190 // the box keeps 200
+	r := open(t)
+	r.write(true, fans(many)...)
+	r.write(false, "ada@example.org", "bert@example.org", "cleo@example.org")
+	// As they are after a day of tries: an hour or ten minutes are left until the next.
+	r.exec(`update mails set tries = 100, problem = 'the mail server cannot be reached', created_at = now() - interval '1 day', give_up_at = give_up_at - interval '1 day', next_at = now() + interval '10 minutes'`)
+	r.exec(`update river_job set state = 'scheduled', scheduled_at = now() + interval '10 minutes', created_at = now() - interval '1 day', attempt = 0`)
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.exec(`update mails set next_at = now()`) // the ten minutes are over
+	r.exec(`update river_job set state = 'available', scheduled_at = now()`)
+	r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+	all := r.box.Letters() // the newest first
+	if len(all) != many+3 || r.count(`select count(*) from mails where state = 'sent' and sealed is null`) != many+3 {
+		t.Fatalf("there came %d letters of %d", len(all), many+3)
+	}
+	for i, l := range all {
+		if before := len(all) - 1 - i; !strings.HasPrefix(l.To, "fan-") && before > many/2 {
+			t.Errorf("%s had to wait for %d letters that go to many", l.To, before)
+		}
+	}
+}
+
+// Of a day at which the mail server is away nothing is given up that is of use for three.
+func TestWhatIsOfUseForLongerIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	address := r.serve("127.0.0.1:0")
+	r.box.Refuse = func(to string) int { return 451 } // it takes nothing from anybody
+	sender := r.sender(address)
+	r.write(false, "day@example.org", "days@example.org")
+	r.exec(`update mails set tries = 95, created_at = now() - interval '1 day', give_up_at = now() + interval '2 days'`)
+	r.exec(`update mails set give_up_at = now() + interval '14 minutes' where id = (select max(id::text)::uuid from mails)`) // before it could be tried again
+	r.until(sender.Run, func() bool { return r.states() == "due* failed*" })
+	if n := r.count(`select count(*) from mails where state = 'due' and tries = 96 and next_at between now() + interval '14 minutes' and now() + interval '15 minutes'`); n != 1 {
+		t.Errorf("%d letters wait for a quarter of an hour", n)
+	}
+}
+
+// A mail server that refuses an address of many takes the others, over the same connections.
+func TestAnAddressThatIsRefusedIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	r.box.Refuse = func(to string) int {
+		if strings.HasPrefix(to, "fan-2") { // 11 of 30
+			return 550
+		}
+		return 0
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.write(false, fans(30)...)
+	r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+	if sent, failed := len(r.box.Letters()), r.count(`select count(*) from mails where state = 'failed' and tries = 1 and problem like '%550'`); sent != 19 || failed != 11 {
+		t.Errorf("%d letters came and %d were refused once, want 19 and 11", sent, failed)
+	}
+}
+
+// A mail server that takes half a minute to answer for some holds up nobody else, and a letter
+// that waits for it is let go of.
+func TestAMailServerThatIsSlowHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	over := make(chan struct{})
+	r.box.Refuse = func(to string) int {
+		if strings.HasPrefix(to, "fan-") {
+			select {
+			case <-over:
+			case <-time.After(30 * time.Second):
+			}
+		}
+		return 0
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.write(false, fans(mail.Hands-2)...)
+	asked := false
+	var began time.Time
+	var took time.Duration
+	r.until(sender.Run, func() bool {
+		if !asked && r.count(`select count(*) from mails where tries = 1`) == mail.Hands-2 { // all of them are at it
+			r.write(false, "ada@example.org", "bert@example.org", "cleo@example.org")
+			asked, began = true, time.Now()
+		}
+		if !asked || r.count(`select count(*) from mails where state = 'sent'`) != 3 {
+			return false
+		}
+		took = time.Since(began)
+		if n := r.count(`select count(*) from mails where state = 'due' and tries = 1 and problem = ''`); n != mail.Hands-2 {
+			t.Errorf("%d letters are waited for, want %d", n, mail.Hands-2)
+		}
+		close(over)
+		return true
+	})
+	if took > 10*time.Second {
+		t.Errorf("others waited for %v", took)
+	}
+}
+
+// Of a letter that a mail server does not answer to, nobody waits for longer than go-mail does,
+// and it is tried again.
+func TestAMailServerThatNeverAnswersIsLetGoOf(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	over := make(chan struct{})
+	defer close(over)
+	r.box.Refuse = func(to string) int {
+		if to == "never@example.org" {
+			<-over
+		}
+		return 0
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.write(false, "never@example.org", "ada@example.org")
+	began := time.Now()
+	r.until(sender.Run, func() bool {
+		return r.count(`select count(*) from mails where state = 'due' and problem = 'the mail server did not take it' and next_at > now()`) == 1 && r.states() == "due* sent"
+	})
+	if took := time.Since(began); took < 10*time.Second {
+		t.Errorf("it was let go of after %v", took)
+	}
+}
+
+// An address that would be another header, or another command, is none: its letter is given up,
+// and nobody hears of it.
+func TestAnAddressIsNothingElse(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	bad := []string{"ada@example.org\r\nBcc: all@example.org", "ada@example.org>\r\nRCPT TO:<all@example.org", "ada@example.org, all@example.org", "ada@example.org\x00", "\"a\r\nb\"@example.org", "<>", ""}
+	r.write(false, bad...)
+	r.write(false, "Ada <ada@example.org>") // a name is no harm
+	r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+	all := r.box.Letters()
+	if n := r.count(`select count(*) from mails where state = 'failed' and problem = 'its address is none'`); n != len(bad) || len(all) != 1 {
+		t.Errorf("%d addresses are none, want %d; there came %+v", n, len(bad), all)
+	}
+	for _, l := range all {
+		if strings.Contains(l.To+l.Header, "all@example.org") {
+			t.Errorf("a letter came to %s:\n%s", l.To, l.Header)
+		}
+	}
+}
