@@ -122,6 +122,18 @@ func Print(out io.Writer, rows []Row) error {
 	return table.Flush()
 }
 
+// Read reads what Write wrote.
+func Read(path string) (rows []Row, err error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &rows)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the results before: %w", err)
+	}
+	return rows, nil
+}
+
 // Write puts the rows into a file, as a JSON array.
 func Write(path string, rows []Row) error {
 	text, err := json.MarshalIndent(rows, "", "  ")

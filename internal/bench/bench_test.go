@@ -69,7 +69,7 @@ func TestAPartThatFailsLeavesTheOthersTheirRows(t *testing.T) {
 		t.Errorf("an unknown part: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "line.json")
-	err = Run(t.Context(), all, Plan{Runs: 1, Scale: 0.25}, file, io.Discard)
+	err = Run(t.Context(), all, Plan{Runs: 1, Scale: 0.25}, nil, file, io.Discard)
 	if !errors.Is(err, broken) {
 		t.Errorf("a broken part: %v", err)
 	}
@@ -80,5 +80,29 @@ func TestAPartThatFailsLeavesTheOthersTheirRows(t *testing.T) {
 	var rows []Row
 	if err := json.Unmarshal(text, &rows); err != nil || len(rows) != 3 || rows[2].Value != 25 {
 		t.Errorf("%v: read back %+v", err, rows)
+	}
+}
+
+// The rows of two benches in one file: the second keeps those of the first, or says that there are none.
+func TestRowsAreAddedToAFile(t *testing.T) {
+	t.Parallel()
+	part := func(name string) []Part {
+		return []Part{{Name: name, Measure: func(context.Context, Plan, io.Writer) ([]Row, error) {
+			return []Row{Alone(name, "ms", []float64{1}).AtMost(50)}, nil
+		}}}
+	}
+	file := filepath.Join(t.TempDir(), "door.json")
+	if err := Command(t.Context(), "letters", part("letters"), []string{"-add", "-out", file}, io.Discard); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("added to no file: %v", err)
+	}
+	if err := Command(t.Context(), "scans", part("scans"), []string{"-out", file}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := Command(t.Context(), "letters", part("letters"), []string{"-add", "-out", file}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := Read(file); err != nil || len(rows) != 2 || rows[0].What != "scans" || rows[1].What != "letters" || strings.Contains(out.String(), "scans") {
+		t.Errorf("%+v, %v: %s", rows, err, out.String())
 	}
 }

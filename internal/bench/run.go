@@ -57,6 +57,7 @@ func Command(ctx context.Context, name string, parts []Part, args []string, out 
 	file := flags.String("out", "out/bench/"+name+".json", "file of the results")
 	profile := flags.String("profile", "", "file for a profile of this program's processor time; none without it")
 	rows := flags.String("rows", "", "parts to measure, separated by commas; all without it")
+	add := flags.Bool("add", false, "keep the rows that the file has")
 	plan := Plan{}
 	flags.IntVar(&plan.Runs, "runs", 3, "of which the median counts")
 	flags.Float64Var(&plan.Scale, "scale", 1, "share of the sizes that the targets are about")
@@ -79,13 +80,19 @@ func Command(ctx context.Context, name string, parts []Part, args []string, out 
 		defer pprof.StopCPUProfile()
 	}
 	fmt.Fprintf(out, "%s, %d processors; medians of %d runs\n", runtime.Version(), runtime.NumCPU(), plan.Runs)
-	return Run(ctx, chosen, plan, *file, out)
+	var before []Row
+	if *add {
+		if before, err = Read(*file); err != nil {
+			return err
+		}
+	}
+	return Run(ctx, chosen, plan, before, *file, out)
 }
 
-// Run measures the parts, writes all rows into the file and prints them. A part
+// Run measures the parts, writes their rows into the file, after those given, and prints them. A part
 // that fails does not take the others' rows away: it is told at the end.
-func Run(ctx context.Context, parts []Part, p Plan, file string, out io.Writer) error {
-	var rows []Row
+func Run(ctx context.Context, parts []Part, p Plan, rows []Row, file string, out io.Writer) error {
+	had := len(rows)
 	var failed []error
 	for _, part := range parts {
 		fmt.Fprintf(out, "== %s\n", part.Name)
@@ -99,5 +106,5 @@ func Run(ctx context.Context, parts []Part, p Plan, file string, out io.Writer) 
 		}
 	}
 	fmt.Fprintln(out)
-	return errors.Join(append(failed, Write(file, rows), Print(out, rows))...)
+	return errors.Join(append(failed, Write(file, rows), Print(out, rows[had:]))...)
 }
