@@ -3,6 +3,7 @@ package door_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -522,5 +523,89 @@ func TestAScanReadsNoOthers(t *testing.T) {
 		return nil
 	}); err != nil || all < scans {
 		t.Error(all, err)
+	}
+}
+
+// Whatever a scanner hands in is taken or refused, and never our fault; what is taken is
+// answered one by one, and the same again as before.
+func FuzzMerge(f *testing.F) {
+	h := open(f)
+	s := h.sell(h.show, 0, "ann@example.org")
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	for _, seed := range []string{
+		`[]`, `[{}]`, `[{"id":"` + s.order + `","code":"` + h.phone(s, 1, 0) + `","door":"Main entrance","passed":true,"at":"` + now + `"}]`,
+		`[{"id":"` + s.order + `","ticket":"` + s.id + `","door":"Main entrance","out":true,"at":"` + now + `"},{"id":"` + s.order + `","code":"` + s.printed + `","door":"Main entrance","at":"` + now + `"}]`,
+		`[{"id":"` + s.id + `","code":"\u0000\ud800","door":"\u202e","at":"9999-12-31T23:59:59.999999999Z"}]`, `[{"id":"{` + s.id + `}","ticket":"urn:uuid:` + s.id + `","door":"a","at":"0000-01-01T00:00:00+23:59"}]`,
+	} {
+		f.Add(seed, "gate 1")
+	}
+	f.Fuzz(func(t *testing.T, body, device string) {
+		var decisions []door.Decision
+		if json.Unmarshal([]byte(body), &decisions) != nil {
+			return
+		}
+		answers, err := h.Merge(t.Context(), h.show.ID, device, "staff:kim", decisions)
+		if err != nil {
+			if !errors.Is(err, door.ErrScan) && !errors.Is(err, door.ErrReused) {
+				t.Fatalf("%s: %v", body, err)
+			}
+			return
+		}
+		again, err := h.Merge(t.Context(), h.show.ID, device, "staff:kim", decisions)
+		if err != nil || len(answers) != len(decisions) || len(again) != len(answers) {
+			t.Fatalf("%s: %d, %d, %v", body, len(answers), len(again), err)
+		}
+		for i := range again {
+			if a, b := answers[i], again[i]; a.Scan != b.Scan || a.Passed != b.Passed || a.Reason != b.Reason && a.Reason != door.Clock {
+				t.Fatalf("%s: %+v and %+v", body, a, b)
+			}
+		}
+	})
+}
+
+// Of two cores that decide on one ticket at the same time the second waits, and knows of the
+// first: whatever it has read before would let both in.
+func TestTheSecondOfTwoCoresKnowsOfTheFirst(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	s := h.sell(h.show, 0, "ann@example.org")
+	tx, err := h.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	var passed bool
+	err = tx.QueryRow(t.Context(), `select passed from door_scans($1, jsonb_build_array(jsonb_build_object('n', 1, 'scan', gen_random_uuid(), 'ticket', $2::text, 'issue', 1, 'verdict', '', 'way', 'phone',
+		'door', 'Main entrance', 'direction', 'in', 'device', 'd', 'who', 'staff:d')))`, h.show.ID, s.id).Scan(&passed)
+	if err != nil || !passed {
+		t.Fatal(passed, err)
+	}
+	answer := make(chan door.Answer, 1)
+	go func() {
+		a, err := h.Scan(t.Context(), scan(h, s.printed))
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- a
+	}()
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for waits := false; !waits; {
+		select {
+		case a := <-answer:
+			t.Fatalf("it did not wait: %+v", a)
+		case <-late:
+			t.Fatal("it does not come to wait")
+		case <-tick.C:
+			if err := h.db.QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query ~ 'door_scans')`).Scan(&waits); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-answer; a.Passed || a.Reason != door.Used || a.Used == nil || a.Used.Who != "staff:d" {
+		t.Errorf("the second is told %+v", a)
 	}
 }

@@ -16,8 +16,8 @@ export async function door(fan: Fan): Promise<void> {
   const { page, stack } = fan;
   await fan.arrive();
   await fan.comeIn();
-  await fan.pickOnMap(2);
-  await fan.button(shopWords.basket.hold(2)).click();
+  await fan.pickOnMap(3);
+  await fan.button(shopWords.basket.hold(3)).click();
   await fan.button(shopWords.basket.checkout).click();
   await page.getByLabel(shopWords.pay.email).fill(email);
   await page.getByRole("button", { name: /^Pay / }).click();
@@ -84,7 +84,7 @@ async function atTheDoor(fan: Fan, scanner: Page, film: string): Promise<void> {
 
   // Without a network the list decides, and the page comes back by itself.
   await page.keyboard.press("ArrowRight");
-  await page.getByText(/^Ticket 2 of 2/).waitFor();
+  await page.getByText(/^Ticket 2 of 3/).waitFor();
   await scanner.context().setOffline(true);
   await see(page, scanner, film);
   await result(true).getByText(words.offline).waitFor();
@@ -110,7 +110,7 @@ async function atTheDoor(fan: Fan, scanner: Page, film: string): Promise<void> {
   assert.equal(await scanner.locator(".doubles li").count(), 1);
   await look(scanner, "door-double", scanner.locator(".doubles"));
 
-  // A supervisor takes back whom they have just let in: looked up, in, back, in.
+  // What is looked up is let in by hand, taken back, and let in.
   const [answer] = await Promise.all([
     scanner.waitForResponse("**/door/tickets?*"),
     (async () => {
@@ -119,9 +119,36 @@ async function atTheDoor(fan: Fan, scanner: Page, film: string): Promise<void> {
     })(),
   ]);
   assert.equal(answer.status(), 200);
-  assert.equal(await scanner.locator(".found li").count(), 2);
+  assert.equal(await scanner.locator(".found li").count(), 3);
   await look(scanner, "door-found", scanner.locator(".found"));
+  await takesBack(scanner);
   await setsRules(scanner);
+}
+
+/** A supervisor takes back whom they have just let in: the house has one less, and the ticket opens the door again. */
+async function takesBack(scanner: Page): Promise<void> {
+  const came = (n: number) => scanner.locator(".counts").getByText(words.entered(n, 3)).waitFor();
+  const third = scanner.locator(".found li").filter({ hasNotText: /Used/ });
+  assert.equal(await third.count(), 1, "of three tickets one has not come in");
+  const letIn = third.getByRole("button");
+  const seat = (await third.locator("strong").textContent())!;
+  await letIn.click();
+  await scanner.locator(".result.yes", { hasText: seat }).waitFor();
+  await came(3);
+  const scans = scanner.getByRole("region", { name: words.last });
+  await scans.getByRole("button", { name: words.undoFor(seat) }).click();
+  await scans.getByLabel(words.undoReason).fill("the wrong person");
+  await fits(scanner);
+  await look(scanner, "door-undo", scans);
+  await scans.locator("form").getByRole("button", { name: words.undo, exact: true }).click();
+  await scanner.getByText(words.undone, { exact: true }).waitFor();
+  await scanner.locator(".result.no").getByText(words.reason.undone).waitFor();
+  await came(2);
+  await look(scanner, "door-undone");
+  await letIn.click();
+  await scanner.locator(".result.yes", { hasText: seat }).waitFor();
+  await came(3);
+  await look(scanner, "door-again");
 }
 
 /** Organizers set the rules where they see who comes. */
