@@ -44,13 +44,14 @@ import { findStack, type Stack } from "./stack";
 import { sales } from "./sales";
 import { stopped } from "./stopped";
 import { transfer } from "./transfer";
+import { turn } from "./turn";
 import { venueImport } from "./venues";
 import { staffTeam } from "./team";
 import { deskLetters } from "./wording";
 import { staffTotp } from "./working";
 
 // buy comes first: it wants to see the lobby of a stack that was just started. sales comes last: it cancels the show.
-const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, newsletter, "venue-import": venueImport, "venue-draw": venueDraw, sales };
+const together: Record<string, (fan: Fan) => Promise<void>> = { buy, phone, decline, card, exchange, transfer, stopped, queue, polling, plain, handover, turn, party, leave, gate, foreign, ops, counter, door, dressed, account, "staff-totp": staffTotp, "staff-team": staffTeam, "desk-letters": deskLetters, newsletter, "venue-import": venueImport, "venue-draw": venueDraw, sales };
 const apart: typeof together = { draw, news, nights, returns, coupons, invited, presale, net, hall, "staff-oidc": staffOidc, "organizer-tour": organizer, "fan-finds-and-buys": find, reviews };
 const journeys = { ...together, ...apart };
 const desktop = { viewport: { width: 1280, height: 900 } };

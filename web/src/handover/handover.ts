@@ -22,7 +22,8 @@ export function open(dialog: HTMLDialogElement, sale: string, watching: boolean)
   const close = h("div", { class: "choices" }, button(words.close, "", () => dialog.close()));
   if (watching) dialog.replaceChildren(title(words.watching), bring, close);
   else {
-    const shown = h("div", { class: "code", "aria-live": "polite" }, note(words.wait));
+    // It has the focus: in a field a phone would show its keyboard, above the code.
+    const shown = h("div", { class: "code", "aria-live": "polite", tabindex: "-1", autofocus: "" }, note(words.wait));
     dialog.replaceChildren(title(words.heading), note(words.lead), shown, letter(sale), bring, close);
     void show(shown, sale);
   }
@@ -34,6 +35,7 @@ function letter(sale: string): HTMLElement {
   const email = h("input", { id: "email", type: "email", required: "", maxlength: "254", autocomplete: "email" });
   const told = h("p", { class: "note", role: "status" }, words.letter.note);
   const form = h("form", {}, h("label", { for: "email" }, words.letter.ask), email, told, h("div", { class: "choices" }, h("button", {}, words.letter.send)));
+  form.style.marginBlock = "1.5rem"; // few see it: it is no rule that everybody loads
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void (async () => {
