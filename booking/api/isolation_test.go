@@ -108,7 +108,7 @@ var forEverybody = map[string]string{
 	"search": "what is published", "suggest": "the same", "get-listing": "the same", "show-returns": "how many wait, and no names", "join-returns": "whoever waits gets a key of their own",
 	"list-coupons": "what is given out", "get-coupon": "the same", "list-shops": "the same", "list-products": "the same", "list-categories": "the same", "create-bag": "an empty one, with a key of its own",
 	"get-sign-in-providers": "where else one may sign in", "sign-up": "always the same answer", "confirm-address": "the letter's token counts", "confirm-move": "the same", "reset-password": "the same",
-	"forgot-password": "always the same answer", "sign-in": "the password counts", "sign-in-second": "the code counts", "sign-out": "of what is shown", "begin-outside-sign-in": "leads away", "end-outside-sign-in": "what was sealed for that browser counts",
+	"wish": "always the same answer", "forgot-password": "always the same answer", "sign-in": "the password counts", "sign-in-second": "the code counts", "sign-out": "of what is shown", "begin-outside-sign-in": "leads away", "end-outside-sign-in": "what was sealed for that browser counts",
 }
 
 // Whoever works for one organization finds nothing of another's, whatever they ask: every

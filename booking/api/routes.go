@@ -99,6 +99,7 @@ const (
 	ownPostsPath    = organizer + "/posts"
 	moderationPath  = organizer + "/moderation"
 	newsletterStep  = "/api/v1/newsletters/{consent}/{step}"
+	wishStep        = "/api/v1/events/wishes/{wish}/{step}"
 	wordingPath     = wordingsPath + "/{letter}/{language}"
 )
 
@@ -392,6 +393,9 @@ var Routes = []Route{
 	{"get-my-reminders", http.MethodGet, mePath + "/reminders", Account, http.StatusOK, "How many days before this account is reminded of what it has bought"},
 	{"put-my-reminders", http.MethodPut, mePath + "/reminders", Account, http.StatusOK, "Be reminded so many days before, or not at all; orders of which something else was said stay with that"},
 	{"get-watched", http.MethodGet, mePath + "/events/{id}", Account, http.StatusOK, "Whether this account is told when a sale of an event opens"},
+	{"wish", http.MethodPost, "/api/v1/events/{id}/wishes", Doorstep, http.StatusAccepted, "Leave an address that is told when a sale of an event opens, once a letter was answered; the answer is always the same"},
+	{"show-wish-step", http.MethodGet, wishStep, Address, http.StatusOK, "The page to which a letter links: it asks whether somebody wants to be told when a sale opens, or no more"},
+	{"take-wish-step", http.MethodPost, wishStep, Address, http.StatusOK, "The press of its button; to leave, also what mail programs send (RFC 8058)"},
 	{"watch", http.MethodPut, mePath + "/events/{id}", Account, http.StatusNoContent, "Be told by letter when a sale of an event opens"},
 	{"unwatch", http.MethodDelete, mePath + "/events/{id}", Account, http.StatusNoContent, "Be told that no more"},
 	{"claim-orders", http.MethodPost, mePath + "/orders/claim", Account, http.StatusOK, "Take over what this account's address has bought before as a guest"},

@@ -46,6 +46,7 @@ import (
 	"github.com/ropeline/ropeline/booking/ticket"
 	"github.com/ropeline/ropeline/booking/tidings"
 	"github.com/ropeline/ropeline/booking/webhook"
+	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/booking/wording"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
@@ -127,6 +128,7 @@ type server struct {
 
 	newsletters *newsletter.Store
 	reviews     *review.Store
+	wishes      *wish.Store  // nil: where there are no accounts
 	reports     mail.Secrets // of the mail provider
 	letters     *mail.Store  // nil: nobody here can read them
 	finder      *find.Store
@@ -183,6 +185,7 @@ func New(c Config) (*Core, error) {
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(s.letters, c.Site))
 		s.outside = c.Outside
+		s.wishes = wish.New(c.Postgres, s.letters, c.People, wish.Keys(c.OrderKey), c.Site)
 	}
 	s.posts, s.around, s.redis = newLookPosts(shows, c.Looks), c.Around, c.Redis
 	s.returns = returns.New(c.Postgres, shows, units, holds, returns.Keys(c.OrderKey))
@@ -234,7 +237,7 @@ func (s *server) app() (*fiber.App, error) {
 	s.quick(app)
 	app.Use(deadline, named)
 	s.spec = humafiber.NewWithGroup(app, s.guarded(app), specification())
-	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeNewsletters, s.routeReviews, s.routeBounces, s.routeInbox, s.routeDeadLetters, s.routeReminders, s.routeWatch, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
+	for _, register := range []func() error{s.routeShows, s.routeFind, s.routeEvents, s.routeHolds, s.routeOrders, s.routeTickets, s.routeTransfers, s.routeWebhooks, s.routeSandbox, s.routeCoupons, s.routeDesk, s.routeMoney, s.routeBlocks, s.routeCounter, s.routeDoor, s.routeEndpoints, s.routeOrganizer, s.routeLooks, s.routeReadiness, s.routePublication, s.routeCodes, s.routeDrafts, s.routePerformers, s.routeTours, s.routePlaces, s.routePictures, s.routePlans, s.routeReturns, s.routeInsight, s.routeNotices, s.routeWordings, s.routeNewsletters, s.routeReviews, s.routeBounces, s.routeInbox, s.routeDeadLetters, s.routeReminders, s.routeWatch, s.routeWishes, s.routeAccounts, s.routeOutside, s.routeMe, s.routeTeam} {
 		if err := register(); err != nil {
 			return nil, err
 		}

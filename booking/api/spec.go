@@ -122,7 +122,7 @@ var also = map[string][]int{
 }
 
 // media are the routes whose good answer is no JSON.
-var media = map[string]string{"show-sandbox-payment": "text/html", "show-newsletter-step": "text/html", "take-newsletter-step": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-report-pdf": "application/pdf", "get-tickets-pdf": "application/pdf", "get-calendar": "text/calendar",
+var media = map[string]string{"show-sandbox-payment": "text/html", "show-newsletter-step": "text/html", "take-newsletter-step": "text/html", "show-wish-step": "text/html", "take-wish-step": "text/html", "get-settlement-csv": "text/csv", "get-orders-csv": "text/csv", "get-accounting-csv": "text/csv", "get-report-pdf": "application/pdf", "get-tickets-pdf": "application/pdf", "get-calendar": "text/calendar",
 	"get-picture": "image/jpeg", "get-logo": "image/jpeg"}
 
 // limits are the headers by which every answer may say how much more is let

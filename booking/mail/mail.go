@@ -102,6 +102,7 @@ type Cause struct {
 	Day          string `json:"day,omitempty"`      // of which somebody is reminded, as 2030-05-01
 	Sale         string `json:"sale,omitempty"`     // that opens
 	Person       string `json:"person,omitempty"`   // who is told that
+	Wish         string `json:"wish,omitempty"`     // or of whom without an account
 	Post         string `json:"post,omitempty"`     // of what somebody has said of an event; Change says what became of it
 }
 

@@ -416,6 +416,9 @@ func (s *Store) Person(ctx context.Context, id string) (Person, error) {
 	return p, away("reading an account", err)
 }
 
+// Asks counts that a letter is asked for from somewhere, with those of accounts.
+func (s *Store) Asks(ctx context.Context, from netip.Addr) error { return s.ask(ctx, from) }
+
 // Known is the account of an address that is confirmed, "" if there is none. It is for what
 // goes to that address, and for nobody to be told.
 func (s *Store) Known(ctx context.Context, email string) (id string, err error) {
@@ -550,6 +553,9 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `delete from invitations where email_mac = (select email_mac from people where id = $1)`, id); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from opening_wishes where email_mac = (select email_mac from people where id = $1)`, id); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `update people set email_mac = null, wrapped = null, sealed = null, password = '', state = 'erased', erased_at = now()

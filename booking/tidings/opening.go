@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/booking/wording"
 )
 
@@ -59,14 +60,21 @@ func (o *Opener) Tell(ctx context.Context) error {
 			where p.state = 'scheduled' and p.starts_at > now() and e.state = 'published' group by sp.sale_id, p.event_id
 		), told as (
 			insert into sale_openings (sale_id) select distinct sale_id from events_ on conflict do nothing returning sale_id
-		), who as (
+		), who as materialized (
 			select v.sale_id, f.person_id from events_ v join event_performers x on x.event_id = v.event_id join follows f on f.performer_id = x.performer_id
 			union select v.sale_id, w.person_id from events_ v join event_watches w on w.event_id = v.event_id
+		), guests as (
+			select distinct on (v.sale_id, w.email_mac) v.sale_id, w.id from events_ v join opening_wishes w on w.event_id = v.event_id and w.state = 'given'
+			where not exists (select from who join people p on p.id = who.person_id where who.sale_id = v.sale_id and p.email_mac = w.email_mac and p.state = 'active')
 		)
-		select count(*) from told join who using (sale_id)
-			cross join lateral letter_to_many(jsonb_build_object('what', 'opening', 'performance', '', 'order', '', 'sale', sale_id, 'person', person_id), now())`, before)
+		select count(*) from told join (select sale_id, jsonb_build_object('person', person_id) as whom from who union all select sale_id, jsonb_build_object('wish', id) from guests) each using (sale_id)
+			cross join lateral letter_to_many(jsonb_build_object('what', 'opening', 'performance', '', 'order', '', 'sale', sale_id) || whom, now())`, before)
 	if err != nil {
 		return fmt.Errorf("looking which sales open: %w", err)
+	}
+	_, err = o.db.Exec(ctx, `delete from opening_wishes where state = 'asked' and asked_at < now() - $1::interval or asked_at < now() - $2::interval`, wish.Unconfirmed, wish.Kept)
+	if err != nil {
+		return fmt.Errorf("forgetting addresses that nobody has confirmed: %w", err)
 	}
 	return nil
 }
@@ -92,7 +100,7 @@ func (w *Writer) opening(ctx context.Context, c mail.Cause) error {
 	if err != nil {
 		return fmt.Errorf("reading which sale opens: %w", err)
 	}
-	email, language, err := w.Account(ctx, c.Person)
+	email, language, leave, err := w.waits(ctx, c)
 	if err != nil || email == "" {
 		return err
 	}
@@ -102,21 +110,39 @@ func (w *Writer) opening(ctx context.Context, c mail.Cause) error {
 		return err
 	}
 	l, err := says.Write(wording.Values{"event": event, "venue": venue, "date": wording.Date(lang, starts, zone), "opens": wording.Date(lang, opens, zone), "lobby": wording.Date(lang, lobby, zone),
-		"link": w.Site + "/sales/" + c.Sale, "organization": sender}, wording.Frame{Language: lang, Sender: sender, Unsubscribe: w.Site + "/account/following"})
+		"link": w.Site + "/sales/" + c.Sale, "organization": sender}, wording.Frame{Language: lang, Sender: sender, Unsubscribe: leave})
 	if err != nil {
 		return err
 	}
+	m := mail.Message{To: email, Subject: l.Subject, Text: l.Text, HTML: l.HTML}
+	slip := mail.Slip{Person: c.Person, Cause: "opening:" + c.Sale + ":" + c.Person + c.Wish, For: min(tried, time.Duration(left*float64(time.Second))), Bulk: true}
 	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `select from people where id = $1 and state = 'active' for share`, c.Person)
-		if err != nil || tag.RowsAffected() == 0 { // erased meanwhile
+		who := `select from people where id = $1 and state = 'active' for share`
+		if c.Wish != "" { // it is fulfilled with this letter
+			who, m.Unsubscribe, slip.Brief = `delete from opening_wishes where id = $1 and state = 'given'`, leave, true
+		}
+		tag, err := tx.Exec(ctx, who, c.Person+c.Wish)
+		if err != nil || tag.RowsAffected() == 0 { // erased meanwhile, or told
 			return err
 		}
-		_, err = w.out.Post(ctx, tx, mail.Message{To: email, Subject: l.Subject, Text: l.Text, HTML: l.HTML},
-			mail.Slip{Person: c.Person, Cause: "opening:" + c.Sale + ":" + c.Person, For: min(tried, time.Duration(left*float64(time.Second))), Bulk: true})
+		_, err = w.out.Post(ctx, tx, m, slip)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("writing that a sale opens: %w", err)
 	}
 	return nil
+}
+
+// waits is who waits for a sale, what they read, and where they say that they want to hear no
+// more; empty: nobody any more.
+func (w *Writer) waits(ctx context.Context, c mail.Cause) (email, language, leave string, err error) {
+	if c.Wish == "" {
+		email, language, err = w.Account(ctx, c.Person)
+		return email, language, w.Site + "/account/following", err
+	}
+	if w.Wishes == nil {
+		return "", "", "", errors.New("nobody here can read addresses of guests")
+	}
+	return w.Wishes.To(ctx, c.Wish)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/tidings"
+	"github.com/ropeline/ropeline/booking/wish"
 )
 
 // Who has asked for it, or follows who performs, is told once of a sale, a day before its waiting
@@ -42,6 +43,12 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	if _, err := mail.New(r.db, open{}).SetChannels(t.Context(), ids["both"], mail.Channels{Phone: "+351912345678", Texts: []string{"sale"}}); err != nil {
 		t.Fatal(err)
 	}
+	// Guests: one has confirmed, one has not, and one has an account that is told already.
+	wishes := map[string]string{"guest": "given", "unsure": "asked", "both": "given"}
+	for name, state := range wishes {
+		r.exec(`insert into opening_wishes (id, event_id, email_mac, sealed, language, state) select $1, event_id, $2, $3, 'de', $4 from performances`, uuid.NewString(), []byte(name), []byte(name+"@example.org"), state)
+	}
+	r.writer.Wishes = wish.New(r.db, mail.New(r.db, open{}), open{}, wish.Keys("a key"), "https://tickets.example.org")
 	tell := func() (jobs int) {
 		t.Helper()
 		var g errgroup.Group
@@ -75,8 +82,8 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 		}
 		r.exec(not.no)
 	}
-	if n := tell(); n != 4 {
-		t.Errorf("%d are told, want 4", n)
+	if n := tell(); n != 5 {
+		t.Errorf("%d are told, want 5", n)
 	}
 	written := func() bool { // nobody sends texts here
 		return r.count(`select count(*) from river_job where state <> 'completed' and queue <> 'texts'`) == 0
@@ -87,7 +94,7 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	if n := r.count(`select count(*) from mails where cause like 'opening:gala:%:text'`); n != 1 {
 		t.Errorf("%d text messages were written", n)
 	}
-	if n := tell(); n != 8+3+1 { // four, done twice, three letters and a text message
+	if n := tell(); n != 10+4+1 { // five, done twice, four letters and a text message
 		t.Errorf("there are %d jobs", n)
 	}
 	got := r.heard()
@@ -97,7 +104,19 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 			t.Errorf("%s: %q", want, l.Text)
 		}
 	}
-	if len(got) != 3 {
+	guest := got["guest@example.org: Bald gibt es Karten für Gala"]
+	if !strings.Contains(guest.Text, "/api/v1/events/wishes/") || !strings.Contains(guest.Text, "/leave?key=") || !strings.Contains(guest.Header, "List-Unsubscribe-Post: List-Unsubscribe=One-Click") {
+		t.Errorf("a guest reads %q", guest.Header)
+	}
+	if found := r.holding("guest@example.org"); len(found) != 0 {
+		t.Errorf("who was told is kept still in %v", found)
+	}
+	r.exec(`update opening_wishes set asked_at = now() - interval '8 days'`)
+	tell()
+	if n, others := r.count(`select count(*) from opening_wishes where state = 'asked'`), r.count(`select count(*) from opening_wishes`); n != 0 || others != 1 {
+		t.Errorf("%d are kept a week later that nobody has confirmed, and %d that were", n, others)
+	}
+	if len(got) != 4 {
 		t.Errorf("there came %d letters", len(got))
 	}
 	r.exec(`delete from mails`)

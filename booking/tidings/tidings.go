@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/booking/wording"
 )
 
@@ -34,6 +35,8 @@ type Writer struct {
 	// Account is the address of an account and what it reads, as BCP 47; empty: they have not
 	// said. It is set before letters are written; nil: nobody here can read accounts.
 	Account func(ctx context.Context, person string) (email, language string, err error)
+	// Wishes are those of who has no account. Set before letters are written; nil: they are told nothing.
+	Wishes *wish.Store
 	// Site is where our pages are.
 	Site string
 	// Held says how a hold stands; nil: nobody here can tell.

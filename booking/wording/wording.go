@@ -45,6 +45,7 @@ const (
 	Exists  Kind = "account-exists"
 
 	Newsletter Kind = "newsletter-confirm"
+	Wished     Kind = "wish-confirm" // to be told when a sale opens
 
 	PostShown    Kind = "post-shown" // to who wrote it
 	PostRefused  Kind = "post-refused"
@@ -78,6 +79,7 @@ var placeholders = map[Kind][]string{
 	Exists:  {"site", "link"},
 
 	Newsletter: {"organization", "link"},
+	Wished:     {"event", "link"},
 
 	PostShown:    {"event", "link", "organization"},
 	PostRefused:  {"event", "reason", "link", "organization"},

@@ -22,6 +22,7 @@ import (
 	"github.com/ropeline/ropeline/booking/paper"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/tidings"
+	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/internal/monitor"
 )
 
@@ -92,6 +93,7 @@ func (f mailFlags) letters(rdb redis.UniversalClient, db *pgxpool.Pool, keys key
 			return p.Email, p.Language, err
 		}
 		writer.Held = tidings.NewHolds(hold.New(rdb), catalogue.New(db, time.Now)).Of
+		writer.Wishes = wish.New(db, letters, opens, wish.Keys(links), site)
 		sender.Writer = writer
 		turns, err := newTurner(rdb, keys, writer, accounts, log.With("part", "worker"))
 		if err != nil {

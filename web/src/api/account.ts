@@ -152,6 +152,8 @@ export const unfollow = (id: string) => call("DELETE", performer(id));
 
 const watched = (id: string) => `${me}/events/${encodeURIComponent(id)}`;
 export const watch = (id: string) => call("PUT", watched(id));
+/** Leaves an address of who has no account: a letter asks first whether that is so. */
+export const wish = (id: string, email: string) => call("POST", `/api/v1/events/${encodeURIComponent(id)}/wishes`, { body: { email } });
 export const unwatch = (id: string) => call("DELETE", watched(id));
 
 /** Whether who is signed in is told when a sale of an event opens. */

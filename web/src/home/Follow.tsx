@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "../api/account";
 import { useAct } from "../look/act";
@@ -15,7 +16,37 @@ interface Words {
 export const Follow = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.follow} ask={api.follows} on={api.follow} off={api.unfollow} />;
 
 /** Has the reader told when a sale of an event opens, or not. */
-export const Watch = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.watch} ask={api.watches} on={api.watch} off={api.unwatch} />;
+export const Watch = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.watch} ask={api.watches} on={api.watch} off={api.unwatch} guest={<Wish id={id} />} />;
+
+/** Who has no account leaves an address, to which a letter comes that asks first. */
+function Wish({ id }: { id: string }) {
+  const [email, setEmail] = useState("");
+  const [sent, setSent] = useState("");
+  const { busy, problem, act } = useAct(() => undefined, home.lost);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void act(async () => {
+      await api.wish(id, email);
+      setSent(email);
+    });
+  };
+  return (
+    <details class="note">
+      <summary>{home.wish.open}</summary>
+      <form onSubmit={submit} class="field">
+        <label for="wish">{home.wish.email}</label>
+        <input id="wish" type="email" required maxLength={254} autocomplete="email" value={email} onInput={(event) => setEmail(event.currentTarget.value)} />
+        <button type="submit" disabled={busy}>
+          {home.wish.send}
+        </button>
+        <p role="status">{sent ? home.wish.sent(sent) : home.wish.note}</p>
+        <p class="wrong" role="alert">
+          {problem}
+        </p>
+      </form>
+    </details>
+  );
+}
 
 /** Who is not signed in may do that first. */
 function Toggle(props: {
@@ -25,6 +56,7 @@ function Toggle(props: {
   ask: (id: string) => Promise<boolean | "nobody">;
   on: (id: string) => Promise<unknown>;
   off: (id: string) => Promise<unknown>;
+  guest?: ComponentChildren;
 }) {
   const { id, name, words } = props;
   const [is, setIs] = useState<boolean | "nobody">();
@@ -40,9 +72,12 @@ function Toggle(props: {
   return (
     <div class="follow">
       {is === "nobody" && (
-        <a class="button" href={`/account?back=${encodeURIComponent(location.pathname)}`}>
-          {words.signIn}
-        </a>
+        <>
+          <a class="button" href={`/account?back=${encodeURIComponent(location.pathname)}`}>
+            {words.signIn}
+          </a>
+          {props.guest}
+        </>
       )}
       {typeof is === "boolean" && (
         <button type="button" class={is ? "on" : ""} disabled={busy} onClick={() => set(!is)} aria-label={(is ? words.onOf : words.offOf)?.(name)}>

@@ -112,6 +112,13 @@ export const home = {
     onOf: (name: string) => `You are told when a sale opens: no more of ${name}`,
     signIn: "Sign in to be told when a sale opens",
   },
+  wish: {
+    open: "Be told without an account",
+    email: "Your e-mail address",
+    send: "Send me the letter",
+    note: "A letter comes that asks whether this is you. Then you are told once, when a sale opens, and the address is forgotten.",
+    sent: (email: string) => `A letter is on its way to ${email}. Press its button, and you are told.`,
+  },
   lost: "No answer came. Please try again.",
   venue: { map: "See on a map" },
   more: "Show more",
