@@ -182,6 +182,8 @@ async function takesBack(page: Page): Promise<void> {
   const gap = page.getByRole("article", { name: words.gone });
   await gap.getByText(words.comments(1)).click();
   await gap.getByText("Me too.").waitFor();
+  await gap.getByRole("button", { name: words.reportOf("Eve") }).press("Enter");
+  await gap.getByText(words.reported).waitFor();
   assert.equal(await page.getByText("It snowed").count(), 0);
   await page.getByText(words.write, { exact: true }).waitFor(); // she may write another
   await look(page, "reviews-gone", page.locator("#reviews"));

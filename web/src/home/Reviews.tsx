@@ -202,13 +202,13 @@ function Comments({ of, event, reader, changed, changes }: Common & { of: api.Po
   return (
     <details class="comments" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{words.comments(of.comments)}</summary>
-      {open && <CommentList of={of} event={event} changes={changes} />}
+      {open && <CommentList of={of} event={event} reader={reader} changes={changes} />}
       {open && !of.gone && typeof reader === "object" && <PostForm kind="comment" about={{ parent: of.id }} name={reader.name} done={changed} />}
     </details>
   );
 }
 
-function CommentList({ of, event, changes }: { of: api.Post; event: string; changes: number }) {
+function CommentList({ of, event, reader, changes }: { of: api.Post; event: string; reader: Reader; changes: number }) {
   const { list, problem, more } = usePages(
     async (cursor) => {
       const got = await api.comments(event, of.id, cursor);
@@ -228,6 +228,7 @@ function CommentList({ of, event, changes }: { of: api.Post; event: string; chan
             <p class="text" dir="auto">
               {each.text}
             </p>
+            {typeof reader === "object" && <Report of={each} />}
           </li>
         ))}
       </ul>
