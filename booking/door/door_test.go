@@ -452,6 +452,18 @@ func TestWhatWasScannedOfflineIsMerged(t *testing.T) {
 	h.count(`select count(*) from order_ledger where entry = 'scanned_twice'`, 2)
 	h.says(scan(h, h.phone(tickets[0], 1, 0)), door.Used) // from now on everybody knows
 	h.says(scan(h, h.phone(tickets[4], 1, 0)), "")        // and who was refused may come
+	// The door was open, whatever is taken back of it: sent again it still says so.
+	second := found[tickets[1].id].Scan
+	if err := h.Undo(t.Context(), h.show.ID, second, audit.Change{Who: "staff:sue", Reason: "looked into"}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.Merge(t.Context(), h.show.ID, "gate 2", "staff:kim", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := again[2]; a.Scan != second || !a.Passed || a.Reason != door.Used || a.Undone == nil || again[1].Undone != nil {
+		t.Errorf("taken back, and handed in again: %+v", a)
+	}
 	for _, bad := range [][]door.Decision{nil, make([]door.Decision, door.MostDecisions+1), {{ID: uuid.NewString(), Code: codes[0], Door: door.Main, At: now.Add(-8 * 24 * time.Hour)}}, {{ID: "x", Code: codes[0], Door: door.Main, At: now}}} {
 		if _, err := h.Merge(t.Context(), h.show.ID, "gate 2", "staff:kim", bad); !errors.Is(err, door.ErrScan) {
 			t.Errorf("%d decisions: %v", len(bad), err)
