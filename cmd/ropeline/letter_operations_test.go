@@ -1,12 +1,20 @@
 package main
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
+	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
 // letterOperations are what a worker writes of orders: that one is paid, and that it is soon.
@@ -56,6 +64,18 @@ func (s *shop) letterOperations() []operation {
 		b.cause = "change:%:" + change
 		exec(`update river_job set state = 'completed', finalized_at = now() where state <> 'completed' and args ->> 'change' is distinct from $1`, change)
 		exec(`update river_job set scheduled_at = now() where args ->> 'change' = $1`, change)
+	}
+	var fan string // who waits for the sale that opens tomorrow
+	opens := func(b *buyer) {
+		if fan == "" {
+			fan = s.waits()
+		}
+		b.units, b.cause = nil, "opening:tomorrow:"+fan
+		// Other sales are taken away after each kill.
+		exec(`insert into sale_performances (sale_id, performance_id) select id, (document -> 'performances' ->> 0)::uuid from sales where id = 'tomorrow' on conflict do nothing`)
+		exec(`with over as (update mails set state = 'failed' where state = 'due'), told as (delete from mails where cause = $1), open as (delete from sale_openings)
+			update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`, b.cause)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
 	}
 	as := func(prepare func(*buyer), what string) func(*buyer) {
 		return func(b *buyer) {
@@ -129,5 +149,43 @@ func (s *shop) letterOperations() []operation {
 			return end
 		}},
 		{name: "worker tells of a change", worker: true, prepare: changed, act: worker, want: http.StatusOK, finish: came},
+		{name: "worker tells that a sale opens", worker: true, prepare: opens, act: worker, want: http.StatusOK, finish: came},
 	}
+}
+
+// waits makes an account that waits for a sale which opens tomorrow, and that sale.
+func (s *shop) waits() (person string) {
+	s.t.Helper()
+	ctx, tomorrow := s.t.Context(), time.Now().UTC().Truncate(time.Second).Add(20*time.Hour)
+	sale := s.sale
+	sale.Performances = nil
+	sale.ID, sale.Title, sale.LobbyClosesAt, sale.OpensAt, sale.EndsAt = "tomorrow", "Tomorrow", tomorrow, tomorrow.Add(time.Minute), tomorrow.Add(time.Hour)
+	if _, err := s.shows.Seed(ctx, catalogue.Plan{Sale: sale, Venue: "Opera", StartsAt: tomorrow.Add(48 * time.Hour), General: 10}); err != nil {
+		s.t.Fatal(err)
+	}
+	seals, err := s.keys.people()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var letter people.Letter
+	accounts := people.New(s.db, devtest.Redis(s.t), seals, func(_ context.Context, _ pgx.Tx, l people.Letter) error {
+		letter = l
+		return nil
+	})
+	if err := accounts.Register(ctx, netip.Addr{}, people.Profile{Email: "waits@example.org", Name: "Ada", Language: "en", TimeZone: "Europe/Lisbon"}, "a long walk home"); err != nil {
+		s.t.Fatal(err)
+	}
+	in, err := accounts.Confirm(ctx, letter.Token, "a long walk home", "Chromium")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	here, err := accounts.Find(ctx, in.Token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = s.db.Exec(ctx, `insert into event_watches (person_id, event_id) select $1, p.event_id from sale_performances x join performances p on p.id = x.performance_id where x.sale_id = 'tomorrow' on conflict do nothing`, here.Person)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return here.Person
 }
