@@ -60,7 +60,8 @@ func Clock(lang string, at time.Time, zone string) string {
 	if err != nil {
 		place = time.UTC
 	}
-	return fmt.Sprintf(say(lang, "clock"), at.In(place).Format("15:04 MST"))
+	at = at.In(place)
+	return fmt.Sprintf(say(lang, "clock"), at.Format("15:04"), at.Format("MST"))
 }
 
 // Doors says when doors open, by the clock of a place.

@@ -199,3 +199,13 @@ func TestAPreviewIsInItsLanguage(t *testing.T) {
 		}
 	}
 }
+
+func TestATimeIsToldByTheClockOfAPlace(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 7, 1, 9, 12, 0, 0, time.UTC)
+	for _, c := range []struct{ lang, zone, want string }{{"en", "Europe/Lisbon", "10:12 WEST"}, {"de", "Europe/Berlin", "11:12 Uhr (CEST)"}, {"en", "Mars/Base", "09:12 UTC"}} {
+		if got := Clock(c.lang, at, c.zone); got != c.want {
+			t.Errorf("in %s, in %s, it is %q, want %q", c.zone, c.lang, got, c.want)
+		}
+	}
+}
