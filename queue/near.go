@@ -256,8 +256,9 @@ func (s *Store) readNear(ctx context.Context, n *Near) (ok bool, err error) {
 	if err != nil {
 		return false, storeError("reading whom to tell", err)
 	}
-	since, _, _ := strings.Cut(n.id, "-")
+	since, also, _ := strings.Cut(n.id, "-")
 	ms, _ := strconv.ParseInt(since, 10, 64)
+	seq, _ := strconv.ParseInt(also, 10, 64) // of those of one millisecond
 	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
 		return false, storeError("reading the time", err)
@@ -273,7 +274,8 @@ func (s *Store) readNear(ctx context.Context, n *Near) (ok bool, err error) {
 		return false, storeError("reading until when an address is kept", err)
 	}
 	pipe := s.rdb.Pipeline()
-	pipe.ZAddNX(ctx, name, redis.Z{Score: float64(ms), Member: string(n.Place)})
+	// In the order of the stream, so that who comes later is before nobody. It is exact below 2^53.
+	pipe.ZAddNX(ctx, name, redis.Z{Score: float64(ms<<10 + min(seq, 1<<10-1)), Member: string(n.Place)})
 	rank := pipe.ZRank(ctx, name, string(n.Place))
 	if ends.Val() > 0 {
 		pipe.PExpireAt(ctx, name, time.UnixMilli(ends.Val().Milliseconds()))
