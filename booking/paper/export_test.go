@@ -1,6 +1,9 @@
 package paper
 
-import "github.com/ropeline/ropeline/booking/order"
+import (
+	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/booking/tariff"
+)
 
 // Print writes tickets of an event that nobody has read.
 func (e Occasion) Print(o order.Order, picture []byte, page string) ([]byte, error) {
@@ -10,4 +13,10 @@ func (e Occasion) Print(o order.Order, picture []byte, page string) ([]byte, err
 // Note writes the calendar entry of such.
 func (e Occasion) Note(o order.Order, page string) ([]byte, error) {
 	return e.calendar(o, o.Tickets, page)
+}
+
+// Rules are what a page says of what may be done with its ticket.
+func (e Occasion) Rules(t tariff.Tariff) []string {
+	e.rules = t
+	return (&pdf{event: e}).rules()
 }
