@@ -52,7 +52,7 @@ const (
 	// A place is looked at again halfway to when it is near: not more often than nearSoon,
 	// and in nearLate at the latest, because limits are raised.
 	nearSoon, nearLate = 2 * time.Second, time.Minute
-	nearUnknown        = 15 * time.Second
+	nearUnknown        = 4 * time.Second
 )
 
 const (
