@@ -38,8 +38,10 @@ const NearBefore = 10 * time.Minute
 const (
 	// nearMost is how many addresses a sale keeps at a time.
 	nearMost = 50_000
-	// nearLook is how many places are looked at in a call.
-	nearLook = 500
+	// nearLook is how many places are looked at in a call, and nearTime for how long a round
+	// goes on to the next call while more are due: the line is not moved meanwhile. 1,000 take
+	// 9 ms where Redis is beside it, so all that a sale keeps are looked at in three rounds.
+	nearLook, nearTime = 1000, TickInterval
 	// nearEach is how many letters of one sale go to one address, whoever left it.
 	nearEach = 3
 	// nearStream is how many tellings wait for a writer.
@@ -118,31 +120,58 @@ var dueNearScript = newScript("due near", dueNearSource)
 // FindNear looks which places are near of those whose fans want to be told, and hands them
 // to whoever writes letters. Once the sale is over it forgets them all.
 func (s *Store) FindNear(ctx context.Context, sale ropeline.SaleID) error {
+	return s.findNear(ctx, sale, nearTime)
+}
+
+// findNear looks at what is due, until so much time is over; what is due then waits for the
+// next round. It makes one call at least, so that each round brings a sale on.
+func (s *Store) findNear(ctx context.Context, sale ropeline.SaleID, within time.Duration) error {
+	var view *View
+	for began := time.Now(); ; {
+		ids, now, err := s.dueNear(ctx, sale)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if view == nil {
+			if view, err = s.Snapshot(ctx, sale); err != nil {
+				return err
+			}
+		}
+		places, err := s.FindAll(ctx, sale, ids)
+		if errors.Is(err, ErrSettling) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.sortNear(ctx, sale, view, places, now); err != nil {
+			return err
+		}
+		if len(ids) < nearLook || time.Since(began) >= within {
+			return nil
+		}
+	}
+}
+
+// dueNear are the places that are to be looked at now, the longest due first.
+func (s *Store) dueNear(ctx context.Context, sale ropeline.SaleID) (ids []ropeline.PlaceID, now time.Time, err error) {
 	reply, err := s.runOn(ctx, sale, dueNearScript, keysOf(sale, "asked", "asking", "state"), nearLook)
 	if err != nil {
-		return err
+		return nil, now, err
 	}
 	var r reader
 	r.fields, _ = reply.([]any)
-	now := milli(r.integer())
-	ids := make([]ropeline.PlaceID, len(r.fields))
+	now = milli(r.integer())
+	ids = make([]ropeline.PlaceID, len(r.fields))
 	for i := range ids {
 		ids[i] = ropeline.PlaceID(r.text())
 	}
-	if err := r.failed("due near"); err != nil || len(ids) == 0 {
-		return err
-	}
-	view, err := s.Snapshot(ctx, sale)
-	if err != nil {
-		return err
-	}
-	places, err := s.FindAll(ctx, sale, ids)
-	if errors.Is(err, ErrSettling) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+	return ids, now, r.failed("due near")
+}
+
+// sortNear hands over those of the places that are near, puts off those that are not, and
+// forgets those that never will be.
+func (s *Store) sortNear(ctx context.Context, sale ropeline.SaleID, view *View, places []Place, now time.Time) error {
 	var later []redis.Z
 	var near []any
 	for _, p := range places {

@@ -125,6 +125,67 @@ func TestWhoAskedIsToldWhenTheirTurnIsNear(t *testing.T) {
 	}
 }
 
+// A turn is near ten minutes before the earliest time at which it is expected, and not sooner.
+func TestATurnIsNearTenMinutesBefore(t *testing.T) {
+	t.Parallel()
+	store, sale, _, all := waiters(t, 200)
+	view, err := store.Snapshot(t.Context(), sale.ID)
+	mustDo(t, err)
+	ids := make([]ropeline.PlaceID, len(all))
+	for i, p := range all {
+		ids[i] = p.ID
+	}
+	places, err := store.FindAll(t.Context(), sale.ID, ids)
+	mustDo(t, err)
+	last, first := time.Duration(0), time.Hour // the longest that is near, the shortest that is not
+	for _, p := range places {
+		if p.State != ropeline.PlaceWaiting {
+			continue
+		}
+		wait, ok := view.Wait(view.LaneOf(p.ID), view.Position(p))
+		if !ok {
+			t.Fatal("no turn can be estimated")
+		}
+		if _, near := nearIn(view, p); near {
+			last = max(last, wait.Low)
+		} else {
+			first = min(first, wait.Low)
+		}
+	}
+	if last < 9*time.Minute || last > 10*time.Minute || first <= 10*time.Minute || first > 11*time.Minute {
+		t.Errorf("near is who waits for %s, and not yet who waits for %s", last, first)
+	}
+}
+
+// However many places are due, all are looked at in a round that has the time; and a call of
+// them in one that has none.
+func TestARoundLooksAtAllPlacesThatAreDue(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb, places := waiters(t, 2*nearLook+100)
+	ctx, asked := t.Context(), make([]redis.Z, len(places))
+	for i, p := range places {
+		asked[i] = redis.Z{Score: 1, Member: string(p.ID)} // since long ago
+	}
+	mustDo(t, rdb.ZAdd(ctx, key(sale.ID, "asking"), asked...).Err())
+	due := func() int64 { return rdb.ZCount(ctx, key(sale.ID, "asking"), "-inf", "1").Val() }
+	mustDo(t, store.findNear(ctx, sale.ID, 0))
+	if n := due(); n != nearLook+100 {
+		t.Errorf("%d are due after a call", n)
+	}
+	began := time.Now()
+	mustDo(t, store.findNear(ctx, sale.ID, time.Minute))
+	t.Logf("%d places take %s", nearLook+100, time.Since(began))
+	if n := due(); n != 0 {
+		t.Errorf("%d are due after a round", n)
+	}
+	if n := rdb.XLen(ctx, keyNear).Val(); n < 50 || n > 200 {
+		t.Errorf("%d are near", n)
+	}
+	if n := rdb.ZCard(ctx, key(sale.ID, "asking")).Val(); n < int64(len(places))-200 {
+		t.Errorf("%d are looked at again", n)
+	}
+}
+
 // Nobody is told of a place that is given up, or that they want to hear nothing of any more;
 // a stranger's address has three letters of a sale at most, and no sale keeps more than so many.
 func TestNobodyIsFloodedByNearTurns(t *testing.T) {
