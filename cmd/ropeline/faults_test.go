@@ -277,6 +277,7 @@ func openShop(t *testing.T) *shop {
 	s.idle["script score"] = true // counted a moment later: no request waits for it
 	var worker int
 	s.rests = s.asks(func() { worker = s.work() })
+	s.rests["set"], s.rests["xrange"] = true, true // each second, of one with a site: no more than looking for turns that are near
 	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -445,11 +446,12 @@ type buyer struct {
 	transfer                                              string
 	endpoint, event                                       string // of webhooks
 	units                                                 []int
-	tickets                                               []any  // of the order
-	cause                                                 string // of a letter, as LIKE says it
-	copy                                                  int    // of the coupon
-	changes                                               int    // of the catalogue that there were
-	wants                                                 []int  // units instead
+	tickets                                               []any       // of the order
+	cause                                                 string      // of a letter, as LIKE says it
+	over                                                  func() bool // nothing is left to a worker that wrote it; nil: its jobs say so
+	copy                                                  int         // of the coupon
+	changes                                               int         // of the catalogue that there were
+	wants                                                 []int       // units instead
 }
 
 func (s *shop) buyer() *buyer {
@@ -765,6 +767,8 @@ const onDisk = `
 		select 11, now(), case when undone_at is null then 'scan passed' else 'scan taken back' end from scans where device = @key
 	union all
 		select 12, now(), 'post ' || state || case when answer <> '' then ', answered' else '' end from posts where name = @key and state <> 'waiting'
+	union all
+		select 13, now(), 'wish ' || state from opening_wishes where id::text = @key
 	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -10,11 +13,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 
+	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
+	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
+	"github.com/ropeline/ropeline/internal/dial"
+	"github.com/ropeline/ropeline/queue"
 )
 
 // letterOperations are what a worker writes of orders: that one is paid, and that it is soon.
@@ -77,6 +85,20 @@ func (s *shop) letterOperations() []operation {
 			update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`, b.cause)
 		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
 	}
+	near := func(b *buyer) {
+		b.units = nil
+		b.cause, b.over = s.stands(b.key)
+		exec(`with over as (update mails set state = 'failed' where state = 'due') update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`)
+		s.post = append(slices.Clone(plain), "--site", "https://tickets.example.org")
+	}
+	guards := s.guards
+	asked := func(b *buyer) { // of a core with a site: others know nobody
+		s.guards = append(slices.Clone(guards), "--site", "https://tickets.example.org")
+		s.start()
+		s.built(string(s.sale.Performances[0]), 1)
+		exec(`insert into opening_wishes (id, event_id, email_mac, sealed, language, state) select $1, event_id, $2, '', 'en', 'given' from performances where id = $3`, b.key, []byte(b.key), s.sale.Performances[0])
+	}
+	forget := func(b *buyer) int { return s.leave(wish.Keys(s.links).Link(s.core.address, b.key, wish.Leave)) }
 	as := func(prepare func(*buyer), what string) func(*buyer) {
 		return func(b *buyer) {
 			prepare(b)
@@ -104,6 +126,9 @@ func (s *shop) letterOperations() []operation {
 		pid := s.work()
 		s.await("the letter is sent after all", func() bool { return sent(b) })
 		s.await("all jobs are done", func() bool { return s.count(`select count(*) from river_job where state <> 'completed'`) == 0 })
+		if b.over != nil {
+			s.await("the worker has no more to do", b.over)
+		}
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		var id string
 		if err := s.db.QueryRow(s.t.Context(), `select id::text from mails where cause like $1`, b.cause).Scan(&id); err != nil {
@@ -150,6 +175,44 @@ func (s *shop) letterOperations() []operation {
 		}},
 		{name: "worker tells of a change", worker: true, prepare: changed, act: worker, want: http.StatusOK, finish: came},
 		{name: "worker tells that a sale opens", worker: true, prepare: opens, act: worker, want: http.StatusOK, finish: came},
+		{name: "ask for no opening any more", routes: []string{"take-wish-step"}, prepare: asked, act: forget, want: http.StatusOK, finish: func(b *buyer) string {
+			defer func() { s.guards = guards }()
+			if status := forget(b); status != http.StatusOK || s.count(`select count(*) from opening_wishes where id = $1`, b.key) != 0 {
+				s.t.Errorf("asked again: %d", status)
+			}
+			return "forgotten"
+		}},
+		{name: "worker tells that a turn is near", worker: true, prepare: near, act: worker, want: http.StatusOK, finish: came},
+	}
+}
+
+// stands has somebody leave an address in a line of its own, and that line's leader find that
+// their turn is near: over says whether nothing is left of that but that they were told.
+func (s *shop) stands(name string) (cause string, over func() bool) {
+	s.t.Helper()
+	ctx, place := s.t.Context(), ropeline.PlaceID(rand.Text()[:22])
+	codes, err := s.keys.codes()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rdb, err := dial.Redis(s.redis)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = rdb.Close() })
+	line := queue.New(rdb, queue.Keys{Seed: bytes.Repeat([]byte{1}, 32), Code: codes})
+	s.t.Cleanup(line.Close)
+	sale := s.sale
+	sale.ID, sale.Performances = ropeline.SaleID("near-"+name), nil
+	_, writes := line.NearTurns(ctx, 1) // somebody does
+	err = errors.Join(line.PublishSale(ctx, sale), writes, line.AskNear(ctx, sale.ID, place, queue.NearAddress{Email: "near@example.org", Link: "https://tickets.example.org/sales/near#handover=CODE"}),
+		rdb.XAdd(ctx, &redis.XAddArgs{Stream: "ropeline:{near}:turns", Values: []any{"sale", string(sale.ID), "place", string(place)}}).Err())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	key := func(what string) string { return "ropeline:{" + string(sale.ID) + "}:" + what }
+	return "turn-near:" + string(sale.ID) + ":" + string(place), func() bool {
+		return rdb.Exists(ctx, key("asked"), key("asking")).Val() == 0 && rdb.XLen(ctx, "ropeline:{near}:turns").Val() == 0 && rdb.SIsMember(ctx, key("neared"), string(place)).Val()
 	}
 }
 

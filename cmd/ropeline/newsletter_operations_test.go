@@ -46,19 +46,7 @@ func (s *shop) newsletterOperations() []operation {
 		}
 	}
 	leave := func(b *buyer) int {
-		link := newsletter.Keys(secret).Link(s.core.address, b.link, newsletter.Leave)
-		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, link, strings.NewReader("List-Unsubscribe=One-Click"))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Close = true
-		res, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			return 0
-		}
-		_ = res.Body.Close()
-		return res.StatusCode
+		return s.leave(newsletter.Keys(secret).Link(s.core.address, b.link, newsletter.Leave))
 	}
 	state := func(b *buyer, is string) bool {
 		return s.count(`select count(*) from newsletters n join newsletter_recipients r on r.newsletter_id = n.id where n.subject = $1 and r.state = $2`, b.key, is) == 1
@@ -118,4 +106,21 @@ func (s *shop) newsletterOperations() []operation {
 		}},
 		{always: true, name: "worker writes a newsletter", worker: true, prepare: sent, act: worker, want: http.StatusOK, finish: came},
 	}
+}
+
+// leave follows a link of a letter as mail programs do whose reader wants no more of them.
+func (s *shop) leave(link string) int {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, link, strings.NewReader("List-Unsubscribe=One-Click"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Close = true
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return 0
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
 }
