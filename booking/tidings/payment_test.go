@@ -238,7 +238,7 @@ func TestTroubleAfterTheSaleIsTold(t *testing.T) {
 	}
 	for name, says := range map[string]string{
 		"ada@example.org: Your money for Gala could not be given back": "40.00 EUR of what you paid",
-		"max@example.org: Your bank asks for money of Gala":            "give back 12.00 EUR",
+		"max@example.org: Your bank wants the money for Gala back":     "give back 12.00 EUR",
 	} {
 		if strings.Count(got[name], says) != 1 {
 			t.Errorf("%s lacks %q, or has it twice:\n%s", name, says, got[name])

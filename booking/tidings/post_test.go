@@ -69,10 +69,10 @@ func TestWhoHasSaidSomethingHearsWhatBecameOfIt(t *testing.T) {
 	r.serve(r.done)
 	got := r.heard()
 	for want, says := range map[string]string{
-		"shown@example.org: Was Sie über Gala geschrieben haben, ist zu lesen": "Jetzt lesen es alle",
-		"refused@example.org: What you wrote about Gala is not shown":          "It says so <above>.",
-		"hidden@example.org: What you wrote about Gala is not shown":           "Rude",
-		"answered@example.org: " + sender + " has answered you about Gala":     "Two hours & a half.",
+		"shown@example.org: Was Sie über Gala geschrieben haben, ist jetzt zu lesen": "Jetzt können es alle hier lesen",
+		"refused@example.org: What you wrote about Gala is not shown":                "It says so <above>.",
+		"hidden@example.org: What you wrote about Gala is not shown":                 "Rude",
+		"answered@example.org: " + sender + " has answered you about Gala":           "Two hours & a half.",
 	} {
 		l, ok := got[want]
 		if !ok || !strings.Contains(l.Text, says) || !strings.Contains(l.Text, "https://tickets.example.org/events/"+event) {

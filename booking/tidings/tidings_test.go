@@ -211,10 +211,10 @@ func TestABuyerHearsWhatHappensToTheirOrder(t *testing.T) {
 		got[l.To+": "+l.Subject] = l
 	}
 	for name, says := range map[string][]string{
-		"ada@example.org: Your tickets for Gala":                    {"Opera, Largo 1, Lisboa\nWednesday, 1 May 2030, 20:00\n", "45.00 EUR", "https://tickets.example.org/orders/" + ada + "#key", ada},
-		"bert@example.org: Ihre Bestellung für Gala ist aufgehoben": {"Mittwoch, 1. Mai 2030, 20:00 Uhr", "Die Sängerin ist krank.", bert},
-		"bert@example.org: Geld zurück":                             {"40,00 EUR <b>\n"},
-		"bert@example.org: Ihre Karten für Gala":                    {"45,00 EUR"},
+		"ada@example.org: Your tickets for Gala":                     {"Opera, Largo 1, Lisboa\nWednesday, 1 May 2030, 20:00\n", "45.00 EUR", "https://tickets.example.org/orders/" + ada + "#key", ada},
+		"bert@example.org: Ihre Bestellung für Gala wurde storniert": {"Mittwoch, 1. Mai 2030, 20:00 Uhr", "Die Sängerin ist krank.", bert},
+		"bert@example.org: Geld zurück":                              {"40,00 EUR <b>\n"},
+		"bert@example.org: Ihre Karten für Gala":                     {"45,00 EUR"},
 	} {
 		for _, part := range says {
 			if !strings.Contains(got[name].Text, part) {
@@ -481,9 +481,9 @@ func TestATicketThatIsGivenIsToldToBoth(t *testing.T) {
 		}
 	}
 	for name, says := range map[string][]string{
-		"bert@example.org: Eine Karte für Gala ist Ihre, wenn Sie mögen": {"ada@example.org gibt", "https://tickets.example.org/tickets/" + id + "#key"},
-		"ada@example.org: Your ticket for Gala is given":                 {"bert@example.org has accepted", "https://tickets.example.org/orders/" + o + "#key"},
-		"bert@example.org: Ihre Karte für Gala ist weitergegeben":        {"cleo@example.org hat", "https://tickets.example.org/tickets/" + id + "#key"},
+		"bert@example.org: Eine Karte für Gala gehört Ihnen, wenn Sie möchten": {"ada@example.org gibt", "https://tickets.example.org/tickets/" + id + "#key"},
+		"ada@example.org: Your ticket for Gala has a new holder":               {"bert@example.org has accepted", "https://tickets.example.org/orders/" + o + "#key"},
+		"bert@example.org: Ihre Karte für Gala ist weitergegeben":              {"cleo@example.org hat", "https://tickets.example.org/tickets/" + id + "#key"},
 	} {
 		for _, part := range says {
 			if strings.Count(got[name], part) != 1 {

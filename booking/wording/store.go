@@ -142,7 +142,7 @@ func examples(lang, sender string) Values {
 		"doors": Doors(lang, time.Date(2030, 5, 1, 18, 30, 0, 0, time.UTC), "Europe/Lisbon"),
 		"lobby": Date(lang, time.Date(2030, 2, 1, 8, 45, 0, 0, time.UTC), "Europe/Lisbon"), "opens": Date(lang, time.Date(2030, 2, 1, 9, 0, 0, 0, time.UTC), "Europe/Lisbon"),
 		"before": Before(lang, Date(lang, time.Date(2030, 4, 24, 19, 0, 0, 0, time.UTC), "Europe/Lisbon")),
-		"order":  "01939f4e-7a00-7000-8000-000000000001", "reason": "The singer is ill.", "link": "https://tickets.example.org/order", "organization": sender,
+		"order":  "01939f4e-7a00-7000-8000-000000000001", "reason": say(lang, "ill"), "link": "https://tickets.example.org/order", "organization": sender,
 		"until": Clock(lang, time.Date(2030, 2, 1, 9, 12, 0, 0, time.UTC), "Europe/Lisbon"), "giver": "ada@example.org", "holder": "bert@example.org",
 	}
 }
@@ -156,7 +156,11 @@ func Preview(k Kind, lang, sender string, t Template) (Letter, error) {
 	if err := t.Validate(k); err != nil {
 		return Letter{}, err
 	}
-	return t.Write(examples(lang, sender), Frame{Language: lang, Sender: sender})
+	v := examples(lang, sender)
+	if k == Payment { // its reason is the bank's, and ours to word
+		v["reason"] = Trouble(lang, "declined")
+	}
+	return t.Write(v, Frame{Language: lang, Sender: sender})
 }
 
 // first is the first of errors that are joined: people are told one at a time.

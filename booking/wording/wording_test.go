@@ -200,6 +200,22 @@ func TestAPreviewIsInItsLanguage(t *testing.T) {
 	}
 }
 
+// A preview of a payment's trouble gave the reason of a cancellation, and that in English.
+func TestAPreviewGivesAReasonOfItsKind(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind       Kind
+		lang, want string
+	}{
+		{Cancellation, "en", "The singer is ill."}, {Cancellation, "de", "Die Sängerin ist krank."},
+		{Payment, "en", "Your bank, or your card, has said no."}, {Payment, "de", "Ihre Bank oder Ihre Karte hat abgelehnt."},
+	} {
+		if l, err := Preview(c.kind, c.lang, "Opera", Template{"S", "{reason}"}); err != nil || l.Text != c.want+"\n\n-- \nOpera\n" {
+			t.Errorf("%s in %s: %v %q, want %q", c.kind, c.lang, err, l.Text, c.want)
+		}
+	}
+}
+
 func TestATimeIsToldByTheClockOfAPlace(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2030, 7, 1, 9, 12, 0, 0, time.UTC)
