@@ -20,11 +20,12 @@ func (s *server) routeTickets() error {
 // Passes are the tickets of an order as a phone shows them, with all that it needs to do so
 // without a connection.
 type Passes struct {
-	Order   string         `json:"order"`
-	Now     time.Time      `json:"now" doc:"by our clock: codes are made by it, and that of a phone may be wrong"`
-	For     paper.Occasion `json:"for"`
-	Tickets []Pass         `json:"tickets"`
-	Offer   *Offer         `json:"offer,omitempty" doc:"of a transfer: how the holder got the ticket, or may get it"`
+	Order     string         `json:"order"`
+	Now       time.Time      `json:"now" doc:"by our clock: codes are made by it, and that of a phone may be wrong"`
+	For       paper.Occasion `json:"for"`
+	Tickets   []Pass         `json:"tickets"`
+	GiveUntil *time.Time     `json:"give_until,omitempty" doc:"by the organizer's rules: until when tickets may be given to others; left out: they may not"`
+	Offer     *Offer         `json:"offer,omitempty" doc:"of a transfer: how the holder got the ticket, or may get it"`
 }
 
 // Offer is a transfer as who is asked, or has the ticket by it, sees it.
@@ -72,7 +73,7 @@ func (s *server) getPasses(ctx context.Context, in *heldID) (*gotPasses, error) 
 	if err != nil {
 		return nil, err
 	}
-	body := Passes{Order: o.ID, Now: s.now().UTC(), For: of, Tickets: make([]Pass, len(o.Tickets))}
+	body := Passes{Order: o.ID, Now: s.now().UTC(), For: of, Tickets: make([]Pass, len(o.Tickets)), GiveUntil: unlessZero(of.GiveUntil())}
 	uses, err := s.doors.Uses(ctx, o.Performance, o.ID)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func TestAPhoneGetsTheKeysOfValidTickets(t *testing.T) {
 	passes := func() (p Passes) {
 		before := time.Now().Add(-time.Millisecond)
 		c.get(at+"/passes", o.Key).is(http.StatusOK, &p)
-		if p.Order != o.ID || p.Now.Before(before) || p.Now.After(time.Now()) || p.For.Title != "Gala" || p.For.Zone == "" || p.For.State != "scheduled" || len(p.Tickets) != 2 {
+		if p.Order != o.ID || p.Now.Before(before) || p.Now.After(time.Now()) || p.For.Title != "Gala" || p.For.Zone == "" || p.For.State != "scheduled" || p.GiveUntil != nil || len(p.Tickets) != 2 {
 			t.Fatalf("passes %+v", p)
 		}
 		return p

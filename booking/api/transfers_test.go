@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,9 @@ func TestATicketIsGivenToSomebodyElse(t *testing.T) {
 	at := "/api/v1/tickets/" + k.ID
 	var was Passes
 	c.get(order+"/passes", o.Key).is(http.StatusOK, &was)
+	if was.GiveUntil == nil || !was.GiveUntil.Equal(was.For.StartsAt.Add(-time.Minute)) {
+		t.Errorf("tickets may be given until %v, and it starts at %v", was.GiveUntil, was.For.StartsAt)
+	}
 
 	c.do(http.MethodPut, at+"/name", o.Key, c.json(m{"name": "<b>Ada</b>"})).is(http.StatusNoContent, nil)
 	c.do(http.MethodPut, at+"/name", o.Key, c.json(m{"name": strings.Repeat("x", 101)})).refused(http.StatusUnprocessableEntity, "name-invalid")

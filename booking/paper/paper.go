@@ -66,6 +66,9 @@ type Occasion struct {
 // Names says whether tickets bear the names of their holders.
 func (e Occasion) Names() bool { return e.rules.Names.On }
 
+// GiveUntil is until when tickets may be given to others; zero: they may not.
+func (e Occasion) GiveUntil() time.Time { return e.rules.TransferCloses(e.StartsAt) }
+
 // zone is the venue's, by which whoever goes there is told the time.
 func (e Occasion) zone() *time.Location {
 	zone, err := time.LoadLocation(e.Zone)

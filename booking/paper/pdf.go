@@ -268,8 +268,8 @@ func (p *pdf) rules() []string {
 		exchange += "."
 	}
 	give := "Tickets cannot be given to others."
-	if until := e.rules.TransferCloses(e.StartsAt); !until.IsZero() {
-		give = "Tickets can be given to others on their page until " + moment(until, zone) + "; this page is of no use to them then."
+	if until := e.GiveUntil(); !until.IsZero() {
+		give = "Tickets can be given to others on their page until " + moment(until, zone) + "; once one is accepted, its printed page opens no door any more."
 	}
 	return []string{cancel + " " + exchange, give}
 }

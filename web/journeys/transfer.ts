@@ -67,6 +67,8 @@ export async function transfer(fan: Fan): Promise<void> {
   await until(async () => (await lettersTo(fan.stack, giver)).some((each) => each.text.includes(friend)), "a letter to who gave it");
   await page.getByRole("link", { name: orderWords.phone }).click();
   await page.getByText(ticketWords.state.given).waitFor();
+  await page.getByText(/^You may give a ticket to somebody else, .* until /).waitFor();
+  await look(page, "ticket-rules", page.locator(".notes"));
   await page.keyboard.press("ArrowRight");
   await page.locator("svg[data-code^=RT1]").waitFor();
 

@@ -370,6 +370,8 @@ export interface Passes {
   now: string;
   for: Occasion;
   tickets: Pass[];
+  /** Until when they may be given to others; undefined: they may not. */
+  give_until?: string;
   offer?: Offer;
 }
 

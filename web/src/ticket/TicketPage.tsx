@@ -95,12 +95,16 @@ export function TicketPage({ id, orderKey }: { id: string; orderKey: string }) {
 }
 
 function Notes({ has, offline, kept }: { has: Known; offline: boolean; kept: boolean | undefined }) {
+  const { give_until: until, now, offer, for: show } = has.told;
+  const open = until !== undefined && Date.parse(until) > Date.parse(now);
   const keeps = kept === undefined ? words.keeping : kept ? words.kept : words.unkept;
   return (
     <section class="notes">
       {Math.abs(has.ahead) > period && <p class="note">{words.clock(has.ahead)}</p>}
       <p class="note">{words.bright}</p>
       <p class="note">{words.warning}</p>
+      {/* Who was given a ticket reads above until when they may give it on. */}
+      {(!open || !offer) && <p class="note">{open ? words.give(until, show.time_zone) : words.ungiven[until === undefined ? "never" : "over"]}</p>}
       {/* The last: its text changes, and moves nothing. */}
       <p class={offline ? "wrong" : "note"} role="status">
         {offline ? words.offline(Date.parse(has.told.now) - has.ahead) : keeps}

@@ -36,6 +36,8 @@ export const ticket = {
   clock: (off: number) => `The clock of this phone is ${minutes(off)} ${off < 0 ? "fast" : "slow"}. The code goes by ours, so leave the clock as it is now.`,
   order: "Order and receipt",
   warning: "Whoever has the address of this page has your tickets. Keep it to yourself.",
+  give: (until: string, zone: string) => `You may give a ticket to somebody else, on the page of the order, until ${localMoment(until, zone)}. Once they have accepted it, its code here is dead.`,
+  ungiven: { never: "By the organizer’s rules tickets cannot be given to somebody else.", over: "Tickets cannot be given to somebody else any more." },
   noKey: { heading: "This address is incomplete", lead: "Tickets are opened by the full link, including everything after the # sign. Please use the link you were given, or sign in." },
   refused: { heading: "This link opens no tickets", lead: "The link is not valid, or the order does not exist. What this phone kept of it is erased." },
 };
