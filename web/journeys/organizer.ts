@@ -161,6 +161,12 @@ async function terms(page: Page): Promise<void> {
   await page.locator("#lobbyCloses").fill(shown(days(9), lisbon));
   await page.locator("#perPerson").fill("8");
   await page.locator("#refundDays").fill("7");
+  await page.locator("#transferDays").fill("2");
+  await page.locator("#names").selectOption("on");
+  await page.locator("#nameDays").fill("0");
+  await onward(page);
+  await page.getByText(words.wrong.between(1, 365)).waitFor();
+  await page.locator("#nameDays").fill("1");
   await page.locator("#laneTitle").fill("Fan club");
   await look(page, "setup-sale");
   await fits(page);
@@ -180,6 +186,9 @@ async function opening(mine: Fan): Promise<void> {
   await page.frameLocator("iframe").locator("section.stand h1").waitFor();
   await page.getByText("€45.50").first().waitFor();
   assert.equal(await page.getByText("€95.00").count(), 1, "the second date alone has prices of its own");
+  await page.getByText(words.summary.given(2, 0)).waitFor();
+  await page.getByText(words.summary.named(1)).waitFor();
+  await look(page, "setup-rules", page.locator(".rules"));
   await page.getByRole("button", { name: words.open.make }).click();
   await page.locator('[data-item="published"][data-state="stop"]').waitFor();
   assert.equal(await page.locator(".ready li").count(), 11);

@@ -96,7 +96,7 @@ export interface Sale {
 export interface Program {
   event_id: string;
   currency: string;
-  tariff: { tax_rate?: number; refund: { before?: number; keep_rate?: number }; exchange: object; transfer?: { before: number; times?: number } };
+  tariff: { tax_rate?: number; refund: { before?: number; keep_rate?: number }; exchange: object; transfer?: { before: number; times?: number }; names?: { on: boolean; before?: number } };
   performances: {
     venue: string;
     local?: { starts_at: string; doors_at?: string; ends_at?: string };

@@ -90,6 +90,7 @@ function Rules({ setup }: { setup: Setup }) {
     [of.limit, [of.perOrder(sale.units_per_hold), sale.units_per_place && of.perPerson(sale.units_per_place)].filter(Boolean).join(", ")],
     [of.refund, draft.refundDays === "" ? of.never : of.until(Number(draft.refundDays), Number(draft.refundKeep))],
     [of.transfer, draft.transferDays === "" ? of.kept : of.given(Number(draft.transferDays), Number(draft.transferTimes))],
+    [of.names, draft.names === "" ? of.nameless : of.named(Number(draft.nameDays))],
     ...(sale.lanes ?? []).map((lane): [string, string] => [of.presale, `${lane.title}, ${lane.share} %`]),
   ];
   return (

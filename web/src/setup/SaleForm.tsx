@@ -79,6 +79,8 @@ export function SaleForm({ setup }: { setup: Setup }) {
           {draft.refundDays !== "" && number("refundKeep", of.refundKeep, undefined, fixed)}
           {number("transferDays", of.transferDays, of.transferHint, fixed)}
           {draft.transferDays !== "" && number("transferTimes", of.transferTimes, of.transferTimesHint, fixed)}
+          <Choice setup={setup} name="names" label={of.names} value={draft.names} of={Object.entries(of.named)} set={(names) => setup.type({ names: names as Draft["names"] })} disabled={fixed} />
+          {draft.names === "on" && number("nameDays", of.nameDays, of.nameDaysHint, fixed)}
           {number("tax", of.tax, undefined, fixed)}
         </div>
       </fieldset>

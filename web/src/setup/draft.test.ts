@@ -23,6 +23,8 @@ const good: Draft = {
   refundKeep: "10",
   transferDays: "2",
   transferTimes: "3",
+  names: "on",
+  nameDays: "1",
   tax: "6",
 };
 
@@ -37,7 +39,7 @@ test("a draft without faults makes the program that it says", () => {
   expect(programOf(good, "e1", venues)).toMatchObject({
     event_id: "e1",
     currency: "EUR",
-    tariff: { tax_rate: 600, refund: { before: 7 * 86_400, keep_rate: 1000 }, exchange: {}, transfer: { before: 2 * 86_400, times: 3 } },
+    tariff: { tax_rate: 600, refund: { before: 7 * 86_400, keep_rate: 1000 }, exchange: {}, transfer: { before: 2 * 86_400, times: 3 }, names: { on: true, before: 86_400 } },
     performances: [
       {
         venue: "v1",

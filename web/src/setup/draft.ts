@@ -60,6 +60,10 @@ export interface Draft {
   transferDays: string;
   /** How often a ticket may change hands; empty: as often as its holders like. */
   transferTimes: string;
+  /** Whether tickets bear names. */
+  names: "" | "on";
+  /** Days before the start until which a name may be changed; empty: once it is said it stays. */
+  nameDays: string;
   tax: string;
 }
 
@@ -89,6 +93,8 @@ export const blank = (title: string): Draft => ({
   refundKeep: "0",
   transferDays: "",
   transferTimes: "",
+  names: "",
+  nameDays: "",
   tax: "",
 });
 
@@ -274,6 +280,7 @@ function ofSale(d: Draft, { venues, now }: Known): Faults {
     ["refundKeep", 0, 100, true],
     ["transferDays", 1, 365, false],
     ["transferTimes", 1, 100, false],
+    ["nameDays", 1, 365, false],
     ["tax", 0, 100, false],
   ];
   for (const [name, least, most, needed] of numbers) {
@@ -310,6 +317,7 @@ export function programOf(d: Draft, event: string, venues: ReadonlyMap<string, V
       refund: d.refundDays === "" ? {} : { before: Number(d.refundDays) * 86_400, ...(Number(d.refundKeep) > 0 && { keep_rate: Number(d.refundKeep) * 100 }) },
       exchange: {},
       ...(d.transferDays !== "" && { transfer: { before: Number(d.transferDays) * 86_400, ...(d.transferTimes !== "" && { times: Number(d.transferTimes) }) } }),
+      ...(d.names === "on" && { names: { on: true, ...(d.nameDays !== "" && { before: Number(d.nameDays) * 86_400 }) } }),
     },
     performances: d.nights.map((night, i) => {
       const venue = venues.get(night.venue)!;
