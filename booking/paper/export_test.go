@@ -16,7 +16,10 @@ func (e Occasion) Note(o order.Order, page string) ([]byte, error) {
 }
 
 // Rules are what a page says of what may be done with its ticket.
-func (e Occasion) Rules(t tariff.Tariff) []string {
+func (e Occasion) Rules(t tariff.Tariff) []string { return (&pdf{event: e.Under(t)}).rules() }
+
+// Under is an event with other rules.
+func (e Occasion) Under(t tariff.Tariff) Occasion {
 	e.rules = t
-	return (&pdf{event: e}).rules()
+	return e
 }

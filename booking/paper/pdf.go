@@ -20,7 +20,12 @@ import (
 const (
 	margin        = 18.0
 	width         = 210 - 2*margin
-	pictureHeight = 62.0
+	pictureHeight = 62.0 // at most: what must be read has the room first
+	leastPicture  = 20.0
+	belowPicture  = 7.0
+	aboveCode     = 14.0
+	belowCode     = 12.0
+	foot          = 297 - margin // where the last line is
 	codeSize      = 60.0
 	pictureWidth  = 1200 // pixels: 175 dpi
 	blank         = 4    // modules around the code
@@ -73,6 +78,8 @@ type pdf struct {
 	event   Occasion
 	order   order.Order
 	picture *fpdf.ImageInfoType // nil: none
+
+	measuring bool // what is written takes its room, and is not there
 }
 
 func newPDF(e Occasion, o order.Order, picture []byte) *pdf {
@@ -94,7 +101,37 @@ func newPDF(e Occasion, o order.Order, picture []byte) *pdf {
 
 func (p *pdf) ticket(t order.Ticket, number, of int, page string) error {
 	p.AddPage()
-	p.image()
+	rules := append(p.says(page, p.event.noPaper), p.rules()...)
+	p.image(p.room(rules))
+	p.head()
+	y := p.GetY() + aboveCode
+	p.Line(margin, y-8, margin+width, y-8)
+	if err := p.code(t.Code, margin, y); err != nil {
+		return err
+	}
+	p.seat(t, number, of, y)
+	p.SetXY(margin, y+codeSize+belowCode)
+	p.small(rules)
+	p.SetXY(margin, foot)
+	p.SetTextColor(80, 80, 80)
+	p.write("", 9, 4.4, 1, "Order "+p.order.ID+" · sold for "+p.event.Organizer)
+	p.SetTextColor(0, 0, 0)
+	return p.Error()
+}
+
+// room is how high a picture may be: with long names and many rules the last of these were
+// written over the foot of the page.
+func (p *pdf) room(rules []string) float64 {
+	p.measuring = true
+	p.head()
+	p.small(rules)
+	text := p.GetY() - margin
+	p.measuring = false
+	return min(pictureHeight, foot-margin-belowPicture-text-aboveCode-codeSize-belowCode-2)
+}
+
+// head says what it is, when and where.
+func (p *pdf) head() {
 	e := p.event
 	p.write("B", 22, 9.5, 2, e.Title)
 	p.Ln(1.5)
@@ -118,40 +155,31 @@ func (p *pdf) ticket(t order.Ticket, number, of int, page string) error {
 		p.write("", 10, 5, 1, line)
 	}
 	p.SetTextColor(0, 0, 0)
-	y := p.GetY() + 6
-	p.Line(margin, y, margin+width, y)
-	y += 8
-	if err := p.code(t.Code, margin, y); err != nil {
-		return err
-	}
-	p.seat(t, number, of, y)
-	p.SetXY(margin, y+codeSize+12)
-	for _, rule := range append(p.says(page, p.event.noPaper), p.rules()...) {
+}
+
+// small writes what holds for a ticket.
+func (p *pdf) small(rules []string) {
+	for _, rule := range rules {
 		p.write("", 9, 4.4, 6, rule)
 		p.Ln(1.2)
 	}
-	p.SetXY(margin, 297-margin)
-	p.SetTextColor(80, 80, 80)
-	p.write("", 9, 4.4, 1, "Order "+p.order.ID+" · sold for "+e.Organizer)
-	p.SetTextColor(0, 0, 0)
-	return p.Error()
 }
 
-// image fills the head of the page with the middle of the picture.
-func (p *pdf) image() {
+// image fills the head of the page, so high, with the middle of the picture.
+func (p *pdf) image(high float64) {
 	p.SetXY(margin, margin)
-	if p.picture == nil || p.picture.Width() <= 0 {
+	if p.picture == nil || p.picture.Width() <= 0 || high < leastPicture {
 		return
 	}
 	w := width
 	h := w * p.picture.Height() / p.picture.Width()
-	if h < pictureHeight {
-		w, h = pictureHeight*w/h, pictureHeight
+	if h < high {
+		w, h = high*w/h, high
 	}
-	p.ClipRect(margin, margin, width, pictureHeight, false)
-	p.ImageOptions("picture", margin-(w-width)/2, margin-(h-pictureHeight)/2, w, h, false, fpdf.ImageOptions{ImageType: "JPG"}, 0, "")
+	p.ClipRect(margin, margin, width, high, false)
+	p.ImageOptions("picture", margin-(w-width)/2, margin-(h-high)/2, w, h, false, fpdf.ImageOptions{ImageType: "JPG"}, 0, "")
 	p.ClipEnd()
-	p.SetXY(margin, margin+pictureHeight+7)
+	p.SetXY(margin, margin+high+belowPicture)
 }
 
 // code draws the printed code and writes it below, for who has to type it.
@@ -214,6 +242,10 @@ func (p *pdf) write(style string, size, height float64, most int, text string) {
 		}
 		if i == most-1 && len(lines) > most {
 			line += "…"
+		}
+		if p.measuring {
+			p.Ln(height)
+			continue
 		}
 		p.SetX(left)
 		p.CellFormat(room, height, p.fitted(strings.TrimSpace(line), room), "", 1, "L", false, 0, "")
