@@ -4,7 +4,7 @@ import type { Found } from "../src/api/documents";
 import { account, common, home as words, shop } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { Fan, until } from "./fan";
-import { linkTo } from "./letters";
+import { lettersTo, linkTo } from "./letters";
 import { fits, look, shiftsOfLoad } from "./look";
 import { startStack } from "./stack";
 
@@ -21,6 +21,7 @@ export async function find(fan: Fan): Promise<void> {
     await looksAround(here);
     await places(here);
     await types(here);
+    await wishes(here);
     await registers(here);
     await follows(here);
     await buys(here);
@@ -199,6 +200,30 @@ async function types({ page, stack }: Fan): Promise<void> {
   await page.getByText(words.event.prices).first().click();
   await page.locator(".prices table").waitFor();
   await look(page, "event-on-sale");
+}
+
+/** Who has no account leaves an address; the page of the letter's link asks first, and says what is done. */
+async function wishes({ page, stack }: Fan): Promise<void> {
+  const [event, email] = [page.url(), "wisher@example.com"];
+  await page.getByText(words.wish.open).click();
+  await look(page, "event-wish", page.getByLabel(words.wish.email));
+  await page.getByLabel(words.wish.email).fill(email);
+  await page.getByRole("button", { name: words.wish.send }).click();
+  await page.getByText(words.wish.sent(email)).waitFor();
+  await look(page, "event-wished", page.getByLabel(words.wish.email));
+  await narrow(page);
+  let link: string | undefined;
+  await until(async () => {
+    link = /http\S+\/events\/wishes\/\S+/.exec((await lettersTo(stack, email))[0]?.text ?? "")?.[0];
+    return link !== undefined;
+  }, "the letter that asks comes");
+  await page.goto(link!);
+  await look(page, "wish-asked");
+  await page.getByRole("button", { name: "Yes, tell me" }).click();
+  await page.getByRole("heading", { name: "We tell you" }).waitFor();
+  await look(page, "wish-taken");
+  await narrow(page);
+  await page.goto(event);
 }
 
 async function registers({ page, stack }: Fan): Promise<void> {
