@@ -16,6 +16,7 @@ export async function staffTeam(fan: Fan): Promise<void> {
   await page.locator(".which select").selectOption({ label: words.installation });
   await page.getByRole("heading", { name: words.keys.heading }).waitFor({ state: "detached" }); // it has none
   await page.locator(".which select").selectOption(id);
+  await page.getByRole("heading", { name: words.keys.heading }).waitFor(); // before it comes, what is filled in is for the other, and goes with it
   await page.getByText(words.members.none).waitFor();
   await invites(fan, `lea.${Date.now()}@example.com`);
   await rules(fan, id);
