@@ -22,7 +22,7 @@ func TestAGuestIsToldWhenASaleOpensOnceTheySaidSo(t *testing.T) {
 	c.get("/api/v1/events", "").is(http.StatusOK, &list)
 	event := list.Events[0].ID
 	ask := func(event, email string, headers ...string) answer {
-		c.forgive()
+		c.forgive("asks")
 		return c.post("/api/v1/events/"+event+"/wishes", m{"email": email}, headers...)
 	}
 	for _, bad := range []string{"", "ada", "Ada <ada@example.org>", "ada@example.org\r\nBcc: eve@example.org", "ada@example.org, eve@example.org", strings.Repeat("a", 250) + "@example.org"} {
