@@ -38,7 +38,7 @@ check: ## look at format, vet, lint, imports between packages and types
 	go test .
 	npm --prefix web run --silent check
 
-test-browser: build ## walk the pages in a real browser, and take pictures into out/screens; JOURNEY=name picks one
+test-browser: build ## walk the pages in a real browser, and take pictures into out/screens; JOURNEY=name picks one, JOURNEY=name,name some
 	@scripts/need test
 	@JOURNEY=$(JOURNEY) npm --prefix web run --silent journeys
 

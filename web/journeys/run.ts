@@ -59,9 +59,9 @@ const desktop = { viewport: { width: 1280, height: 900 } };
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
 async function main(): Promise<number> {
-  const chosen = process.env.JOURNEY ?? "";
-  const names = Object.keys(journeys).filter((name) => chosen === "" || name === chosen);
-  if (names.length === 0) throw new Error(`no journey is called ${chosen}; there are: ${Object.keys(journeys).join(", ")}`);
+  const chosen = (process.env.JOURNEY ?? "").split(",");
+  const names = Object.keys(journeys).filter((name) => chosen[0] === "" || chosen.includes(name));
+  if (names.length < chosen.length) throw new Error(`no journey is called one of ${chosen}; there are: ${Object.keys(journeys).join(", ")}`);
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   if (!existsSync(executablePath)) throw new Error(`${executablePath} is missing; install it with: apt-get install --no-install-recommends chromium`);
   const stack = await findStack();
