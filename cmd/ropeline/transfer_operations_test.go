@@ -15,7 +15,7 @@ func (s *shop) transferOperations() []operation {
 		return s.do(&buyer{token: b.link}, method, path, body, "")
 	}
 	offer := func(b *buyer) int {
-		status, answer := as(b, http.MethodPost, ticket(b)+"/transfer", map[string]any{"email": "bert@example.org"})
+		status, answer := as(b, http.MethodPost, ticket(b)+"/transfer", map[string]any{"email": "fan@example.org"}) // the address that all buyers have: one is written to
 		if id, ok := answer["id"].(string); ok {
 			b.transfer = id
 		}
