@@ -39,9 +39,11 @@ const (
 
 	// Hands is how many letters are handed over at a time that somebody waits for, bulkHands how
 	// many of the others: so many connections has the mail server, at most. Others are fetched
-	// meanwhile, so that Postgres is asked for several together: abreast of them.
+	// meanwhile, so that Postgres is asked for several together: abreast of them. A letter takes
+	// 13 ms from being fetched to being written down, so 32 of them were 2,400 a second; of a
+	// server that takes 15 s over each, the last of 96 has its turn within patience.
 	Hands, bulkHands = 16, 4
-	abreast          = 2 * Hands
+	abreast          = 6 * Hands
 	// textHands is how many text messages are handed over at a time: gateways take a few a second.
 	textHands = 4
 	// pause is for how long letters gather that are fetched together; bulkPause bounds those that
