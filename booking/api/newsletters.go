@@ -7,6 +7,7 @@ import (
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/audit"
 	"github.com/ropeline/ropeline/booking/newsletter"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/order"
 	"github.com/ropeline/ropeline/booking/wording"
 )
@@ -123,7 +124,7 @@ type AtStep struct {
 
 // opened reads the consent of a link; which part of it is wrong is not said.
 func (s *server) openedStep(ctx context.Context, in AtStep) (newsletter.Consent, error) {
-	if !newsletter.Keys(s.links).Opens(in.Consent, newsletter.Step(in.Step), in.Key) {
+	if !newsletter.Keys(s.links).Opens(in.Consent, optin.Step(in.Step), in.Key) {
 		return newsletter.Consent{}, ropeline.ErrRouteUnknown
 	}
 	return s.newsletters.Open(ctx, in.Consent)
@@ -141,7 +142,7 @@ func (s *server) showNewsletterStep(ctx context.Context, in *AtStep) (*stepPage,
 	if err != nil {
 		return nil, err
 	}
-	return stepAnswer(newsletter.Page(c, newsletter.Step(in.Step), false))
+	return stepAnswer(newsletter.Page(c, optin.Step(in.Step), false))
 }
 
 type takeStep struct {
@@ -156,10 +157,10 @@ func (s *server) takeNewsletterStep(ctx context.Context, in *takeStep) (*stepPag
 	if err != nil {
 		return nil, err
 	}
-	if err := s.newsletters.Take(ctx, in.Consent, newsletter.Step(in.Step)); err != nil {
+	if err := s.newsletters.Take(ctx, in.Consent, optin.Step(in.Step)); err != nil {
 		return nil, err
 	}
-	return stepAnswer(newsletter.Page(c, newsletter.Step(in.Step), true))
+	return stepAnswer(newsletter.Page(c, optin.Step(in.Step), true))
 }
 
 func stepAnswer(html []byte, err error) (*stepPage, error) {

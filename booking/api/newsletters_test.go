@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ropeline/ropeline/booking/newsletter"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
@@ -33,35 +34,35 @@ func TestANewsletterIsEndedByOnePost(t *testing.T) {
 		t.Errorf("at first it is %s", is)
 	}
 	keys := newsletter.Keys(c.api.server.links)
-	path := func(step newsletter.Step) string { return strings.TrimPrefix(keys.Link("", id, step), "") }
-	for _, wrong := range []string{path(newsletter.Leave) + "x", strings.Replace(path(newsletter.Leave), "/leave", "/confirm", 1), strings.Replace(path(newsletter.Leave), "/leave", "/other", 1), strings.Split(path(newsletter.Leave), "?")[0], strings.Replace(path(newsletter.Leave), id, tenant.House, 1)} {
+	path := func(step optin.Step) string { return strings.TrimPrefix(keys.Link("", id, step), "") }
+	for _, wrong := range []string{path(optin.Leave) + "x", strings.Replace(path(optin.Leave), "/leave", "/confirm", 1), strings.Replace(path(optin.Leave), "/leave", "/other", 1), strings.Split(path(optin.Leave), "?")[0], strings.Replace(path(optin.Leave), id, tenant.House, 1)} {
 		c.get(wrong, "").refused(http.StatusNotFound, "route-unknown")
 		c.do(http.MethodPost, wrong, "", "List-Unsubscribe=One-Click", "Content-Type", "application/x-www-form-urlencoded").refused(http.StatusNotFound, "route-unknown")
 	}
-	page := c.get(path(newsletter.Confirm), "")
+	page := c.get(path(optin.Confirm), "")
 	if page.Status != http.StatusOK || !strings.Contains(string(page.Body), `<form method="post">`) || page.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("the page is %d %s %s", page.Status, page.Header, page.Body)
 	}
 	if _, is := state(); is != "asked" {
 		t.Errorf("after it was looked at it is %s", is)
 	}
-	post := func(step newsletter.Step, body string, headers ...string) answer {
+	post := func(step optin.Step, body string, headers ...string) answer {
 		return c.do(http.MethodPost, path(step), "", body, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 	}
-	post(newsletter.Confirm, "List-Unsubscribe=One-Click", "Sec-Fetch-Site", "same-origin")
+	post(optin.Confirm, "List-Unsubscribe=One-Click", "Sec-Fetch-Site", "same-origin")
 	if _, is := state(); is != "given" {
 		t.Errorf("confirmed it is %s", is)
 	}
-	post(newsletter.Leave, "", "Sec-Fetch-Site", "cross-site").refused(http.StatusForbidden, "origin-mismatch")
+	post(optin.Leave, "", "Sec-Fetch-Site", "cross-site").refused(http.StatusForbidden, "origin-mismatch")
 	for range 2 { // a mail program sends neither a cookie nor where it comes from, and may send it again
-		if a := post(newsletter.Leave, "List-Unsubscribe=One-Click"); a.Status != http.StatusOK {
+		if a := post(optin.Leave, "List-Unsubscribe=One-Click"); a.Status != http.StatusOK {
 			t.Errorf("leaving: %d %s", a.Status, a.Body)
 		}
 	}
 	if _, is := state(); is != "withdrawn" {
 		t.Errorf("after one POST it is %s", is)
 	}
-	post(newsletter.Confirm, "List-Unsubscribe=One-Click").refused(http.StatusConflict, newsletter.ErrOver.Code)
+	post(optin.Confirm, "List-Unsubscribe=One-Click").refused(http.StatusConflict, newsletter.ErrOver.Code)
 }
 
 // An organizer sees how many would get a newsletter, and not who; who has an account gives and

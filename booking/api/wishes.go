@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/wish"
 )
@@ -45,10 +46,10 @@ type AtWish struct {
 
 // openedWish reads the wish of a link; which part of it is wrong is not said.
 func (s *server) openedWish(ctx context.Context, in AtWish) (wish.Wish, error) {
-	if s.wishes == nil || !wish.Keys(s.links).Opens(in.Wish, wish.Step(in.Step), in.Key) {
+	if s.wishes == nil || !wish.Keys(s.links).Opens(in.Wish, optin.Step(in.Step), in.Key) {
 		return wish.Wish{}, ropeline.ErrRouteUnknown
 	}
-	return s.wishes.Open(ctx, in.Wish, wish.Step(in.Step))
+	return s.wishes.Open(ctx, in.Wish, optin.Step(in.Step))
 }
 
 // showWishStep asks; nothing is done by a GET, which mail servers send by themselves.
@@ -57,7 +58,7 @@ func (s *server) showWishStep(ctx context.Context, in *AtWish) (*stepPage, error
 	if err != nil {
 		return nil, err
 	}
-	return stepAnswer(wish.Page(w, wish.Step(in.Step), false))
+	return stepAnswer(wish.Page(w, optin.Step(in.Step), false))
 }
 
 type takeWish struct {
@@ -70,8 +71,8 @@ func (s *server) takeWishStep(ctx context.Context, in *takeWish) (*stepPage, err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.wishes.Take(ctx, in.Wish, wish.Step(in.Step)); err != nil {
+	if err := s.wishes.Take(ctx, in.Wish, optin.Step(in.Step)); err != nil {
 		return nil, err
 	}
-	return stepAnswer(wish.Page(w, wish.Step(in.Step), true))
+	return stepAnswer(wish.Page(w, optin.Step(in.Step), true))
 }

@@ -2,9 +2,6 @@ package newsletter
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
+	"github.com/ropeline/ropeline/booking/optin"
 )
 
 // MostWords bounds the words that somebody has agreed to, in characters.
@@ -28,33 +26,9 @@ var (
 	ErrOver    = &ropeline.Error{Kind: ropeline.Conflict, Code: "consent-withdrawn", Detail: "This was withdrawn since. Ask for the newsletter again, if you want it."}
 )
 
-// Step is what a link does once a button is pressed.
-type Step string
-
-// The steps.
-const (
-	Confirm Step = "confirm"
-	Leave   Step = "leave"
-)
-
-// Keys makes the keys of links: whoever has one may do that one thing, and needs no sign-in.
-type Keys []byte
-
-// Key is that of a step of a consent.
-func (k Keys) Key(consent string, step Step) string {
-	m := hmac.New(sha256.New, k)
-	m.Write([]byte("newsletter\x00" + string(step) + "\x00" + consent))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
-}
-
-// Opens reports whether a key is that of a step of a consent.
-func (k Keys) Opens(consent string, step Step, key string) bool {
-	return (step == Confirm || step == Leave) && hmac.Equal([]byte(key), []byte(k.Key(consent, step)))
-}
-
-// Link is where a step is taken, below a site.
-func (k Keys) Link(site, consent string, step Step) string {
-	return site + "/api/v1/newsletters/" + consent + "/" + string(step) + "?key=" + k.Key(consent, step)
+// Keys makes the keys of links.
+func Keys(secret []byte) optin.Keys {
+	return optin.Keys{What: "newsletter", Path: "/api/v1/newsletters/", Secret: secret}
 }
 
 // Store keeps consents and newsletters in Postgres.
@@ -159,8 +133,8 @@ func (s *Store) Open(ctx context.Context, id string) (c Consent, err error) {
 
 // Take takes a step of a consent; again it changes nothing. What was withdrawn is not
 // confirmed by a letter of before.
-func (s *Store) Take(ctx context.Context, id string, step Step) error {
-	if step == Leave {
+func (s *Store) Take(ctx context.Context, id string, step optin.Step) error {
+	if step == optin.Leave {
 		return s.withdraw(ctx, `id = $1`, id, "link")
 	}
 	tag, err := s.db.Exec(ctx, `update newsletter_consents set state = 'given', given_at = coalesce(given_at, now()) where id = $1 and state in ('asked', 'given')`, id)

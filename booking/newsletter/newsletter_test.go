@@ -21,6 +21,7 @@ import (
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/newsletter"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 	"github.com/ropeline/ropeline/internal/devstack/mailbox"
 	"github.com/ropeline/ropeline/internal/tenant"
@@ -46,7 +47,7 @@ type rig struct {
 
 const site = "https://tickets.example.org"
 
-var keys = newsletter.Keys("0123456789abcdef0123456789abcdef")
+var keys = newsletter.Keys([]byte("0123456789abcdef0123456789abcdef"))
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
@@ -153,16 +154,16 @@ func TestAGuestIsAskedOnceMore(t *testing.T) {
 		t.Fatalf("kept are %q and %q: %v", words, email, err)
 	}
 	r.serve(func() bool { return len(r.box.Letters()) == 1 })
-	if l := r.box.Letters()[0]; l.To != "ada@example.org" || !strings.Contains(l.Subject, "Möchten Sie den Newsletter") || !strings.Contains(l.Text, keys.Link(site, id, newsletter.Confirm)) || strings.Contains(l.Header, "List-Unsubscribe") {
+	if l := r.box.Letters()[0]; l.To != "ada@example.org" || !strings.Contains(l.Subject, "Möchten Sie den Newsletter") || !strings.Contains(l.Text, keys.Link(site, id, optin.Confirm)) || strings.Contains(l.Header, "List-Unsubscribe") {
 		t.Errorf("the letter is %+v", l)
 	}
 	_, err := r.store.Send(ctx, tenant.House, newsletter.Draft{Subject: "S", Text: "T"}, audit.Change{Who: "staff:olga", Key: "k"})
 	r.wants("writing to who has not confirmed", err, newsletter.ErrNobody)
 	for _, step := range []struct {
-		take newsletter.Step
+		take optin.Step
 		err  error
 		is   string
-	}{{newsletter.Confirm, nil, "given"}, {newsletter.Confirm, nil, "given"}, {newsletter.Leave, nil, "withdrawn"}, {newsletter.Leave, nil, "withdrawn"}, {newsletter.Confirm, newsletter.ErrOver, "withdrawn"}} {
+	}{{optin.Confirm, nil, "given"}, {optin.Confirm, nil, "given"}, {optin.Leave, nil, "withdrawn"}, {optin.Leave, nil, "withdrawn"}, {optin.Confirm, newsletter.ErrOver, "withdrawn"}} {
 		r.wants("to "+string(step.take), r.store.Take(ctx, id, step.take), step.err)
 		if is := r.state(id); is != step.is {
 			t.Errorf("after %s it is %s, want %s", step.take, is, step.is)
@@ -185,11 +186,11 @@ func TestAKeyOpensOneStep(t *testing.T) {
 	a, b := uuid.NewString(), uuid.NewString()
 	for _, k := range []struct {
 		of   string
-		step newsletter.Step
+		step optin.Step
 		key  string
 		want bool
-	}{{a, newsletter.Leave, keys.Key(a, newsletter.Leave), true}, {a, newsletter.Confirm, keys.Key(a, newsletter.Leave), false}, {b, newsletter.Leave, keys.Key(a, newsletter.Leave), false}, {a, newsletter.Leave, "", false},
-		{a, "other", keys.Key(a, "other"), false}, {a, newsletter.Leave, newsletter.Keys("x").Key(a, newsletter.Leave), false}} {
+	}{{a, optin.Leave, keys.Key(a, optin.Leave), true}, {a, optin.Confirm, keys.Key(a, optin.Leave), false}, {b, optin.Leave, keys.Key(a, optin.Leave), false}, {a, optin.Leave, "", false},
+		{a, "other", keys.Key(a, "other"), false}, {a, optin.Leave, newsletter.Keys([]byte("x")).Key(a, optin.Leave), false}} {
 		if got := keys.Opens(k.of, k.step, k.key); got != k.want {
 			t.Errorf("%s of %s is opened by %q: %v", k.step, k.of, k.key, got)
 		}
@@ -296,11 +297,11 @@ func TestEachReaderHasOneLetter(t *testing.T) {
 	}
 	_, err = r.store.Send(ctx, tenant.House, newsletter.Draft{Subject: "Another", Text: "T"}, olga)
 	r.wants("another with the same key", err, booking.ErrKeyReused)
-	r.wants("leaving before it is written", r.store.Take(ctx, ids[1], newsletter.Leave), nil)
+	r.wants("leaving before it is written", r.store.Take(ctx, ids[1], optin.Leave), nil)
 	if n = r.rounds(n.ID); n.Posted != 3 || n.Left != 2 {
 		t.Errorf("after the letters were written: %+v", n)
 	}
-	r.wants("leaving before it is sent", r.store.Take(ctx, ids[2], newsletter.Leave), nil)
+	r.wants("leaving before it is sent", r.store.Take(ctx, ids[2], optin.Leave), nil)
 	r.serve(func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
 	if n = r.rounds(n.ID); n.Sent != 1 || n.Failed != 1 || n.Left != 3 || n.Posted+n.Waiting != 0 {
 		t.Errorf("in the end: %+v", n)
@@ -314,7 +315,7 @@ func TestEachReaderHasOneLetter(t *testing.T) {
 	if len(letters) != 1 || letters[0].To != "ada@example.org" {
 		t.Fatalf("letters came to %+v", letters)
 	}
-	link := keys.Link(site, ids[0], newsletter.Leave)
+	link := keys.Link(site, ids[0], optin.Leave)
 	header := strings.NewReplacer("\r\n ", " ", "\r\n\t", " ").Replace(letters[0].Header)
 	if !strings.Contains(header, "List-Unsubscribe: <"+link+">") || !strings.Contains(header, "List-Unsubscribe-Post: List-Unsubscribe=One-Click") || !strings.Contains(letters[0].Text, "You get this because you have asked for it.") || !strings.Contains(letters[0].Text, link) {
 		t.Errorf("the letter is %s\n%s", header, letters[0].Text)

@@ -1,34 +1,19 @@
 package newsletter
 
-import (
-	"fmt"
+import "github.com/ropeline/ropeline/booking/optin"
 
-	"github.com/ropeline/ropeline/booking/wording"
-)
-
-// pageWords are what the page of a link says.
-type pageWords struct{ Heading, Lead, Button, Done, DoneLead string }
-
-var pages = map[string]map[Step]pageWords{
+var pages = optin.Pages{
 	"en": {
-		Leave:   {"No more newsletters?", "You get no more newsletters from %s. What concerns your tickets is still told to you.", "Send me no more", "You get no more", "%s sends you no newsletter any more."},
-		Confirm: {"Do you want the newsletter?", "%s writes to you now and then. Each letter has a link that ends it.", "Yes, send it to me", "You get it from now on", "%s has your consent. A link in each letter ends it."},
+		optin.Leave:   {Heading: "No more newsletters?", Lead: "You get no more newsletters from %s. What concerns your tickets is still told to you.", Button: "Send me no more", Done: "You get no more", DoneLead: "%s sends you no newsletter any more."},
+		optin.Confirm: {Heading: "Do you want the newsletter?", Lead: "%s writes to you now and then. Each letter has a link that ends it.", Button: "Yes, send it to me", Done: "You get it from now on", DoneLead: "%s has your consent. A link in each letter ends it."},
 	},
 	"de": {
-		Leave:   {"Keine Newsletter mehr?", "Sie bekommen keine Newsletter von %s mehr. Was Ihre Tickets betrifft, erfahren Sie weiterhin.", "Keine mehr senden", "Sie bekommen keine mehr", "%s sendet Ihnen keinen Newsletter mehr."},
-		Confirm: {"Möchten Sie den Newsletter?", "%s schreibt Ihnen dann und wann. In jedem Brief steht ein Link, der das beendet.", "Ja, bitte senden", "Sie bekommen ihn von nun an", "%s hat Ihre Einwilligung. Ein Link in jedem Brief beendet sie."},
+		optin.Leave:   {Heading: "Keine Newsletter mehr?", Lead: "Sie bekommen keine Newsletter von %s mehr. Was Ihre Tickets betrifft, erfahren Sie weiterhin.", Button: "Keine mehr senden", Done: "Sie bekommen keine mehr", DoneLead: "%s sendet Ihnen keinen Newsletter mehr."},
+		optin.Confirm: {Heading: "Möchten Sie den Newsletter?", Lead: "%s schreibt Ihnen dann und wann. In jedem Brief steht ein Link, der das beendet.", Button: "Ja, bitte senden", Done: "Sie bekommen ihn von nun an", DoneLead: "%s hat Ihre Einwilligung. Ein Link in jedem Brief beendet sie."},
 	},
 }
 
-// Page is what whoever follows a link sees: it asks, and says what was done. It needs no script.
-func Page(c Consent, step Step, done bool) ([]byte, error) {
-	words, ok := pages[c.Language][step]
-	if !ok {
-		words = pages["en"][step]
-	}
-	shown := wording.Question{Language: c.Language, Heading: words.Heading, Lead: fmt.Sprintf(words.Lead, c.Organization), Button: words.Button}
-	if done {
-		shown.Heading, shown.Lead, shown.Button = words.Done, fmt.Sprintf(words.DoneLead, c.Organization), ""
-	}
-	return shown.Page()
+// Page is what whoever follows a link sees: it asks, and says what was done.
+func Page(c Consent, step optin.Step, done bool) ([]byte, error) {
+	return pages.Page(c.Language, c.Organization, step, done)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/wording"
 )
 
@@ -39,13 +40,13 @@ const (
 type Poster struct {
 	store *Store
 	out   *mail.Store
-	keys  Keys
+	keys  optin.Keys
 	site  string
 	log   *slog.Logger
 }
 
 // NewPoster returns a Poster whose letters lead to a site.
-func NewPoster(s *Store, out *mail.Store, keys Keys, site string, log *slog.Logger) *Poster {
+func NewPoster(s *Store, out *mail.Store, keys optin.Keys, site string, log *slog.Logger) *Poster {
 	return &Poster{s, out, keys, site, log}
 }
 
@@ -105,7 +106,7 @@ func (p *Poster) ask(ctx context.Context) (written int, err error) {
 			if err != nil {
 				return err
 			}
-			l, err := says.Write(wording.Values{"organization": w.sender, "link": p.keys.Link(p.site, w.id, Confirm)}, wording.Frame{Language: lang, Sender: w.sender})
+			l, err := says.Write(wording.Values{"organization": w.sender, "link": p.keys.Link(p.site, w.id, optin.Confirm)}, wording.Frame{Language: lang, Sender: w.sender})
 			if err != nil {
 				return err
 			}
@@ -204,7 +205,7 @@ func (p *Poster) write(ctx context.Context, id, sender string, d Draft) error {
 			if refusing[r.email] {
 				continue
 			}
-			leave := p.keys.Link(p.site, r.consent, Leave)
+			leave := p.keys.Link(p.site, r.consent, optin.Leave)
 			l, err := wording.Plain(d.Subject, d.Text, frame(wording.Choose(r.lang), sender, leave))
 			if err != nil {
 				return err

@@ -48,7 +48,7 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 	for name, state := range wishes {
 		r.exec(`insert into opening_wishes (id, event_id, email_mac, sealed, language, state) select $1, event_id, $2, $3, 'de', $4 from performances`, uuid.NewString(), []byte(name), []byte(name+"@example.org"), state)
 	}
-	r.writer.Wishes = wish.New(r.db, mail.New(r.db, open{}), open{}, wish.Keys("a key"), "https://tickets.example.org")
+	r.writer.Wishes = wish.New(r.db, mail.New(r.db, open{}), open{}, wish.Keys([]byte("a key")), "https://tickets.example.org")
 	tell := func() (jobs int) {
 		t.Helper()
 		var g errgroup.Group

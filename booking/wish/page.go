@@ -1,34 +1,19 @@
 package wish
 
-import (
-	"fmt"
+import "github.com/ropeline/ropeline/booking/optin"
 
-	"github.com/ropeline/ropeline/booking/wording"
-)
-
-// pageWords are what the page of a link says.
-type pageWords struct{ heading, lead, button, done, doneLead string }
-
-var pages = map[string]map[Step]pageWords{
+var pages = optin.Pages{
 	"en": {
-		Confirm: {"Shall we tell you?", "We write once, when a sale of %s opens, and forget your address then.", "Yes, tell me", "We tell you", "We write when a sale of %s opens."},
-		Leave:   {"Not to be told any more?", "We forget your address, and do not write when a sale of %s opens.", "Forget my address", "Your address is forgotten", "We do not write about %s."},
+		optin.Confirm: {Heading: "Shall we tell you?", Lead: "We write once, when a sale of %s opens, and forget your address then.", Button: "Yes, tell me", Done: "We tell you", DoneLead: "We write when a sale of %s opens."},
+		optin.Leave:   {Heading: "Not to be told any more?", Lead: "We forget your address, and do not write when a sale of %s opens.", Button: "Forget my address", Done: "Your address is forgotten", DoneLead: "We do not write about %s."},
 	},
 	"de": {
-		Confirm: {"Sollen wir Bescheid geben?", "Wir schreiben einmal, wenn ein Verkauf für %s beginnt, und vergessen Ihre Adresse dann.", "Ja, bitte", "Wir geben Bescheid", "Wir schreiben, wenn ein Verkauf für %s beginnt."},
-		Leave:   {"Kein Bescheid mehr?", "Wir vergessen Ihre Adresse und schreiben nicht, wenn ein Verkauf für %s beginnt.", "Adresse vergessen", "Ihre Adresse ist vergessen", "Wir schreiben nicht zu %s."},
+		optin.Confirm: {Heading: "Sollen wir Bescheid geben?", Lead: "Wir schreiben einmal, wenn ein Verkauf für %s beginnt, und vergessen Ihre Adresse dann.", Button: "Ja, bitte", Done: "Wir geben Bescheid", DoneLead: "Wir schreiben, wenn ein Verkauf für %s beginnt."},
+		optin.Leave:   {Heading: "Kein Bescheid mehr?", Lead: "Wir vergessen Ihre Adresse und schreiben nicht, wenn ein Verkauf für %s beginnt.", Button: "Adresse vergessen", Done: "Ihre Adresse ist vergessen", DoneLead: "Wir schreiben nicht zu %s."},
 	},
 }
 
-// Page asks whoever follows a link, and says what was done.
-func Page(w Wish, step Step, done bool) ([]byte, error) {
-	words, ok := pages[w.Language][step]
-	if !ok {
-		words = pages["en"][step]
-	}
-	q := wording.Question{Language: w.Language, Heading: words.heading, Lead: fmt.Sprintf(words.lead, w.Event), Button: words.button}
-	if done {
-		q.Heading, q.Lead, q.Button = words.done, fmt.Sprintf(words.doneLead, w.Event), ""
-	}
-	return q.Page()
+// Page is what whoever follows a link sees: it asks, and says what was done.
+func Page(w Wish, step optin.Step, done bool) ([]byte, error) {
+	return pages.Page(w.Language, w.Event, step, done)
 }

@@ -8,9 +8,6 @@ package wish
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +19,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking"
 	"github.com/ropeline/ropeline/booking/mail"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/wording"
 )
 
@@ -43,33 +41,9 @@ var (
 	ErrUnknown = &ropeline.Error{Kind: ropeline.NotFound, Code: "wish-unknown", Detail: "This address is not kept any more: it was told, or told no more, or the letter is older than a week."}
 )
 
-// Step is what a link does once a button is pressed.
-type Step string
-
-// The steps.
-const (
-	Confirm Step = "confirm"
-	Leave   Step = "leave"
-)
-
-// Keys makes the keys of links: whoever has one may do that one thing.
-type Keys []byte
-
-// Key is that of a step of a wish.
-func (k Keys) Key(id string, step Step) string {
-	m := hmac.New(sha256.New, k)
-	m.Write([]byte("wish\x00" + string(step) + "\x00" + id))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
-}
-
-// Opens reports whether a key is that of a step of a wish.
-func (k Keys) Opens(id string, step Step, key string) bool {
-	return (step == Confirm || step == Leave) && hmac.Equal([]byte(key), []byte(k.Key(id, step)))
-}
-
-// Link is where a step is taken, below a site.
-func (k Keys) Link(site, id string, step Step) string {
-	return site + "/api/v1/events/wishes/" + id + "/" + string(step) + "?key=" + k.Key(id, step)
+// Keys makes the keys of links.
+func Keys(secret []byte) optin.Keys {
+	return optin.Keys{What: "wish", Path: "/api/v1/events/wishes/", Secret: secret}
 }
 
 // Sealer keeps addresses from whoever has the database alone.
@@ -84,12 +58,12 @@ type Store struct {
 	db   *pgxpool.Pool
 	out  *mail.Store
 	seal Sealer
-	keys Keys
+	keys optin.Keys
 	site string
 }
 
 // New returns a Store whose letters lead to a site.
-func New(db *pgxpool.Pool, out *mail.Store, seal Sealer, keys Keys, site string) *Store {
+func New(db *pgxpool.Pool, out *mail.Store, seal Sealer, keys optin.Keys, site string) *Store {
 	return &Store{db, out, seal, keys, site}
 }
 
@@ -146,11 +120,11 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, id, email, lang, title str
 	if err != nil {
 		return err
 	}
-	l, err := says.Write(wording.Values{"event": title, "link": s.keys.Link(s.site, id, Confirm)}, wording.Frame{Language: lang, Sender: s.site})
+	l, err := says.Write(wording.Values{"event": title, "link": s.keys.Link(s.site, id, optin.Confirm)}, wording.Frame{Language: lang, Sender: s.site})
 	if err != nil {
 		return err
 	}
-	_, err = s.out.Post(ctx, tx, mail.Message{To: email, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Unsubscribe: s.keys.Link(s.site, id, Leave)},
+	_, err = s.out.Post(ctx, tx, mail.Message{To: email, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Unsubscribe: s.keys.Link(s.site, id, optin.Leave)},
 		mail.Slip{Cause: "wish:" + id, For: asks, Brief: true})
 	return err
 }
@@ -160,13 +134,13 @@ type Wish struct{ Event, Language string }
 
 // Open reads the wish of a link. One that is forgotten may be left again: mail programs ask
 // twice.
-func (s *Store) Open(ctx context.Context, id string, step Step) (w Wish, err error) {
+func (s *Store) Open(ctx context.Context, id string, step optin.Step) (w Wish, err error) {
 	if !booking.IsID(id) {
 		return w, ErrUnknown
 	}
 	err = s.db.QueryRow(ctx, `select e.title, w.language from opening_wishes w join events e on e.id = w.event_id where w.id = $1`, id).Scan(&w.Event, &w.Language)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if step == Leave {
+		if step == optin.Leave {
 			return Wish{Event: "it", Language: "en"}, nil
 		}
 		err = ErrUnknown
@@ -176,8 +150,8 @@ func (s *Store) Open(ctx context.Context, id string, step Step) (w Wish, err err
 
 // Take takes a step of a wish; again it changes nothing. Who wants to hear nothing is
 // forgotten, with the letter that may be on its way.
-func (s *Store) Take(ctx context.Context, id string, step Step) error {
-	if step == Confirm {
+func (s *Store) Take(ctx context.Context, id string, step optin.Step) error {
+	if step == optin.Confirm {
 		_, err := s.db.Exec(ctx, `update opening_wishes set state = 'given' where id = $1`, id)
 		return away("confirming a wish", err)
 	}
@@ -206,7 +180,7 @@ func (s *Store) To(ctx context.Context, id string) (email, language, leave strin
 	if err != nil {
 		return "", "", "", fmt.Errorf("reading whom to tell: %w", err)
 	}
-	return string(text), language, s.keys.Link(s.site, id, Leave), nil
+	return string(text), language, s.keys.Link(s.site, id, optin.Leave), nil
 }
 
 // away makes whatever is not an error of ours one of the store's.

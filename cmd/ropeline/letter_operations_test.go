@@ -17,6 +17,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
 	"github.com/ropeline/ropeline/booking/wish"
@@ -98,7 +99,7 @@ func (s *shop) letterOperations() []operation {
 		s.built(string(s.sale.Performances[0]), 1)
 		exec(`insert into opening_wishes (id, event_id, email_mac, sealed, language, state) select $1, event_id, $2, '', 'en', 'given' from performances where id = $3`, b.key, []byte(b.key), s.sale.Performances[0])
 	}
-	forget := func(b *buyer) int { return s.leave(wish.Keys(s.links).Link(s.core.address, b.key, wish.Leave)) }
+	forget := func(b *buyer) int { return s.leave(wish.Keys(s.links).Link(s.core.address, b.key, optin.Leave)) }
 	as := func(prepare func(*buyer), what string) func(*buyer) {
 		return func(b *buyer) {
 			prepare(b)

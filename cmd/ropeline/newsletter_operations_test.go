@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ropeline/ropeline/booking/newsletter"
+	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
 
@@ -46,7 +47,7 @@ func (s *shop) newsletterOperations() []operation {
 		}
 	}
 	leave := func(b *buyer) int {
-		return s.leave(newsletter.Keys(secret).Link(s.core.address, b.link, newsletter.Leave))
+		return s.leave(newsletter.Keys(secret).Link(s.core.address, b.link, optin.Leave))
 	}
 	state := func(b *buyer, is string) bool {
 		return s.count(`select count(*) from newsletters n join newsletter_recipients r on r.newsletter_id = n.id where n.subject = $1 and r.state = $2`, b.key, is) == 1
