@@ -87,8 +87,10 @@ export async function ops(fan: Fan): Promise<void> {
     await apply.press("Enter");
     const number = new Intl.NumberFormat("en").format;
     await desk.getByText(words.limits.changed(`cap ${number(cap)} → ${number(cap + 1)}`)).waitFor();
-    await apply.press("Enter");
-    await desk.getByText(words.limits.applied).waitFor();
+    await late(desk, async () => {
+      await apply.press("Enter");
+      await desk.getByText(words.limits.applied).waitFor();
+    });
     await keeps(desk, apply);
     assert.equal((await staff.live()).cap, cap + 7);
     await desk.getByText("The core is bored.").first().waitFor();
@@ -173,6 +175,37 @@ async function automatic(desk: Page, staff: Staff): Promise<void> {
   await staff.rate(601);
   await rate.press("Enter");
   await desk.getByText(/rate [0-9]+ → 555/).waitFor(); // in the audit
+}
+
+/** A look at the sales that began before a change is answered after it: what was changed is still shown. */
+async function late(desk: Page, change: () => Promise<void>): Promise<void> {
+  const sales = "**/api/v1/ops/sales";
+  let asked = () => {};
+  let answer = () => {};
+  let more = () => {};
+  const first = new Promise<void>((done) => (asked = done));
+  const changed = new Promise<void>((done) => (answer = done));
+  const looked = new Promise<void>((done) => (more = done));
+  let looks = 0;
+  await desk.route(sales, async (route) => {
+    if (looks++ > 0) return looked.then(() => route.continue());
+    const before = await route.fetch();
+    asked();
+    await changed;
+    await route.fulfill({ response: before });
+  });
+  await first;
+  await change();
+  const cap = desk.getByLabel(words.limits.cap, { exact: true });
+  const shown = await cap.inputValue();
+  const next = desk.waitForRequest(sales); // once the answer is taken in
+  answer();
+  await next;
+  assert.equal(await cap.inputValue(), shown);
+  const answered = desk.waitForResponse(sales);
+  more();
+  await answered;
+  await desk.unroute(sales);
 }
 
 /** Limits that no sale can have are refused in words, what was typed stays, and nothing is changed. */

@@ -33,6 +33,7 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
   const { by, ends } = useBadge(staff === "yes");
   const key = useRef(signInKey);
   const heading = useRef<HTMLHeadingElement>(null);
+  const changes = useRef(0); // made on this page
   const late = useLate(asOf);
 
   useEffect(() => {
@@ -52,9 +53,10 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
           key.current = "";
           await api.signIn(once);
         }
+        const before = changes.current;
         const [found, nodes] = await Promise.all([api.sales(), api.edges()]);
         if (stopped) return;
-        setSales(found.sales);
+        if (changes.current === before) setSales(found.sales); // what was asked before a change is answered as it was
         setUnread(found.failed ?? []);
         setEdges(nodes);
         setAsOf(new Date());
@@ -82,7 +84,10 @@ export function OpsPage({ signInKey }: { signInKey: string }) {
     };
   }, [staff === "no"]);
 
-  const replace = (live: Live) => setSales((all) => all.map((each) => (each.sale === live.sale ? live : each)));
+  const replace = (live: Live) => {
+    changes.current++;
+    setSales((all) => all.map((each) => (each.sale === live.sale ? live : each)));
+  };
   const signedIn = () => {
     setStaff("unknown");
     requestAnimationFrame(() => heading.current?.focus()); // once it is shown
