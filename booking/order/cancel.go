@@ -174,7 +174,7 @@ func ours(what, id string, err error) error {
 	return away(what, id, err)
 }
 
-// locked is an order whose row is locked, read afresh.
+// locked is an order whose row, and whose tickets', are locked, read afresh.
 type locked struct {
 	Order
 	attempt string
@@ -182,10 +182,16 @@ type locked struct {
 	bound   []string // its tickets that are being exchanged
 }
 
+// lock holds an order's row, and those of its tickets. The door holds tickets and writes of them
+// in the ledger, which takes the key of their order: that is left to it (no key update), or it
+// would wait for us, who wait for a ticket.
 func lock(ctx context.Context, tx pgx.Tx, o Order) (l locked, err error) {
 	l.Order = o
-	if err := tx.QueryRow(ctx, `select state, attempt_id from orders where performance_id = $1 and id = $2 for update`,
+	if err := tx.QueryRow(ctx, `select state, attempt_id from orders where performance_id = $1 and id = $2 for no key update`,
 		o.Performance, o.ID).Scan(&l.State, &l.attempt); err != nil {
+		return l, err
+	}
+	if err := keepTickets(ctx, tx, o.Performance, o.ID); err != nil {
 		return l, err
 	}
 	if l.Tickets, err = ticketsOf(ctx, tx, `performance_id = $1 and order_id = $2`, o.Performance, o.ID); err != nil {
@@ -198,6 +204,13 @@ func lock(ctx context.Context, tx pgx.Tx, o Order) (l locked, err error) {
 		select unnest(x.tickets)::text from exchanges x join attempts a on a.performance_id = x.performance_id and a.id = x.attempt_id
 		where x.from_order = $1 and a.state in ('started', 'acting', 'recorded')`, o.ID)
 	return l, err
+}
+
+// keepTickets holds the tickets of orders in the order of their ids, as the door does that
+// decides on several together (door_scans).
+func keepTickets(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, orders ...string) error {
+	_, err := tx.Exec(ctx, `select from tickets where performance_id = $1 and order_id = any($2::uuid[]) order by id for no key update`, performance, orders)
+	return err
 }
 
 // pick finds those of an order's tickets that are valid, among the named ones or

@@ -139,7 +139,7 @@ func (b booked) with(now payment.Dispute) (booked, []entry) {
 func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now payment.Dispute) error {
 	do := func(tx pgx.Tx) error {
 		o := Order{Performance: a.Performance}
-		err := tx.QueryRow(ctx, `select id, currency from orders where performance_id = $1 and attempt_id = $2 for update`,
+		err := tx.QueryRow(ctx, `select id, currency from orders where performance_id = $1 and attempt_id = $2 for no key update`,
 			a.Performance, a.ID).Scan(&o.ID, &o.Total.Currency)
 		if err == nil && o.Total.Currency != now.Amount.Currency {
 			err = fmt.Errorf("it is of %s, and its order of %s", now.Amount.Currency, o.Total.Currency)
@@ -200,19 +200,29 @@ func (s *Store) disputed(ctx context.Context, a Attempt, e *payment.Event, now p
 }
 
 // paidBy are the orders that a payment paid for, its own and those that it came to with
-// exchanges. They stay locked.
+// exchanges. They stay locked, and so do their tickets (lock).
 func paidBy(ctx context.Context, tx pgx.Tx, performance ropeline.PerformanceID, attempt string) ([]locked, error) {
 	rows, err := tx.Query(ctx, `
 		select o.performance_id, o.id, o.attempt_id, o.place_id, o.state, o.amount, o.fee, o.currency from orders o
 		where o.performance_id = $1 and o.attempt_id = $2
 			or (o.performance_id, o.id) in (select performance_id, order_id from order_funds where attempt_id = $2)
-		order by o.created_at, o.id for update`, performance, attempt)
+		order by o.created_at, o.id for no key update`, performance, attempt)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (l locked, err error) {
+	paid, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (l locked, err error) {
 		return l, r.Scan(&l.Performance, &l.ID, &l.attempt, &l.Place, &l.State, &l.Total.Amount, &l.Fee, &l.Total.Currency)
 	})
+	of := map[ropeline.PerformanceID][]string{}
+	for _, l := range paid {
+		of[l.Performance] = append(of[l.Performance], l.ID)
+	}
+	for performance, orders := range of {
+		if err == nil {
+			err = keepTickets(ctx, tx, performance, orders...)
+		}
+	}
+	return paid, err
 }
 
 func timeOrNull(t time.Time) *time.Time {
