@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { desk as words } from "../src/messages/en";
+import type { Page } from "playwright-core";
 import type { Fan } from "./fan";
 import { look, movedInLoad, settled, watch } from "./look";
+import { Staff } from "./staff";
 
 const title = "Ópera <b>& Teatro</b>";
 const accent = "rgb(10, 92, 138)";
@@ -76,6 +78,7 @@ async function shown(fan: Fan): Promise<void> {
   assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
   await look(other.page, "room-dressed");
   await inTwo(fan);
+  await inPieces(fan);
   const plain = await fan.context.newPage();
   watch(plain, fan.troubles);
   await plain.goto(`${fan.room}?plain`);
@@ -114,6 +117,49 @@ async function inTwo(fan: Fan): Promise<void> {
     site.closeAllConnections();
     site.close();
   }
+}
+
+/** Nor does it when a busy browser, or a slow edge, brings what is beside the place one by one. */
+async function inPieces(fan: Fan): Promise<void> {
+  const staff = new Staff(fan.stack);
+  const { cap } = await staff.live();
+  await staff.cap(0); // nobody's turn comes meanwhile
+  try {
+    for (const width of [390, 1280]) await piece(await fan.another(width));
+  } finally {
+    await staff.cap(cap);
+  }
+}
+
+async function piece(fan: Fan): Promise<void> {
+  const { page } = fan;
+  await fan.outlastTheDraw();
+  const gates: { asked: Promise<void>; open: () => void }[] = [];
+  for (const address of [new RegExp(`/api/v1/sales/${fan.stack.sale}$`), /\/news-[^/]*\.js$/, /\/news-[^/]*\.css$/, /\/terms\?/, /\/stock$/]) gates.push(await gate(page, address));
+  await fan.arrive();
+  await fan.sees("waiting");
+  for (const { asked, open } of gates) {
+    await asked; // each piece asks for the next
+    await settled(page);
+    open();
+  }
+  await page.locator(".news .tiers li:not([data-chance=''])").first().waitFor();
+  const moved = await movedInLoad(page);
+  assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
+  await fan.context.close();
+}
+
+/** Holds what a page asks for at an address until it is opened. */
+async function gate(page: Page, address: RegExp): Promise<{ asked: Promise<void>; open: () => void }> {
+  let [ask, open] = [() => {}, () => {}];
+  const asked = new Promise<void>((done) => (ask = done));
+  const opened = new Promise<void>((done) => (open = done));
+  await page.route(address, async (route) => {
+    ask();
+    await opened;
+    await route.continue();
+  });
+  return { asked, open };
 }
 
 /** The organizer's own site, of another origin. */

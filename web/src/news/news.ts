@@ -15,16 +15,29 @@ import type { Room } from "../waiting/room";
 const spread = 2_000;
 
 let board: Board | undefined;
+let styled: boolean | undefined;
 
 /** Shows what there is to tell whoever waits. */
 export function tell(room: Room, context: Context): void {
   const { status } = context.known;
   if (!status || room.news.hidden) return;
-  if (!board) document.head.append(h("link", { rel: "stylesheet", href: sheet }));
+  if (!styled) return dress(() => tell(room, context));
   board ??= new Board(room, context.saleId);
   board.show(status);
   const { sale } = context.known;
   if (sale?.lanes ?? sale?.bypass) void import("../lane/lane").then((m) => m.tell(room, context), () => {});
+}
+
+/** Nothing is shown before its sheet is there, which would move it, or was not to be had. */
+function dress(then: () => void): void {
+  if (styled === false) return; // it is on its way
+  styled = false;
+  const link = h("link", { rel: "stylesheet", href: sheet });
+  link.onload = link.onerror = () => {
+    styled = true;
+    then();
+  };
+  document.head.append(link);
 }
 
 class Board {
@@ -35,6 +48,7 @@ class Board {
   readonly #chance = h("p", { class: "lead" });
   readonly #tiers = h("ul", { class: "tiers" });
   readonly #rules = h("div", {});
+  readonly #details = h("details", { class: "note", hidden: "" }, h("summary", {}, words.rules.heading), this.#rules);
   readonly #stay: () => HTMLElement;
   readonly #list: () => HTMLElement;
   #sheets = new Map<number, TermsSheet>();
@@ -50,8 +64,7 @@ class Board {
       return leave;
     };
     this.#list = () => h("a", { class: "button primary", href: `/sales/${encodeURIComponent(sale)}/returns` }, words.soldOut.list);
-    const rules = h("details", { class: "note" }, h("summary", {}, words.rules.heading), this.#rules);
-    room.news.replaceChildren(this.#message, this.#soldOut, this.#terms, h("section", { class: "stand card" }, h("h2", {}, words.heading), this.#chance, this.#tiers, rules));
+    room.news.replaceChildren(this.#message, this.#soldOut, this.#terms, h("section", { class: "stand card" }, h("h2", {}, words.heading), this.#chance, this.#tiers, this.#details));
   }
 
   show(status: Status): void {
@@ -113,6 +126,7 @@ class Board {
         }),
       ),
     );
+    this.#details.hidden = !sheet;
     if (!sheet || this.#rules.childElementCount > 0) return;
     this.#rules.replaceChildren(h("ul", {}, ...words.rules.list(sheet).map((rule) => h("li", {}, rule))), h("p", {}, h("a", { href: `${this.#at}/terms` }, words.rules.signed)));
   }

@@ -82,7 +82,7 @@ async function arrive(): Promise<void> {
       clock.hear(sale.status.now);
       if (known.status) draw();
     },
-    () => {}, // only the title is missing; joining tells what is wrong
+    () => (known.sale ??= null), // only the title is missing; joining tells what is wrong
   );
   const brought = { handover, party }[/^#(handover|party)=/.exec(location.hash)?.[1] ?? ""];
   if (brought) {

@@ -24,7 +24,7 @@ export class Room {
   #announcedPosition: number | undefined;
   readonly #onLeave: () => void;
 
-  readonly #link = h("p", { class: "link", role: "status" });
+  readonly #link = h("p", { class: "link", role: "status", hidden: "" });
   readonly #title = h("p", { dir: "auto" }, "\u00a0");
   readonly #sign = h("div", { class: "sign" }, this.#title);
   readonly #stand = h("section", { class: "stand card" });
@@ -45,10 +45,10 @@ export class Room {
     this.#leave.addEventListener("click", () => this.ask());
     this.#move.addEventListener("click", onMove);
     this.#party.addEventListener("click", onParty);
-    this.#foot.append(this.#party, this.#move, this.#leave);
+    this.#foot.append(this.#move, this.#party, this.#leave);
     page.append(
       h("header", { class: "top" }, home, this.#link),
-      h("main", { class: "room", hidden: "" }, this.#sign, this.#stand, this.news, this.#lost, this.#foot, this.#polite, this.#urgent),
+      h("main", { class: "room", hidden: "" }, this.#sign, this.#stand, this.#lost, this.#foot, this.news, this.#polite, this.#urgent),
       this.dialog,
     );
   }
@@ -64,7 +64,8 @@ export class Room {
     this.#link.dataset.link = link;
     say(this.#link, words.link[link]);
     this.#lost.hidden = link !== "lost" || !leavable.includes(scene);
-    this.news.hidden = this.#foot.hidden = !leavable.includes(scene);
+    // What is below the stand comes once all of its buttons are known. What is read later is the last: under it nothing can move.
+    this.news.hidden = this.#foot.hidden = sale === undefined || !leavable.includes(scene);
     this.#leave.hidden = scene === "elsewhere";
     this.#size = status?.party?.size ?? 1;
     this.#move.hidden = scene === "offered" || this.#size > 1; // a shared place stays on its devices

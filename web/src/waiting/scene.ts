@@ -6,7 +6,8 @@ import type { Refusal } from "../api/http";
 import type { Link } from "../line/connection";
 
 export interface Known {
-  sale?: Sale;
+  /** null: there was no answer. */
+  sale?: Sale | null;
   status?: Status;
   link: Link;
   /** The fan left on this page, or said so before a reload. */
