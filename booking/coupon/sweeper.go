@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ropeline/ropeline/booking/hold"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // Sweeper moves copies whose time has come to the queue where they belong:
@@ -44,18 +45,7 @@ func NewSweeper(store *Store, every time.Duration, reg prometheus.Registerer, lo
 
 // Run sweeps until ctx ends.
 func (w *Sweeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(w.every)
-	defer tick.Stop()
-	for {
-		if err := w.round(ctx); err != nil && ctx.Err() == nil {
-			w.log.Warn("coupons were not swept", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, w.every, w.log, "coupons were not swept", w.round)
 }
 
 func (w *Sweeper) round(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // look is how often the Keeper looks for performances that are not built, an INFO
@@ -38,18 +39,7 @@ type Keeper struct {
 
 // Run builds what is not built, until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		if err := k.Build(ctx); err != nil && ctx.Err() == nil {
-			k.Log.Warn("inventory is not ready", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, look, k.Log, "inventory is not ready", k.Build)
 }
 
 // Built reports whether a performance was compared with Postgres since the

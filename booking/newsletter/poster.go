@@ -12,6 +12,7 @@ import (
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 const (
@@ -52,26 +53,13 @@ func NewPoster(s *Store, out *mail.Store, keys optin.Keys, site string, log *slo
 
 // Run writes until ctx ends.
 func (p *Poster) Run(ctx context.Context) error {
-	tick := time.NewTicker(Every)
-	defer tick.Stop()
-	for {
+	return periodic.Drain(ctx, Every, p.log, "newsletters are not sent", func(ctx context.Context) (more bool, err error) {
 		asked, err := p.ask(ctx)
-		more := false
 		if err == nil {
 			more, err = p.round(ctx)
 		}
-		if err != nil && ctx.Err() == nil {
-			p.log.Warn("newsletters are not sent", "err", err)
-		}
-		if (more || asked == asks) && err == nil && ctx.Err() == nil { // others may be due
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return more || asked == asks, err
+	})
 }
 
 // ask writes to some of those who ticked a box, once their order is paid, and says to how many.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 const (
@@ -44,22 +45,7 @@ func NewPoster(s *Store, out *mail.Store, log *slog.Logger) *Poster { return &Po
 
 // Run writes until ctx ends.
 func (p *Poster) Run(ctx context.Context) error {
-	tick := time.NewTicker(Every)
-	defer tick.Stop()
-	for {
-		more, err := p.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			p.log.Warn("messages to holders are not sent", "err", err)
-		}
-		if more && err == nil && ctx.Err() == nil { // another message may be due
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Drain(ctx, Every, p.log, "messages to holders are not sent", p.round)
 }
 
 // round goes on with the message that has waited longest, and reports whether there was one.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ropeline/ropeline"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // BulkRefund is the wish that everybody gets back all that they paid for a performance that
@@ -105,25 +106,7 @@ func (d *Desk) BulkRefund(ctx context.Context, performance ropeline.PerformanceI
 // RunBulkRefunds does them until ctx ends. Any number of processes may: each takes another
 // performance, and an order is canceled once, whoever does it.
 func (d *Desk) RunBulkRefunds(ctx context.Context) error {
-	tick := time.NewTicker(bulkEvery)
-	defer tick.Stop()
-	for {
-		more, err := d.bulkRound(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			d.log.Warn("refunding all of a performance", "err", err)
-		}
-		if more && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Drain(ctx, bulkEvery, d.log, "refunding all of a performance", d.bulkRound)
 }
 
 // bulkRound cancels some orders of the performance that has waited longest, and reports

@@ -9,6 +9,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/hold"
 	"github.com/ropeline/ropeline/booking/payment"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // Idle is how long an attempt must not have moved before a settler takes it:
@@ -48,38 +49,20 @@ const (
 
 // Run settles until ctx ends.
 func (s *Settler) Run(ctx context.Context) error {
-	tick := time.NewTicker(s.every)
-	defer tick.Stop()
-	for {
+	return periodic.Run(ctx, s.every, s.log, "attempts were not settled", func(ctx context.Context) error {
 		err := s.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("attempts were not settled", "err", err)
-		}
 		s.metrics.round(taskSettle, 0, err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return err
+	})
 }
 
 // RunComparison compares with the provider's list every so often until ctx ends.
 func (s *Settler) RunComparison(ctx context.Context, every time.Duration) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	return periodic.Run(ctx, every, s.log, "our payments were not compared with the provider's", func(ctx context.Context) error {
 		seen, err := s.comparison(ctx, every)
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("our payments were not compared with the provider's", "err", err)
-		}
 		s.metrics.round(taskCompare, seen, err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return err
+	})
 }
 
 func (s *Settler) comparison(ctx context.Context, every time.Duration) (int, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // SweepEvery is how often a Sweeper forgets what is over.
@@ -31,18 +33,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 
 // Run sweeps every so often until ctx ends.
 func (s *Store) Run(ctx context.Context, every time.Duration, log *slog.Logger) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		sweeping, cancel := context.WithTimeout(ctx, 20*time.Second)
-		if err := s.Sweep(sweeping); err != nil && ctx.Err() == nil {
-			log.Warn("old accounts and sign-ins are not forgotten", "err", err)
-		}
-		cancel()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, every, log, "old accounts and sign-ins are not forgotten", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		return s.Sweep(ctx)
+	})
 }

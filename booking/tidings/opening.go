@@ -13,6 +13,7 @@ import (
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/wish"
 	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // before is how long before its waiting room closes for the draw people are told of a sale: in
@@ -30,18 +31,7 @@ func NewOpener(db *pgxpool.Pool, log *slog.Logger) *Opener { return &Opener{db, 
 
 // Run looks until ctx ends.
 func (o *Opener) Run(ctx context.Context) error {
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		if err := o.Tell(ctx); err != nil && ctx.Err() == nil {
-			o.log.Warn("nobody is told of sales that open", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, look, o.log, "nobody is told of sales that open", o.Tell)
 }
 
 // Tell has a letter written, of each sale that opens soon, to whoever has asked for it or follows

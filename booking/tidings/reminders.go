@@ -12,6 +12,7 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/order"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 const (
@@ -41,18 +42,7 @@ func NewReminder(db *pgxpool.Pool, log *slog.Logger) *Reminder { return &Reminde
 
 // Run reminds until ctx ends.
 func (r *Reminder) Run(ctx context.Context) error {
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		if err := r.Remind(ctx); err != nil && ctx.Err() == nil {
-			r.log.Warn("nobody is reminded", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, look, r.log, "nobody is reminded", r.Remind)
 }
 
 // round is a performance of which those are reminded who are so many days before.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/wording"
+	"github.com/ropeline/ropeline/internal/periodic"
 	"github.com/ropeline/ropeline/internal/tenant"
 )
 
@@ -52,18 +53,7 @@ func NewTurner(line Line, w *Writer, known func(ctx context.Context, email strin
 
 // Run writes until ctx ends.
 func (t *Turner) Run(ctx context.Context) error {
-	tick := time.NewTicker(turnEvery)
-	defer tick.Stop()
-	for {
-		if err := t.Tell(ctx); err != nil && ctx.Err() == nil {
-			t.log.Warn("nobody is told that their turn is near", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, turnEvery, t.log, "nobody is told that their turn is near", t.Tell)
 }
 
 // Tell writes to all whose turn is near now. One to whom nothing can be written keeps nobody

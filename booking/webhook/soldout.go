@@ -9,6 +9,7 @@ import (
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
 	"github.com/ropeline/ropeline/booking/inventory"
+	"github.com/ropeline/ropeline/internal/periodic"
 )
 
 // WatchEvery is how often a Watcher looks.
@@ -27,18 +28,7 @@ type Watcher struct {
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
-	tick := time.NewTicker(w.Every)
-	defer tick.Stop()
-	for {
-		if err := w.round(ctx); err != nil && ctx.Err() == nil {
-			w.Log.Warn("cannot tell what is sold out", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return periodic.Run(ctx, w.Every, w.Log, "cannot tell what is sold out", w.round)
 }
 
 func (w *Watcher) round(ctx context.Context) error {
