@@ -32,7 +32,7 @@ import (
 
 func (s *shop) operations() []operation {
 	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.transferOperations(), s.counterOperations(), s.doorOperations(),
-		s.webhookOperations(), s.noticeOperations(), s.newsletterOperations(), s.reviewOperations(), s.letterOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.guideOperations(), s.returnsOperations(), s.workerOperations())
+		s.webhookOperations(), s.noticeOperations(), s.newsletterOperations(), s.reviewOperations(), s.postOperations(), s.letterOperations(), s.tidingOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.guideOperations(), s.returnsOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {
@@ -488,20 +488,6 @@ func (s *shop) cancelOperations() []operation {
 			return "the money is back"
 		}
 	}
-	refused := func(b *buyer) { // since nothing is left of the payment, says the sandbox for as long as it takes
-		s.bought(b)
-		left := func(refunded string) {
-			if _, err := s.db.Exec(s.t.Context(), `update sandbox_payments set refunded = `+refunded+` where attempt_id = $1`, s.charge(b).Attempt); err != nil {
-				s.t.Fatal(err)
-			}
-		}
-		left("amount")
-		status, answer := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/orders/"+b.order+"/cancel", map[string]any{"reason": refusedAtFirst}, "")
-		left("0")
-		if n := s.count(`select count(*) from cancellations where order_id = $1 and state = 'failed'`, b.order); status != http.StatusOK || n != 1 {
-			s.t.Fatalf("%d refunds are refused: %d %v", n, status, answer)
-		}
-	}
 	retry := func(b *buyer) int {
 		var id string
 		if err := s.db.QueryRow(s.t.Context(), `select id::text from cancellations where order_id = $1`, b.order).Scan(&id); err != nil {
@@ -569,7 +555,25 @@ func (s *shop) cancelOperations() []operation {
 		{name: "refund all", routes: []string{"put-bulk-refund"}, prepare: canceled, act: all, want: http.StatusOK, finish: allBack},
 		{always: true, name: "cancel", routes: []string{"cancel-order"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
 		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: s.bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
-		{name: "ask for a refund again", routes: []string{"retry-refund"}, prepare: refused, act: retry, want: http.StatusOK, finish: again(retry)},
+		{name: "ask for a refund again", routes: []string{"retry-refund"}, prepare: s.refused, act: retry, want: http.StatusOK, finish: again(retry)},
+	}
+}
+
+// refused has an order canceled whose refund is refused: since nothing is left of the payment,
+// says the sandbox for as long as it takes.
+func (s *shop) refused(b *buyer) {
+	s.t.Helper()
+	s.bought(b)
+	left := func(refunded string) {
+		if _, err := s.db.Exec(s.t.Context(), `update sandbox_payments set refunded = `+refunded+` where attempt_id = $1`, s.charge(b).Attempt); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	left("amount")
+	status, answer := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/orders/"+b.order+"/cancel", map[string]any{"reason": refusedAtFirst}, "")
+	left("0")
+	if n := s.count(`select count(*) from cancellations where order_id = $1 and state = 'failed'`, b.order); status != http.StatusOK || n != 1 {
+		s.t.Fatalf("%d refunds are refused: %d %v", n, status, answer)
 	}
 }
 
@@ -694,6 +698,17 @@ func (s *shop) counterOperations() []operation {
 	}
 }
 
+// told waits until the sandbox has told of what is done with a dispute.
+func (s *shop) told(b *buyer, do func(*buyer) error) {
+	s.t.Helper()
+	if err := do(b); err != nil {
+		s.t.Fatal(err)
+	}
+	s.await("the sandbox has told of it", func() bool {
+		return s.count(`select count(*) from sandbox_disputes where attempt_id = $1 and told = state`, s.charge(b).Attempt) == 1
+	})
+}
+
 // elsewhereOperations are what banks do, and people at the provider, and what staff do
 // about it.
 func (s *shop) elsewhereOperations() []operation {
@@ -753,21 +768,13 @@ func (s *shop) elsewhereOperations() []operation {
 	judge := func(won bool) func(*buyer) error {
 		return func(b *buyer) error { return s.money.Judge(s.t.Context(), s.charge(b).Attempt, won) }
 	}
-	told := func(b *buyer, do func(*buyer) error) {
-		if err := do(b); err != nil {
-			s.t.Fatal(err)
-		}
-		s.await("the sandbox has told of it", func() bool {
-			return s.count(`select count(*) from sandbox_disputes where attempt_id = $1 and told = state`, s.charge(b).Attempt) == 1
-		})
-	}
 	disputed := func(b *buyer) {
 		s.bought(b)
-		told(b, contest)
+		s.told(b, contest)
 	}
 	lost := func(b *buyer) {
 		disputed(b)
-		told(b, judge(false))
+		s.told(b, judge(false))
 	}
 	release := func(b *buyer) int {
 		var id string
