@@ -60,11 +60,17 @@ async function venue(url: string, key: string, name: string, zone: string): Prom
 
 const onward = (page: Page) => page.getByRole("button", { name: words.next }).click();
 
+/** Below the fields it is said that one of them is wrong, as long as one is. */
+const complains = (page: Page) => page.getByText(words.look).waitFor();
+const mended = (page: Page) => page.getByText(words.look).waitFor({ state: "detached" });
+
 async function show(page: Page): Promise<void> {
   await onward(page);
   await page.getByText(words.wrong.missing).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.id), "title", "the field that is wrong has the focus");
+  await complains(page);
   await page.getByLabel(words.show.title, { exact: true }).fill(title);
+  await mended(page);
   await page.getByLabel(words.show.about).fill("Two hours of songs.\n<script>alert(1)</script>");
   await page.getByLabel(words.show.category).selectOption("music");
   for (const name of ["The Paper Lanterns", "Inês Prado"]) {
@@ -159,7 +165,11 @@ async function terms(page: Page): Promise<void> {
   await page.getByText(words.wrong.lobby).waitFor();
   await page.getByText(words.wrong.perPerson).waitFor();
   await page.locator("#lobbyCloses").fill(shown(days(9), lisbon));
+  await complains(page); // of two fields that are wrong one still is
+  await page.getByText(/^Kept at/).waitFor();
+  await complains(page);
   await page.locator("#perPerson").fill("8");
+  await mended(page);
   await page.locator("#refundDays").fill("7");
   await page.locator("#transferDays").fill("2");
   await page.locator("#names").selectOption("on");
@@ -207,7 +217,9 @@ async function codes(mine: Fan): Promise<void> {
   await page.locator("#codes-name").fill("Fan Club");
   await page.getByRole("button", { name: words.codes.make }).click();
   await page.getByText(words.wrong.codes).waitFor();
+  await complains(page);
   await page.locator("#codes-name").fill("fan-club");
+  await mended(page);
   await page.locator("#codes-count").fill("3");
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: words.codes.make }).click()]);
   assert.equal(file.suggestedFilename(), `${sale}-fan-club.csv`);

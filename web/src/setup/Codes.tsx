@@ -50,7 +50,7 @@ export function Codes({ setup }: { setup: Setup }) {
       </form>
       <p class="note">{of.once(count(10_000))}</p>
       <p class="wrong said" role="alert">
-        {setup.problem}
+        {setup.said}
       </p>
     </section>
   );

@@ -78,7 +78,7 @@ export function Form(props: { setup: Setup; heading: string; back?: () => void; 
       <h2 id="step">{props.heading}</h2>
       {props.children}
       <p class="wrong said" role="alert">
-        {setup.problem}
+        {setup.said}
       </p>
       <p class="ways">
         {props.back && (

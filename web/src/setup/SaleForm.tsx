@@ -57,7 +57,7 @@ export function SaleForm({ setup }: { setup: Setup }) {
       </fieldset>
       <fieldset>
         <legend>{of.who}</legend>
-        <Choice setup={setup} name="visitor" label={of.visitor} value={draft.visitor} of={Object.entries(of.visitors)} set={(visitor) => setup.type({ visitor: visitor as Draft["visitor"] })} />
+        <Choice setup={setup} name="visitor" label={of.visitor} value={draft.visitor} hint={of.visitorHints[draft.visitor]} of={Object.entries(of.visitors)} set={(visitor) => setup.type({ visitor: visitor as Draft["visitor"] })} />
       </fieldset>
       <fieldset>
         <legend>{of.presale}</legend>

@@ -69,10 +69,26 @@ test.each<["dates" | "prices" | "sale", Partial<Draft>, string, string]>([
   ["sale", { cap: "1e9" }, "cap", words.wrong.between(1, 10_000_000)],
   ["sale", { perPerson: "3" }, "perPerson", words.wrong.perPerson],
   ["sale", { party: "4", visitor: "account" }, "party", words.wrong.party],
+  ["sale", { refundKeep: "101" }, "refundKeep", words.wrong.between(0, 100)],
+  ["sale", { transferDays: "0" }, "transferDays", words.wrong.between(1, 365)],
+  ["sale", { transferTimes: "101" }, "transferTimes", words.wrong.between(1, 100)],
+  ["sale", { nameDays: "366" }, "nameDays", words.wrong.between(1, 365)],
   ["sale", { laneTitle: "Main" }, "laneTitle", words.wrong.lane],
   ["sale", { laneTitle: "Members", laneShare: "100" }, "laneShare", words.wrong.between(1, 99)],
 ])("at %s, %j is said at %s", (step, change, field, says) => {
   expect(faultsOf(step, { ...good, ...change }, known)[field]).toBe(says);
+});
+
+test("what nobody is asked any more is not wrong, and not in the rules", () => {
+  const kept: Draft = { ...good, refundDays: "", refundKeep: "101", transferDays: "", transferTimes: "0", names: "", nameDays: "0" };
+  expect(faultsOf("sale", kept, known)).toEqual({});
+  expect(programOf(kept, "e1", venues).tariff).toEqual({ tax_rate: 600, refund: {}, exchange: {} });
+});
+
+test("tickets change hands as often as one likes, and a name stays, where nothing else is said", () => {
+  expect(programOf({ ...good, transferTimes: "", nameDays: "" }, "e1", venues).tariff).toMatchObject({ transfer: { before: 2 * 86_400 }, names: { on: true } });
+  const { transfer, names } = programOf({ ...good, transferTimes: "", nameDays: "" }, "e1", venues).tariff;
+  expect([Object.keys(transfer!), Object.keys(names!)]).toEqual([["before"], ["on"]]);
 });
 
 test("amounts are minor units of their currency", () => {

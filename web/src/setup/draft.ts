@@ -283,7 +283,9 @@ function ofSale(d: Draft, { venues, now }: Known): Faults {
     ["nameDays", 1, 365, false],
     ["tax", 0, 100, false],
   ];
+  const unasked = new Set<keyof Draft>([...(d.refundDays === "" ? ["refundKeep" as const] : []), ...(d.transferDays === "" ? ["transferTimes" as const] : []), ...(d.names === "" ? ["nameDays" as const] : [])]);
   for (const [name, least, most, needed] of numbers) {
+    if (unasked.has(name)) continue; // its field is not there to be mended
     const text = d[name] as string;
     if ((needed || text.trim() !== "") && whole(text, least, most) === undefined) wrong[name] = words.wrong.between(least, most);
   }

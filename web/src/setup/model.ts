@@ -125,6 +125,7 @@ export class Setup extends Working {
     const at = new URLSearchParams(location.search);
     if ((at.get("event") ?? "") !== (this.event?.id ?? "")) return location.reload();
     this.step = (at.get("step") as Step | null) ?? "show";
+    this.wrong = {};
     this.changed();
   }
 
@@ -138,10 +139,14 @@ export class Setup extends Working {
   type(change: Partial<Draft>): void {
     this.draft = { ...this.draft, ...change };
     this.typing = true;
-    const still = faultsOf(this.step, this.draft, this.known); // what is mended is wrong no more; what is new is said when it is kept
-    this.wrong = Object.fromEntries(Object.keys(this.wrong).flatMap((name) => (still[name] ? [[name, still[name]]] : [])));
+    this.#mend(faultsOf(this.step, this.draft, this.known));
     this.#soon();
     this.changed();
+  }
+
+  /** What is mended is wrong no more; what is new is said when it is kept. */
+  #mend(still: Faults): void {
+    this.wrong = Object.fromEntries(Object.keys(this.wrong).flatMap((name) => (still[name] ? [[name, still[name]]] : [])));
   }
 
   because(reason: string): void {
@@ -214,6 +219,11 @@ export class Setup extends Working {
     });
   }
 
+  /** What is said below the fields: as long as one of them is wrong, that one is. */
+  get said(): string {
+    return this.problem || (Object.keys(this.wrong).length > 0 ? words.look : "");
+  }
+
   get known() {
     return { venues: this.venues, now: new Date() };
   }
@@ -281,6 +291,7 @@ export class Setup extends Working {
 
   ask(change: Partial<Setup["codes"]>): void {
     this.codes = { ...this.codes, ...change };
+    this.#mend(codeFaults(this.codes));
     this.changed();
   }
 
@@ -438,10 +449,7 @@ export class Setup extends Working {
   }
 
   protected async explain(cause: unknown): Promise<void> {
-    if (cause instanceof Wrong) {
-      this.problem = words.look;
-      return;
-    }
+    if (cause instanceof Wrong) return; // it is said at its field, and below them all
     if (cause instanceof Refusal && cause.code === "changed-meanwhile") {
       this.conflict = this.step === "show" ? "show" : "draft";
       return;
