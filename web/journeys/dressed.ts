@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { desk as words } from "../src/messages/en";
-import type { Page } from "playwright-core";
 import type { Fan } from "./fan";
-import { look, movedInLoad, settled, watch } from "./look";
+import { hold, look, movedInLoad, settled, watch } from "./look";
 import { Staff } from "./staff";
 
 const title = "Ópera <b>& Teatro</b>";
@@ -135,7 +134,7 @@ async function piece(fan: Fan): Promise<void> {
   const { page } = fan;
   await fan.outlastTheDraw();
   const gates: { asked: Promise<void>; open: () => void }[] = [];
-  for (const address of [new RegExp(`/api/v1/sales/${fan.stack.sale}$`), /\/news-[^/]*\.js$/, /\/news-[^/]*\.css$/, /\/terms\?/, /\/stock$/]) gates.push(await gate(page, address));
+  for (const address of [new RegExp(`/api/v1/sales/${fan.stack.sale}$`), /\/news-[^/]*\.js$/, /\/news-[^/]*\.css$/, /\/terms\?/, /\/stock$/]) gates.push(await hold(page, address));
   await fan.arrive();
   await fan.sees("waiting");
   for (const { asked, open } of gates) {
@@ -147,19 +146,6 @@ async function piece(fan: Fan): Promise<void> {
   const moved = await movedInLoad(page);
   assert.ok(moved.value < 0.01, `something moved: ${moved.of}`);
   await fan.context.close();
-}
-
-/** Holds what a page asks for at an address until it is opened. */
-async function gate(page: Page, address: RegExp): Promise<{ asked: Promise<void>; open: () => void }> {
-  let [ask, open] = [() => {}, () => {}];
-  const asked = new Promise<void>((done) => (ask = done));
-  const opened = new Promise<void>((done) => (open = done));
-  await page.route(address, async (route) => {
-    ask();
-    await opened;
-    await route.continue();
-  });
-  return { asked, open };
 }
 
 /** The organizer's own site, of another origin. */

@@ -5,7 +5,7 @@ import { account, common, home as words, shop } from "../src/messages/en";
 import { hasTickets } from "./buy";
 import { Fan, until } from "./fan";
 import { lettersTo, linkTo } from "./letters";
-import { fits, look, shiftsOfLoad } from "./look";
+import { fits, hold, look, movedInLoad, settled, shiftsOfLoad } from "./look";
 import { startStack } from "./stack";
 
 const password = "seven lanterns over water";
@@ -140,7 +140,8 @@ async function looksAround({ page, stack }: Fan): Promise<void> {
 }
 
 /** From an event to who plays it, where, and on which tour: times are those of the venue. */
-async function places({ page, stack }: Fan): Promise<void> {
+async function places(mine: Fan): Promise<void> {
+  const { page, stack } = mine;
   await page.goto(`${stack.url}/search?city=New+York`);
   await card(page, "The Paper Lanterns").click();
   await page.getByRole("heading", { level: 1, name: "The Paper Lanterns" }).waitFor();
@@ -150,6 +151,7 @@ async function places({ page, stack }: Fan): Promise<void> {
   await shows.first().getByText(words.event.notYet).waitFor();
   await page.locator('.left[data-left="many"]').nth(2).waitFor();
   await look(page, "event");
+  for (const width of [390, 1280]) await comesLate(await mine.another(width), page.url());
   await narrow(page);
   await page.getByRole("link", { name: "Lights Across the Water" }).click();
   await page.locator('article[data-told="tour"]').waitFor();
@@ -171,6 +173,25 @@ async function places({ page, stack }: Fan): Promise<void> {
   await page.goto(`${stack.url}/events/${crypto.randomUUID()}`);
   await page.getByRole("heading", { name: words.missing.heading }).waitFor();
   await look(page, "event-missing");
+}
+
+/** Nothing at a page of an event moves when it is known who reads, what is left and what is said of it. */
+async function comesLate({ page, context }: Fan, event: string): Promise<void> {
+  const gates = [];
+  for (const address of [/\/me\/events\//, /\/availability$/, /\/posts\b/]) gates.push(await hold(page, address));
+  await page.goto(event);
+  await page.locator("li.show").first().waitFor();
+  for (const { asked, open } of gates) {
+    await settled(page);
+    await asked;
+    open();
+  }
+  await page.getByText(words.watch.off).waitFor();
+  await page.locator('.left[data-left="many"]').nth(2).waitFor();
+  await settled(page);
+  const moved = await movedInLoad(page);
+  assert.equal(moved.value, 0, `the event moves: ${moved.of}`);
+  await context.close();
 }
 
 /** By keyboard: what is suggested while typing, and what is found of a word that nobody has. */
@@ -205,7 +226,7 @@ async function types({ page, stack }: Fan): Promise<void> {
 /** Who has no account leaves an address; the page of the letter's link asks first, and says what is done. */
 async function wishes({ page, stack }: Fan): Promise<void> {
   const [event, email] = [page.url(), "wisher@example.com"];
-  await page.getByText(words.wish.open).click();
+  await page.getByText(words.watch.off).click();
   await look(page, "event-wish", page.getByLabel(words.wish.email));
   await page.getByLabel(words.wish.email).fill(email);
   await page.getByRole("button", { name: words.wish.send }).click();

@@ -102,6 +102,19 @@ export async function movedInLoad(page: Page): Promise<{ value: number; of: stri
   );
 }
 
+/** Holds what a page asks for at an address until it is opened. */
+export async function hold(page: Page, address: RegExp): Promise<{ asked: Promise<void>; open: () => void }> {
+  let [ask, open] = [() => {}, () => {}];
+  const asked = new Promise<void>((done) => (ask = done));
+  const opened = new Promise<void>((done) => (open = done));
+  await page.route(address, async (route) => {
+    ask();
+    await opened;
+    await route.continue();
+  });
+  return { asked, open };
+}
+
 /** From now on layout shifts are summed up; read them with shifts(). */
 export async function watchShifts(page: Page): Promise<void> {
   await page.evaluate(() => {

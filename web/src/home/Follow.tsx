@@ -16,10 +16,10 @@ interface Words {
 export const Follow = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.follow} ask={api.follows} on={api.follow} off={api.unfollow} />;
 
 /** Has the reader told when a sale of an event opens, or not. */
-export const Watch = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.watch} ask={api.watches} on={api.watch} off={api.unwatch} guest={<Wish id={id} />} />;
+export const Watch = ({ id, name }: { id: string; name: string }) => <Toggle id={id} name={name} words={home.watch} ask={api.watches} on={api.watch} off={api.unwatch} guest={(signIn) => <Wish id={id} signIn={signIn} />} />;
 
-/** Who has no account leaves an address, to which a letter comes that asks first. */
-function Wish({ id }: { id: string }) {
+/** Who is not signed in leaves an address, to which a letter comes that asks first. Closed it is as high as the button of who is: nothing below moves. */
+function Wish({ id, signIn }: { id: string; signIn: ComponentChildren }) {
   const [email, setEmail] = useState("");
   const [sent, setSent] = useState("");
   const { busy, problem, act } = useAct(() => undefined, home.lost);
@@ -31,19 +31,22 @@ function Wish({ id }: { id: string }) {
     });
   };
   return (
-    <details class="note">
-      <summary>{home.wish.open}</summary>
+    <details>
+      <summary class="button">{home.watch.off}</summary>
       <form onSubmit={submit} class="field">
         <label for="wish">{home.wish.email}</label>
         <input id="wish" type="email" required maxLength={254} autocomplete="email" value={email} onInput={(event) => setEmail(event.currentTarget.value)} />
         <button type="submit" disabled={busy}>
           {home.wish.send}
         </button>
-        <p role="status">{sent ? home.wish.sent(sent) : home.wish.note}</p>
+        <p class="note" role="status">
+          {sent ? home.wish.sent(sent) : home.wish.note}
+        </p>
         <p class="wrong" role="alert">
           {problem}
         </p>
       </form>
+      {signIn}
     </details>
   );
 }
@@ -56,9 +59,9 @@ function Toggle(props: {
   ask: (id: string) => Promise<boolean | "nobody">;
   on: (id: string) => Promise<unknown>;
   off: (id: string) => Promise<unknown>;
-  guest?: ComponentChildren;
+  guest?: (signIn: ComponentChildren) => ComponentChildren;
 }) {
-  const { id, name, words } = props;
+  const { id, name, words, guest = (signIn) => signIn } = props;
   const [is, setIs] = useState<boolean | "nobody">();
   const { busy, problem, act } = useAct(() => undefined, home.lost);
   useEffect(() => {
@@ -71,14 +74,12 @@ function Toggle(props: {
     });
   return (
     <div class="follow">
-      {is === "nobody" && (
-        <>
+      {is === "nobody" &&
+        guest(
           <a class="button" href={`/account?back=${encodeURIComponent(location.pathname)}`}>
             {words.signIn}
-          </a>
-          {props.guest}
-        </>
-      )}
+          </a>,
+        )}
       {typeof is === "boolean" && (
         <button type="button" class={is ? "on" : ""} disabled={busy} onClick={() => set(!is)} aria-label={(is ? words.onOf : words.offOf)?.(name)}>
           {is ? words.on : words.off}

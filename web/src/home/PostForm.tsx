@@ -27,7 +27,7 @@ export function PostForm(props: { kind: api.Kind; about: Pick<api.Draft, "event"
     });
   };
   return (
-    <form class="say" onSubmit={send}>
+    <form class="say" onSubmit={send} onInput={() => setProblem("")}>
       {kind === "review" && (
         <fieldset>
           <legend>{words.rate}</legend>

@@ -125,7 +125,7 @@ function Selling({ of }: { of: PlayedShow }) {
         {tiers ? words.left[leftOf(tiers)] : "\u00a0"}
       </p>
       <Sale of={of} />
-      {tiers && asOf && <Prices of={of.id} tiers={tiers} asOf={asOf} />}
+      <Prices of={of.id} tiers={tiers} asOf={asOf} />
     </>
   );
 }
@@ -181,15 +181,15 @@ function saleOf(id: string): ReturnType<typeof line.sale> {
   return answer;
 }
 
-function Prices({ of, tiers, asOf }: { of: string; tiers: TierAvailability[]; asOf: string }) {
+function Prices({ of, tiers, asOf }: { of: string; tiers: TierAvailability[] | undefined; asOf: string | undefined }) {
   const [show, setShow] = useState<Performance>();
   const open = (event: Event) => {
     if ((event.currentTarget as HTMLDetailsElement).open && !show) fetchPerformance(of).then(setShow, () => {}); // opened again, it is asked again
   };
   return (
-    <details class="prices" onToggle={open}>
+    <details class="prices" data-free={tiers ? "known" : ""} onToggle={open}>
       <summary>{words.prices}</summary>
-      {show && (
+      {show && tiers && asOf && (
         <>
           <table>
             <thead>

@@ -110,10 +110,9 @@ export const home = {
     offOf: (name: string) => `Tell me when a sale opens: ${name}`,
     on: "You are told when a sale opens",
     onOf: (name: string) => `You are told when a sale opens: no more of ${name}`,
-    signIn: "Sign in to be told when a sale opens",
+    signIn: "Or sign in to be told",
   },
   wish: {
-    open: "Be told without an account",
     email: "Your e-mail address",
     send: "Send me the letter",
     note: "A letter comes that asks whether this is you. Then you are told once, when a sale opens, and the address is forgotten.",
