@@ -24,6 +24,7 @@ export async function carries(fan: Fan): Promise<void> {
   const first = await shown();
   assert.ok(Math.abs(periodOf(first) - Date.now() / 15_000) < 2, `the code is of period ${periodOf(first)}, and it is ${Date.now() / 15_000}`);
   await tab.getByText(words.kept).waitFor();
+  await tab.getByText(words.clock(600_000)).waitFor();
   const moved = await shiftsOfLoad(tab);
   assert.ok(moved < 0.05, `the ticket moves by ${moved} while it is loaded`);
   await fits(tab);

@@ -10,8 +10,8 @@ import { common, ticket as words } from "../messages/en";
 import { useAwake } from "./awake";
 import { Hands } from "../transfer/Hands";
 import { Code, Square } from "./Code";
-import { period } from "./code";
 import { erase, type Known, keep, known, read } from "./known";
+import { clockNote, givingNote } from "./notes";
 import { Offer, GiveBack } from "./Offer";
 import { keepPage } from "./offline";
 
@@ -95,16 +95,14 @@ export function TicketPage({ id, orderKey }: { id: string; orderKey: string }) {
 }
 
 function Notes({ has, offline, kept }: { has: Known; offline: boolean; kept: boolean | undefined }) {
-  const { give_until: until, now, offer, for: show } = has.told;
-  const open = until !== undefined && Date.parse(until) > Date.parse(now);
+  const [clock, giving] = [clockNote(has.ahead), givingNote(has.told)];
   const keeps = kept === undefined ? words.keeping : kept ? words.kept : words.unkept;
   return (
     <section class="notes">
-      {Math.abs(has.ahead) > period && <p class="note">{words.clock(has.ahead)}</p>}
+      {clock && <p class="note">{clock}</p>}
       <p class="note">{words.bright}</p>
       <p class="note">{words.warning}</p>
-      {/* Who was given a ticket reads above until when they may give it on. */}
-      {(!open || !offer) && <p class="note">{open ? words.give(until, show.time_zone) : words.ungiven[until === undefined ? "never" : "over"]}</p>}
+      {giving && <p class="note">{giving}</p>}
       {/* The last: its text changes, and moves nothing. */}
       <p class={offline ? "wrong" : "note"} role="status">
         {offline ? words.offline(Date.parse(has.told.now) - has.ahead) : keeps}
