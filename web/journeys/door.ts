@@ -120,6 +120,7 @@ async function atTheDoor(fan: Fan, scanner: Page, film: string): Promise<void> {
     })(),
   ]);
   assert.equal(answer.status(), 200);
+  await scanner.locator(".found li").nth(2).waitFor();
   assert.equal(await scanner.locator(".found li").count(), 3);
   await look(scanner, "door-found", scanner.locator(".found"));
   await takesBack(fan, scanner, performance);

@@ -250,7 +250,7 @@ function LookUp({ desk }: { desk: DoorDesk }) {
                 <strong>{words.seat(each.seat, each.tier)}</strong>
               </p>
               <p class="note" dir="auto">
-                {[each.holder, words.state[each.state] ?? each.state, each.used && words.used(each.used.at, each.used.door)].filter(Boolean).join(" · ")}
+                {[each.holder, !(each.used && each.state === "valid") && (words.state[each.state] ?? each.state), each.used && words.used(each.used.at, each.used.door)].filter(Boolean).join(" · ")}
               </p>
             </div>
             <button type="button" onClick={() => void desk.scan({ ticket: each.ticket })} disabled={desk.checking} aria-label={words.letFor(act, words.seat(each.seat, each.tier))}>
@@ -321,7 +321,7 @@ function Counts({ desk }: { desk: DoorDesk }) {
           <li key={each.zone}>{words.zone(each.zone, each.inside)}</li>
         ))}
       </ul>
-      {last && <p class="note">{words.perMinute(last.in)}</p>}
+      {last && <p class="note">{words.perMinute(last.at, last.in)}</p>}
       {refused > 0 && <p class="note">{words.refused(refused)}</p>}
       <dl>
         {counts.doors.map((each) => (
@@ -346,8 +346,9 @@ function Doubles({ desk }: { desk: DoorDesk }) {
           <li key={each.scan}>
             <div>
               <p dir="auto">
-                <strong>{words.seat(each.seat, each.tier)}</strong> {each.holder}
+                <strong>{words.seat(each.seat, each.tier)}</strong>
               </p>
+              <p dir="auto">{each.holder}</p>
               <p class="wrong">{each.reason && words.reason[each.reason]}</p>
               <p class="note">{[words.double(each.at, each.door, each.device), each.used && words.first(each.used.at, each.used.door)].filter(Boolean).join(" · ")}</p>
             </div>

@@ -1,20 +1,8 @@
 import { useState } from "preact/hooks";
-import type { DoorOf, Settings } from "../api/door";
+import type { Settings } from "../api/door";
 import { door as words } from "../messages/en";
+import { doorOf, type Line, lineOf } from "./line";
 import type { DoorDesk } from "./model";
-
-interface Line {
-  name: string;
-  zone: string;
-  areas: string;
-}
-
-const lineOf = (door: DoorOf): Line => ({ name: door.name, zone: door.zone ?? "", areas: (door.areas ?? []).join(", ") });
-
-const doorOf = ({ name, zone, areas }: Line): DoorOf => {
-  const some = areas.split(",").map((each) => each.trim()).filter(Boolean);
-  return { name: name.trim(), ...(zone.trim() ? { zone: zone.trim() } : {}), ...(some.length > 0 ? { areas: some } : {}) };
-};
 
 /** Where organizers say which doors there are, and what opens them. */
 export function Rules({ desk }: { desk: DoorDesk }) {

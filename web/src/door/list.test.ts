@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { codeOf, importKey, periodOf } from "../ticket/code";
 import { base64, unbase64 } from "./code";
 import made from "../../../booking/ticket/testdata/phone.json";
-import { Known, type List, type Listed, opened, type Seen } from "./list";
+import { doorOf, lineOf } from "./line";
+import { enter, Known, type List, type Listed, opened, type Seen, takeBack } from "./list";
 
 const now = Date.parse("2026-11-27T19:42:07Z");
 const printed = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -59,6 +60,54 @@ test("who went out comes in again where that is allowed", async () => {
   expect(await reason(known, { code: good }, "North", true, at(true))).toBe("yes");
   expect(await reason(known, { code: good }, "North", false, at(false))).toBe("yes");
   expect(await reason(known, { code: good }, "North", false, at(true))).toBe("used");
+});
+
+test("who went out stays out where that is the rule, also if it was another before", async () => {
+  const seen: Seen = { [made[0]!.ticket]: { "": { inside: false, at: "2026-11-27T19:30:00Z", door: "North" } } };
+  expect(await reason(await house({ reentry: false }), { code: await code() }, "North", false, seen)).toBe("used");
+});
+
+test("each zone is entered once, by whose section or tier may pass", async () => {
+  const known = await house({ reentry: false }, { tier: "Balcony" });
+  const good = await code();
+  const seen: Seen = {};
+  enter(seen, made[0]!.ticket, "", { inside: true, at: "2026-11-27T19:40:00Z", door: "North" });
+  expect(await reason(known, { code: good }, "North", false, seen)).toBe("used");
+  expect(await known.decide({ code: good }, "Lounge", false, seen, now)).toMatchObject({ passed: true, zone: "Lounge" });
+  enter(seen, made[0]!.ticket, "Lounge", { inside: true, at: "2026-11-27T19:41:00Z", door: "Lounge" });
+  expect(await known.decide({ code: good }, "Lounge", false, seen, now)).toMatchObject({ reason: "used", used: { door: "Lounge" } });
+  const section = await house({ doors: [{ name: "North", areas: ["Left"] }, { name: "South", areas: ["Right"] }] });
+  expect(await reason(section, { code: good }, "North")).toBe("yes");
+  expect(await reason(section, { code: good }, "South")).toBe("wrong-zone");
+});
+
+test("what is taken back is as if it had not been, in its zone alone", async () => {
+  const known = await house({ reentry: true, doors: [{ name: "North" }, { name: "Lounge", zone: "Lounge" }] });
+  const good = await code();
+  const [ticket, seen]: [string, Seen] = [made[0]!.ticket, {}];
+  const came = { inside: true, at: "2026-11-27T19:30:00Z", door: "North" };
+  const went = { ...came, inside: false, at: "2026-11-27T19:31:00Z" };
+  const lounge = { inside: true, at: "2026-11-27T19:32:00Z", door: "Lounge" };
+  expect(enter(seen, ticket, "", came)).toBeUndefined();
+  expect(enter(seen, ticket, "", went)).toBe(came);
+  enter(seen, ticket, "Lounge", lounge);
+  takeBack(seen, ticket, "", came, undefined); // another has followed
+  expect(seen[ticket]![""]).toBe(went);
+  expect(await reason(known, { code: good }, "North", false, seen)).toBe("yes");
+  takeBack(seen, ticket, "Lounge", lounge, undefined);
+  expect(await reason(known, { code: good }, "Lounge", false, seen)).toBe("yes");
+  takeBack(seen, ticket, "", went, came);
+  expect(await reason(known, { code: good }, "North", false, seen)).toBe("used");
+  takeBack(seen, ticket, "", came, undefined);
+  expect(await reason(known, { code: good }, "North", false, seen)).toBe("yes");
+});
+
+test("a door is read as it was typed", () => {
+  const door = { name: "Lounge", zone: "Lounge", areas: ["Balcony", "Box 2"] };
+  expect(lineOf(door)).toEqual({ name: "Lounge", zone: "Lounge", areas: "Balcony, Box 2" });
+  expect(doorOf(lineOf(door))).toEqual(door);
+  expect(doorOf({ name: " North ", zone: " ", areas: " , " })).toEqual({ name: "North" });
+  expect(doorOf({ name: "South", zone: "", areas: "Left,, Right ," })).toEqual({ name: "South", areas: ["Left", "Right"] });
 });
 
 test("a list is believed that we have signed, for this performance", async () => {

@@ -106,6 +106,22 @@ export class Known {
   }
 }
 
+/** Writes down who came in or went out, and says what stood there. */
+export function enter(seen: Seen, ticket: string, zone: string, entry: Entry): Entry | undefined {
+  const zones = (seen[ticket] ??= {});
+  const before = zones[zone];
+  zones[zone] = entry;
+  return before;
+}
+
+/** Takes an entry back: what stood there before stands there again, unless another has followed. */
+export function takeBack(seen: Seen, ticket: string, zone: string, entry: Entry, before: Entry | undefined): void {
+  const zones = seen[ticket];
+  if (zones?.[zone] !== entry) return;
+  if (before) zones[zone] = before;
+  else delete zones[zone];
+}
+
 function newest(a: Entry | undefined, b: Entry | undefined): Entry | undefined {
   if (!a || !b) return a ?? b;
   return Date.parse(b.at) >= Date.parse(a.at) ? b : a;

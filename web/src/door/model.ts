@@ -12,7 +12,7 @@ import { problemOf } from "../messages/problem";
 import { keepPage, type Offline } from "../ticket/offline";
 import { sound } from "./camera";
 import { handedIn, keep, type Kept, queue, queued, read, stand, standing } from "./keep";
-import { type Entry, type Known, main, opened } from "./list";
+import { type Entry, enter, type Known, main, opened, takeBack } from "./list";
 
 const page: Offline = { cache: "ropeline-door-1", worker: "/door.js", page: "/door" };
 
@@ -26,6 +26,9 @@ export interface Shown extends api.Scanned {
   door: string;
   out: boolean;
   offline: boolean;
+  /** What it has written down here, and what stood there before. */
+  entry?: Entry;
+  before?: Entry | undefined;
 }
 
 export class DoorDesk extends Working {
@@ -266,12 +269,12 @@ export class DoorDesk extends Working {
 
   #show(answer: api.Scanned & { offline?: boolean }, request: api.ScanRequest): void {
     const out = request.out ?? false;
-    this.shown = [{ ...answer, door: request.door, out, offline: answer.offline ?? false }, ...this.shown].slice(0, mostShown);
+    const shown: Shown = { ...answer, door: request.door, out, offline: answer.offline ?? false };
+    this.shown = [shown, ...this.shown].slice(0, mostShown);
     sound(answer.passed);
     if (!answer.passed || !answer.ticket) return;
-    const entry: Entry = { inside: !out, at: answer.at, door: request.door };
-    const seen = this.kept!.seen;
-    (seen[answer.ticket] ??= {})[answer.zone ?? ""] = entry;
+    shown.entry = { inside: !out, at: answer.at, door: request.door };
+    shown.before = enter(this.kept!.seen, answer.ticket, answer.zone ?? "", shown.entry);
     void keep(this.kept!);
   }
 
@@ -294,7 +297,7 @@ export class DoorDesk extends Working {
     return this.act(async () => {
       await api.undo(this.performance, of.scan, reason);
       Object.assign(of, { passed: false, reason: "undone", undone: new Date(this.clock.now()).toISOString() });
-      if (of.ticket) delete this.kept!.seen[of.ticket];
+      if (of.ticket && of.entry) takeBack(this.kept!.seen, of.ticket, of.zone ?? "", of.entry, of.before);
       await keep(this.kept!);
       this.#last = { what: "", at: 0 };
       this.notice = words.undone;

@@ -103,7 +103,7 @@ export const door = {
   byDoor: "By door",
   passages: (come: number, gone: number) => (gone === 0 ? `${count(come)} in` : `${count(come)} in, ${count(gone)} out`),
   zone: (name: string, n: number) => `${name === "" ? "In the house" : name}: ${people(n)}`,
-  perMinute: (n: number) => `${people(n)} in the last minute that somebody came.`,
+  perMinute: (at: string, n: number) => `The last at ${hour(at)}: ${people(n)} in that minute.`,
   refused: (n: number) => `${count(n)} ${plural(n, { one: "scan was", other: "scans were" })} refused.`,
 
   doubles: "Entries that should not have been",
