@@ -61,6 +61,23 @@ func of(tickets int, label string) order.Order {
 	return o
 }
 
+// The holder's name is a line of the page, and nothing is there where tickets bear none.
+func TestAPageBearsTheNameOfItsHolder(t *testing.T) {
+	t.Parallel()
+	lines := func(name string) int {
+		o := of(1, "A-1")
+		o.Tickets[0].Name = name
+		file, err := event("Gala").Print(o, nil, site+"/tickets/"+o.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(heights(t, file))
+	}
+	if named, nameless := lines("Ada Lovelace"), lines(""); named != nameless+1 {
+		t.Errorf("a page has %d lines with a name, and %d without", named, nameless)
+	}
+}
+
 func TestEachPageHasItsCodeWhateverTheNames(t *testing.T) {
 	t.Parallel()
 	names := slices.Sorted(maps.Keys(scripts))
