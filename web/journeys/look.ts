@@ -29,7 +29,7 @@ export async function look(page: Page, name: string, at?: Locator): Promise<void
       await settled(page);
       if (pictures) await page.screenshot({ path: join(folder, `${name}-${size.width}-${colorScheme}.png`) });
     }
-    await accessible(page, `${name}, ${colorScheme}`);
+    await accessible(page, `${name}, ${colorScheme}`, colorScheme === schemes[0] ? [] : ["color-contrast"]);
   }
   await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
   if (before) await page.setViewportSize(before);
@@ -52,12 +52,13 @@ interface Violation {
   nodes: { target: string[]; failureSummary: string }[];
 }
 
-async function accessible(page: Page, name: string): Promise<void> {
-  await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => {
+/** rules: some of axe's, or none for all: two schemes of a page differ in their colors alone. */
+async function accessible(page: Page, name: string, rules: string[]): Promise<void> {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axeSource);
+  const violations = await page.evaluate(async (runOnly) => {
     const axe = (globalThis as unknown as { axe: { run: (options: object) => Promise<{ violations: Violation[] }> } }).axe;
-    return (await axe.run({ resultTypes: ["violations"] })).violations;
-  });
+    return (await axe.run({ resultTypes: ["violations"], ...(runOnly.length > 0 ? { runOnly } : {}) })).violations;
+  }, rules);
   const grave = violations.filter((each) => each.impact === "serious" || each.impact === "critical");
   if (grave.length === 0) return;
   const told = grave.flatMap((each) => each.nodes.map((node) => `${each.impact} ${each.id} at ${node.target.join(" ")}: ${node.failureSummary}`));
