@@ -351,7 +351,31 @@ func (s *shop) couponOperations() []operation {
 			return "as asked"
 		}
 	}
+	over := func(b *buyer) { // its hold, and nobody has said so
+		lowered(b)
+		if err := s.holds.Release(s.t.Context(), s.sale.Performances[0], b.hold, b.session); err != nil {
+			s.t.Fatal(err)
+		}
+		s.exec(`update coupon_copies set until = now() - interval '1 second' where coupon_id = $1 and number = $2`, s.offer, b.copy)
+	}
+	theirs := func(b *buyer) bool {
+		return s.count(`select count(*) from coupon_copies where coupon_id = $1 and number = $2 and state = 'claimed' and hold_id is null`, s.offer, b.copy) == 1
+	}
+	lapses := func(b *buyer) int {
+		s.await("the coupon is taken back", func() bool { return s.dead.Load() || theirs(b) })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	lapsed := func(b *buyer) string {
+		pid := s.work()
+		s.await("the coupon is taken back after all", func() bool { return theirs(b) })
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		return "it is theirs"
+	}
 	return []operation{
+		{name: "worker takes a coupon back", worker: true, prepare: over, act: lapses, want: http.StatusOK, finish: lapsed},
 		{name: "set coupon", routes: []string{"set-hold-coupon"}, prepare: claimed, act: set, want: http.StatusOK, finish: func(b *buyer) string { return again(set)(b) + ", " + used(b) }},
 		{name: "take coupon off", routes: []string{"remove-hold-coupon"}, prepare: lowered, act: remove, want: http.StatusOK, finish: again(remove)},
 		{name: "pay with a coupon", prepare: lowered, act: pay, want: http.StatusCreated, finish: used},
@@ -496,6 +520,20 @@ func (s *shop) cancelOperations() []operation {
 		status, _ := s.do(&buyer{token: s.staff}, http.MethodPost, "/api/v1/organizer/refunds/"+id+"/retry", struct{}{}, "")
 		return status
 	}
+	begun := func(b *buyer) {
+		s.bought(b)
+		s.dies("script return", devtest.Before, func() int { return cancel(b) })
+		s.exec(`update cancellations set updated_at = now() - interval '1 hour' where order_id = $1`, b.order)
+	}
+	refunded := func(b *buyer) int {
+		s.await("the worker has refunded", func() bool {
+			return s.dead.Load() || s.count(`select count(*) from cancellations where order_id = $1 and state = 'refunded' and freed`, b.order) == 1
+		})
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
 	show := map[*buyer]ropeline.PerformanceID{} // that is canceled, and nobody else's
 	canceled := func(b *buyer) {
 		own := s.sale
@@ -555,6 +593,7 @@ func (s *shop) cancelOperations() []operation {
 		{name: "refund all", routes: []string{"put-bulk-refund"}, prepare: canceled, act: all, want: http.StatusOK, finish: allBack},
 		{always: true, name: "cancel", routes: []string{"cancel-order"}, prepare: s.bought, act: cancel, want: http.StatusOK, finish: again(cancel)},
 		{name: "cancel by staff", routes: []string{"staff-cancel-order"}, prepare: s.bought, act: byStaff, want: http.StatusOK, finish: again(byStaff)},
+		{name: "worker refunds", worker: true, prepare: begun, act: refunded, want: http.StatusOK, finish: again(cancel)},
 		{name: "ask for a refund again", routes: []string{"retry-refund"}, prepare: s.refused, act: retry, want: http.StatusOK, finish: again(retry)},
 	}
 }
@@ -1091,24 +1130,33 @@ func (s *shop) count(query string, args ...any) (n int) {
 	return n
 }
 
+// dies has the core die at a step of what it is asked. It stays away: the sandbox in it would
+// tell it of what happened.
+func (s *shop) dies(at string, cut devtest.Cut, ask func() int) {
+	s.t.Helper()
+	core := new(atomic.Int64)
+	core.Store(int64(s.core.pid))
+	s.cut(core, func(name string) devtest.Cut {
+		if strings.HasPrefix(name, at) {
+			return cut
+		}
+		return devtest.Let
+	})
+	if status := ask(); status != 0 {
+		s.t.Fatalf("the core did not come to %q: %d", at, status)
+	}
+}
+
 // workerOperations settle what a core has left behind.
 func (s *shop) workerOperations() []operation {
 	prepare := s.holdOperations()[1].prepare
 	dies := func(at string, cut devtest.Cut) func(*buyer) {
 		return func(b *buyer) {
 			prepare(b)
-			core := new(atomic.Int64)
-			core.Store(int64(s.core.pid))
-			s.cut(core, func(name string) devtest.Cut {
-				if strings.HasPrefix(name, at) {
-					return cut
-				}
-				return devtest.Let
+			s.dies(at, cut, func() int {
+				status, _ := s.pay(b, sandbox.OK)
+				return status
 			})
-			if status, answer := s.pay(b, sandbox.OK); status != 0 {
-				s.t.Fatalf("the core did not come to %q: %d %v", at, status, answer)
-			}
-			// The core stays away: the sandbox in it would tell it of the payment.
 			if _, err := s.db.Exec(s.t.Context(), `update attempts set updated_at = now() - interval '1 hour' where session_id = $1`, b.session); err != nil {
 				s.t.Fatal(err)
 			}
