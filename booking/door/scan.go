@@ -230,8 +230,8 @@ func (s *Store) write(ctx context.Context, reads []read) ([]Answer, error) {
 		}
 		some, err := s.decide(ctx, reads[:n])
 		if odd, is := errors.AsType[*pgconn.PgError](err); is && (odd.Code == "23505" || odd.Code == "40P01") {
-			// Another core was sent the same scan, and has written it now; or holds tickets as an
-			// order does, one after the other.
+			// Another core was sent the same scan, and has written it now; or tickets were held in
+			// another order than by their ids, as where payments end together or a person is erased.
 			some, err = s.decide(ctx, reads[:n])
 		}
 		if err != nil {
