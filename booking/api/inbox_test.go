@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -41,17 +42,49 @@ func TestMyMessagesAreMine(t *testing.T) {
 			t.Errorf("%s is answered with %d", bad, a.Status)
 		}
 	}
-	var chosen mail.Channels
-	c.do(http.MethodPut, mePath+"/channels", ada, `{"phone": "+351 912 345 678", "texts": ["turn", "change"], "silent": ["reminder"]}`).is(http.StatusOK, nil)
-	if c.get(mePath+"/channels", ada).is(http.StatusOK, &chosen); chosen.Phone != "+351912345678" || len(chosen.Texts) != 2 || len(chosen.Silent) != 1 {
+	const chosenAt, number = mePath + "/channels", "+351912345678"
+	var chosen mail.Chosen
+	wants := `{"phone": "+351 912 345 678", "texts": ["turn", "change"], "silent": ["reminder"]}`
+	c.do(http.MethodPut, chosenAt, ada, wants).refused(http.StatusServiceUnavailable, mail.ErrTextsOff.Code)
+	if c.get(chosenAt, ada).is(http.StatusOK, &chosen); chosen.Phone != "" || chosen.Texting {
+		t.Errorf("without a gateway chosen are %+v", chosen)
+	}
+	if err := mail.New(c.db, c.config.People).SayTexting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.do(http.MethodPost, chosenAt+"/code", ada, `{}`).refused(http.StatusConflict, mail.ErrPhoneDone.Code)
+	c.do(http.MethodPut, chosenAt, ada, wants).is(http.StatusOK, nil)
+	if c.get(chosenAt, ada).is(http.StatusOK, &chosen); chosen.Phone != number || chosen.Confirmed || len(chosen.Texts) != 2 || len(chosen.Silent) != 1 {
 		t.Errorf("chosen are %+v", chosen)
 	}
-	chosen = mail.Channels{}
-	if c.get(mePath+"/channels", grace).is(http.StatusOK, &chosen); chosen.Phone != "" || len(chosen.Texts) != 0 {
+	c.do(http.MethodPost, chosenAt+"/code", ada, `{}`).is(http.StatusAccepted, nil)
+	texts := c.letters(number)
+	code, _, _ := strings.Cut(texts[0].Text, " ")
+	if len(texts) != 1 || len(code) != 6 || !strings.HasSuffix(texts[0].Text, "\n\n@tickets.example.org #"+code) {
+		t.Fatalf("on their way to her are %+v", texts)
+	}
+	var clear int
+	if err := c.db.QueryRow(t.Context(), `select count(*) from (select p::text as row from phone_proofs p union all select c::text from code_counts c union all select m::text from mails m) r
+		where strpos(row, encode($1, 'hex')) + strpos(row, encode($2, 'hex')) + strpos(row, $3) > 0`, []byte(code), []byte(number), number).Scan(&clear); err != nil || clear != 0 {
+		t.Errorf("%d rows say the code or the number: %v", clear, err)
+	}
+	prove := func(who, code string) answer {
+		return c.do(http.MethodPost, chosenAt+"/prove", who, c.json(m{"code": code}))
+	}
+	prove(ada, "no code").refused(http.StatusForbidden, mail.ErrCode.Code)
+	prove(grace, code).refused(http.StatusGone, mail.ErrCodeOver.Code)
+	if prove(ada, code).is(http.StatusOK, &chosen); !chosen.Confirmed {
+		t.Errorf("confirmed it is %+v", chosen)
+	}
+	chosen = mail.Chosen{}
+	if c.get(chosenAt, grace).is(http.StatusOK, &chosen); chosen.Phone != "" || len(chosen.Texts) != 0 || chosen.Confirmed {
 		t.Errorf("another has %+v", chosen)
 	}
+	if c.get(at, ada).is(http.StatusOK, &list); len(list.Messages) != 1 {
+		t.Errorf("the code is in her inbox: %+v", list)
+	}
 	var export Export
-	if c.get(mePath+"/export", ada).is(http.StatusOK, &export); len(export.Messages) != 1 {
-		t.Errorf("her file has %+v", export.Messages)
+	if c.get(mePath+"/export", ada).is(http.StatusOK, &export); len(export.Messages) != 1 || export.Channels.Phone != number || !export.Channels.Confirmed {
+		t.Errorf("her file has %+v, %+v", export.Messages, export.Channels)
 	}
 }

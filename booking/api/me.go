@@ -268,9 +268,9 @@ type Export struct {
 	SignIns []MySignIn   `json:"sign_ins" doc:"50 at most"`
 	Orders  []order.Mine `json:"orders"`
 
-	Tickets   []MyTicket    `json:"tickets" doc:"that others have given them"`
-	Reminders int           `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
-	Channels  mail.Channels `json:"channels" doc:"how they want to be told"`
+	Tickets   []MyTicket  `json:"tickets" doc:"that others have given them"`
+	Reminders int         `json:"reminders" doc:"how many days before they are reminded of what they have bought; 0: not at all"`
+	Channels  mail.Chosen `json:"channels" doc:"how they want to be told"`
 
 	Messages []mail.Received `json:"messages" doc:"what was told to them, of the last 90 days"`
 

@@ -26,7 +26,7 @@ const (
 	password = "a long walk home"
 )
 
-// letters are the newest to an address first, as they wait to be sent.
+// letters are the newest to an address, or to a phone, first, as they wait to be sent.
 func (c *core) letters(to string) (found []mail.Message) {
 	c.t.Helper()
 	rows, err := c.db.Query(c.t.Context(), `select id, sealed from mails order by created_at desc, id desc`)
@@ -41,7 +41,7 @@ func (c *core) letters(to string) (found []mail.Message) {
 		if err == nil {
 			err = json.Unmarshal(text, &m)
 		}
-		if err == nil && strings.EqualFold(m.To, to) {
+		if err == nil && strings.EqualFold(m.To+m.Phone, to) {
 			found = append(found, m)
 		}
 		return err

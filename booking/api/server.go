@@ -131,6 +131,7 @@ type server struct {
 	wishes      *wish.Store  // nil: where there are no accounts
 	reports     mail.Secrets // of the mail provider
 	letters     *mail.Store  // nil: nobody here can read them
+	site        string       // empty: there are no accounts
 	finder      *find.Store
 	counts      *insight.Counter
 	posts       *lookPosts // nil: nobody is told
@@ -182,6 +183,7 @@ func New(c Config) (*Core, error) {
 	if c.People.Are() {
 		s.letters, s.reports = mail.New(c.Postgres, c.People), c.MailReports
 	}
+	s.site = c.Site
 	if c.Site != "" && c.People.Are() {
 		s.people = people.New(c.Postgres, c.Redis, c.People, posted(s.letters, c.Site))
 		s.outside = c.Outside

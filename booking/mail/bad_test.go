@@ -27,9 +27,9 @@ func (r *rig) write(bulk bool, to ...string) {
 	}
 }
 
-func (r *rig) count(sql string) (n int) {
+func (r *rig) count(sql string, args ...any) (n int) {
 	r.t.Helper()
-	if err := r.db.QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
+	if err := r.db.QueryRow(r.t.Context(), sql, args...).Scan(&n); err != nil {
 		r.t.Fatal(err)
 	}
 	return n

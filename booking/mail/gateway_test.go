@@ -157,18 +157,25 @@ func TestTextsGoOutByWhatSomebodyHasChosen(t *testing.T) {
 	r := open(t)
 	ctx := t.Context()
 	r.exec(`update people set state = 'active'`)
+	if err := r.store.SayTexting(ctx); err != nil {
+		t.Fatal(err)
+	}
 	g := &gateway{plan: []func(http.ResponseWriter, *http.Request){cut, status(500), status(429, "Retry-After", "1"), status(200), status(422)}}
 	web := httptest.NewServer(g)
 	defer web.Close()
 	for _, bad := range []mail.Channels{{Phone: "12345"}, {Phone: "+351 912", Texts: []string{"change"}}, {Texts: []string{"change"}}, {Phone: "+351912345678", Texts: []string{"other"}}, {Silent: []string{"confirmation"}}} {
-		if _, err := r.store.SetChannels(ctx, r.who, bad); !errors.Is(err, mail.ErrChannels) {
+		if _, err := r.store.SetChannels(ctx, r.who, bad, r.say); !errors.Is(err, mail.ErrChannels) {
 			t.Errorf("%+v is taken: %v", bad, err)
 		}
 	}
-	set, err := r.store.SetChannels(ctx, r.who, mail.Channels{Phone: "+351 912-345-678", Texts: []string{"change", "change"}, Silent: []string{"reminder"}})
+	set, err := r.store.SetChannels(ctx, r.who, mail.Channels{Phone: "+351 912-345-678", Texts: []string{"change", "change"}, Silent: []string{"reminder"}}, r.say)
 	if kept, also := r.store.Channels(ctx, r.who); err != nil || also != nil || kept.Phone != "+351912345678" || len(kept.Texts) != 1 || set.Phone != kept.Phone || len(kept.Silent) != 1 {
 		t.Fatalf("kept are %+v: %v %v", kept, err, also)
 	}
+	if _, err := r.store.Prove(ctx, r.who, r.code); err != nil {
+		t.Fatal(err)
+	}
+	r.exec(`delete from mails`) // with the code
 	post := func(cause, subject string) {
 		t.Helper()
 		if err := pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error {

@@ -306,6 +306,9 @@ func (s *Store) sweep(ctx context.Context) error {
 	if err := s.sweepMarks(ctx); err != nil {
 		return err
 	}
+	if _, err := s.db.Exec(ctx, `delete from code_counts where since <= now() - interval '1 day'`); err != nil {
+		return away("forgetting how many codes were sent", err)
+	}
 	_, err = s.db.Exec(ctx, `update mails set state = 'failed', sealed = case when brief then null else sealed end, problem = 'it was not sent in time', updated_at = now() where state = 'due' and give_up_at < now() - $1::interval`, lastDelay+lease)
 	return away("giving up old letters", err)
 }

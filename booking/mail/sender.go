@@ -202,6 +202,9 @@ func (s *Sender) watch(ctx context.Context) {
 	for {
 		s.lines.tidy()
 		due, oldest, err := s.store.waiting(ctx)
+		if err == nil && s.Texter != nil {
+			err = s.store.SayTexting(ctx)
+		}
 		if err == nil {
 			s.due.Set(float64(due))
 			s.behind.Store(int64(due))

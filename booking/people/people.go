@@ -495,7 +495,7 @@ func (s *Store) Erase(ctx context.Context, id, password string) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings", "event_watches", "newsletter_consents", "inbox", "channels", "post_reports"} {
+		for _, table := range []string{"letters", "mails", "sign_ins", "second_factors", "recovery_codes", "identities", "follows", "reminder_settings", "event_watches", "newsletter_consents", "inbox", "channels", "phone_proofs", "post_reports"} {
 			if _, err := tx.Exec(ctx, `delete from `+pgx.Identifier{table}.Sanitize()+` where person_id = $1`, id); err != nil {
 				return err
 			}

@@ -356,6 +356,7 @@ func TestWhoIsErasedIsForgotten(t *testing.T) {
 	wants(t, "following a band", store.Follow(t.Context(), here.Person, band(t, db, "A band")), nil)
 	for _, sql := range []string{`insert into identities (id, person_id, issuer, subject_mac) values (gen_random_uuid(), $1, 'elsewhere', '\x01')`,
 		`insert into channels (person_id, sealed, texts, silent) values ($1, '\x01', '{change}', '{}')`,
+		`insert into phone_proofs (person_id, sealed) values ($1, '\x01')`,
 		`insert into inbox (id, person_id, sealed) values (gen_random_uuid(), $1, '\x01')`,
 		`insert into newsletter_consents (id, organization_id, email, person_id, state, place, words, language, given_at) select gen_random_uuid(), id, 'ada@example.org', $1, 'given', 'account', 'Write to me', 'en', now() from organizations limit 1`,
 		`insert into mails (id, person_id, sealed, give_up_at) values (gen_random_uuid(), $1, '\x01', now() + interval '1 day')`,

@@ -40,9 +40,7 @@ func TestWhoWaitsForASaleIsToldOnceThatItOpens(t *testing.T) {
 		r.exec(`insert into event_watches (person_id, event_id) select $1, event_id from performances`, ids[name])
 	}
 	// Who wants it as a text message has that, too: the cause of the letter is known as a sale's.
-	if _, err := mail.New(r.db, open{}).SetChannels(t.Context(), ids["both"], mail.Channels{Phone: "+351912345678", Texts: []string{"sale"}}); err != nil {
-		t.Fatal(err)
-	}
+	r.phoned(ids["both"], "sale")
 	// Guests: one has confirmed, one has not, and one has an account that is told already.
 	wishes := map[string]string{"guest": "given", "unsure": "asked", "both": "given"}
 	for name, state := range wishes {

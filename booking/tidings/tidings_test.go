@@ -39,6 +39,26 @@ func (open) EmailMAC(email string) []byte                 { return []byte("mac o
 func (open) Seal(_ string, text []byte) ([]byte, error)   { return text, nil }
 func (open) Open(_ string, sealed []byte) ([]byte, error) { return sealed, nil }
 
+// phoned has somebody told by text message of a kind, at a number that they have proven.
+func (r *rig) phoned(who, kind string) {
+	r.t.Helper()
+	ctx, store := r.t.Context(), mail.New(r.db, open{})
+	var code string
+	say := func(c string) (string, error) { code = c; return c, nil }
+	err := store.SayTexting(ctx)
+	if err == nil {
+		_, err = store.SetChannels(ctx, who, mail.Channels{Phone: "+351912345678", Texts: []string{kind}}, say)
+	}
+	if err == nil {
+		_, err = store.Prove(ctx, who, code)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.exec(`delete from mails where cause like 'phone-code:%'`)
+	r.exec(`delete from river_job where queue = 'texts'`)
+}
+
 // rig is a performance whose orders are written as package order leaves them.
 type rig struct {
 	t      *testing.T

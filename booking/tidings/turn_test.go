@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/tidings"
 )
 
@@ -81,9 +80,7 @@ func TestWhoseTurnIsNearIsToldOnce(t *testing.T) {
 	r := newRig(t)
 	ada := uuid.NewString()
 	r.exec(`insert into people (id, email_mac, wrapped, sealed, state) values ($1, 'ada', 'b', 'c', 'active')`, ada)
-	if _, err := mail.New(r.db, open{}).SetChannels(t.Context(), ada, mail.Channels{Phone: "+351912345678", Texts: []string{"turn"}}); err != nil {
-		t.Fatal(err)
-	}
+	r.phoned(ada, "turn")
 	r.box.Refuse = func(to string) int { return map[bool]int{true: 550}[strings.HasPrefix(to, "nobody.")] }
 	known := func(_ context.Context, email string) (string, error) {
 		return map[string]string{"ada@example.org": ada}[email], nil

@@ -44,6 +44,8 @@ const (
 	Left    Kind = "account-left"
 	Exists  Kind = "account-exists"
 
+	PhoneCode Kind = "phone-code" // a text message; its subject is nowhere
+
 	Newsletter Kind = "newsletter-confirm"
 	Wished     Kind = "wish-confirm" // to be told when a sale opens
 
@@ -77,6 +79,8 @@ var placeholders = map[Kind][]string{
 	Invited: {"site", "link", "organization", "roles"},
 	Left:    {"site"},
 	Exists:  {"site", "link"},
+
+	PhoneCode: {"site", "code"},
 
 	Newsletter: {"organization", "link"},
 	Wished:     {"event", "link"},

@@ -156,7 +156,11 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	if err != nil {
 		return nil, err
 	}
-	letters, err := mailFlags{siteFlags: siteFlags{address(d.edge).String()}, SMTP: "smtp://" + d.smtp.Addr().String(), MailFrom: "Ropeline <tickets@localhost.localdomain>"}.letters(clients[2], pools[1], d.keys, d.registry, d.log)
+	texts, err := d.texts()
+	if err != nil {
+		return nil, err
+	}
+	letters, err := mailFlags{siteFlags: siteFlags{address(d.edge).String()}, SMTP: "smtp://" + d.smtp.Addr().String(), Texts: texts, MailFrom: "Ropeline <tickets@localhost.localdomain>"}.letters(clients[2], pools[1], d.keys, d.registry, d.log)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +179,16 @@ func (d *dev) parts(ctx context.Context, clients [4]redis.UniversalClient, pools
 	parts = append(parts, booking...)
 	parts = append(parts, edge...)
 	return append(parts, part{"dev", d.announce}), nil
+}
+
+// texts describes the gateway for text messages, which is beside the letters.
+func (d *dev) texts() (path string, err error) {
+	path = filepath.Join(d.Data, "texts.json")
+	text := fmt.Sprintf(`{"url": "%s/texts", "headers": {"Idempotency-Key": "{id}"}, "body": {"to": "{to}", "text": "{text}"}}`+"\n", address(d.mailbox))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("describing the gateway for text messages: %w", err)
+	}
+	return path, nil
 }
 
 // listen opens the addresses. Only the edge's is one to remember.

@@ -5,6 +5,7 @@ import type { Fan } from "./fan";
 import { until } from "./fan";
 import { lettersTo, linkTo } from "./letters";
 import { fits, look } from "./look";
+import type { Stack } from "./stack";
 
 const text = words.newsletter;
 const password = "five lanterns in a garden";
@@ -38,7 +39,7 @@ export async function newsletter(fan: Fan): Promise<void> {
   await takesItUp(page);
   await sends(desk, "Again", 1);
   await until(async () => (await lettersTo(stack, email)).some((each) => each.subject === "Again"), "the second newsletter");
-  await reads(page);
+  await reads(page, stack);
 }
 
 async function buys(fan: Fan, email: string): Promise<void> {
@@ -120,7 +121,7 @@ async function takesItUp(page: Page): Promise<void> {
 }
 
 /** What came by mail is in the account, new until it is opened. */
-async function reads(page: Page): Promise<void> {
+async function reads(page: Page, stack: Stack): Promise<void> {
   const messages = account.messages;
   await page.bringToFront();
   await page.getByRole("link", { name: account.nav.messages }).click();
@@ -136,12 +137,13 @@ async function reads(page: Page): Promise<void> {
   await fits(page);
   await page.getByRole("button", { name: messages.again }).press("Enter");
   await page.getByText(messages.unread(1)).waitFor();
-  await chooses(page);
+  await chooses(page, stack);
 }
 
-/** How they are told: a text message needs a number. */
-async function chooses(page: Page): Promise<void> {
+/** How they are told: a text message needs a number, and nobody gives another's. */
+async function chooses(page: Page, stack: Stack): Promise<void> {
   const channels = account.channels;
+  const number = "+351912345678";
   const save = page.getByRole("button", { name: channels.save });
   await page.getByLabel(channels.textOf(channels.kinds.turn)).check();
   await page.getByLabel(channels.mailOf(channels.kinds.sale)).uncheck();
@@ -152,9 +154,43 @@ async function chooses(page: Page): Promise<void> {
   await page.getByLabel(channels.phone).fill("+351 912 345 678");
   await page.getByLabel(channels.phone).press("Enter");
   await page.getByText(channels.saved).waitFor();
+  const code = page.getByLabel(channels.code.label);
+  await page.waitForFunction((label) => (document.activeElement as HTMLInputElement | null)?.labels?.[0]?.textContent === label, channels.code.label); // the code is what comes next
+  assert.deepEqual([await code.getAttribute("autocomplete"), await code.getAttribute("inputmode")], ["one-time-code", "numeric"]);
+  await page.getByText(channels.unconfirmed).waitFor();
+  await look(page, "account-phone-code", page.locator("#phone-code"));
+  await fits(page);
   await page.reload();
-  await page.getByLabel(channels.phone).waitFor();
-  assert.equal(await page.getByLabel(channels.phone).inputValue(), "+351912345678");
+  await page.getByText(channels.code.sent(number)).waitFor();
+  const sent = await textedTo(stack, number, 1);
+  await code.fill(sent === "000000" ? "111111" : "000000");
+  await code.press("Enter");
+  await page.getByText(channels.code.wrong).waitFor();
+  await look(page, "account-phone-wrong", page.locator("#phone-code"));
+  await page.getByRole("button", { name: channels.code.again }).press("Enter");
+  await page.getByText(channels.code.sentAgain).waitFor();
+  await code.fill(await textedTo(stack, number, 2));
+  await code.press("Enter");
+  await page.getByText(channels.code.done).waitFor();
+  await page.getByText(channels.confirmed).waitFor();
+  assert.equal(await code.count(), 0);
+  await look(page, "account-phone-confirmed", page.locator("#channels"));
+  await fits(page);
+  await page.reload();
+  await page.getByText(channels.confirmed).waitFor();
+  assert.equal(await page.getByLabel(channels.phone).inputValue(), number);
   assert.equal(await page.getByLabel(channels.textOf(channels.kinds.turn)).isChecked(), true);
   assert.equal(await page.getByLabel(channels.mailOf(channels.kinds.sale)).isChecked(), false);
+}
+
+/** The code of the newest of so many text messages to a number. */
+async function textedTo(stack: Stack, number: string, many: number): Promise<string> {
+  let texts: string[] = [];
+  await until(async () => {
+    texts = (await lettersTo(stack, number)).map((each) => each.text);
+    return texts.length === many;
+  }, `${many} text messages to ${number}`);
+  const [, code] = /^(\d{6}) .*#\1$/s.exec(texts[0]!) ?? [];
+  assert.ok(code, texts[0]);
+  return code;
 }

@@ -1,5 +1,5 @@
-// Package mailbox is a mail server for development and tests: it takes every letter and
-// delivers none. What came can be read in a browser, and by programs.
+// Package mailbox is a mail server, and a gateway for text messages, for development and tests:
+// it takes everything and delivers nothing. What came can be read in a browser, and by programs.
 package mailbox
 
 import (
@@ -130,14 +130,30 @@ func (s *session) Data(r io.Reader) error {
 		subject = m.Header.Get("Subject")
 	}
 	header, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
-	s.box.mu.Lock()
-	defer s.box.mu.Unlock()
 	l.ID, l.From, l.To, l.Subject, l.Header, l.At = strings.Trim(m.Header.Get("Message-Id"), "<>"), s.from, strings.Join(s.to, ", "), subject, string(header), time.Now().UTC()
-	s.box.all = append(s.box.all, l)
-	if len(s.box.all) > most {
-		s.box.all = s.box.all[1:]
-	}
+	s.box.keep(l)
 	return nil
+}
+
+// keep keeps what came, and forgets what is old.
+func (b *Box) keep(l Letter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = append(b.all, l)
+	if len(b.all) > most {
+		b.all = b.all[1:]
+	}
+}
+
+// text takes a text message, as a gateway does: to and text, in JSON.
+func (b *Box) text(w http.ResponseWriter, r *http.Request) {
+	var in struct{ To, Text string }
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in); err != nil || in.To == "" || in.Text == "" {
+		http.Error(w, "a text message has to and text", http.StatusBadRequest)
+		return
+	}
+	b.keep(Letter{ID: r.Header.Get("Idempotency-Key"), To: in.To, Text: in.Text, At: time.Now().UTC()})
+	w.WriteHeader(http.StatusAccepted)
 }
 
 // read reads a part of a letter, or all of it: its text, its HTML, and the files.
@@ -194,7 +210,8 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 {{range .}}<article><h2>{{.Subject}}</h2><p>to {{.To}}, {{.At.Format "15:04:05"}}</p><pre>{{.Text}}</pre>{{range .Files}}<p>with it: {{.Name}}, {{len .Content}} bytes</p>{{end}}</article>
 {{else}}<p>None came yet.</p>{{end}}`))
 
-// Handler shows what came: a page at /, and JSON at /letters.
+// Handler shows what came: a page at /, and JSON at /letters. At /texts it is a gateway for
+// text messages, of which it shows each that is handed over.
 func (b *Box) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -205,5 +222,6 @@ func (b *Box) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(b.Letters())
 	})
+	mux.HandleFunc("POST /texts", b.text)
 	return mux
 }

@@ -3,7 +3,25 @@ import { useAct } from "../look/act";
 import { account as words } from "../messages/en";
 
 /** The server says the rest in words for people. */
-const ours = (refusal: Refusal) => (refusal.code === "too-many-tries" ? words.tries(Math.ceil((refusal.retryAfter ?? 60) / 60)) : refusal.code === "link-over" ? words.linkOver : undefined);
+function ours(refusal: Refusal): string | undefined {
+  const code = words.channels.code;
+  switch (refusal.code) {
+    case "too-many-tries":
+      return words.tries(Math.ceil((refusal.retryAfter ?? 60) / 60));
+    case "link-over":
+      return words.linkOver;
+    case "phone-code-wrong":
+      return code.wrong;
+    case "phone-code-over":
+      return code.over;
+    case "too-many-codes":
+      return code.many(Math.ceil((refusal.retryAfter ?? 3600) / 3600));
+    case "texts-off":
+      return code.off;
+    default:
+      return undefined;
+  }
+}
 
 /** Sees to it that a sign-in is over, which was ended elsewhere. */
 export const signedOut = (changed: () => void) => (cause: unknown) => {

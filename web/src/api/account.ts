@@ -119,8 +119,19 @@ export interface Channels {
   silent: Telling[];
 }
 
-export const channels = async () => (await call<Channels>("GET", `${me}/channels`)).body;
-export const putChannels = async (of: Channels) => (await call<Channels>("PUT", `${me}/channels`, { body: { ...of, phone: of.phone || undefined } })).body;
+export interface Chosen extends Channels {
+  /** The code was typed that was texted to the number. */
+  confirmed: boolean;
+  /** Until when a code is good that was sent. */
+  code_until?: string;
+  /** Text messages are sent at all. */
+  texting: boolean;
+}
+
+export const channels = async () => (await call<Chosen>("GET", `${me}/channels`)).body;
+export const putChannels = async ({ phone, texts, silent }: Channels) => (await call<Chosen>("PUT", `${me}/channels`, { body: { phone: phone || undefined, texts, silent } })).body;
+export const sendPhoneCode = () => call("POST", `${me}/channels/code`, { body: {} });
+export const provePhone = async (code: string) => (await call<Chosen>("POST", `${me}/channels/prove`, { body: { code } })).body;
 
 export const markMessage = (id: string, read: boolean) => call("PUT", `${me}/messages/${encodeURIComponent(id)}`, { body: { read } });
 
