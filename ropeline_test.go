@@ -48,6 +48,9 @@ func TestASaleThatCannotBeServedIsNamed(t *testing.T) {
 		"hold_extensions ": func(s *ropeline.Sale) {
 			s.HoldExtensions = ropeline.MaxHoldExtensions + 1
 		},
+		"turn_notice":     func(s *ropeline.Sale) { s.TurnNotice = 59 },
+		"turn_notice m":   func(s *ropeline.Sale) { s.TurnNotice = 7201 },
+		"turn_notice mu":  func(s *ropeline.Sale) { s.TurnNotice = -1 },
 		"party_max":       func(s *ropeline.Sale) { s.PartyMax, s.Visitor.Kind = 2, ropeline.VisitorInvitation },
 		"units_per_place": func(s *ropeline.Sale) { s.UnitsPerPlace = s.UnitsPerHold - 1 },
 		"units_per_hold":  func(s *ropeline.Sale) { s.UnitsPerHold = ropeline.MaxUnitsPerHold + 1 },

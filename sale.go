@@ -123,6 +123,7 @@ type Sale struct {
 	PaymentGrace   Seconds `json:"payment_grace,omitempty"`  // a hold stays with its fan for this long at least after a failed payment, the first time; 0 for the default, two minutes
 	UnitsPerHold   int     `json:"units_per_hold"`
 	UnitsPerPlace  int     `json:"units_per_place,omitempty"` // that one place, a person or a party, may hold and have bought in all; 0: any number
+	TurnNotice     Seconds `json:"turn_notice,omitempty"`     // so long before a turn is expected at the earliest who asked is told; 0 for DefaultTurnNotice
 	PartyMax       int     `json:"party_max,omitempty"`       // members of a party, who share one place; 0 or 1: no parties
 }
 
@@ -147,6 +148,22 @@ const (
 	MinTokenLife Seconds = 5
 	MaxTokenLife Seconds = 600
 )
+
+// How long before a turn who asked is told of it. Estimates of more than two hours ahead are
+// guesses, and a letter takes a part of a minute.
+const (
+	MinTurnNotice     Seconds = 60
+	DefaultTurnNotice Seconds = 600
+	MaxTurnNotice     Seconds = 7200
+)
+
+// Notice is how long before a turn who asked is told of it.
+func (s Sale) Notice() time.Duration {
+	if s.TurnNotice == 0 {
+		return DefaultTurnNotice.Duration()
+	}
+	return s.TurnNotice.Duration()
+}
 
 // Lines is over how many lines the sale is spread: so many shards a lane.
 func (s Sale) Lines() int { return (1 + len(s.Lanes)) * max(1, s.Shards) }
@@ -212,6 +229,8 @@ func (s Sale) Validate() error {
 		return bad("units_per_place", fmt.Sprintf("must lie between 0 and %d", MaxUnitsPerPlace))
 	case s.UnitsPerPlace > 0 && s.UnitsPerPlace < s.UnitsPerHold:
 		return bad("units_per_place", "must not be less than units_per_hold")
+	case s.TurnNotice != 0 && (s.TurnNotice < MinTurnNotice || s.TurnNotice > MaxTurnNotice):
+		return bad("turn_notice", fmt.Sprintf("must lie between %d and %d seconds, or be left out for %d", MinTurnNotice, MaxTurnNotice, DefaultTurnNotice))
 	case s.PartyMax < 0 || s.PartyMax > MaxParty:
 		return bad("party_max", fmt.Sprintf("must lie between 0 and %d", MaxParty))
 	case s.PartyMax > 1 && (s.Visitor.Kind == VisitorInvitation || s.Visitor.Kind == VisitorAccount): // a party's link lets in whoever has it

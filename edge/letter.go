@@ -28,7 +28,12 @@ func (s *Server) askLetter(w http.ResponseWriter, r *http.Request) error {
 	if err := s.keepAddress(r, room, ticket, body.Email); err != nil {
 		return err
 	}
-	return ropeline.WriteJSON(w, http.StatusCreated, wire.LetterAsked{Minutes: int(queue.NearBefore / time.Minute)})
+	return ropeline.WriteJSON(w, http.StatusCreated, wire.LetterAsked{Minutes: s.notice(r, room)})
+}
+
+// notice is how many minutes before the turn a letter comes, at least one.
+func (s *Server) notice(r *http.Request, m *room) int {
+	return int(m.settings(r.Context(), s.store, s.now()).Notice().Round(time.Minute) / time.Minute)
 }
 
 // keepAddress keeps it, with a link that carries the place: its code is made now, for
@@ -102,6 +107,6 @@ func (s *Server) plainLetter(w http.ResponseWriter, r *http.Request) error {
 	if err := s.keepAddress(r, room, ticket, r.PostForm.Get("email")); err != nil {
 		return err
 	}
-	view.Scene, view.Minutes = "told", int(queue.NearBefore/time.Minute)
+	view.Scene, view.Minutes = "told", s.notice(r, room)
 	return s.writePlain(w, http.StatusOK, view)
 }

@@ -17,7 +17,7 @@ func TestALetterCarriesAPlace(t *testing.T) {
 	t.Parallel()
 	rdb := devtest.PrivateRedis(t).Client
 	// One a minute goes in.
-	g := newRigOn(t, rdb, opened, func(_ *Config, s *ropeline.Sale) { s.Rate = 1 })
+	g := newRigOn(t, rdb, opened, func(_ *Config, s *ropeline.Sale) { s.Rate, s.TurnNotice = 1, 1170 })
 	g.draw()
 	desk, phone, second := g.phone(), g.phone(), g.phone()
 	g.phone().join() // whose turn is first
@@ -38,7 +38,7 @@ func TestALetterCarriesAPlace(t *testing.T) {
 	}
 	wantProblem(t, phone.do("POST", "place/letter", `{"email":"ada@example.org"}`), http.StatusUnauthorized, "place-ticket-missing")
 	wantProblem(t, desk.do("POST", "place/letter", `{"email":"ada@example.org","name":"Ada"}`), http.StatusBadRequest, "body-malformed")
-	if said := read[wire.LetterAsked](t, wantStatus(t, ask(desk, "ada@example.org"), http.StatusCreated)); said.Minutes != 10 {
+	if said := read[wire.LetterAsked](t, wantStatus(t, ask(desk, "ada@example.org"), http.StatusCreated)); said.Minutes != 20 {
 		t.Errorf("it comes %d minutes before", said.Minutes)
 	}
 	if text := g.logged.String(); strings.Contains(text, "ada@example.org") {

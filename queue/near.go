@@ -32,9 +32,6 @@ import (
 // nobody reads it tells nobody anything. Both ends may repeat what they do: of one place
 // there is one letter, which its writer sees to.
 
-// NearBefore is how long before the earliest turn that is expected its fan is told.
-const NearBefore = 10 * time.Minute
-
 const (
 	// nearMost is how many addresses a sale keeps at a time.
 	nearMost = 50_000
@@ -127,6 +124,7 @@ func (s *Store) FindNear(ctx context.Context, sale ropeline.SaleID) error {
 // next round. It makes one call at least, so that each round brings a sale on.
 func (s *Store) findNear(ctx context.Context, sale ropeline.SaleID, within time.Duration) error {
 	var view *View
+	var notice time.Duration // how long before the earliest turn that is expected its fan is told
 	for began := time.Now(); ; {
 		ids, now, err := s.dueNear(ctx, sale)
 		if err != nil || len(ids) == 0 {
@@ -136,6 +134,11 @@ func (s *Store) findNear(ctx context.Context, sale ropeline.SaleID, within time.
 			if view, err = s.Snapshot(ctx, sale); err != nil {
 				return err
 			}
+			doc, err := s.Sale(ctx, sale)
+			if err != nil {
+				return err
+			}
+			notice = doc.Notice()
 		}
 		places, err := s.FindAll(ctx, sale, ids)
 		if errors.Is(err, ErrSettling) {
@@ -144,7 +147,7 @@ func (s *Store) findNear(ctx context.Context, sale ropeline.SaleID, within time.
 		if err != nil {
 			return err
 		}
-		if err := s.sortNear(ctx, sale, view, places, now); err != nil {
+		if err := s.sortNear(ctx, sale, view, notice, places, now); err != nil {
 			return err
 		}
 		if len(ids) < nearLook || time.Since(began) >= within {
@@ -171,11 +174,11 @@ func (s *Store) dueNear(ctx context.Context, sale ropeline.SaleID) (ids []ropeli
 
 // sortNear hands over those of the places that are near, puts off those that are not, and
 // forgets those that never will be.
-func (s *Store) sortNear(ctx context.Context, sale ropeline.SaleID, view *View, places []Place, now time.Time) error {
+func (s *Store) sortNear(ctx context.Context, sale ropeline.SaleID, view *View, notice time.Duration, places []Place, now time.Time) error {
 	var later []redis.Z
 	var near []any
 	for _, p := range places {
-		switch wait, so := nearIn(view, p); {
+		switch wait, so := nearIn(view, notice, p); {
 		case so:
 			near = append(near, string(p.ID))
 		case wait >= 0:
@@ -212,7 +215,7 @@ func (s *Store) handNear(ctx context.Context, sale ropeline.SaleID, places []any
 
 // nearIn says whether the turn of a place is near; if not, in how long it is to be looked at
 // again, below 0 for never.
-func nearIn(v *View, p Place) (again time.Duration, near bool) {
+func nearIn(v *View, notice time.Duration, p Place) (again time.Duration, near bool) {
 	switch p.State {
 	case ropeline.PlaceCollected:
 		return min(max(v.ClosesAt.Sub(v.Now), nearSoon), 5*nearLate), false
@@ -232,10 +235,10 @@ func nearIn(v *View, p Place) (again time.Duration, near bool) {
 	if !ok {
 		return nearUnknown, false
 	}
-	if w.Low <= NearBefore {
+	if w.Low <= notice {
 		return 0, true
 	}
-	return min(max((w.Low-NearBefore)/2, nearSoon), nearLate), false
+	return min(max((w.Low-notice)/2, nearSoon), nearLate), false
 }
 
 // Near is a turn that is near, and whose fan wants to be told.

@@ -125,8 +125,9 @@ func TestWhoAskedIsToldWhenTheirTurnIsNear(t *testing.T) {
 	}
 }
 
-// A turn is near ten minutes before the earliest time at which it is expected, and not sooner.
-func TestATurnIsNearTenMinutesBefore(t *testing.T) {
+// A turn is near so long before the earliest time at which it is expected as its sale says, ten
+// minutes unless it says another, and not sooner.
+func TestATurnIsNearItsNoticeBefore(t *testing.T) {
 	t.Parallel()
 	store, sale, _, all := waiters(t, 200)
 	view, err := store.Snapshot(t.Context(), sale.ID)
@@ -137,23 +138,47 @@ func TestATurnIsNearTenMinutesBefore(t *testing.T) {
 	}
 	places, err := store.FindAll(t.Context(), sale.ID, ids)
 	mustDo(t, err)
-	last, first := time.Duration(0), time.Hour // the longest that is near, the shortest that is not
-	for _, p := range places {
-		if p.State != ropeline.PlaceWaiting {
-			continue
+	for _, says := range []ropeline.Seconds{0, 60, 1200} {
+		sale.TurnNotice = says
+		notice := sale.Notice()
+		last, first := time.Duration(0), time.Hour // the longest that is near, the shortest that is not
+		for _, p := range places {
+			if p.State != ropeline.PlaceWaiting {
+				continue
+			}
+			wait, ok := view.Wait(view.LaneOf(p.ID), view.Position(p))
+			if !ok {
+				t.Fatal("no turn can be estimated")
+			}
+			if _, near := nearIn(view, notice, p); near {
+				last = max(last, wait.Low)
+			} else {
+				first = min(first, wait.Low)
+			}
 		}
-		wait, ok := view.Wait(view.LaneOf(p.ID), view.Position(p))
-		if !ok {
-			t.Fatal("no turn can be estimated")
-		}
-		if _, near := nearIn(view, p); near {
-			last = max(last, wait.Low)
-		} else {
-			first = min(first, wait.Low)
+		want := map[ropeline.Seconds]time.Duration{0: 10 * time.Minute, 60: time.Minute, 1200: 20 * time.Minute}[says]
+		if last < want-time.Minute || last > want || first <= want || first > want+time.Minute {
+			t.Errorf("of %d s near is who waits for %s, and not yet who waits for %s", says, last, first)
 		}
 	}
-	if last < 9*time.Minute || last > 10*time.Minute || first <= 10*time.Minute || first > 11*time.Minute {
-		t.Errorf("near is who waits for %s, and not yet who waits for %s", last, first)
+}
+
+// A sale's own notice holds from the next look on, also one that is changed while people wait.
+func TestANoticeIsTheSalesOwn(t *testing.T) {
+	t.Parallel()
+	store, sale, rdb, places := waiters(t, 200)
+	ctx := t.Context()
+	_, err := store.NearTurns(ctx, 1)
+	mustDo(t, err)
+	far := places[100].ID // sixteen minutes
+	mustDo(t, store.AskNear(ctx, sale.ID, far, NearAddress{Email: "ada@example.org"}), store.FindNear(ctx, sale.ID))
+	if n := rdb.XLen(ctx, keyNear).Val(); n != 0 {
+		t.Fatalf("%d are near by ten minutes", n)
+	}
+	sale.TurnNotice, sale.Version = 1800, sale.Version+1
+	mustDo(t, store.PublishSale(ctx, sale), rdb.ZAdd(ctx, key(sale.ID, "asking"), redis.Z{Member: string(far)}).Err(), store.FindNear(ctx, sale.ID))
+	if n := rdb.XLen(ctx, keyNear).Val(); n != 1 {
+		t.Errorf("%d are near by half an hour", n)
 	}
 }
 

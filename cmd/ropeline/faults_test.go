@@ -449,6 +449,7 @@ type buyer struct {
 	place                                                 ropeline.PlaceID
 	block                                                 string
 	transfer                                              string
+	person                                                string // whose account it is
 	endpoint, event                                       string // of webhooks
 	show                                                  string // the event that something is said of
 	units                                                 []int
@@ -706,7 +707,7 @@ func (s *shop) left(b *buyer) string {
 			parts = append(parts, "offer "+snap.Holds[i].State)
 		}
 	}
-	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "key": b.key, "offer": s.offer, "copy": b.copy, "entry": b.entry, "cause": b.cause,
+	rows, err := s.db.Query(s.t.Context(), onDisk, pgx.NamedArgs{"session": b.session, "order": b.order, "key": b.key, "offer": s.offer, "copy": b.copy, "entry": b.entry, "person": b.person, "cause": b.cause,
 		"email": "fan" + b.key + "@example.org", "place": string(b.place), "changes": b.changes})
 	if err != nil {
 		s.t.Fatal(err)
@@ -776,6 +777,8 @@ const onDisk = `
 		from posts where name = @key and state <> 'waiting' or key = @key
 	union all
 		select 13, now(), 'wish ' || state from opening_wishes where id::text = @key
+	union all
+		select 14, now(), case when ends_at is null then 'number confirmed' else 'number to be confirmed' end from phone_proofs where person_id::text = @person
 	union all
 		select 6, now(), 'the change' where (select count(*) from catalogue_changes) > @changes
 	) found order by n, at`

@@ -20,7 +20,6 @@ import (
 
 	"github.com/ropeline/ropeline"
 	"github.com/ropeline/ropeline/booking/catalogue"
-	"github.com/ropeline/ropeline/booking/mail"
 	"github.com/ropeline/ropeline/booking/optin"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/people"
@@ -95,13 +94,7 @@ func (s *shop) letterOperations() []operation {
 	texted := func(b *buyer) { // who wants no mail of it
 		opens(b, person())
 		watches()
-		seals, err := s.keys.people()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if _, err := mail.New(s.db, seals).SetChannels(s.t.Context(), person(), mail.Channels{Phone: "+351912345678", Texts: []string{"sale"}, Silent: []string{"sale"}}); err != nil {
-			s.t.Fatal(err)
-		}
+		s.proven(person(), "sale")
 		b.cause += ":text"
 		s.post = append(s.post, "--texts", s.gateway())
 	}

@@ -32,7 +32,7 @@ import (
 
 func (s *shop) operations() []operation {
 	return slices.Concat(s.holdOperations(), s.payOperations(), s.couponOperations(), s.cancelOperations(), s.exchangeOperations(), s.transferOperations(), s.counterOperations(), s.doorOperations(),
-		s.webhookOperations(), s.noticeOperations(), s.newsletterOperations(), s.reviewOperations(), s.postOperations(), s.letterOperations(), s.tidingOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.guideOperations(), s.returnsOperations(), s.workerOperations())
+		s.webhookOperations(), s.noticeOperations(), s.newsletterOperations(), s.reviewOperations(), s.postOperations(), s.letterOperations(), s.phoneOperations(), s.tidingOperations(), s.elsewhereOperations(), s.blockOperations(), s.organizerOperations(), s.guideOperations(), s.returnsOperations(), s.workerOperations())
 }
 
 func (s *shop) holdOperations() []operation {

@@ -174,6 +174,7 @@ async function chooses(page: Page, stack: Stack): Promise<void> {
   await page.getByText(channels.code.done).waitFor();
   await page.getByText(channels.confirmed).waitFor();
   assert.equal(await code.count(), 0);
+  await page.waitForFunction((done) => document.activeElement?.textContent === done, channels.code.done); // and not nowhere
   await look(page, "account-phone-confirmed", page.locator("#channels"));
   await fits(page);
   await page.reload();

@@ -15,6 +15,7 @@ export function Channels() {
   const [wrong, setWrong] = useState(false);
   const { busy, problem, act } = useAccountAct();
   const code = useRef<HTMLInputElement>(null);
+  const status = useRef<HTMLParagraphElement>(null);
   const read = (chosen: api.Chosen) => {
     setKept(chosen);
     setHas(chosen);
@@ -71,7 +72,7 @@ export function Channels() {
         <p class="wrong" id="phone-wrong" role="alert">
           {wrong ? text.noPhone : problem}
         </p>
-        <p class="note" role="status">
+        <p class="note" role="status" ref={status} tabIndex={-1}>
           {told}
         </p>
         <button type="submit" class="primary" disabled={busy}>
@@ -86,6 +87,7 @@ export function Channels() {
           proved={(chosen) => {
             setKept(chosen); // what is typed and not kept yet stays
             setTold(text.code.done);
+            requestAnimationFrame(() => status.current?.focus()); // the field that had it is gone
           }}
         />
       )}

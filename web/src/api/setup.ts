@@ -90,6 +90,7 @@ export interface Sale {
   hold_extensions: number;
   units_per_hold: number;
   units_per_place?: number;
+  turn_notice?: number;
   party_max?: number;
 }
 

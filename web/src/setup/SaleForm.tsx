@@ -53,6 +53,7 @@ export function SaleForm({ setup }: { setup: Setup }) {
           {number("perPerson", of.perPerson, of.perPersonHint)}
           {number("hold", of.hold)}
           {number("party", of.party, of.partyHint)}
+          {number("notice", of.notice, of.noticeHint)}
         </div>
       </fieldset>
       <fieldset>

@@ -48,6 +48,8 @@ export interface Draft {
   /** Minutes. */
   hold: string;
   party: string;
+  /** Minutes. */
+  notice: string;
   visitor: "" | "browser" | "invitation" | "account";
   laneTitle: string;
   laneShare: string;
@@ -85,6 +87,7 @@ export const blank = (title: string): Draft => ({
   perPerson: "",
   hold: "10",
   party: "",
+  notice: "10",
   visitor: "browser",
   laneTitle: "",
   laneShare: "30",
@@ -276,6 +279,7 @@ function ofSale(d: Draft, { venues, now }: Known): Faults {
     ["perPerson", 1, 1000, false],
     ["hold", 1, 60, true],
     ["party", 2, 10, false],
+    ["notice", 1, 120, true],
     ["refundDays", 1, 365, false],
     ["refundKeep", 0, 100, true],
     ["transferDays", 1, 365, false],
@@ -348,6 +352,7 @@ export function programOf(d: Draft, event: string, venues: ReadonlyMap<string, V
       hold_extensions: 1,
       units_per_hold: Number(d.perOrder),
       ...(d.perPerson !== "" && { units_per_place: Number(d.perPerson) }),
+      ...(Number(d.notice) !== 10 && { turn_notice: Number(d.notice) * 60 }), // which is what one is that says none
       ...(d.party !== "" && { party_max: Number(d.party) }),
     },
   };
@@ -364,7 +369,7 @@ export function says(made: MadeProgram, d: Draft, venues: ReadonlyMap<string, Ve
   const want = programOf(d, made.event_id, venues);
   const time = (text: string | undefined) => (text === undefined || text === "" ? 0 : Date.parse(text));
   const times = ["lobby_closes_at", "opens_at", "ends_at"] as const;
-  const others = ["title", "visitor", "lanes", "cap", "rate", "session_max", "hold", "units_per_hold", "units_per_place", "party_max"] as const;
+  const others = ["title", "visitor", "lanes", "cap", "rate", "session_max", "hold", "units_per_hold", "units_per_place", "turn_notice", "party_max"] as const;
   return (
     times.every((name) => time(want.sale[name]) === time(made.sale[name])) &&
     others.every((name) => JSON.stringify(want.sale[name] ?? null) === JSON.stringify(made.sale[name] ?? null)) &&

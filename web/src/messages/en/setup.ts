@@ -122,6 +122,8 @@ export const setup = {
     hold: "Minutes to pay for what is chosen",
     party: "People in a party, who share one place",
     partyHint: "Empty: no parties.",
+    notice: "Minutes before a turn at which we write",
+    noticeHint: "To who waits and has left an address for it.",
     who: "Who may join",
     visitor: "Whoever",
     visitors: {
