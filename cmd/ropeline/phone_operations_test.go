@@ -23,7 +23,7 @@ func (s *shop) phoneOperations() []operation {
 		b.units, b.cause = nil, "phone-code:%"
 		here, token := s.account(b.key + "@example.org")
 		b.link, b.person = token, here.Person
-		s.exec(`with counted as (delete from code_counts), codes as (delete from mails where cause like 'phone-code:%'), over as (update mails set state = 'failed' where state = 'due')
+		s.exec(`with counted as (delete from code_counts), codes as (delete from mails where cause like 'phone-code:%'), over as (update mails set state = 'failed' where state = 'due' and coalesce(cause, '') not like 'phone-code:%')
 			update river_job set state = 'completed', finalized_at = now() where state <> 'completed'`)
 		if err := store.SayTexting(s.t.Context()); err != nil {
 			s.t.Fatal(err)
