@@ -41,7 +41,7 @@ func posted(out *mail.Store, site string) people.Post {
 		if err != nil {
 			return err
 		}
-		values := wording.Values{"site": site, "link": l.Link(site), "organization": cmp.Or(l.About, site), "roles": strings.Join(l.Roles, ", ")}
+		values := wording.Values{"site": site, "link": l.Link(site), "organization": cmp.Or(l.About, site), "roles": wording.Roles(lang, l.Roles)}
 		written, err := says.Write(values, wording.Frame{Language: lang, Sender: site})
 		if err != nil {
 			return err

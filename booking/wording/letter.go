@@ -180,7 +180,9 @@ func Asked(lang string) string { return say(lang, "asked") }
 
 var frames = map[string]map[string]string{
 	"en": {"asked": "You get this because you have asked for it.", "open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:", "doors": "Doors open at %s.",
-		"declined": "Your bank, or your card, has said no.", "clock": "%s %s", "failed": "It broke off, or was not confirmed in time.", "acting": "Your bank waits for you to confirm it.", "ill": "The singer is ill."},
+		"declined": "Your bank, or your card, has said no.", "clock": "%s %s", "failed": "It broke off, or was not confirmed in time.", "acting": "Your bank waits for you to confirm it.", "ill": "The singer is ill.",
+		"organizer": "organizer", "venue": "venue manager", "boxoffice": "box office", "door": "door staff", "supervisor": "door supervisor", "sre": "operations", "admin": "administrator"},
 	"de": {"asked": "Sie bekommen dies, weil Sie es bestellt haben.", "open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:", "doors": "Einlass ist ab %s Uhr.",
-		"declined": "Ihre Bank oder Ihre Karte hat abgelehnt.", "clock": "%s Uhr (%s)", "failed": "Sie ist abgebrochen oder wurde nicht rechtzeitig bestätigt.", "acting": "Ihre Bank wartet darauf, dass Sie sie bestätigen.", "ill": "Die Sängerin ist krank."},
+		"declined": "Ihre Bank oder Ihre Karte hat abgelehnt.", "clock": "%s Uhr (%s)", "failed": "Sie ist abgebrochen oder wurde nicht rechtzeitig bestätigt.", "acting": "Ihre Bank wartet darauf, dass Sie sie bestätigen.", "ill": "Die Sängerin ist krank.",
+		"organizer": "Veranstaltungsleitung", "venue": "Hausverwaltung", "boxoffice": "Abendkasse", "door": "Einlass", "supervisor": "Einlassleitung", "sre": "Betrieb", "admin": "Verwaltung"},
 }

@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -53,6 +54,15 @@ func Before(lang, what string) string {
 // Trouble says why a payment has not gone through: it was declined, has failed, or is acting,
 // which waits for its buyer at the bank.
 func Trouble(lang, why string) string { return say(lang, why) }
+
+// Roles says in which roles somebody is to work; one that has no name here is said as it is.
+func Roles(lang string, roles []string) string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = cmp.Or(say(lang, role), role)
+	}
+	return strings.Join(names, ", ")
+}
 
 // Clock says a time of a day, by the clock of a place.
 func Clock(lang string, at time.Time, zone string) string {

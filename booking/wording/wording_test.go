@@ -216,6 +216,27 @@ func TestAPreviewGivesAReasonOfItsKind(t *testing.T) {
 	}
 }
 
+// Who is invited reads in which roles, and no words of programs.
+func TestRolesHaveNamesInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	roles := []string{"organizer", "venue", "boxoffice", "door", "supervisor", "sre", "admin"} // of package people
+	seen := map[string]bool{}
+	for lang := range ours {
+		for _, role := range roles {
+			if frames[lang][role] == "" {
+				t.Errorf("%s has no name in %s", role, lang)
+			}
+		}
+		seen[Roles(lang, roles)] = true
+	}
+	if len(seen) != len(ours) || !seen["organizer, venue manager, box office, door staff, door supervisor, operations, administrator"] {
+		t.Errorf("they are said %v", seen)
+	}
+	if got := Roles("de", []string{"boxoffice", "tomorrow's"}); got != "Abendkasse, tomorrow's" {
+		t.Errorf("one of later is said %q", got)
+	}
+}
+
 func TestATimeIsToldByTheClockOfAPlace(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2030, 7, 1, 9, 12, 0, 0, time.UTC)
