@@ -249,8 +249,10 @@ func TestCodesAreBounded(t *testing.T) {
 		t.Errorf("%d codes are on their way", n)
 	}
 	r.exec(`update code_counts set since = since - interval '1 day'`)
-	if got := send(); got != "<nil>" {
-		t.Errorf("a day later: %s", got)
+	for range 2 { // it is counted anew
+		if got := send(); got != "<nil>" {
+			t.Errorf("a day later: %s", got)
+		}
 	}
 	// Many at once, each from an account of its own.
 	wants.Phone = "+351900000000"

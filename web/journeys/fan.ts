@@ -140,7 +140,7 @@ export class Fan {
 }
 
 /** What is told of a sale is a tick old at most. */
-export async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((done) => setTimeout(done, 100))) if (await holds()) return;
+export async function until(holds: () => Promise<boolean>, what: string, patience = 15_000): Promise<void> {
+  for (const deadline = Date.now() + patience; Date.now() < deadline; await new Promise((done) => setTimeout(done, 100))) if (await holds()) return;
   throw new Error(`never: ${what}`);
 }

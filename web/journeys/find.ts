@@ -21,10 +21,12 @@ export async function find(fan: Fan): Promise<void> {
     await looksAround(here);
     await places(here);
     await types(here);
-    await wishes(here);
+    const event = await wishes(here);
     await registers(here);
     await follows(here);
+    const sale = await announces(here, event);
     await buys(here);
+    await isTold(here, sale);
   } finally {
     await stack.stop();
   }
@@ -223,9 +225,11 @@ async function types({ page, stack }: Fan): Promise<void> {
   await look(page, "event-on-sale");
 }
 
+const wisher = "wisher@example.com";
+
 /** Who has no account leaves an address; the page of the letter's link asks first, and says what is done. */
-async function wishes({ page, stack }: Fan): Promise<void> {
-  const [event, email] = [page.url(), "wisher@example.com"];
+async function wishes({ page, stack }: Fan): Promise<string> {
+  const [event, email] = [page.url(), wisher];
   await page.getByText(words.watch.off).click();
   await look(page, "event-wish", page.getByLabel(words.wish.email));
   await page.getByLabel(words.wish.email).fill(email);
@@ -245,6 +249,45 @@ async function wishes({ page, stack }: Fan): Promise<void> {
   await look(page, "wish-taken");
   await narrow(page);
   await page.goto(event);
+  return event;
+}
+
+/** Staff has the same event on once more, in a sale whose waiting room closes in two hours. */
+async function announces({ stack }: Fan, event: string): Promise<string> {
+  const ask = async (method: string, path: string, body: unknown, headers: Record<string, string> = {}) => {
+    const answer = await fetch(`${stack.url}/api/v1/organizer${path}`, { method, headers: { Authorization: `Bearer ${stack.staffKey}`, "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
+    assert.ok(answer.ok, await answer.clone().text());
+    return answer.json();
+  };
+  const map = { format: "ropeline-venue/1", name: "Gasometer", categories: ["Floor"], sections: [], areas: [{ name: "Floor", category: "Floor", places: 200, x: 0, y: 0, width: 10, height: 5 }] };
+  const venue = await ask("POST", "/venues", map, { "Idempotency-Key": "gasometer" });
+  await ask("PUT", `/venues/${venue.id}/details?reason=where+it+is`, { time_zone: "Europe/Vienna" }, { "If-Match": '"1"' });
+  const [sale, hour] = ["lanterns-again", 3_600_000];
+  const at = (hours: number) => new Date(Date.now() + hours * hour).toISOString();
+  const program = {
+    event_id: new URL(event).pathname.split("/").at(-1),
+    currency: "EUR",
+    performances: [{ venue: venue.id, local: { starts_at: `${at(60 * 24).slice(0, 10)}T20:00` }, prices: { Floor: 4500 } }],
+    sale: { id: sale, title: "The Lanterns, once more", lobby_closes_at: at(2), opens_at: at(2.1), ends_at: at(24 * 30), cap: 50, rate: 60, claim_window: 60, token_life: 60, session_max: 1800, hold: 600, hold_extensions: 1, units_per_hold: 6 },
+  };
+  const made = await ask("PUT", `/programs/${sale}`, program, { "If-None-Match": "*" });
+  await ask("PUT", `/sales/${sale}/publication`, { version: made.sale.version, reason: "many have asked" });
+  return sale;
+}
+
+/** They have one letter of it, and its link is the waiting room. */
+async function isTold({ page, stack }: Fan, sale: string): Promise<void> {
+  const link = `${stack.url}/sales/${sale}`;
+  const told = async () => (await lettersTo(stack, wisher)).filter((each) => each.text.includes(link));
+  await until(async () => (await told()).length > 0, "the letter that a sale opens", 40_000); // looked for every 20 s
+  const [letter, ...more] = await told();
+  assert.equal(more.length, 0, "one letter of a sale");
+  assert.match(letter!.subject, /The Lanterns <b>winter<\/b> tour/);
+  assert.match(letter!.text, /\/events\/wishes\/\S+leave/);
+  await page.goto(new RegExp(`${link}\\S*`).exec(letter!.text)![0]);
+  await page.locator(".sign", { hasText: "The Lanterns, once more" }).waitFor();
+  await look(page, "wish-told");
+  await fits(page);
 }
 
 async function registers({ page, stack }: Fan): Promise<void> {

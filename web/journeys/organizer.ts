@@ -161,6 +161,7 @@ async function terms(page: Page): Promise<void> {
   await page.locator("#lobbyCloses").fill(shown(days(11), lisbon));
   await page.locator("#ends").fill(shown(days(50), lisbon));
   await page.locator("#perPerson").fill("3");
+  assert.equal(await page.locator("#notice").inputValue(), "10");
   await onward(page);
   await page.getByText(words.wrong.lobby).waitFor();
   await page.getByText(words.wrong.perPerson).waitFor();
@@ -174,11 +175,15 @@ async function terms(page: Page): Promise<void> {
   await page.locator("#transferDays").fill("2");
   await page.locator("#names").selectOption("on");
   await page.locator("#nameDays").fill("0");
+  await page.locator("#notice").fill("200");
   await onward(page);
   await page.getByText(words.wrong.between(1, 365)).waitFor();
+  await page.getByText(words.wrong.between(1, 120)).waitFor();
   await page.locator("#nameDays").fill("1");
+  await page.locator("#notice").fill("30");
   await page.locator("#laneTitle").fill("Fan club");
   await look(page, "setup-sale");
+  await look(page, "setup-notice", page.locator("#notice"));
   await fits(page);
 
   // The way back, and the browser's own.
@@ -201,6 +206,8 @@ async function opening(mine: Fan): Promise<void> {
   await look(page, "setup-rules", page.locator(".rules"));
   await page.getByRole("button", { name: words.open.make }).click();
   await page.locator('[data-item="published"][data-state="stop"]').waitFor();
+  const kept = await page.request.get(`${stack.url}/api/v1/organizer/programs/${sale}`, { headers: { Authorization: `Bearer ${stack.staffKey}` } });
+  assert.equal((await kept.json()).sale.turn_notice, 1800, "half an hour, in seconds");
   assert.equal(await page.locator(".ready li").count(), 11);
   assert.equal((await page.request.get(`${stack.url}/api/v1/sales/${sale}`)).status(), 404, "fans see nothing of it yet");
   await look(page, "setup-open", page.locator(".ready"));
