@@ -24,6 +24,7 @@ import (
 	"github.com/ropeline/ropeline/booking/payment"
 	"github.com/ropeline/ropeline/booking/payment/sandbox"
 	"github.com/ropeline/ropeline/booking/returns"
+	"github.com/ropeline/ropeline/booking/webhook"
 	"github.com/ropeline/ropeline/internal/devstack/devtest"
 )
 
@@ -536,24 +537,7 @@ func (s *shop) cancelOperations() []operation {
 	}
 	show := map[*buyer]ropeline.PerformanceID{} // that is canceled, and nobody else's
 	canceled := func(b *buyer) {
-		own := s.sale
-		own.ID, own.Performances = ropeline.SaleID("bulk-"+b.key), nil
-		sale, err := s.shows.Seed(s.t.Context(), catalogue.Plan{Sale: own, General: 10, Venue: "Hall", StartsAt: time.Now().Add(time.Hour)})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		show[b] = sale.Performances[0]
-		s.built(string(show[b]), 1)
-		s.enter(b, sale.ID)
-		status, answer := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": show[b], "units": []int{0, 1}}, "")
-		b.hold, _ = answer["id"].(string)
-		if status == http.StatusCreated {
-			status, answer = s.pay(b, sandbox.OK)
-		}
-		if b.order, _ = answer["id"].(string); status != http.StatusCreated {
-			s.t.Fatalf("buying what will be canceled: %d %v", status, answer)
-		}
-		b.units = nil // they are of another performance than those that are looked at
+		show[b] = s.buysOf(b, 10)
 		if _, err := s.db.Exec(s.t.Context(), `update performances set state = 'canceled' where id = $1`, show[b]); err != nil {
 			s.t.Fatal(err)
 		}
@@ -614,6 +598,30 @@ func (s *shop) refused(b *buyer) {
 	if n := s.count(`select count(*) from cancellations where order_id = $1 and state = 'failed'`, b.order); status != http.StatusOK || n != 1 {
 		s.t.Fatalf("%d refunds are refused: %d %v", n, status, answer)
 	}
+}
+
+// buysOf has a buyer buy two of so many places of a performance that is nobody else's.
+func (s *shop) buysOf(b *buyer, places int) ropeline.PerformanceID {
+	s.t.Helper()
+	own := s.sale
+	own.ID, own.Performances = ropeline.SaleID("own-"+b.key), nil
+	sale, err := s.shows.Seed(s.t.Context(), catalogue.Plan{Sale: own, General: places, Venue: "Hall", StartsAt: time.Now().Add(time.Hour)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	show := sale.Performances[0]
+	s.built(string(show), 1)
+	s.enter(b, sale.ID)
+	status, answer := s.do(b, http.MethodPost, "/api/v1/holds", map[string]any{"performance": show, "units": []int{0, 1}}, "")
+	b.hold, _ = answer["id"].(string)
+	if status == http.StatusCreated {
+		status, answer = s.pay(b, sandbox.OK)
+	}
+	if b.order, _ = answer["id"].(string); status != http.StatusCreated {
+		s.t.Fatalf("buying of %d places: %d %v", places, status, answer)
+	}
+	b.units = nil // they are of another performance than those that are looked at
+	return show
 }
 
 // counterOperations sell at the box office.
@@ -979,6 +987,36 @@ func (s *shop) webhookOperations() []operation {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		return end
 	}
+	show := map[*buyer]ropeline.PerformanceID{} // that is sold out
+	soldOut := func(b *buyer) {
+		status, _ := s.do(staff, http.MethodPost, at, map[string]any{"url": s.ears.url, "kinds": []string{webhook.SoldOut}}, b.key)
+		if status != http.StatusCreated {
+			s.t.Fatalf("adding an endpoint: %d", status)
+		}
+		show[b] = s.buysOf(b, 2)
+	}
+	events := func(b *buyer) int {
+		return s.count(`select count(*) from webhook_events where kind = $1 and subject = $2`, webhook.SoldOut, show[b])
+	}
+	told := func(b *buyer) int {
+		s.await("it is told that a performance is sold out", func() bool { return events(b) > 0 || s.dead.Load() })
+		if s.dead.Load() {
+			return 0
+		}
+		return http.StatusOK
+	}
+	once := func(b *buyer) string {
+		s.exec(`update webhook_deliveries set next_at = now()`) // its lease is over
+		pid := s.work()
+		s.await("it is heard that a performance is sold out", func() bool {
+			return s.count(`select count(*) from webhook_deliveries d join webhook_events e on e.id = d.event_id where e.subject = $1 and d.state = 'delivered'`, show[b]) > 0
+		})
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if n := events(b); n != 1 {
+			s.t.Errorf("it is told %d times", n)
+		}
+		return "told once"
+	}
 	change, rotate, test := ask(http.MethodPut, "", plan), ask(http.MethodPost, "/rotate", map[string]any{"generation": 1}), ask(http.MethodPost, "/test", struct{}{})
 	one, all, remove := ask(http.MethodPost, "/deliveries/{event}/redeliver", struct{}{}), ask(http.MethodPost, "/redeliver", map[string]any{"since": time.Now()}), ask(http.MethodDelete, "", struct{}{})
 	return []operation{
@@ -989,6 +1027,7 @@ func (s *shop) webhookOperations() []operation {
 		{name: "redeliver webhook", routes: []string{"redeliver-webhook"}, prepare: bought, act: one, want: http.StatusNoContent, finish: again(one, http.StatusNoContent)},
 		{name: "redeliver webhooks", routes: []string{"redeliver-webhooks"}, prepare: bought, act: all, want: http.StatusOK, finish: again(all, http.StatusOK)},
 		{name: "remove webhook", routes: []string{"delete-webhook"}, prepare: added, act: remove, want: http.StatusNoContent, finish: again(remove, http.StatusNoContent)},
+		{name: "worker tells that it is sold out", worker: true, prepare: soldOut, act: told, want: http.StatusOK, finish: once},
 		{always: true, name: "worker sends webhook", worker: true, prepare: bought, act: sent, want: http.StatusOK, finish: resent},
 	}
 }
