@@ -182,7 +182,7 @@ async function terms(page: Page): Promise<void> {
   await page.locator("#nameDays").fill("1");
   await page.locator("#notice").fill("30");
   await page.locator("#laneTitle").fill("Fan club");
-  await look(page, "setup-sale");
+  await look(page, "setup-sale", page.locator("#transferDays"));
   await look(page, "setup-notice", page.locator("#notice"));
   await fits(page);
 
