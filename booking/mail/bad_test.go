@@ -1,7 +1,9 @@
 package mail_test
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -150,7 +152,7 @@ func TestAMailServerThatIsSlowHoldsUpNobodyElse(t *testing.T) {
 	}
 }
 
-// Of a letter that a mail server does not answer to, nobody waits for longer than go-mail does,
+// Of a letter that a mail server does not answer to, nobody waits for longer than for an answer,
 // and it is tried again.
 func TestAMailServerThatNeverAnswersIsLetGoOf(t *testing.T) {
 	t.Parallel()
@@ -164,13 +166,90 @@ func TestAMailServerThatNeverAnswersIsLetGoOf(t *testing.T) {
 		return 0
 	}
 	sender := r.sender(r.serve("127.0.0.1:0"))
+	sender.Answers(2 * time.Second)
 	r.write(false, "never@example.org", "ada@example.org")
 	began := time.Now()
 	r.until(sender.Run, func() bool {
 		return r.count(`select count(*) from mails where state = 'due' and problem = 'the mail server did not take it' and next_at > now()`) == 1 && r.states() == "due* sent"
 	})
-	if took := time.Since(began); took < 10*time.Second {
+	if took := time.Since(began); took < 2*time.Second {
 		t.Errorf("it was let go of after %v", took)
+	}
+}
+
+// slowly is a connection of a mail server that thinks before it says anything.
+type slowly struct {
+	net.Conn
+	thinks time.Duration
+}
+
+func (s slowly) Write(b []byte) (int, error) {
+	<-time.After(s.thinks)
+	return s.Conn.Write(b)
+}
+
+type slowListener struct {
+	net.Listener
+	thinks time.Duration
+}
+
+func (l slowListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return slowly{conn, l.thinks}, err
+}
+
+// A mail server that takes nearly as long over each answer as one is waited for has its letters
+// all the same, at the first try: what counts is not how long all of it takes.
+func TestAMailServerThatIsSlowInEachAnswerGetsItsLetters(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const thinks = 700 * time.Millisecond // of a second: as 40 s are of a minute
+	sender := r.sender(r.serveOn(slowListener{ln, thinks}))
+	sender.Answers(time.Second)
+	r.write(false, "ada@example.org", "bert@example.org")
+	began := time.Now()
+	r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'sent' and tries = 1`) == 2 })
+	if took := time.Since(began); took < 4*thinks {
+		t.Errorf("it took %v: the mail server was not slow", took)
+	}
+	if n := len(r.box.Letters()); n != 2 {
+		t.Errorf("%d letters came", n)
+	}
+}
+
+// Whoever ends does not wait for a mail server that is slow, and what it had to answer to is due
+// again.
+func TestASenderThatEndsLetsGoOfAMailServerThatIsSlow(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	asked, over := make(chan struct{}, 1), make(chan struct{})
+	defer close(over)
+	r.box.Refuse = func(string) int {
+		asked <- struct{}{}
+		<-over
+		return 0
+	}
+	sender := r.sender(r.serve("127.0.0.1:0"))
+	r.write(false, "ada@example.org")
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	done := make(chan error, 1)
+	go func() { done <- sender.Run(ctx) }()
+	<-asked
+	end()
+	began := time.Now()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	if all := r.states(); all != "due*" {
+		t.Errorf("the letter is %s", all)
 	}
 }
 

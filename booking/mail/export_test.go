@@ -10,3 +10,6 @@ func (s *Store) Sweep(ctx context.Context) error { return s.sweep(ctx) }
 
 // Delay is in how long a letter is tried again after so many tries.
 func Delay(tries int) time.Duration { return attempt{parcel: parcel{tries: tries}}.delay() }
+
+// Answers is how long the mail server may take for each answer.
+func (s *Sender) Answers(within time.Duration) { s.lines.answer = within }

@@ -2,8 +2,11 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/textproto"
 	"sync"
 	"time"
 
@@ -16,53 +19,131 @@ const (
 	most = 100
 	// idle is for how long a connection is kept that carries none.
 	idle = 5 * time.Second
+	// reach is how long it may take to connect, answer how long the mail server may take to
+	// answer each thing that is said to it: one that is slow gets its letters.
+	reach, answer = 15 * time.Second, time.Minute
+	// goodbye is for how long somebody who hangs up waits for the answer to that.
+	goodbye = time.Second
 )
 
 // errNoLine is why a letter was not even offered.
 var errNoLine = errors.New("the mail server cannot be reached")
 
+// wire is what a connection to the mail server goes over. Each answer has its time; go-mail
+// would give one to all of a letter's together.
+type wire struct {
+	net.Conn
+	answer time.Duration
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	if err := w.Conn.SetReadDeadline(time.Now().Add(w.answer)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Read(b)
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	if err := w.Conn.SetWriteDeadline(time.Now().Add(w.answer)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Write(b)
+}
+
+// SetDeadline is go-mail's, for all that it does together.
+func (w *wire) SetDeadline(time.Time) error { return nil }
+
 // line is a connection to the mail server.
 type line struct {
-	client  *gomail.Client
 	smtp    *smtp.Client
+	wire    *wire
 	letters int
 	since   time.Time // when it began to be idle
 }
 
-func (l *line) close() { _ = l.client.CloseWithSMTPClient(l.smtp) } // whatever it says to QUIT: the letters are taken, or not
+// close hangs up: whatever is said to that, the letters are taken, or not.
+func (l *line) close() {
+	l.wire.answer = goodbye
+	_ = l.smtp.Quit()
+	_ = l.wire.Close()
+}
+
+// offer begins a letter, of which the mail server has heard nothing before.
+func (l *line) offer(m *gomail.Msg) error {
+	from, err := m.GetSender(false)
+	if err != nil {
+		return err
+	}
+	return l.smtp.Mail(from)
+}
+
+// hand hands over the letter that was begun. What go-mail's own way says beside that, to see
+// whether the line is alive, and to have a letter forgotten that is over, are two answers of six.
+func (l *line) hand(m *gomail.Msg) error {
+	to, err := m.GetRecipients()
+	if err != nil {
+		return err
+	}
+	for _, address := range to {
+		if err := l.smtp.Rcpt(address); err != nil {
+			return err
+		}
+	}
+	w, err := l.smtp.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := m.WriteTo(w); err != nil {
+		return err
+	}
+	return w.Close()
+}
 
 // lines are the connections that nobody uses now. There are as many as are used at once.
 type lines struct {
 	server Server
+	answer time.Duration
 
 	mu    sync.Mutex // guards the rest
 	free  []*line    // the last one was used last
 	until time.Time  // until then the mail server is not asked
 }
 
-// send sends a letter over a connection of its own. One that was idle may be dead.
+// send sends a letter over a connection of its own, that is let go of when ctx ends.
 func (l *lines) send(ctx context.Context, m *gomail.Msg) error {
 	for {
 		one, used, err := l.get(ctx)
 		if err != nil {
 			return err
 		}
-		err = one.client.SendWithSMTPClient(one.smtp, m)
+		hangUp := context.AfterFunc(ctx, func() { _ = one.wire.Close() })
+		err = one.offer(m)
+		dead := err != nil && (refusal(err) == 0 || refusal(err) == 421) // it has ended meanwhile, or ends
+		if err == nil {
+			err = one.hand(m)
+		}
 		one.letters++
-		e, refused := errors.AsType[*gomail.SendError](err)
-		dead := refused && e.Reason == gomail.ErrConnCheck
-		if err == nil || refused && e.ErrorCode() != 0 && one.client.ResetWithSMTPClient(one.smtp) == nil {
+		goesOn := err == nil || refusal(err) != 0 && one.smtp.Reset() == nil
+		if hangUp() && goesOn {
 			l.put(one)
 			return err
 		}
-		one.close()
+		_ = one.wire.Close()
 		if !dead || !used || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
-// get has a connection, that may have been used before.
+// refusal is the code that the mail server has refused something with; 0: it has not answered.
+func refusal(err error) int {
+	if e, ok := errors.AsType[*textproto.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+// get has a connection, that may have been used before. One that was idle may be dead.
 func (l *lines) get(ctx context.Context) (one *line, used bool, err error) {
 	one, sulks := l.pop()
 	if one != nil {
@@ -71,20 +152,49 @@ func (l *lines) get(ctx context.Context) (one *line, used bool, err error) {
 	if sulks {
 		return nil, false, errNoLine
 	}
-	client, err := l.server.client()
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", errNoLine, err)
+	if one, err = l.dial(ctx); err == nil {
+		return one, false, nil
 	}
-	conn, err := client.DialToSMTPClientWithContext(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			l.mu.Lock()
-			l.until = time.Now().Add(sulk)
-			l.mu.Unlock()
+	if ctx.Err() == nil {
+		l.mu.Lock()
+		l.until = time.Now().Add(sulk)
+		l.mu.Unlock()
+	}
+	return nil, false, fmt.Errorf("%w: %w", errNoLine, err)
+}
+
+// dial makes a connection, and says who we are.
+func (l *lines) dial(ctx context.Context) (*line, error) {
+	one := &line{}
+	stop := func() bool { return true }
+	connect := func(soon context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(soon, network, address)
+		if err != nil {
+			return nil, err
 		}
-		return nil, false, fmt.Errorf("%w: %w", errNoLine, err)
+		one.wire = &wire{conn, l.answer}
+		stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+		if !l.server.tls {
+			return one.wire, nil
+		}
+		inside := tls.Client(one.wire, &tls.Config{ServerName: l.server.host, MinVersion: tls.VersionTLS12})
+		return inside, inside.HandshakeContext(soon)
 	}
-	return &line{client: client, smtp: conn}, false, nil
+	client, err := l.server.client(connect)
+	if err != nil {
+		return nil, err
+	}
+	one.smtp, err = client.DialToSMTPClientWithContext(ctx)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		if one.wire != nil {
+			_ = one.wire.Close()
+		}
+		return nil, err
+	}
+	return one, nil
 }
 
 // pop takes the connection that was used last.

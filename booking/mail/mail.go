@@ -188,7 +188,7 @@ type parcel struct {
 
 const (
 	// lease is for how long nobody else takes a message that is tried: longer than patience.
-	lease = 3 * time.Minute
+	lease = patience + time.Minute
 	// kept is how long it is known that a message was sent, and what became of it.
 	kept = 7 * 24 * time.Hour
 

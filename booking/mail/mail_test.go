@@ -105,6 +105,11 @@ func (r *rig) serve(listen string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return r.serveOn(ln)
+}
+
+func (r *rig) serveOn(ln net.Listener) string {
+	r.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.box.Serve(ctx, ln) }()

@@ -27,8 +27,9 @@ import (
 const (
 	// Every is how often a Sender looks whether it has not heard of a letter, and counts them.
 	Every = time.Second
-	// patience is how long a letter may take, also where the mail server is slow.
-	patience = 2 * time.Minute
+	// patience is how long a letter may take, also where the mail server is slow: ten answers of
+	// 40 s, from its greeting over STARTTLS and our password to the end of the letter.
+	patience = 7 * time.Minute
 	// drawing is how long what goes with a letter may take to be made.
 	drawing = 20 * time.Second
 	// farewell is how long a Sender that ends waits for it.
@@ -41,7 +42,7 @@ const (
 	// many of the others: so many connections has the mail server, at most. Others are fetched
 	// meanwhile, so that Postgres is asked for several together: abreast of them. A letter takes
 	// 13 ms from being fetched to being written down, so 32 of them were 2,400 a second; of a
-	// server that takes 15 s over each, the last of 96 has its turn within patience.
+	// server that takes a minute over each, the last of 96 has its turn within patience.
 	Hands, bulkHands = 16, 4
 	abreast          = 6 * Hands
 	// textHands is how many text messages are handed over at a time: gateways take a few a second.
@@ -82,11 +83,12 @@ func ParseServer(text string) (Server, error) {
 	return s, nil
 }
 
-func (s Server) client() (*gomail.Client, error) {
-	options := []gomail.Option{gomail.WithPort(s.port), gomail.WithTimeout(15 * time.Second)}
+// client is go-mail's, over a connection of ours, that may be encrypted already.
+func (s Server) client(connect gomail.DialContextFunc) (*gomail.Client, error) {
+	options := []gomail.Option{gomail.WithPort(s.port), gomail.WithTimeout(reach), gomail.WithDialContextFunc(connect)}
 	switch {
 	case s.tls:
-		options = append(options, gomail.WithSSL())
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
 	case s.user != "":
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	default:
@@ -129,7 +131,7 @@ func NewSender(s *Store, server Server, from string, every time.Duration, reg pr
 		return nil, fmt.Errorf("letters cannot come from %q: %w", from, err)
 	}
 	add := promauto.With(reg)
-	out := &Sender{store: s, server: server, from: from, every: every, log: log, lines: &lines{server: server}, hands: make(chan struct{}, Hands),
+	out := &Sender{store: s, server: server, from: from, every: every, log: log, lines: &lines{server: server, answer: answer}, hands: make(chan struct{}, Hands),
 		tries: add.NewCounterVec(prometheus.CounterOpts{Name: "ropeline_mail_tries_total",
 			Help: "Times that a letter was sent, by whether the mail server took it (yes) or not (no)."}, []string{"taken"}),
 		due: add.NewGauge(prometheus.GaugeOpts{Name: "ropeline_mail_due", Help: "Letters that are still to be sent."}),
@@ -298,6 +300,9 @@ func (w *worker) hand(ctx context.Context, p parcel, queue string) (wait time.Du
 		select {
 		case s.hands <- struct{}{}:
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return lease - patience, nil // its turn has not come: it is due again when its lease is over
+			}
 			return 0, ctx.Err()
 		}
 	}
@@ -371,8 +376,8 @@ func (s *Sender) send(ctx context.Context, p parcel) outcome {
 	if err == nil {
 		return outcome{}
 	}
-	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 {
-		return outcome{problem: "the mail server refused it for good, with " + strconv.Itoa(e.ErrorCode()), final: true}
+	if code := refusal(err); code >= 500 {
+		return outcome{problem: "the mail server refused it for good, with " + strconv.Itoa(code), final: true}
 	}
 	if errors.Is(err, errNoLine) {
 		s.log.Warn("the mail server cannot be reached", "err", err)

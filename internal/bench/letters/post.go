@@ -36,13 +36,14 @@ type post struct {
 	server mail.Server
 	at     string // host and port of the mail server
 
-	mu   sync.Mutex // guards came
+	mu   sync.Mutex // guards came and many
 	came map[string]time.Time
+	many map[string]int // by what is before the number
 	stop func() error
 }
 
 func open(ctx context.Context) (p *post, err error) {
-	p = &post{came: map[string]time.Time{}}
+	p = &post{came: map[string]time.Time{}, many: map[string]int{}}
 	if p.db, err = bench.StartPostgres(ctx); err != nil {
 		return nil, err
 	}
@@ -62,6 +63,10 @@ func open(ctx context.Context) (p *post, err error) {
 	box := &mailbox.Box{Refuse: func(to string) int {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if _, again := p.came[to]; !again {
+			name, _, _ := strings.Cut(to, "-")
+			p.many[name]++
+		}
 		p.came[to] = time.Now()
 		return 0
 	}}
@@ -110,22 +115,19 @@ func (p *post) write(ctx context.Context, many int, name string, slip mail.Slip)
 	return nil
 }
 
-// seen counts the letters of a name that came.
-func (p *post) seen(name string) (n int) {
+// seen is how many letters of a name came. They are counted when they come: to look through all
+// of them every 5 ms was a seventh of the processor time of what is measured.
+func (p *post) seen(name string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for to := range p.came {
-		if strings.HasPrefix(to, name+"-") {
-			n++
-		}
-	}
-	return n
+	return p.many[name]
 }
 
 func (p *post) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.came)
+	clear(p.many)
 }
 
 // sent has a sender send while do is done.
