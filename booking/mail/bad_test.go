@@ -1,13 +1,18 @@
 package mail_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ropeline/ropeline/booking/mail"
@@ -97,19 +102,126 @@ func TestWhatIsOfUseForLongerIsNotGivenUp(t *testing.T) {
 // A mail server that refuses an address of many takes the others, over the same connections.
 func TestAnAddressThatIsRefusedIsInNobodysWay(t *testing.T) {
 	t.Parallel()
-	r := open(t)
-	r.box.Refuse = func(to string) int {
-		if strings.HasPrefix(to, "fan-2") { // 11 of 30
-			return 550
+	for name, pipelines := range map[string]bool{"all at once": true, "one after the other": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t)
+			r.box.Refuse = func(to string) int {
+				if strings.HasPrefix(to, "fan-2") { // 11 of 30
+					return 550
+				}
+				return 0
+			}
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := &listener{Listener: ln, steps: !pipelines}
+			sender := r.sender(r.serveOn(l))
+			r.write(false, fans(30)...)
+			r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+			if sent, failed := len(r.box.Letters()), r.count(`select count(*) from mails where state = 'failed' and tries = 1 and problem like '%550'`); sent != 19 || failed != 11 {
+				t.Errorf("%d letters came and %d were refused once, want 19 and 11", sent, failed)
+			}
+			if n := len(l.conns()); n > mail.Hands {
+				t.Errorf("over %d connections", n)
+			}
+		})
+	}
+}
+
+// listener is a mail server's; one that takes steps does not say that it takes several commands at once.
+type listener struct {
+	net.Listener
+	steps bool
+
+	mu  sync.Mutex // guards all
+	all []net.Conn
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, conn)
+	if l.steps {
+		conn = stepwise{conn}
+	}
+	return conn, nil
+}
+
+func (l *listener) conns() []net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
+// stepwise says nothing of PIPELINING, and takes no more than one command at a time.
+type stepwise struct{ net.Conn }
+
+func (s stepwise) Write(b []byte) (int, error) {
+	_, err := s.Conn.Write(bytes.ReplaceAll(b, []byte("PIPELINING"), []byte("XPIPELINED")))
+	return len(b), err
+}
+
+func (s stepwise) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if commands := bytes.Count(b[:n], []byte("\r\n")); commands > 1 && bytes.HasPrefix(b[:n], []byte("MAIL")) {
+		return 0, errors.New("several commands at once")
+	}
+	return n, err
+}
+
+// A connection that has ended while nobody needed it costs a letter no try, whether it is gone
+// or the server says so (421).
+func TestALetterGoesOverAnotherConnectionWhereOneHasEnded(t *testing.T) {
+	t.Parallel()
+	t.Run("gone", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-		return 0
-	}
-	sender := r.sender(r.serve("127.0.0.1:0"))
-	r.write(false, fans(30)...)
-	r.until(sender.Run, func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
-	if sent, failed := len(r.box.Letters()), r.count(`select count(*) from mails where state = 'failed' and tries = 1 and problem like '%550'`); sent != 19 || failed != 11 {
-		t.Errorf("%d letters came and %d were refused once, want 19 and 11", sent, failed)
-	}
+		l := &listener{Listener: ln}
+		sender, more := r.sender(r.serveOn(l)), false
+		r.write(false, "ada@example.org")
+		r.until(sender.Run, func() bool {
+			if !more && r.states() == "sent" {
+				for _, conn := range l.conns() {
+					_ = conn.Close()
+				}
+				r.write(false, "bert@example.org")
+				more = true
+			}
+			return r.count(`select count(*) from mails where state = 'sent' and tries = 1`) == 2
+		})
+	})
+	t.Run("ends", func(t *testing.T) {
+		t.Parallel()
+		r, g := open(t), &guarded{once: true}
+		s := smtp.NewServer(g)
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ln) }()
+		defer func() { <-served }()
+		defer func() { _ = s.Close() }()
+		sender, more := r.sender(ln.Addr().String()), false
+		r.write(false, "ada@example.org")
+		r.until(sender.Run, func() bool {
+			if !more && r.states() == "sent" {
+				r.write(false, "bert@example.org")
+				more = true
+			}
+			return r.count(`select count(*) from mails where state = 'sent' and tries = 1`) == 2
+		})
+	})
 }
 
 // A mail server that takes half a minute to answer for some holds up nobody else, and a letter

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	// reach is how long it may take to connect, answer how long the mail server may take to
 	// answer each thing that is said to it: one that is slow gets its letters.
 	reach, answer = 15 * time.Second, time.Minute
+	// ends is what a mail server says when it ends a connection.
+	ends = 421
 	// goodbye is for how long somebody who hangs up waits for the answer to that.
 	goodbye = time.Second
 )
@@ -68,35 +71,87 @@ func (l *line) close() {
 	_ = l.wire.Close()
 }
 
-// offer begins a letter, of which the mail server has heard nothing before.
-func (l *line) offer(m *gomail.Msg) error {
-	from, err := m.GetSender(false)
-	if err != nil {
-		return err
-	}
-	return l.smtp.Mail(from)
+// said is something that is said to the mail server, and how its answer begins.
+type said struct {
+	line string
+	code int
 }
 
-// hand hands over the letter that was begun. What go-mail's own way says beside that, to see
-// whether the line is alive, and to have a letter forgotten that is over, are two answers of six.
-func (l *line) hand(m *gomail.Msg) error {
+// hand hands a letter over. Where the server lets us (RFC 2920), all that comes before it is
+// said at once: two answers are waited for, where go-mail waits for six, with those to NOOP and
+// RSET. Nothing reports whether the server has heard nothing of the letter.
+func (l *line) hand(m *gomail.Msg) (nothing bool, err error) {
+	from, err := m.GetSender(false)
+	if err != nil {
+		return false, err
+	}
 	to, err := m.GetRecipients()
 	if err != nil {
-		return err
+		return false, err
 	}
+	if strings.ContainsAny(from+strings.Join(to, ""), "\r\n") {
+		return false, errors.New("an address is more than one line")
+	}
+	all := []said{{"MAIL FROM:" + from + l.able(" BODY=8BITMIME", "8BITMIME") + l.able(" SMTPUTF8", "SMTPUTF8"), 250}}
 	for _, address := range to {
-		if err := l.smtp.Rcpt(address); err != nil {
-			return err
+		all = append(all, said{"RCPT TO:" + address, 25})
+	}
+	if nothing, err = l.say(append(all, said{"DATA", 354})); err != nil {
+		return nothing, err
+	}
+	w := l.smtp.Text.DotWriter()
+	if _, err := m.WriteTo(w); err != nil {
+		return false, err
+	}
+	if err := w.Close(); err != nil {
+		return false, err
+	}
+	_, _, err = l.smtp.Text.ReadResponse(250)
+	return false, err
+}
+
+// able is a text if the server can do something.
+func (l *line) able(text, extension string) string {
+	if ok, _ := l.smtp.Extension(extension); ok {
+		return text
+	}
+	return ""
+}
+
+// say says something after the other, and reads all answers. The first that refuses counts: what
+// follows it is refused for that. A server that wants a letter of which it has refused something
+// is left alone with that.
+func (l *line) say(all []said) (nothing bool, err error) {
+	text := l.smtp.Text
+	together, _ := l.smtp.Extension("PIPELINING")
+	answered := 0
+	for i, s := range all {
+		if _, err := text.W.WriteString(s.line + "\r\n"); err != nil {
+			return answered == 0, err
+		}
+		if together && i+1 < len(all) {
+			continue
+		}
+		if err := text.W.Flush(); err != nil {
+			return answered == 0, err
+		}
+		for ; answered <= i; answered++ {
+			_, _, e := text.ReadResponse(all[answered].code)
+			if e == nil && err != nil && answered+1 == len(all) {
+				return false, fmt.Errorf("the letter is wanted all the same: %s", err)
+			}
+			if code := refusal(e); e != nil && err == nil {
+				err, nothing = e, answered == 0 && (code == 0 || code == ends)
+			}
+			if e != nil && refusal(e) == 0 {
+				return nothing, err
+			}
+		}
+		if err != nil {
+			return nothing, err
 		}
 	}
-	w, err := l.smtp.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := m.WriteTo(w); err != nil {
-		return err
-	}
-	return w.Close()
+	return false, nil
 }
 
 // lines are the connections that nobody uses now. There are as many as are used at once.
@@ -117,19 +172,16 @@ func (l *lines) send(ctx context.Context, m *gomail.Msg) error {
 			return err
 		}
 		hangUp := context.AfterFunc(ctx, func() { _ = one.wire.Close() })
-		err = one.offer(m)
-		dead := err != nil && (refusal(err) == 0 || refusal(err) == 421) // it has ended meanwhile, or ends
-		if err == nil {
-			err = one.hand(m)
-		}
+		nothing, err := one.hand(m)
 		one.letters++
-		goesOn := err == nil || refusal(err) != 0 && one.smtp.Reset() == nil
+		code := refusal(err)
+		goesOn := err == nil || code != 0 && code != ends && one.smtp.Reset() == nil
 		if hangUp() && goesOn {
 			l.put(one)
 			return err
 		}
 		_ = one.wire.Close()
-		if !dead || !used || ctx.Err() != nil {
+		if !nothing || !used || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -177,7 +229,7 @@ func (l *lines) dial(ctx context.Context) (*line, error) {
 		if !l.server.tls {
 			return one.wire, nil
 		}
-		inside := tls.Client(one.wire, &tls.Config{ServerName: l.server.host, MinVersion: tls.VersionTLS12})
+		inside := tls.Client(one.wire, l.server.secure())
 		return inside, inside.HandshakeContext(soon)
 	}
 	client, err := l.server.client(connect)

@@ -328,6 +328,41 @@ func TestAMessageGoesToWhoWasGivenATicket(t *testing.T) {
 	}
 }
 
+// Around what an organizer has written stands what somebody can read: in the language that they
+// bought in, or that a ticket was accepted in, or, if that is not known, that it was bought in.
+func TestAMessageIsFramedInTheLanguageOfWhoGetsIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	in := func(email, language string) string {
+		o, buyer := r.sold(0, email, "paid", "valid")
+		r.exec(`update buyers set language = $2 where id = $1`, buyer, language)
+		return o
+	}
+	in("ada@example.org", "de")
+	in("bert@example.org", "en")
+	in("cleo@example.org", "")
+	r.give(in("gives@example.org", "en"), "dora@example.org")
+	r.exec(`update transfers set language = 'de' where email = 'dora@example.org'`)
+	r.give(in("gives@example.org", "de"), "emil@example.org")
+	r.exec(`update transfers set language = '' where email = 'emil@example.org'`)
+	r.rounds(r.send(""))
+	r.serve(func() bool { return r.count(`select count(*) from mails where state = 'due'`) == 0 })
+	got := map[string]string{}
+	for _, l := range r.box.Letters() {
+		lang := ""
+		if strings.Contains(l.Text, "because you hold a ticket of Gala. ") && strings.Contains(l.Text, " has written it.") && strings.Contains(l.HTML, `lang="en"`) {
+			lang = "en"
+		}
+		if strings.Contains(l.Text, "weil Sie eine Karte für Gala haben. ") && strings.Contains(l.Text, " hat es geschrieben.") && strings.Contains(l.HTML, `lang="de"`) {
+			lang = "de"
+		}
+		got[l.To] = lang
+	}
+	if want := map[string]string{"ada@example.org": "de", "bert@example.org": "en", "cleo@example.org": "en", "dora@example.org": "de", "emil@example.org": "de"}; !maps.Equal(got, want) {
+		t.Errorf("letters came in %v, want %v", got, want)
+	}
+}
+
 // Between the wish and the letter somebody may give all of their tickets back, or be erased.
 func TestWhoeverHoldsNothingAnyMoreHasNoLetter(t *testing.T) {
 	t.Parallel()

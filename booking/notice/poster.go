@@ -3,7 +3,6 @@ package notice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -53,28 +52,22 @@ func (p *Poster) round(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var id, event, performance string
-	var m mail.Message
-	var sender, title string
+	var w words
 	err = p.store.db.QueryRow(ctx, `
 		update notices n set due_at = now() + make_interval(secs => $1) from events e join organizations g on g.id = e.organization_id
 		where e.id = n.event_id and n.id = (select id from notices where done_at is null and due_at <= now() order by due_at limit 1 for update skip locked)
 		returning n.id, n.event_id, coalesce(n.performance_id::text, ''), n.subject, n.body, g.name, e.title`, lease.Seconds()).
-		Scan(&id, &event, &performance, &m.Subject, &m.Text, &sender, &title)
+		Scan(&id, &event, &performance, &w.subject, &w.text, &w.sender, &w.title)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, away("taking", "a message to holders", err)
 	}
-	written, err := wording.Plain(m.Subject, m.Text, wording.Frame{Reason: fmt.Sprintf("You get this because you hold a ticket of %s.", title), Sender: sender + " has written it."})
-	if err != nil {
-		return true, err
-	}
-	m.Text, m.HTML = written.Text, written.HTML
 	if err := p.gather(ctx, id); err != nil {
 		return true, err
 	}
-	if err := p.write(ctx, id, event, performance, m); err != nil {
+	if err := p.write(ctx, id, event, performance, w); err != nil {
 		return true, err
 	}
 	_, err = p.store.db.Exec(ctx, `
@@ -96,11 +89,21 @@ func (p *Poster) gather(ctx context.Context, id string) error {
 // recipient is somebody whose letter is written.
 type recipient struct {
 	buyer, email, person string
+	language             string // that they bought in, or whoever gave them the ticket; empty: none is known
 	holds                bool
 }
 
+// words are what an organizer says, as it is, and what stands around it.
+type words struct{ subject, text, sender, title string }
+
+// in has them framed in a language.
+func (w words) in(lang string) (mail.Message, error) {
+	l, err := wording.Plain(w.subject, w.text, wording.Frame{Language: lang, Reason: wording.Holds(lang, w.title), Sender: wording.Written(lang, w.sender)})
+	return mail.Message{Subject: w.subject, Text: l.Text, HTML: l.HTML}, err
+}
+
 // write writes some letters.
-func (p *Poster) write(ctx context.Context, id, event, performance string, m mail.Message) error {
+func (p *Poster) write(ctx context.Context, id, event, performance string, w words) error {
 	return away("writing letters of message", id, pgx.BeginFunc(ctx, p.store.db, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select buyer_id::text from notice_recipients where notice_id = $1 and state = 'due' and (select count(*) from notice_recipients where state = 'posted') < $3
 			order by buyer_id limit $2 for update skip locked`, id, batch, under)
@@ -120,6 +123,10 @@ func (p *Poster) write(ctx context.Context, id, event, performance string, m mai
 		for _, r := range all {
 			var letter *string
 			if r.holds && r.email != "" {
+				m, err := w.in(wording.Choose(r.language))
+				if err != nil {
+					return err
+				}
 				m.To = r.email
 				posted, err := p.out.Post(ctx, tx, m, mail.Slip{Person: r.person, Cause: "notice:" + id + ":" + r.buyer, For: tried, Bulk: true})
 				if err != nil {
@@ -145,17 +152,19 @@ func (p *Poster) addresses(ctx context.Context, tx pgx.Tx, id, event, performanc
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, `
-		select r.buyer_id::text, coalesce(b.email, ''), coalesce(b.person_id::text, ''),
+		select r.buyer_id::text, coalesce(b.email, ''), coalesce(b.person_id::text, ''), coalesce(b.language, ''),
 			exists (select from `+holders+` and h.id = any(r.buyers))
-		from notice_recipients r left join lateral (select email, person_id from (
-			select email, person_id, id from buyers where id = any(r.buyers) and email <> ''
-			union all select email, person_id, id from transfers where id = any(r.buyers) and email <> '') a
+		from notice_recipients r left join lateral (select email, person_id, language from (
+			select email, person_id, id, language from buyers where id = any(r.buyers) and email <> ''
+			union all select x.email, x.person_id, x.id, coalesce(nullif(x.language, ''), b.language)
+				from transfers x join orders o on o.performance_id = x.performance_id and o.id = x.order_id join buyers b on b.id = o.buyer_id
+				where x.id = any(r.buyers) and x.email <> '') a
 			order by person_id is null, id limit 1) b on true
 		where r.notice_id = $3 and r.buyer_id = any($4::uuid[])`, event, optional(performance), id, due)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r recipient, err error) {
-		return r, row.Scan(&r.buyer, &r.email, &r.person, &r.holds)
+		return r, row.Scan(&r.buyer, &r.email, &r.person, &r.language, &r.holds)
 	})
 }

@@ -154,6 +154,8 @@ func TestNobodyIsRemindedOfWhatIsNotSo(t *testing.T) {
 		want int
 	}{
 		"as it was": {``, 1}, "postponed": {`update performances set state = 'postponed'`, 0}, "over": {`update performances set starts_at = now() - interval '1 hour', doors_at = null`, 0},
+		"begun by then": {`with p as (update performances set starts_at = now() - interval '1 hour', doors_at = null returning starts_at, venue_id)
+			update river_job set args = args || (select jsonb_build_object('day', guide_date(p.starts_at, v.time_zone)::text) from p join venues v on v.id = p.venue_id) where args->>'what' = 'reminder'`, 0},
 		"on another day": {`update performances set starts_at = starts_at + interval '5 days'`, 0}, "given to somebody": {`update tickets set holder = gen_random_uuid()`, 0}, "given back": {`update tickets set state = 'canceled'`, 0},
 		"erased": {`update buyers set email = ''`, 0}, "to an address that refuses letters": {`insert into mail_marks (email_mac, kind, problem) values ('mac of ada@example.org', 'bounce', '550')`, 0},
 		"to one beside it": {`insert into mail_marks (email_mac, kind, problem) values ('mac of ida@example.org', 'bounce', '550')`, 1},
@@ -184,6 +186,47 @@ func TestNobodyIsRemindedOfWhatIsNotSo(t *testing.T) {
 				if n := len(r.box.Letters()); n != 1 {
 					t.Errorf("of the new date there came %d letters", n)
 				}
+			}
+		})
+	}
+}
+
+// Nobody is due of what will not be, or not so, of what is over or long ahead, and who was
+// told by the confirmation, or has no address; who has said nothing is due two days before.
+func TestWhoIsDueForAReminder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql  string
+		want int
+	}{
+		"as it is": {``, 1}, "postponed": {`update performances set state = 'postponed'`, 0}, "not public": {`update events set state = 'draft'`, 0},
+		"begun": {`update performances set starts_at = now() - interval '1 minute', doors_at = null`, 0}, "in four days": {`update performances set starts_at = now() + interval '4 days', doors_at = null`, 0},
+		"no address": {`update buyers set email = ''`, 0}, "bought since it was due": {`update orders set created_at = now()`, 0}, "not paid": {`update orders set state = 'canceled'`, 0},
+		"of another day":   {`insert into reminders (performance_id, order_id, day) select performance_id, id, '2020-01-01' from orders`, 1},
+		"told before":      {`insert into reminders (performance_id, order_id, day) select o.performance_id, o.id, guide_date(p.starts_at, v.time_zone) from orders o join performances p on p.id = o.performance_id join venues v on v.id = p.venue_id`, 0},
+		"all were told":    {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone), 2 from performances p join venues v on v.id = p.venue_id`, 0},
+		"others were told": {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone) - n, 3 - n from performances p join venues v on v.id = p.venue_id cross join generate_series(0, 1) n`, 1},
+		"the day before":   {`update buyers set reminder_days = 1`, 0}, "three days before": {`update buyers set reminder_days = 3`, 1}, "not at all": {`update buyers set reminder_days = 0`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.pay(r.sell("ada@example.org", "en"))
+			// It has been ten two days before, and will be the day before, whatever time it is now.
+			r.exec(`update venues set time_zone = 'UTC'`)
+			r.exec(`update performances set starts_at = date_trunc('day', now() - interval '10 hours') + interval '2 days 19 hours', doors_at = null`)
+			r.old()
+			if c.sql != "" {
+				r.exec(c.sql)
+			}
+			r.exec(`delete from river_job`)
+			r.remind()
+			if n := r.count(`select count(*) from river_job where args->>'what' = 'reminder'`); n != c.want {
+				t.Errorf("%d are reminded, want %d", n, c.want)
+			}
+			r.remind()
+			if n := r.count(`select count(*) from river_job where args->>'what' = 'reminder'`); n != c.want {
+				t.Errorf("%d are reminded when it is looked again, want %d", n, c.want)
 			}
 		})
 	}

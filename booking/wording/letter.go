@@ -178,11 +178,17 @@ func say(lang, what string) string {
 // Asked says why somebody gets what they have asked for.
 func Asked(lang string) string { return say(lang, "asked") }
 
+// Holds says why somebody gets a message about what they hold a ticket of, Written who wrote it.
+func Holds(lang, event string) string    { return fmt.Sprintf(say(lang, "holds"), event) }
+func Written(lang, sender string) string { return fmt.Sprintf(say(lang, "written"), sender) }
+
 var frames = map[string]map[string]string{
 	"en": {"asked": "You get this because you have asked for it.", "open": "Open", "unsubscribe": "No more letters of this kind", "before": "Until now it was:", "doors": "Doors open at %s.",
 		"declined": "Your bank, or your card, has said no.", "clock": "%s %s", "failed": "It broke off, or was not confirmed in time.", "acting": "Your bank waits for you to confirm it.", "ill": "The singer is ill.",
-		"organizer": "organizer", "venue": "venue manager", "boxoffice": "box office", "door": "door staff", "supervisor": "door supervisor", "sre": "operations", "admin": "administrator"},
+		"organizer": "organizer", "venue": "venue manager", "boxoffice": "box office", "door": "door staff", "supervisor": "door supervisor", "sre": "operations", "admin": "administrator",
+		"holds": "You get this because you hold a ticket of %s.", "written": "%s has written it."},
 	"de": {"asked": "Sie bekommen dies, weil Sie es bestellt haben.", "open": "Öffnen", "unsubscribe": "Keine Briefe dieser Art mehr", "before": "Bisher war es:", "doors": "Einlass ist ab %s Uhr.",
 		"declined": "Ihre Bank oder Ihre Karte hat abgelehnt.", "clock": "%s Uhr (%s)", "failed": "Sie ist abgebrochen oder wurde nicht rechtzeitig bestätigt.", "acting": "Ihre Bank wartet darauf, dass Sie sie bestätigen.", "ill": "Die Sängerin ist krank.",
-		"organizer": "Veranstaltungsleitung", "venue": "Hausverwaltung", "boxoffice": "Abendkasse", "door": "Einlass", "supervisor": "Einlassleitung", "sre": "Betrieb", "admin": "Verwaltung"},
+		"organizer": "Veranstaltungsleitung", "venue": "Hausverwaltung", "boxoffice": "Abendkasse", "door": "Einlass", "supervisor": "Einlassleitung", "sre": "Betrieb", "admin": "Verwaltung",
+		"holds": "Sie bekommen dies, weil Sie eine Karte für %s haben.", "written": "%s hat es geschrieben."},
 }
