@@ -287,7 +287,7 @@ async function isTold({ page, stack }: Fan, sale: string): Promise<void> {
   await page.goto(new RegExp(`${link}\\S*`).exec(letter!.text)![0]);
   await page.locator(".sign", { hasText: "The Lanterns, once more" }).waitFor();
   await look(page, "wish-told");
-  await fits(page);
+  await narrow(page);
 }
 
 async function registers({ page, stack }: Fan): Promise<void> {
