@@ -15,6 +15,7 @@ export async function handover(desk: Fan): Promise<void> {
     await desk.arrive();
     await desk.sees("waiting");
     const [position, people] = [await desk.position(), await desk.inLine()];
+    await troubled(desk);
     const link = `${desk.room}#handover=${await code(desk)}`;
     await look(desk.page, "handover");
 
@@ -57,9 +58,22 @@ export async function handover(desk: Fan): Promise<void> {
   for (const fan of [phone, tablet]) await fan.context.close();
 }
 
+/** A code that could not be made is asked for again, with the keyboard, and nothing else is lost. */
+async function troubled(fan: Fan): Promise<void> {
+  const { page } = fan;
+  const codes = "**/place/handover";
+  await page.route(codes, (route) => route.fulfill({ status: 503, contentType: "application/problem+json", json: { type: "urn:ropeline:problem:store-away", title: "", status: 503, detail: "Please try again." } }), { times: 1 });
+  await fan.button(waiting.move).click();
+  await page.locator(".code .wrong").getByText("Please try again.").waitFor();
+  await look(page, "handover-trouble");
+  await fan.button(words.failed.again).press("Enter");
+  await page.locator(".code img").waitFor();
+  assert.ok(await page.locator(".code").evaluate((element) => element === document.activeElement), "the focus is lost with the button");
+  await fan.button(words.close).click();
+}
+
 async function code(fan: Fan): Promise<string> {
   await fan.button(waiting.move).click();
-  const text = await fan.page.locator(".code .words").innerText();
-  await fan.page.locator(".code img").waitFor();
-  return text;
+  await fan.page.locator(".code img").waitFor(); // in what was closed there may be a code of before
+  return fan.page.locator(".code .words").innerText();
 }

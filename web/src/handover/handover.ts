@@ -23,7 +23,7 @@ export function open(dialog: HTMLDialogElement, sale: string, watching: boolean)
   if (watching) dialog.replaceChildren(title(words.watching), bring, close);
   else {
     // It has the focus: in a field a phone would show its keyboard, above the code.
-    const shown = h("div", { class: "code", "aria-live": "polite", tabindex: "-1", autofocus: "" }, note(words.wait));
+    const shown = h("div", { class: "code", "aria-live": "polite", tabindex: "-1", autofocus: "" });
     dialog.replaceChildren(title(words.heading), note(words.lead), shown, letter(sale), bring, close);
     void show(shown, sale);
   }
@@ -52,12 +52,17 @@ function letter(sale: string): HTMLElement {
 }
 
 async function show(shown: HTMLElement, sale: string): Promise<void> {
+  shown.replaceChildren(note(words.wait));
   try {
     const { code, qr, expires_at } = (await call<Handover>("POST", `${placeAt(sale)}/handover`, { body: {} })).body;
     const src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
     shown.replaceChildren(h("p", { class: "big words" }, code), h("img", { src, alt: words.qr, width: "200", height: "200" }), note(words.until(expires_at)));
   } catch (cause) {
-    shown.replaceChildren(h("p", { class: "wrong" }, why(cause)));
+    const again = button(words.failed.again, "", () => {
+      shown.focus(); // the button goes away
+      void show(shown, sale);
+    });
+    shown.replaceChildren(h("p", { class: "wrong" }, why(cause)), h("div", { class: "act" }, again));
   }
 }
 
