@@ -202,11 +202,12 @@ func TestWhoIsDueForAReminder(t *testing.T) {
 		"as it is": {``, 1}, "postponed": {`update performances set state = 'postponed'`, 0}, "not public": {`update events set state = 'draft'`, 0},
 		"begun": {`update performances set starts_at = now() - interval '1 minute', doors_at = null`, 0}, "in four days": {`update performances set starts_at = now() + interval '4 days', doors_at = null`, 0},
 		"no address": {`update buyers set email = ''`, 0}, "bought since it was due": {`update orders set created_at = now()`, 0}, "not paid": {`update orders set state = 'canceled'`, 0},
-		"of another day":   {`insert into reminders (performance_id, order_id, day) select performance_id, id, '2020-01-01' from orders`, 1},
-		"told before":      {`insert into reminders (performance_id, order_id, day) select o.performance_id, o.id, guide_date(p.starts_at, v.time_zone) from orders o join performances p on p.id = o.performance_id join venues v on v.id = p.venue_id`, 0},
-		"all were told":    {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone), 2 from performances p join venues v on v.id = p.venue_id`, 0},
-		"others were told": {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone) - n, 3 - n from performances p join venues v on v.id = p.venue_id cross join generate_series(0, 1) n`, 1},
-		"the day before":   {`update buyers set reminder_days = 1`, 0}, "three days before": {`update buyers set reminder_days = 3`, 1}, "not at all": {`update buyers set reminder_days = 0`, 0},
+		"of another day":    {`insert into reminders (performance_id, order_id, day) select performance_id, id, '2020-01-01' from orders`, 1},
+		"told before":       {`insert into reminders (performance_id, order_id, day) select o.performance_id, o.id, guide_date(p.starts_at, v.time_zone) from orders o join performances p on p.id = o.performance_id join venues v on v.id = p.venue_id`, 0},
+		"all were told":     {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone), 2 from performances p join venues v on v.id = p.venue_id`, 0},
+		"others were told":  {`insert into reminder_rounds (performance_id, day, days) select p.id, guide_date(p.starts_at, v.time_zone) - n, 3 - n from performances p join venues v on v.id = p.venue_id cross join generate_series(0, 1) n`, 1},
+		"others of the day": {`insert into reminder_rounds (performance_id, day, days) select gen_random_uuid(), guide_date(p.starts_at, v.time_zone), 2 from performances p join venues v on v.id = p.venue_id`, 1},
+		"the day before":    {`update buyers set reminder_days = 1`, 0}, "three days before": {`update buyers set reminder_days = 3`, 1}, "not at all": {`update buyers set reminder_days = 0`, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
