@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -205,8 +206,11 @@ func TestALetterIsWrittenTwice(t *testing.T) {
 func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 	t.Parallel()
 	r := open(t)
+	var mu sync.Mutex // each connection is a goroutine of the server's
 	tries := map[string]int{}
-	r.box.Refuse = func(to string) int { // one session at a time
+	r.box.Refuse = func(to string) int {
+		mu.Lock()
+		defer mu.Unlock()
 		switch tries[to]++; {
 		case to == "later@example.org" && tries[to] == 1:
 			return 451
@@ -224,10 +228,15 @@ func TestALetterIsTriedAgainUntilItIsTakenOrRefusedForGood(t *testing.T) {
 		states = r.states()
 		return states == "due* failed* sent" || states == "failed* sent sent"
 	})
-	if n := tries["later@example.org"]; n != 1 && states == "due* failed* sent" {
+	mu.Lock()
+	n := tries["later@example.org"]
+	mu.Unlock()
+	if n != 1 && states == "due* failed* sent" {
 		t.Errorf("it was tried %d times at once", n)
 	}
 	r.untilAtOnce(sender.Run, func() bool { return r.states() == "failed* sent sent" })
+	mu.Lock()
+	defer mu.Unlock()
 	if got := fmt.Sprint(tries); got != "map[ada@example.org:1 later@example.org:2 never@example.org:1]" {
 		t.Errorf("tried were %s", got)
 	}
