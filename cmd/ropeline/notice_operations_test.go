@@ -41,7 +41,8 @@ func (s *shop) noticeOperations() []operation {
 		return status
 	}
 	held := func(b *buyer) {
-		if s.count(`select count(*) from tickets where state = 'valid'`) == 0 {
+		// An operation before may have sold tickets of another event.
+		if s.count(`select count(*) from tickets where performance_id = $1 and state = 'valid'`, s.sale.Performances[0]) == 0 {
 			s.bought(s.buyer())
 		}
 		b.units = nil
