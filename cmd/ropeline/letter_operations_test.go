@@ -305,6 +305,13 @@ func (s *shop) letterCame(b *buyer) string {
 			ids[l.ID]++
 		}
 	}
+	return s.came(ids)
+}
+
+// came says how a letter has come, of how often each of its ids did: once, or twice where the
+// worker died between sending it and writing that down.
+func (s *shop) came(ids map[string]int) string {
+	s.t.Helper()
 	end := "the letter came"
 	for _, n := range ids {
 		if n == 2 {

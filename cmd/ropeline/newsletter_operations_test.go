@@ -79,18 +79,7 @@ func (s *shop) newsletterOperations() []operation {
 				ids[l.ID]++
 			}
 		}
-		end := "the letter came"
-		for _, n := range ids {
-			if n == 2 {
-				end = "the letter came twice"
-			} else if n != 1 {
-				s.t.Errorf("a letter came %d times", n)
-			}
-		}
-		if len(ids) != 1 {
-			s.t.Errorf("%d letters came", len(ids))
-		}
-		return end
+		return s.came(ids)
 	}
 	return []operation{
 		{name: "write a newsletter", routes: []string{"create-newsletter"}, prepare: reader, act: send, want: http.StatusCreated, finish: func(b *buyer) string {
